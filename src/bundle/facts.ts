@@ -1,0 +1,47 @@
+/** What a bundle without a manifest (a sosreport, a plain copy of /proc) still tells about its machine. */
+import type { HostFacts } from "../core/source.ts";
+
+const utf8 = new TextDecoder();
+
+/**
+ * The page size, from two files that give the same amount in KiB and in pages. They are read a moment apart, so the ratio is rounded
+ * to a power of two.
+ */
+function pageSizeBytes(meminfo: string | undefined, vmstat: string | undefined): number | undefined {
+  const kib = meminfo?.match(/^Active\(file\): +(\d+) kB$/m)?.[1];
+  const pages = vmstat?.match(/^nr_active_file (\d+)$/m)?.[1];
+  if (kib === undefined || pages === undefined || Number(kib) === 0 || Number(pages) === 0) return undefined;
+  const size = 2 ** Math.round(Math.log2((Number(kib) * 1024) / Number(pages)));
+  return size >= 4096 && size <= 65536 ? size : undefined;
+}
+
+/** @param read The text of a file of the first snapshot, by the first of the paths that exists. */
+export function factsWithoutManifest(files: ReadonlyMap<string, Uint8Array>): HostFacts {
+  const read = (...paths: string[]): string | undefined => {
+    const bytes = paths.map((path) => files.get(path)).find((found) => found !== undefined);
+    return bytes === undefined ? undefined : utf8.decode(bytes);
+  };
+  // Linux HOST 6.1.0-18-amd64 #1 SMP ... x86_64 GNU/Linux
+  const uname = read("sos_commands/kernel/uname_-a", "uname")?.trim().split(/\s+/);
+  const kernelRelease = uname?.[2] ?? read("proc/version")?.match(/^Linux version (\S+)/)?.[1];
+  const hostname = uname?.[1] ?? read("etc/hostname", "proc/sys/kernel/hostname")?.trim();
+  const machine = uname?.at(-2);
+  const size = pageSizeBytes(read("proc/meminfo"), read("proc/vmstat"));
+  return {
+    ...(kernelRelease === undefined ? {} : { kernelRelease }),
+    ...(hostname === undefined || hostname === "" ? {} : { hostname }),
+    ...(machine === undefined ? {} : { machine }),
+    ...(size === undefined ? {} : { pageSizeBytes: size }),
+  };
+}
+
+/** Files that {@linkcode factsWithoutManifest} reads. */
+export const factsPaths: readonly string[] = [
+  "sos_commands/kernel/uname_-a",
+  "uname",
+  "proc/version",
+  "etc/hostname",
+  "proc/sys/kernel/hostname",
+  "proc/meminfo",
+  "proc/vmstat",
+];

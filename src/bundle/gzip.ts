@@ -1,0 +1,23 @@
+import { Gunzip } from "fflate";
+
+/** Turns a compressed stream into a plain one; the host's native one where there is one, else {@linkcode gunzip}. */
+export type Decompress = (chunks: AsyncIterable<Uint8Array>, broken: (message: string) => void) => AsyncIterable<Uint8Array>;
+
+/**
+ * The portable gzip reader. What can be read of a cut-off or damaged stream is given before `broken` is told.
+ */
+export const gunzip: Decompress = async function* (chunks, broken) {
+  let out: Uint8Array[] = [];
+  const stream = new Gunzip((chunk) => out.push(chunk));
+  for await (const chunk of chunks) {
+    try {
+      stream.push(chunk);
+    } catch (error) {
+      yield* out;
+      broken(`the compressed data is damaged (${error instanceof Error ? error.message : String(error)})`);
+      return;
+    }
+    yield* out;
+    out = [];
+  }
+};

@@ -1,0 +1,193 @@
+import type { Bundle, Entry } from "../core/bundle.ts";
+import { concatBytes } from "../core/bytes.ts";
+import { BundleError } from "../core/errors.ts";
+import type { Manifest } from "../core/manifest.ts";
+import { matcher } from "../core/patterns.ts";
+import type { HostFacts, Source } from "../core/source.ts";
+import { factsPaths, factsWithoutManifest } from "./facts.ts";
+import { type Decompress, gunzip } from "./gzip.ts";
+import { parseManifest, parseStatus } from "./manifest.ts";
+import { isTar, readTar } from "./tar.ts";
+
+/** What a bundle may at most contain: it comes from a host that nobody vouches for. */
+export interface BundleLimits {
+  /** Longer files are cut there, with a warning. The largest file of a real bundle is /proc/net or ss of a million sockets: 200 MB. */
+  readonly maxFileBytes: number;
+  /** All the files kept, together. */
+  readonly maxTotalBytes: number;
+  /** A host with 100,000 processes yields under a million files. */
+  readonly maxEntries: number;
+}
+
+export const defaultLimits: BundleLimits = {
+  maxFileBytes: 256 * 2 ** 20,
+  maxTotalBytes: 2 ** 30,
+  maxEntries: 2_000_000,
+};
+
+export interface OpenOptions {
+  /** Sources that will be read: files that none of them wants are passed over. */
+  readonly sources: readonly Source<unknown>[];
+  readonly limits?: BundleLimits;
+  readonly decompress?: Decompress;
+}
+
+const HISTORY = /^history\/([^/]+)\//;
+const MANIFEST = "nailhouse.json";
+const STATUS = "nailhouse-status.json";
+/** Folders that stand at the top of a bundle itself: a path that starts so has no root directory before it. */
+const TOP_FOLDERS: ReadonlySet<string> = new Set(["proc", "sys", "sos_commands", "history", "etc", "var", "run"]);
+
+const utf8 = new TextDecoder();
+
+/** Splits a path; undefined when it tries to leave the bundle. */
+function segments(path: string): string[] | undefined {
+  const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+  return parts.includes("..") ? undefined : parts;
+}
+
+/** Where a link points, seen from the bundle's root; undefined when that is outside. */
+function linkDestination(path: string, target: string): string | undefined {
+  const stack = target.startsWith("/") ? [] : path.split("/").slice(0, -1);
+  for (const part of target.split("/")) {
+    if (part === "..") {
+      if (stack.pop() === undefined) return undefined;
+    } else if (part !== "" && part !== ".") stack.push(part);
+  }
+  return stack.join("/");
+}
+
+/**
+ * Keeps what is wanted of a stream of entries, whatever they come from. Nothing is written anywhere, and links are data.
+ */
+export async function readEntries(
+  entries: AsyncIterable<Entry> | Iterable<Entry>,
+  options: OpenOptions,
+  warnings: string[] = [],
+): Promise<Bundle> {
+  const limits = options.limits ?? defaultLimits;
+  const patterns = options.sources.flatMap((source) => source.patterns);
+  // A sosreport has proc/net as a link to self/net, and proc/self as a link to a process: the files come before the links.
+  const behindLink = patterns.filter((p) => p.startsWith("proc/net/")).map((p) => p.replace("proc/", "proc/*/"));
+  const wanted = matcher([...patterns, ...behindLink, ...factsPaths, MANIFEST, STATUS]);
+  const files = new Map<string, Uint8Array>();
+  const links = new Map<string, string>();
+  let root: string | undefined;
+  let count = 0;
+  let total = 0;
+  for await (const entry of entries) {
+    if (++count > limits.maxEntries) {
+      warnings.push(`the bundle has more than ${limits.maxEntries} entries: the rest was not read`);
+      break;
+    }
+    const parts = segments(entry.path);
+    if (parts === undefined) {
+      warnings.push(`the entry "${entry.path}" points outside the bundle: passed over`);
+      continue;
+    }
+    if (root === undefined) root = parts.length === 0 || TOP_FOLDERS.has(parts[0] as string) || parts[0] === MANIFEST ? "" : parts[0];
+    if (parts[0] === root) parts.shift();
+    const path = parts.join("/");
+    if (entry.kind === "link" && entry.linkTarget !== undefined) {
+      const destination = linkDestination(path, entry.linkTarget);
+      if (destination !== undefined) links.set(path, destination);
+      continue;
+    }
+    if (entry.kind !== "file" || !wanted(path.replace(HISTORY, ""))) continue;
+    const room = Math.min(limits.maxFileBytes, limits.maxTotalBytes - total);
+    const { bytes, truncated } = await entry.read(room);
+    if (truncated) warnings.push(`${path} is incomplete: its first ${bytes.length} bytes are used`);
+    if (files.has(path)) warnings.push(`${path} is in the bundle twice: the last one is used`);
+    files.set(path, bytes);
+    total += bytes.length;
+  }
+  return describe(files, links, warnings);
+}
+
+/** Reads the manifest and the status, and infers what a foreign bundle does not say. */
+function describe(files: Map<string, Uint8Array>, links: Map<string, string>, warnings: string[]): Bundle {
+  const manifest = readJson(files, MANIFEST, parseManifest, warnings);
+  const status = readJson(files, STATUS, parseStatus, warnings);
+  if (manifest !== undefined && status === undefined && !files.has(STATUS)) {
+    warnings.push("the bundle ends before its last entry: collecting was cut off, or copying it was");
+  }
+  const facts = manifest === undefined ? factsWithoutManifest(files) : manifestFacts(manifest);
+  files.delete(MANIFEST);
+  files.delete(STATUS);
+  return { manifest, status, facts, files, links, warnings };
+}
+
+function readJson<T>(
+  files: ReadonlyMap<string, Uint8Array>,
+  path: string,
+  parse: (text: string) => T,
+  warnings: string[],
+): T | undefined {
+  const bytes = files.get(path);
+  if (bytes === undefined) return undefined;
+  try {
+    return parse(utf8.decode(bytes));
+  } catch (error) {
+    warnings.push(`${path} cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
+
+function manifestFacts(manifest: Manifest): HostFacts {
+  return { ...manifest.host, capturedAt: Date.parse(manifest.capturedAt), privileged: manifest.privileged };
+}
+
+async function* prepend(head: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* head;
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+}
+
+/** Takes at least `size` bytes from the front, or all there are, without losing them. */
+async function peek(
+  chunks: AsyncIterable<Uint8Array>,
+  size: number,
+): Promise<{ head: Uint8Array; chunks: AsyncIterable<Uint8Array> }> {
+  const rest = chunks[Symbol.asyncIterator]();
+  const taken: Uint8Array[] = [];
+  let got = 0;
+  while (got < size) {
+    const next = await rest.next();
+    if (next.done === true) break;
+    taken.push(next.value);
+    got += next.value.length;
+  }
+  const head = concatBytes(taken);
+  return { head, chunks: prepend([head], rest) };
+}
+
+/** Compressions that are recognized by their first bytes but not read (yet), with what turns them into one that is. */
+const OTHER_FORMATS: readonly { readonly magic: readonly number[]; readonly name: string; readonly instead: string }[] = [
+  { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], name: "xz", instead: "xz -dc FILE | nailhouse analyze -" },
+  { magic: [0x28, 0xb5, 0x2f, 0xfd], name: "zstd", instead: "zstd -dc FILE | nailhouse analyze -" },
+  { magic: [0x42, 0x5a, 0x68], name: "bzip2", instead: "bzip2 -dc FILE | nailhouse analyze -" },
+];
+
+/**
+ * Opens a bundle that comes as a stream: .tgz, .tar.gz or .tar, recognized by content.
+ *
+ * @throws {BundleError} If it is empty or no archive.
+ */
+export async function openArchive(chunks: AsyncIterable<Uint8Array>, options: OpenOptions): Promise<Bundle> {
+  const warnings: string[] = [];
+  const broken = (message: string): void => void warnings.push(message);
+  const start = await peek(chunks, 512);
+  if (start.head.length === 0) throw new BundleError("Cannot read the bundle: it is empty");
+  const other = OTHER_FORMATS.find(({ magic }) => magic.every((byte, i) => start.head[i] === byte));
+  if (other !== undefined) {
+    throw new BundleError(`Cannot read the bundle: ${other.name} compression is not supported; try: ${other.instead}`);
+  }
+  let plain = start;
+  if (start.head[0] === 0x1f && start.head[1] === 0x8b) {
+    plain = await peek((options.decompress ?? gunzip)(start.chunks, broken), 512);
+    if (plain.head.length === 0) throw new BundleError("Cannot read the bundle: it is cut off before its first file");
+  }
+  if (!isTar(plain.head)) {
+    throw new BundleError("Cannot read the bundle: it is neither a tar archive nor a gzip-compressed one");
+  }
+  return await readEntries(readTar(plain.chunks, broken), options, warnings);
+}

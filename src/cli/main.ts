@@ -1,0 +1,56 @@
+import { version } from "../core/version.ts";
+import { analyzeCommand, analyzeHelp } from "./analyze.ts";
+import { collectCommand, collectHelp } from "./collect.ts";
+import { UsageError } from "./_usage.ts";
+
+interface Command {
+  readonly run: (args: string[]) => Promise<number>;
+  readonly help: string;
+}
+
+const commands: ReadonlyMap<string, Command> = new Map([
+  ["collect", { run: collectCommand, help: collectHelp }],
+  ["analyze", { run: analyzeCommand, help: analyzeHelp }],
+]);
+
+const help = `nailhouse ${version}: finds the memory that will not move out
+
+  nailhouse collect       capture a bundle of this host, before it is rebooted
+  nailhouse analyze PATH  who held the memory, how much, since when, and what to do
+
+nailhouse COMMAND --help tells more.
+`;
+
+function isUsageProblem(error: unknown): error is Error {
+  return error instanceof UsageError || (error instanceof Error && String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS"));
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === "--version") {
+    console.log(version);
+    return 0;
+  }
+  if (name === "--help" || name === "-h" || name === "help") {
+    process.stdout.write(help);
+    return 0;
+  }
+  const command = name === undefined ? undefined : commands.get(name);
+  if (command === undefined) {
+    const what = name === undefined ? "a command is missing" : `there is no command "${name}"`;
+    throw new UsageError(`${what}; the commands are ${[...commands.keys()].join(", ")} (see --help)`);
+  }
+  if (rest.includes("--help") || rest.includes("-h")) {
+    process.stdout.write(command.help);
+    return 0;
+  }
+  return await command.run(rest);
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!isUsageProblem(error)) throw error;
+  console.error(`nailhouse: ${error.message}`);
+  process.exitCode = 2;
+}

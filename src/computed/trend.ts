@@ -1,0 +1,93 @@
+import type { Exhaustion } from "../core/report.ts";
+
+/** One measurement of a series. */
+export interface Measurement {
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly bytes: number;
+}
+
+/** A robust straight line through a series. */
+export interface Trend {
+  readonly bytesPerSecond: number;
+  /** The 95 % confidence interval of the slope; for fewer than nine points it is the range of all the slopes between two of them. */
+  readonly low: number;
+  readonly high: number;
+  readonly points: number;
+  readonly spanSeconds: number;
+  /** Last minus first. */
+  readonly changeBytes: number;
+}
+
+/** Fewer points than these have no trend: two make a line through any noise. */
+export const MIN_TREND_POINTS = 3;
+/** n points have n²/2 slopes: beyond this many the series is thinned out evenly, which leaves the median slope as good as unchanged. */
+const MAX_POINTS = 400;
+/** The normal distribution's 97.5 % quantile. */
+const Z_95 = 1.959964;
+
+/**
+ * Theil-Sen regression: the median of the slopes between all pairs of points, with Sen's (1968) confidence interval. A third of the
+ * points may be outliers without effect, so a burst while one snapshot is taken is no trend.
+ *
+ * A library does the median (ml-regression-theil-sen), none that was found gives the interval, which is what a forecast needs.
+ *
+ * @param series In time order.
+ * @returns Undefined for fewer than {@linkcode MIN_TREND_POINTS} points of different times.
+ */
+export function theilSen(series: readonly Measurement[]): Trend | undefined {
+  const points = thin(series);
+  const slopes: number[] = [];
+  for (const [i, a] of points.entries()) {
+    for (let j = i + 1; j < points.length; j++) {
+      const b = points[j] as Measurement;
+      if (b.time > a.time) slopes.push(((b.bytes - a.bytes) * 1000) / (b.time - a.time));
+    }
+  }
+  const first = series[0];
+  const last = series.at(-1);
+  if (points.length < MIN_TREND_POINTS || slopes.length < MIN_TREND_POINTS || first === undefined || last === undefined) {
+    return undefined;
+  }
+  slopes.sort((a, b) => a - b);
+  const n = points.length;
+  const spread = Z_95 * Math.sqrt((n * (n - 1) * (2 * n + 5)) / 18);
+  const at = (index: number): number => slopes[Math.min(slopes.length - 1, Math.max(0, index))] as number;
+  const middle = slopes.length / 2;
+  return {
+    bytesPerSecond: (at(Math.ceil(middle) - 1) + at(Math.floor(middle))) / 2,
+    low: at(Math.floor((slopes.length - spread) / 2)),
+    high: at(Math.ceil((slopes.length + spread) / 2)),
+    points: series.length,
+    spanSeconds: (last.time - first.time) / 1000,
+    changeBytes: last.bytes - first.bytes,
+  };
+}
+
+function thin(series: readonly Measurement[]): readonly Measurement[] {
+  if (series.length <= MAX_POINTS) return series;
+  return Array.from(
+    { length: MAX_POINTS },
+    (_, i) => series[Math.round((i * (series.length - 1)) / (MAX_POINTS - 1))] as Measurement,
+  );
+}
+
+/** A date further away than this is no forecast. */
+const MAX_FORECAST_SECONDS = 10 * 365 * 86_400;
+
+/**
+ * When the available memory is used up if growth goes on at the rate of the interval.
+ *
+ * @param trend Of what grows; its whole interval must be above zero, otherwise there is no end in sight.
+ * @param availableBytes MemAvailable at `from`.
+ * @param from Milliseconds since 1970.
+ */
+export function exhaustion(trend: Trend, availableBytes: number, from: number): Exhaustion | null {
+  if (trend.low <= 0 || availableBytes < 0) return null;
+  const at = (bytesPerSecond: number): string | null => {
+    const seconds = availableBytes / bytesPerSecond;
+    return seconds > MAX_FORECAST_SECONDS ? null : new Date(from + seconds * 1000).toISOString();
+  };
+  const atLow = at(trend.high);
+  return atLow === null ? null : { atLow, atHigh: at(trend.low) };
+}

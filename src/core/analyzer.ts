@@ -1,0 +1,53 @@
+import type { SourceLine } from "./ledger.ts";
+import type { Claim, Confidence, Exhaustion, Finding, Owner, Remedy } from "./report.ts";
+import type { HostFacts, MaybeValues, Sources, Values } from "./source.ts";
+
+/** Evidence as an analyzer gives it: the engine looks the text up, so no analyzer can misquote. */
+export interface EvidenceLine extends SourceLine {
+  readonly because: string;
+}
+
+/** A finding before it is ranked. What is left out is null in the report. */
+export interface FindingDraft {
+  readonly title: string;
+  readonly confidence: Confidence;
+  readonly material: boolean;
+  readonly claims: readonly Claim[];
+  readonly growthBytesPerSecond?: Finding["growthBytesPerSecond"];
+  readonly exhaustion?: Exhaustion | null;
+  readonly symptomOf?: string;
+  readonly owners: readonly Owner[];
+  readonly evidence: readonly EvidenceLine[];
+  readonly remedies: readonly Remedy[];
+}
+
+/** What an analyzer says: findings, or why its cause is not there. */
+export type Outcome = { readonly findings: readonly FindingDraft[] } | { readonly ruledOut: string };
+
+/** One cause. Its file and its id have the same name. */
+export interface Analyzer {
+  readonly id: string;
+  readonly title: string;
+  /** How the memory comes to be held, for `nailhouse explain`. */
+  readonly mechanism: string;
+  /** What it is taken for, and what it is taken to be. */
+  readonly lookAlikes: string;
+  readonly references: readonly string[];
+  /** Without these the cause is reported as not assessed. */
+  readonly needs: Sources;
+  /** These make the answer better. */
+  readonly uses: Sources;
+  // A method, so that a typed declaration (see defineAnalyzer) is assignable to this untyped one.
+  analyze(values: Readonly<Record<string, unknown>>, facts: HostFacts): Outcome;
+}
+
+/** Declares a cause: `analyze` gets `needs` as they are and `uses` as possibly undefined, both typed by the sources. */
+export function defineAnalyzer<const N extends Sources, const U extends Sources>(
+  declaration: Omit<Analyzer, "needs" | "uses" | "analyze"> & {
+    readonly needs: N;
+    readonly uses: U;
+    readonly analyze: (values: Values<N> & MaybeValues<U>, facts: HostFacts) => Outcome;
+  },
+): Analyzer {
+  return declaration as Analyzer;
+}

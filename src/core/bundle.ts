@@ -1,0 +1,27 @@
+import type { Manifest, Status } from "./manifest.ts";
+import type { HostFacts } from "./source.ts";
+
+/** One entry of an archive, a directory or a live host, before it is decided whether to keep it. */
+export interface Entry {
+  /** As the archive spells it. */
+  readonly path: string;
+  readonly kind: "file" | "link" | "other";
+  /** For a symbolic or hard link. */
+  readonly linkTarget?: string;
+  /** The content, at most `maxBytes` of it. Only valid until the next entry is asked for. */
+  read(maxBytes: number): Promise<{ readonly bytes: Uint8Array; readonly truncated: boolean }>;
+}
+
+/** What was read of a bundle: the files that some source wants, and what is known about the whole. */
+export interface Bundle {
+  /** Undefined for a sosreport and for a directory that nailhouse did not make. */
+  readonly manifest: Manifest | undefined;
+  /** Undefined when the bundle was cut off, or is not nailhouse's. */
+  readonly status: Status | undefined;
+  readonly facts: HostFacts;
+  /** By path without the bundle's root directory. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** Symbolic links as data, by path without the root directory; targets as they were written. */
+  readonly links: ReadonlyMap<string, string>;
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,94 @@
+/** A file of the host, stored under the same path without the leading slash. `*` matches within one path segment. */
+export interface FileCapture {
+  readonly kind: "file";
+  readonly path: string;
+  /** Read again in every snapshot. */
+  readonly changing?: true;
+  readonly maxBytes?: number;
+}
+
+/** What a program prints, stored under `as`. A program that is not installed is skipped without a warning. */
+export interface CommandCapture {
+  readonly kind: "command";
+  readonly argv: readonly string[];
+  /** Path in the bundle, as sosreport names it. */
+  readonly as: string;
+  readonly changing?: true;
+  readonly timeoutSeconds?: number;
+  readonly maxBytes?: number;
+  /** Used instead of `argv` on a host with more open files than this (first field of /proc/sys/fs/file-nr). */
+  readonly aboveOpenFiles?: { readonly count: number; readonly argv: readonly string[] };
+}
+
+/** Files of every network namespace, from /proc/PID/net of one of its processes, or through nsenter when it has none. */
+export interface NetnsCapture {
+  readonly kind: "netns";
+  /** Names below /proc/net. */
+  readonly files: readonly string[];
+  /** Run inside each namespace but the first one (which `command` covers); `as` is below the namespace's folder. */
+  readonly commands: readonly { readonly argv: readonly string[]; readonly as: string }[];
+  readonly changing?: true;
+  readonly maxNamespaces: number;
+}
+
+/** Files below /proc/PID. */
+export interface ProcessCapture {
+  readonly kind: "process";
+  readonly files: readonly string[];
+  /** Only the processes with the most resident and swapped memory. */
+  readonly largest?: number;
+  readonly changing?: true;
+  /**
+   * Reading takes the process's mmap_lock, which a stuck process may hold for ever: such files are read by a child that can be
+   * given up on.
+   */
+  readonly mayHang?: true;
+}
+
+/** Which processes hold the sockets that hold memory: `/proc/PID/fd/N -> socket:[INODE]` lines, sought no further than needed. */
+export interface SocketOwnersCapture {
+  readonly kind: "socket-owners";
+  readonly as: string;
+  /** Sockets with fewer queued bytes are not looked up. */
+  readonly minQueuedBytes: number;
+  /** Give up after this many descriptors: each costs the kernel about 0.9 KB of dentries and inodes. */
+  readonly maxDescriptors: number;
+}
+
+/** A count of all pages by flags and compound order, from /proc/kpageflags. The one thing digested at capture: raw it is gigabytes. */
+export interface PageFlagsCapture {
+  readonly kind: "page-flags";
+  readonly as: string;
+  /** On a larger host evenly spread blocks are read, and the census says so. */
+  readonly maxPages: number;
+}
+
+/** Files of the machine below a folder, newest first, up to a total size: for history that other tools keep. */
+export interface FolderCapture {
+  readonly kind: "folder";
+  readonly path: string;
+  readonly maxBytes: number;
+}
+
+export type Capture =
+  | FileCapture
+  | CommandCapture
+  | NetnsCapture
+  | ProcessCapture
+  | SocketOwnersCapture
+  | PageFlagsCapture
+  | FolderCapture;
+
+/** What to capture for one subject: data only, so that it can run here, run as a shell script, or be read. */
+export interface Collector {
+  readonly id: string;
+  readonly title: string;
+  /** What the captured files are for. */
+  readonly why: string;
+  readonly captures: readonly Capture[];
+}
+
+/** Declares a collector. Its file and its id have the same name. */
+export function defineCollector(collector: Collector): Collector {
+  return collector;
+}

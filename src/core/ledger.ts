@@ -1,0 +1,54 @@
+/** Where a value stands in the bundle. The engine adds the raw text of the line. */
+export interface SourceLine {
+  readonly path: string;
+  /** From 1. */
+  readonly line: number;
+}
+
+/** The accounts of the ledger: each byte of MemTotal is in exactly one. */
+export type AccountId =
+  | "free"
+  | "per-cpu-free-lists"
+  | "page-cache"
+  | "buffers"
+  | "swap-cache"
+  | "shmem"
+  | "anon"
+  | "pinned-lru"
+  | "slab-reclaimable"
+  | "slab-unreclaimable"
+  | "kernel-misc-reclaimable"
+  | "kernel-stacks"
+  | "page-tables"
+  | "vmalloc"
+  | "percpu"
+  | "hugetlb"
+  | "zspages"
+  | "bounce"
+  | "writeback-tmp"
+  | "balloon"
+  | "gpu"
+  | "hardware-corrupted"
+  | "unaccounted";
+
+export interface Account {
+  readonly id: AccountId;
+  readonly title: string;
+  /** Only `unaccounted` can be negative: then the counters overlap or drifted apart while they were read. */
+  readonly bytes: number;
+  readonly sources: readonly SourceLine[];
+}
+
+/** Where all of MemTotal is. The accounts add up to `totalBytes` exactly. */
+export interface Ledger {
+  readonly totalBytes: number;
+  readonly availableBytes: number | undefined;
+  readonly accounts: readonly Account[];
+  /** Terms that this bundle cannot tell, which are therefore still inside `unaccounted`. */
+  readonly missing: readonly string[];
+}
+
+/** The bytes of one account; undefined where the bundle cannot tell it. */
+export function accountBytes(ledger: Ledger, id: AccountId): number | undefined {
+  return ledger.accounts.find((account) => account.id === id)?.bytes;
+}

@@ -1,0 +1,193 @@
+/** What the bundle says of the machine it came from. A constant that is not in the bundle is undefined: this machine's own is never used. */
+export interface HostFacts {
+  readonly hostname?: string;
+  readonly kernelRelease?: string;
+  /** Machine type as `uname -m` prints it. */
+  readonly machine?: string;
+  readonly pageSizeBytes?: number;
+  /** Clock ticks a second, the unit of times in /proc/PID/stat. */
+  readonly userHz?: number;
+  readonly cpus?: number;
+  /** Milliseconds since 1970, when the first snapshot was taken. */
+  readonly capturedAt?: number;
+  /** False when the collector ran without root: absent files may be denied ones. */
+  readonly privileged?: boolean;
+}
+
+/** What a parser gets besides the text. */
+export interface ParseContext {
+  readonly facts: HostFacts;
+  /** Reports a row that was skipped; the rows around it are kept. */
+  readonly warn: (line: number, message: string) => void;
+}
+
+/** A parsed file and where in the bundle it stands. */
+export interface Parsed<T> {
+  readonly path: string;
+  readonly value: T;
+}
+
+/** Something that was not captured, and what would have captured it. */
+export interface Missing {
+  readonly path: string;
+  readonly howToCapture: string;
+}
+
+/** The three ends of reading something from a bundle. Absent is a state of its own, never a zero. */
+export type Captured<T> =
+  | { readonly status: "ok"; readonly value: T }
+  | { readonly status: "missing"; readonly missing: readonly Missing[] }
+  | { readonly status: "failed"; readonly path: string; readonly message: string };
+
+/** One snapshot of a bundle, as sources read it. */
+export interface Reader {
+  readonly facts: HostFacts;
+  /** Milliseconds since 1970; undefined where a foreign bundle does not tell. */
+  readonly time: number | undefined;
+  /** Every snapshot that can be put in time, the recorder's history first, in time order. */
+  readonly timeline: readonly Reader[];
+  /** Existing paths that match; `*` stands for one path segment or a part of one. Sorted. */
+  paths(pattern: string): readonly string[];
+  /** Parses a file of this snapshot, once. */
+  parse<T>(path: string, parse: (text: string, context: ParseContext) => T): Captured<Parsed<T>>;
+  /** Reads another source in this snapshot, once. */
+  read<T>(source: Source<T>): Captured<T>;
+}
+
+/** Something an analyzer can ask for: a parsed file, several, a derivation, a series. */
+export interface Source<T> {
+  readonly name: string;
+  /** File patterns that this source reads, so that a streamed bundle keeps those and no others. */
+  readonly patterns: readonly string[];
+  read(reader: Reader): Captured<T>;
+}
+
+/** A named set of sources, as in `needs` and `uses`. */
+export type Sources = { readonly [name: string]: Source<unknown> };
+
+/** The values of a set of sources that are all there. */
+export type Values<S extends Sources> = { readonly [K in keyof S]: S[K] extends Source<infer T> ? T : never };
+
+/** The values of a set of sources each of which may be absent. */
+export type MaybeValues<S extends Sources> = {
+  readonly [K in keyof S]: (S[K] extends Source<infer T> ? T : never) | undefined;
+};
+
+/** Declares one captured file. */
+export interface ArtifactDeclaration<T> {
+  /** The kernel's or the program's own name for it. */
+  readonly name: string;
+  /** Where bundles and sosreports keep it: patterns, the best first. */
+  readonly paths: readonly string[];
+  /** A command that shows it on a host. */
+  readonly howToCapture: string;
+  readonly parse: (text: string, context: ParseContext) => T;
+}
+
+function notCaptured(declaration: ArtifactDeclaration<unknown>): Captured<never> {
+  return {
+    status: "missing",
+    missing: [{ path: declaration.paths[0] ?? declaration.name, howToCapture: declaration.howToCapture }],
+  };
+}
+
+/** A file of which there is one in a snapshot: the first of its paths that exists. */
+export function defineArtifact<T>(declaration: ArtifactDeclaration<T>): Source<Parsed<T>> {
+  return {
+    name: declaration.name,
+    patterns: declaration.paths,
+    read(reader) {
+      for (const pattern of declaration.paths) {
+        const path = reader.paths(pattern)[0];
+        if (path !== undefined) return reader.parse(path, declaration.parse);
+      }
+      return notCaptured(declaration);
+    },
+  };
+}
+
+/** A file of which there are many in a snapshot (one a process, one a network namespace): all that match and parse. */
+export function defineArtifacts<T>(declaration: ArtifactDeclaration<T>): Source<readonly Parsed<T>[]> {
+  return {
+    name: declaration.name,
+    patterns: declaration.paths,
+    read(reader) {
+      const parsed: Parsed<T>[] = [];
+      let failed: Captured<never> | undefined;
+      for (const path of new Set(declaration.paths.flatMap((pattern) => reader.paths(pattern)))) {
+        const captured = reader.parse(path, declaration.parse);
+        if (captured.status === "ok") parsed.push(captured.value);
+        else if (captured.status === "failed") failed ??= captured;
+      }
+      if (parsed.length > 0) return { status: "ok", value: parsed };
+      return failed ?? notCaptured(declaration);
+    },
+  };
+}
+
+/** Reads a set of sources of which every one must be there. */
+export function readNeeds<N extends Sources>(needs: N, reader: Reader): Captured<Values<N>> {
+  const values: Record<string, unknown> = {};
+  const missing: Missing[] = [];
+  for (const [name, source] of Object.entries(needs)) {
+    const captured = reader.read(source);
+    if (captured.status === "failed") return captured;
+    if (captured.status === "missing") missing.push(...captured.missing);
+    else values[name] = captured.value;
+  }
+  return missing.length > 0 ? { status: "missing", missing } : { status: "ok", value: values as Values<N> };
+}
+
+/** Reads a set of sources, each of which may be absent. A file that is broken counts as absent here; the reader has warned of it. */
+export function readUses<U extends Sources>(uses: U, reader: Reader): MaybeValues<U> {
+  const values: Record<string, unknown> = {};
+  for (const [name, source] of Object.entries(uses)) {
+    const captured = reader.read(source);
+    values[name] = captured.status === "ok" ? captured.value : undefined;
+  }
+  return values as MaybeValues<U>;
+}
+
+/** Declares a value that is derived once and shared by analyzers. */
+export function defineComputed<T, N extends Sources, U extends Sources>(declaration: {
+  readonly name: string;
+  readonly needs: N;
+  readonly uses: U;
+  readonly compute: (values: Values<N> & MaybeValues<U>, facts: HostFacts) => T;
+}): Source<T> {
+  const { name, needs, uses, compute } = declaration;
+  return {
+    name,
+    patterns: [...Object.values(needs), ...Object.values(uses)].flatMap((source) => source.patterns),
+    read(reader) {
+      const needed = readNeeds(needs, reader);
+      if (needed.status !== "ok") return needed;
+      return { status: "ok", value: compute({ ...readUses(uses, reader), ...needed.value }, reader.facts) };
+    },
+  };
+}
+
+/** One value of a series. */
+export interface TimePoint<T> {
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly value: T;
+}
+
+/** The same source in every snapshot that has it, in time order. */
+export function overTime<T>(source: Source<T>): Source<readonly TimePoint<T>[]> {
+  return {
+    name: `${source.name} over time`,
+    patterns: source.patterns,
+    read(reader) {
+      const points: TimePoint<T>[] = [];
+      for (const snapshot of reader.timeline) {
+        const captured = snapshot.read(source);
+        if (captured.status === "ok" && snapshot.time !== undefined) {
+          points.push({ time: snapshot.time, value: captured.value });
+        }
+      }
+      return { status: "ok", value: points };
+    },
+  };
+}

@@ -1,0 +1,199 @@
+import type { Analyzer, EvidenceLine } from "../core/analyzer.ts";
+import type { Bundle } from "../core/bundle.ts";
+import { accountBytes, type Ledger } from "../core/ledger.ts";
+import type {
+  Evidence,
+  Finding,
+  NotAssessed,
+  PressureLevel,
+  Report,
+  RuledOut,
+  TimelinePoint,
+  Verdict,
+} from "../core/report.ts";
+import { overTime, readNeeds, readUses, type Source, type TimePoint } from "../core/source.ts";
+import { byRank, type Candidate, settleClaims, type Settled } from "./rank.ts";
+import { openSnapshots, type Snapshots } from "./reader.ts";
+
+/** Whether the host is short of memory, before the engine has looked the evidence up. */
+export interface PressureDraft {
+  readonly level: PressureLevel;
+  readonly because: string;
+  readonly evidence: readonly EvidenceLine[];
+}
+
+/** Everything the engine is given from outside: it knows no cause and no account. */
+export interface Preset {
+  readonly analyzers: readonly Analyzer[];
+  readonly ledger: Source<Ledger>;
+  readonly pressure: Source<PressureDraft>;
+}
+
+/** Evidence longer than this is cut: a page wide enough to read, and a hostile line stays small. */
+const MAX_EVIDENCE_TEXT = 400;
+/**
+ * An `unaccounted` share that is large whatever the host: the line at which Oracle's drgn-tools memstate warns of "unknown" memory.
+ */
+const UNEXPLAINED_SHARE = 0.1;
+/** More points than this are thinned out evenly in the report: a plot shows no more. */
+const MAX_TIMELINE_POINTS = 500;
+
+/** The sources a preset reads, for opening a bundle. */
+export function presetSources(preset: Preset): readonly Source<unknown>[] {
+  return [
+    preset.ledger,
+    preset.pressure,
+    ...preset.analyzers.flatMap(({ needs, uses }) => [...Object.values(needs), ...Object.values(uses)]),
+  ];
+}
+
+function quote(evidence: readonly EvidenceLine[], snapshots: Snapshots): Evidence[] {
+  return evidence.map(({ path, line, because }) => {
+    const text = snapshots.lineText(path, line, MAX_EVIDENCE_TEXT);
+    if (text === undefined) throw new RangeError(`Evidence names a line that is not in the bundle: ${path}:${line}`);
+    return { path, line, text, because };
+  });
+}
+
+interface Assessment {
+  readonly candidates: Candidate[];
+  readonly ruledOut: RuledOut[];
+  readonly notAssessed: NotAssessed[];
+}
+
+/** Runs one analyzer. Whatever it does wrong costs only itself. */
+function assess(analyzer: Analyzer, snapshots: Snapshots, into: Assessment): void {
+  const cause = analyzer.id;
+  const needed = readNeeds(analyzer.needs, snapshots.base);
+  if (needed.status === "missing") {
+    into.notAssessed.push({
+      cause,
+      missing: [...new Set(needed.missing.map(({ path }) => path))],
+      howToCapture: [...new Set(needed.missing.map(({ howToCapture }) => howToCapture))],
+    });
+    return;
+  }
+  if (needed.status === "failed") {
+    into.notAssessed.push({ cause, missing: [`${needed.path}: ${needed.message}`], howToCapture: [] });
+    return;
+  }
+  try {
+    const values = { ...readUses(analyzer.uses, snapshots.base), ...needed.value };
+    const outcome = analyzer.analyze(values, snapshots.base.facts);
+    if ("ruledOut" in outcome) {
+      into.ruledOut.push({ cause, because: outcome.ruledOut });
+      return;
+    }
+    for (const draft of outcome.findings) quote(draft.evidence, snapshots);
+    into.candidates.push(...outcome.findings.map((draft) => ({ cause, draft })));
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    into.notAssessed.push({ cause, missing: [`the analyzer failed: ${message}`], howToCapture: [] });
+  }
+}
+
+function finding({ cause, draft, claims, bytes }: Settled, snapshots: Snapshots): Finding {
+  return {
+    cause,
+    title: draft.title,
+    confidence: draft.confidence,
+    material: draft.material,
+    bytes,
+    claims,
+    growthBytesPerSecond: draft.growthBytesPerSecond ?? null,
+    exhaustion: draft.exhaustion ?? null,
+    symptomOf: draft.symptomOf ?? null,
+    owners: draft.owners,
+    evidence: quote(draft.evidence, snapshots),
+    remedies: draft.remedies,
+  };
+}
+
+function verdict(findings: readonly Finding[], ledger: Ledger | undefined, pressure: PressureLevel): Verdict {
+  const found = findings.some((f) => f.material && f.confidence !== "possible" && f.symptomOf === null);
+  if (found) return "cause-found";
+  if (ledger === undefined) return "insufficient-evidence";
+  const unaccounted = accountBytes(ledger, "unaccounted") ?? 0;
+  if (unaccounted >= UNEXPLAINED_SHARE * ledger.totalBytes) return "unexplained";
+  // Short of memory, every account known, and nothing but sizes to go by: one snapshot cannot tell a leak from a large program.
+  if (pressure === "short" || pressure === "exhausted") return "insufficient-evidence";
+  return "healthy";
+}
+
+function timelinePoint({ time, value }: TimePoint<Ledger>): TimelinePoint {
+  return {
+    at: new Date(time).toISOString(),
+    availableBytes: value.availableBytes ?? null,
+    accounts: Object.fromEntries(value.accounts.map(({ id, bytes }) => [id, bytes])),
+  };
+}
+
+function thin<T>(points: readonly T[], most: number): readonly T[] {
+  if (points.length <= most) return points;
+  return Array.from({ length: most }, (_, i) => points[Math.round((i * (points.length - 1)) / (most - 1))] as T);
+}
+
+/**
+ * From a bundle to a report. Pure: the same bundle and preset give the same report, byte for byte.
+ *
+ * @param bundle From `openArchive`, `readEntries` or `collect`.
+ * @param preset The analyzers to run, and how the ledger and the pressure are read.
+ */
+export function analyze(bundle: Bundle, preset: Preset): Report {
+  const snapshots = openSnapshots(bundle);
+  const { base } = snapshots;
+  const ledgerRead = base.read(preset.ledger);
+  const ledger = ledgerRead.status === "ok" ? ledgerRead.value : undefined;
+  const pressureRead = base.read(preset.pressure);
+  const pressure: PressureDraft = pressureRead.status === "ok"
+    ? pressureRead.value
+    : { level: "none", because: "the bundle does not tell (no /proc/meminfo)", evidence: [] };
+  const series = base.read(overTime(preset.ledger));
+
+  const assessed: Assessment = { candidates: [], ruledOut: [], notAssessed: [] };
+  for (const analyzer of preset.analyzers) assess(analyzer, snapshots, assessed);
+  const { settled, displaced } = settleClaims(assessed.candidates, ledger);
+  const findings = settled.sort(byRank).map((each) => finding(each, snapshots));
+  const ruledOut = [
+    ...assessed.ruledOut,
+    ...displaced.map(({ cause, by, accounts }) => ({
+      cause,
+      because: `what it would hold of ${accounts.join(" and ")} is held by ${by.join(", ")}`,
+    })),
+  ].sort((a, b) => (a.cause < b.cause ? -1 : 1));
+
+  return {
+    schemaVersion: 1,
+    host: {
+      hostname: bundle.facts.hostname ?? null,
+      kernelRelease: bundle.facts.kernelRelease ?? null,
+      capturedAt: bundle.facts.capturedAt === undefined ? null : new Date(bundle.facts.capturedAt).toISOString(),
+      totalBytes: ledger?.totalBytes ?? null,
+      snapshots: Math.max(1, base.timeline.length),
+    },
+    verdict: verdict(findings, ledger, pressure.level),
+    pressure: { level: pressure.level, because: pressure.because, evidence: quote(pressure.evidence, snapshots) },
+    ledger: ledger === undefined ? null : {
+      totalBytes: ledger.totalBytes,
+      accounts: ledger.accounts.map(({ id, title, bytes, sources }) => ({
+        id,
+        title,
+        bytes,
+        sources: quote(sources.map((s) => ({ ...s, because: "" })), snapshots).map(({ path, line, text }) => ({ path, line, text })),
+      })),
+      missing: ledger.missing,
+    },
+    findings,
+    ruledOut,
+    notAssessed: assessed.notAssessed,
+    timeline: thin(series.status === "ok" ? series.value : [], MAX_TIMELINE_POINTS).map(timelinePoint),
+    warnings: [...bundle.warnings, ...snapshots.warnings, ...statusWarnings(bundle)],
+  };
+}
+
+/** What the collector could not capture. */
+function statusWarnings(bundle: Bundle): string[] {
+  return (bundle.status?.collectors ?? []).flatMap(({ id, problems }) =>
+    problems.map(({ path, reason }) => `not captured by the ${id} collector: ${path} (${reason})`)
+  );
+}

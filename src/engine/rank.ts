@@ -1,0 +1,101 @@
+import type { FindingDraft } from "../core/analyzer.ts";
+import type { AccountId, Ledger } from "../core/ledger.ts";
+import type { ByteRange, Claim, Confidence } from "../core/report.ts";
+
+/** A draft with the id of the analyzer that made it. */
+export interface Candidate {
+  readonly cause: string;
+  readonly draft: FindingDraft;
+}
+
+/** A draft whose claims have been cut to what the accounts hold and other findings left over. */
+export interface Settled extends Candidate {
+  readonly claims: readonly Claim[];
+  readonly bytes: ByteRange;
+}
+
+/** A draft whose every byte is held by findings with better evidence. */
+export interface Displaced {
+  readonly cause: string;
+  readonly by: readonly string[];
+  readonly accounts: readonly AccountId[];
+}
+
+const directness: { readonly [C in Confidence]: number } = { confirmed: 0, likely: 1, possible: 2 };
+
+function claimed(draft: FindingDraft): number {
+  return draft.claims.reduce((sum, claim) => sum + claim.bytes.low, 0);
+}
+
+/** Who gets a disputed byte: causes before symptoms, then the better evidence, then the larger claim. */
+function byClaimRight(a: Candidate, b: Candidate): number {
+  return (
+    Number(a.draft.symptomOf !== undefined) - Number(b.draft.symptomOf !== undefined) ||
+    directness[a.draft.confidence] - directness[b.draft.confidence] ||
+    claimed(b.draft) - claimed(a.draft) ||
+    (a.cause < b.cause ? -1 : 1)
+  );
+}
+
+/**
+ * Cuts every claim to what its account holds, so that a byte has one tenant: the high ends of all claims on an account never add up to
+ * more than the account.
+ *
+ * Without a ledger, claims stand as they are.
+ */
+export function settleClaims(
+  candidates: readonly Candidate[],
+  ledger: Ledger | undefined,
+): { settled: Settled[]; displaced: Displaced[] } {
+  const left = new Map(ledger?.accounts.map((account) => [account.id, Math.max(0, account.bytes)]));
+  const tenants = new Map<AccountId, Set<string>>();
+  const settled: Settled[] = [];
+  const displaced: Displaced[] = [];
+  for (const candidate of [...candidates].sort(byClaimRight)) {
+    const claims = candidate.draft.claims.map(({ account, bytes }) => {
+      const high = Math.min(bytes.high, left.get(account) ?? bytes.high);
+      return { account, bytes: { low: Math.min(bytes.low, high), high } };
+    });
+    const bytes = {
+      low: claims.reduce((sum, claim) => sum + claim.bytes.low, 0),
+      high: claims.reduce((sum, claim) => sum + claim.bytes.high, 0),
+    };
+    const accounts = claims.map((claim) => claim.account);
+    const by = [...new Set(accounts.flatMap((account) => [...(tenants.get(account) ?? [])]))];
+    if (bytes.high === 0 && claimed(candidate.draft) > 0 && by.length > 0) {
+      displaced.push({ cause: candidate.cause, by, accounts });
+      continue;
+    }
+    for (const claim of claims) {
+      const remaining = left.get(claim.account);
+      if (remaining !== undefined) left.set(claim.account, remaining - claim.bytes.high);
+      const others = tenants.get(claim.account);
+      if (others === undefined) tenants.set(claim.account, new Set([candidate.cause]));
+      else others.add(candidate.cause);
+    }
+    settled.push({ ...candidate, claims: claims.filter((claim) => claim.bytes.high > 0), bytes });
+  }
+  return { settled, displaced };
+}
+
+function tier({ draft }: Candidate): number {
+  if (draft.symptomOf !== undefined) return 3;
+  if (draft.confidence === "possible") return 2;
+  return draft.material ? 0 : 1;
+}
+
+/**
+ * The order of the report: material causes with evidence, then immaterial ones, then mere possibilities, then symptoms. Within each what
+ * grows comes before what is merely large, then by bytes, then by how direct the evidence is.
+ */
+export function byRank(a: Settled, b: Settled): number {
+  const grows = (s: Settled): number => ((s.draft.growthBytesPerSecond?.low ?? 0) > 0 ? 0 : 1);
+  return (
+    tier(a) - tier(b) ||
+    grows(a) - grows(b) ||
+    b.bytes.low - a.bytes.low ||
+    b.bytes.high - a.bytes.high ||
+    directness[a.draft.confidence] - directness[b.draft.confidence] ||
+    (a.cause < b.cause ? -1 : 1)
+  );
+}

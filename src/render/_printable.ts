@@ -1,0 +1,31 @@
+/**
+ * Characters that act on a terminal or reorder what is read: C0 and C1 controls, DEL, bidirectional and zero-width marks, line and paragraph
+ * separators. A process can carry any of them in its name.
+ */
+// deno-lint-ignore no-control-regex
+const ACTIVE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]/gu;
+
+/** Text from a bundle, made safe to print: tabs and NULs become spaces, other active characters are written as `\u{..}`. */
+export function printable(text: string): string {
+  return text.replace(ACTIVE, (character) =>
+    character === "\t" || character === "\0" ? " " : `\\u{${(character.codePointAt(0) as number).toString(16)}}`
+  );
+}
+
+/**
+ * Breaks text between words so that no line is longer than `width`, unless a single word is.
+ *
+ * @param first What the first line begins with; the others are indented by as much.
+ */
+export function wrap(text: string, width: number, first = ""): string {
+  const lines: string[] = [];
+  const indent = " ".repeat(first.length);
+  let line = first;
+  for (const word of text.split(" ")) {
+    if (line.length > first.length && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = indent + word;
+    } else line += line.length === first.length ? word : ` ${word}`;
+  }
+  return [...lines, line].join("\n");
+}

@@ -1,0 +1,186 @@
+import { getBorderCharacters, table } from "table";
+import { formatBytes, formatQuantity, formatShare } from "../core/format.ts";
+import type { Finding, Remedy, Report, ReportAccount, Verdict } from "../core/report.ts";
+import { duration, instant } from "./_duration.ts";
+import { printable, wrap } from "./_printable.ts";
+
+export interface TextOptions {
+  /** Columns of the terminal. */
+  readonly width?: number;
+  /** Show every account, all the evidence and all owners, not only what matters. */
+  readonly all?: boolean;
+  /** Emphasis by escape sequences. Nothing is told by it alone. */
+  readonly color?: boolean;
+}
+
+/** Accounts below this share are folded into one line: they decide nothing. */
+const SMALL_SHARE = 0.002;
+const OWNERS_SHOWN = 5;
+const EVIDENCE_SHOWN = 6;
+
+interface Style {
+  readonly width: number;
+  readonly all: boolean;
+  readonly strong: (text: string) => string;
+  readonly faint: (text: string) => string;
+}
+
+function section(title: string, lines: readonly string[], style: Style): string {
+  return lines.length === 0 ? "" : `\n${style.strong(title)}\n${lines.join("\n")}\n`;
+}
+
+const WITHOUT_CAUSE: { readonly [V in Exclude<Verdict, "cause-found">]: readonly [string, string] } = {
+  healthy: ["No leak found", "Nothing to do"],
+  unexplained: ["Much memory is in no account, and no known cause explains it", "See what could not be assessed, below"],
+  "insufficient-evidence": ["The bundle does not tell who holds the memory", "See what could not be assessed, below"],
+};
+
+/** The two lines the reader came for: who holds how much, and what to do now. */
+function answer(report: Report, style: Style): string {
+  const top = report.findings.find((f) => f.material && f.confidence !== "possible");
+  if (report.verdict === "cause-found" && top !== undefined) {
+    const remedy = top.remedies.find(({ when }) => when === "now") ?? top.remedies[0];
+    const action = remedy === undefined ? "see below" : remedy.commands[0] ?? remedy.text;
+    return `${style.strong(`${printable(top.title)} (${top.confidence})`)}\nNow: ${printable(action)}`;
+  }
+  const [what, then] = WITHOUT_CAUSE[report.verdict === "cause-found" ? "unexplained" : report.verdict];
+  const largest = report.findings[0];
+  const second = report.verdict === "healthy" || largest === undefined
+    ? `${then}. ${largestAccounts(report)}`
+    : `${then}. Largest candidate, not proven: ${printable(largest.title)}`;
+  return `${style.strong(`${what}: ${printable(report.pressure.because)}.`)}\n${second}`;
+}
+
+function largestAccounts(report: Report): string {
+  const largest = [...(report.ledger?.accounts ?? [])].sort((a, b) => b.bytes - a.bytes).slice(0, 3);
+  return largest.length === 0 ? "" : `Largest: ${largest.map((a) => `${a.title} ${formatBytes(a.bytes)}`).join(", ")}.`;
+}
+
+function head(report: Report): string {
+  const { hostname, kernelRelease, totalBytes, capturedAt, snapshots } = report.host;
+  const times = report.timeline;
+  const span = times.length < 2
+    ? ""
+    : ` over ${duration((Date.parse(times.at(-1)?.at ?? "") - Date.parse(times[0]?.at ?? "")) / 1000)}`;
+  return [
+    `host ${printable(hostname ?? "unknown")}`,
+    kernelRelease === null ? "kernel unknown" : `Linux ${printable(kernelRelease)}`,
+    totalBytes === null ? "size unknown" : formatBytes(totalBytes),
+    capturedAt === null ? "time unknown" : instant(capturedAt),
+    `${formatQuantity(snapshots, "snapshot")}${span}`,
+  ].join(" | ");
+}
+
+function ledgerTable(report: Report, style: Style): string[] {
+  const { ledger } = report;
+  if (ledger === null) return [];
+  const sorted = [...ledger.accounts].sort((a, b) => b.bytes - a.bytes);
+  const isShown = (a: ReportAccount): boolean =>
+    style.all || a.id === "unaccounted" || Math.abs(a.bytes) >= SMALL_SHARE * ledger.totalBytes;
+  const folded = sorted.filter((a) => !isShown(a));
+  const row = (title: string, bytes: number, note: string): string[] => [
+    title,
+    formatBytes(bytes),
+    formatShare(bytes, ledger.totalBytes),
+    bar(bytes / ledger.totalBytes),
+    note,
+  ];
+  const rows = sorted.filter(isShown).map((a) => row(a.title, a.bytes, a.sources.map((s) => `${s.path}:${s.line}`)[0] ?? ""));
+  if (folded.length > 0) {
+    rows.push(row(formatQuantity(folded.length, "smaller account"), folded.reduce((sum, a) => sum + a.bytes, 0), ""));
+  }
+  rows.push(row("MemTotal", ledger.totalBytes, ""));
+  const text = table(rows, {
+    border: getBorderCharacters("void"),
+    columnDefault: { paddingLeft: 0, paddingRight: 1 },
+    columns: [{ width: 27, wrapWord: true }, { alignment: "right" }, { alignment: "right" }],
+    drawHorizontalLine: (index, count) => index === count - 1,
+  });
+  const missing = ledger.missing.map((term) => `not in this bundle, so still inside unaccounted: ${term}`);
+  return [...text.trimEnd().split("\n").map((line) => `  ${line.trimEnd()}`), ...missing.map((line) => wrap(line, style.width, "  "))];
+}
+
+const BAR_WIDTH = 16;
+
+function bar(share: number): string {
+  return "#".repeat(Math.min(BAR_WIDTH, Math.max(0, Math.round(share * BAR_WIDTH)))).padEnd(BAR_WIDTH, ".");
+}
+
+function bytesRange(low: number, high: number): string {
+  return formatBytes(low) === formatBytes(high) ? formatBytes(low) : `${formatBytes(low)} to ${formatBytes(high)}`;
+}
+
+function growth({ growthBytesPerSecond: rate, exhaustion }: Finding, capturedAt: string | null): string[] {
+  if (rate === null) return [];
+  const grows = `grows by ${bytesRange(rate.low, rate.high)} a second`;
+  if (exhaustion === null) return [grows];
+  const left = capturedAt === null ? "" : ` (${duration((Date.parse(exhaustion.atLow) - Date.parse(capturedAt)) / 1000)} after the capture)`;
+  const until = exhaustion.atHigh === null ? "" : ` and ${instant(exhaustion.atHigh)}`;
+  return [`${grows}; memory is used up between ${instant(exhaustion.atLow)}${left}${until}`];
+}
+
+function findingLines(finding: Finding, index: number, report: Report, style: Style): string[] {
+  const { width, all } = style;
+  const lines = [
+    style.strong(wrap(`${index + 1}. ${finding.cause} (${finding.confidence}): ${printable(finding.title)}`, width)),
+    wrap(
+      `holds ${bytesRange(finding.bytes.low, finding.bytes.high)}: ${
+        finding.claims.map((c) => `${bytesRange(c.bytes.low, c.bytes.high)} of ${c.account}`).join(", ") || "no account is claimed"
+      }${finding.symptomOf === null ? "" : `; a symptom of ${finding.symptomOf}`}`,
+      width,
+      "   ",
+    ),
+    ...growth(finding, report.timeline.at(-1)?.at ?? report.host.capturedAt).map((line) => wrap(line, width, "   ")),
+  ];
+  const owners = all ? finding.owners : finding.owners.slice(0, OWNERS_SHOWN);
+  if (owners.length > 0) lines.push("   owners:");
+  for (const owner of owners) {
+    const pid = owner.pid === null ? "" : ` pid ${owner.pid}`;
+    lines.push(wrap(`${printable(owner.comm)}${pid}: ${formatBytes(owner.bytes)}; ${printable(owner.detail)}`, width, "     "));
+  }
+  if (owners.length < finding.owners.length) lines.push(`     and ${finding.owners.length - owners.length} more (--all)`);
+  const evidence = all ? finding.evidence : finding.evidence.slice(0, EVIDENCE_SHOWN);
+  if (evidence.length > 0) lines.push("   evidence:");
+  for (const { path, line, text, because } of evidence) {
+    lines.push(wrap(printable(because), width, "   - "), style.faint(clip(`     ${printable(path)}:${line}: ${printable(text).trim()}`, all ? Infinity : width)));
+  }
+  if (evidence.length < finding.evidence.length) lines.push(`   and ${finding.evidence.length - evidence.length} more (--all)`);
+  if (finding.remedies.length > 0) lines.push("   remedies:");
+  for (const remedy of finding.remedies) lines.push(...remedyLines(remedy, style));
+  return lines;
+}
+
+function clip(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+}
+
+function remedyLines({ when, text, commands, verify }: Remedy, { width }: Style): string[] {
+  return [
+    wrap(`[${when}] ${printable(text)}`, width, "   "),
+    ...commands.flatMap((command) => command.split("\n").map((line) => `       ${printable(line)}`)),
+    wrap(`check: ${printable(verify)}`, width, "       "),
+  ];
+}
+
+/**
+ * The report as text for a terminal: the answer first, then where the memory is, the findings, what was ruled out and what could not be told.
+ *
+ * @param report From `analyze`.
+ */
+export function renderText(report: Report, options: TextOptions = {}): string {
+  const emphasis = (code: number) => (text: string): string => (options.color ? `\u001b[${code}m${text}\u001b[0m` : text);
+  const style: Style = { width: options.width ?? 80, all: options.all ?? false, strong: emphasis(1), faint: emphasis(2) };
+  const item = (text: string): string => wrap(text, style.width, "  ");
+  const notAssessed = report.notAssessed.map(({ cause, missing, howToCapture }) =>
+    item(`${cause}: needs ${missing.map(printable).join(", ")}${howToCapture.length === 0 ? "" : `; capture: ${howToCapture.join("; ")}`}`)
+  );
+  return [
+    `${answer(report, style)}\n\n${head(report)}\n`,
+    `pressure ${report.pressure.level}: ${printable(report.pressure.because)}\n`,
+    section("Where all of MemTotal is", ledgerTable(report, style), style),
+    section("Findings", report.findings.flatMap((f, i) => findingLines(f, i, report, style)), style),
+    section("Ruled out", report.ruledOut.map(({ cause, because }) => item(`${cause}: ${printable(because)}`)), style),
+    section("Could not be assessed", notAssessed, style),
+    section("Warnings", report.warnings.map((w) => item(printable(w))), style),
+  ].join("");
+}
