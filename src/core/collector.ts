@@ -1,4 +1,7 @@
-/** A file of the host, stored under the same path without the leading slash. `*` matches within one path segment. */
+/**
+ * A file of the host, stored under the same path without the leading slash. `*` matches within one path segment. A file that this
+ * host does not have is skipped: what its absence means is told by the analysis.
+ */
 export interface FileCapture {
   readonly kind: "file";
   readonly path: string;
@@ -18,6 +21,8 @@ export interface CommandCapture {
   readonly maxBytes?: number;
   /** Used instead of `argv` on a host with more open files than this (first field of /proc/sys/fs/file-nr). */
   readonly aboveOpenFiles?: { readonly count: number; readonly argv: readonly string[] };
+  /** What it prints is of the network namespace it runs in: it is run in that of process 1. */
+  readonly network?: true;
 }
 
 /** Files of every network namespace, from /proc/PID/net of one of its processes, or through nsenter when it has none. */
@@ -29,6 +34,7 @@ export interface NetnsCapture {
   readonly commands: readonly { readonly argv: readonly string[]; readonly as: string }[];
   readonly changing?: true;
   readonly maxNamespaces: number;
+  readonly maxBytes?: number;
 }
 
 /** Files below /proc/PID. */
@@ -37,12 +43,14 @@ export interface ProcessCapture {
   readonly files: readonly string[];
   /** Only the processes with the most resident and swapped memory. */
   readonly largest?: number;
-  readonly changing?: true;
+  /** Read again in every later snapshot, of this many processes with the most memory then. */
+  readonly changing?: { readonly largest: number };
   /**
-   * Reading takes the process's mmap_lock, which a stuck process may hold for ever: such files are read by a child that can be
-   * given up on.
+   * Reading takes a lock that a stuck process may hold for ever (its mmap_lock, cgroup_mutex): such files are read by a child that
+   * can be given up on. Kernel threads, which have no memory of their own, are left out.
    */
   readonly mayHang?: true;
+  readonly maxBytes?: number;
 }
 
 /** Which processes hold the sockets that hold memory: `/proc/PID/fd/N -> socket:[INODE]` lines, sought no further than needed. */
@@ -70,6 +78,18 @@ export interface FolderCapture {
   readonly maxBytes: number;
 }
 
+/** The same few files in a folder and in the folders below it, the upper levels first. */
+export interface TreeCapture {
+  readonly kind: "tree";
+  readonly path: string;
+  /** The folder is passed over unless it has this file: tells the hierarchies of cgroup v1 and v2 apart. */
+  readonly having: string;
+  readonly files: readonly string[];
+  /** 0 is the folder itself. */
+  readonly maxDepth: number;
+  readonly maxFolders: number;
+}
+
 export type Capture =
   | FileCapture
   | CommandCapture
@@ -77,7 +97,8 @@ export type Capture =
   | ProcessCapture
   | SocketOwnersCapture
   | PageFlagsCapture
-  | FolderCapture;
+  | FolderCapture
+  | TreeCapture;
 
 /** What to capture for one subject: data only, so that it can run here, run as a shell script, or be read. */
 export interface Collector {
@@ -85,6 +106,9 @@ export interface Collector {
   readonly title: string;
   /** What the captured files are for. */
   readonly why: string;
+  /** Collectors run in ascending order of this: what has to agree with each other is read close together, and memory counters before
+   * collecting itself moves them. */
+  readonly priority: number;
   readonly captures: readonly Capture[];
 }
 

@@ -35,5 +35,7 @@ export interface Status {
   readonly finishedAt: string;
   /** ISO 8601 UTC, each snapshot's time in order. */
   readonly snapshots: readonly string[];
+  /** Why collecting ended before everything was captured (a limit, an interruption); null when it did not. */
+  readonly stopped: string | null;
   readonly collectors: readonly CollectorStatus[];
 }
