@@ -116,3 +116,8 @@ export interface Collector {
 export function defineCollector(collector: Collector): Collector {
   return collector;
 }
+
+/** Several files that are captured alike. */
+export function files(paths: readonly string[], options: Omit<FileCapture, "kind" | "path"> = {}): FileCapture[] {
+  return paths.map((path) => ({ kind: "file", path, ...options }));
+}

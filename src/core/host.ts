@@ -71,8 +71,8 @@ export interface Host {
    * {@linkcode readFile} (8 against 190 microseconds), and cannot be given up on.
    */
   readNow(path: string, maxBytes: number): ReadResult;
-  /** The names in a folder of /proc or /sys; `only` leaves out what is no folder itself. */
-  listNow(path: string, only?: "folders"): ListResult;
+  /** The names in a folder of /proc or /sys: at most `max` of them, only those that are folders themselves. */
+  listNow(path: string, options?: { readonly max?: number; readonly only?: "folders" }): ListResult;
   /** Where a symbolic link of /proc points; undefined when that cannot be told. */
   readlinkNow(path: string): string | undefined;
 
@@ -92,7 +92,10 @@ export interface Host {
   /** The regular files of a folder, which may be on a disk or network that does not answer. */
   folder(path: string, timeoutMs: number): Promise<FolderResult>;
   openRange(path: string): RangeReader | Failure;
-  /** What a program prints on its standard output. `missing` when it is not installed. */
+  /**
+   * What a program prints on its standard output. `missing` when it is not installed; `failed` only when it printed nothing at all,
+   * because many programs return an error for one line out of a thousand.
+   */
   run(argv: readonly string[], limits: Limits): Promise<ReadResult>;
   /** How programs on this machine reach a path of the host, which may be mounted below some folder. */
   localPath(path: string): string;

@@ -98,8 +98,18 @@ class SnapshotReader implements Reader {
 
   read<T>(source: Source<T>): Captured<T> {
     let captured = this.#sources.get(source) as Captured<T> | undefined;
-    if (captured === undefined) this.#sources.set(source, captured = source.read(this));
+    if (captured === undefined) this.#sources.set(source, captured = this.#read(source));
     return captured;
+  }
+
+  #read<T>(source: Source<T>): Captured<T> {
+    try {
+      return source.read(this);
+    } catch (error) {
+      if (!(error instanceof ParseError)) throw error;
+      this.#warnings.push(`${this.#prefix}${source.name}: ${error.message}`);
+      return { status: "failed", path: this.#prefix + source.name, message: error.message };
+    }
   }
 }
 

@@ -1,0 +1,15 @@
+/** Runs after `npm ci`, before packing, and when npx links the checkout's own `nailhouse` for the first time. */
+import { execSync } from "node:child_process";
+import { rmSync, symlinkSync } from "node:fs";
+
+// npx hides what goes wrong in here and is broken from then on; `npm ci` has done all this already.
+if (process.env.npm_command === "exec") process.exit();
+
+execSync("npm run build", { stdio: "inherit" });
+
+// npm before 11 runs the postinstall script of the package `deno`, which puts the binary itself here: `deno task` would
+// read it as a script.
+if (process.platform !== "win32") {
+  rmSync("node_modules/.bin/deno", { force: true });
+  symlinkSync("../deno/bin.cjs", "node_modules/.bin/deno");
+}

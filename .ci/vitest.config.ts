@@ -1,0 +1,39 @@
+import { configDefaults, defineConfig } from "vitest/config";
+
+/** Tests of the layers that run in any runtime: the same files run inside Deno, too. */
+const portable = ["core", "parsers", "computed", "bundle", "engine", "render", "collectors", "analyzers"].map(
+  (folder) => `test/${folder}/**/*_test.ts`,
+);
+const lab = ["test/lab/**/*_test.ts"];
+
+export default defineConfig({
+  root: new URL("..", import.meta.url).pathname,
+  test: {
+    reporters: ["default", ["json", { outputFile: "out/tests-node.json" }]],
+    projects: [
+      { extends: true, test: { name: "portable", include: [...portable, "test/samples_test.ts"] } },
+      {
+        extends: true,
+        test: {
+          name: "host",
+          include: ["test/**/*_test.ts"],
+          exclude: [...configDefaults.exclude, ...portable, ...lab, "test/samples_test.ts"],
+          // These start compilers, Deno and the command line, on two cores.
+          testTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "lab",
+          include: lab,
+          // One fault at a time on the whole machine, and nothing else that moves its memory.
+          sequence: { groupOrder: 1 },
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+});

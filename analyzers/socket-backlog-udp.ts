@@ -1,0 +1,227 @@
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
+import type { Ledger } from "../src/core/ledger.ts";
+import type { Confidence, Remedy } from "../src/core/report.ts";
+import type { Parsed } from "../src/core/source.ts";
+import { ledger } from "../src/computed/ledger.ts";
+import { materialQueueBytes } from "../src/computed/material.ts";
+import { groupByOwner, nameOfGroup, type OwnerGroup, ownerOf, stopCommands } from "../src/computed/owners.ts";
+import { type Process, processes } from "../src/computed/processes.ts";
+import { placeSkbBytes, type SkbSlab, skbSlab } from "../src/computed/skb_memory.ts";
+import { socketOwners } from "../src/computed/socket_owners.ts";
+import { theilSen } from "../src/computed/trend.ts";
+import { type UdpBacklog, udpBacklog, type UdpQueue } from "../src/computed/udp_backlog.ts";
+import { netSnmp } from "../src/parsers/net_snmp.ts";
+import { slabinfo } from "../src/parsers/slabinfo.ts";
+import { type Sockstat, sockstat } from "../src/parsers/sockstat.ts";
+import { type Sysctl, sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
+
+/**
+ * Less than this in all queues is what a write-only socket keeps (one packet of up to 64 KiB each in an empty queue) or a burst: not worth a line.
+ */
+const WORTH_A_LINE_BYTES = 2 ** 20;
+/** A queue is full when the largest possible packet (64 KiB of payload with its overhead) no longer fits. */
+const LARGEST_PACKET_BYTES = 66_560;
+
+/** Queues with how they behaved. */
+interface Judged {
+  readonly queues: readonly (UdpQueue & { readonly bytes: number })[];
+  readonly bytes: number;
+  /** Queues that are full to their limit. */
+  readonly atLimit: number;
+  /** Queues that were seen more than once. */
+  readonly watched: number;
+  readonly dropped: number;
+  readonly filledBytes: number;
+}
+
+function isFull({ chargedBytes, limitBytes }: UdpQueue): boolean {
+  return limitBytes !== undefined && chargedBytes > limitBytes / 2 && chargedBytes + LARGEST_PACKET_BYTES > limitBytes;
+}
+
+function judge(backlog: UdpBacklog): Judged {
+  const queues = backlog.queues.filter(({ wasRead }) => !wasRead).map((queue) => ({ ...queue, bytes: queue.chargedBytes }));
+  return {
+    queues,
+    bytes: queues.reduce((sum, { bytes }) => sum + bytes, 0),
+    atLimit: queues.filter((queue) => isFull(queue) || (queue.dropped ?? 0) > 0).length,
+    watched: queues.filter(({ seen }) => seen > 1).length,
+    dropped: queues.reduce((sum, { dropped }) => sum + (dropped ?? 0), 0),
+    filledBytes: queues.reduce((sum, { filledBytes }) => sum + (filledBytes ?? 0), 0),
+  };
+}
+
+/** Traffic came and nobody read it: proven. Seen once, and full or losing packets: likely. */
+function confidence(judged: Judged, material: boolean): Confidence {
+  const isWatched = judged.watched > judged.queues.length / 2;
+  if (isWatched && (judged.dropped > 0 || judged.filledBytes > 0)) return "confirmed";
+  if (isWatched || judged.atLimit > judged.queues.length / 2 || material) return "likely";
+  return "possible";
+}
+
+function behaviour(judged: Judged, seconds: number): string {
+  const parts: string[] = [];
+  if (judged.watched > 0) parts.push(`no queue became shorter in ${Math.round(seconds)} s: nobody reads`);
+  else parts.push("seen once, so whether anybody reads is not known");
+  if (judged.atLimit > 0) parts.push(`${judged.atLimit} of ${judged.queues.length} are at their limit`);
+  if (judged.filledBytes > 0) parts.push(`they still filled by ${formatBytes(judged.filledBytes)}`);
+  if (judged.dropped > 0) parts.push(`${formatQuantity(judged.dropped, "more datagram")} came and were dropped`);
+  return parts.join("; ");
+}
+
+interface Supporting {
+  readonly ledger: Ledger;
+  readonly sockstat: readonly Parsed<Sockstat>[] | undefined;
+  readonly sysctl: Parsed<Sysctl> | undefined;
+  readonly netSnmp: readonly Parsed<ReadonlyMap<string, { value: number; line: number }>>[] | undefined;
+  readonly slab: SkbSlab | undefined;
+  readonly pageSizeBytes: number | undefined;
+}
+
+function evidence(judged: Judged, seconds: number, supporting: Supporting): EvidenceLine[] {
+  const lines: EvidenceLine[] = [];
+  const largest = judged.queues[0] as UdpQueue;
+  lines.push({
+    path: largest.path,
+    line: largest.line,
+    because: `the fullest receive queue (socket ${largest.local}): ${formatBytes(largest.chargedBytes)} unread${
+      largest.drops === undefined ? "" : `, ${formatQuantity(largest.drops, "datagram")} dropped since it was opened`
+    }; ${behaviour(judged, seconds)}`,
+  });
+  if (largest.skmem !== undefined && largest.limitBytes !== undefined) {
+    lines.push({
+      ...largest.skmem,
+      because: `r is what this socket is charged, rb its limit of ${formatBytes(largest.limitBytes)}: ${
+        isFull(largest) ? "full" : "still filling"
+      }`,
+    });
+  }
+  const total = supporting.sockstat?.find(({ value }) => value.get("UDP")?.memBytes !== undefined);
+  const udp = total?.value.get("UDP");
+  if (total !== undefined && udp?.memBytes !== undefined) {
+    lines.push({
+      path: total.path,
+      line: udp.line,
+      because: `the kernel's own count over all namespaces: ${formatBytes(udp.memBytes)} charged to UDP sockets (the queues add up to ${
+        formatBytes(judged.bytes)
+      })`,
+    });
+  }
+  lines.push(...udpMemEvidence(judged, supporting));
+  if (supporting.slab !== undefined) {
+    const { largest: cache } = supporting.slab;
+    lines.push({ path: cache.path, line: cache.line, because: `of the packet caches ${cache.name} is the largest: ${formatBytes(cache.bytes)}` });
+  }
+  for (const { path, value } of supporting.netSnmp ?? []) {
+    const errors = value.get("Udp.RcvbufErrors");
+    if (errors === undefined || errors.value <= 0) continue;
+    lines.push({ path, line: errors.line, because: `RcvbufErrors: ${formatCount(errors.value)} datagrams found a full receive buffer since boot` });
+  }
+  return lines;
+}
+
+/** What udp_mem allows, and why it does not bound the memory. */
+function udpMemEvidence(judged: Judged, { sysctl: file, pageSizeBytes }: Supporting): EvidenceLine[] {
+  const entry = file?.value.get("net.ipv4.udp_mem");
+  const [min] = file === undefined ? [] : sysctlNumbers(file.value, "net.ipv4.udp_mem") ?? [];
+  if (file === undefined || entry === undefined || min === undefined || pageSizeBytes === undefined) return [];
+  // UDP has no memory_pressure hook, so the kernel refuses at the first of the three numbers (__sk_mem_raise_allocated, net/core/sock.c).
+  const wall = min * pageSizeBytes;
+  return [{
+    path: file.path,
+    line: entry.line,
+    because: `udp_mem lets all UDP sockets together be charged ${formatBytes(wall)} (its first number is the wall) and has been ${
+      formatShare(judged.bytes, wall)
+    } used by these: it limits the charge, not the pages that the packets pin, and not for how long`,
+  }];
+}
+
+function ports(group: OwnerGroup<UdpQueue & { bytes: number }>): string {
+  const [first] = group.held;
+  return first === undefined ? "" : group.held.length === 1 ? `, ${first.local} to ${first.remote}` : `, the fullest ${first.local} to ${first.remote}`;
+}
+
+const FILTER_PROGRAM = `struct sock_filter drop = { BPF_RET | BPF_K, 0, 0, 0 };
+struct sock_fprog program = { 1, &drop };
+setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));`;
+const WUDP_PROGRAM = `int none = 0;  /* before bind() or the first send() */
+setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &none, sizeof(none));`;
+const DRAIN_PROGRAM = `while (recv(fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC) >= 0) {}`;
+
+function remedies(groups: readonly OwnerGroup<UdpQueue & { bytes: number }>[], known: readonly Process[] | undefined): Remedy[] {
+  const watch = `watch -n 1 "ss -uanmp | grep -A1 -E '^UNCONN +[1-9]|^ESTAB +[1-9]'"`;
+  return [
+    {
+      when: "now",
+      text: "End or restart the owner in an orderly way: closing the sockets frees their queues at once.",
+      commands: groups.flatMap((group) => stopCommands(group, known)),
+      verify: "the UDP mem of `cat /proc/net/sockstat` falls to what it was, and MemAvailable rises by as much",
+    },
+    {
+      when: "fix",
+      text: "If the program never needs the replies: attach a drop-all filter to the socket right after socket(). It keeps nothing " +
+        "(0 bytes measured, against 8.4 MB with an 8 MiB buffer); the socket still sends. It does not empty a queue that is already full.",
+      commands: [FILTER_PROGRAM],
+      verify: `${watch} shows Recv-Q 0; drops (d in skmem) count up instead`,
+    },
+    {
+      when: "fix",
+      text: "Or make it a write-only socket (WUDP) with the smallest receive buffer. Its limits: an empty queue always admits one packet " +
+        "(16.6 KB for one of 8,000 bytes, 60.8 KB for one of 60,000), and it does not empty a queue that is already full.",
+      commands: [WUDP_PROGRAM],
+      verify: `${watch} shows a Recv-Q of at most one or two packets`,
+    },
+    {
+      when: "fix",
+      text: "If replies matter: read them, or at least throw them away after each send. shutdown(SHUT_RD) is no cure: the kernel goes on queueing.",
+      commands: [DRAIN_PROGRAM],
+      verify: "Recv-Q returns to 0 between requests",
+    },
+    {
+      when: "prevent",
+      text: "Alert on the drops column of /proc/net/udp and on Recv-Q in tests, and keep udp_mem and rmem_max no larger than needed: they bound " +
+        "the charge, if not the pages behind it.",
+      commands: ["awk 'NR > 1 && $NF > 0 { print $2, $NF }' /proc/net/udp"],
+      verify: "no socket's drops grow under load",
+    },
+  ];
+}
+
+export const socketBacklogUdp: Analyzer = defineAnalyzer({
+  id: "socket-backlog-udp",
+  title: "UDP receive queues that nobody reads",
+  mechanism: "A program sends UDP requests and never reads the replies. Each socket keeps them up to its receive buffer (SO_RCVBUF, often " +
+    "raised to megabytes), for as long as it is open. No process grows: the packets are kernel memory, in slab or outside every account, " +
+    "depending on their size and the network card.",
+  lookAlikes: "A burst that is read a moment later (the queue becomes shorter between snapshots). udp-mem-limit: all sockets together hit " +
+    "udp_mem, and drops rise on sockets that are nearly empty. A slab leak: without a look at the sockets, a backlog of small packets is " +
+    "just kmalloc and skbuff_head_cache growing. Phantom accounting before 6.15: sockstat counts memory that no socket has.",
+  references: ["https://man7.org/linux/man-pages/man7/udp.7.html", "net/ipv4/udp.c __udp_enqueue_schedule_skb()", "net/core/sock.c __sk_mem_raise_allocated()"],
+  needs: { ledger, udpBacklog },
+  uses: { socketOwners, processes, sockstat, sysctl, netSnmp, slabinfo },
+  analyze({ ledger, udpBacklog: backlog, socketOwners: owners, processes: known, slabinfo: slabFile, ...files }, { pageSizeBytes }) {
+    const judged = judge(backlog);
+    const read = backlog.chargedBytes - judged.bytes;
+    if (judged.bytes < WORTH_A_LINE_BYTES) {
+      const busy = read > 0 ? `; ${formatBytes(read)} more are in queues that became shorter meanwhile, so they are read` : "";
+      return { ruledOut: `${formatQuantity(backlog.sockets, "UDP socket")} hold ${formatBytes(judged.bytes)} unread${busy}` };
+    }
+    const slab = skbSlab(slabFile, ledger);
+    const material = judged.bytes >= materialQueueBytes(ledger.totalBytes);
+    const groups = groupByOwner(judged.queues, owners);
+    const [first] = groups as [OwnerGroup<UdpQueue & { bytes: number }>];
+    const who = nameOfGroup(first) + (groups.length > 1 ? ` and ${formatQuantity(groups.length - 1, "other")}` : "");
+    const trend = theilSen(backlog.series);
+    const draft: FindingDraft = {
+      title: `${who}: ${formatBytes(judged.bytes)} unread in ${formatQuantity(judged.queues.length, "UDP receive queue")}`,
+      confidence: confidence(judged, material),
+      material,
+      claims: placeSkbBytes(judged.bytes, ledger, slab),
+      ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
+      owners: groups.map((group) => ownerOf(group, "socket", "ss -uanp", ports(group))),
+      evidence: evidence(judged, backlog.seconds, { ledger, slab, pageSizeBytes, ...files }),
+      remedies: remedies(groups, known),
+    };
+    return { findings: [draft] };
+  },
+});

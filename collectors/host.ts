@@ -1,0 +1,31 @@
+import { type Collector, defineCollector, files } from "../src/core/collector.ts";
+
+/** Which machine this is and how it runs. */
+export const host: Collector = defineCollector({
+  id: "host",
+  title: "The machine",
+  why: "Kernel, uptime, load, processors, modules and mounts: what the rest is read against.",
+  priority: 80,
+  captures: [
+    { kind: "command", argv: ["uname", "-a"], as: "sos_commands/kernel/uname_-a" },
+    { kind: "command", argv: ["uptime"], as: "sos_commands/host/uptime" },
+    // Local file systems only: others may not answer. Tells what tmpfs holds.
+    { kind: "command", argv: ["df", "-al", "-x", "autofs"], as: "sos_commands/filesys/df_-al_-x_autofs" },
+    ...files([
+      "/proc/version",
+      "/proc/cmdline",
+      "/proc/uptime",
+      "/proc/loadavg",
+      "/proc/stat",
+      "/proc/cpuinfo",
+      "/proc/modules",
+      "/proc/mounts",
+      "/proc/softirqs",
+      "/sys/devices/system/cpu/possible",
+      "/sys/devices/system/cpu/online",
+      "/sys/class/dmi/id/product_name",
+      "/etc/os-release",
+      "/etc/hostname",
+    ]),
+  ],
+});

@@ -1,0 +1,42 @@
+import { type Collector, defineCollector, files } from "../src/core/collector.ts";
+
+/** Where all of MemTotal is, and how hard the kernel works to find some free. */
+export const memory: Collector = defineCollector({
+  id: "memory",
+  title: "Memory counters",
+  why: "The ledger: each account of it comes from meminfo, zoneinfo or vmstat. Pressure and reclaim tell whether the host is short.",
+  // First of all, and these three at once: they are subtracted from each other.
+  priority: 10,
+  captures: [
+    ...files(["/proc/meminfo", "/proc/zoneinfo", "/proc/vmstat", "/proc/buddyinfo"], { changing: true }),
+    ...files(["/proc/pressure/memory", "/proc/pressure/io", "/proc/pressure/cpu"], { changing: true }),
+    ...files([
+      "/proc/pagetypeinfo",
+      "/proc/vmallocinfo",
+      "/proc/swaps",
+      "/proc/sysvipc/shm",
+      // Only with CONFIG_MEM_ALLOC_PROFILING, from Linux 6.10: every allocation by its line of source.
+      "/proc/allocinfo",
+      "/sys/kernel/mm/hugepages/*/nr_hugepages",
+      "/sys/kernel/mm/hugepages/*/free_hugepages",
+      "/sys/kernel/mm/hugepages/*/resv_hugepages",
+      "/sys/kernel/mm/hugepages/*/surplus_hugepages",
+      "/sys/kernel/mm/hugepages/*/nr_overcommit_hugepages",
+      "/sys/kernel/mm/transparent_hugepage/enabled",
+      "/sys/kernel/mm/transparent_hugepage/defrag",
+      "/sys/kernel/mm/transparent_hugepage/shmem_enabled",
+      "/sys/kernel/mm/transparent_hugepage/use_zero_page",
+      "/sys/kernel/mm/transparent_hugepage/khugepaged/defrag",
+      "/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_none",
+      "/sys/kernel/mm/ksm/run",
+      "/sys/kernel/mm/ksm/pages_shared",
+      "/sys/kernel/mm/ksm/pages_sharing",
+      "/sys/kernel/mm/lru_gen/enabled",
+      "/sys/block/zram*/mm_stat",
+      "/sys/block/zram*/disksize",
+      "/sys/module/zswap/parameters/enabled",
+      "/sys/devices/system/node/node*/meminfo",
+      "/sys/devices/system/node/node*/vmstat",
+    ]),
+  ],
+});

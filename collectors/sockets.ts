@@ -1,0 +1,75 @@
+import { type Collector, defineCollector } from "../src/core/collector.ts";
+
+/** `-p` makes these programs walk every descriptor of every process, at 0.9 KB of kernel memory each. */
+const MANY_OPEN_FILES = 50_000;
+
+/** How many namespaces are looked at: a Kubernetes node has about a hundred, one a pod. */
+const MAX_NAMESPACES = 500;
+
+/** What is queued in sockets, in every network namespace, and who owns it. */
+export const sockets: Collector = defineCollector({
+  id: "sockets",
+  title: "Sockets of all network namespaces",
+  why: "Data that nobody reads is kernel memory in no process. Queues, limits and drops tell which sockets hold it, descriptors whose they are.",
+  priority: 30,
+  captures: [
+    {
+      kind: "netns",
+      files: [
+        "sockstat",
+        "sockstat6",
+        "udp",
+        "udp6",
+        "udplite",
+        "udplite6",
+        "tcp",
+        "tcp6",
+        "raw",
+        "raw6",
+        "icmp",
+        "netlink",
+        "packet",
+        "protocols",
+        "snmp",
+        "snmp6",
+        "netstat",
+      ],
+      commands: [],
+      changing: true,
+      maxNamespaces: MAX_NAMESPACES,
+    },
+    {
+      kind: "netns",
+      files: ["unix", "dev", "ptype", "softnet_stat", "stat/nf_conntrack", "stat/arp_cache", "stat/ndisc_cache"],
+      // Without -p (see above): the owners are found below. The name is the one that sosreport gives it.
+      commands: [{ argv: ["ss", "-eaonmi"], as: "ss_-peaonmi" }],
+      maxNamespaces: MAX_NAMESPACES,
+    },
+    {
+      kind: "command",
+      argv: ["ss", "-peaonmi"],
+      as: "sos_commands/networking/ss_-peaonmi",
+      network: true,
+      timeoutSeconds: 60,
+      aboveOpenFiles: { count: MANY_OPEN_FILES, argv: ["ss", "-eaonmi"] },
+    },
+    { kind: "command", argv: ["ss", "-s"], as: "sos_commands/networking/ss_-s", network: true },
+    {
+      kind: "command",
+      argv: ["netstat", "-W", "-neopa"],
+      as: "sos_commands/networking/netstat_-W_-neopa",
+      network: true,
+      timeoutSeconds: 60,
+      aboveOpenFiles: { count: MANY_OPEN_FILES, argv: ["netstat", "-W", "-neoa"] },
+    },
+    { kind: "command", argv: ["netstat", "-s"], as: "sos_commands/networking/netstat_-s", network: true },
+    {
+      kind: "socket-owners",
+      as: "sos_commands/process/socket_owners",
+      // The smallest packet is charged 832 bytes, and may pin a page fragment of 32 KiB.
+      minQueuedBytes: 512,
+      // 45 MB of kernel memory at most.
+      maxDescriptors: MANY_OPEN_FILES,
+    },
+  ],
+});

@@ -1,0 +1,109 @@
+/** Writes the tar archive of a bundle (ustar, with PAX headers for names that do not fit) as a stream, without any file beside it. */
+import type { Sink } from "../core/host.ts";
+
+const BLOCK = 512;
+/** Handed on in pieces of this size: each piece costs the compressor a trip to another thread. */
+const PIECE = 64 * 1024;
+const utf8 = new TextEncoder();
+
+/** Where the bytes of an archive go. */
+export interface ByteOutput {
+  /** The bytes must not be changed afterwards. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Everything so far can be read back, even if nothing follows. */
+  flush(): Promise<void>;
+}
+
+function octal(value: number, size: number): string {
+  return value.toString(8).padStart(size - 1, "0") + "\0";
+}
+
+function headerBlock(name: Uint8Array, type: "0" | "x", size: number, mtimeSeconds: number): Uint8Array {
+  const block = new Uint8Array(BLOCK);
+  const put = (at: number, text: string) => utf8.encodeInto(text, block.subarray(at));
+  block.set(name.subarray(0, 100));
+  put(100, octal(0o600, 8));
+  put(108, octal(0, 8));
+  put(116, octal(0, 8));
+  put(124, octal(size, 12));
+  put(136, octal(mtimeSeconds, 12));
+  put(148, " ".repeat(8));
+  put(156, type);
+  put(257, "ustar\0" + "00");
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  put(148, octal(sum, 7) + " ");
+  return block;
+}
+
+/** One PAX record, whose length counts its own digits. */
+function paxRecord(key: string, value: string): Uint8Array {
+  const rest = utf8.encode(` ${key}=${value}\n`).length;
+  let length = rest + String(rest).length;
+  if (String(length).length > String(rest).length) length = rest + String(length).length;
+  return utf8.encode(`${length} ${key}=${value}\n`);
+}
+
+function padding(size: number): number {
+  return (BLOCK - (size % BLOCK)) % BLOCK;
+}
+
+/** The header of one regular file: one block, or three and more when the name is longer than 100 bytes or not ASCII. */
+export function tarHeader(path: string, size: number, mtimeMs: number): Uint8Array {
+  const name = utf8.encode(path);
+  const seconds = Math.floor(mtimeMs / 1000);
+  const header = headerBlock(name, "0", size, seconds);
+  if (name.length <= 100 && name.length === path.length) return header;
+  const record = paxRecord("path", path);
+  const whole = new Uint8Array(BLOCK + record.length + padding(record.length) + BLOCK);
+  whole.set(headerBlock(utf8.encode("PaxHeader"), "x", record.length, seconds));
+  whole.set(record, BLOCK);
+  whole.set(header, whole.length - BLOCK);
+  return whole;
+}
+
+/** A tar archive that is being written. */
+export interface TarSink extends Sink {
+  /** Writes the end of the archive. */
+  end(): Promise<void>;
+}
+
+/**
+ * Writes files into a tar archive.
+ *
+ * @param root The one root directory of the archive.
+ */
+export function tarSink(root: string, output: ByteOutput): TarSink {
+  let piece = new Uint8Array(PIECE);
+  let used = 0;
+  const handOn = async (): Promise<void> => {
+    if (used === 0) return;
+    const full = piece.subarray(0, used);
+    piece = new Uint8Array(PIECE);
+    used = 0;
+    await output.write(full);
+  };
+  const put = async (bytes: Uint8Array): Promise<void> => {
+    for (let at = 0; at < bytes.length;) {
+      const count = Math.min(bytes.length - at, PIECE - used);
+      piece.set(bytes.subarray(at, at + count), used);
+      used += count;
+      at += count;
+      if (used === PIECE) await handOn();
+    }
+  };
+  return {
+    async file(path, bytes, mtimeMs) {
+      await put(tarHeader(`${root}/${path}`, bytes.length, mtimeMs));
+      await put(bytes);
+      await put(new Uint8Array(padding(bytes.length)));
+    },
+    async flush() {
+      await handOn();
+      await output.flush();
+    },
+    async end() {
+      await put(new Uint8Array(2 * BLOCK));
+      await handOn();
+    },
+  };
+}

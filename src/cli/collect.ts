@@ -1,0 +1,197 @@
+import * as fs from "node:fs";
+import * as os from "node:os";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { tarSink } from "../bundle/tar_write.ts";
+import type { Entry } from "../core/bundle.ts";
+import type { Status } from "../core/manifest.ts";
+import {
+  bundleName,
+  chooseCollectors,
+  collect,
+  collectDefaults,
+  type CollectOptions,
+  entriesOf,
+  memorySink,
+  UnknownCollectorError,
+} from "../engine/collect.ts";
+import { nodeHost, type NodeHost } from "../host/node.ts";
+import { gzipOutput } from "../host/node_output.ts";
+import { collectors } from "../preset.ts";
+import { collectProgress } from "./_progress.ts";
+import { UsageError } from "./_usage.ts";
+
+export const collectHelp = `nailhouse collect [-o FILE|-] [--snapshots N] [--interval SEC] [--root DIR] [--only IDS] [--skip IDS]
+                  [--timeout SEC] [--max-size MB] [--quiet]
+
+Captures what tells where this host's memory is, into one .tgz file. Needs root for all of it; without, it captures what it may.
+
+  -o, --output    the bundle; - for standard output (default: nailhouse-HOST-TIME.tgz in this directory)
+  --snapshots     how often to look (default ${collectDefaults.snapshots}): growth shows only over more than one
+  --interval      seconds from one snapshot to the next (default ${collectDefaults.intervalSeconds})
+  --root          where the host's root directory is mounted, if this runs in a container
+  --only, --skip  collectors to run or to leave out, separated by commas: ${collectors.map((each) => each.id).join(", ")}
+  --timeout       seconds for the whole (default ${collectDefaults.timeoutSeconds})
+  --max-size      MB of captured files for the whole, before compression (default ${collectDefaults.maxBytes / 2 ** 20})
+  --quiet         print nothing but errors
+
+  nailhouse collect --snapshots 6 --interval 10
+  ssh host 'nailhouse collect -o -' > host.tgz
+`;
+
+interface Settings {
+  /** "-" for standard output; undefined for a new file in the current directory. */
+  readonly output: string | undefined;
+  readonly root: string;
+  readonly quiet: boolean;
+  readonly options: CollectOptions;
+}
+
+function positive(option: string, value: string | undefined, integer: boolean): number | undefined {
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (!(number > 0) || !Number.isFinite(number) || (integer && !Number.isInteger(number))) {
+    throw new UsageError(`${option} is a ${integer ? "whole " : ""}number above 0, not "${value}"`);
+  }
+  return number;
+}
+
+function ids(value: string | undefined): string[] | undefined {
+  return value?.split(",").map((id) => id.trim()).filter((id) => id !== "");
+}
+
+/** Leaves out what was not given, so that the defaults hold. */
+function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as ReturnType<typeof given<T>>;
+}
+
+function readSettings(args: string[]): Settings {
+  const { values } = parseArgs({
+    args,
+    options: {
+      output: { type: "string", short: "o" },
+      snapshots: { type: "string" },
+      interval: { type: "string" },
+      root: { type: "string", default: "/" },
+      only: { type: "string" },
+      skip: { type: "string" },
+      timeout: { type: "string" },
+      "max-size": { type: "string" },
+      quiet: { type: "boolean", default: false },
+    },
+  });
+  const maxMegabytes = positive("--max-size", values["max-size"], false);
+  const options = given({
+    snapshots: positive("--snapshots", values.snapshots, true),
+    intervalSeconds: positive("--interval", values.interval, false),
+    timeoutSeconds: positive("--timeout", values.timeout, false),
+    maxBytes: maxMegabytes === undefined ? undefined : maxMegabytes * 2 ** 20,
+    only: ids(values.only),
+    skip: ids(values.skip),
+  });
+  try {
+    if (chooseCollectors(collectors, options).length === 0) throw new UsageError("--only and --skip leave no collector to run");
+  } catch (error) {
+    if (error instanceof UnknownCollectorError) throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
+  if (fs.statSync(values.root, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new UsageError(`--root is a directory, and there is none at "${values.root}"`);
+  }
+  return { output: values.output, root: values.root, quiet: values.quiet, options };
+}
+
+/** Makes this process the first that the kernel kills and the last that it runs: the host is in trouble already. */
+function yieldToTheHost(): void {
+  try {
+    fs.writeFileSync("/proc/self/oom_score_adj", "1000");
+    // The default I/O priority follows from this as well (ioprio_set(2)).
+    os.setPriority(os.constants.priority.PRIORITY_LOW);
+  } catch (error) {
+    // Some containers forbid it: collecting is what matters.
+    const { code } = error as { code?: string };
+    if (code !== "EACCES" && code !== "EPERM" && code !== "EROFS") throw error;
+  }
+}
+
+/** Opens the bundle so that only its owner can read it: it tells command lines and addresses. */
+function openOutput(output: string | undefined, name: string): { fd: number; path: string } {
+  if (output === "-") return { fd: process.stdout.fd, path: "-" };
+  if (output !== undefined) {
+    const fd = fs.openSync(output, "w", 0o600);
+    if (fs.fstatSync(fd).isFile()) fs.fchmodSync(fd, 0o600);
+    return { fd, path: output };
+  }
+  for (let i = 1;; i++) {
+    const path = `${name}${i === 1 ? "" : `-${i}`}.tgz`;
+    try {
+      return { fd: fs.openSync(path, "wx", 0o600), path };
+    } catch (error) {
+      if ((error as { code?: string }).code !== "EEXIST") throw error;
+    }
+  }
+}
+
+/** "3 not captured (not root)" */
+function problemsText(status: Status, privileged: boolean): string {
+  const count = status.collectors.reduce((sum, each) => sum + each.problems.length, 0);
+  const why = privileged ? "see nailhouse-status.json in it" : "not root";
+  return `${count === 0 ? "" : `, ${count} not captured (${why})`}${status.stopped === null ? "" : `; ended early: ${status.stopped}`}`;
+}
+
+/** Ends this process although a thread of it is blocked in the kernel, where nothing else can. */
+function endDespiteStuckReads(host: NodeHost): void {
+  if (host.stuckReads() === 0) return;
+  console.error(`nailhouse: ${host.stuckReads()} reads of files never came back; the bundle is complete without them. Killing myself.`);
+  process.kill(process.pid, "SIGKILL");
+}
+
+/** Carries out `nailhouse collect`; returns the exit code. */
+export async function collectCommand(args: string[]): Promise<number> {
+  const { output, root, quiet, options } = readSettings(args);
+  yieldToTheHost();
+  const host = nodeHost({ root });
+  const name = bundleName(host);
+  const interruption = new AbortController();
+  const interrupt = () => interruption.abort();
+  process.once("SIGINT", interrupt).once("SIGTERM", interrupt).once("SIGHUP", interrupt);
+  const progress = collectProgress(quiet);
+  let path = output ?? `${name}.tgz`;
+  try {
+    const opened = openOutput(output, name);
+    path = opened.path;
+    const gzip = gzipOutput(opened.fd);
+    const tar = tarSink(name, gzip);
+    const status = await collect(host, collectors, tar, { ...options, signal: interruption.signal }, progress.show);
+    await tar.end();
+    await gzip.close();
+    progress.end();
+    if (!quiet) {
+      const where = path === "-" ? "the bundle is on standard output" : path;
+      const next = path === "-" ? "nailhouse analyze FILE" : `nailhouse analyze ${path}`;
+      const problems = problemsText(status, host.facts.euid === 0);
+      console.error(`${where}: ${(gzip.size() / 2 ** 20).toFixed(1)} MiB, ${status.snapshots.length} snapshots${problems}; next: ${next}`);
+    }
+    endDespiteStuckReads(host);
+    return interruption.signal.aborted ? 130 : 0;
+  } catch (error) {
+    progress.end();
+    if (!(error instanceof Error && "syscall" in error)) throw error;
+    console.error(`nailhouse: Cannot write the bundle ${path}: ${error.message}`);
+    return 1;
+  } finally {
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("SIGHUP", interrupt);
+  }
+}
+
+/** Collects this host into memory, for `nailhouse analyze /`. */
+export async function collectHere(): Promise<Iterable<Entry>> {
+  const host = nodeHost();
+  const sink = memorySink();
+  const progress = collectProgress(false);
+  const status = await collect(host, collectors, sink, {}, progress.show);
+  progress.end();
+  const problems = problemsText(status, host.facts.euid === 0);
+  if (problems !== "") console.error(`collected this host${problems}`);
+  return entriesOf(sink);
+}

@@ -1,0 +1,92 @@
+import { formatBytes, formatQuantity } from "../core/format.ts";
+import type { Owner } from "../core/report.ts";
+import { shellWord } from "../core/shell.ts";
+import type { Process } from "./processes.ts";
+import type { SocketOwners } from "./socket_owners.ts";
+
+/** Something that a process holds. */
+export interface Held {
+  readonly inode: number;
+  readonly bytes: number;
+}
+
+/** What the processes of one program hold together. */
+export interface OwnerGroup<T extends Held> {
+  /** Undefined when the bundle does not tell the owner. */
+  readonly comm: string | undefined;
+  /** The largest holder's first. */
+  readonly pids: readonly number[];
+  readonly bytes: number;
+  readonly held: readonly T[];
+}
+
+/** Sorts sockets by the program that has them open, the largest holder first. */
+export function groupByOwner<T extends Held>(held: readonly T[], owners: SocketOwners | undefined): OwnerGroup<T>[] {
+  const groups = new Map<string | undefined, { pids: Map<number, number>; held: T[]; bytes: number }>();
+  for (const each of held) {
+    const owner = owners?.get(each.inode);
+    const comm = owner === undefined ? undefined : owner.comm ?? `pid ${owner.pid}`;
+    let group = groups.get(comm);
+    if (group === undefined) groups.set(comm, group = { pids: new Map(), held: [], bytes: 0 });
+    group.held.push(each);
+    group.bytes += each.bytes;
+    if (owner !== undefined) group.pids.set(owner.pid, (group.pids.get(owner.pid) ?? 0) + each.bytes);
+  }
+  return [...groups]
+    .map(([comm, group]) => ({
+      comm,
+      pids: [...group.pids].sort((a, b) => b[1] - a[1] || a[0] - b[0]).map(([pid]) => pid),
+      bytes: group.bytes,
+      held: group.held,
+    }))
+    .sort((a, b) => b.bytes - a.bytes || ((a.comm ?? "") < (b.comm ?? "") ? -1 : 1));
+}
+
+/** Pids in a sentence: all when they are few. */
+const PIDS_LISTED = 5;
+
+/** "100 sockets in 100 processes (pids 11, 12, 13, ...)" */
+export function describeGroup(group: OwnerGroup<Held>, noun: string): string {
+  const sockets = formatQuantity(group.held.length, noun);
+  if (group.pids.length === 0) return sockets;
+  const pids = `${group.pids.slice(0, PIDS_LISTED).join(", ")}${group.pids.length > PIDS_LISTED ? ", ..." : ""}`;
+  return `${sockets} in ${formatQuantity(group.pids.length, "process", "processes")} (pid ${pids})`;
+}
+
+/** The report's owner of a group. */
+export function ownerOf(group: OwnerGroup<Held>, noun: string, howToFind: string, more = ""): Owner {
+  return {
+    pid: group.pids[0] ?? null,
+    comm: group.comm ?? "unknown",
+    bytes: group.bytes,
+    count: group.held.length,
+    detail: `${describeGroup(group, noun)}${more}${group.comm === undefined ? `; to find the owner: ${howToFind}` : ""}`,
+  };
+}
+
+/** "friend_push (100 processes)", "nginx (pid 12)", "an unknown process". */
+export function nameOfGroup(group: { readonly comm: string | undefined; readonly pids: readonly number[] }): string {
+  if (group.comm === undefined) return "an unknown process";
+  return group.pids.length === 1 ? `${group.comm} (pid ${group.pids[0]})` : `${group.comm} (${group.pids.length} processes)`;
+}
+
+/**
+ * Commands that end the processes in an orderly way: through systemd when all of them are of one unit, so that it starts them again.
+ */
+export function stopCommands(
+  group: { readonly comm: string | undefined; readonly pids: readonly number[] },
+  processes: readonly Process[] | undefined,
+): string[] {
+  const pids = new Set(group.pids);
+  const units = new Set(processes?.filter(({ pid }) => pids.has(pid)).map(({ unit }) => unit));
+  const [unit] = units;
+  if (units.size === 1 && unit !== undefined) return [`systemctl restart ${shellWord(unit)}`];
+  if (group.pids.length === 0) return [];
+  if (group.pids.length > PIDS_LISTED && group.comm !== undefined) return [`pkill -TERM -x ${shellWord(group.comm)}`];
+  return [`kill -TERM ${group.pids.join(" ")}`];
+}
+
+/** "12.0 MiB in 3 sockets" */
+export function amountIn(bytes: number, count: number, noun: string): string {
+  return `${formatBytes(bytes)} in ${formatQuantity(count, noun)}`;
+}

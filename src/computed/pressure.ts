@@ -1,0 +1,140 @@
+/** Is the host short of memory? A question apart from who holds what. */
+import type { EvidenceLine } from "../core/analyzer.ts";
+import { formatBytes, formatShare } from "../core/format.ts";
+import { accountBytes, type Ledger } from "../core/ledger.ts";
+import type { PressureLevel } from "../core/report.ts";
+import { defineComputed, overTime, type Parsed, type Source, type TimePoint } from "../core/source.ts";
+import { type KernelLogEvent, kernelLog } from "../parsers/kernel_log.ts";
+import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
+import { memoryPressure, type Pressure } from "../parsers/pressure.ts";
+import { type Vmstat, vmstat } from "../parsers/vmstat.ts";
+import { type Zone, zoneinfo } from "../parsers/zoneinfo.ts";
+import { ledger } from "./ledger.ts";
+import { exhaustion, type Measurement, theilSen } from "./trend.ts";
+
+/** How short of memory the host is, with what tells. */
+export interface MemoryPressure {
+  readonly level: PressureLevel;
+  readonly because: string;
+  readonly evidence: readonly EvidenceLine[];
+}
+
+/**
+ * Below this share of MemTotal a host is one large allocation away from reclaim in earnest: the kernel's own watermarks with the default
+ * watermark_scale_factor lie at 0.1 to 0.3 %, and MemAvailable is an estimate that is some per cent off.
+ */
+const SHORT_AVAILABLE_SHARE = 0.05;
+/** All tasks stood still for this share of a minute, waiting for memory: systemd-oomd acts at 60 %, and 5 % is a second in every twenty. */
+const SHORT_FULL_AVG60 = 5;
+/** A forecast further than this beyond what was watched is none: ten seconds say nothing about tomorrow. */
+const MAX_FORECAST_SPANS = 100;
+
+interface Inputs {
+  readonly ledger: Ledger;
+  readonly meminfo: Parsed<Meminfo>;
+  readonly zoneinfo: Parsed<readonly Zone[]> | undefined;
+  readonly memoryPressure: Parsed<Pressure> | undefined;
+  readonly kernelLog: Parsed<readonly KernelLogEvent[]> | undefined;
+  readonly ledgers: readonly TimePoint<Ledger>[] | undefined;
+  readonly vmstats: readonly TimePoint<Parsed<Vmstat>>[] | undefined;
+}
+
+type Sign = MemoryPressure | undefined;
+
+/** The kernel's last resort has run. */
+function oomKills({ kernelLog: log }: Inputs): Sign {
+  const kills = log?.value.filter(({ kind }) => kind === "global-oom") ?? [];
+  const last = kills.at(-1);
+  if (log === undefined || last === undefined) return undefined;
+  return {
+    level: "exhausted",
+    because: `the kernel log has ${kills.length === 1 ? "an OOM of the whole host" : `${kills.length} OOMs of the whole host`}`,
+    evidence: [{ path: log.path, line: last.line, because: "memory was used up: the kernel looked for a process to kill" }],
+  };
+}
+
+function available({ ledger: { availableBytes, totalBytes }, meminfo: { path, value }, zoneinfo: zones }: Inputs): Sign {
+  const line = value.bytes.get("MemAvailable")?.line;
+  if (availableBytes === undefined || line === undefined) return undefined;
+  const low = zones?.value.reduce((sum, zone) => sum + (zone.low?.bytes ?? 0), 0);
+  const text = `${formatBytes(availableBytes)} (${formatShare(availableBytes, totalBytes)}) is available`;
+  const sign = (level: PressureLevel, why: string): Sign => ({ level, because: `${text}${why}`, evidence: [{ path, line, because: text }] });
+  // MemAvailable is what could be had without swapping; kswapd works below the low watermarks.
+  if (low !== undefined && availableBytes <= low) return sign("exhausted", ", less than the kernel's low watermarks");
+  if (availableBytes < SHORT_AVAILABLE_SHARE * totalBytes) return sign("short", "");
+  return sign("none", "");
+}
+
+function stalls({ memoryPressure: file }: Inputs): Sign {
+  const full = file?.value.full;
+  if (file === undefined || full === undefined || full.avg60 < SHORT_FULL_AVG60) return undefined;
+  return {
+    level: "short",
+    because: `all tasks waited for memory ${full.avg60} % of the last minute`,
+    evidence: [{ path: file.path, line: full.line, because: "pressure stall information: time in which nobody could work for want of memory" }],
+  };
+}
+
+/** Tasks that had to free memory themselves, while it was watched. */
+function directReclaim({ vmstats }: Inputs): Sign {
+  const first = vmstats?.[0]?.value;
+  const last = vmstats?.at(-1)?.value;
+  if (first === undefined || last === undefined || vmstats === undefined || vmstats.length < 2) return undefined;
+  let stalled = 0;
+  let line: number | undefined;
+  for (const [name, { value, line: at }] of last.value) {
+    const before = name.startsWith("allocstall") ? first.value.get(name) : undefined;
+    if (before === undefined || value <= before.value) continue;
+    stalled += value - before.value;
+    line ??= at;
+  }
+  if (line === undefined) return undefined;
+  return {
+    level: "short",
+    because: `tasks had to free memory themselves ${stalled} times while it was watched (direct reclaim)`,
+    evidence: [{ path: last.path, line, because: `allocstall rose by ${stalled} between the first and the last snapshot` }],
+  };
+}
+
+/** Whether what is available falls in a straight enough line to an end that is not far beyond what was watched. */
+function falling({ ledgers, meminfo: { path, value } }: Inputs): Sign {
+  const used: Measurement[] = (ledgers ?? []).flatMap(({ time, value: { totalBytes, availableBytes } }) =>
+    availableBytes === undefined ? [] : [{ time, bytes: totalBytes - availableBytes }]
+  );
+  const trend = theilSen(used);
+  const last = ledgers?.at(-1);
+  const line = value.bytes.get("MemAvailable")?.line;
+  if (trend === undefined || trend.low <= 0 || last?.value.availableBytes === undefined || line === undefined) return undefined;
+  const end = exhaustion(trend, last.value.availableBytes, last.time);
+  if (end === null || (Date.parse(end.atLow) - last.time) / 1000 > MAX_FORECAST_SPANS * trend.spanSeconds) return undefined;
+  return {
+    level: "rising",
+    because: `available memory falls by ${formatBytes(trend.bytesPerSecond)} a second and would be used up at ${end.atLow} at the earliest`,
+    evidence: [{ path, line, because: `MemAvailable fell by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s` }],
+  };
+}
+
+const SEVERITY: readonly PressureLevel[] = ["none", "rising", "short", "exhausted"];
+
+/** The worst sign decides; all that are not `none` are given as evidence. */
+export const pressure: Source<MemoryPressure> = defineComputed({
+  name: "pressure",
+  needs: { ledger, meminfo },
+  uses: { zoneinfo, memoryPressure, kernelLog, ledgers: overTime(ledger), vmstats: overTime(vmstat) },
+  compute(inputs): MemoryPressure {
+    const signs = [available(inputs), oomKills(inputs), stalls(inputs), directReclaim(inputs), falling(inputs)]
+      .filter((sign) => sign !== undefined)
+      .sort((a, b) => SEVERITY.indexOf(b.level) - SEVERITY.indexOf(a.level));
+    const [worst] = signs;
+    if (worst === undefined) {
+      const free = accountBytes(inputs.ledger, "free") ?? 0;
+      return { level: "none", because: `no sign of shortage in the bundle (${formatBytes(free)} free)`, evidence: [] };
+    }
+    const telling = signs.filter(({ level }) => level !== "none");
+    return {
+      level: worst.level,
+      because: worst.because,
+      evidence: (telling.length === 0 ? [worst] : telling).flatMap(({ evidence }) => evidence),
+    };
+  },
+});

@@ -1,0 +1,42 @@
+import type { SourceLine } from "../core/ledger.ts";
+import { defineComputed, type Source } from "../core/source.ts";
+import { processCgroup, systemdUnit } from "../parsers/process_cgroup.ts";
+import { processStatus } from "../parsers/process_status.ts";
+
+/** A user process and the memory that is its own. */
+export interface Process extends SourceLine {
+  readonly pid: number;
+  readonly comm: string;
+  /** Anonymous memory in RAM. Before 4.5 the kernel tells only all of RSS, file pages included. */
+  readonly anonBytes: number;
+  readonly swapBytes: number;
+  /** The systemd unit it runs in; undefined where it has none or its cgroup was not captured. */
+  readonly unit: string | undefined;
+}
+
+/** User processes, the largest first. Kernel threads have no memory of their own and are left out. */
+export const processes: Source<readonly Process[]> = defineComputed({
+  name: "processes",
+  needs: { processStatus },
+  uses: { processCgroup },
+  compute({ processStatus: files, processCgroup: cgroups }) {
+    const units = new Map(cgroups?.map(({ pid, value }) => [pid, systemdUnit(value)]));
+    const found: Process[] = [];
+    for (const { pid, path, value } of files) {
+      const anonBytes = value.rssAnonBytes ?? value.vmRssBytes;
+      const line = value.lines.get("RssAnon") ?? value.lines.get("VmRSS");
+      if (anonBytes === undefined || line === undefined) continue;
+      found.push({
+        pid,
+        comm: value.name ?? "(no name)",
+        anonBytes,
+        // A kernel without swap support prints no VmSwap, and then nothing is swapped.
+        swapBytes: value.vmSwapBytes ?? 0,
+        unit: units.get(pid),
+        path,
+        line,
+      });
+    }
+    return found.sort((a, b) => b.anonBytes + b.swapBytes - a.anonBytes - a.swapBytes || a.pid - b.pid);
+  },
+});

@@ -1,0 +1,78 @@
+import { accountBytes, type Ledger, type SourceLine } from "../core/ledger.ts";
+import type { Claim } from "../core/report.ts";
+import { defineComputed, type Parsed, type Source } from "../core/source.ts";
+import { type PageFlags, pageFlags } from "../parsers/page_flags.ts";
+import { type SlabCache, slabinfo } from "../parsers/slabinfo.ts";
+
+/** Caches of packet heads: one object a packet, or two (clones). */
+const HEAD_CACHES: ReadonlySet<string> = new Set(["skbuff_head_cache", "skbuff_fclone_cache", "skbuff_small_head"]);
+/** Caches of packet data: heads of up to 8 KiB come from kmalloc, larger ones from whole pages. */
+const DATA_CACHES = /^kmalloc-(?:rnd-\d+-|cg-)?(?:512|1k|1024|2k|2048|4k|4096|8k|8192)$/;
+
+function isPacketCache({ name }: SlabCache): boolean {
+  return HEAD_CACHES.has(name) || DATA_CACHES.test(name);
+}
+
+/** What the slab allocator holds that may be packets. */
+export interface SkbSlab {
+  /** At most this much of SUnreclaim is packets: their caches, and large kmalloc, which is in no cache. */
+  readonly mostBytes: number;
+  /** The largest of the caches. */
+  readonly largest: SourceLine & { readonly name: string; readonly bytes: number };
+}
+
+/** From slabinfo and the ledger's slab accounts. */
+export function skbSlab(file: Parsed<readonly SlabCache[]> | undefined, ledger: Ledger): SkbSlab | undefined {
+  if (file === undefined) return undefined;
+  const all = file.value.reduce((sum, { totalBytes }) => sum + (totalBytes ?? 0), 0);
+  const caches = file.value.filter((cache) => isPacketCache(cache) && cache.totalBytes !== undefined);
+  const largest = caches.toSorted((a, b) => (b.totalBytes as number) - (a.totalBytes as number))[0];
+  if (largest === undefined) return undefined;
+  const slab = (accountBytes(ledger, "slab-reclaimable") ?? 0) + (accountBytes(ledger, "slab-unreclaimable") ?? 0);
+  return {
+    mostBytes: caches.reduce((sum, { totalBytes }) => sum + (totalBytes as number), 0) + Math.max(0, slab - all),
+    largest: { path: file.path, line: largest.line, name: largest.name, bytes: largest.totalBytes as number },
+  };
+}
+
+/**
+ * In which accounts queued packets lie. The sockets say how much, but not where: small packets are slab objects on some paths and whole
+ * pages or page fragments, which no account has, on others (large ones, most network cards).
+ */
+export function placeSkbBytes(bytes: number, ledger: Ledger, slab: SkbSlab | undefined): Claim[] {
+  const unreclaimable = accountBytes(ledger, "slab-unreclaimable") ?? 0;
+  const inSlab = Math.min(bytes, unreclaimable, slab?.mostBytes ?? Infinity);
+  const outside = Math.min(bytes - inSlab, Math.max(0, accountBytes(ledger, "unaccounted") ?? 0));
+  const claims: Claim[] = [
+    { account: "slab-unreclaimable", bytes: { low: inSlab, high: inSlab } },
+    { account: "unaccounted", bytes: { low: outside, high: outside } },
+  ];
+  return claims.filter((claim) => claim.bytes.high > 0);
+}
+
+/** SKB_FRAG_PAGE_ORDER and PAGE_FRAG_CACHE_MAX_SIZE: page fragments are carved out of blocks of this size (include/linux/skbuff.h). */
+export const FRAGMENT_BLOCK_BYTES = 32_768;
+
+/** Blocks that packets are carved out of, counted page by page. */
+export interface FragmentBlocks extends SourceLine {
+  readonly bytes: number;
+}
+
+/**
+ * Compound pages of exactly a fragment block's size that are no slab, no page cache and no process's. Undefined without a census, and where the
+ * page size is so large that a block is no compound page.
+ */
+export const fragmentBlocks: Source<FragmentBlocks | undefined> = defineComputed({
+  name: "page fragment blocks",
+  needs: { pageFlags },
+  uses: {},
+  compute: ({ pageFlags: { path, value } }, { pageSizeBytes }) => countBlocks(path, value, pageSizeBytes),
+});
+
+function countBlocks(path: string, { rows, sampledFraction }: PageFlags, pageSizeBytes: number | undefined): FragmentBlocks | undefined {
+  if (pageSizeBytes === undefined || pageSizeBytes >= FRAGMENT_BLOCK_BYTES || sampledFraction === undefined) return undefined;
+  const order = Math.log2(FRAGMENT_BLOCK_BYTES / pageSizeBytes);
+  const blocks = rows.filter((row) => row.order === order && row.bytes !== undefined && row.flags.size === 1 && row.flags.has("HEAD"));
+  // Without a single block the census as a whole is the evidence for that: its first line.
+  return { path, line: blocks[0]?.line ?? 1, bytes: blocks.reduce((sum, row) => sum + (row.bytes as number), 0) / sampledFraction };
+}

@@ -1,0 +1,38 @@
+import { defineComputed, type Source } from "../core/source.ts";
+import type { SourceLine } from "../core/ledger.ts";
+import { processStatus } from "../parsers/process_status.ts";
+import { socketOwners as socketOwnersFile } from "../parsers/socket_owners.ts";
+import { ss, ssNamespaces } from "../parsers/ss.ts";
+
+/** A process that has a socket open. */
+export interface SocketOwner extends SourceLine {
+  readonly pid: number;
+  /** Undefined when no file of the bundle names the process. */
+  readonly comm: string | undefined;
+}
+
+/** Who has a socket open, by the socket's inode, which is unique on a host whatever its network namespace. */
+export type SocketOwners = ReadonlyMap<number, SocketOwner>;
+
+/** From the collector's own look-up and from what `ss -p` names; of several processes that share a socket the first. */
+export const socketOwners: Source<SocketOwners> = defineComputed({
+  name: "socket owners",
+  needs: {},
+  uses: { socketOwnersFile, ss, ssNamespaces, processStatus },
+  compute({ socketOwnersFile: file, ss: initial, ssNamespaces: others, processStatus: processes }) {
+    const comms = new Map(processes?.map(({ pid, value }) => [pid, value.name]));
+    const owners = new Map<number, SocketOwner>();
+    const add = (inode: number | undefined, owner: SocketOwner): void => {
+      if (inode !== undefined && inode !== 0 && !owners.has(inode)) owners.set(inode, owner);
+    };
+    if (file !== undefined) {
+      for (const { inode, pid, line } of file.value.owners) add(inode, { pid, comm: comms.get(pid), path: file.path, line });
+    }
+    for (const { path, value } of [...(initial === undefined ? [] : [initial]), ...(others ?? [])]) {
+      for (const { inode, owners: [user], line } of value) {
+        if (user !== undefined) add(inode, { pid: user.pid, comm: comms.get(user.pid) ?? user.comm, path, line });
+      }
+    }
+    return owners;
+  },
+});

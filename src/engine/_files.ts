@@ -1,0 +1,94 @@
+import type { CommandCapture, FileCapture, FolderCapture, TreeCapture } from "../core/collector.ts";
+import { matcher } from "../core/patterns.ts";
+import { FILE_TIMEOUT_MS, type Run } from "./_run.ts";
+
+/** Long for an idle host, where all of them answer within a second, and short enough for one that is about to be rebooted. */
+const COMMAND_TIMEOUT_SECONDS = 20;
+
+/** The path in the bundle of a file of the host. */
+function stored(path: string): string {
+  return path.slice(1);
+}
+
+/** The existing paths that match a pattern; a path without a `*` as it is. */
+function expand(run: Run, pattern: string): string[] {
+  let paths = [""];
+  for (const segment of pattern.split("/").slice(1)) {
+    if (!segment.includes("*")) {
+      paths = paths.map((path) => `${path}/${segment}`);
+      continue;
+    }
+    const matches = matcher([segment]);
+    paths = paths.flatMap((path) => {
+      const list = run.host.listNow(path);
+      if (list.status === "ok") return list.names.filter(matches).sort().map((name) => `${path}/${name}`);
+      run.fail(stored(path), list);
+      return [];
+    });
+  }
+  return paths;
+}
+
+async function captureFiles(run: Run, paths: readonly string[], maxBytes?: number): Promise<void> {
+  for (const path of paths) await run.keep(stored(path), await run.host.readFile(path, run.limits(maxBytes)));
+}
+
+export async function captureFile(run: Run, capture: FileCapture): Promise<void> {
+  await captureFiles(run, expand(run, capture.path), capture.maxBytes);
+}
+
+/** Walks the folders level by level, so that the limit cuts off the deepest ones. */
+export async function captureTree(run: Run, { path, having, files, maxDepth, maxFolders }: TreeCapture): Promise<void> {
+  const top = run.host.listNow(path);
+  if (top.status !== "ok") return run.fail(stored(path), top);
+  if (!top.names.includes(having)) return;
+  let level = [path];
+  let left = maxFolders;
+  for (let depth = 0; depth <= maxDepth && level.length > 0; depth++) {
+    if (level.length > left) run.problem(stored(path), `has more than ${maxFolders} folders: the rest was not read`);
+    level = level.slice(0, left);
+    left -= level.length;
+    for (const folder of level) await captureFiles(run, files.map((file) => `${folder}/${file}`));
+    if (depth < maxDepth) level = level.flatMap((folder) => folders(run, folder));
+  }
+}
+
+function folders(run: Run, path: string): string[] {
+  const list = run.host.listNow(path, { only: "folders" });
+  if (list.status === "ok") return list.names.toSorted().map((name) => `${path}/${name}`);
+  run.fail(stored(path), list);
+  return [];
+}
+
+export async function captureFolder(run: Run, { path, maxBytes }: FolderCapture): Promise<void> {
+  const folder = await run.host.folder(path, FILE_TIMEOUT_MS);
+  if (folder.status === "hung") return run.problem(stored(path), "did not answer in time");
+  if (folder.status !== "ok") return run.fail(stored(path), folder);
+  let left = maxBytes;
+  for (const file of folder.files.toSorted((a, b) => b.mtimeMs - a.mtimeMs)) {
+    if (file.bytes > left) return run.problem(stored(path), `larger than ${maxBytes} bytes: only its newest files were taken`);
+    left -= file.bytes;
+    await captureFiles(run, [`${path}/${file.name}`]);
+  }
+}
+
+/** Open files of the whole system, the first field of file-nr; 0 when it cannot be told. */
+function openFiles(run: Run): number {
+  const read = run.host.readNow("/proc/sys/fs/file-nr", 256);
+  return read.status === "ok" ? parseInt(new TextDecoder().decode(read.bytes), 10) : 0;
+}
+
+/** Runs a command in the network namespace of process 1, if the collector is in another one. */
+function inFirstNamespace(run: Run): readonly string[] {
+  const { host } = run;
+  const first = host.readlinkNow("/proc/1/ns/net");
+  if (first === undefined || first === host.readlinkNow("/proc/self/ns/net")) return [];
+  return ["nsenter", `--net=${host.localPath("/proc/1/ns/net")}`];
+}
+
+export async function captureCommand(run: Run, capture: CommandCapture): Promise<void> {
+  const { aboveOpenFiles: above, timeoutSeconds = COMMAND_TIMEOUT_SECONDS } = capture;
+  const argv = above !== undefined && openFiles(run) > above.count ? above.argv : capture.argv;
+  const via = capture.network === true ? inFirstNamespace(run) : [];
+  await run.keep(capture.as, await run.host.run([...via, ...argv], run.limits(capture.maxBytes, timeoutSeconds * 1000)));
+}

@@ -1,0 +1,103 @@
+import type { NetnsCapture } from "../core/collector.ts";
+import type { ReadResult } from "../core/host.ts";
+import { processIds } from "./_processes.ts";
+import type { Namespace, Run } from "./_run.ts";
+
+/** Processes remembered of a namespace: enough that one of them outlives the collecting. */
+const MAX_PIDS = 3;
+
+/** Where network namespaces are kept without a process: a line of mountinfo ends in `- nsfs`. */
+const NSFS_MOUNT = /^\d+ \d+ \S+ (net:\[\d+\]) (\S+) .* - nsfs /;
+
+/** Undoes the octal escapes of mountinfo. */
+function unescapePath(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+}
+
+/** `net:[4026531840]` and the file that it is mounted on. */
+async function mountedNamespaces(run: Run): Promise<Map<string, string>> {
+  const mounts = new Map<string, string>();
+  const read = await run.host.readFile("/proc/1/mountinfo", run.limits());
+  if (read.status !== "ok") return mounts;
+  for (const line of new TextDecoder().decode(read.bytes).split("\n")) {
+    const [, link, path] = NSFS_MOUNT.exec(line) ?? [];
+    if (link !== undefined && path !== undefined && !mounts.has(link)) mounts.set(link, unescapePath(path));
+  }
+  return mounts;
+}
+
+function namespaceName(link: string, mount: string | undefined): string {
+  const name = mount?.split("/").at(-1)?.replace(/[^\w.-]/g, "_");
+  return name ?? `net-${link.replace(/\D/g, "")}`;
+}
+
+/** All network namespaces but the first one. */
+async function findNamespaces(run: Run): Promise<Namespace[]> {
+  const { host } = run;
+  const first = host.readlinkNow("/proc/1/ns/net") ?? host.readlinkNow("/proc/self/ns/net");
+  const pids = new Map<string, string[]>();
+  for (const pid of processIds(run)) {
+    const link = host.readlinkNow(`/proc/${pid}/ns/net`);
+    if (link === undefined || link === first) continue;
+    const known = pids.get(link);
+    if (known === undefined) pids.set(link, [pid]);
+    else if (known.length < MAX_PIDS) known.push(pid);
+  }
+  const mounts = await mountedNamespaces(run);
+  if (first !== undefined) mounts.delete(first);
+  const used = new Set<string>();
+  return [...new Set([...pids.keys(), ...mounts.keys()])].map((link) => {
+    const mount = mounts.get(link);
+    const members = pids.get(link) ?? [];
+    let name = namespaceName(link, mount);
+    // Two mounts in different folders may have one name.
+    if (used.has(name)) name = namespaceName(link, undefined);
+    used.add(name);
+    return { name, pids: members, file: mount ?? `/proc/${members[0]}/ns/net` };
+  });
+}
+
+/**
+ * From the first process that still has it. These files are made under locks that are never held while waiting, so that the cheap
+ * way of reading is safe; there may be dozens of them in each of hundreds of namespaces.
+ */
+function readOfProcesses(run: Run, pids: readonly string[], name: string, maxBytes?: number): ReadResult {
+  let result: ReadResult = { status: "missing" };
+  for (const pid of pids) {
+    result = run.host.readNow(`/proc/${pid}/net/${name}`, run.limits(maxBytes).maxBytes);
+    if (result.status !== "missing" && result.status !== "denied") return result;
+  }
+  return result;
+}
+
+async function captureNamespace(run: Run, capture: NetnsCapture, { name, pids, file }: Namespace): Promise<void> {
+  const folder = `sos_commands/networking/namespaces/${name}`;
+  const enter = ["nsenter", `--net=${run.host.localPath(file)}`];
+  if (pids.length > 0) {
+    for (const name of capture.files) {
+      await run.keep(`${folder}/proc/net/${name}`, readOfProcesses(run, pids, name, capture.maxBytes));
+    }
+  } else {
+    // One problem for the namespace, not one for each file.
+    const paths = capture.files.map((name) => `/proc/net/${name}`);
+    for await (const { path, result } of run.host.readInChild(paths, run.limits(capture.maxBytes), enter)) {
+      await run.keep(`${folder}${path}`, result, folder);
+    }
+  }
+  for (const { argv, as } of capture.commands) {
+    await run.keep(`${folder}/${as}`, await run.host.run([...enter, ...argv], run.limits()));
+  }
+}
+
+/** Captures the files of the first namespace in their own place, and of each other one below its name. */
+export async function captureNamespaces(run: Run, capture: NetnsCapture): Promise<void> {
+  for (const name of capture.files) {
+    await run.keep(`proc/net/${name}`, readOfProcesses(run, ["1", "self"], name, capture.maxBytes));
+  }
+  run.namespaces ??= await findNamespaces(run);
+  const { namespaces } = run;
+  if (namespaces.length > capture.maxNamespaces) {
+    run.problem("sos_commands/networking/namespaces", `only ${capture.maxNamespaces} of ${namespaces.length} namespaces were read`);
+  }
+  for (const namespace of namespaces.slice(0, capture.maxNamespaces)) await captureNamespace(run, capture, namespace);
+}

@@ -1,0 +1,171 @@
+/**
+ * The census of all pages by flags and compound order, from /proc/kpageflags: 8 bytes a page frame
+ * (https://docs.kernel.org/admin-guide/mm/pagemap.html). It names memory that no counter does: pages that drivers and network
+ * buffers hold are compound and have no other flag.
+ */
+import type { PageFlagsCapture } from "../core/collector.ts";
+import type { RangeReader } from "../core/host.ts";
+import { type Run, Stopped } from "./_run.ts";
+
+const PATH = "/proc/kpageflags";
+const ENTRY = 8;
+/** Read at once: 2 ** 15 page frames, so that no compound page below 128 MiB crosses a border. */
+const BLOCK_PAGES = 2 ** 15;
+
+/** Bits of the lower half (include/uapi/linux/kernel-page-flags.h). */
+const HEAD = 1 << 15;
+const TAIL = 1 << 16;
+const NOPAGE = 1 << 20;
+
+const SYMBOLS: readonly string[] = [
+  ..."LOCKED ERROR REFERENCED UPTODATE DIRTY LRU ACTIVE SLAB WRITEBACK RECLAIM BUDDY MMAP ANON SWAPCACHE SWAPBACKED HEAD".split(" "),
+  ..."TAIL HUGE UNEVICTABLE HWPOISON NOPAGE KSM THP OFFLINE ZERO_PAGE IDLE PGTABLE".split(" "),
+];
+/** From bit 32: internal to the kernel, shown by kernels that are built so (tools/mm/page-types.c). */
+const INTERNAL_SYMBOLS: readonly string[] =
+  "RESERVED MLOCKED OWNER_2 PRIVATE PRIVATE_2 OWNER_PRIVATE ARCH UNCACHED SOFTDIRTY ARCH_2 ARCH_3".split(" ");
+
+/** Counts pages; fed with page frames in ascending order. */
+export class PageCensus {
+  /** By flags and order in one number: flags end at bit 42, so that five bits of order fit into an exact integer. */
+  readonly #pages = new Map<number, number>();
+  #high = 0;
+  #low = NOPAGE;
+  #run = 0;
+  #headHigh = 0;
+  #headLow = 0;
+  #compound = 0;
+
+  /** @param halves Entries as pairs of 32-bit halves, in this machine's byte order, as the kernel writes them. */
+  add(halves: Uint32Array): void {
+    const low = LITTLE_ENDIAN ? 0 : 1;
+    for (let at = 0; at < halves.length; at += 2) {
+      const lower = halves[at + low] as number;
+      if (this.#compound > 0) {
+        if ((lower & TAIL) !== 0) {
+          this.#compound++;
+          continue;
+        }
+        this.endCompound();
+      }
+      const upper = halves[at + 1 - low] as number;
+      if ((lower & HEAD) !== 0) {
+        this.#headHigh = upper;
+        this.#headLow = lower;
+        this.#compound = 1;
+      } else if (lower === this.#low && upper === this.#high) {
+        this.#run++;
+      } else {
+        this.#endRun();
+        this.#high = upper;
+        this.#low = lower;
+        this.#run = 1;
+      }
+    }
+  }
+
+  /** Tells that the next page frame does not follow the last one. */
+  endCompound(): void {
+    if (this.#compound === 0) return;
+    this.#count(this.#headHigh, this.#headLow, Math.floor(Math.log2(this.#compound)), this.#compound);
+    this.#compound = 0;
+  }
+
+  #endRun(): void {
+    if (this.#run > 0 && (this.#low & NOPAGE) === 0) this.#count(this.#high, this.#low, 0, this.#run);
+    this.#run = 0;
+  }
+
+  #count(high: number, low: number, order: number, pages: number): void {
+    const key = ((high & 0xffff) * 2 ** 32 + low) * 32 + order;
+    this.#pages.set(key, (this.#pages.get(key) ?? 0) + pages);
+  }
+
+  /** The rows, most pages first. */
+  rows(): { order: number; flags: string; pages: number; symbols: string[] }[] {
+    this.endCompound();
+    this.#endRun();
+    const rows = [...this.#pages].map(([key, pages]) => {
+      const flags = Math.floor(key / 32);
+      return { order: key % 32, flags: `0x${flags.toString(16).padStart(16, "0")}`, pages, symbols: symbols(flags) };
+    });
+    return rows.sort((a, b) => b.pages - a.pages || (a.flags < b.flags ? -1 : a.flags > b.flags ? 1 : a.order - b.order));
+  }
+}
+
+const LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
+
+function symbols(flags: number): string[] {
+  const bit = (at: number) => Math.floor(flags / 2 ** at) % 2 === 1;
+  const name = (at: number) => (at < 32 ? SYMBOLS[at] : INTERNAL_SYMBOLS[at - 32]) ?? `BIT${at}`;
+  return Array.from({ length: 48 }, (_, at) => at).filter(bit).map(name);
+}
+
+/** How many page frames there are: the file has no size, and reading behind its end gives nothing. */
+function pageFrames(file: RangeReader): number {
+  const entry = new Uint8Array(ENTRY);
+  const exists = (frame: number) => file.read(entry, frame * ENTRY) === ENTRY;
+  if (!exists(0)) return 0;
+  let above = 1;
+  while (exists(above)) above *= 2;
+  let below = above / 2;
+  while (above - below > 1) {
+    const middle = Math.floor((below + above) / 2);
+    if (exists(middle)) below = middle;
+    else above = middle;
+  }
+  return above;
+}
+
+/** The page frames at which blocks are read: all of them, or evenly spread ones. */
+function* blockStarts(total: number, maxPages: number): Generator<number> {
+  const all = Math.ceil(total / BLOCK_PAGES);
+  const read = Math.min(all, Math.max(1, Math.floor(maxPages / BLOCK_PAGES)));
+  for (let i = 0; i < read; i++) yield Math.floor((i * all) / read) * BLOCK_PAGES;
+}
+
+interface Taken {
+  readonly census: PageCensus;
+  readonly total: number;
+  readonly pagesRead: number;
+}
+
+function take(run: Run, file: RangeReader, maxPages: number): Taken {
+  const census = new PageCensus();
+  const halves = new Uint32Array(BLOCK_PAGES * 2);
+  const total = pageFrames(file);
+  let pagesRead = 0;
+  let expected = 0;
+  for (const start of blockStarts(total, maxPages)) {
+    run.checkpoint();
+    if (start !== expected) census.endCompound();
+    const pages = Math.floor(file.read(new Uint8Array(halves.buffer), start * ENTRY) / ENTRY);
+    census.add(halves.subarray(0, pages * 2));
+    pagesRead += pages;
+    expected = start + pages;
+  }
+  return { census, total, pagesRead };
+}
+
+/** Takes the census and stores it as text. */
+export async function capturePageFlags(run: Run, capture: PageFlagsCapture): Promise<void> {
+  const file = run.host.openRange(PATH);
+  if ("status" in file) return run.fail(PATH.slice(1), file);
+  let taken: Taken;
+  try {
+    taken = take(run, file, capture.maxPages);
+  } catch (error) {
+    if (error instanceof Stopped || !(error instanceof Error)) throw error;
+    return run.problem(PATH.slice(1), error.message);
+  } finally {
+    file.close();
+  }
+  const rows = taken.census.rows().map((row) => `${row.order} ${row.flags} ${row.pages} ${row.symbols.join(",")}`.trimEnd());
+  const head = [
+    "# nailhouse page-flags census",
+    `# pages_total ${taken.total}`,
+    `# pages_read ${taken.pagesRead}`,
+    "# order flags pages symbols",
+  ];
+  await run.store(capture.as, new TextEncoder().encode([...head, ...rows, ""].join("\n")));
+}

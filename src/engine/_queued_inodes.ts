@@ -1,0 +1,63 @@
+/**
+ * Finds the sockets that hold memory in what was just captured, so that only their owners are looked up. No parser: columns that
+ * have not moved since Linux 2.6.
+ */
+
+interface Columns {
+  /** Fields whose sum is what is queued, `hex` ones as `TX:RX`. */
+  readonly queued: readonly number[];
+  readonly hex: boolean;
+  readonly inode: number;
+}
+
+//   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+//   12: 0100007F:0277 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 ...
+const inet: Columns = { queued: [4], hex: true, inode: 9 };
+
+const columns: ReadonlyMap<string, Columns> = new Map([
+  ...["udp", "udp6", "udplite", "udplite6", "tcp", "tcp6", "raw", "raw6"].map((name) => [name, inet] as const),
+  // sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode
+  ["netlink", { queued: [4, 5], hex: false, inode: 9 }],
+  // sk RefCnt Type Proto Iface R Rmem User Inode
+  ["packet", { queued: [6], hex: false, inode: 8 }],
+]);
+
+/** `u_dgr UNCONN 0 4352 /run/x 20118 * 20119 users:(("a",pid=1,fd=2))`: Recv-Q, Send-Q, and the inode behind the local address. */
+const UNIX_LINE = /^u_\w+\s+\S+\s+(-?\d+)\s+(-?\d+)\s.*?\s(\d+)\s+\S+\s+\d+(?:\s|$)/;
+
+function* lines(text: string): Generator<string> {
+  for (let at = 0; at < text.length;) {
+    const end = text.indexOf("\n", at);
+    yield text.slice(at, end === -1 ? undefined : end);
+    if (end === -1) return;
+    at = end + 1;
+  }
+}
+
+/** The inodes of the sockets in this file that have at least `minBytes` queued; none when it is not a file about sockets. */
+export function* queuedInodes(path: string, bytes: Uint8Array, minBytes: number): Generator<number> {
+  const slash = path.lastIndexOf("/");
+  const name = path.slice(slash + 1);
+  const table = path.slice(0, slash).endsWith("proc/net") ? columns.get(name) : undefined;
+  const ss = name.startsWith("ss_-");
+  if (table === undefined && !ss) return;
+  for (const line of lines(new TextDecoder("latin1").decode(bytes))) {
+    const found = table === undefined ? unixSocket(line) : tableRow(line, table);
+    if (found !== undefined && found.inode > 0 && found.queued >= minBytes) yield found.inode;
+  }
+}
+
+function tableRow(line: string, { queued, hex, inode }: Columns): { queued: number; inode: number } | undefined {
+  const fields = line.trim().split(/\s+/);
+  const sizes = queued.flatMap((at) => (fields[at] ?? "").split(":")).map((size) => parseInt(size, hex ? 16 : 10));
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const number = Number(fields[inode]);
+  return Number.isNaN(total) || Number.isNaN(number) ? undefined : { queued: total, inode: number };
+}
+
+/** A unix socket of `ss`, unless its owner stands there already. */
+function unixSocket(line: string): { queued: number; inode: number } | undefined {
+  const match = UNIX_LINE.exec(line);
+  if (match === null || line.includes("users:((")) return undefined;
+  return { queued: Math.max(Number(match[1]), Number(match[2])), inode: Number(match[3]) };
+}

@@ -1,0 +1,225 @@
+/** Collects: carries out what collectors declare, on whatever host, into whatever takes it. Knows no path and no program itself. */
+import type { Entry } from "../core/bundle.ts";
+import type { Capture, Collector } from "../core/collector.ts";
+import type { Host, Sink } from "../core/host.ts";
+import type { CollectorStatus, Manifest, Status } from "../core/manifest.ts";
+import { version } from "../core/version.ts";
+import { captureCommand, captureFile, captureFolder, captureTree } from "./_files.ts";
+import { captureNamespaces } from "./_namespaces.ts";
+import { capturePageFlags } from "./_page_flags.ts";
+import { captureProcesses, captureSocketOwners } from "./_processes.ts";
+import { Run, Stopped } from "./_run.ts";
+
+export interface CollectOptions {
+  /** How often to look: growth needs more than one. */
+  readonly snapshots?: number;
+  /** From the start of one snapshot to the start of the next. */
+  readonly intervalSeconds?: number;
+  /** Ids of the collectors to run; all when left out. */
+  readonly only?: readonly string[];
+  readonly skip?: readonly string[];
+  /** For the whole. */
+  readonly timeoutSeconds?: number;
+  /** For the whole, before compression. */
+  readonly maxBytes?: number;
+  /** Ends collecting early; what was captured is a complete bundle. */
+  readonly signal?: AbortSignal;
+}
+
+/** Three points tell a trend from a step, and ten seconds are what somebody about to reboot waits for. */
+export const collectDefaults: { readonly snapshots: number; readonly intervalSeconds: number; readonly timeoutSeconds: number; readonly maxBytes: number } = {
+  snapshots: 3,
+  intervalSeconds: 5,
+  // Five minutes: a host on which much hangs still yields its bundle before somebody's patience ends.
+  timeoutSeconds: 300,
+  // Half of what analyzing accepts at most.
+  maxBytes: 512 * 2 ** 20,
+};
+
+/** What collecting is doing. Snapshots count from 1. */
+export type CollectEvent =
+  | { readonly kind: "collector"; readonly snapshot: number; readonly snapshots: number; readonly id: string; readonly index: number; readonly of: number }
+  | { readonly kind: "snapshot"; readonly snapshot: number; readonly snapshots: number; readonly files: number; readonly bytes: number }
+  | { readonly kind: "waiting"; readonly snapshot: number; readonly snapshots: number; readonly seconds: number };
+
+/** Thrown for an id in `only` or `skip` that no collector has. */
+export class UnknownCollectorError extends RangeError {
+  constructor(id: string, collectors: readonly Collector[]) {
+    super(`there is no collector "${id}"; there are ${collectors.map((each) => each.id).join(", ")}`);
+    this.name = "UnknownCollectorError";
+  }
+}
+
+/**
+ * The collectors that the options choose, in the order in which they run.
+ *
+ * @throws {UnknownCollectorError} If an id is none of theirs.
+ */
+export function chooseCollectors(collectors: readonly Collector[], { only, skip = [] }: CollectOptions): Collector[] {
+  for (const id of [...(only ?? []), ...skip]) {
+    if (!collectors.some((each) => each.id === id)) throw new UnknownCollectorError(id, collectors);
+  }
+  return collectors.filter(({ id }) => (only === undefined || only.includes(id)) && !skip.includes(id))
+    .sort((a, b) => a.priority - b.priority);
+}
+
+/** The bundle's root directory, from the host and the time: `nailhouse-HOST-20261123T060102Z`. */
+export function bundleName(host: Host): string {
+  const time = new Date(host.now()).toISOString().replace(/\.\d+|[-:]/g, "");
+  return `nailhouse-${host.facts.hostname.replace(/[^\w.-]/g, "_").slice(0, 64)}-${time}`;
+}
+
+function isChanging(capture: Capture): boolean {
+  return "changing" in capture && capture.changing !== undefined;
+}
+
+function minQueuedBytes(collectors: readonly Collector[]): number | undefined {
+  const captures = collectors.flatMap((each) => each.captures).filter((each) => each.kind === "socket-owners");
+  return captures.length === 0 ? undefined : Math.min(...captures.map((each) => each.minQueuedBytes));
+}
+
+function runCapture(run: Run, capture: Capture): Promise<void> {
+  switch (capture.kind) {
+    case "file":
+      return captureFile(run, capture);
+    case "command":
+      return captureCommand(run, capture);
+    case "netns":
+      return captureNamespaces(run, capture);
+    case "process":
+      return captureProcesses(run, capture);
+    case "socket-owners":
+      return captureSocketOwners(run, capture);
+    case "page-flags":
+      return capturePageFlags(run, capture);
+    case "folder":
+      return captureFolder(run, capture);
+    case "tree":
+      return captureTree(run, capture);
+  }
+}
+
+/**
+ * Collects a bundle.
+ *
+ * Only a sink that fails makes this fail. Whatever a file, a program or a limit does is noted in the status that it returns, which
+ * is also the last entry of the bundle.
+ *
+ * @throws {UnknownCollectorError} If `only` or `skip` name a collector that is not there.
+ */
+export async function collect(
+  host: Host,
+  collectors: readonly Collector[],
+  sink: Sink,
+  options: CollectOptions = {},
+  onEvent: (event: CollectEvent) => void = () => {},
+): Promise<Status> {
+  const { snapshots, intervalSeconds, ...whole } = { ...collectDefaults, ...options };
+  const chosen = chooseCollectors(collectors, options);
+  const run = new Run(host, sink, whole, minQueuedBytes(chosen));
+  const start = host.now();
+  await writeJson(host, sink, "nailhouse.json", {
+    schemaVersion: 1,
+    tool: { name: "nailhouse", version },
+    host: {
+      hostname: host.facts.hostname,
+      kernelRelease: host.facts.kernelRelease,
+      machine: host.facts.machine,
+      pageSizeBytes: host.facts.pageSizeBytes,
+      userHz: host.facts.userHz,
+      cpus: host.facts.cpus,
+    },
+    capturedAt: iso(start),
+    privileged: host.facts.euid === 0,
+    snapshots,
+    intervalSeconds,
+    collectors: chosen.map((each) => each.id),
+  } satisfies Manifest);
+  const times: string[] = [];
+  const stopped = await untilStopped(async () => {
+    for (let snapshot = 1; snapshot <= snapshots; snapshot++) {
+      const due = start + (snapshot - 1) * intervalSeconds * 1000;
+      if (snapshot > 1) {
+        onEvent({ kind: "waiting", snapshot, snapshots, seconds: Math.max(0, due - host.now()) / 1000 });
+        await run.sleepUntil(due);
+      }
+      times.push(iso(snapshot === 1 ? start : host.now()));
+      run.startSnapshot(snapshot === 1 ? "" : `history/${times.at(-1)}/`);
+      await takeSnapshot(run, chosen, (id, index) => onEvent({ kind: "collector", snapshot, snapshots, id, index, of: chosen.length }));
+      onEvent({ kind: "snapshot", snapshot, snapshots, ...run.captured });
+    }
+  });
+  const status: Status = {
+    schemaVersion: 1,
+    finishedAt: iso(host.now()),
+    snapshots: times,
+    stopped,
+    collectors: run.statuses() satisfies CollectorStatus[],
+  };
+  await writeJson(host, sink, "nailhouse-status.json", status);
+  await sink.flush();
+  return status;
+}
+
+async function takeSnapshot(run: Run, collectors: readonly Collector[], onCollector: (id: string, index: number) => void): Promise<void> {
+  for (const [index, { id, captures }] of collectors.entries()) {
+    const due = run.first ? captures : captures.filter(isChanging);
+    if (due.length === 0) continue;
+    onCollector(id, index);
+    await run.as(id, async () => {
+      for (const capture of due) {
+        run.checkpoint();
+        await runCapture(run, capture);
+      }
+    });
+    await run.flush();
+  }
+}
+
+/** Why the work was stopped by a limit or an interruption; null when it came to its end. */
+async function untilStopped(work: () => Promise<void>): Promise<string | null> {
+  try {
+    await work();
+    return null;
+  } catch (error) {
+    if (error instanceof Stopped) return error.message;
+    throw error;
+  }
+}
+
+function iso(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}
+
+async function writeJson(host: Host, sink: Sink, path: string, value: Manifest | Status): Promise<void> {
+  await sink.file(path, new TextEncoder().encode(`${JSON.stringify(value, undefined, 2)}\n`), host.now());
+}
+
+/** A sink that keeps the files in memory, to analyze a live host without an archive. */
+export interface MemorySink extends Sink {
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+/** Makes an empty {@linkcode MemorySink}. */
+export function memorySink(): MemorySink {
+  const files = new Map<string, Uint8Array>();
+  return {
+    files,
+    file(path, bytes) {
+      files.set(path, bytes.slice());
+      return Promise.resolve();
+    },
+    flush: () => Promise.resolve(),
+  };
+}
+
+/** The files of a {@linkcode MemorySink} as a bundle's entries, in the order in which they were captured. */
+export function* entriesOf(sink: MemorySink): Generator<Entry> {
+  for (const [path, bytes] of sink.files) {
+    yield {
+      path,
+      kind: "file",
+      read: (maxBytes) => Promise.resolve({ bytes: bytes.subarray(0, maxBytes), truncated: bytes.length > maxBytes }),
+    };
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * Direct reads. Files are opened without blocking, looked at, and refused unless regular; the size that stat gives is never used,
+ * because it is 0 for files of the kernel.
+ */
+import * as fs from "node:fs";
+import type { Failure, ReadResult } from "../core/host.ts";
+
+const CHUNK = 64 * 1024;
+// Without O_NONBLOCK, opening a FIFO that nobody writes to blocks for ever, and with it the end of this process.
+const OPEN_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOCTTY;
+
+/** What an error of the system says, in the words of the interface. */
+export function failureOf(error: unknown): Failure {
+  const { code, message } = error as { code?: string; message: string };
+  switch (code) {
+    // ESRCH: the process ended. ENODEV and ENXIO: the device did.
+    case "ENOENT":
+    case "ENOTDIR":
+    case "ESRCH":
+    case "ENODEV":
+    case "ENXIO":
+      return { status: "missing" };
+    case "EACCES":
+    case "EPERM":
+      return { status: "denied" };
+    case "EISDIR":
+      return { status: "not-regular" };
+    default:
+      return { status: "failed", message };
+  }
+}
+
+/** Collects chunks up to a limit. */
+export class Gathered {
+  readonly #parts: Uint8Array[] = [];
+  readonly #max: number;
+  #size = 0;
+  truncated = false;
+
+  constructor(maxBytes: number) {
+    this.#max = maxBytes;
+  }
+
+  get empty(): boolean {
+    return this.#size === 0;
+  }
+
+  /** Keeps a copy of the chunk, or of what still fits. */
+  add(chunk: Uint8Array): void {
+    const room = this.#max - this.#size;
+    if (chunk.length > room) this.truncated = true;
+    if (room === 0 || chunk.length === 0) return;
+    // Buffer's own slice() would not copy.
+    this.#parts.push(Uint8Array.prototype.slice.call(chunk, 0, room));
+    this.#size += Math.min(chunk.length, room);
+  }
+
+  bytes(): Uint8Array {
+    if (this.#parts.length === 1) return this.#parts[0] as Uint8Array;
+    const whole = new Uint8Array(this.#size);
+    let at = 0;
+    for (const part of this.#parts.splice(0)) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    return whole;
+  }
+}
+
+const scratch = new Uint8Array(CHUNK);
+
+/** Reads on the calling thread. */
+export function readSync(path: string, maxBytes: number): ReadResult {
+  let fd: number | undefined;
+  try {
+    fd = fs.openSync(path, OPEN_FLAGS);
+    if (!fs.fstatSync(fd).isFile()) return { status: "not-regular" };
+    const content = new Gathered(maxBytes);
+    for (;;) {
+      const count = fs.readSync(fd, scratch, 0, CHUNK, null);
+      if (count === 0) break;
+      content.add(scratch.subarray(0, count));
+      if (content.truncated) break;
+    }
+    return { status: "ok", bytes: content.bytes(), truncated: content.truncated };
+  } catch (error) {
+    return failureOf(error);
+  } finally {
+    if (fd !== undefined) fs.closeSync(fd);
+  }
+}
+
+function call<T>(start: (done: (error: Error | null, value: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => start((error, value) => error === null ? resolve(value) : reject(error)));
+}
+
+/** Reads on a thread of the pool: one that does not come back can be left behind, though its thread stays taken. */
+export async function readOnThread(path: string, maxBytes: number): Promise<ReadResult> {
+  let fd: number | undefined;
+  try {
+    fd = await call<number>((done) => fs.open(path, OPEN_FLAGS, done));
+    const open = fd;
+    const stat = await call<fs.Stats>((done) => fs.fstat(open, done));
+    if (!stat.isFile()) return { status: "not-regular" };
+    const content = new Gathered(maxBytes);
+    // An own buffer: this read may come back long after it was given up.
+    const buffer = new Uint8Array(CHUNK);
+    for (;;) {
+      const count = await call<number>((done) => fs.read(open, buffer, 0, CHUNK, null, done));
+      if (count === 0) break;
+      content.add(buffer.subarray(0, count));
+      if (content.truncated) break;
+    }
+    return { status: "ok", bytes: content.bytes(), truncated: content.truncated };
+  } catch (error) {
+    return failureOf(error);
+  } finally {
+    if (fd !== undefined) fs.closeSync(fd);
+  }
+}

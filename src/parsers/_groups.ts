@@ -1,0 +1,85 @@
+// Sources of files of which there is one in every network namespace or for every process.
+import type { ArtifactDeclaration, Captured, Parsed, Reader, Source } from "../core/source.ts";
+
+const NAMESPACES = "sos_commands/networking/namespaces/";
+
+interface GroupDeclaration<T> extends Omit<ArtifactDeclaration<T>, "paths"> {
+  /** File names below /proc/net, or below /proc/PID. */
+  readonly files: readonly string[];
+}
+
+/** A file of one process: the pid is the folder's, which is that of the bundle's pid namespace. */
+export interface ProcessFile<T> extends Parsed<T> {
+  readonly pid: number;
+}
+
+/** The network namespace that a path belongs to, as sosreport names it; undefined for the initial one. */
+export function netnsOf(path: string): string | undefined {
+  const at = path.indexOf(NAMESPACES);
+  return at === -1 ? undefined : path.slice(at + NAMESPACES.length).split("/", 1)[0];
+}
+
+/** The process that a path below `proc/` belongs to; undefined for `proc/self` and the like. */
+export function pidOf(path: string): number | undefined {
+  const pid = /(?:^|\/)proc\/(\d{1,10})\//.exec(path)?.[1];
+  return pid === undefined ? undefined : Number(pid);
+}
+
+function parseAll<T>(
+  reader: Reader,
+  paths: Iterable<string>,
+  parse: ArtifactDeclaration<T>["parse"],
+  missing: { path: string; howToCapture: string },
+): Captured<readonly Parsed<T>[]> {
+  const parsed: Parsed<T>[] = [];
+  let failed: Captured<never> | undefined;
+  for (const path of new Set(paths)) {
+    const captured = reader.parse(path, parse);
+    if (captured.status === "ok") parsed.push(captured.value);
+    else if (captured.status === "failed") failed ??= captured;
+  }
+  if (parsed.length > 0) return { status: "ok", value: parsed };
+  return failed ?? { status: "missing", missing: [missing] };
+}
+
+/**
+ * Files of /proc/net in all network namespaces. Where a bundle holds the initial namespace's file twice (as `proc/net/X` and
+ * `proc/self/net/X`) it is read once: otherwise every socket would count double.
+ */
+export function defineNetnsArtifacts<T>(declaration: GroupDeclaration<T>): Source<readonly Parsed<T>[]> {
+  const { name, files, howToCapture, parse } = declaration;
+  const patterns = files.map((file) => ({
+    initial: [`proc/net/${file}`, `proc/self/net/${file}`],
+    others: `${NAMESPACES}*/proc/net/${file}`,
+  }));
+  return {
+    name,
+    patterns: patterns.flatMap(({ initial, others }) => [...initial, others]),
+    read(reader) {
+      const paths = patterns.flatMap(({ initial, others }) => [
+        ...(initial.map((path) => reader.paths(path)).find((found) => found.length > 0) ?? []),
+        ...reader.paths(others),
+      ]);
+      return parseAll(reader, paths, parse, { path: `proc/net/${files[0]}`, howToCapture });
+    },
+  };
+}
+
+/** A file below /proc/PID of all processes that were captured; `proc/self`, which is one of them, is left out. */
+export function defineProcessArtifacts<T>(declaration: GroupDeclaration<T>): Source<readonly ProcessFile<T>[]> {
+  const { name, files, howToCapture, parse } = declaration;
+  const patterns = files.map((file) => `proc/*/${file}`);
+  return {
+    name,
+    patterns,
+    read(reader) {
+      const paths = patterns.flatMap((pattern) => reader.paths(pattern)).filter((path) => pidOf(path) !== undefined);
+      const captured = parseAll(reader, paths, parse, { path: `proc/PID/${files[0]}`, howToCapture });
+      if (captured.status !== "ok") return captured;
+      return {
+        status: "ok",
+        value: captured.value.map((parsed) => ({ ...parsed, pid: pidOf(parsed.path) as number })),
+      };
+    },
+  };
+}

@@ -1,0 +1,37 @@
+// Line and column splitting for files of up to a million lines: no array of all lines, no regular expression per line.
+
+const TAB = 9;
+const CARRIAGE_RETURN = 13;
+const SPACE = 32;
+
+/** Calls `each` for every line with its number, from 1. A carriage return before the newline is not part of the line. */
+export function forEachLine(text: string, each: (line: string, number: number) => void): void {
+  let start = 0;
+  for (let number = 1; start < text.length; number++) {
+    const newline = text.indexOf("\n", start);
+    const next = newline === -1 ? text.length : newline;
+    const end = next > start && text.charCodeAt(next - 1) === CARRIAGE_RETURN ? next - 1 : next;
+    each(text.slice(start, end), number);
+    start = next + 1;
+  }
+}
+
+/** The columns of a line: what stands between spaces and tabs. */
+export function columns(line: string): string[] {
+  const found: string[] = [];
+  let start = -1;
+  for (let i = 0; i < line.length; i++) {
+    const code = line.charCodeAt(i);
+    if (code === SPACE || code === TAB) {
+      if (start !== -1) found.push(line.slice(start, i));
+      start = -1;
+    } else if (start === -1) start = i;
+  }
+  if (start !== -1) found.push(line.slice(start));
+  return found;
+}
+
+/** A line for a warning: at most 120 characters of it, in quotes. */
+export function quote(line: string): string {
+  return JSON.stringify(line.length > 120 ? `${line.slice(0, 120)}...` : line);
+}

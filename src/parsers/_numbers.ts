@@ -1,0 +1,29 @@
+// Numbers as kernel files print them. Whatever is not exactly one, or is above 2^53, is undefined: the caller warns.
+
+/** Decimal digits only. */
+export function parseCount(text: string | undefined): number | undefined {
+  if (text === undefined || !/^\d{1,16}$/.test(text)) return undefined;
+  const value = Number(text);
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
+/** Decimal digits, perhaps after a minus sign. */
+export function parseInteger(text: string | undefined): number | undefined {
+  if (text === undefined || !text.startsWith("-")) return parseCount(text);
+  const value = parseCount(text.slice(1));
+  return value === undefined ? undefined : 0 - value;
+}
+
+/** Hexadecimal digits without a prefix. */
+export function parseHex(text: string | undefined): number | undefined {
+  if (text === undefined || !/^[0-9A-Fa-f]{1,14}$/.test(text)) return undefined;
+  const value = parseInt(text, 16);
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
+/** `count` times `unit`, undefined when either is unknown or the product is no longer exact. */
+export function multiply(count: number | undefined, unit: number | undefined): number | undefined {
+  if (count === undefined || unit === undefined) return undefined;
+  const product = count * unit;
+  return Number.isSafeInteger(product) ? product : undefined;
+}

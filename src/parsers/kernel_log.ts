@@ -1,0 +1,188 @@
+// The kernel's log (dmesg, with or without -T; syslog or journal text): what it says about memory that could not be had.
+// mm/oom_kill.c, mm/page_alloc.c warn_alloc()
+//
+//   [  12.3] friend invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE|__GFP_COMP), order=0, oom_score_adj=0
+//   [  12.3] oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=hog,pid=116,uid=0
+//   [  12.3] Out of memory: Killed process 116 (hog) total-vm:812kB, anon-rss:512kB, file-rss:4kB, shmem-rss:0kB, UID:0 pgtables:1372kB oom_score_adj:0
+//   [  12.3] Memory cgroup out of memory: Killed process 63214 (uwsgi) total-vm:3149468kB, ...
+//   [  12.3] swapper/0: page allocation failure: order:4, mode:0x40cc0(GFP_KERNEL|__GFP_COMP), nodemask=(null)
+import { ParseError } from "../core/errors.ts";
+import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
+import { forEachLine, quote } from "./_lines.ts";
+import { multiply, parseCount, parseInteger } from "./_numbers.ts";
+
+/** A process that was killed: the largest one there was, which need not be the cause. */
+export interface OomVictim {
+  readonly pid: number;
+  readonly comm: string;
+  readonly totalVmBytes: number | undefined;
+  readonly anonRssBytes: number | undefined;
+  readonly fileRssBytes: number | undefined;
+  readonly shmemRssBytes: number | undefined;
+  readonly line: number;
+}
+
+/** One shortage. */
+export interface KernelLogEvent {
+  /** The whole host; one control group at its limit; one request that found no block of its order, which kills nobody. */
+  readonly kind: "global-oom" | "memcg-oom" | "allocation-failure";
+  /** The first line that is about it. */
+  readonly line: number;
+  /** Seconds since boot; undefined when the log has none or wall-clock times. */
+  readonly seconds: number | undefined;
+  /** The process that asked for memory. */
+  readonly comm: string | undefined;
+  /** 2^order pages in one piece were asked for; -1 when a person asked for the kill (sysrq). */
+  readonly order: number | undefined;
+  /** `CONSTRAINT_NONE`, `CONSTRAINT_MEMCG`, `CONSTRAINT_CPUSET`, `CONSTRAINT_MEMORY_POLICY` (from 5.0 on). */
+  readonly constraint: string | undefined;
+  /** The control group that was at its limit. */
+  readonly memcg: string | undefined;
+  /** Empty when the log ends before the kill, or nobody could be killed. */
+  readonly victims: readonly OomVictim[];
+}
+
+type Draft = { -readonly [K in keyof KernelLogEvent]: KernelLogEvent[K] } & { victims: OomVictim[] };
+
+const INVOKED = " invoked oom-killer: ";
+const ALLOCATION_FAILURE = ": page allocation failure: ";
+/** Every line of interest has one of these. */
+const MARKS = [
+  "oom-k",
+  "page allocation failure",
+  "ut of memory",
+  "Killed process",
+  "as a result of limit of",
+  "deadlocked on memory",
+];
+
+/**
+ * Finds out-of-memory kills and failed allocations in a kernel log.
+ *
+ * @returns Events in the log's order; none when all is well.
+ * @throws {ParseError} if the text is empty, or is dmesg's message that it must not read the log.
+ *
+ * @example
+ * ```ts
+ * import { parseKernelLog } from "nailhouse/parsers";
+ * import { strictEqual } from "node:assert";
+ *
+ * const text = "[ 12.3] Out of memory: Killed process 116 (hog) total-vm:812kB, anon-rss:512kB\n";
+ * const [event] = parseKernelLog(text, { facts: {}, warn() {} });
+ * strictEqual(event?.kind, "global-oom");
+ * strictEqual(event?.victims[0]?.comm, "hog");
+ * ```
+ */
+export function parseKernelLog(text: string, context: ParseContext): readonly KernelLogEvent[] {
+  if (text.trim() === "") throw new ParseError("Cannot parse the kernel log: it is empty");
+  if (text.startsWith("dmesg: read kernel buffer failed")) {
+    throw new ParseError("Cannot parse the kernel log", { text });
+  }
+  const events: Draft[] = [];
+  // The kill that the lines belong to, until the next one begins.
+  let kill: Draft | undefined;
+  const begin = (kind: KernelLogEvent["kind"], line: string, number: number): Draft => {
+    const event: Draft = {
+      kind,
+      line: number,
+      seconds: secondsOf(line),
+      comm: undefined,
+      order: undefined,
+      constraint: undefined,
+      memcg: undefined,
+      victims: [],
+    };
+    events.push(event);
+    return event;
+  };
+  forEachLine(text, (line, number) => {
+    if (!MARKS.some((mark) => line.includes(mark))) return;
+    const message = messageOf(line);
+    const invoked = message.indexOf(INVOKED);
+    const failure = message.indexOf(ALLOCATION_FAILURE);
+    if (invoked > 0) {
+      kill = begin("global-oom", line, number);
+      kill.comm = message.slice(0, invoked);
+      kill.order = parseInteger(after(message, "order="));
+    } else if (failure > 0) {
+      const event = begin("allocation-failure", line, number);
+      event.comm = message.slice(0, failure);
+      event.order = parseInteger(after(message, "order:"));
+    } else if (message.startsWith("oom-kill:constraint=")) {
+      kill ??= begin("global-oom", line, number);
+      kill.constraint = after(message, "constraint=");
+      if (kill.constraint === "CONSTRAINT_MEMCG") kill.kind = "memcg-oom";
+      kill.memcg ??= after(message, "oom_memcg=");
+    } else if (message.includes("killed as a result of limit of ")) {
+      // Before 5.0: "Task in /a/b killed as a result of limit of /a".
+      kill ??= begin("memcg-oom", line, number);
+      kill.kind = "memcg-oom";
+      kill.memcg ??= after(message, "as a result of limit of ");
+    } else if (
+      /^(?:Memory cgroup out of memory|Out of memory|Killed process |Kernel panic .*[Oo]ut of memory|System is deadlocked on memory)/
+        .test(message)
+    ) {
+      const memcg = message.startsWith("Memory cgroup");
+      kill ??= begin(memcg ? "memcg-oom" : "global-oom", line, number);
+      if (memcg) kill.kind = "memcg-oom";
+      if (/Kill(?:ed)? process \d/.test(message)) {
+        const victim = parseVictim(message, number);
+        if (victim === undefined) context.warn(number, `not a killed process: ${quote(message)}`);
+        // Up to 5.0 two lines tell of one kill, the second with the sizes.
+        else if (kill.victims.at(-1)?.pid === victim.pid) kill.victims[kill.victims.length - 1] = victim;
+        else kill.victims.push(victim);
+      }
+    }
+  });
+  return events;
+}
+
+/** What follows a mark, up to a comma or the end. */
+function after(text: string, mark: string): string | undefined {
+  const at = text.indexOf(mark);
+  return at === -1 ? undefined : text.slice(at + mark.length).split(",", 1)[0];
+}
+
+/** A line without what dmesg, syslog or the journal put before it: `<4>`, `kernel:`, `[time]`, `[caller]`. */
+function messageOf(line: string): string {
+  const kernel = line.indexOf("kernel: ");
+  let message = kernel === -1 ? line.replace(/^<\d+>/, "") : line.slice(kernel + "kernel: ".length);
+  while (message.startsWith("[") && message.includes("]")) message = message.slice(message.indexOf("]") + 1);
+  return message.trimStart();
+}
+
+function secondsOf(line: string): number | undefined {
+  const seconds = /\[ {0,12}(\d{1,10}\.\d{1,9})\]/.exec(line.slice(0, 200))?.[1];
+  return seconds === undefined ? undefined : Number(seconds);
+}
+
+/** `Killed process 116 (hog) total-vm:812kB, ...`, `Kill process 116 (hog) score 900 or sacrifice child`. */
+function parseVictim(message: string, line: number): OomVictim | undefined {
+  const process = message.indexOf(" process ") + " process ".length;
+  const open = message.indexOf(" (", process);
+  // The name may hold parentheses: it ends at the last one before what follows it.
+  const next = message.search(/ total-vm:|, UID| score /);
+  const close = message.lastIndexOf(")", next === -1 ? message.length : next);
+  const pid = parseCount(message.slice(process, open));
+  if (open === -1 || close < open || pid === undefined) return undefined;
+  const kb = (key: string): number | undefined => {
+    const value = after(message, key)?.split(" ", 1)[0];
+    return value?.endsWith("kB") ? multiply(parseCount(value.slice(0, -2)), 1024) : undefined;
+  };
+  return {
+    pid,
+    comm: message.slice(open + 2, close),
+    totalVmBytes: kb("total-vm:"),
+    anonRssBytes: kb("anon-rss:"),
+    fileRssBytes: kb("file-rss:"),
+    shmemRssBytes: kb("shmem-rss:"),
+    line,
+  };
+}
+
+export const kernelLog: Source<Parsed<readonly KernelLogEvent[]>> = defineArtifact({
+  name: "kernel_log",
+  paths: ["sos_commands/kernel/dmesg", "sos_commands/kernel/dmesg_-T", "var/log/dmesg"],
+  howToCapture: "dmesg",
+  parse: parseKernelLog,
+});

@@ -1,0 +1,59 @@
+// proc/meminfo: the kernel's own account of memory.
+// https://docs.kernel.org/filesystems/proc.html#meminfo, fs/proc/meminfo.c
+//
+//   MemTotal:       24683656 kB
+//   Active(anon):       1536 kB
+//   HugePages_Total:       0
+//   Hugepagesize:       2048 kB
+import { ParseError } from "../core/errors.ts";
+import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
+import { parseKb, splitKey } from "./_key_kb.ts";
+import { forEachLine, quote } from "./_lines.ts";
+import { parseCount } from "./_numbers.ts";
+import type { BytesAtLine, NumberAtLine } from "./_values.ts";
+
+/** The fields by the kernel's name. Which ones there are depends on the kernel: none is ever added as 0. */
+export interface Meminfo {
+  readonly bytes: ReadonlyMap<string, BytesAtLine>;
+  /** HugePages_Total, _Free, _Rsvd and _Surp: numbers of huge pages of the default size. */
+  readonly counts: ReadonlyMap<string, NumberAtLine>;
+}
+
+/**
+ * Parses /proc/meminfo.
+ *
+ * @throws {ParseError} if no line has the form `Name: 123 kB`.
+ *
+ * @example
+ * ```ts
+ * import { parseMeminfo } from "nailhouse/parsers";
+ * import { strictEqual } from "node:assert";
+ *
+ * const meminfo = parseMeminfo("MemTotal: 1024 kB\n", { facts: {}, warn() {} });
+ * strictEqual(meminfo.bytes.get("MemTotal")?.bytes, 1_048_576);
+ * ```
+ */
+export function parseMeminfo(text: string, context: ParseContext): Meminfo {
+  const bytes = new Map<string, BytesAtLine>();
+  const counts = new Map<string, NumberAtLine>();
+  forEachLine(text, (line, number) => {
+    if (line === "") return;
+    const field = splitKey(line);
+    const amount = field && parseKb(field.value);
+    const count = field?.key.startsWith("HugePages_") ? parseCount(field.value) : undefined;
+    if (field && amount !== undefined) bytes.set(field.key, { bytes: amount, line: number });
+    else if (field && count !== undefined) counts.set(field.key, { value: count, line: number });
+    // Address space, not memory: with five-level page tables (4.14) it is above 2^53 bytes.
+    else if (field?.key === "VmallocTotal") return;
+    else context.warn(number, `not an amount in kB: ${quote(line)}`);
+  });
+  if (bytes.size === 0) throw new ParseError('Cannot parse meminfo: no line like "MemTotal: 1024 kB"', { text });
+  return { bytes, counts };
+}
+
+export const meminfo: Source<Parsed<Meminfo>> = defineArtifact({
+  name: "meminfo",
+  paths: ["proc/meminfo"],
+  howToCapture: "cat /proc/meminfo",
+  parse: parseMeminfo,
+});

@@ -1,0 +1,39 @@
+/**
+ * Parsers of kernel files and commands: one module each, with a pure function from text to value and the source that an analyzer
+ * asks for. Bytes are the only unit of memory; what a kernel does not print is undefined; every value has its line.
+ *
+ * @module
+ */
+export { netnsOf, pidOf, type ProcessFile } from "./_groups.ts";
+export type { InetSocket } from "./_inet_sockets.ts";
+export type { BytesAtLine, NumberAtLine, TextAtLine } from "./_values.ts";
+export * from "./buddyinfo.ts";
+export * from "./file_nr.ts";
+export * from "./hugepages.ts";
+export * from "./kernel_log.ts";
+export * from "./loadavg.ts";
+export * from "./meminfo.ts";
+export * from "./net_snmp.ts";
+export * from "./netlink.ts";
+export * from "./packet.ts";
+export * from "./page_flags.ts";
+export * from "./pressure.ts";
+export * from "./process_cgroup.ts";
+export * from "./process_cmdline.ts";
+export * from "./process_comm.ts";
+export * from "./process_status.ts";
+export * from "./raw.ts";
+export * from "./slabinfo.ts";
+export * from "./smaps_rollup.ts";
+export * from "./socket_owners.ts";
+export * from "./sockstat.ts";
+export * from "./ss.ts";
+export * from "./swaps.ts";
+export * from "./sysctl.ts";
+export * from "./tcp.ts";
+export * from "./thp.ts";
+export * from "./udp.ts";
+export * from "./unix.ts";
+export * from "./vmallocinfo.ts";
+export * from "./vmstat.ts";
+export * from "./zoneinfo.ts";

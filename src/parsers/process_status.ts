@@ -1,0 +1,122 @@
+// proc/PID/status: one process. Kernel threads have no memory fields.
+// https://docs.kernel.org/filesystems/proc.html, fs/proc/array.c, fs/proc/task_mmu.c task_mem()
+//
+//   Name:   friend_push
+//   State:  S (sleeping)
+//   Pid:    6816
+//   Uid:    0       0       0       0
+//   VmRSS:      1728 kB
+//   RssAnon:     120 kB
+import { ParseError } from "../core/errors.ts";
+import type { ParseContext, Source } from "../core/source.ts";
+import { defineProcessArtifacts, type ProcessFile } from "./_groups.ts";
+import { parseKb, splitKey } from "./_key_kb.ts";
+import { columns, forEachLine, quote } from "./_lines.ts";
+import { parseCount } from "./_numbers.ts";
+
+/** One process. What its kernel does not print is undefined. */
+export interface ProcessStatus {
+  /** Up to 15 bytes, as the program set it: it may hold anything, control characters included. */
+  readonly name: string | undefined;
+  readonly pid: number | undefined;
+  readonly tgid: number | undefined;
+  readonly ppid: number | undefined;
+  /** `R`, `S`, `D`, `Z`, `T`, ... */
+  readonly state: string | undefined;
+  readonly threads: number | undefined;
+  /** The real uid. */
+  readonly uid: number | undefined;
+  /** Slots in the table of descriptors: a power of two above the highest one in use. */
+  readonly fdSize: number | undefined;
+  readonly vmSizeBytes: number | undefined;
+  readonly vmLckBytes: number | undefined;
+  readonly vmPinBytes: number | undefined;
+  readonly vmRssBytes: number | undefined;
+  /** RssAnon, RssFile, RssShmem: from 4.5 on. */
+  readonly rssAnonBytes: number | undefined;
+  readonly rssFileBytes: number | undefined;
+  readonly rssShmemBytes: number | undefined;
+  readonly vmPteBytes: number | undefined;
+  readonly vmSwapBytes: number | undefined;
+  readonly hugetlbBytes: number | undefined;
+  /** Line of each field by the kernel's name: `VmRSS`. */
+  readonly lines: ReadonlyMap<string, number>;
+}
+
+/**
+ * Parses /proc/PID/status.
+ *
+ * @throws {ParseError} if no line has the form `Name: value`.
+ *
+ * @example
+ * ```ts
+ * import { parseProcessStatus } from "nailhouse/parsers";
+ * import { strictEqual } from "node:assert";
+ *
+ * const status = parseProcessStatus("Name:\tcat\nRssAnon:\t 120 kB\n", { facts: {}, warn() {} });
+ * strictEqual(status.rssAnonBytes, 122_880);
+ * ```
+ */
+export function parseProcessStatus(text: string, context: ParseContext): ProcessStatus {
+  const values = new Map<string, string>();
+  const lines = new Map<string, number>();
+  forEachLine(text, (line, number) => {
+    if (line === "") return;
+    const field = splitKey(line);
+    if (field === undefined) context.warn(number, `not a name and a value: ${quote(line)}`);
+    else if (!lines.has(field.key)) {
+      values.set(field.key, field.key === "Name" ? line.slice("Name:\t".length) : field.value);
+      lines.set(field.key, number);
+    }
+  });
+  if (values.size === 0) throw new ParseError('Cannot parse status: no line like "Name: cat"', { text });
+
+  const read = (key: string, parse: (value: string) => number | undefined): number | undefined => {
+    const value = values.get(key);
+    const number = value === undefined ? undefined : parse(value);
+    if (value !== undefined && number === undefined) {
+      context.warn(lines.get(key) as number, `not a number: ${quote(`${key}: ${value}`)}`);
+    }
+    return number;
+  };
+  const count = (key: string): number | undefined => read(key, parseCount);
+  const kb = (key: string): number | undefined => read(key, parseKb);
+  const name = values.get("Name");
+  return {
+    name: name === undefined ? undefined : unescapeName(name),
+    pid: count("Pid"),
+    tgid: count("Tgid"),
+    ppid: count("PPid"),
+    state: values.get("State")?.slice(0, 1) || undefined,
+    threads: count("Threads"),
+    uid: read("Uid", (value) => parseCount(columns(value)[0])),
+    fdSize: count("FDSize"),
+    vmSizeBytes: kb("VmSize"),
+    vmLckBytes: kb("VmLck"),
+    vmPinBytes: kb("VmPin"),
+    vmRssBytes: kb("VmRSS"),
+    rssAnonBytes: kb("RssAnon"),
+    rssFileBytes: kb("RssFile"),
+    rssShmemBytes: kb("RssShmem"),
+    vmPteBytes: kb("VmPTE"),
+    vmSwapBytes: kb("VmSwap"),
+    hugetlbBytes: kb("HugetlbPages"),
+    lines,
+  };
+}
+
+/** The kernel writes a newline as `\n` and a backslash as `\\` (fs/proc/array.c, proc_task_name); older ones also use octal. */
+function unescapeName(name: string): string {
+  return name.replace(/\\(?:([0-7]{3})|(.))/g, (_, octal: string | undefined, other: string | undefined) => {
+    if (octal !== undefined) return String.fromCharCode(parseInt(octal, 8));
+    return other === "n" ? "\n" : (other as string);
+  });
+}
+
+/** One entry a process that was captured. */
+export const processStatus: Source<readonly ProcessFile<ProcessStatus>[]> = defineProcessArtifacts({
+  name: "process status",
+  files: ["status"],
+  howToCapture: "cat /proc/[0-9]*/status",
+  parse: parseProcessStatus,
+});

@@ -1,0 +1,314 @@
+// ss -peaonmi: sockets of all families with what each is charged (skmem), and who holds them. From iproute2 4.0 on. The socket's
+// details stand on its own line, on lines below it that begin with a blank, or (ss -O) all on one line.
+// https://git.kernel.org/pub/scm/network/iproute2/iproute2.git/tree/misc/ss.c
+//
+//   Netid State     Recv-Q Send-Q Local Address:Port  Peer Address:Port Process
+//   p_raw UNCONN    0      0                  *:*                *      users:(("tcpdump",pid=6740,fd=15)) ino:15154 sk:c
+//   <TAB>ring_rx(blk_size:65536,blk_nr:4,frm_size:2048,frm_nr:128,tmo:0,features:0x0) skmem:(r0,rb212992,t0,tb212992,f0,w0,o0,bl0,d0)
+//   u_str ESTAB     5000   0                  * 15151            * 15150 users:(("friend",pid=6740,fd=12))<TAB> skmem:(r0,rb212992,...) <->
+//   udp   UNCONN    115200 0          127.0.0.1:51560      0.0.0.0:*     users:(("friend",pid=6740,fd=5)) uid:33 ino:15145 sk:13 cgroup:/ <->
+//   <TAB> skmem:(r115200,rb212992,t0,tb212992,f3584,w0,o0,bl0,d0)
+import { ParseError } from "../core/errors.ts";
+import { defineArtifact, defineArtifacts, type ParseContext, type Parsed, type Source } from "../core/source.ts";
+import { columns, forEachLine, quote } from "./_lines.ts";
+import { multiply, parseCount, parseInteger } from "./_numbers.ts";
+
+/** A process that has the socket open. */
+export interface SsOwner {
+  /** As the kernel gives it, backslash sequences included. ss ends it at the first closing parenthesis. */
+  readonly comm: string;
+  readonly pid: number;
+  readonly fd: number;
+}
+
+/**
+ * What the socket is charged. The kernel's fields are ints, which ss prints as if unsigned: a value above 2^31 is a negative one, an
+ * accounting error or a loan between two sums. It holds no memory and must not cancel another socket's, so it is left out.
+ */
+export interface SsSkmem {
+  /** `r`: received and not read. */
+  readonly rmemAllocBytes: number | undefined;
+  /** `rb`: its limit. */
+  readonly rcvbufBytes: number | undefined;
+  /** `t`: handed to the lower layers. */
+  readonly wmemAllocBytes: number | undefined;
+  /** `tb`: limit of what waits to be sent. */
+  readonly sndbufBytes: number | undefined;
+  /** `f`: reserved in advance. */
+  readonly forwardAllocBytes: number | undefined;
+  /** `w`: waits to be sent or acknowledged. */
+  readonly wmemQueuedBytes: number | undefined;
+  /** `o`: options, filters. */
+  readonly optmemBytes: number | undefined;
+  /** `bl`: received while the owner held the socket's lock; undefined before 3.12, as `drops` is before 4.11. */
+  readonly backlogBytes: number | undefined;
+  /** `d`: packets dropped, a count. */
+  readonly drops: number | undefined;
+}
+
+/** One socket. */
+export interface SsSocket {
+  /** `udp`, `tcp`, `u_str`, `u_dgr`, `nl`, `p_raw`, ...; undefined when ss was asked for one family only. */
+  readonly netid: string | undefined;
+  /** `ESTAB`, `UNCONN`, `LISTEN`, ...; undefined when ss was asked for one state only. */
+  readonly state: string | undefined;
+  /** Bytes not read. Undefined for a listening socket (the column counts connections there), and when negative. */
+  readonly recvQBytes: number | undefined;
+  /** Bytes not sent or not acknowledged. Undefined as `recvQBytes` is. */
+  readonly sendQBytes: number | undefined;
+  /** Address and port; for a unix socket its path, `*` when it has none. */
+  readonly local: string;
+  readonly peer: string;
+  /** Undefined for netlink, and where `-e` was not given. 0 for a TCP socket that no process holds any more. */
+  readonly inode: number | undefined;
+  readonly uid: number | undefined;
+  /** Empty without root, or without `-p`. */
+  readonly owners: readonly SsOwner[];
+  readonly skmem: SsSkmem | undefined;
+  /** The line that `skmem` stands in. */
+  readonly skmemLine: number | undefined;
+  /** A packet socket's rings: blocks times block size, receive and transmit; undefined when it has none. */
+  readonly ringBytes: number | undefined;
+  readonly line: number;
+}
+
+type Draft = { -readonly [K in keyof SsSocket]: SsSocket[K] };
+
+const HEADER = /^(?:Netid|State|Recv-Q) /;
+const INT_MAX = 0x7fff_ffff;
+/** A process name has at most 15 bytes (TASK_COMM_LEN); ss escapes a newline and a backslash as two. */
+const COMM_LENGTH = 15;
+/** Details that may follow a unix socket's names. */
+const UNIX_DETAILS = ["\t", " users:((", " skmem:(", " <->", " -->", " <--", " ---", " ino:", " proc_ctx=", " cgroup:"];
+
+/**
+ * Parses the output of ss.
+ *
+ * @throws {ParseError} if there is neither the header nor a socket.
+ *
+ * @example
+ * ```ts
+ * import { parseSs } from "nailhouse/parsers";
+ * import { strictEqual } from "node:assert";
+ *
+ * const text = 'udp UNCONN 2304 0 0.0.0.0:53 0.0.0.0:* users:(("a",pid=7,fd=3)) ino:9 sk:1\n\t skmem:(r2304,rb212992)\n';
+ * const [socket] = parseSs(text, { facts: {}, warn() {} });
+ * strictEqual(socket?.skmem?.rmemAllocBytes, 2304);
+ * strictEqual(socket?.owners[0]?.pid, 7);
+ * ```
+ */
+export function parseSs(text: string, context: ParseContext): readonly SsSocket[] {
+  const sockets: Draft[] = [];
+  let header = false;
+  let socket: Draft | undefined;
+  forEachLine(text, (line, number) => {
+    if (line === "") return;
+    if (line.startsWith(" ") || line.startsWith("\t")) {
+      // Without a socket these are the details of a line that was skipped.
+      if (socket !== undefined) readDetails(socket, line, number, context);
+    } else if (HEADER.test(line)) header = true;
+    else {
+      socket = parseSocket(line, number, context);
+      if (socket === undefined) context.warn(number, `not a socket: ${quote(line)}`);
+      else sockets.push(socket);
+    }
+  });
+  if (sockets.length === 0 && !header) {
+    throw new ParseError("Cannot parse ss: neither its header nor a socket", { text });
+  }
+  return sockets;
+}
+
+/** The next word of a line at or after `from`; empty at the line's end. */
+function wordAt(line: string, from: number): { word: string; end: number } {
+  let start = from;
+  while (isBlank(line.charCodeAt(start))) start++;
+  let end = start;
+  while (end < line.length && !isBlank(line.charCodeAt(end))) end++;
+  return { word: line.slice(start, end), end };
+}
+
+const isBlank = (code: number): boolean => code === 32 || code === 9;
+
+function parseSocket(line: string, number: number, context: ParseContext): Draft | undefined {
+  let netid: string | undefined;
+  let state: string | undefined;
+  let { word, end } = wordAt(line, 0);
+  // ss leaves out the column of what it was asked for: families are written in lower case, states in upper case.
+  if (/^[a-z?]/.test(word)) {
+    netid = word;
+    ({ word, end } = wordAt(line, end));
+  }
+  if (/^[A-Z]/.test(word)) {
+    state = word;
+    ({ word, end } = wordAt(line, end));
+  }
+  const recvQ = parseInteger(word);
+  ({ word, end } = wordAt(line, end));
+  const sendQ = parseInteger(word);
+  if (recvQ === undefined || sendQ === undefined) return undefined;
+  const names = netid?.startsWith("u_") ? unixNames(line, end) : addresses(line, end);
+  if (names === undefined) return undefined;
+
+  const queue = (value: number, name: string): number | undefined => {
+    if (state === "LISTEN") return undefined;
+    if (value >= 0 && value <= INT_MAX) return value;
+    context.warn(number, `${name} is negative in the kernel: left out`);
+    return undefined;
+  };
+  const socket: Draft = {
+    netid,
+    state,
+    recvQBytes: queue(recvQ, "Recv-Q"),
+    sendQBytes: queue(sendQ, "Send-Q"),
+    local: names.local,
+    peer: names.peer,
+    inode: names.inode,
+    uid: undefined,
+    owners: [],
+    skmem: undefined,
+    skmemLine: undefined,
+    ringBytes: undefined,
+    line: number,
+  };
+  readDetails(socket, line.slice(names.end), number, context);
+  return socket;
+}
+
+interface Names {
+  readonly local: string;
+  readonly peer: string;
+  readonly inode: number | undefined;
+  /** Where in the line the details begin. */
+  readonly end: number;
+}
+
+function addresses(line: string, from: number): Names | undefined {
+  const local = wordAt(line, from);
+  const peer = wordAt(line, local.end);
+  if (local.word === "" || peer.word === "") return undefined;
+  return { local: local.word, peer: peer.word, inode: undefined, end: peer.end };
+}
+
+/** `NAME INODE PEERNAME PEERINODE`: the names may hold blanks, so the inodes are sought from the right. */
+function unixNames(line: string, from: number): Names | undefined {
+  // A name may hold these marks, too: the first one that leaves room for both names counts.
+  const ends = [...UNIX_DETAILS.map((mark) => line.indexOf(mark, from)), line.length].filter((at) => at !== -1);
+  for (const end of ends.sort((a, b) => a - b)) {
+    const words = columns(line.slice(from, end));
+    if (parseCount(words.at(-1)) === undefined) continue;
+    // The peer's name is left of its inode and has at least one word.
+    let at = words.length - 3;
+    while (at > 0 && parseCount(words[at]) === undefined) at--;
+    const inode = parseCount(words[at]);
+    if (at < 1 || inode === undefined) continue;
+    return { local: words.slice(0, at).join(" "), peer: words.slice(at + 1, -1).join(" "), inode, end };
+  }
+  return undefined;
+}
+
+function readDetails(socket: Draft, text: string, line: number, context: ParseContext): void {
+  let rest = text.trimStart();
+  if (rest.startsWith("users:((")) {
+    const { owners, end } = parseOwners(rest);
+    if (owners.length === 0) context.warn(line, `not a list of processes: ${quote(rest)}`);
+    socket.owners = owners;
+    rest = rest.slice(end);
+  }
+  for (const word of columns(rest)) {
+    if (word.startsWith("skmem:(")) {
+      if (!word.endsWith(")")) {
+        context.warn(line, `cut off: ${quote(word)}`);
+        continue;
+      }
+      socket.skmem = parseSkmem(word, line, context);
+      socket.skmemLine = line;
+    } else if (word.startsWith("ring_rx(") || word.startsWith("ring_tx(")) {
+      const bytes = ringBytes(word);
+      if (bytes === undefined) context.warn(line, `not a ring: ${quote(word)}`);
+      else socket.ringBytes = (socket.ringBytes ?? 0) + bytes;
+    } else if (word.startsWith("uid:")) socket.uid = parseCount(word.slice(4));
+    else if (word.startsWith("ino:") && socket.inode === undefined) {
+      // For a unix socket it would be its file's inode, but that socket has one already, from its name.
+      socket.inode = parseCount(word.slice(4));
+      // Root's uid is not printed.
+      socket.uid ??= 0;
+    }
+  }
+}
+
+/** `users:(("a",pid=1,fd=3),("b",pid=2,fd=4))`. Newer versions put `tid=` or `proc_ctx=` between pid and fd. */
+function parseOwners(text: string): { owners: SsOwner[]; end: number } {
+  const owners: SsOwner[] = [];
+  let at = "users:(".length;
+  while (text.startsWith('("', at)) {
+    const start = at + 2;
+    // A name may itself look like what follows it, but is too short to hold all of `",pid=1,fd=1),("`: the last match counts.
+    let commEnd = -1;
+    for (let i = start, length = 0; length <= COMM_LENGTH && i < text.length; length++) {
+      if (text.startsWith('",pid=', i)) commEnd = i;
+      i += text[i] === "\\" ? 2 : 1;
+    }
+    const fdAt = text.indexOf(",fd=", commEnd);
+    const close = text.indexOf(")", fdAt);
+    if (commEnd === -1 || fdAt === -1 || close === -1) break;
+    const pid = parseCount(text.slice(commEnd + '",pid='.length, text.indexOf(",", commEnd + 2)));
+    const fd = parseCount(text.slice(fdAt + ",fd=".length, close));
+    if (pid === undefined || fd === undefined) break;
+    owners.push({ comm: text.slice(start, commEnd), pid, fd });
+    at = close + (text[close + 1] === "," ? 2 : 1);
+  }
+  return { owners, end: at };
+}
+
+function parseSkmem(word: string, line: number, context: ParseContext): SsSkmem {
+  const values = new Map<string, number>();
+  for (const field of word.slice("skmem:(".length, -1).split(",")) {
+    const digits = field.search(/[-\d]/);
+    const name = field.slice(0, digits);
+    const value = digits === -1 ? undefined : parseInteger(field.slice(digits));
+    if (value === undefined) context.warn(line, `not a field of skmem: ${quote(field)}`);
+    else if (value < 0 || (value > INT_MAX && name !== "d")) {
+      context.warn(line, `skmem ${name} is negative in the kernel (${value}): left out`);
+    } else values.set(name, value);
+  }
+  return {
+    rmemAllocBytes: values.get("r"),
+    rcvbufBytes: values.get("rb"),
+    wmemAllocBytes: values.get("t"),
+    sndbufBytes: values.get("tb"),
+    forwardAllocBytes: values.get("f"),
+    wmemQueuedBytes: values.get("w"),
+    optmemBytes: values.get("o"),
+    backlogBytes: values.get("bl"),
+    drops: values.get("d"),
+  };
+}
+
+/** `ring_rx(blk_size:65536,blk_nr:4,...)` */
+function ringBytes(word: string): number | undefined {
+  const field = (name: string): number | undefined => {
+    const at = word.indexOf(name);
+    return at === -1 ? undefined : parseCount(word.slice(at + name.length).split(",", 1)[0]);
+  };
+  return multiply(field("blk_size:"), field("blk_nr:"));
+}
+
+/** The initial network namespace. */
+export const ss: Source<Parsed<readonly SsSocket[]>> = defineArtifact({
+  name: "ss",
+  paths: ["sos_commands/networking/ss_-peaonmi", "sos_commands/networking/ss_*peaonmi*"],
+  howToCapture: "ss -peaonmi",
+  parse: parseSs,
+});
+
+/** The other network namespaces that were captured, one entry each. */
+export const ssNamespaces: Source<readonly Parsed<readonly SsSocket[]>[]> = defineArtifacts({
+  name: "ss in namespaces",
+  paths: [
+    "sos_commands/networking/namespaces/*/ss_-peaonmi",
+    "sos_commands/networking/namespaces/*/ip_netns_exec_*_ss_-peaonmi",
+  ],
+  howToCapture: "ip netns exec NAME ss -peaonmi",
+  parse: parseSs,
+});

@@ -1,0 +1,60 @@
+// proc/vmstat: page states (nr_*, in pages) and event counters since boot.
+// mm/vmstat.c
+//
+//   nr_free_pages 6096733
+//   nr_zspages 0
+//   pgfault 1234567
+import { ParseError } from "../core/errors.ts";
+import { defineArtifact, type HostFacts, type ParseContext, type Parsed, type Source } from "../core/source.ts";
+import { columns, forEachLine, quote } from "./_lines.ts";
+import { multiply, parseCount } from "./_numbers.ts";
+import type { BytesAtLine, NumberAtLine } from "./_values.ts";
+
+/**
+ * The raw numbers by name. They are of several kinds (pages, events, microseconds), which the file does not tell apart:
+ * {@linkcode pagesBytes} turns one that counts pages into bytes.
+ */
+export type Vmstat = ReadonlyMap<string, NumberAtLine>;
+
+/**
+ * Parses /proc/vmstat.
+ *
+ * @throws {ParseError} if no line is a name and a number.
+ *
+ * @example
+ * ```ts
+ * import { pagesBytes, parseVmstat } from "nailhouse/parsers";
+ * import { strictEqual } from "node:assert";
+ *
+ * const facts = { pageSizeBytes: 4096 };
+ * const vmstat = parseVmstat("nr_zspages 10\n", { facts, warn() {} });
+ * strictEqual(pagesBytes(vmstat, "nr_zspages", facts)?.bytes, 40_960);
+ * ```
+ */
+export function parseVmstat(text: string, context: ParseContext): Vmstat {
+  const values = new Map<string, NumberAtLine>();
+  forEachLine(text, (line, number) => {
+    if (line === "") return;
+    const [name, digits, ...rest] = columns(line);
+    const value = parseCount(digits);
+    if (name === undefined || value === undefined || rest.length > 0) {
+      context.warn(number, `not a name and a number: ${quote(line)}`);
+    } else values.set(name, { value, line: number });
+  });
+  if (values.size === 0) throw new ParseError('Cannot parse vmstat: no line like "nr_free_pages 1"', { text });
+  return values;
+}
+
+/** One of vmstat's page counts in bytes; undefined when the kernel does not print it or the page size is not known. */
+export function pagesBytes(vmstat: Vmstat, name: string, facts: HostFacts): BytesAtLine | undefined {
+  const pages = vmstat.get(name);
+  const bytes = multiply(pages?.value, facts.pageSizeBytes);
+  return pages === undefined || bytes === undefined ? undefined : { bytes, line: pages.line };
+}
+
+export const vmstat: Source<Parsed<Vmstat>> = defineArtifact({
+  name: "vmstat",
+  paths: ["proc/vmstat"],
+  howToCapture: "cat /proc/vmstat",
+  parse: parseVmstat,
+});

@@ -1,0 +1,33 @@
+/* POSIX timers that are created and never deleted: `processes` processes with `count` timers each; no descriptor tells of them, but
+ * /proc/PID/timers does (SUnreclaim; caches of the same size are merged, so slabinfo may show them under another name). Timers
+ * count against RLIMIT_SIGPENDING of the user, so each process is another user (60001, ...). held: growth of Slab. */
+#include "lab.h"
+#include <sys/syscall.h>
+
+int main(int argc, char **argv)
+{
+	lab_start(argv);
+	long count = arg("count", 90000), processes = arg("processes", 6);
+	args_done();
+	prctl(PR_SET_NAME, "lab_parent");
+	volatile long *ready = shared(sizeof *ready);
+	long long before = meminfo("Slab");
+	for (long i = 0; i < processes; i++)
+		if (!lab_fork("posix_timers")) {
+			if (setuid(60001 + i))
+				die("setuid");
+			for (long n = 0; n < count; n++) {
+				struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+				int id; /* the system call: the C library would keep a structure of its own for each */
+				if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &id))
+					die("timer_create %ld", n);
+			}
+			__sync_fetch_and_add(ready, 1);
+			for (;;)
+				pause();
+		}
+	while (*ready < processes)
+		sleep_ms(20);
+	held(meminfo("Slab") - before, "bytes of Slab for %ld POSIX timers of %ld processes", count * processes, processes);
+	wait_release();
+}

@@ -1,0 +1,103 @@
+/* TCP data that nobody reads, over `pairs` loopback connections between tcp_writer and tcp_reader, who never reads:
+ *   side=recv        the reader has large buffers: the data wait in its receive queues (skmem r)
+ *   side=send        the reader's window is tiny: the data wait in the writer's send queues (skmem w), timer probing
+ *   side=close-wait  the writer closes after its data have all arrived: the reader's sockets stay in CLOSE_WAIT with them
+ * About `total` MB together. read=1 is the near miss: the reader reads. */
+#include "lab.h"
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+struct state { volatile long charged, accepted; volatile int ready; };
+
+static void buffer(int fd, int option, long bytes)
+{
+	int value = bytes;
+	if (setsockopt(fd, SOL_SOCKET, option, &value, sizeof value))
+		die("socket buffer");
+}
+
+static void reader(int listener, long pairs, int reads, struct state *state)
+{
+	static char data[MB];
+	int *fds = calloc(pairs, sizeof *fds);
+	for (long i = 0; i < pairs; i++) {
+		fds[i] = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+		state->accepted = i + 1;
+	}
+	for (;; sleep_ms(20)) {
+		long charged = 0;
+		for (long i = 0; i < pairs; i++) {
+			while (reads && recv(fds[i], data, sizeof data, 0) > 0)
+				;
+			charged += socket_memory(fds[i], MEM_R);
+		}
+		state->charged = charged;
+	}
+}
+
+static void writer(struct sockaddr_in to, long pairs, long each, const char *side, int reads, struct state *state, struct state *peer)
+{
+	static char data[65536];
+	int *fds = calloc(pairs, sizeof *fds), sending = !strcmp(side, "send"), closing = !strcmp(side, "close-wait"), one = 1;
+	long *sent = calloc(pairs, sizeof *sent);
+	for (long i = 0; i < pairs; i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+		buffer(fds[i], SO_SNDBUFFORCE, sending ? each / 2 : 64 * 1024);
+		setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+		if (connect(fds[i], (struct sockaddr *)&to, sizeof to))
+			die("connect");
+	}
+	while (peer->accepted < pairs)
+		sleep_ms(10);
+	/* Rounds, until five of them in a row brought nothing anywhere: the window opens with a delay. */
+	for (int idle = 0; idle < 5 && !reads; sleep_ms(20)) {
+		long written = 0;
+		for (long i = 0; i < pairs; i++)
+			for (ssize_t n; (!closing || sent[i] < each) && (n = send(fds[i], data, sizeof data, MSG_DONTWAIT)) > 0; sent[i] += n)
+				written += n;
+		idle = written ? 0 : idle + 1;
+	}
+	for (;; sleep_ms(100)) {
+		long charged = 0;
+		for (long i = 0; i < pairs; i++) {
+			if (closing && !state->ready)
+				close(fds[i]);
+			else if (!closing)
+				charged += socket_memory(fds[i], MEM_W);
+			if (reads)
+				send(fds[i], data, sizeof data, MSG_DONTWAIT);
+		}
+		state->charged = charged;
+		state->ready = 1;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	lab_start(argv);
+	long pairs = arg("pairs", 50), total = arg("total", 300), reads = arg("read", 0);
+	const char *side = arg_text("side", "recv");
+	args_done();
+	prctl(PR_SET_NAME, "lab_parent");
+	many_descriptors(pairs * 2);
+	long each = total * MB / pairs;
+	struct state *state = shared(2 * sizeof *state);
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof to;
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	/* Inherited by what it accepts; before listen(), because the window scale is agreed on at connection. */
+	buffer(listener, SO_RCVBUFFORCE, !strcmp(side, "send") ? 2048 : !strcmp(side, "recv") ? each / 2 : each);
+	if (bind(listener, (struct sockaddr *)&to, length) || getsockname(listener, (struct sockaddr *)&to, &length) || listen(listener, pairs))
+		die("listen");
+	if (!lab_fork("tcp_reader"))
+		reader(listener, pairs, reads, &state[0]);
+	if (!lab_fork("tcp_writer"))
+		close(listener), writer(to, pairs, each, side, reads, &state[1], &state[0]);
+	close(listener);
+	while (!state[1].ready)
+		sleep_ms(20);
+	sleep_ms(500);
+	held(state[0].charged + state[1].charged, "bytes charged: %ld to receivers (skmem r), %ld to senders (skmem w) of %ld connections, side %s",
+	     state[0].charged, state[1].charged, pairs, side);
+	wait_release();
+}
