@@ -7,9 +7,15 @@ if (process.env.npm_command === "exec") process.exit();
 
 execSync("npm run build", { stdio: "inherit" });
 
-// npm before 11 runs the postinstall script of the package `deno`, which puts the binary itself here: `deno task` would
-// read it as a script.
+function link(target, name) {
+  rmSync(`node_modules/.bin/${name}`, { force: true });
+  symlinkSync(target, `node_modules/.bin/${name}`);
+}
+
 if (process.platform !== "win32") {
-  rmSync("node_modules/.bin/deno", { force: true });
-  symlinkSync("../deno/bin.cjs", "node_modules/.bin/deno");
+  // npx makes a link of its own, but never again if there was nothing built when it was first used; then it finds this one.
+  link("../../dist/cli.js", "nailhouse");
+  // npm before 11 runs the postinstall script of the package `deno`, which puts the binary itself here: `deno task` would
+  // read it as a script.
+  link("../deno/bin.cjs", "deno");
 }

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig } from "vitest/config";
 
 /** Tests of the layers that run in any runtime: the same files run inside Deno, too. */
@@ -7,9 +8,11 @@ const portable = ["core", "parsers", "computed", "bundle", "engine", "render", "
 const lab = ["test/lab/**/*_test.ts"];
 
 export default defineConfig({
-  root: new URL("..", import.meta.url).pathname,
+  root: fileURLToPath(new URL("..", import.meta.url)),
   test: {
-    reporters: ["default", ["json", { outputFile: "out/tests-node.json" }]],
+    reporters: ["default", "json"],
+    // Counted by .ci/run; the Deno task names another file.
+    outputFile: { json: "out/tests-node.json" },
     projects: [
       { extends: true, test: { name: "portable", include: [...portable, "test/samples_test.ts"] } },
       {
@@ -27,6 +30,7 @@ export default defineConfig({
         test: {
           name: "lab",
           include: lab,
+          globalSetup: ".ci/lab_setup.ts",
           // One fault at a time on the whole machine, and nothing else that moves its memory.
           sequence: { groupOrder: 1 },
           fileParallelism: false,

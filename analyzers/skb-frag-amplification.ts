@@ -7,16 +7,16 @@ import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material
 import { groupByOwner, nameOfGroup, type OwnerGroup, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { type ReceiveCharge, receiveCharges } from "../src/computed/receive_charges.ts";
-import { FRAGMENT_BLOCK_BYTES, type FragmentBlocks, fragmentBlocks } from "../src/computed/skb_memory.ts";
+import {
+  FRAGMENT_BLOCK_BYTES,
+  type FragmentBlocks,
+  fragmentBlocks,
+  MIN_TRUESIZE_BYTES,
+} from "../src/computed/skb_memory.ts";
 import { socketOwners } from "../src/computed/socket_owners.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 
-/**
- * The least that a queued packet is charged: sk_buff (256 B), skb_shared_info (320 B) and one cache line of data on x86-64. Charge over this is the
- * most packets there can be, and each pins one block at the most.
- */
-const MIN_TRUESIZE_BYTES = 640;
 /** Below this ratio the blocks are just full of what the sockets are charged for. */
 const MIN_AMPLIFICATION = 2;
 
@@ -30,20 +30,23 @@ function remedies(groups: readonly OwnerGroup<ReceiveCharge>[], known: readonly 
   return [
     {
       when: "now",
-      text: "End or restart the owner of the queue in an orderly way: the last packet of a block that leaves frees all of it.",
+      text:
+        "End or restart the owner of the queue in an orderly way: the last packet of a block that leaves frees all of it.",
       commands: groups.flatMap((group) => stopCommands(group, known)),
       verify: "MemFree rises by what was pinned, while the UDP mem of /proc/net/sockstat falls by far less",
     },
     {
       when: "fix",
-      text: "Let no packet stay: read the queue, or attach a drop-all filter (SO_ATTACH_FILTER, return 0), which keeps nothing. A small receive buffer " +
+      text:
+        "Let no packet stay: read the queue, or attach a drop-all filter (SO_ATTACH_FILTER, return 0), which keeps nothing. A small receive buffer " +
         "(WUDP) still keeps a packet or two a socket, and each of them pins a block of 32 KiB.",
       commands: [],
       verify: "Recv-Q of `ss -uanm` returns to 0",
     },
     {
       when: "prevent",
-      text: "With order-0 fragments one packet pins at most one page instead of eight, at some cost in speed (not verified by nailhouse's lab).",
+      text:
+        "With order-0 fragments one packet pins at most one page instead of eight, at some cost in speed (not verified by nailhouse's lab).",
       commands: ["sysctl -w net.core.high_order_alloc_disable=1"],
       verify: "pages of order 3 without an owner in /proc/kpageflags stop growing",
     },
@@ -53,15 +56,33 @@ function remedies(groups: readonly OwnerGroup<ReceiveCharge>[], known: readonly 
 export const skbFragAmplification: Analyzer = defineAnalyzer({
   id: "skb-frag-amplification",
   title: "A few queued packets pin whole page fragment blocks",
-  mechanism: "Drivers carve the buffers of small packets out of blocks of 32 KiB. A block is free only when its last packet is gone. Where most packets " +
+  mechanism:
+    "Drivers carve the buffers of small packets out of blocks of 32 KiB. A block is free only when its last packet is gone. Where most packets " +
     "are consumed at once and one in many stays in a queue that nobody reads, that one pins the whole block: up to 50 times what the socket is charged. " +
     "The pages are in no account of /proc/meminfo, and udp_mem does not count them.",
-  lookAlikes: "A driver that leaks pages: no queue holds packets enough to explain it. A plain backlog: charge and pages are about equal. Packet rings and " +
+  lookAlikes:
+    "A driver that leaks pages: no queue holds packets enough to explain it. A plain backlog: charge and pages are about equal. Packet rings and " +
     "io_uring buffers: other block sizes, and no queue.",
-  references: ["net/core/skbuff.c __netdev_alloc_skb()", "mm/page_frag_cache.c", "commit 3226b158e67c (32x truesize under-estimation)"],
+  references: [
+    "net/core/skbuff.c __netdev_alloc_skb()",
+    "mm/page_frag_cache.c",
+    "commit 3226b158e67c (32x truesize under-estimation)",
+  ],
   needs: { ledger, receiveCharges },
   uses: { fragmentBlocks, socketOwners, processes, sysctl, meminfo },
-  analyze({ ledger, receiveCharges: charges, fragmentBlocks: census, socketOwners: owners, processes: known, sysctl: settings, meminfo: file }, facts) {
+  analyze(
+    {
+      ledger,
+      receiveCharges: charges,
+      fragmentBlocks: census,
+      socketOwners: owners,
+      processes: known,
+      sysctl: settings,
+      meminfo: file,
+    },
+    facts,
+  ) {
+    // Charge over the least charge is the most packets there can be, and each pins one block at the most.
     const charged = charges.reduce((sum, { bytes }) => sum + bytes, 0);
     const explainable = (charged / MIN_TRUESIZE_BYTES) * FRAGMENT_BLOCK_BYTES;
     const residual = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
@@ -70,7 +91,11 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     const material = excess >= materialQueueBytes(ledger.totalBytes);
     if (!material || pinned.bytes.high < MIN_AMPLIFICATION * charged) {
       const blocks = pinned.census === undefined ? "memory outside every account is" : "page fragment blocks are";
-      return { ruledOut: `${blocks} ${formatBytes(pinned.census?.bytes ?? residual)}, receive queues are charged ${formatBytes(charged)}` };
+      return {
+        ruledOut: `${blocks} ${formatBytes(pinned.census?.bytes ?? residual)}, receive queues are charged ${
+          formatBytes(charged)
+        }`,
+      };
     }
     const groups = groupByOwner(charges.filter(({ bytes }) => bytes >= charged / 1000), owners);
     return { findings: [finding(groups)] };
@@ -82,14 +107,19 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
       }
       // Without a census the residual is all there is to go by; what is there on an idle host, too, is no part of it.
       const most = Math.min(residual, explainable);
-      return { bytes: { low: Math.max(0, most - residualNoiseBytes(ledger.totalBytes)), high: most }, census: undefined };
+      return {
+        bytes: { low: Math.max(0, most - residualNoiseBytes(ledger.totalBytes)), high: most },
+        census: undefined,
+      };
     }
 
     function finding(groups: readonly OwnerGroup<ReceiveCharge>[]): FindingDraft {
       const [first] = groups as [OwnerGroup<ReceiveCharge>];
       const ratio = pinned.bytes.high / charged;
       return {
-        title: `${nameOfGroup(first)}: unread packets that are charged ${formatBytes(charged)} pin ${formatBytes(pinned.bytes.high)} of page fragments`,
+        title: `${nameOfGroup(first)}: unread packets that are charged ${formatBytes(charged)} pin ${
+          formatBytes(pinned.bytes.high)
+        } of page fragments`,
         confidence: pinned.census === undefined ? "likely" : "confirmed",
         material,
         claims: [{ account: "unaccounted", bytes: pinned.bytes }],
@@ -98,7 +128,10 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
           comm: group.comm ?? "unknown",
           bytes: (group.bytes / charged) * pinned.bytes.high,
           count: group.held.length,
-          detail: `${formatQuantity(group.held.length, "socket")} charged ${formatBytes(group.bytes)}, which pin about ${ratio.toFixed(0)} times as much` +
+          detail:
+            `${formatQuantity(group.held.length, "socket")} charged ${formatBytes(group.bytes)}, which pin about ${
+              ratio.toFixed(0)
+            } times as much` +
             (group.comm === undefined ? "; to find the owner: ss -anp" : ""),
         })).map((owner) => ({ ...owner, bytes: Math.round(owner.bytes) })),
         evidence: evidence(ratio),
@@ -112,7 +145,9 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
         lines.push({
           path: pinned.census.path,
           line: pinned.census.line,
-          because: `${formatBytes(pinned.census.bytes)} are blocks of ${formatBytes(FRAGMENT_BLOCK_BYTES)} that are no slab, no page cache and no process's: ${
+          because: `${formatBytes(pinned.census.bytes)} are blocks of ${
+            formatBytes(FRAGMENT_BLOCK_BYTES)
+          } that are no slab, no page cache and no process's: ${
             ratio.toFixed(0)
           } times what all receive queues are charged`,
         });
@@ -122,11 +157,22 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
         lines.push({
           path: file.path,
           line: total.line,
-          because: `of this, ${formatBytes(residual)} (${formatShare(residual, ledger.totalBytes)}) is in no account of the kernel`,
+          because: `of this, ${formatBytes(residual)} (${
+            formatShare(residual, ledger.totalBytes)
+          }) is in no account of the kernel`,
         });
       }
-      for (const { path, line, name, bytes, family } of charges.slice(0, 3)) {
-        lines.push({ path, line, because: `${family} socket ${name} is charged ${formatBytes(bytes)} for packets that nobody read` });
+      for (
+        const { path, line, name, bytes, family } of charges.filter((charge) => charge.bytes >= charged / 100).slice(
+          0,
+          3,
+        )
+      ) {
+        lines.push({
+          path,
+          line,
+          because: `${family} socket ${name} is charged ${formatBytes(bytes)} for packets that nobody read`,
+        });
       }
       const entry = settings?.value.get("net.ipv4.udp_mem");
       const [min] = settings === undefined ? [] : sysctlNumbers(settings.value, "net.ipv4.udp_mem") ?? [];
@@ -134,7 +180,9 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
         lines.push({
           path: settings.path,
           line: entry.line,
-          because: `udp_mem allows a charge of ${formatBytes(min * facts.pageSizeBytes)}; it counts the packets, not the blocks they pin, so it does not bound this`,
+          because: `udp_mem allows a charge of ${
+            formatBytes(min * facts.pageSizeBytes)
+          }; it counts the packets, not the blocks they pin, so it does not bound this`,
         });
       }
       return lines;

@@ -7,8 +7,14 @@ import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { groupByOwner, nameOfGroup, type OwnerGroup, ownerOf, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
-import { placeSkbBytes, type SkbSlab, skbSlab } from "../src/computed/skb_memory.ts";
-import { socketOwners } from "../src/computed/socket_owners.ts";
+import {
+  MIN_TRUESIZE_BYTES,
+  PACKET_OVERHEAD_BYTES,
+  placeSkbBytes,
+  type SkbSlab,
+  skbSlab,
+} from "../src/computed/skb_memory.ts";
+import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
 import { theilSen } from "../src/computed/trend.ts";
 import { type UdpBacklog, udpBacklog, type UdpQueue } from "../src/computed/udp_backlog.ts";
 import { netSnmp } from "../src/parsers/net_snmp.ts";
@@ -23,39 +29,60 @@ const WORTH_A_LINE_BYTES = 2 ** 20;
 /** A queue is full when the largest possible packet (64 KiB of payload with its overhead) no longer fits. */
 const LARGEST_PACKET_BYTES = 66_560;
 
-/** Queues with how they behaved. */
+/** In one look, a queue that is neither full nor losing packets may be one that is read a moment later. This much of it is no burst any more. */
+const BEYOND_A_BURST = 4;
+
+type Queue = UdpQueue & { readonly bytes: number };
+
+/** Queues that nobody is known to read, with how they behaved. */
 interface Judged {
-  readonly queues: readonly (UdpQueue & { readonly bytes: number })[];
+  readonly queues: readonly Queue[];
   readonly bytes: number;
   /** Queues that are full to their limit. */
   readonly atLimit: number;
+  readonly bytesAtLimit: number;
   /** Queues that were seen more than once. */
   readonly watched: number;
   readonly dropped: number;
   readonly filledBytes: number;
 }
 
-function isFull({ chargedBytes, limitBytes }: UdpQueue): boolean {
+function isFull({ chargedBytes, limitBytes, dropped }: UdpQueue): boolean {
+  if ((dropped ?? 0) > 0) return true;
   return limitBytes !== undefined && chargedBytes > limitBytes / 2 && chargedBytes + LARGEST_PACKET_BYTES > limitBytes;
 }
 
-function judge(backlog: UdpBacklog): Judged {
-  const queues = backlog.queues.filter(({ wasRead }) => !wasRead).map((queue) => ({ ...queue, bytes: queue.chargedBytes }));
+function sum(queues: readonly Queue[], amount: (queue: Queue) => number | undefined): number {
+  return queues.reduce((total, queue) => total + (amount(queue) ?? 0), 0);
+}
+
+/** Leaves out queues that are read: those that became shorter, and those with room left of a process that was seen to read others. */
+function judge(backlog: UdpBacklog, owners: SocketOwners | undefined): Judged {
+  const owner = ({ inode }: UdpQueue): number | undefined => owners?.get(inode)?.pid;
+  const readers = new Set(backlog.queues.filter(({ wasRead }) => wasRead).map(owner));
+  readers.delete(undefined);
+  const queues = backlog.queues
+    .filter((queue) => !queue.wasRead && (isFull(queue) || !readers.has(owner(queue))))
+    .map((queue) => ({ ...queue, bytes: queue.chargedBytes }));
+  const full = queues.filter(isFull);
   return {
     queues,
-    bytes: queues.reduce((sum, { bytes }) => sum + bytes, 0),
-    atLimit: queues.filter((queue) => isFull(queue) || (queue.dropped ?? 0) > 0).length,
+    bytes: sum(queues, ({ bytes }) => bytes),
+    atLimit: full.length,
+    bytesAtLimit: sum(full, ({ bytes }) => bytes),
     watched: queues.filter(({ seen }) => seen > 1).length,
-    dropped: queues.reduce((sum, { dropped }) => sum + (dropped ?? 0), 0),
-    filledBytes: queues.reduce((sum, { filledBytes }) => sum + (filledBytes ?? 0), 0),
+    dropped: sum(queues, ({ dropped }) => dropped),
+    filledBytes: sum(queues, ({ filledBytes }) => filledBytes),
   };
 }
 
-/** Traffic came and nobody read it: proven. Seen once, and full or losing packets: likely. */
-function confidence(judged: Judged, material: boolean): Confidence {
+/** Traffic came and nobody read it: proven. Seen once, and full, or far beyond a burst: likely. */
+function confidence(judged: Judged, materialBytes: number): Confidence {
   const isWatched = judged.watched > judged.queues.length / 2;
   if (isWatched && (judged.dropped > 0 || judged.filledBytes > 0)) return "confirmed";
-  if (isWatched || judged.atLimit > judged.queues.length / 2 || material) return "likely";
+  if (isWatched || judged.bytesAtLimit > judged.bytes / 2 || judged.bytes >= BEYOND_A_BURST * materialBytes) {
+    return "likely";
+  }
   return "possible";
 }
 
@@ -65,7 +92,11 @@ function behaviour(judged: Judged, seconds: number): string {
   else parts.push("seen once, so whether anybody reads is not known");
   if (judged.atLimit > 0) parts.push(`${judged.atLimit} of ${judged.queues.length} are at their limit`);
   if (judged.filledBytes > 0) parts.push(`they still filled by ${formatBytes(judged.filledBytes)}`);
-  if (judged.dropped > 0) parts.push(`${formatQuantity(judged.dropped, "more datagram")} came and were dropped`);
+  if (judged.dropped > 0) {
+    parts.push(
+      `${formatQuantity(judged.dropped, "more datagram")} came meanwhile and were dropped, so the requests go on`,
+    );
+  }
   return parts.join("; ");
 }
 
@@ -102,20 +133,47 @@ function evidence(judged: Judged, seconds: number, supporting: Supporting): Evid
     lines.push({
       path: total.path,
       line: udp.line,
-      because: `the kernel's own count over all namespaces: ${formatBytes(udp.memBytes)} charged to UDP sockets (the queues add up to ${
-        formatBytes(judged.bytes)
-      })`,
+      because: `the kernel's own count over all namespaces: ${
+        formatBytes(udp.memBytes)
+      } charged to UDP sockets (the queues add up to ${formatBytes(judged.bytes)})`,
     });
   }
   lines.push(...udpMemEvidence(judged, supporting));
-  if (supporting.slab !== undefined) {
-    const { largest: cache } = supporting.slab;
-    lines.push({ path: cache.path, line: cache.line, because: `of the packet caches ${cache.name} is the largest: ${formatBytes(cache.bytes)}` });
-  }
+  lines.push(...packetEvidence(judged, supporting));
   for (const { path, value } of supporting.netSnmp ?? []) {
     const errors = value.get("Udp.RcvbufErrors");
     if (errors === undefined || errors.value <= 0) continue;
-    lines.push({ path, line: errors.line, because: `RcvbufErrors: ${formatCount(errors.value)} datagrams found a full receive buffer since boot` });
+    lines.push({
+      path,
+      line: errors.line,
+      because: `RcvbufErrors: ${formatCount(errors.value)} datagrams found a full receive buffer since boot`,
+    });
+  }
+  return lines;
+}
+
+/** Charge, payload and pages: how much of what is held is data at all. */
+function packetEvidence({ bytes }: Judged, { slab }: Supporting): EvidenceLine[] {
+  if (slab === undefined) return [];
+  const { largest: cache, heads } = slab;
+  const lines: EvidenceLine[] = [{
+    path: cache.path,
+    line: cache.line,
+    because: `of the caches that packets are made of ${cache.name} is the largest: ${
+      formatBytes(cache.bytes)
+    } of pages`,
+  }];
+  if (heads !== undefined && heads.count * MIN_TRUESIZE_BYTES <= bytes) {
+    const overhead = heads.count * PACKET_OVERHEAD_BYTES;
+    lines.push({
+      path: heads.path,
+      line: heads.line,
+      because: `at most ${formatQuantity(heads.count, "packet")} exist, ${
+        formatBytes(bytes / heads.count)
+      } charged for each: ${
+        formatBytes(overhead)
+      } of the charge are heads and the rest, payload with its padding, is at most ${formatBytes(bytes - overhead)}`,
+    });
   }
   return lines;
 }
@@ -130,15 +188,21 @@ function udpMemEvidence(judged: Judged, { sysctl: file, pageSizeBytes }: Support
   return [{
     path: file.path,
     line: entry.line,
-    because: `udp_mem lets all UDP sockets together be charged ${formatBytes(wall)} (its first number is the wall) and has been ${
+    because: `udp_mem lets all UDP sockets together be charged ${
+      formatBytes(wall)
+    } (its first number is the wall) and has been ${
       formatShare(judged.bytes, wall)
     } used by these: it limits the charge, not the pages that the packets pin, and not for how long`,
   }];
 }
 
-function ports(group: OwnerGroup<UdpQueue & { bytes: number }>): string {
+function ports(group: OwnerGroup<Queue>): string {
   const [first] = group.held;
-  return first === undefined ? "" : group.held.length === 1 ? `, ${first.local} to ${first.remote}` : `, the fullest ${first.local} to ${first.remote}`;
+  return first === undefined
+    ? ""
+    : group.held.length === 1
+    ? `, ${first.local} to ${first.remote}`
+    : `, the fullest ${first.local} to ${first.remote}`;
 }
 
 const FILTER_PROGRAM = `struct sock_filter drop = { BPF_RET | BPF_K, 0, 0, 0 };
@@ -148,7 +212,7 @@ const WUDP_PROGRAM = `int none = 0;  /* before bind() or the first send() */
 setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &none, sizeof(none));`;
 const DRAIN_PROGRAM = `while (recv(fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC) >= 0) {}`;
 
-function remedies(groups: readonly OwnerGroup<UdpQueue & { bytes: number }>[], known: readonly Process[] | undefined): Remedy[] {
+function remedies(groups: readonly OwnerGroup<Queue>[], known: readonly Process[] | undefined): Remedy[] {
   const watch = `watch -n 1 "ss -uanmp | grep -A1 -E '^UNCONN +[1-9]|^ESTAB +[1-9]'"`;
   return [
     {
@@ -159,27 +223,31 @@ function remedies(groups: readonly OwnerGroup<UdpQueue & { bytes: number }>[], k
     },
     {
       when: "fix",
-      text: "If the program never needs the replies: attach a drop-all filter to the socket right after socket(). It keeps nothing " +
+      text:
+        "If the program never needs the replies: attach a drop-all filter to the socket right after socket(). It keeps nothing " +
         "(0 bytes measured, against 8.4 MB with an 8 MiB buffer); the socket still sends. It does not empty a queue that is already full.",
       commands: [FILTER_PROGRAM],
       verify: `${watch} shows Recv-Q 0; drops (d in skmem) count up instead`,
     },
     {
       when: "fix",
-      text: "Or make it a write-only socket (WUDP) with the smallest receive buffer. Its limits: an empty queue always admits one packet " +
+      text:
+        "Or make it a write-only socket (WUDP) with the smallest receive buffer. Its limits: an empty queue always admits one packet " +
         "(16.6 KB for one of 8,000 bytes, 60.8 KB for one of 60,000), and it does not empty a queue that is already full.",
       commands: [WUDP_PROGRAM],
       verify: `${watch} shows a Recv-Q of at most one or two packets`,
     },
     {
       when: "fix",
-      text: "If replies matter: read them, or at least throw them away after each send. shutdown(SHUT_RD) is no cure: the kernel goes on queueing.",
+      text:
+        "If replies matter: read them, or at least throw them away after each send. shutdown(SHUT_RD) is no cure: the kernel goes on queueing.",
       commands: [DRAIN_PROGRAM],
       verify: "Recv-Q returns to 0 between requests",
     },
     {
       when: "prevent",
-      text: "Alert on the drops column of /proc/net/udp and on Recv-Q in tests, and keep udp_mem and rmem_max no larger than needed: they bound " +
+      text:
+        "Alert on the drops column of /proc/net/udp and on Recv-Q in tests, and keep udp_mem and rmem_max no larger than needed: they bound " +
         "the charge, if not the pages behind it.",
       commands: ["awk 'NR > 1 && $NF > 0 { print $2, $NF }' /proc/net/udp"],
       verify: "no socket's drops grow under load",
@@ -190,32 +258,47 @@ function remedies(groups: readonly OwnerGroup<UdpQueue & { bytes: number }>[], k
 export const socketBacklogUdp: Analyzer = defineAnalyzer({
   id: "socket-backlog-udp",
   title: "UDP receive queues that nobody reads",
-  mechanism: "A program sends UDP requests and never reads the replies. Each socket keeps them up to its receive buffer (SO_RCVBUF, often " +
+  mechanism:
+    "A program sends UDP requests and never reads the replies. Each socket keeps them up to its receive buffer (SO_RCVBUF, often " +
     "raised to megabytes), for as long as it is open. No process grows: the packets are kernel memory, in slab or outside every account, " +
     "depending on their size and the network card.",
-  lookAlikes: "A burst that is read a moment later (the queue becomes shorter between snapshots). udp-mem-limit: all sockets together hit " +
+  lookAlikes:
+    "A burst that is read a moment later (the queue becomes shorter between snapshots). udp-mem-limit: all sockets together hit " +
     "udp_mem, and drops rise on sockets that are nearly empty. A slab leak: without a look at the sockets, a backlog of small packets is " +
     "just kmalloc and skbuff_head_cache growing. Phantom accounting before 6.15: sockstat counts memory that no socket has.",
-  references: ["https://man7.org/linux/man-pages/man7/udp.7.html", "net/ipv4/udp.c __udp_enqueue_schedule_skb()", "net/core/sock.c __sk_mem_raise_allocated()"],
+  references: [
+    "https://man7.org/linux/man-pages/man7/udp.7.html",
+    "net/ipv4/udp.c __udp_enqueue_schedule_skb()",
+    "net/core/sock.c __sk_mem_raise_allocated()",
+  ],
   needs: { ledger, udpBacklog },
   uses: { socketOwners, processes, sockstat, sysctl, netSnmp, slabinfo },
-  analyze({ ledger, udpBacklog: backlog, socketOwners: owners, processes: known, slabinfo: slabFile, ...files }, { pageSizeBytes }) {
-    const judged = judge(backlog);
+  analyze(
+    { ledger, udpBacklog: backlog, socketOwners: owners, processes: known, slabinfo: slabFile, ...files },
+    { pageSizeBytes },
+  ) {
+    const judged = judge(backlog, owners);
     const read = backlog.chargedBytes - judged.bytes;
     if (judged.bytes < WORTH_A_LINE_BYTES) {
-      const busy = read > 0 ? `; ${formatBytes(read)} more are in queues that became shorter meanwhile, so they are read` : "";
-      return { ruledOut: `${formatQuantity(backlog.sockets, "UDP socket")} hold ${formatBytes(judged.bytes)} unread${busy}` };
+      const busy = read > 0
+        ? `; ${formatBytes(read)} more are in queues that became shorter meanwhile, so they are read`
+        : "";
+      return {
+        ruledOut: `${formatQuantity(backlog.sockets, "UDP socket")} hold ${formatBytes(judged.bytes)} unread${busy}`,
+      };
     }
     const slab = skbSlab(slabFile, ledger);
-    const material = judged.bytes >= materialQueueBytes(ledger.totalBytes);
+    const materialBytes = materialQueueBytes(ledger.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
-    const [first] = groups as [OwnerGroup<UdpQueue & { bytes: number }>];
+    const [first] = groups as [OwnerGroup<Queue>];
     const who = nameOfGroup(first) + (groups.length > 1 ? ` and ${formatQuantity(groups.length - 1, "other")}` : "");
     const trend = theilSen(backlog.series);
     const draft: FindingDraft = {
-      title: `${who}: ${formatBytes(judged.bytes)} unread in ${formatQuantity(judged.queues.length, "UDP receive queue")}`,
-      confidence: confidence(judged, material),
-      material,
+      title: `${who}: ${formatBytes(judged.bytes)} unread in ${
+        formatQuantity(judged.queues.length, "UDP receive queue")
+      }`,
+      confidence: confidence(judged, materialBytes),
+      material: judged.bytes >= materialBytes,
       claims: placeSkbBytes(judged.bytes, ledger, slab),
       ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
       owners: groups.map((group) => ownerOf(group, "socket", "ss -uanp", ports(group))),

@@ -70,7 +70,8 @@ function remedies({ pid, comm, unit }: Process, known: readonly Process[]): Reme
     },
     {
       when: "fix",
-      text: "Find what it allocates and never frees: with the runtime's own heap profile (jcmd GC.heap_dump, pprof, tracemalloc, --heap-prof), " +
+      text:
+        "Find what it allocates and never frees: with the runtime's own heap profile (jcmd GC.heap_dump, pprof, tracemalloc, --heap-prof), " +
         "or from outside with bcc's memleak (not verified by nailhouse's lab).",
       commands: [`memleak-bpfcc -p ${pid} 10`],
       verify: `${watch} stays level under the same load`,
@@ -78,27 +79,41 @@ function remedies({ pid, comm, unit }: Process, known: readonly Process[]): Reme
     {
       when: "prevent",
       text: "Give it a limit, so that it is this process that ends and not the host (not verified by nailhouse's lab).",
-      commands: [unit === undefined ? `systemd-run --scope -p MemoryMax=... ${shellWord(comm)}` : `systemctl set-property ${shellWord(unit)} MemoryMax=...`],
+      commands: [
+        unit === undefined
+          ? `systemd-run --scope -p MemoryMax=... ${shellWord(comm)}`
+          : `systemctl set-property ${shellWord(unit)} MemoryMax=...`,
+      ],
       verify: "memory.max of its cgroup is set, and memory.events counts what hits it",
     },
   ];
 }
 
-function growthEvidence({ process, trend }: Grown, total: number | undefined): EvidenceLine[] {
-  const share = total === undefined || total <= 0 ? "" : `, ${formatShare(Math.min(trend.changeBytes, total), total)} of what all anonymous memory grew by`;
+function growthEvidence(base: Process, { process, trend }: Grown, total: number | undefined): EvidenceLine[] {
+  const share = total === undefined || total <= 0
+    ? ""
+    : `, ${formatShare(Math.min(trend.changeBytes, total), total)} of what all anonymous memory grew by`;
   return [{
+    path: base.path,
+    line: base.line,
+    because: `${formatBytes(base.anonBytes)} of anonymous memory when the ledger was read`,
+  }, {
     path: process.path,
     line: process.line,
-    because: `grew by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s, over ${formatQuantity(trend.points, "snapshot")} without a fall${share}`,
+    because: `grew by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s, over ${
+      formatQuantity(trend.points, "snapshot")
+    } without a fall${share}`,
   }];
 }
 
 export const userLeak: Analyzer = defineAnalyzer({
   id: "user-leak",
   title: "Anonymous memory of a process that grows, or dominates",
-  mechanism: "A process allocates (heap, stacks, private mappings) and does not give back. The pages are its own: RssAnon in /proc/PID/status, " +
+  mechanism:
+    "A process allocates (heap, stacks, private mappings) and does not give back. The pages are its own: RssAnon in /proc/PID/status, " +
     "AnonPages in /proc/meminfo.",
-  lookAlikes: "A large but steady process (a database's cache), which only growth tells from a leak. Start-up. thp-bloat: huge pages make a small " +
+  lookAlikes:
+    "A large but steady process (a database's cache), which only growth tells from a leak. Start-up. thp-bloat: huge pages make a small " +
     "working set large. process-proliferation: many small processes of one program. shmem-leak: shared memory is in no process's RssAnon.",
   references: ["https://docs.kernel.org/filesystems/proc.html"],
   needs: { ledger, processes },
@@ -116,34 +131,56 @@ export const userLeak: Analyzer = defineAnalyzer({
     if (!watched && sizeOf(largest) >= DOMINATES_SHARE * ledger.totalBytes) return { findings: [sizeFinding(largest)] };
     return {
       ruledOut: watched
-        ? `no process that is large enough to fill the host grew steadily; the largest, ${largest.comm}, has ${formatBytes(sizeOf(largest))}`
-        : `the largest process, ${largest.comm}, has ${formatBytes(sizeOf(largest))}: ${formatShare(sizeOf(largest), ledger.totalBytes)} of memory`,
+        ? `no process that is large enough to fill the host grew steadily; the largest, ${largest.comm}, has ${
+          formatBytes(sizeOf(largest))
+        }`
+        : `the largest process, ${largest.comm}, has ${formatBytes(sizeOf(largest))}: ${
+          formatShare(sizeOf(largest), ledger.totalBytes)
+        } of memory`,
     };
 
     function leakFinding(leak: Grown, growth: number | undefined): FindingDraft {
       const { process, trend } = leak;
+      // Claims are made on the ledger, which is that of the first whole snapshot.
+      const base = known.find(({ pid }) => pid === process.pid) ?? process;
       const last = ledgers?.at(-1);
       const available = last?.value.availableBytes;
       return {
-        title: `${process.comm} (pid ${process.pid}) has ${formatBytes(sizeOf(process))} of its own and grows by ${formatBytes(trend.bytesPerSecond)} a second`,
+        title: `${process.comm} (pid ${process.pid}) has ${formatBytes(sizeOf(base))} of its own and grows by ${
+          formatBytes(trend.bytesPerSecond)
+        } a second`,
         confidence: trend.spanSeconds >= LONG_WATCH_SECONDS ? "confirmed" : "likely",
         material: true,
-        claims: [{ account: "anon", bytes: { low: process.anonBytes, high: process.anonBytes } }],
+        claims: [{ account: "anon", bytes: { low: base.anonBytes, high: base.anonBytes } }],
         growthBytesPerSecond: { low: trend.low, high: trend.high },
         exhaustion: last === undefined || available === undefined ? null : exhaustion(trend, available, last.time),
-        owners: [{ pid: process.pid, comm: process.comm, bytes: sizeOf(process), count: 1, detail: process.unit ?? "no systemd unit known" }],
-        evidence: growthEvidence(leak, growth),
+        owners: [{
+          pid: process.pid,
+          comm: process.comm,
+          bytes: sizeOf(base),
+          count: 1,
+          detail: process.unit ?? "no systemd unit known",
+        }],
+        evidence: growthEvidence(base, leak, growth),
         remedies: remedies(process, known),
       };
     }
 
     function sizeFinding(process: Process): FindingDraft {
       return {
-        title: `${process.comm} (pid ${process.pid}) is the largest process with ${formatBytes(sizeOf(process))} of its own; one snapshot cannot tell whether it grows`,
+        title: `${process.comm} (pid ${process.pid}) is the largest process with ${
+          formatBytes(sizeOf(process))
+        } of its own; one snapshot cannot tell whether it grows`,
         confidence: "possible",
         material: true,
         claims: [{ account: "anon", bytes: { low: process.anonBytes, high: process.anonBytes } }],
-        owners: [{ pid: process.pid, comm: process.comm, bytes: sizeOf(process), count: 1, detail: process.unit ?? "no systemd unit known" }],
+        owners: [{
+          pid: process.pid,
+          comm: process.comm,
+          bytes: sizeOf(process),
+          count: 1,
+          detail: process.unit ?? "no systemd unit known",
+        }],
         evidence: [{
           path: process.path,
           line: process.line,

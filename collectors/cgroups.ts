@@ -8,7 +8,8 @@ const MAX_FOLDERS = 300;
 export const cgroups: Collector = defineCollector({
   id: "cgroups",
   title: "Memory of control groups",
-  why: "Which service or container the memory is charged to, its limits, its own out-of-memory kills, and removed groups that still hold some.",
+  why:
+    "Which service or container the memory is charged to, its limits, its own out-of-memory kills, and removed groups that still hold some.",
   priority: 70,
   captures: [
     { kind: "file", path: "/proc/cgroups" },

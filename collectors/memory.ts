@@ -4,7 +4,8 @@ import { type Collector, defineCollector, files } from "../src/core/collector.ts
 export const memory: Collector = defineCollector({
   id: "memory",
   title: "Memory counters",
-  why: "The ledger: each account of it comes from meminfo, zoneinfo or vmstat. Pressure and reclaim tell whether the host is short.",
+  why:
+    "The ledger: each account of it comes from meminfo, zoneinfo or vmstat. Pressure and reclaim tell whether the host is short.",
   // First of all, and these three at once: they are subtracted from each other.
   priority: 10,
   captures: [

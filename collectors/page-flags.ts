@@ -4,7 +4,8 @@ import { type Collector, defineCollector } from "../src/core/collector.ts";
 export const pageFlags: Collector = defineCollector({
   id: "page-flags",
   title: "Census of all pages",
-  why: "Pages that network buffers and drivers hold are in no counter. Here they are compound pages without any other flag.",
+  why:
+    "Pages that network buffers and drivers hold are in no counter. Here they are compound pages without any other flag.",
   // Right behind the counters that it explains.
   priority: 20,
   captures: [

@@ -4,7 +4,8 @@ import { type Collector, defineCollector } from "../src/core/collector.ts";
 export const processes: Collector = defineCollector({
   id: "processes",
   title: "Processes",
-  why: "Who holds the memory that processes have: resident, swapped, shared by size of each share, and how much of it grows.",
+  why:
+    "Who holds the memory that processes have: resident, swapped, shared by size of each share, and how much of it grows.",
   priority: 40,
   captures: [
     { kind: "process", files: ["status"], changing: { largest: 128 } },

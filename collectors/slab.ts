@@ -4,7 +4,8 @@ import { type Collector, defineCollector } from "../src/core/collector.ts";
 export const slab: Collector = defineCollector({
   id: "slab",
   title: "Kernel slab caches",
-  why: "Which cache holds the slab memory. The links tell which caches of one size the kernel merged under another's name.",
+  why:
+    "Which cache holds the slab memory. The links tell which caches of one size the kernel merged under another's name.",
   priority: 15,
   captures: [
     { kind: "file", path: "/proc/slabinfo", changing: true },

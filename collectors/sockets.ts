@@ -10,7 +10,8 @@ const MAX_NAMESPACES = 500;
 export const sockets: Collector = defineCollector({
   id: "sockets",
   title: "Sockets of all network namespaces",
-  why: "Data that nobody reads is kernel memory in no process. Queues, limits and drops tell which sockets hold it, descriptors whose they are.",
+  why:
+    "Data that nobody reads is kernel memory in no process. Queues, limits and drops tell which sockets hold it, descriptors whose they are.",
   priority: 30,
   captures: [
     {

@@ -99,6 +99,10 @@ export const sysctl: Collector = defineCollector({
   captures: [
     // The same settings twice: not every host has the program, and xsos reads only the files.
     { kind: "command", argv: ["sysctl", "-a"], as: "sos_commands/kernel/sysctl_-a", network: true },
-    ...files([...vm.map((name) => `vm/${name}`), ...net.map((name) => `net/${name}`), ...fs, ...kernel].map((name) => `/proc/sys/${name}`)),
+    ...files(
+      [...vm.map((name) => `vm/${name}`), ...net.map((name) => `net/${name}`), ...fs, ...kernel].map((name) =>
+        `/proc/sys/${name}`
+      ),
+    ),
   ],
 });

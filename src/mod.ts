@@ -1,9 +1,32 @@
+/**
+ * nailhouse as a library: opens a bundle, accounts for every byte of the host's memory, and ranks what holds it. Everything here runs on Node, on
+ * Deno and in a browser; collecting is in `nailhouse/host`, the parsers alone are in `nailhouse/parsers`.
+ *
+ * @example
+ * ```ts
+ * import { analyze, openArchive, preset, presetSources, renderText } from "nailhouse";
+ *
+ * const response = await fetch("https://example.org/bundle.tgz");
+ * const bundle = await openArchive(response.body!, { sources: presetSources(preset) });
+ * console.log(renderText(analyze(bundle, preset)));
+ * ```
+ *
+ * @module
+ */
+export * from "./bundle/open.ts";
+export * from "./computed/ledger.ts";
+export * from "./computed/trend.ts";
 export * from "./core/analyzer.ts";
+export * from "./core/bundle.ts";
 export * from "./core/collector.ts";
 export * from "./core/errors.ts";
+export * from "./core/format.ts";
 export * from "./core/ledger.ts";
 export * from "./core/manifest.ts";
 export * from "./core/report.ts";
 export * from "./core/source.ts";
-export * from "./core/format.ts";
 export * from "./core/version.ts";
+export * from "./engine/analyze.ts";
+export * from "./preset.ts";
+export * from "./render/json.ts";
+export * from "./render/text.ts";

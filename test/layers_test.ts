@@ -23,7 +23,7 @@ const layers: { readonly [path: string]: Layer } = {
   "src/render": { imports: ["src/core"], npm: true },
   "collectors": { imports: ["src/core"] },
   "analyzers": { imports: ["src/core", "src/parsers", "src/computed"], npm: true },
-  "src/preset.ts": { imports: ["src/core", "src/parsers", "src/computed", "collectors", "analyzers"] },
+  "src/preset.ts": { imports: ["src/core", "src/parsers", "src/computed", "src/engine", "collectors", "analyzers"] },
   "src/mod.ts": {
     imports: ["src/core", "src/parsers", "src/computed", "src/bundle", "src/engine", "src/render", "src/preset.ts"],
   },

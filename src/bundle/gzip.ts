@@ -1,7 +1,5 @@
 import { Gunzip } from "fflate";
-
-/** Turns a compressed stream into a plain one; the host's native one where there is one, else {@linkcode gunzip}. */
-export type Decompress = (chunks: AsyncIterable<Uint8Array>, broken: (message: string) => void) => AsyncIterable<Uint8Array>;
+import type { Decompress } from "../core/bundle.ts";
 
 /**
  * The portable gzip reader. What can be read of a cut-off or damaged stream is given before `broken` is told.

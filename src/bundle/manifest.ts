@@ -1,4 +1,7 @@
-/** Reads the two files in which a bundle describes itself. A bundle is hostile input: everything is checked before it is used. */
+/**
+ * Reads the two files in which a bundle describes itself. A bundle is hostile input: everything is checked before it is
+ * used.
+ */
 import * as z from "zod";
 import type { Manifest, Status } from "../core/manifest.ts";
 

@@ -1,11 +1,11 @@
-import type { Bundle, Entry } from "../core/bundle.ts";
+import type { Bundle, Decompress, Entry } from "../core/bundle.ts";
 import { concatBytes } from "../core/bytes.ts";
 import { BundleError } from "../core/errors.ts";
 import type { Manifest } from "../core/manifest.ts";
 import { matcher } from "../core/patterns.ts";
 import type { HostFacts, Source } from "../core/source.ts";
 import { factsPaths, factsWithoutManifest } from "./facts.ts";
-import { type Decompress, gunzip } from "./gzip.ts";
+import { gunzip } from "./gzip.ts";
 import { parseManifest, parseStatus } from "./manifest.ts";
 import { isTar, readTar } from "./tar.ts";
 
@@ -85,7 +85,9 @@ export async function readEntries(
       warnings.push(`the entry "${entry.path}" points outside the bundle: passed over`);
       continue;
     }
-    if (root === undefined) root = parts.length === 0 || TOP_FOLDERS.has(parts[0] as string) || parts[0] === MANIFEST ? "" : parts[0];
+    if (root === undefined) {
+      root = parts.length === 0 || TOP_FOLDERS.has(parts[0] as string) || parts[0] === MANIFEST ? "" : parts[0];
+    }
     if (parts[0] === root) parts.shift();
     const path = parts.join("/");
     if (entry.kind === "link" && entry.linkTarget !== undefined) {
@@ -161,11 +163,12 @@ async function peek(
 }
 
 /** Compressions that are recognized by their first bytes but not read (yet), with what turns them into one that is. */
-const OTHER_FORMATS: readonly { readonly magic: readonly number[]; readonly name: string; readonly instead: string }[] = [
-  { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], name: "xz", instead: "xz -dc FILE | nailhouse analyze -" },
-  { magic: [0x28, 0xb5, 0x2f, 0xfd], name: "zstd", instead: "zstd -dc FILE | nailhouse analyze -" },
-  { magic: [0x42, 0x5a, 0x68], name: "bzip2", instead: "bzip2 -dc FILE | nailhouse analyze -" },
-];
+const OTHER_FORMATS: readonly { readonly magic: readonly number[]; readonly name: string; readonly instead: string }[] =
+  [
+    { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], name: "xz", instead: "xz -dc FILE | nailhouse analyze -" },
+    { magic: [0x28, 0xb5, 0x2f, 0xfd], name: "zstd", instead: "zstd -dc FILE | nailhouse analyze -" },
+    { magic: [0x42, 0x5a, 0x68], name: "bzip2", instead: "bzip2 -dc FILE | nailhouse analyze -" },
+  ];
 
 /**
  * Opens a bundle that comes as a stream: .tgz, .tar.gz or .tar, recognized by content.

@@ -138,7 +138,9 @@ export async function* readTar(
   for (;;) {
     const block = await reader.read(BLOCK);
     if (block.length < BLOCK) {
-      broken(`the archive is cut off after ${offset + block.length} bytes (last entry: ${last === "" ? "none" : last})`);
+      broken(
+        `the archive is cut off after ${offset + block.length} bytes (last entry: ${last === "" ? "none" : last})`,
+      );
       return;
     }
     // Two zero blocks end an archive; one is enough to know that no header follows.

@@ -1,4 +1,7 @@
-/** Writes the tar archive of a bundle (ustar, with PAX headers for names that do not fit) as a stream, without any file beside it. */
+/**
+ * Writes the tar archive of a bundle (ustar, with PAX headers for names that do not fit) as a stream, without any file
+ * beside it.
+ */
 import type { Sink } from "../core/host.ts";
 
 const BLOCK = 512;

@@ -21,7 +21,9 @@ function lines(): Progress {
   return {
     show(event) {
       if (event.kind !== "snapshot") return;
-      console.error(`snapshot ${event.snapshot} of ${event.snapshots}: ${event.files} files, ${mebibytes(event.bytes)} so far`);
+      console.error(
+        `snapshot ${event.snapshot} of ${event.snapshots}: ${event.files} files, ${mebibytes(event.bytes)} so far`,
+      );
     },
     end() {},
   };
@@ -50,7 +52,9 @@ function bar(): Progress {
     show(event) {
       const full = Math.round(fraction(event) * BAR_WIDTH);
       const drawn = "█".repeat(full) + "░".repeat(BAR_WIDTH - full);
-      process.stderr.write(`${clear}collecting ${drawn} snapshot ${event.snapshot} of ${event.snapshots}: ${label(event)}`);
+      process.stderr.write(
+        `${clear}collecting ${drawn} snapshot ${event.snapshot} of ${event.snapshots}: ${label(event)}`,
+      );
     },
     end() {
       process.stderr.write(clear);

@@ -11,10 +11,9 @@ import { directoryEntries, fileChunks, nodeGunzip } from "../host/node_input.ts"
 import { preset } from "../preset.ts";
 import { renderJson } from "../render/json.ts";
 import { renderText } from "../render/text.ts";
-import { collectHere } from "./collect.ts";
-import { UsageError } from "./_usage.ts";
+import { type Command, UsageError } from "./_command.ts";
 
-export const analyzeHelp = `nailhouse analyze PATH... [-f text|json|ndjson] [-o FILE] [--fail-on LEVEL] [--all]
+const help = `nailhouse analyze PATH... [-f text|json|ndjson] [-o FILE] [--fail-on LEVEL] [--all]
 
   PATH            a bundle (.tgz, .tar.gz, .tar), a directory, / (this host, now: takes about ten seconds), or - for standard input
   -f, --format    text (default), json, or ndjson (one line a bundle)
@@ -46,10 +45,15 @@ async function openPath(path: string): Promise<Bundle> {
     if (!stat.isFile()) throw new BundleError("Cannot read the bundle: it is neither a file nor a directory");
     return await openArchive(fileChunks(path), { sources, decompress: nodeGunzip });
   }
-  if (resolve(path) === "/") return await readEntries(await collectHere(), { sources });
+  if (resolve(path) === "/") {
+    const { collectHere } = await import("./collect.ts");
+    return await readEntries(await collectHere(), { sources });
+  }
   const bundle = await readEntries(directoryEntries(path), { sources });
   if (bundle.files.size === 0) {
-    throw new BundleError("Cannot read the bundle: the directory has no file that a bundle or sosreport has (such as proc/meminfo)");
+    throw new BundleError(
+      "Cannot read the bundle: the directory has no file that a bundle or sosreport has (such as proc/meminfo)",
+    );
   }
   return bundle;
 }
@@ -63,14 +67,17 @@ function inputProblem(error: unknown): string {
 
 function render(reports: readonly Report[], format: Format, all: boolean): string {
   if (format === "ndjson") return reports.map((report) => `${JSON.stringify(report)}\n`).join("");
-  if (format === "json") return reports.length === 1 ? renderJson(reports[0] as Report) : `${JSON.stringify(reports, undefined, 2)}\n`;
-  const color = process.env["FORCE_COLOR"] !== undefined || (process.stdout.isTTY && process.env["NO_COLOR"] === undefined);
+  if (format === "json") {
+    return reports.length === 1 ? renderJson(reports[0] as Report) : `${JSON.stringify(reports, undefined, 2)}\n`;
+  }
+  const color = process.env["FORCE_COLOR"] !== undefined ||
+    (process.stdout.isTTY && process.env["NO_COLOR"] === undefined);
   const width = process.stdout.columns ?? 80;
   return reports.map((report) => renderText(report, { all, color, width })).join("\n\n");
 }
 
 /** Carries out `nailhouse analyze`; returns the exit code. */
-export async function analyzeCommand(args: string[]): Promise<number> {
+async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
@@ -105,3 +112,5 @@ export async function analyzeCommand(args: string[]): Promise<number> {
     failOn !== undefined && report.findings.some((f) => LEVELS.indexOf(f.confidence) >= LEVELS.indexOf(failOn));
   return reports.some(fails) ? 1 : 0;
 }
+
+export const analyzeCommand: Command = { run, help };

@@ -15,13 +15,14 @@ import {
   memorySink,
   UnknownCollectorError,
 } from "../engine/collect.ts";
-import { nodeHost, type NodeHost } from "../host/node.ts";
+import { type NodeHost, nodeHost } from "../host/node.ts";
 import { gzipOutput } from "../host/node_output.ts";
 import { collectors } from "../preset.ts";
 import { collectProgress } from "./_progress.ts";
-import { UsageError } from "./_usage.ts";
+import { type Command, UsageError } from "./_command.ts";
 
-export const collectHelp = `nailhouse collect [-o FILE|-] [--snapshots N] [--interval SEC] [--root DIR] [--only IDS] [--skip IDS]
+const help =
+  `nailhouse collect [-o FILE|-] [--snapshots N] [--interval SEC] [--root DIR] [--only IDS] [--skip IDS]
                   [--timeout SEC] [--max-size MB] [--quiet]
 
 Captures what tells where this host's memory is, into one .tgz file. Needs root for all of it; without, it captures what it may.
@@ -30,7 +31,9 @@ Captures what tells where this host's memory is, into one .tgz file. Needs root 
   --snapshots     how often to look (default ${collectDefaults.snapshots}): growth shows only over more than one
   --interval      seconds from one snapshot to the next (default ${collectDefaults.intervalSeconds})
   --root          where the host's root directory is mounted, if this runs in a container
-  --only, --skip  collectors to run or to leave out, separated by commas: ${collectors.map((each) => each.id).join(", ")}
+  --only, --skip  collectors to run or to leave out, separated by commas: ${
+    collectors.map((each) => each.id).join(", ")
+  }
   --timeout       seconds for the whole (default ${collectDefaults.timeoutSeconds})
   --max-size      MB of captured files for the whole, before compression (default ${collectDefaults.maxBytes / 2 ** 20})
   --quiet         print nothing but errors
@@ -62,7 +65,9 @@ function ids(value: string | undefined): string[] | undefined {
 
 /** Leaves out what was not given, so that the defaults hold. */
 function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as ReturnType<typeof given<T>>;
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as ReturnType<
+    typeof given<T>
+  >;
 }
 
 function readSettings(args: string[]): Settings {
@@ -90,7 +95,9 @@ function readSettings(args: string[]): Settings {
     skip: ids(values.skip),
   });
   try {
-    if (chooseCollectors(collectors, options).length === 0) throw new UsageError("--only and --skip leave no collector to run");
+    if (chooseCollectors(collectors, options).length === 0) {
+      throw new UsageError("--only and --skip leave no collector to run");
+    }
   } catch (error) {
     if (error instanceof UnknownCollectorError) throw new UsageError(error.message, { cause: error });
     throw error;
@@ -132,25 +139,33 @@ function openOutput(output: string | undefined, name: string): { fd: number; pat
   }
 }
 
+function snapshotsText({ snapshots }: Status): string {
+  return snapshots.length === 1 ? "1 snapshot" : `${snapshots.length} snapshots`;
+}
+
 /** "3 not captured (not root)" */
 function problemsText(status: Status, privileged: boolean): string {
   const count = status.collectors.reduce((sum, each) => sum + each.problems.length, 0);
   const why = privileged ? "see nailhouse-status.json in it" : "not root";
-  return `${count === 0 ? "" : `, ${count} not captured (${why})`}${status.stopped === null ? "" : `; ended early: ${status.stopped}`}`;
+  return `${count === 0 ? "" : `, ${count} not captured (${why})`}${
+    status.stopped === null ? "" : `; ended early: ${status.stopped}`
+  }`;
 }
 
 /** Ends this process although a thread of it is blocked in the kernel, where nothing else can. */
 function endDespiteStuckReads(host: NodeHost): void {
   if (host.stuckReads() === 0) return;
-  console.error(`nailhouse: ${host.stuckReads()} reads of files never came back; the bundle is complete without them. Killing myself.`);
+  console.error(
+    `nailhouse: ${host.stuckReads()} reads of files never came back; the bundle is complete without them. Killing myself.`,
+  );
   process.kill(process.pid, "SIGKILL");
 }
 
 /** Carries out `nailhouse collect`; returns the exit code. */
-export async function collectCommand(args: string[]): Promise<number> {
+async function run(args: string[]): Promise<number> {
   const { output, root, quiet, options } = readSettings(args);
   yieldToTheHost();
-  const host = nodeHost({ root });
+  const host = await nodeHost({ root });
   const name = bundleName(host);
   const interruption = new AbortController();
   const interrupt = () => interruption.abort();
@@ -170,7 +185,9 @@ export async function collectCommand(args: string[]): Promise<number> {
       const where = path === "-" ? "the bundle is on standard output" : path;
       const next = path === "-" ? "nailhouse analyze FILE" : `nailhouse analyze ${path}`;
       const problems = problemsText(status, host.facts.euid === 0);
-      console.error(`${where}: ${(gzip.size() / 2 ** 20).toFixed(1)} MiB, ${status.snapshots.length} snapshots${problems}; next: ${next}`);
+      console.error(
+        `${where}: ${(gzip.size() / 2 ** 20).toFixed(1)} MiB, ${snapshotsText(status)}${problems}; next: ${next}`,
+      );
     }
     endDespiteStuckReads(host);
     return interruption.signal.aborted ? 130 : 0;
@@ -186,7 +203,7 @@ export async function collectCommand(args: string[]): Promise<number> {
 
 /** Collects this host into memory, for `nailhouse analyze /`. */
 export async function collectHere(): Promise<Iterable<Entry>> {
-  const host = nodeHost();
+  const host = await nodeHost();
   const sink = memorySink();
   const progress = collectProgress(false);
   const status = await collect(host, collectors, sink, {}, progress.show);
@@ -195,3 +212,5 @@ export async function collectHere(): Promise<Iterable<Entry>> {
   if (problems !== "") console.error(`collected this host${problems}`);
   return entriesOf(sink);
 }
+
+export const collectCommand: Command = { run, help };

@@ -1,16 +1,11 @@
 import { version } from "../core/version.ts";
-import { analyzeCommand, analyzeHelp } from "./analyze.ts";
-import { collectCommand, collectHelp } from "./collect.ts";
-import { UsageError } from "./_usage.ts";
+import { type Command, UsageError } from "./_command.ts";
 
-interface Command {
-  readonly run: (args: string[]) => Promise<number>;
-  readonly help: string;
-}
 
-const commands: ReadonlyMap<string, Command> = new Map([
-  ["collect", { run: collectCommand, help: collectHelp }],
-  ["analyze", { run: analyzeCommand, help: analyzeHelp }],
+/** Each command is loaded only when it is used: a dying host should not pay for the analyzers, nor a laptop for the collectors. */
+const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ["collect", async () => (await import("./collect.ts")).collectCommand],
+  ["analyze", async () => (await import("./analyze.ts")).analyzeCommand],
 ]);
 
 const help = `nailhouse ${version}: finds the memory that will not move out
@@ -22,7 +17,8 @@ nailhouse COMMAND --help tells more.
 `;
 
 function isUsageProblem(error: unknown): error is Error {
-  return error instanceof UsageError || (error instanceof Error && String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS"));
+  return error instanceof UsageError ||
+    (error instanceof Error && String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS"));
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -35,11 +31,12 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(help);
     return 0;
   }
-  const command = name === undefined ? undefined : commands.get(name);
-  if (command === undefined) {
+  const load = name === undefined ? undefined : commands.get(name);
+  if (load === undefined) {
     const what = name === undefined ? "a command is missing" : `there is no command "${name}"`;
     throw new UsageError(`${what}; the commands are ${[...commands.keys()].join(", ")} (see --help)`);
   }
+  const command = await load();
   if (rest.includes("--help") || rest.includes("-h")) {
     process.stdout.write(command.help);
     return 0;

@@ -75,13 +75,22 @@ const STACK_CALLERS: readonly string[] = ["dup_task_struct", "alloc_thread_stack
  * Whether KernelStack is also in VmallocUsed, as it is with CONFIG_VMAP_STACK (x86-64 since 4.9, arm64 since 4.14). vmallocinfo tells;
  * without it, the counters do as far as they can.
  */
-function stacksAreVmalloced(stacks: Amount | undefined, used: Amount | undefined, file: Parsed<readonly VmallocArea[]> | undefined): boolean {
-  if (file !== undefined) return file.value.some(({ caller }) => STACK_CALLERS.some((name) => caller?.startsWith(name)));
+function stacksAreVmalloced(
+  stacks: Amount | undefined,
+  used: Amount | undefined,
+  file: Parsed<readonly VmallocArea[]> | undefined,
+): boolean {
+  if (file !== undefined) {
+    return file.value.some(({ caller }) => STACK_CALLERS.some((name) => caller?.startsWith(name)));
+  }
   return stacks !== undefined && used !== undefined && used.bytes >= stacks.bytes;
 }
 
 /** VmallocUsed was a constant 0 from 4.4 until 5.3: then the areas themselves are added up. */
-function vmallocUsed(reported: Amount | undefined, file: Parsed<readonly VmallocArea[]> | undefined): Amount | undefined {
+function vmallocUsed(
+  reported: Amount | undefined,
+  file: Parsed<readonly VmallocArea[]> | undefined,
+): Amount | undefined {
   if (file === undefined || (reported !== undefined && reported.bytes > 0)) return reported;
   const areas = file.value.filter((area) => area.pagesBytes !== undefined && area.flags.includes("vmalloc"));
   const largest = areas.toSorted((a, b) => (b.pagesBytes as number) - (a.pagesBytes as number))[0];
@@ -112,7 +121,13 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
   const cached = kB("Cached");
   const stacks = kB("KernelStack");
   const used = vmallocUsed(kB("VmallocUsed"), inputs.vmallocinfo);
-  const lru = sum(kB("Active"), kB("Inactive"), kB("Unevictable"), pages("nr_isolated_anon"), pages("nr_isolated_file"));
+  const lru = sum(
+    kB("Active"),
+    kB("Inactive"),
+    kB("Unevictable"),
+    pages("nr_isolated_anon"),
+    pages("nr_isolated_file"),
+  );
   const typed = sum(anon, cached, kB("Buffers"), kB("SwapCached"));
   // The same pages counted by list and by type. More on the lists: pages whose owner unmapped them while something else (io_uring, RDMA)
   // keeps them pinned. Fewer: pages in the swap cache that are still mapped, and so are in AnonPages, too.

@@ -60,14 +60,18 @@ export function ownerOf(group: OwnerGroup<Held>, noun: string, howToFind: string
     comm: group.comm ?? "unknown",
     bytes: group.bytes,
     count: group.held.length,
-    detail: `${describeGroup(group, noun)}${more}${group.comm === undefined ? `; to find the owner: ${howToFind}` : ""}`,
+    detail: `${describeGroup(group, noun)}${more}${
+      group.comm === undefined ? `; to find the owner: ${howToFind}` : ""
+    }`,
   };
 }
 
 /** "friend_push (100 processes)", "nginx (pid 12)", "an unknown process". */
 export function nameOfGroup(group: { readonly comm: string | undefined; readonly pids: readonly number[] }): string {
   if (group.comm === undefined) return "an unknown process";
-  return group.pids.length === 1 ? `${group.comm} (pid ${group.pids[0]})` : `${group.comm} (${group.pids.length} processes)`;
+  return group.pids.length === 1
+    ? `${group.comm} (pid ${group.pids[0]})`
+    : `${group.comm} (${group.pids.length} processes)`;
 }
 
 /**

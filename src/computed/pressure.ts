@@ -4,7 +4,7 @@ import { formatBytes, formatShare } from "../core/format.ts";
 import { accountBytes, type Ledger } from "../core/ledger.ts";
 import type { PressureLevel } from "../core/report.ts";
 import { defineComputed, overTime, type Parsed, type Source, type TimePoint } from "../core/source.ts";
-import { type KernelLogEvent, kernelLog } from "../parsers/kernel_log.ts";
+import { kernelLog, type KernelLogEvent } from "../parsers/kernel_log.ts";
 import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
 import { memoryPressure, type Pressure } from "../parsers/pressure.ts";
 import { type Vmstat, vmstat } from "../parsers/vmstat.ts";
@@ -48,17 +48,29 @@ function oomKills({ kernelLog: log }: Inputs): Sign {
   if (log === undefined || last === undefined) return undefined;
   return {
     level: "exhausted",
-    because: `the kernel log has ${kills.length === 1 ? "an OOM of the whole host" : `${kills.length} OOMs of the whole host`}`,
-    evidence: [{ path: log.path, line: last.line, because: "memory was used up: the kernel looked for a process to kill" }],
+    because: `the kernel log has ${
+      kills.length === 1 ? "an OOM of the whole host" : `${kills.length} OOMs of the whole host`
+    }`,
+    evidence: [{
+      path: log.path,
+      line: last.line,
+      because: "memory was used up: the kernel looked for a process to kill",
+    }],
   };
 }
 
-function available({ ledger: { availableBytes, totalBytes }, meminfo: { path, value }, zoneinfo: zones }: Inputs): Sign {
+function available(
+  { ledger: { availableBytes, totalBytes }, meminfo: { path, value }, zoneinfo: zones }: Inputs,
+): Sign {
   const line = value.bytes.get("MemAvailable")?.line;
   if (availableBytes === undefined || line === undefined) return undefined;
   const low = zones?.value.reduce((sum, zone) => sum + (zone.low?.bytes ?? 0), 0);
   const text = `${formatBytes(availableBytes)} (${formatShare(availableBytes, totalBytes)}) is available`;
-  const sign = (level: PressureLevel, why: string): Sign => ({ level, because: `${text}${why}`, evidence: [{ path, line, because: text }] });
+  const sign = (level: PressureLevel, why: string): Sign => ({
+    level,
+    because: `${text}${why}`,
+    evidence: [{ path, line, because: text }],
+  });
   // MemAvailable is what could be had without swapping; kswapd works below the low watermarks.
   if (low !== undefined && availableBytes <= low) return sign("exhausted", ", less than the kernel's low watermarks");
   if (availableBytes < SHORT_AVAILABLE_SHARE * totalBytes) return sign("short", "");
@@ -71,7 +83,11 @@ function stalls({ memoryPressure: file }: Inputs): Sign {
   return {
     level: "short",
     because: `all tasks waited for memory ${full.avg60} % of the last minute`,
-    evidence: [{ path: file.path, line: full.line, because: "pressure stall information: time in which nobody could work for want of memory" }],
+    evidence: [{
+      path: file.path,
+      line: full.line,
+      because: "pressure stall information: time in which nobody could work for want of memory",
+    }],
   };
 }
 
@@ -92,7 +108,11 @@ function directReclaim({ vmstats }: Inputs): Sign {
   return {
     level: "short",
     because: `tasks had to free memory themselves ${stalled} times while it was watched (direct reclaim)`,
-    evidence: [{ path: last.path, line, because: `allocstall rose by ${stalled} between the first and the last snapshot` }],
+    evidence: [{
+      path: last.path,
+      line,
+      because: `allocstall rose by ${stalled} between the first and the last snapshot`,
+    }],
   };
 }
 
@@ -104,13 +124,23 @@ function falling({ ledgers, meminfo: { path, value } }: Inputs): Sign {
   const trend = theilSen(used);
   const last = ledgers?.at(-1);
   const line = value.bytes.get("MemAvailable")?.line;
-  if (trend === undefined || trend.low <= 0 || last?.value.availableBytes === undefined || line === undefined) return undefined;
+  if (trend === undefined || trend.low <= 0 || last?.value.availableBytes === undefined || line === undefined) {
+    return undefined;
+  }
   const end = exhaustion(trend, last.value.availableBytes, last.time);
-  if (end === null || (Date.parse(end.atLow) - last.time) / 1000 > MAX_FORECAST_SPANS * trend.spanSeconds) return undefined;
+  if (end === null || (Date.parse(end.atLow) - last.time) / 1000 > MAX_FORECAST_SPANS * trend.spanSeconds) {
+    return undefined;
+  }
   return {
     level: "rising",
-    because: `available memory falls by ${formatBytes(trend.bytesPerSecond)} a second and would be used up at ${end.atLow} at the earliest`,
-    evidence: [{ path, line, because: `MemAvailable fell by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s` }],
+    because: `available memory falls by ${
+      formatBytes(trend.bytesPerSecond)
+    } a second and would be used up at ${end.atLow} at the earliest`,
+    evidence: [{
+      path,
+      line,
+      because: `MemAvailable fell by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s`,
+    }],
   };
 }
 

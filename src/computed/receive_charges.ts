@@ -24,7 +24,9 @@ class Charges {
     const { bytes } = charge;
     if (bytes === undefined || bytes <= 0) return;
     if (charge.inode === 0) this.#without.push({ ...charge, bytes });
-    else if (bytes > (this.#byInode.get(charge.inode)?.bytes ?? 0)) this.#byInode.set(charge.inode, { ...charge, bytes });
+    else if (bytes > (this.#byInode.get(charge.inode)?.bytes ?? 0)) {
+      this.#byInode.set(charge.inode, { ...charge, bytes });
+    }
   }
 
   sorted(): ReceiveCharge[] {
@@ -46,7 +48,17 @@ export const receiveCharges: Source<readonly ReceiveCharge[]> = defineComputed({
   name: "receive queues of all families",
   needs: { udpBacklog },
   uses: { tcp, raw, netlink, packet, ss, ssNamespaces },
-  compute({ udpBacklog: backlog, tcp: tcpFiles, raw: rawFiles, netlink: netlinkFiles, packet: packetFiles, ss: initial, ssNamespaces: others }) {
+  compute(
+    {
+      udpBacklog: backlog,
+      tcp: tcpFiles,
+      raw: rawFiles,
+      netlink: netlinkFiles,
+      packet: packetFiles,
+      ss: initial,
+      ssNamespaces: others,
+    },
+  ) {
     const charges = new Charges();
     for (const { path, line, inode, chargedBytes: bytes, local: name } of backlog.queues) {
       charges.add({ family: "udp", path, line, inode, bytes, name });
@@ -64,7 +76,9 @@ export const receiveCharges: Source<readonly ReceiveCharge[]> = defineComputed({
       }
     }
     for (const { path, value } of packetFiles ?? []) {
-      for (const { line, inode, rmemBytes: bytes } of value) charges.add({ family: "packet", path, line, inode, bytes, name: "packet" });
+      for (const { line, inode, rmemBytes: bytes } of value) {
+        charges.add({ family: "packet", path, line, inode, bytes, name: "packet" });
+      }
     }
     for (const { path, socket } of ssRows(initial, others)) {
       const line = socket.skmemLine ?? socket.line;

@@ -19,7 +19,14 @@ export interface SkbSlab {
   readonly mostBytes: number;
   /** The largest of the caches. */
   readonly largest: SourceLine & { readonly name: string; readonly bytes: number };
+  /** Packet heads in use: at most this many packets exist. */
+  readonly heads: (SourceLine & { readonly count: number }) | undefined;
 }
+
+/** sk_buff (232 bytes in two cache lines' steps: 256) and skb_shared_info (320) on x86-64: what a packet is charged before its first byte of data. */
+export const PACKET_OVERHEAD_BYTES = 576;
+/** The least that a queued packet is charged: the overhead and one cache line of data. */
+export const MIN_TRUESIZE_BYTES: number = PACKET_OVERHEAD_BYTES + 64;
 
 /** From slabinfo and the ledger's slab accounts. */
 export function skbSlab(file: Parsed<readonly SlabCache[]> | undefined, ledger: Ledger): SkbSlab | undefined {
@@ -28,10 +35,12 @@ export function skbSlab(file: Parsed<readonly SlabCache[]> | undefined, ledger: 
   const caches = file.value.filter((cache) => isPacketCache(cache) && cache.totalBytes !== undefined);
   const largest = caches.toSorted((a, b) => (b.totalBytes as number) - (a.totalBytes as number))[0];
   if (largest === undefined) return undefined;
+  const head = file.value.find(({ name }) => name === "skbuff_head_cache");
   const slab = (accountBytes(ledger, "slab-reclaimable") ?? 0) + (accountBytes(ledger, "slab-unreclaimable") ?? 0);
   return {
     mostBytes: caches.reduce((sum, { totalBytes }) => sum + (totalBytes as number), 0) + Math.max(0, slab - all),
     largest: { path: file.path, line: largest.line, name: largest.name, bytes: largest.totalBytes as number },
+    heads: head && { path: file.path, line: head.line, count: head.activeObjects },
   };
 }
 
@@ -69,10 +78,22 @@ export const fragmentBlocks: Source<FragmentBlocks | undefined> = defineComputed
   compute: ({ pageFlags: { path, value } }, { pageSizeBytes }) => countBlocks(path, value, pageSizeBytes),
 });
 
-function countBlocks(path: string, { rows, sampledFraction }: PageFlags, pageSizeBytes: number | undefined): FragmentBlocks | undefined {
-  if (pageSizeBytes === undefined || pageSizeBytes >= FRAGMENT_BLOCK_BYTES || sampledFraction === undefined) return undefined;
+function countBlocks(
+  path: string,
+  { rows, sampledFraction }: PageFlags,
+  pageSizeBytes: number | undefined,
+): FragmentBlocks | undefined {
+  if (pageSizeBytes === undefined || pageSizeBytes >= FRAGMENT_BLOCK_BYTES || sampledFraction === undefined) {
+    return undefined;
+  }
   const order = Math.log2(FRAGMENT_BLOCK_BYTES / pageSizeBytes);
-  const blocks = rows.filter((row) => row.order === order && row.bytes !== undefined && row.flags.size === 1 && row.flags.has("HEAD"));
+  const blocks = rows.filter((row) =>
+    row.order === order && row.bytes !== undefined && row.flags.size === 1 && row.flags.has("HEAD")
+  );
   // Without a single block the census as a whole is the evidence for that: its first line.
-  return { path, line: blocks[0]?.line ?? 1, bytes: blocks.reduce((sum, row) => sum + (row.bytes as number), 0) / sampledFraction };
+  return {
+    path,
+    line: blocks[0]?.line ?? 1,
+    bytes: blocks.reduce((sum, row) => sum + (row.bytes as number), 0) / sampledFraction,
+  };
 }

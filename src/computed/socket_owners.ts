@@ -26,7 +26,9 @@ export const socketOwners: Source<SocketOwners> = defineComputed({
       if (inode !== undefined && inode !== 0 && !owners.has(inode)) owners.set(inode, owner);
     };
     if (file !== undefined) {
-      for (const { inode, pid, line } of file.value.owners) add(inode, { pid, comm: comms.get(pid), path: file.path, line });
+      for (const { inode, pid, line } of file.value.owners) {
+        add(inode, { pid, comm: comms.get(pid), path: file.path, line });
+      }
     }
     for (const { path, value } of [...(initial === undefined ? [] : [initial]), ...(others ?? [])]) {
       for (const { inode, owners: [user], line } of value) {

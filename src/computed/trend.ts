@@ -46,7 +46,9 @@ export function theilSen(series: readonly Measurement[]): Trend | undefined {
   }
   const first = series[0];
   const last = series.at(-1);
-  if (points.length < MIN_TREND_POINTS || slopes.length < MIN_TREND_POINTS || first === undefined || last === undefined) {
+  if (
+    points.length < MIN_TREND_POINTS || slopes.length < MIN_TREND_POINTS || first === undefined || last === undefined
+  ) {
     return undefined;
   }
   slopes.sort((a, b) => a - b);

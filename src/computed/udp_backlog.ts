@@ -70,7 +70,14 @@ function watchQueues(timeline: readonly Reader[]): { watches: Map<number, Watch>
         const watch = watches.get(inode);
         if (watch === undefined) {
           if (queue === 0) continue;
-          watches.set(inode, { seen: 1, firstQueue: queue, lastQueue: queue, firstDrops: drops, lastDrops: drops, wasRead: false });
+          watches.set(inode, {
+            seen: 1,
+            firstQueue: queue,
+            lastQueue: queue,
+            firstDrops: drops,
+            lastDrops: drops,
+            wasRead: false,
+          });
           continue;
         }
         watch.seen++;
@@ -107,7 +114,9 @@ function queueOf(
     chargedBytes: Math.max(socket.rxQueueBytes ?? 0, skmem?.rmemAllocBytes ?? 0),
     limitBytes: skmem?.rcvbufBytes,
     drops: socket.drops,
-    skmem: detail === undefined || skmem === undefined ? undefined : { path: detail.path, line: detail.socket.skmemLine ?? detail.socket.line },
+    skmem: detail === undefined || skmem === undefined
+      ? undefined
+      : { path: detail.path, line: detail.socket.skmemLine ?? detail.socket.line },
     seen: watch?.seen ?? 1,
     wasRead: watch?.wasRead ?? false,
     dropped: several ? difference(watch.lastDrops, watch.firstDrops) : undefined,
@@ -148,4 +157,8 @@ function read(reader: Reader): Captured<UdpBacklog> {
 }
 
 /** UDP receive queues over all network namespaces and snapshots. */
-export const udpBacklog: Source<UdpBacklog> = { name: "UDP backlog", patterns: [...udp.patterns, ...ss.patterns, ...ssNamespaces.patterns], read };
+export const udpBacklog: Source<UdpBacklog> = {
+  name: "UDP backlog",
+  patterns: [...udp.patterns, ...ss.patterns, ...ssNamespaces.patterns],
+  read,
+};

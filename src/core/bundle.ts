@@ -25,3 +25,11 @@ export interface Bundle {
   readonly links: ReadonlyMap<string, string>;
   readonly warnings: readonly string[];
 }
+
+/**
+ * Turns a compressed stream into a plain one. What can be read of a cut-off or damaged stream is given before `broken` is told why it ends.
+ */
+export type Decompress = (
+  chunks: AsyncIterable<Uint8Array>,
+  broken: (message: string) => void,
+) => AsyncIterable<Uint8Array>;

@@ -1,6 +1,6 @@
 /**
- * A file of the host, stored under the same path without the leading slash. `*` matches within one path segment. A file that this
- * host does not have is skipped: what its absence means is told by the analysis.
+ * A file of the host, stored under the same path without the leading slash. `*` matches within one path segment. A file
+ * that this host does not have is skipped: what its absence means is told by the analysis.
  */
 export interface FileCapture {
   readonly kind: "file";
@@ -25,7 +25,9 @@ export interface CommandCapture {
   readonly network?: true;
 }
 
-/** Files of every network namespace, from /proc/PID/net of one of its processes, or through nsenter when it has none. */
+/**
+ * Files of every network namespace, from /proc/PID/net of one of its processes, or through nsenter when it has none.
+ */
 export interface NetnsCapture {
   readonly kind: "netns";
   /** Names below /proc/net. */
@@ -46,14 +48,17 @@ export interface ProcessCapture {
   /** Read again in every later snapshot, of this many processes with the most memory then. */
   readonly changing?: { readonly largest: number };
   /**
-   * Reading takes a lock that a stuck process may hold for ever (its mmap_lock, cgroup_mutex): such files are read by a child that
-   * can be given up on. Kernel threads, which have no memory of their own, are left out.
+   * Reading takes a lock that a stuck process may hold for ever (its mmap_lock, cgroup_mutex): such files are read by a
+   * child that can be given up on. Kernel threads, which have no memory of their own, are left out.
    */
   readonly mayHang?: true;
   readonly maxBytes?: number;
 }
 
-/** Which processes hold the sockets that hold memory: `/proc/PID/fd/N -> socket:[INODE]` lines, sought no further than needed. */
+/**
+ * Which processes hold the sockets that hold memory: `/proc/PID/fd/N -> socket:[INODE]` lines, sought no further than
+ * needed.
+ */
 export interface SocketOwnersCapture {
   readonly kind: "socket-owners";
   readonly as: string;
@@ -63,7 +68,10 @@ export interface SocketOwnersCapture {
   readonly maxDescriptors: number;
 }
 
-/** A count of all pages by flags and compound order, from /proc/kpageflags. The one thing digested at capture: raw it is gigabytes. */
+/**
+ * A count of all pages by flags and compound order, from /proc/kpageflags. The one thing digested at capture: raw it is
+ * gigabytes.
+ */
 export interface PageFlagsCapture {
   readonly kind: "page-flags";
   readonly as: string;
@@ -71,7 +79,7 @@ export interface PageFlagsCapture {
   readonly maxPages: number;
 }
 
-/** Files of the machine below a folder, newest first, up to a total size: for history that other tools keep. */
+/** The files in a folder, the newest first, up to a total size: for history that other tools keep. */
 export interface FolderCapture {
   readonly kind: "folder";
   readonly path: string;
@@ -106,8 +114,10 @@ export interface Collector {
   readonly title: string;
   /** What the captured files are for. */
   readonly why: string;
-  /** Collectors run in ascending order of this: what has to agree with each other is read close together, and memory counters before
-   * collecting itself moves them. */
+  /**
+   * Collectors run in ascending order of this: what has to agree with each other is read close together, and memory
+   * counters are read before collecting itself moves them.
+   */
   readonly priority: number;
   readonly captures: readonly Capture[];
 }

@@ -40,21 +40,12 @@ export type ReadResult =
 
 export type ListResult = { readonly status: "ok"; readonly names: readonly string[] } | Failure;
 
-/** A regular file of a folder that is not the kernel's. */
-export interface FileInfo {
-  readonly name: string;
-  readonly bytes: number;
-  readonly mtimeMs: number;
-}
-
-export type FolderResult =
-  | { readonly status: "ok"; readonly files: readonly FileInfo[] }
-  | { readonly status: "hung" }
-  | Failure;
-
 /** An open file that is read at chosen places. */
 export interface RangeReader {
-  /** Fills the buffer from this position; returns how many bytes there were, 0 past the end. Throws what the system says. */
+  /**
+   * Fills the buffer from this position; returns how many bytes there were, 0 past the end. Throws what the system
+   * says.
+   */
   read(buffer: Uint8Array, position: number): number;
   close(): void;
 }
@@ -79,8 +70,8 @@ export interface Host {
   /** Reads any file, and gives up on one that does not answer. The size that the system reports is never trusted. */
   readFile(path: string, limits: Limits): Promise<ReadResult>;
   /**
-   * Reads files one after the other in one child process, which is killed when a file does not answer; another goes on behind it.
-   * Results come in any order.
+   * Reads files one after the other in one child process, which is killed when a file does not answer; another goes on
+   * behind it. Results come in any order.
    *
    * @param via A command that the reader is run through, such as `nsenter --net=...`.
    */
@@ -89,12 +80,12 @@ export interface Host {
     limits: Limits,
     via?: readonly string[],
   ): AsyncIterable<{ readonly path: string; readonly result: ReadResult }>;
-  /** The regular files of a folder, which may be on a disk or network that does not answer. */
-  folder(path: string, timeoutMs: number): Promise<FolderResult>;
+  /** The names in any folder, the newest file first. */
+  listNewest(path: string, limits: Limits): Promise<ListResult | { readonly status: "hung" }>;
   openRange(path: string): RangeReader | Failure;
   /**
-   * What a program prints on its standard output. `missing` when it is not installed; `failed` only when it printed nothing at all,
-   * because many programs return an error for one line out of a thousand.
+   * What a program prints on its standard output. `missing` when it is not installed; `failed` only when it printed
+   * nothing at all, because many programs return an error for one line out of a thousand.
    */
   run(argv: readonly string[], limits: Limits): Promise<ReadResult>;
   /** How programs on this machine reach a path of the host, which may be mounted below some folder. */

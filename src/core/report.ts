@@ -107,7 +107,11 @@ export interface Report {
     readonly snapshots: number;
   };
   readonly verdict: Verdict;
-  readonly pressure: { readonly level: PressureLevel; readonly because: string; readonly evidence: readonly Evidence[] };
+  readonly pressure: {
+    readonly level: PressureLevel;
+    readonly because: string;
+    readonly evidence: readonly Evidence[];
+  };
   readonly ledger: {
     readonly totalBytes: number;
     readonly accounts: readonly ReportAccount[];

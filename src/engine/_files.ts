@@ -1,8 +1,11 @@
 import type { CommandCapture, FileCapture, FolderCapture, TreeCapture } from "../core/collector.ts";
 import { matcher } from "../core/patterns.ts";
-import { FILE_TIMEOUT_MS, type Run } from "./_run.ts";
+import type { Run } from "./_run.ts";
 
-/** Long for an idle host, where all of them answer within a second, and short enough for one that is about to be rebooted. */
+/**
+ * Long for an idle host, where all of them answer within a second, and short enough for one that is about to be
+ * rebooted.
+ */
 const COMMAND_TIMEOUT_SECONDS = 20;
 
 /** The path in the bundle of a file of the host. */
@@ -61,14 +64,17 @@ function folders(run: Run, path: string): string[] {
 }
 
 export async function captureFolder(run: Run, { path, maxBytes }: FolderCapture): Promise<void> {
-  const folder = await run.host.folder(path, FILE_TIMEOUT_MS);
+  const folder = await run.host.listNewest(path, run.limits());
   if (folder.status === "hung") return run.problem(stored(path), "did not answer in time");
   if (folder.status !== "ok") return run.fail(stored(path), folder);
   let left = maxBytes;
-  for (const file of folder.files.toSorted((a, b) => b.mtimeMs - a.mtimeMs)) {
-    if (file.bytes > left) return run.problem(stored(path), `larger than ${maxBytes} bytes: only its newest files were taken`);
-    left -= file.bytes;
-    await captureFiles(run, [`${path}/${file.name}`]);
+  for (const name of folder.names) {
+    const result = await run.host.readFile(`${path}/${name}`, run.limits(left));
+    if (result.status === "ok" && result.truncated) {
+      return run.problem(stored(path), `larger than ${maxBytes} bytes: only its newest files were taken`);
+    }
+    if (result.status === "ok") left -= result.bytes.length;
+    await run.keep(stored(`${path}/${name}`), result);
   }
 }
 
@@ -90,5 +96,8 @@ export async function captureCommand(run: Run, capture: CommandCapture): Promise
   const { aboveOpenFiles: above, timeoutSeconds = COMMAND_TIMEOUT_SECONDS } = capture;
   const argv = above !== undefined && openFiles(run) > above.count ? above.argv : capture.argv;
   const via = capture.network === true ? inFirstNamespace(run) : [];
-  await run.keep(capture.as, await run.host.run([...via, ...argv], run.limits(capture.maxBytes, timeoutSeconds * 1000)));
+  await run.keep(
+    capture.as,
+    await run.host.run([...via, ...argv], run.limits(capture.maxBytes, timeoutSeconds * 1000)),
+  );
 }

@@ -38,6 +38,8 @@ async function findNamespaces(run: Run): Promise<Namespace[]> {
   const pids = new Map<string, string[]>();
   for (const pid of processIds(run)) {
     const link = host.readlinkNow(`/proc/${pid}/ns/net`);
+    // Root is denied it only for a process that ended.
+    if (link === undefined && host.facts.euid !== 0) run.problem("proc/*/ns/net", "permission denied: not root");
     if (link === undefined || link === first) continue;
     const known = pids.get(link);
     if (known === undefined) pids.set(link, [pid]);
@@ -58,8 +60,8 @@ async function findNamespaces(run: Run): Promise<Namespace[]> {
 }
 
 /**
- * From the first process that still has it. These files are made under locks that are never held while waiting, so that the cheap
- * way of reading is safe; there may be dozens of them in each of hundreds of namespaces.
+ * From the first process that still has it. These files are made under locks that are never held while waiting, so that
+ * the cheap way of reading is safe; there may be dozens of them in each of hundreds of namespaces.
  */
 function readOfProcesses(run: Run, pids: readonly string[], name: string, maxBytes?: number): ReadResult {
   let result: ReadResult = { status: "missing" };
@@ -97,7 +99,10 @@ export async function captureNamespaces(run: Run, capture: NetnsCapture): Promis
   run.namespaces ??= await findNamespaces(run);
   const { namespaces } = run;
   if (namespaces.length > capture.maxNamespaces) {
-    run.problem("sos_commands/networking/namespaces", `only ${capture.maxNamespaces} of ${namespaces.length} namespaces were read`);
+    run.problem(
+      "sos_commands/networking/namespaces",
+      `only ${capture.maxNamespaces} of ${namespaces.length} namespaces were read`,
+    );
   }
   for (const namespace of namespaces.slice(0, capture.maxNamespaces)) await captureNamespace(run, capture, namespace);
 }

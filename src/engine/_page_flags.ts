@@ -1,7 +1,7 @@
 /**
  * The census of all pages by flags and compound order, from /proc/kpageflags: 8 bytes a page frame
- * (https://docs.kernel.org/admin-guide/mm/pagemap.html). It names memory that no counter does: pages that drivers and network
- * buffers hold are compound and have no other flag.
+ * (https://docs.kernel.org/admin-guide/mm/pagemap.html). It names memory that no counter does: pages that drivers and
+ * network buffers hold are compound and have no other flag.
  */
 import type { PageFlagsCapture } from "../core/collector.ts";
 import type { RangeReader } from "../core/host.ts";
@@ -18,7 +18,8 @@ const TAIL = 1 << 16;
 const NOPAGE = 1 << 20;
 
 const SYMBOLS: readonly string[] = [
-  ..."LOCKED ERROR REFERENCED UPTODATE DIRTY LRU ACTIVE SLAB WRITEBACK RECLAIM BUDDY MMAP ANON SWAPCACHE SWAPBACKED HEAD".split(" "),
+  ..."LOCKED ERROR REFERENCED UPTODATE DIRTY LRU ACTIVE SLAB WRITEBACK RECLAIM BUDDY MMAP ANON SWAPCACHE SWAPBACKED HEAD"
+    .split(" "),
   ..."TAIL HUGE UNEVICTABLE HWPOISON NOPAGE KSM THP OFFLINE ZERO_PAGE IDLE PGTABLE".split(" "),
 ];
 /** From bit 32: internal to the kernel, shown by kernels that are built so (tools/mm/page-types.c). */
@@ -89,7 +90,9 @@ export class PageCensus {
       const flags = Math.floor(key / 32);
       return { order: key % 32, flags: `0x${flags.toString(16).padStart(16, "0")}`, pages, symbols: symbols(flags) };
     });
-    return rows.sort((a, b) => b.pages - a.pages || (a.flags < b.flags ? -1 : a.flags > b.flags ? 1 : a.order - b.order));
+    return rows.sort((a, b) =>
+      b.pages - a.pages || (a.flags < b.flags ? -1 : a.flags > b.flags ? 1 : a.order - b.order)
+    );
   }
 }
 
@@ -160,7 +163,9 @@ export async function capturePageFlags(run: Run, capture: PageFlagsCapture): Pro
   } finally {
     file.close();
   }
-  const rows = taken.census.rows().map((row) => `${row.order} ${row.flags} ${row.pages} ${row.symbols.join(",")}`.trimEnd());
+  const rows = taken.census.rows().map((row) =>
+    `${row.order} ${row.flags} ${row.pages} ${row.symbols.join(",")}`.trimEnd()
+  );
   const head = [
     "# nailhouse page-flags census",
     `# pages_total ${taken.total}`,

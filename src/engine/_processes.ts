@@ -14,7 +14,9 @@ export function processIds(run: Run): string[] {
   return list.names.filter((name) => /^\d+$/.test(name)).sort((a, b) => Number(a) - Number(b));
 }
 
-/** VmRSS, VmSwap and HugetlbPages of a status, together; undefined when it has none of them, as that of a kernel thread. */
+/**
+ * VmRSS, VmSwap and HugetlbPages of a status, together; undefined when it has none of them, as that of a kernel thread.
+ */
 function sizeOf(status: string): number | undefined {
   const sizes = [...status.matchAll(/^(?:VmRSS|VmSwap|HugetlbPages):\s+(\d+) kB$/gm)];
   return sizes.length === 0 ? undefined : sizes.reduce((sum, [, kib]) => sum + Number(kib) * 1024, 0);
@@ -32,7 +34,9 @@ function processes(run: Run): readonly ProcessSize[] {
 function chosen(run: Run, capture: ProcessCapture): string[] {
   const all = processes(run);
   const largest = run.first ? capture.largest : capture.changing?.largest;
-  if (largest === undefined) return (capture.mayHang === true ? all.filter((each) => each.bytes !== undefined) : all).map(({ pid }) => pid);
+  if (largest === undefined) {
+    return (capture.mayHang === true ? all.filter((each) => each.bytes !== undefined) : all).map(({ pid }) => pid);
+  }
   const sized = all.filter((each) => each.bytes !== undefined) as { pid: string; bytes: number }[];
   return sized.sort((a, b) => b.bytes - a.bytes).slice(0, largest).map(({ pid }) => pid);
 }
@@ -73,7 +77,8 @@ export async function captureSocketOwners(run: Run, capture: SocketOwnersCapture
       lines.push(`/proc/${pid}/fd/${fd} -> ${link}`);
       found.add(inode);
     }
-    // After this process: it may have one socket under several numbers. Other processes that inherited it are not sought.
+    // After this process: it may have one socket under several numbers. Other processes that inherited it are not
+    // sought.
     for (const inode of found) wanted.delete(inode);
   }
   lines.push(`# descriptors_read ${descriptors}`, `# not_found ${wanted.size}`, "");

@@ -1,6 +1,6 @@
 /**
- * Finds the sockets that hold memory in what was just captured, so that only their owners are looked up. No parser: columns that
- * have not moved since Linux 2.6.
+ * Finds the sockets that hold memory in what was just captured, so that only their owners are looked up. No parser:
+ * columns that have not moved since Linux 2.6.
  */
 
 interface Columns {
@@ -22,7 +22,10 @@ const columns: ReadonlyMap<string, Columns> = new Map([
   ["packet", { queued: [6], hex: false, inode: 8 }],
 ]);
 
-/** `u_dgr UNCONN 0 4352 /run/x 20118 * 20119 users:(("a",pid=1,fd=2))`: Recv-Q, Send-Q, and the inode behind the local address. */
+/**
+ * `u_dgr UNCONN 0 4352 /run/x 20118 * 20119 users:(("a",pid=1,fd=2))`: Recv-Q, Send-Q, and the inode behind the local
+ * address.
+ */
 const UNIX_LINE = /^u_\w+\s+\S+\s+(-?\d+)\s+(-?\d+)\s.*?\s(\d+)\s+\S+\s+\d+(?:\s|$)/;
 
 function* lines(text: string): Generator<string> {
@@ -34,7 +37,10 @@ function* lines(text: string): Generator<string> {
   }
 }
 
-/** The inodes of the sockets in this file that have at least `minBytes` queued; none when it is not a file about sockets. */
+/**
+ * The inodes of the sockets in this file that have at least `minBytes` queued; none when it is not a file about
+ * sockets.
+ */
 export function* queuedInodes(path: string, bytes: Uint8Array, minBytes: number): Generator<number> {
   const slash = path.lastIndexOf("/");
   const name = path.slice(slash + 1);

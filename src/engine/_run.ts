@@ -3,12 +3,12 @@ import type { CollectorStatus } from "../core/manifest.ts";
 import { queuedInodes } from "./_queued_inodes.ts";
 
 /**
- * Longer files and outputs are cut here: what matters of a host with a hundred thousand sockets fits, and a collector with a few
- * of them in memory is still small beside the host.
+ * Longer files and outputs are cut here: what matters of a host with a hundred thousand sockets fits, and a collector
+ * with a few of them in memory is still small beside the host.
  */
 const MAX_FILE_BYTES = 32 * 2 ** 20;
 /** A file of the kernel answers within a millisecond, or its lock is held by something stuck. */
-export const FILE_TIMEOUT_MS = 5_000;
+const FILE_TIMEOUT_MS = 5_000;
 /** With less room than this left, the rest is not tried any more. */
 const MIN_ROOM_BYTES = 64 * 1024;
 
@@ -30,7 +30,10 @@ export interface WholeLimits {
 /** A process, with its size as far as it can be told. */
 export interface ProcessSize {
   readonly pid: string;
-  /** Resident, swapped and huge-page memory; undefined for a kernel thread, and for a process whose status cannot be read. */
+  /**
+   * Resident, swapped and huge-page memory; undefined for a kernel thread, and for a process whose status cannot be
+   * read.
+   */
   readonly bytes: number | undefined;
 }
 
@@ -168,7 +171,10 @@ export class Run {
         if (result.bytes.length > 0) await this.store(path, result.bytes);
         this.checkpoint();
         // Each one by its own name: which file hung tells which process is stuck.
-        this.problem(path, "did not answer in time" + (result.bytes.length > 0 ? ": what came until then is kept" : ""));
+        this.problem(
+          path,
+          "did not answer in time" + (result.bytes.length > 0 ? ": what came until then is kept" : ""),
+        );
         return;
       default:
         this.fail(group, result);
@@ -178,8 +184,9 @@ export class Run {
   /** Notes why something is not there. What does not exist, or does not any more, is no problem. */
   fail(path: string, failure: Failure): void {
     if (failure.status === "missing") return;
-    if (failure.status === "denied") this.problem(path, this.host.facts.euid === 0 ? "permission denied" : "permission denied: not root");
-    else if (failure.status === "not-regular") this.problem(path, "not a regular file: not opened");
+    if (failure.status === "denied") {
+      this.problem(path, this.host.facts.euid === 0 ? "permission denied" : "permission denied: not root");
+    } else if (failure.status === "not-regular") this.problem(path, "not a regular file: not opened");
     else this.problem(path, failure.message);
   }
 

@@ -179,7 +179,11 @@ export function analyze(bundle: Bundle, preset: Preset): Report {
         id,
         title,
         bytes,
-        sources: quote(sources.map((s) => ({ ...s, because: "" })), snapshots).map(({ path, line, text }) => ({ path, line, text })),
+        sources: quote(sources.map((s) => ({ ...s, because: "" })), snapshots).map(({ path, line, text }) => ({
+          path,
+          line,
+          text,
+        })),
       })),
       missing: ledger.missing,
     },

@@ -1,4 +1,7 @@
-/** Collects: carries out what collectors declare, on whatever host, into whatever takes it. Knows no path and no program itself. */
+/**
+ * Collects: carries out what collectors declare, on whatever host, into whatever takes it. Knows no path and no program
+ * itself.
+ */
 import type { Entry } from "../core/bundle.ts";
 import type { Capture, Collector } from "../core/collector.ts";
 import type { Host, Sink } from "../core/host.ts";
@@ -27,7 +30,12 @@ export interface CollectOptions {
 }
 
 /** Three points tell a trend from a step, and ten seconds are what somebody about to reboot waits for. */
-export const collectDefaults: { readonly snapshots: number; readonly intervalSeconds: number; readonly timeoutSeconds: number; readonly maxBytes: number } = {
+export const collectDefaults: {
+  readonly snapshots: number;
+  readonly intervalSeconds: number;
+  readonly timeoutSeconds: number;
+  readonly maxBytes: number;
+} = {
   snapshots: 3,
   intervalSeconds: 5,
   // Five minutes: a host on which much hangs still yields its bundle before somebody's patience ends.
@@ -38,8 +46,21 @@ export const collectDefaults: { readonly snapshots: number; readonly intervalSec
 
 /** What collecting is doing. Snapshots count from 1. */
 export type CollectEvent =
-  | { readonly kind: "collector"; readonly snapshot: number; readonly snapshots: number; readonly id: string; readonly index: number; readonly of: number }
-  | { readonly kind: "snapshot"; readonly snapshot: number; readonly snapshots: number; readonly files: number; readonly bytes: number }
+  | {
+    readonly kind: "collector";
+    readonly snapshot: number;
+    readonly snapshots: number;
+    readonly id: string;
+    readonly index: number;
+    readonly of: number;
+  }
+  | {
+    readonly kind: "snapshot";
+    readonly snapshot: number;
+    readonly snapshots: number;
+    readonly files: number;
+    readonly bytes: number;
+  }
   | { readonly kind: "waiting"; readonly snapshot: number; readonly snapshots: number; readonly seconds: number };
 
 /** Thrown for an id in `only` or `skip` that no collector has. */
@@ -102,8 +123,8 @@ function runCapture(run: Run, capture: Capture): Promise<void> {
 /**
  * Collects a bundle.
  *
- * Only a sink that fails makes this fail. Whatever a file, a program or a limit does is noted in the status that it returns, which
- * is also the last entry of the bundle.
+ * Only a sink that fails makes this fail. Whatever a file, a program or a limit does is noted in the status that it
+ * returns, which is also the last entry of the bundle.
  *
  * @throws {UnknownCollectorError} If `only` or `skip` name a collector that is not there.
  */
@@ -118,23 +139,28 @@ export async function collect(
   const chosen = chooseCollectors(collectors, options);
   const run = new Run(host, sink, whole, minQueuedBytes(chosen));
   const start = host.now();
-  await writeJson(host, sink, "nailhouse.json", {
-    schemaVersion: 1,
-    tool: { name: "nailhouse", version },
-    host: {
-      hostname: host.facts.hostname,
-      kernelRelease: host.facts.kernelRelease,
-      machine: host.facts.machine,
-      pageSizeBytes: host.facts.pageSizeBytes,
-      userHz: host.facts.userHz,
-      cpus: host.facts.cpus,
-    },
-    capturedAt: iso(start),
-    privileged: host.facts.euid === 0,
-    snapshots,
-    intervalSeconds,
-    collectors: chosen.map((each) => each.id),
-  } satisfies Manifest);
+  await writeJson(
+    host,
+    sink,
+    "nailhouse.json",
+    {
+      schemaVersion: 1,
+      tool: { name: "nailhouse", version },
+      host: {
+        hostname: host.facts.hostname,
+        kernelRelease: host.facts.kernelRelease,
+        machine: host.facts.machine,
+        pageSizeBytes: host.facts.pageSizeBytes,
+        userHz: host.facts.userHz,
+        cpus: host.facts.cpus,
+      },
+      capturedAt: iso(start),
+      privileged: host.facts.euid === 0,
+      snapshots,
+      intervalSeconds,
+      collectors: chosen.map((each) => each.id),
+    } satisfies Manifest,
+  );
   const times: string[] = [];
   const stopped = await untilStopped(async () => {
     for (let snapshot = 1; snapshot <= snapshots; snapshot++) {
@@ -145,7 +171,11 @@ export async function collect(
       }
       times.push(iso(snapshot === 1 ? start : host.now()));
       run.startSnapshot(snapshot === 1 ? "" : `history/${times.at(-1)}/`);
-      await takeSnapshot(run, chosen, (id, index) => onEvent({ kind: "collector", snapshot, snapshots, id, index, of: chosen.length }));
+      await takeSnapshot(
+        run,
+        chosen,
+        (id, index) => onEvent({ kind: "collector", snapshot, snapshots, id, index, of: chosen.length }),
+      );
       onEvent({ kind: "snapshot", snapshot, snapshots, ...run.captured });
     }
   });
@@ -161,7 +191,11 @@ export async function collect(
   return status;
 }
 
-async function takeSnapshot(run: Run, collectors: readonly Collector[], onCollector: (id: string, index: number) => void): Promise<void> {
+async function takeSnapshot(
+  run: Run,
+  collectors: readonly Collector[],
+  onCollector: (id: string, index: number) => void,
+): Promise<void> {
   for (const [index, { id, captures }] of collectors.entries()) {
     const due = run.first ? captures : captures.filter(isChanging);
     if (due.length === 0) continue;

@@ -8,6 +8,9 @@ const HISTORY = /^history\/([^/]+)\/(.*)$/;
 /** A chain of links longer than the kernel's own limit (MAXSYMLINKS) is a loop. */
 const MAX_LINKS = 40;
 
+/** A hostile file may have a million wrong lines: a few of them tell what is wrong. */
+const MAX_WARNINGS_A_FILE = 5;
+
 /** The snapshots of a bundle, ready to be read by sources. */
 export interface Snapshots {
   /** The first whole snapshot: everything was captured at one time there. */
@@ -83,12 +86,16 @@ class SnapshotReader implements Reader {
 
   #parse<T>(path: string, parse: (text: string, context: ParseContext) => T): Captured<Parsed<T>> {
     const full = this.#prefix + path;
-    const context: ParseContext = {
-      facts: this.facts,
-      warn: (line, message) => void this.#warnings.push(`${full}:${line}: ${message}`),
+    let count = 0;
+    const warn = (line: number, message: string): void => {
+      if (++count <= MAX_WARNINGS_A_FILE) this.#warnings.push(`${full}:${line}: ${message}`);
     };
     try {
-      return { status: "ok", value: { path: full, value: parse(utf8.decode(this.#files.get(path)), context) } };
+      const value = parse(utf8.decode(this.#files.get(path)), { facts: this.facts, warn });
+      if (count > MAX_WARNINGS_A_FILE) {
+        this.#warnings.push(`${full}: ${count - MAX_WARNINGS_A_FILE} more lines like these`);
+      }
+      return { status: "ok", value: { path: full, value } };
     } catch (error) {
       if (!(error instanceof ParseError)) throw error;
       this.#warnings.push(`${full}: ${error.message}`);

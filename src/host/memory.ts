@@ -1,4 +1,7 @@
-/** A machine that consists of a few paths, for tests. Its clock stands still except while something waits. */
+/**
+ * A machine that consists of a few paths, for tests: a file further down in its description is newer. Its clock stands
+ * still except while something waits.
+ */
 import type { Failure, Host, Limits, MachineFacts, ReadResult } from "../core/host.ts";
 
 /** What a path or program of the in-memory host gives: content, or what goes wrong. */
@@ -72,14 +75,9 @@ export function memoryHost(machine: MemoryMachine): Host {
     async *readInChild(paths, limits) {
       for (const path of paths) yield { path, result: await Promise.resolve(read(path, limits)) };
     },
-    folder(path) {
+    listNewest(path) {
       const names = below(path).filter((each) => !each.includes("/"));
-      if (names.length === 0) return Promise.resolve({ status: "missing" });
-      const size = (name: string) => {
-        const result = read(`${path}/${name}`, { maxBytes: Infinity, timeoutMs: 0 });
-        return result.status === "ok" ? result.bytes.length : 0;
-      };
-      return Promise.resolve({ status: "ok", files: names.map((name, i) => ({ name, bytes: size(name), mtimeMs: i })) });
+      return Promise.resolve(names.length === 0 ? { status: "missing" } : { status: "ok", names: names.reverse() });
     },
     openRange(path) {
       const whole = read(path, { maxBytes: Infinity, timeoutMs: 0 });

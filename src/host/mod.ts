@@ -1,3 +1,3 @@
 export type * from "../core/host.ts";
-export { memoryHost, type MemoryContent, type MemoryMachine } from "./memory.ts";
-export { nodeHost, type NodeHost } from "./node.ts";
+export { type MemoryContent, memoryHost, type MemoryMachine } from "./memory.ts";
+export { type NodeHost, nodeHost } from "./node.ts";

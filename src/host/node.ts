@@ -3,14 +3,14 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import type { FolderResult, Host, Limits, MachineFacts, ReadResult } from "../core/host.ts";
+import type { Host, Limits, MachineFacts, ReadResult } from "../core/host.ts";
 import { readWithCat, runProgram } from "./node_child.ts";
 import { failureOf, readOnThread, readSync } from "./node_read.ts";
 
 export interface NodeHost extends Host {
   /**
-   * How many reads have not come back yet. Each keeps a thread that nothing can end: then process.exit() blocks, and only SIGKILL ends this
-   * process.
+   * How many reads have not come back yet. Each keeps a thread that nothing can end: then process.exit() blocks, and
+   * only SIGKILL ends this process.
    */
   readonly stuckReads: () => number;
 }
@@ -22,7 +22,9 @@ const AT_CLKTCK = 17;
 /** Page size and clock ticks as the kernel told them to this process: no child, no guess. */
 function auxiliaryVector(): Map<number, number> {
   const read = readSync("/proc/self/auxv", 4096);
-  if (read.status !== "ok") throw new Error(`Cannot read /proc/self/auxv (${read.status}): is this Linux, with /proc mounted?`);
+  if (read.status !== "ok") {
+    throw new Error(`Cannot read /proc/self/auxv (${read.status}): is this Linux, with /proc mounted?`);
+  }
   const wide = !["arm", "ia32", "mips", "mipsel", "ppc"].includes(process.arch);
   const words = wide ? new BigUint64Array(read.bytes.slice().buffer) : new Uint32Array(read.bytes.slice().buffer);
   const values = new Map<number, number>();
@@ -38,22 +40,20 @@ function countList(list: string): number {
   }, 0);
 }
 
-function text(path: string): string | undefined {
-  const read = readSync(path, 64 * 1024);
+function trimmed(read: ReadResult): string | undefined {
   return read.status === "ok" ? new TextDecoder().decode(read.bytes).trim() : undefined;
 }
 
-function machineFacts(root: string): MachineFacts {
+function machineFacts(root: string, hostname: string): MachineFacts {
   const vector = auxiliaryVector();
   const pageSizeBytes = vector.get(AT_PAGESZ);
   const userHz = vector.get(AT_CLKTCK);
   if (pageSizeBytes === undefined || userHz === undefined) {
     throw new Error("Cannot find the page size and the clock tick in /proc/self/auxv");
   }
-  const online = text(join(root, "sys/devices/system/cpu/online"));
+  const online = trimmed(readSync(join(root, "sys/devices/system/cpu/online"), 4096));
   return {
-    // In a container, the system's own name is the container's.
-    hostname: (root === "/" ? undefined : text(join(root, "etc/hostname"))) ?? os.hostname(),
+    hostname,
     kernelRelease: os.release(),
     machine: os.machine(),
     pageSizeBytes,
@@ -63,15 +63,12 @@ function machineFacts(root: string): MachineFacts {
   };
 }
 
-async function folder(path: string): Promise<FolderResult> {
-  try {
-    const entries = await fs.promises.readdir(path, { withFileTypes: true });
-    const names = entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
-    const stats = await Promise.all(names.map((name) => fs.promises.stat(join(path, name))));
-    return { status: "ok", files: stats.map((stat, i) => ({ name: names[i] as string, bytes: stat.size, mtimeMs: stat.mtimeMs })) };
-  } catch (error) {
-    return failureOf(error);
-  }
+/** Lists with `ls`, which can be given up on, unlike a thread that waits for a disk. */
+async function listNewest(path: string, limits: Limits): ReturnType<Host["listNewest"]> {
+  const listed = await runProgram(["ls", "-1t", path], limits);
+  if (listed.status === "failed" && listed.message.includes("No such file")) return { status: "missing" };
+  if (listed.status !== "ok") return listed;
+  return { status: "ok", names: new TextDecoder().decode(listed.bytes).split("\n").filter((name) => name !== "") };
 }
 
 /** The first `max` names; a large folder is not read to its end. */
@@ -79,7 +76,9 @@ function firstNames(path: string, max: number): string[] {
   const names: string[] = [];
   const folder = fs.opendirSync(path);
   try {
-    for (let entry = folder.readSync(); entry !== null && names.length < max; entry = folder.readSync()) names.push(entry.name);
+    for (let entry = folder.readSync(); entry !== null && names.length < max; entry = folder.readSync()) {
+      names.push(entry.name);
+    }
   } finally {
     folder.closeSync();
   }
@@ -91,7 +90,7 @@ function firstNames(path: string, max: number): string[] {
  *
  * @param options.root Where the host's root directory is mounted, for a collector in a container.
  */
-export function nodeHost(options: { readonly root?: string } = {}): NodeHost {
+export async function nodeHost(options: { readonly root?: string } = {}): Promise<NodeHost> {
   const root = options.root ?? "/";
   const localPath = (path: string) => root === "/" ? path : join(root, path);
   let stuck = 0;
@@ -100,15 +99,14 @@ export function nodeHost(options: { readonly root?: string } = {}): NodeHost {
     for await (const { result } of readWithCat([path], limits)) return result;
     return { status: "missing" };
   };
-  /** What the pool answers, or `otherwise` when it does not in time. */
-  const inTime = <T>(answer: Promise<T>, otherwise: T, limits: Omit<Limits, "maxBytes">): Promise<T> =>
+  const inTime = (answer: Promise<ReadResult>, limits: Limits): Promise<ReadResult> =>
     new Promise((resolve) => {
       let late = false;
       const giveUp = () => {
         late = true;
         stuck++;
         limits.signal?.removeEventListener("abort", giveUp);
-        resolve(otherwise);
+        resolve({ status: "hung", bytes: new Uint8Array(0) });
       };
       const timer = setTimeout(giveUp, limits.timeoutMs);
       limits.signal?.addEventListener("abort", giveUp);
@@ -119,10 +117,17 @@ export function nodeHost(options: { readonly root?: string } = {}): NodeHost {
         resolve(result);
       });
     });
-  const hung: ReadResult = { status: "hung", bytes: new Uint8Array(0) };
+  const readFile = (path: string, limits: Limits): Promise<ReadResult> => {
+    // A thread that waits for a disk or a network may be beyond SIGKILL, and this process with it: that is left to a
+    // child. The pool has four threads, of which compression needs one: after a first one is lost, no more are risked.
+    const direct = stuck === 0 && /^\/(proc|sys)\//.test(path);
+    return direct ? inTime(readOnThread(localPath(path), limits.maxBytes), limits) : inChild(localPath(path), limits);
+  };
+  // In a container, the system's own name is the container's.
+  const named = root === "/" ? undefined : trimmed(await readFile("/etc/hostname", { maxBytes: 256, timeoutMs: 5000 }));
 
   return {
-    facts: machineFacts(root),
+    facts: machineFacts(root, named ?? os.hostname()),
     localPath,
     stuckReads: () => stuck,
     now: () => Date.now(),
@@ -158,16 +163,14 @@ export function nodeHost(options: { readonly root?: string } = {}): NodeHost {
         return undefined;
       }
     },
-    // The pool has four threads, and compression needs one of them: after a first one is lost, no more are risked.
-    readFile: (path, limits) =>
-      stuck > 0 ? inChild(localPath(path), limits) : inTime(readOnThread(localPath(path), limits.maxBytes), hung, limits),
+    readFile,
     async *readInChild(paths, limits, via) {
       const asked = new Map(paths.map((path) => [localPath(path), path]));
       for await (const { path, result } of readWithCat([...asked.keys()], limits, via)) {
         yield { path: asked.get(path) as string, result };
       }
     },
-    folder: (path, timeoutMs) => inTime(folder(localPath(path)), { status: "hung" }, { timeoutMs }),
+    listNewest: (path, limits) => listNewest(localPath(path), limits),
     openRange(path) {
       try {
         const fd = fs.openSync(localPath(path), fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);

@@ -13,13 +13,26 @@ const PROGRAM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 const MAX_ERROR_BYTES = 4 * 1024;
 
 /** A child in a process group of its own, so that what it started is killed with it. */
-function start(argv: readonly string[], path: string): Child {
+function start(argv: readonly string[], path: string): Child | Error {
   const [program = "", ...args] = argv;
-  // No other variable: programs print in the C locale, and node_child's reader knows what /proc/self/environ of its child says.
-  return spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], detached: true, env: { PATH: path } });
+  try {
+    // No other variable: programs print in the C locale, and readWithCat knows what its child's /proc/self/environ
+    // says.
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], detached: true, env: { PATH: path } });
+    // Without a free descriptor there are no pipes; the error event that follows says the same.
+    if ((child.stdout as Readable | undefined) !== undefined) return child;
+    child.on("error", () => {});
+    return new Error(`Cannot start ${program}: too many open files`);
+  } catch (error) {
+    // No memory for another process, arguments too long: thrown here, other errors come as an event.
+    if (error instanceof Error && "syscall" in error) return error;
+    throw error;
+  }
 }
 
-/** Kills the child's process group; does not wait, because a process stuck in the kernel dies only when it gets unstuck. */
+/**
+ * Kills the child's process group; does not wait, because a process stuck in the kernel dies only when it gets unstuck.
+ */
 function abandon(child: Child): void {
   if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
     try {
@@ -43,6 +56,7 @@ export function runProgram(argv: readonly string[], limits: Limits): Promise<Rea
   return new Promise((resolve) => {
     if (limits.signal?.aborted === true) return resolve({ status: "hung", bytes: new Uint8Array(0) });
     const child = start(argv, PROGRAM_PATH);
+    if (child instanceof Error) return resolve(failureOf(child));
     const output = new Gathered(limits.maxBytes);
     const complaints = new Gathered(MAX_ERROR_BYTES);
     const finish = (result: () => ReadResult) => {
@@ -80,9 +94,10 @@ const BATCH = 2000;
 /**
  * Reads files one after the other with `cat`, as the interface says.
  *
- * One `cat` reads all of them, with /proc/self/environ before, between and behind: its environment is one variable that ends in a
- * random number, so each file ends where that text comes. A process cannot forge it in its own command line, since nobody else
- * can read the environment of this child, and a child for every file would cost a hundred times as much.
+ * One `cat` reads all of them, with /proc/self/environ before, between and behind: its environment is one variable that
+ * ends in a random number, so each file ends where that text comes. A process cannot forge it in its own command line,
+ * since nobody else can read the environment of this child, and a child for every file would cost a hundred times as
+ * much.
  */
 export async function* readWithCat(
   paths: readonly string[],
@@ -160,6 +175,10 @@ async function* readBatch(
   const separator = Buffer.from(`PATH=${environment}\0`);
   const frame = "/proc/self/environ";
   const child = start([...via, "cat", ...paths.flatMap((path) => [frame, path]), frame], environment);
+  if (child instanceof Error) {
+    for (const path of paths) yield { path, result: notStarted("end", child, "") };
+    return paths.length;
+  }
   const complaints = new Gathered(2 ** 20);
   let startError: Error | undefined;
   child.on("error", (error) => startError = error);
@@ -211,15 +230,20 @@ function notStarted(how: string, error: Error | undefined, complaint: string): R
   return saysDenied(why) ? { status: "denied" } : { status: "failed", message: `its reader could not start: ${why}` };
 }
 
-/** `cat: /proc/1/smaps_rollup: Permission denied`, busybox: `cat: can't open '/proc/1/smaps_rollup': Permission denied`. */
+/**
+ * `cat: /proc/1/smaps_rollup: Permission denied`, busybox: `cat: can't open '/proc/1/smaps_rollup': Permission denied`.
+ */
 function complaintsByPath(text: string): Map<string, string> {
   const reasons = new Map<string, string>();
-  for (const match of text.matchAll(/^cat: (?:can't open )?'?(\/.*?)'?: (.*)$/gm)) reasons.set(match[1] as string, match[2] as string);
+  for (const match of text.matchAll(/^cat: (?:can't open )?'?(\/.*?)'?: (.*)$/gm)) {
+    reasons.set(match[1] as string, match[2] as string);
+  }
   return reasons;
 }
 
 function emptyResult(reason: string | undefined): ReadResult {
   if (reason === undefined) return { status: "ok", bytes: new Uint8Array(0), truncated: false };
   if (/^No such/.test(reason)) return { status: "missing" };
+  if (reason === "Is a directory") return { status: "not-regular" };
   return saysDenied(reason) ? { status: "denied" } : { status: "failed", message: reason };
 }

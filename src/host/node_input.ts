@@ -5,8 +5,7 @@ import { open, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { constants, createGunzip } from "node:zlib";
-import type { Decompress } from "../bundle/gzip.ts";
-import type { Entry } from "../core/bundle.ts";
+import type { Decompress, Entry } from "../core/bundle.ts";
 import { concatBytes } from "../core/bytes.ts";
 
 /** zlib's streams are four to six times as fast with pieces of this size as with their default of 16 KiB. */

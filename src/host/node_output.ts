@@ -1,4 +1,6 @@
-/** Where a bundle is written: gzip into a file or standard output, complete up to the last flush whatever happens then. */
+/**
+ * Where a bundle is written: gzip into a file or standard output, complete up to the last flush whatever happens then.
+ */
 import * as fs from "node:fs";
 import process from "node:process";
 import { constants, createGzip } from "node:zlib";

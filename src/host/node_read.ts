@@ -1,6 +1,6 @@
 /**
- * Direct reads. Files are opened without blocking, looked at, and refused unless regular; the size that stat gives is never used,
- * because it is 0 for files of the kernel.
+ * Direct reads. Files are opened without blocking, looked at, and refused unless regular; the size that stat gives is
+ * never used, because it is 0 for files of the kernel.
  */
 import * as fs from "node:fs";
 import type { Failure, ReadResult } from "../core/host.ts";
@@ -50,8 +50,7 @@ export class Gathered {
     const room = this.#max - this.#size;
     if (chunk.length > room) this.truncated = true;
     if (room === 0 || chunk.length === 0) return;
-    // Buffer's own slice() would not copy.
-    this.#parts.push(Uint8Array.prototype.slice.call(chunk, 0, room));
+    this.#parts.push(new Uint8Array(chunk.subarray(0, room)));
     this.#size += Math.min(chunk.length, room);
   }
 
@@ -86,7 +85,16 @@ export function readSync(path: string, maxBytes: number): ReadResult {
   } catch (error) {
     return failureOf(error);
   } finally {
-    if (fd !== undefined) fs.closeSync(fd);
+    close(fd);
+  }
+}
+
+function close(fd: number | undefined): void {
+  if (fd === undefined) return;
+  try {
+    fs.closeSync(fd);
+  } catch {
+    // Nothing was written: an error of closing (of a disk that went away) tells nothing that reading did not.
   }
 }
 
@@ -115,6 +123,6 @@ export async function readOnThread(path: string, maxBytes: number): Promise<Read
   } catch (error) {
     return failureOf(error);
   } finally {
-    if (fd !== undefined) fs.closeSync(fd);
+    close(fd);
   }
 }

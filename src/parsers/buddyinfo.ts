@@ -55,6 +55,7 @@ export function parseBuddyinfo(text: string, context: ParseContext): readonly Bu
   return zones;
 }
 
+/** A snapshot's file, as {@linkcode parseBuddyinfo} reads it. */
 export const buddyinfo: Source<Parsed<readonly BuddyZone[]>> = defineArtifact({
   name: "buddyinfo",
   paths: ["proc/buddyinfo"],

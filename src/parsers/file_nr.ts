@@ -36,6 +36,7 @@ export function parseFileNr(text: string): FileNr {
   return { allocated, max: parseCount(words[2]), line: 1 };
 }
 
+/** A snapshot's file, as {@linkcode parseFileNr} reads it. */
 export const fileNr: Source<Parsed<FileNr>> = defineArtifact({
   name: "file-nr",
   paths: ["proc/sys/fs/file-nr"],

@@ -180,6 +180,7 @@ function parseVictim(message: string, line: number): OomVictim | undefined {
   };
 }
 
+/** A snapshot's file, as {@linkcode parseKernelLog} reads it. */
 export const kernelLog: Source<Parsed<readonly KernelLogEvent[]>> = defineArtifact({
   name: "kernel_log",
   paths: ["sos_commands/kernel/dmesg", "sos_commands/kernel/dmesg_-T", "var/log/dmesg"],

@@ -43,6 +43,7 @@ export function parseLoadavg(text: string): Loadavg {
   return { load1, load5, load15, runnableThreads, threads, line: 1 };
 }
 
+/** A snapshot's file, as {@linkcode parseLoadavg} reads it. */
 export const loadavg: Source<Parsed<Loadavg>> = defineArtifact({
   name: "loadavg",
   paths: ["proc/loadavg"],

@@ -51,6 +51,7 @@ export function parseMeminfo(text: string, context: ParseContext): Meminfo {
   return { bytes, counts };
 }
 
+/** A snapshot's file, as {@linkcode parseMeminfo} reads it. */
 export const meminfo: Source<Parsed<Meminfo>> = defineArtifact({
   name: "meminfo",
   paths: ["proc/meminfo"],

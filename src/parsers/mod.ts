@@ -4,6 +4,8 @@
  *
  * @module
  */
+export { ParseError } from "../core/errors.ts";
+export type { Captured, HostFacts, Missing, ParseContext, Parsed, Reader, Source } from "../core/source.ts";
 export { netnsOf, pidOf, type ProcessFile } from "./_groups.ts";
 export type { InetSocket } from "./_inet_sockets.ts";
 export type { BytesAtLine, NumberAtLine, TextAtLine } from "./_values.ts";

@@ -133,6 +133,7 @@ function flagNames(hex: string): ReadonlySet<string> | undefined {
   return names;
 }
 
+/** A snapshot's file, as {@linkcode parsePageFlags} reads it. */
 export const pageFlags: Source<Parsed<PageFlags>> = defineArtifact({
   name: "page_flags",
   paths: ["sos_commands/memory/page_flags"],

@@ -74,6 +74,9 @@ function pressureOf(resource: string): Source<Parsed<Pressure>> {
   });
 }
 
+/** proc/pressure/memory. */
 export const memoryPressure: Source<Parsed<Pressure>> = pressureOf("memory");
+/** proc/pressure/io. */
 export const ioPressure: Source<Parsed<Pressure>> = pressureOf("io");
+/** proc/pressure/cpu. */
 export const cpuPressure: Source<Parsed<Pressure>> = pressureOf("cpu");

@@ -85,6 +85,7 @@ function parseRow(line: string, number: number, pageSizeBytes: number | undefine
   };
 }
 
+/** A snapshot's file, as {@linkcode parseSlabinfo} reads it. */
 export const slabinfo: Source<Parsed<readonly SlabCache[]>> = defineArtifact({
   name: "slabinfo",
   paths: ["proc/slabinfo"],

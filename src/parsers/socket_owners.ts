@@ -48,7 +48,8 @@ export function parseSocketOwners(text: string, context: ParseContext): SocketOw
   const comments: TextAtLine[] = [];
   forEachLine(text, (line, number) => {
     if (line.startsWith("#")) comments.push({ text: line.slice(1).trim(), line: number });
-    const arrow = line.lastIndexOf(ARROW);
+    // The first one: a file's name may hold all of a line like this.
+    const arrow = line.indexOf(ARROW);
     if (arrow === -1 || !line.startsWith(SOCKET, arrow + ARROW.length) || line.startsWith("#")) return;
     // From the right: /proc, PID, fd, N.
     const [proc, pidText, fdName, fdText] = line.slice(0, arrow).split("/").slice(-4);
@@ -62,6 +63,7 @@ export function parseSocketOwners(text: string, context: ParseContext): SocketOw
   return { owners, comments };
 }
 
+/** A snapshot's file, as {@linkcode parseSocketOwners} reads it. */
 export const socketOwners: Source<Parsed<SocketOwners>> = defineArtifact({
   name: "socket_owners",
   paths: ["sos_commands/process/socket_owners"],

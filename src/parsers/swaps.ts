@@ -44,6 +44,7 @@ export function parseSwaps(text: string, context: ParseContext): readonly Swap[]
   });
 }
 
+/** A snapshot's file, as {@linkcode parseSwaps} reads it. */
 export const swaps: Source<Parsed<readonly Swap[]>> = defineArtifact({
   name: "swaps",
   paths: ["proc/swaps"],

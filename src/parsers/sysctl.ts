@@ -48,6 +48,7 @@ export function sysctlNumbers(sysctl: Sysctl, name: string): readonly number[] |
   return numbers.length > 0 && numbers.every((number) => number !== undefined) ? numbers : undefined;
 }
 
+/** A snapshot's file, as {@linkcode parseSysctl} reads it. */
 export const sysctl: Source<Parsed<Sysctl>> = defineArtifact({
   name: "sysctl",
   paths: ["sos_commands/kernel/sysctl_-a"],

@@ -25,6 +25,7 @@ export function parseThp(text: string): TextAtLine {
   return { text: chosen, line: 1 };
 }
 
+/** A snapshot's file, as {@linkcode parseThp} reads it. */
 export const thp: Source<Parsed<TextAtLine>> = defineArtifact({
   name: "transparent_hugepage",
   paths: ["sys/kernel/mm/transparent_hugepage/enabled"],

@@ -86,6 +86,7 @@ export function parseVmallocinfo(text: string, context: ParseContext): readonly 
   return areas;
 }
 
+/** A snapshot's file, as {@linkcode parseVmallocinfo} reads it. */
 export const vmallocinfo: Source<Parsed<readonly VmallocArea[]>> = defineArtifact({
   name: "vmallocinfo",
   paths: ["proc/vmallocinfo"],

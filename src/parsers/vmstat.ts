@@ -52,6 +52,7 @@ export function pagesBytes(vmstat: Vmstat, name: string, facts: HostFacts): Byte
   return pages === undefined || bytes === undefined ? undefined : { bytes, line: pages.line };
 }
 
+/** A snapshot's file, as {@linkcode parseVmstat} reads it. */
 export const vmstat: Source<Parsed<Vmstat>> = defineArtifact({
   name: "vmstat",
   paths: ["proc/vmstat"],

@@ -91,6 +91,7 @@ export function parseZoneinfo(text: string, context: ParseContext): readonly Zon
   return zones;
 }
 
+/** A snapshot's file, as {@linkcode parseZoneinfo} reads it. */
 export const zoneinfo: Source<Parsed<readonly Zone[]>> = defineArtifact({
   name: "zoneinfo",
   paths: ["proc/zoneinfo"],

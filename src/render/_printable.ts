@@ -7,8 +7,10 @@ const ACTIVE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u206
 
 /** Text from a bundle, made safe to print: tabs and NULs become spaces, other active characters are written as `\u{..}`. */
 export function printable(text: string): string {
-  return text.replace(ACTIVE, (character) =>
-    character === "\t" || character === "\0" ? " " : `\\u{${(character.codePointAt(0) as number).toString(16)}}`
+  return text.replace(
+    ACTIVE,
+    (character) =>
+      character === "\t" || character === "\0" ? " " : `\\u{${(character.codePointAt(0) as number).toString(16)}}`,
   );
 }
 

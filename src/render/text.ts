@@ -31,7 +31,10 @@ function section(title: string, lines: readonly string[], style: Style): string 
 
 const WITHOUT_CAUSE: { readonly [V in Exclude<Verdict, "cause-found">]: readonly [string, string] } = {
   healthy: ["No leak found", "Nothing to do"],
-  unexplained: ["Much memory is in no account, and no known cause explains it", "See what could not be assessed, below"],
+  unexplained: [
+    "Much memory is in no account, and no known cause explains it",
+    "See what could not be assessed, below",
+  ],
   "insufficient-evidence": ["The bundle does not tell who holds the memory", "See what could not be assessed, below"],
 };
 
@@ -40,7 +43,7 @@ function answer(report: Report, style: Style): string {
   const top = report.findings.find((f) => f.material && f.confidence !== "possible");
   if (report.verdict === "cause-found" && top !== undefined) {
     const remedy = top.remedies.find(({ when }) => when === "now") ?? top.remedies[0];
-    const action = remedy === undefined ? "see below" : remedy.commands[0] ?? remedy.text;
+    const action = remedy === undefined ? "see below" : [...remedy.commands.slice(0, 1), `(${remedy.text})`].join("  ");
     return `${style.strong(`${printable(top.title)} (${top.confidence})`)}\nNow: ${printable(action)}`;
   }
   const [what, then] = WITHOUT_CAUSE[report.verdict === "cause-found" ? "unexplained" : report.verdict];
@@ -85,7 +88,9 @@ function ledgerTable(report: Report, style: Style): string[] {
     bar(bytes / ledger.totalBytes),
     note,
   ];
-  const rows = sorted.filter(isShown).map((a) => row(a.title, a.bytes, a.sources.map((s) => `${s.path}:${s.line}`)[0] ?? ""));
+  const rows = sorted.filter(isShown).map((a) =>
+    row(a.title, a.bytes, a.sources.map((s) => `${s.path}:${s.line}`)[0] ?? "")
+  );
   if (folded.length > 0) {
     rows.push(row(formatQuantity(folded.length, "smaller account"), folded.reduce((sum, a) => sum + a.bytes, 0), ""));
   }
@@ -94,10 +99,13 @@ function ledgerTable(report: Report, style: Style): string[] {
     border: getBorderCharacters("void"),
     columnDefault: { paddingLeft: 0, paddingRight: 1 },
     columns: [{ width: 27, wrapWord: true }, { alignment: "right" }, { alignment: "right" }],
-    drawHorizontalLine: (index, count) => index === count - 1,
+    drawHorizontalLine: () => false,
   });
   const missing = ledger.missing.map((term) => `not in this bundle, so still inside unaccounted: ${term}`);
-  return [...text.trimEnd().split("\n").map((line) => `  ${line.trimEnd()}`), ...missing.map((line) => wrap(line, style.width, "  "))];
+  return [
+    ...text.trimEnd().split("\n").map((line) => `  ${line.trimEnd()}`),
+    ...missing.map((line) => wrap(line, style.width, "  ")),
+  ];
 }
 
 const BAR_WIDTH = 16;
@@ -114,7 +122,9 @@ function growth({ growthBytesPerSecond: rate, exhaustion }: Finding, capturedAt:
   if (rate === null) return [];
   const grows = `grows by ${bytesRange(rate.low, rate.high)} a second`;
   if (exhaustion === null) return [grows];
-  const left = capturedAt === null ? "" : ` (${duration((Date.parse(exhaustion.atLow) - Date.parse(capturedAt)) / 1000)} after the capture)`;
+  const left = capturedAt === null
+    ? ""
+    : ` (${duration((Date.parse(exhaustion.atLow) - Date.parse(capturedAt)) / 1000)} after the capture)`;
   const until = exhaustion.atHigh === null ? "" : ` and ${instant(exhaustion.atHigh)}`;
   return [`${grows}; memory is used up between ${instant(exhaustion.atLow)}${left}${until}`];
 }
@@ -125,7 +135,8 @@ function findingLines(finding: Finding, index: number, report: Report, style: St
     style.strong(wrap(`${index + 1}. ${finding.cause} (${finding.confidence}): ${printable(finding.title)}`, width)),
     wrap(
       `holds ${bytesRange(finding.bytes.low, finding.bytes.high)}: ${
-        finding.claims.map((c) => `${bytesRange(c.bytes.low, c.bytes.high)} of ${c.account}`).join(", ") || "no account is claimed"
+        finding.claims.map((c) => `${bytesRange(c.bytes.low, c.bytes.high)} of ${c.account}`).join(", ") ||
+        "no account is claimed"
       }${finding.symptomOf === null ? "" : `; a symptom of ${finding.symptomOf}`}`,
       width,
       "   ",
@@ -136,15 +147,24 @@ function findingLines(finding: Finding, index: number, report: Report, style: St
   if (owners.length > 0) lines.push("   owners:");
   for (const owner of owners) {
     const pid = owner.pid === null ? "" : ` pid ${owner.pid}`;
-    lines.push(wrap(`${printable(owner.comm)}${pid}: ${formatBytes(owner.bytes)}; ${printable(owner.detail)}`, width, "     "));
+    lines.push(
+      wrap(`${printable(owner.comm)}${pid}: ${formatBytes(owner.bytes)}; ${printable(owner.detail)}`, width, "     "),
+    );
   }
-  if (owners.length < finding.owners.length) lines.push(`     and ${finding.owners.length - owners.length} more (--all)`);
+  if (owners.length < finding.owners.length) {
+    lines.push(`     and ${finding.owners.length - owners.length} more (--all)`);
+  }
   const evidence = all ? finding.evidence : finding.evidence.slice(0, EVIDENCE_SHOWN);
   if (evidence.length > 0) lines.push("   evidence:");
   for (const { path, line, text, because } of evidence) {
-    lines.push(wrap(printable(because), width, "   - "), style.faint(clip(`     ${printable(path)}:${line}: ${printable(text).trim()}`, all ? Infinity : width)));
+    lines.push(
+      wrap(printable(because), width, "   - "),
+      style.faint(clip(`     ${printable(path)}:${line}: ${printable(text).trim()}`, all ? Infinity : width)),
+    );
   }
-  if (evidence.length < finding.evidence.length) lines.push(`   and ${finding.evidence.length - evidence.length} more (--all)`);
+  if (evidence.length < finding.evidence.length) {
+    lines.push(`   and ${finding.evidence.length - evidence.length} more (--all)`);
+  }
   if (finding.remedies.length > 0) lines.push("   remedies:");
   for (const remedy of finding.remedies) lines.push(...remedyLines(remedy, style));
   return lines;
@@ -168,11 +188,21 @@ function remedyLines({ when, text, commands, verify }: Remedy, { width }: Style)
  * @param report From `analyze`.
  */
 export function renderText(report: Report, options: TextOptions = {}): string {
-  const emphasis = (code: number) => (text: string): string => (options.color ? `\u001b[${code}m${text}\u001b[0m` : text);
-  const style: Style = { width: options.width ?? 80, all: options.all ?? false, strong: emphasis(1), faint: emphasis(2) };
+  const emphasis =
+    (code: number) => (text: string): string => (options.color ? `\u001b[${code}m${text}\u001b[0m` : text);
+  const style: Style = {
+    width: options.width ?? 80,
+    all: options.all ?? false,
+    strong: emphasis(1),
+    faint: emphasis(2),
+  };
   const item = (text: string): string => wrap(text, style.width, "  ");
   const notAssessed = report.notAssessed.map(({ cause, missing, howToCapture }) =>
-    item(`${cause}: needs ${missing.map(printable).join(", ")}${howToCapture.length === 0 ? "" : `; capture: ${howToCapture.join("; ")}`}`)
+    item(
+      `${cause}: needs ${missing.map(printable).join(", ")}${
+        howToCapture.length === 0 ? "" : `; capture: ${howToCapture.join("; ")}`
+      }`,
+    )
   );
   return [
     `${answer(report, style)}\n\n${head(report)}\n`,

@@ -8,7 +8,7 @@ import process from "node:process";
 /** A command line; what it writes goes into `scratch`, which is removed afterwards. */
 export type Command = (scratch: string) => readonly string[];
 
-/** One run. What cannot be measured is NaN: without root there is no memory cgroup. */
+/** One run. What cannot be measured is NaN: without root no memory cgroup can be made. */
 export interface Cost {
   readonly wallSeconds: number;
   /** User and system time of the command and all its children. */
@@ -38,11 +38,15 @@ const CGROUP_V2 = "/sys/fs/cgroup";
 
 /** A new cgroup's folder and the file with its peak, where this system has them (version 2: since Linux 5.19). */
 function memoryCgroup(): { readonly folder: string; readonly peakFile: string } | undefined {
-  if (process.getuid?.() !== 0) return undefined;
   const v1 = existsSync(join(CGROUP_V1, "memory.max_usage_in_bytes"));
   const folder = join(v1 ? CGROUP_V1 : CGROUP_V2, `nailhouse-bench-${process.pid}`);
   const peakFile = join(folder, v1 ? "memory.max_usage_in_bytes" : "memory.peak");
-  mkdirSync(folder);
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    console.error(`the memory of all processes is not measured: ${(error as Error).message}`);
+    return undefined;
+  }
   if (existsSync(peakFile)) return { folder, peakFile };
   rmdirSync(folder);
   return undefined;

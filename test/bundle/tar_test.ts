@@ -19,7 +19,10 @@ async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Arr
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
-async function readAll(bytes: Uint8Array, size = 65536): Promise<{ files: Map<string, string>; links: string[]; broken: string[] }> {
+async function readAll(
+  bytes: Uint8Array,
+  size = 65536,
+): Promise<{ files: Map<string, string>; links: string[]; broken: string[] }> {
   const read = new Map<string, string>();
   const links: string[] = [];
   const broken: string[] = [];
@@ -42,7 +45,10 @@ describe("readTar()", () => {
     }
     symlinkSync("a", join(folder, "root/link"));
     for (const format of ["gnu", "pax"]) {
-      archives.set(format, new Uint8Array(execFileSync("tar", [`--format=${format}`, "-b1", "-cf", "-", "root"], { cwd: folder })));
+      archives.set(
+        format,
+        new Uint8Array(execFileSync("tar", [`--format=${format}`, "-b1", "-cf", "-", "root"], { cwd: folder })),
+      );
     }
   });
 

@@ -53,7 +53,10 @@ describe("exhaustion()", () => {
   const rising = { bytesPerSecond: 10, low: 5, high: 20, points: 5, spanSeconds: 60, changeBytes: 600 };
 
   it("is an interval from the fast end to the slow end", () => {
-    expect(exhaustion(rising, 1000, 0)).toEqual({ atLow: "1970-01-01T00:00:50.000Z", atHigh: "1970-01-01T00:03:20.000Z" });
+    expect(exhaustion(rising, 1000, 0)).toEqual({
+      atLow: "1970-01-01T00:00:50.000Z",
+      atHigh: "1970-01-01T00:03:20.000Z",
+    });
   });
 
   it("leaves the far end open when it is over ten years away", () => {

@@ -49,11 +49,17 @@ describe("settleClaims()", () => {
 
   it("lets nothing be claimed of a negative account", () => {
     const claims = [{ account: "unaccounted", bytes: { low: 50, high: 50 } }] as const;
-    expect(settleClaims([{ cause: "a", draft: draft(0, 0, { claims }) }], ledger).settled[0]?.bytes).toEqual({ low: 0, high: 0 });
+    expect(settleClaims([{ cause: "a", draft: draft(0, 0, { claims }) }], ledger).settled[0]?.bytes).toEqual({
+      low: 0,
+      high: 0,
+    });
   });
 
   it("leaves claims as they are without a ledger", () => {
-    expect(settleClaims([{ cause: "a", draft: draft(900, 900) }], undefined).settled[0]?.bytes).toEqual({ low: 900, high: 900 });
+    expect(settleClaims([{ cause: "a", draft: draft(900, 900) }], undefined).settled[0]?.bytes).toEqual({
+      low: 900,
+      high: 900,
+    });
   });
 });
 
@@ -69,13 +75,17 @@ describe("byRank()", () => {
   });
 
   it("never lets a symptom outrank a cause", () => {
-    expect(order({ symptom: draft(900, 900, { symptomOf: "cause" }), cause: draft(1, 1, { confidence: "possible" }) })).toEqual([
-      "cause",
-      "symptom",
-    ]);
+    expect(order({ symptom: draft(900, 900, { symptomOf: "cause" }), cause: draft(1, 1, { confidence: "possible" }) }))
+      .toEqual([
+        "cause",
+        "symptom",
+      ]);
   });
 
   it("puts a possibility behind evidence, however large", () => {
-    expect(order({ perhaps: draft(900, 900, { confidence: "possible" }), surely: draft(100, 100) })).toEqual(["surely", "perhaps"]);
+    expect(order({ perhaps: draft(900, 900, { confidence: "possible" }), surely: draft(100, 100) })).toEqual([
+      "surely",
+      "perhaps",
+    ]);
   });
 });

@@ -1,5 +1,6 @@
-/* A process whose anonymous memory grows: `start` MB at once, then `rate` MB a second up to `max` MB. rate=0 is the near
- * miss, a large but steady process. lock=1 locks the memory (Unevictable, Mlocked). Shows up in AnonPages and in this process's RssAnon. */
+/* A process whose anonymous memory grows: `start` MB at once, then `rate` MB a second up to `max` MB. rate=0 is the
+ * near miss, a large but steady process. lock=1 locks the memory (Unevictable, Mlocked). Shows up in AnonPages and in
+ * this process's RssAnon. */
 #include "lab.h"
 
 int main(int argc, char **argv)

@@ -1,5 +1,6 @@
-/* A healthy busy host: nothing is held for long. Processes that allocate and free anonymous memory up and down (4 x 20..120 MB),
- * UDP and TCP traffic over loopback that is read, files created and deleted, short-lived processes. Sleeps most of the time. */
+/* A healthy busy host: nothing is held for long. Processes that allocate and free anonymous memory up and down (4 x
+ * 20..120 MB), UDP and TCP traffic over loopback that is read, files created and deleted, short-lived processes.
+ * Sleeps most of the time. */
 #include "lab.h"
 #include <netinet/in.h>
 

@@ -1,6 +1,7 @@
-/* Connection tracking: `entries` entries in a network namespace of its own, made by ctnetlink (as conntrackd does), with a timeout
- * of ten minutes. SUnreclaim (nf_conntrack and its extensions); the count is per namespace: the host's own says 0. Where
- * nf_conntrack_max is lower it is raised meanwhile. */
+/* Connection tracking: `entries` entries (then `rate` more a second, up to a quarter more) in a network namespace of
+ * its own, made by ctnetlink (as conntrackd does), with a timeout of ten minutes. SUnreclaim (nf_conntrack and its
+ * extensions); the count is per namespace: the host's own says 0. Where nf_conntrack_max is lower it is raised
+ * meanwhile. */
 #include "lab.h"
 #include <arpa/inet.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -47,7 +48,8 @@ static void tuple(int type, uint32_t from, uint32_t to, uint16_t from_port, uint
 static void entry(long n)
 {
 	struct nlmsghdr *message = (struct nlmsghdr *)end;
-	*message = (struct nlmsghdr){ .nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW, .nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE };
+	*message = (struct nlmsghdr){ .nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW,
+				       .nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE };
 	end += NLMSG_HDRLEN;
 	*(struct nfgenmsg *)end = (struct nfgenmsg){ .nfgen_family = AF_INET };
 	end += NLMSG_ALIGN(sizeof(struct nfgenmsg));
@@ -60,39 +62,50 @@ static void entry(long n)
 	message->nlmsg_len = end - (char *)message;
 }
 
+static void add(int fd, long from, long to)
+{
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	while (from < to) {
+		end = buffer;
+		for (int batch = 0; batch < 200 && from < to; batch++)
+			entry(from++);
+		if (sendto(fd, buffer, end - buffer, 0, (struct sockaddr *)&kernel, sizeof kernel) < 0)
+			die("ctnetlink");
+	}
+}
+
 int main(int argc, char **argv)
 {
 	lab_start(argv);
-	long entries = arg("entries", 800000);
+	long entries = arg("entries", 800000), rate = arg("rate", 2000), most = entries + entries / 4;
 	args_done();
 	char wanted[32];
-	snprintf(wanted, sizeof wanted, "%ld", entries + 1000);
+	snprintf(wanted, sizeof wanted, "%ld", most + 1000);
 	host_maximum = open(MAXIMUM, O_RDWR); /* opened here: it is this namespace's, whatever namespace we are in later */
-	ssize_t length = host_maximum < 0 ? -1 : read(host_maximum, old, sizeof old - 1);
-	if (length < 0)
+	if (host_maximum < 0 || read(host_maximum, old, sizeof old - 1) < 0)
 		die(MAXIMUM);
 	lab_cleanup = cleanup;
-	if (atol(old) < entries + 1000 && pwrite(host_maximum, wanted, strlen(wanted), 0) < 0)
+	if (atol(old) < most + 1000 && pwrite(host_maximum, wanted, strlen(wanted), 0) < 0)
 		die(MAXIMUM);
 	own_netns();
 	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
 	if (fd < 0)
 		die("NETLINK_NETFILTER");
 	long long before = meminfo("Slab");
-	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
-	for (long n = 0; n < entries;) {
-		end = buffer;
-		for (int batch = 0; batch < 200 && n < entries; batch++)
-			entry(n++);
-		if (sendto(fd, buffer, end - buffer, 0, (struct sockaddr *)&kernel, sizeof kernel) < 0)
-			die("ctnetlink");
-	}
+	add(fd, 0, entries);
 	char count[32] = "";
-	int file = open("/proc/thread-self/root/proc/sys/net/netfilter/nf_conntrack_count", O_RDONLY);
+	int file = open("/proc/sys/net/netfilter/nf_conntrack_count", O_RDONLY);
 	if (file < 0 || read(file, count, sizeof count - 1) < 0)
 		die("nf_conntrack_count");
 	if (atol(count) < entries)
 		die("%ld of %ld entries", atol(count), entries);
-	held(meminfo("Slab") - before, "bytes of Slab for %ld connection tracking entries in an own network namespace", atol(count));
-	wait_release();
+	held(meminfo("Slab") - before,
+	     "bytes of Slab for %ld connection tracking entries in an own network namespace, %ld more a second",
+	     atol(count), rate);
+	for (long n = entries; !released_within(rate ? 100 : -1);)
+		if (n < most) {
+			add(fd, n, n + rate / 10);
+			n += rate / 10;
+		}
+	lab_end(0);
 }

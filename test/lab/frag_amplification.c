@@ -1,8 +1,8 @@
-/* Page-fragment amplification: a TAP device opened with O_NONBLOCK makes the kernel carve the memory of each small packet out of
- * a 32 KiB (order-3) page fragment. One packet in `keep` goes to a UDP socket that nobody reads, the others are dropped at once;
- * the one that stays pins the whole fragment. The socket is charged 768 bytes a packet; the pages are in no field of
- * /proc/meminfo, but in /proc/kpageflags: compound pages of 8 with no SLAB, LRU, ANON or HUGE flag.
- * netns=own: everything in a network namespace of its own; netns=host: in the host's. */
+/* Page-fragment amplification: a TAP device opened with O_NONBLOCK makes the kernel carve the memory of each small
+ * packet out of a 32 KiB (order-3) page fragment. One packet in `keep` goes to a UDP socket that nobody reads, the
+ * others are dropped at once; the one that stays pins the whole fragment. The socket is charged 768 bytes a packet;
+ * the pages are in no field of /proc/meminfo, but in /proc/kpageflags: compound pages of 8 with no SLAB, LRU, ANON or
+ * HUGE flag. netns=own: everything in a network namespace of its own; netns=host: in the host's. */
 #include "lab.h"
 #include <arpa/inet.h>
 #include <linux/if_tun.h>
@@ -26,7 +26,7 @@ static uint16_t checksum(const uint16_t *words, int bytes)
 	return ~sum;
 }
 
-/* What tun_build_skb() takes from the fragment: headroom 64 and the packet, rounded up to cache lines, and skb_shared_info. */
+/* What tun_build_skb() takes: headroom of 64 and the packet, rounded up to cache lines, and skb_shared_info. */
 static long carved(long bytes) { return (64 + bytes + 63) / 64 * 64 + 320; }
 
 static int make_tap(unsigned char mac[6])

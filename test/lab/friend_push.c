@@ -1,16 +1,33 @@
-/* The true story: `clients` processes named friend_push, each with one UDP socket, send requests over loopback to push_server,
- * which answers each with `reply` bytes, and never read the answers. What stays queued is charged to each socket (skmem r):
+/* The true story: `clients` processes named friend_push, each with one UDP socket, send requests over loopback to
+ * push_server, which answers each with `reply` bytes, and never read the answers. What stays queued is charged to
+ * each socket (skmem r):
  *   mode=plain   SO_RCVBUF `rcvbuf`: fills up to twice that; each answer after that is a drop
  *   mode=wudp    SO_RCVBUF 0 before the first send: the buffer floor of 2,304 bytes
  *   mode=late    as plain, then SO_RCVBUF 0 when the queue is full: it does not purge
  *   mode=filter  SO_ATTACH_FILTER "return 0": nothing is queued
  *   mode=read    the healthy variant: answers are read
- * The sockets are filled up to `total` MB together (0: to the brim); while held, each client sends `rate` requests a second. */
+ * netns=own puts all of it into a network namespace of its own. udp_mem=PAGES lowers the minimum of net.ipv4.udp_mem
+ * meanwhile, which is what really stops UDP: the sockets end up below their own limit. The sockets are filled up to
+ * `total` MB together (0: to the brim); while held, each client sends `rate` requests a second. */
 #include "lab.h"
 #include <linux/filter.h>
 #include <netinet/in.h>
 
 struct client { volatile uint32_t charged, drops, sent, ready; };
+
+#define UDP_MEM "/proc/sys/net/ipv4/udp_mem"
+static char old_udp_mem[64];
+
+static void cleanup(void) { file_value(UDP_MEM, old_udp_mem, NULL, 0); }
+
+static void lower_udp_mem(long pages)
+{
+	char value[64];
+	snprintf(value, sizeof value, "%ld %ld %ld", pages, pages * 4 / 3, pages * 2);
+	if (file_value(UDP_MEM, value, old_udp_mem, sizeof old_udp_mem))
+		die(UDP_MEM);
+	lab_cleanup = cleanup;
+}
 
 static void server(int fd, long reply)
 {
@@ -80,8 +97,13 @@ int main(int argc, char **argv)
 	lab_start(argv);
 	const char *mode = arg_text("mode", "plain");
 	long clients = arg("clients", 100), rcvbuf = arg("rcvbuf", 2 * MB), reply = arg("reply", 1400);
-	long total = arg("total", 0), rate = arg("rate", 10);
+	long total = arg("total", 0), rate = arg("rate", 10), udp_mem = arg("udp_mem", 0);
+	const char *netns = arg_text("netns", "host");
 	args_done();
+	if (udp_mem)
+		lower_udp_mem(udp_mem);
+	if (!strcmp(netns, "own"))
+		own_netns();
 	if (!strstr("plain wudp late filter read", mode) || clients < 1 || reply > 65000)
 		die("mode=%s clients=%ld reply=%ld", mode, clients, reply);
 	prctl(PR_SET_NAME, "lab_parent");

@@ -1,5 +1,6 @@
-/* Inode cache: creates `count` empty files in directories of our own on a disk and leaves their inodes and dentries in the cache:
- * SReclaimable (ext4_inode_cache, dentry), given back under pressure. Removed at the end. held: growth of SReclaimable. */
+/* Inode cache: creates `count` empty files in directories of our own on a disk and leaves their inodes and dentries
+ * in the cache: SReclaimable (ext4_inode_cache, dentry), given back under pressure. Removed at the end. held: growth
+ * of SReclaimable. */
 #include "lab.h"
 
 #define PER_DIRECTORY 2000

@@ -1,6 +1,7 @@
-/* inotify: `instances` descriptors with a mark on each of `files` files. The descriptors are few, the marks are many (SUnreclaim;
- * caches of the same size are merged, so slabinfo may show them under another name; fdinfo lists them). The files are on tmpfs and
- * are removed at the end; limits are raised meanwhile. held: growth of Slab, the files' own inodes left out. */
+/* inotify: `instances` descriptors with a mark on each of `files` files. The descriptors are few, the marks are many
+ * (SUnreclaim; caches of the same size are merged, so slabinfo may show them under another name; fdinfo lists them).
+ * The files are on tmpfs and are removed at the end; limits are raised meanwhile. held: growth of Slab, the files'
+ * own inodes left out. */
 #include "lab.h"
 #include <sys/inotify.h>
 
@@ -39,7 +40,8 @@ int main(int argc, char **argv)
 	char watches[32], number[32];
 	snprintf(watches, sizeof watches, "%ld", instances * files + 200000);
 	snprintf(number, sizeof number, "%ld", instances + 200);
-	if (file_value(WATCHES, watches, old_watches, sizeof old_watches) || file_value(INSTANCES, number, old_instances, sizeof old_instances))
+	if (file_value(WATCHES, watches, old_watches, sizeof old_watches) ||
+	    file_value(INSTANCES, number, old_instances, sizeof old_instances))
 		die("inotify limits");
 	if (mkdir(directory, 0700))
 		die("%s", directory);

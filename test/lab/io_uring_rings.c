@@ -1,8 +1,8 @@
-/* io_uring: `rings` rings of `entries` entries each. Kernel pages that no account shows: the submission entries (64 bytes each);
- * and twice as many completion entries (16 bytes each) with an index (4 bytes). Each of the two is one block, rounded up to a power of two
- * of pages. In the residual; owners by the io_uring descriptors and their fdinfo.
- * buffers=MB registers that much memory as fixed buffers and then unmaps it: pages pinned, owned by no process, still on the
- * LRU lists: Inactive(anon) grows without AnonPages. */
+/* io_uring: `rings` rings of `entries` entries each. Kernel pages that no account shows: the submission entries (64
+ * bytes each); and twice as many completion entries (16 bytes each) with an index (4 bytes). Each of the two is one
+ * block, rounded up to a power of two of pages. In the residual; owners by the io_uring descriptors and their fdinfo.
+ * buffers=MB registers that much memory as fixed buffers and then unmaps it: pages pinned, owned by no process, still
+ * on the LRU lists: Inactive(anon) grows without AnonPages. */
 #include "lab.h"
 #include <linux/io_uring.h>
 #include <sys/syscall.h>

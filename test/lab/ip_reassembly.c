@@ -1,6 +1,6 @@
 /* IP reassembly: first fragments of `size` bytes whose rest never comes, in a network namespace of its own with
- * ipfrag_high_thresh raised to `total` MB and ipfrag_time to ten minutes. Charged to that namespace (its sockstat FRAG memory,
- * bytes), in SUnreclaim; the host's own namespace says 0. */
+ * ipfrag_high_thresh raised to `total` MB and ipfrag_time to ten minutes. Charged to that namespace (its sockstat
+ * FRAG memory, bytes), in SUnreclaim; the host's own namespace says 0. */
 #include "lab.h"
 #include <netinet/ip.h>
 
@@ -38,7 +38,8 @@ int main(int argc, char **argv)
 	unsigned char packet[2048] = { 0 };
 	size &= ~7; /* all but the last fragment are multiples of 8 */
 	struct iphdr *ip = (struct iphdr *)packet;
-	*ip = (struct iphdr){ .version = 4, .ihl = 5, .ttl = 64, .protocol = 253, .frag_off = htons(0x2000), .daddr = htonl(INADDR_LOOPBACK) };
+	*ip = (struct iphdr){ .version = 4, .ihl = 5, .ttl = 64, .protocol = 253 /* experiments */,
+			      .frag_off = htons(0x2000), .daddr = htonl(INADDR_LOOPBACK) };
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	/* An id of 16 bits a source; sources are 127.0.0.2 and so on. Stops at the threshold, which evicts nothing. */
 	for (long n = 0, last = -1; n < 4000000; n++) {

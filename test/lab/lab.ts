@@ -97,7 +97,10 @@ export async function compile(program: string): Promise<string> {
 
 /** Free memory that counters can tell: MemFree and the per-CPU free lists. */
 async function freeBytes(): Promise<number> {
-  const [meminfo, zoneinfo] = await Promise.all([readFile("/proc/meminfo", "utf8"), readFile("/proc/zoneinfo", "utf8")]);
+  const [meminfo, zoneinfo] = await Promise.all([
+    readFile("/proc/meminfo", "utf8"),
+    readFile("/proc/zoneinfo", "utf8"),
+  ]);
   const free = Number(/^MemFree:\s+(\d+)/m.exec(meminfo)?.[1]) * 1024;
   const pages = [...zoneinfo.matchAll(/^\s+count:\s+(\d+)/gm)].reduce((sum, match) => sum + Number(match[1]), 0);
   return free + pages * 4096;
@@ -105,12 +108,16 @@ async function freeBytes(): Promise<number> {
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Waits until free memory is where it was, or has stopped rising because others use memory meanwhile. */
+/**
+ * Waits until free memory is where it was, or has not risen any more for two seconds, because others use memory meanwhile:
+ * some of it, such as a network namespace, is given back only after a while.
+ */
 async function settled(before: number): Promise<void> {
   const start = Date.now();
-  for (let last = -Infinity; Date.now() - start < SETTLE_MS; await sleep(500)) {
+  for (let last = -Infinity, idle = 0; idle < 4 && Date.now() - start < SETTLE_MS; await sleep(500)) {
     const now = await freeBytes();
-    if (now >= before - NOISE_BYTES || Math.abs(now - last) < NOISE_BYTES / 16) return;
+    if (now >= before - NOISE_BYTES) return;
+    idle = now > last + NOISE_BYTES / 16 ? 0 : idle + 1;
     last = now;
   }
 }
@@ -170,7 +177,11 @@ function start(binary: string, args: FaultArgs, options: HoldOptions): ChildProc
   return child;
 }
 
-function heldLine(child: ChildProcessWithoutNullStreams, program: string, timeoutMs: number): Promise<{ heldBytes: number; note: string }> {
+function heldLine(
+  child: ChildProcessWithoutNullStreams,
+  program: string,
+  timeoutMs: number,
+): Promise<{ heldBytes: number; note: string }> {
   return new Promise((resolve, reject) => {
     let output = "";
     let errors = "";

@@ -1,5 +1,6 @@
-/* Many small processes of one program: `count` processes named leaky_child with `kb` KB of anonymous memory each; `rate` more a
- * second while held, up to `max`. No single one is large. Anonymous memory, page tables and kernel stacks grow together. */
+/* Many small processes of one program: `count` processes named leaky_child with `kb` KB of anonymous memory each;
+ * `rate` more a second while held, up to `max`. No single one is large. Anonymous memory, page tables and kernel
+ * stacks grow together. */
 #include "lab.h"
 
 static void spawn(long kb)

@@ -1,11 +1,15 @@
-/* A memory cgroup's own OOM: a process named memcg_hog in a cgroup with a limit of `limit` MB wants `want` MB and is killed; the kernel log
- * says so, the cgroup (kept while held) counts it, the host is not short of memory. want < limit is the near miss: no kill. */
+/* A memory cgroup's own OOM: a process named memcg_hog in a cgroup with a limit of `limit` MB wants `want` MB and is
+ * killed; the kernel log says so, the cgroup (kept while held) counts it, the host is not short of memory. want <
+ * limit is the near miss: no kill. */
 #include "lab.h"
 
 static char cgroup[128];
+static pid_t hog;
 
 static void cleanup(void)
 {
+	if (hog > 0)
+		kill(hog, SIGKILL), waitpid(hog, NULL, 0);
 	for (int i = 0; i < 50 && rmdir(cgroup); i++)
 		sleep_ms(20);
 }
@@ -29,7 +33,7 @@ int main(int argc, char **argv)
 	if (mkdir(cgroup, 0755) || set(v1 ? "memory.limit_in_bytes" : "memory.max", limit * MB))
 		die("%s", cgroup);
 	volatile long *ready = shared(sizeof *ready);
-	pid_t hog = lab_fork("memcg_hog");
+	hog = lab_fork("memcg_hog");
 	if (!hog) {
 		if (set("cgroup.procs", 0))
 			die("cgroup.procs");
@@ -41,7 +45,7 @@ int main(int argc, char **argv)
 	int status = 0;
 	while (!*ready && !waitpid(hog, &status, WNOHANG))
 		sleep_ms(20);
-	if (*ready != want < limit || (!*ready && WTERMSIG(status) != SIGKILL))
+	if (*ready != (want < limit) || (!*ready && WTERMSIG(status) != SIGKILL))
 		die("%s", *ready ? "nobody was killed" : "memcg_hog ended otherwise");
 	held(*ready ? want * MB : 0, "bytes; memcg_hog %s at a limit of %ld MB", *ready ? "lives" : "was killed", limit);
 	wait_release();

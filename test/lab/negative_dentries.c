@@ -1,6 +1,7 @@
-/* Negative dentries: looks up `count` names that do not exist in a directory of our own on a disk (tmpfs keeps none). Each costs a
- * dentry and, for a name this long, a kmalloc of 256 bytes: both SReclaimable, given back under pressure. /proc/sys/fs/dentry-state
- * counts them (fifth number). Removing the directory frees them. held: growth of SReclaimable. */
+/* Negative dentries: looks up `count` names that do not exist in a directory of our own on a disk (tmpfs keeps none).
+ * Each costs a dentry and, for a name this long, a kmalloc of 256 bytes: both SReclaimable, given back under
+ * pressure. /proc/sys/fs/dentry-state counts them (fifth number). Removing the directory frees them. held: growth of
+ * SReclaimable. */
 #include "lab.h"
 
 static char directory[128];

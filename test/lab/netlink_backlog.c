@@ -1,6 +1,6 @@
-/* Netlink sockets that nobody reads: netlink_hog has `sockets` of them with a receive buffer of `rcvbuf` bytes (forced, doubled),
- * filled with messages of `size` bytes from another netlink socket. Charged to the receiver (Rmem in /proc/net/netlink), in
- * SUnreclaim, in no sockstat line. */
+/* Netlink sockets that nobody reads: netlink_hog has `sockets` of them with a receive buffer of `rcvbuf` bytes
+ * (forced, doubled), filled with messages of `size` bytes from another netlink socket. Charged to the receiver (Rmem
+ * in /proc/net/netlink), in SUnreclaim, in no sockstat line. */
 #include "lab.h"
 #include <linux/netlink.h>
 

@@ -1,6 +1,6 @@
-/* AF_PACKET receive rings: `sockets` sockets with a ring of `mb` MB each, bound to no device, so nothing is captured. In the
- * residual; /proc/net/packet says Rmem 0, sockstat nothing; ss -0e tells the ring's size. mapped=1: the owner maps them, as
- * capture programs do (Mapped and its RSS grow, too). */
+/* AF_PACKET receive rings: `sockets` sockets with a ring of `mb` MB each, bound to no device, so nothing is captured.
+ * In the residual; /proc/net/packet says Rmem 0, sockstat nothing; ss -0e tells the ring's size. mapped=1: the owner
+ * maps them, as capture programs do (Mapped and its RSS grow, too). */
 #include "lab.h"
 #include <linux/if_packet.h>
 

@@ -1,5 +1,6 @@
-/* A host full of page cache: writes a file of `mb` MB in `dir` (a disk, not tmpfs) and reads it again. Shows up in Cached and is
- * given back under pressure: healthy. The file is written back first, so the cache is clean, and is removed at the end. */
+/* A host full of page cache: writes a file of `mb` MB in `dir` (a disk, not tmpfs) and reads it again. Shows up in
+ * Cached and is given back under pressure: healthy. The file is written back first, so the cache is clean, and is
+ * removed at the end. */
 #include "lab.h"
 
 static char path[4096];

@@ -1,5 +1,6 @@
-/* Page tables: `processes` processes read one byte in each 2 MiB of a huge empty mapping. Each reading maps the shared zero page
- * and costs one page table of 4 KiB, so that `mb` MB of page tables are needed for almost no RSS (PageTables, VmPTE). */
+/* Page tables: `processes` processes read one byte in each 2 MiB of a huge empty mapping. Each reading maps the
+ * shared zero page and costs one page table of 4 KiB, so that `mb` MB of page tables are needed for almost no RSS
+ * (PageTables, VmPTE). */
 #include "lab.h"
 
 int main(int argc, char **argv)
@@ -25,6 +26,7 @@ int main(int argc, char **argv)
 		}
 	while (*ready < processes)
 		sleep_ms(20);
-	held(processes * tables * 4096, "bytes of page tables in %ld processes; PageTables grew by %lld", processes, meminfo("PageTables") - before);
+	held(processes * tables * 4096, "bytes of page tables in %ld processes; PageTables grew by %lld", processes,
+	     meminfo("PageTables") - before);
 	wait_release();
 }

@@ -1,4 +1,5 @@
-/* Pipe buffers: `pipes` pipes of `kb` KB each, filled and never read. No counter of the kernel tells: in the residual. */
+/* Pipe buffers: `pipes` pipes of `kb` KB each, filled and never read. No counter of the kernel tells: in the
+ * residual. */
 #include "lab.h"
 
 int main(int argc, char **argv)

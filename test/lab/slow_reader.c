@@ -1,5 +1,6 @@
-/* Near miss for the receive backlog: `sockets` UDP sockets are read late, but are read. Each queue swings between empty and
- * `peak` KB charged with a period of `period` ms, one after the other, so that about half of sockets x peak is queued at any time. */
+/* Near miss for the receive backlog: `sockets` UDP sockets are read late, but are read. Each queue swings between
+ * empty and `peak` KB charged with a period of `period` ms, one after the other, so that about half of sockets x peak
+ * is queued at any time. */
 #include "lab.h"
 #include <netinet/in.h>
 

@@ -1,11 +1,27 @@
 /* TCP data that nobody reads, over `pairs` loopback connections between tcp_writer and tcp_reader, who never reads:
  *   side=recv        the reader has large buffers: the data wait in its receive queues (skmem r)
  *   side=send        the reader's window is tiny: the data wait in the writer's send queues (skmem w), timer probing
- *   side=close-wait  the writer closes after its data have all arrived: the reader's sockets stay in CLOSE_WAIT with them
- * About `total` MB together. read=1 is the near miss: the reader reads. */
+ *   side=close-wait  the writer closes after its data have all arrived: the reader's sockets stay in CLOSE_WAIT with
+ *                    them
+ * About `total` MB together. read=1 is the near miss: the reader reads. tcp_mem=PAGES lowers net.ipv4.tcp_mem
+ * meanwhile, so that TCP as a whole is under memory pressure. */
 #include "lab.h"
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+
+#define TCP_MEM "/proc/sys/net/ipv4/tcp_mem"
+static char old_tcp_mem[64];
+
+static void cleanup(void) { file_value(TCP_MEM, old_tcp_mem, NULL, 0); }
+
+static void lower_tcp_mem(long pages)
+{
+	char value[64];
+	snprintf(value, sizeof value, "%ld %ld %ld", pages * 3 / 4, pages, pages * 3 / 2);
+	if (file_value(TCP_MEM, value, old_tcp_mem, sizeof old_tcp_mem))
+		die(TCP_MEM);
+	lab_cleanup = cleanup;
+}
 
 struct state { volatile long charged, accepted; volatile int ready; };
 
@@ -35,7 +51,8 @@ static void reader(int listener, long pairs, int reads, struct state *state)
 	}
 }
 
-static void writer(struct sockaddr_in to, long pairs, long each, const char *side, int reads, struct state *state, struct state *peer)
+static void writer(struct sockaddr_in to, long pairs, long each, const char *side, int reads, struct state *state,
+		   struct state *peer)
 {
 	static char data[65536];
 	int *fds = calloc(pairs, sizeof *fds), sending = !strcmp(side, "send"), closing = !strcmp(side, "close-wait"), one = 1;
@@ -75,11 +92,13 @@ static void writer(struct sockaddr_in to, long pairs, long each, const char *sid
 int main(int argc, char **argv)
 {
 	lab_start(argv);
-	long pairs = arg("pairs", 50), total = arg("total", 300), reads = arg("read", 0);
+	long pairs = arg("pairs", 50), total = arg("total", 300), reads = arg("read", 0), tcp_mem = arg("tcp_mem", 0);
 	const char *side = arg_text("side", "recv");
 	args_done();
 	prctl(PR_SET_NAME, "lab_parent");
 	many_descriptors(pairs * 2);
+	if (tcp_mem)
+		lower_tcp_mem(tcp_mem);
 	long each = total * MB / pairs;
 	struct state *state = shared(2 * sizeof *state);
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -87,7 +106,8 @@ int main(int argc, char **argv)
 	int listener = socket(AF_INET, SOCK_STREAM, 0);
 	/* Inherited by what it accepts; before listen(), because the window scale is agreed on at connection. */
 	buffer(listener, SO_RCVBUFFORCE, !strcmp(side, "send") ? 2048 : !strcmp(side, "recv") ? each / 2 : each);
-	if (bind(listener, (struct sockaddr *)&to, length) || getsockname(listener, (struct sockaddr *)&to, &length) || listen(listener, pairs))
+	if (bind(listener, (struct sockaddr *)&to, length) || getsockname(listener, (struct sockaddr *)&to, &length) ||
+	    listen(listener, pairs))
 		die("listen");
 	if (!lab_fork("tcp_reader"))
 		reader(listener, pairs, reads, &state[0]);
@@ -97,7 +117,8 @@ int main(int argc, char **argv)
 	while (!state[1].ready)
 		sleep_ms(20);
 	sleep_ms(500);
-	held(state[0].charged + state[1].charged, "bytes charged: %ld to receivers (skmem r), %ld to senders (skmem w) of %ld connections, side %s",
+	held(state[0].charged + state[1].charged,
+	     "bytes charged: %ld to receivers (skmem r), %ld to senders (skmem w) of %ld connections, side %s",
 	     state[0].charged, state[1].charged, pairs, side);
 	wait_release();
 }

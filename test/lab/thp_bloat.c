@@ -1,6 +1,6 @@
-/* Huge pages make a small working set large: `mb` MB of memory advised MADV_HUGEPAGE, of each 2 MiB only `touch` pages of
- * 4 KiB are written. The program needs mb * touch / 512, the kernel gives mb: AnonHugePages, AnonPages and RSS show all of it.
- * touch=512 is the near miss: every page is used. */
+/* Huge pages make a small working set large: `mb` MB of memory advised MADV_HUGEPAGE, of each 2 MiB only `touch`
+ * pages of 4 KiB are written. The program needs mb * touch / 512, the kernel gives mb: AnonHugePages, AnonPages and
+ * RSS show all of it. touch=512 is the near miss: every page is used. */
 #include "lab.h"
 
 #define HUGE (2 * MB)

@@ -1,5 +1,5 @@
-/* Kernel stacks: one process with `threads` threads that only wait. Each costs a kernel stack of 16 KiB (KernelStack, also in
- * VmallocUsed), about 5 KB of task_struct and more (Slab), and 4 KiB of user stack here. */
+/* Kernel stacks: one process with `threads` threads that only wait. Each costs a kernel stack of 16 KiB (KernelStack,
+ * also in VmallocUsed), about 5 KB of task_struct and more (Slab), and 4 KiB of user stack here. */
 #include "lab.h"
 #include <linux/futex.h>
 #include <sys/syscall.h>

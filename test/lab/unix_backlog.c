@@ -1,6 +1,7 @@
-/* Unix sockets that nobody reads: unix_writer fills `pairs` socket pairs whose other ends unix_reader holds and never reads, until
- * its send buffers (`sndbuf` bytes, doubled) are full. The sender is charged (skmem t); no sockstat line and no field of
- * /proc/net/unix tells. type=stream: in the residual; type=dgram: in SUnreclaim. read=1 is the near miss. */
+/* Unix sockets that nobody reads: unix_writer fills `pairs` socket pairs whose other ends unix_reader holds and never
+ * reads, until its send buffers (`sndbuf` bytes, doubled) are full. The sender is charged (skmem t); no sockstat line
+ * and no field of /proc/net/unix tells. type=stream: in the residual; type=dgram: in SUnreclaim. read=1 is the near
+ * miss. */
 #include "lab.h"
 
 int main(int argc, char **argv)

@@ -1,6 +1,7 @@
-/* What stays queued on a UDP socket that nobody reads, by what was done to it: 20,000 datagrams are sent to each, then one line
- * is printed: `METHOD PAYLOAD kept BYTES drops COUNT sends yes|no`, with the charge and the drops of SO_MEMINFO and whether the
- * socket can still send itself. The tcp lines: what a stream of 1 MB leaves queued at a reader that never reads. Holds nothing. */
+/* What stays queued on a UDP socket that nobody reads, by what was done to it: 20,000 datagrams are sent to each,
+ * then one line is printed: `METHOD PAYLOAD kept BYTES drops COUNT sends yes|no`, with the charge and the drops of
+ * SO_MEMINFO and whether the socket can still send itself. The tcp lines: what a stream of 1 MB leaves queued at a
+ * reader that never reads. Holds nothing. */
 #include "lab.h"
 #include <linux/filter.h>
 #include <netinet/in.h>
@@ -65,7 +66,8 @@ static void udp(const char *method, int payload)
 			sendto(from, data, payload, 0, (struct sockaddr *)&to, sizeof to);
 	}
 	int sends = sendto(fd, "x", 1, 0, (struct sockaddr *)&peer_address, sizeof peer_address) == 1;
-	printf("%s %d kept %u drops %u sends %s\n", method, payload, socket_memory(fd, MEM_R), socket_memory(fd, MEM_D), sends ? "yes" : "no");
+	printf("%s %d kept %u drops %u sends %s\n", method, payload, socket_memory(fd, MEM_R),
+	       socket_memory(fd, MEM_D), sends ? "yes" : "no");
 	close(peer), close(fd), close(sender);
 }
 
@@ -91,8 +93,10 @@ int main(int argc, char **argv)
 {
 	lab_start(argv);
 	args_done();
-	static const char *const methods[] = { "nothing",     "rcvbuf-8M",   "rcvbufforce-8M", "wudp",    "wudp-late",      "filter",
-					       "filter-late", "shut-rd",     "connected-shut-rd", "connect", "connect-replies" };
+	static const char *const methods[] = {
+		"nothing", "rcvbuf-8M", "rcvbufforce-8M", "wudp", "wudp-late", "filter", "filter-late",
+		"shut-rd", "connected-shut-rd", "connect", "connect-replies",
+	};
 	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
 		udp(methods[i], 100);
 	udp("wudp", 8000);

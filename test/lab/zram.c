@@ -1,5 +1,5 @@
-/* zram: a device of our own filled with `mb` MB that do not compress. The kernel's pages for it are in vmstat nr_zspages only; mm_stat tells.
- * Reset and removed at the end. */
+/* zram: a device of our own filled with `mb` MB that do not compress. The kernel's pages for it are in vmstat
+ * nr_zspages only; mm_stat tells. Reset and removed at the end. */
 #include "lab.h"
 
 static char number[16];

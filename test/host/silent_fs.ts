@@ -1,0 +1,47 @@
+/** Mounts a file system whose files never answer: see silent_fs.c. */
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+/** Why it cannot be mounted here; undefined when it can. */
+export function silentFsProblem(): string | undefined {
+  if (process.getuid?.() !== 0) return "needs root";
+  if (!existsSync("/dev/fuse")) return "needs /dev/fuse";
+  try {
+    execFileSync("gcc", ["--version"]);
+    return undefined;
+  } catch {
+    return "needs gcc";
+  }
+}
+
+let binary: string | undefined;
+
+function compiled(): string {
+  if (binary === undefined) {
+    binary = join(mkdtempSync(join(tmpdir(), "nailhouse-silent-")), "silent_fs");
+    execFileSync("gcc", ["-O2", "-Wall", "-o", binary, fileURLToPath(new URL("silent_fs.c", import.meta.url))]);
+  }
+  return binary;
+}
+
+/** Mounts it on a folder until `end` is called, or this process ends. */
+export async function mountSilent(folder: string): Promise<{ end: () => Promise<void> }> {
+  const child = spawn(compiled(), [folder], { stdio: ["pipe", "pipe", "inherit"] });
+  const exit = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  await Promise.race([
+    new Promise((resolve) => child.stdout.once("data", resolve)),
+    exit.then(() => {
+      throw new Error(`Cannot mount on ${folder}`);
+    }),
+  ]);
+  return {
+    end: async () => {
+      child.stdin.end();
+      await exit;
+    },
+  };
+}

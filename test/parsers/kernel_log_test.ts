@@ -1,0 +1,131 @@
+import { describe, expect, it } from "vitest";
+import { ParseError } from "../../src/core/errors.ts";
+import { parseKernelLog } from "../../src/parsers/kernel_log.ts";
+import { itIsRobust, parseClean, parseWithWarnings } from "./_context.ts";
+
+const NEW = `[    0.000000] Linux version 6.12.117
+[  116.104211] stress-ng-vm invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE|__GFP_COMP), order=0, oom_score_adj=1000
+[  116.104230] CPU: 0 UID: 0 PID: 116 Comm: stress-ng-vm Not tainted 6.12.117
+[  116.104611] Mem-Info:
+[  116.105011] Tasks state (memory values in pages):
+[  116.105021] [    116]     0   116  2628942  1995298  1995157      141         0 16052224        0          1000 stress-ng-vm
+[  116.105100] oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=stress-ng-vm,pid=116,uid=0
+[  116.105120] Out of memory: Killed process 116 (stress-ng-vm) total-vm:10515768kB, anon-rss:7980628kB, file-rss:564kB, shmem-rss:0kB, UID:0 pgtables:15676kB oom_score_adj:1000
+[  117.200000] oom_reaper: reaped process 116 (stress-ng-vm), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB
+[  300.000001] swapper/0: page allocation failure: order:4, mode:0x40cc0(GFP_KERNEL|__GFP_COMP), nodemask=(null),cpuset=/,mems_allowed=0
+`;
+
+describe("parseKernelLog()", () => {
+  itIsRobust("parseKernelLog", NEW, parseKernelLog);
+
+  it("puts the lines of one kill together (6.12)", () => {
+    expect(parseClean(parseKernelLog, NEW)).toEqual([
+      {
+        kind: "global-oom",
+        line: 2,
+        seconds: 116.104211,
+        comm: "stress-ng-vm",
+        order: 0,
+        constraint: "CONSTRAINT_NONE",
+        memcg: undefined,
+        victims: [{
+          pid: 116,
+          comm: "stress-ng-vm",
+          totalVmBytes: 10_515_768 * 1024,
+          anonRssBytes: 7_980_628 * 1024,
+          fileRssBytes: 564 * 1024,
+          shmemRssBytes: 0,
+          line: 8,
+        }],
+      },
+      {
+        kind: "allocation-failure",
+        line: 10,
+        seconds: 300.000001,
+        comm: "swapper/0",
+        order: 4,
+        constraint: undefined,
+        memcg: undefined,
+        victims: [],
+      },
+    ]);
+  });
+
+  it("reads a kill in two lines (up to 5.0), and a control group's", () => {
+    const text =
+      `[12.3] java invoked oom-killer: gfp_mask=0x14000c0(GFP_KERNEL), nodemask=(null),  order=0, oom_score_adj=600
+[12.3] Task in /docker/0123 killed as a result of limit of /docker
+[12.3] memory: usage 1048576kB, limit 1048576kB, failcnt 123
+[12.4] Memory cgroup out of memory: Kill process 4711 (java (main)) score 1600 or sacrifice child
+[12.4] Killed process 4711 (java (main)) total-vm:2000kB, anon-rss:1000kB, file-rss:4kB, shmem-rss:0kB
+`;
+    expect(parseClean(parseKernelLog, text)).toMatchObject([{
+      kind: "memcg-oom",
+      line: 1,
+      comm: "java",
+      memcg: "/docker",
+      victims: [{ pid: 4711, comm: "java (main)", anonRssBytes: 1_024_000, line: 5 }],
+    }]);
+  });
+
+  it("reads a control group's kill, with all processes of memory.oom.group", () => {
+    const text = `[1.0] uwsgi invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=986
+[1.0] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/kubepods/p,task_memcg=/kubepods/p/c,task=uwsgi,pid=63214,uid=0
+[1.0] Memory cgroup out of memory: Killed process 63214 (uwsgi) total-vm:3149468kB, anon-rss:164992kB, file-rss:52176kB, shmem-rss:92kB, UID:0 pgtables:1372kB oom_score_adj:986
+[1.0] Tasks in /kubepods/p are going to be killed due to memory.oom.group set
+[1.0] Memory cgroup out of memory: Killed process 63215 (uwsgi) total-vm:3149468kB, anon-rss:164992kB, file-rss:52176kB, shmem-rss:92kB, UID:0 pgtables:1372kB oom_score_adj:986
+`;
+    expect(parseClean(parseKernelLog, text)).toMatchObject([{
+      kind: "memcg-oom",
+      constraint: "CONSTRAINT_MEMCG",
+      memcg: "/kubepods/p",
+      victims: [{ pid: 63_214 }, { pid: 63_215 }],
+    }]);
+  });
+
+  it.each([
+    ["[Tue Jan  2 03:04:05 2024] ", undefined],
+    ["Jan  2 03:04:05 host kernel: [  116.5] ", 116.5],
+    ["Jan  2 03:04:05 host kernel: ", undefined],
+    ["<4>[  116.500000] ", 116.5],
+    ["[  116.500000][  T116] ", 116.5],
+    ["", undefined],
+  ])("reads lines that begin with %j", (prefix, seconds) => {
+    const text = `${prefix}my prog invoked oom-killer: gfp_mask=0x0, order=-1, oom_score_adj=0
+${prefix}Out of memory: Killed process 7 (x), UID 1000, total-vm:4kB, anon-rss:4kB, file-rss:0kB, shmem-rss:0kB
+`;
+    expect(parseClean(parseKernelLog, text)).toMatchObject([
+      { kind: "global-oom", seconds, comm: "my prog", order: -1, victims: [{ pid: 7, comm: "x", totalVmBytes: 4096 }] },
+    ]);
+  });
+
+  it("begins with the kill when the log does, and keeps apart kills that follow each other", () => {
+    const text = `[1.0] Out of memory: Killed process 7 (a) total-vm:4kB, anon-rss:4kB
+[2.0] x invoked oom-killer: gfp_mask=0x0, order=0, oom_score_adj=0
+[2.0] Out of memory and no killable processes...
+[2.0] Kernel panic - not syncing: System is deadlocked on memory
+`;
+    expect(parseClean(parseKernelLog, text)).toMatchObject([
+      { line: 1, comm: undefined, victims: [{ pid: 7 }] },
+      { line: 2, comm: "x", victims: [] },
+    ]);
+  });
+
+  it("is empty when nothing happened, but throws when the log was not read", () => {
+    expect(parseClean(parseKernelLog, "[0.0] Linux version 6.12\n[1.0] audit: oom_kill audit\n")).toEqual([]);
+    expect(() => parseWithWarnings(parseKernelLog, "\n")).toThrow(ParseError);
+    expect(() => parseWithWarnings(parseKernelLog, "dmesg: read kernel buffer failed: Operation not permitted\n"))
+      .toThrow(
+        ParseError,
+      );
+  });
+
+  it("warns of a kill that it cannot read", () => {
+    const { value, warnings } = parseWithWarnings(
+      parseKernelLog,
+      "Out of memory: Killed process 99999999999999999 (a)\n",
+    );
+    expect(value).toMatchObject([{ victims: [] }]);
+    expect(warnings).toEqual([expect.stringMatching(/^1: not a killed process: /)]);
+  });
+});

@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { ParseError } from "../../src/core/errors.ts";
+import { parseMeminfo } from "../../src/parsers/meminfo.ts";
+import { itIsRobust, live, parseClean, parseWithWarnings } from "./_context.ts";
+
+// 6.18, x86-64
+const FIXTURE = `MemTotal:       24683656 kB
+MemFree:        24386932 kB
+Active(anon):       1536 kB
+VmallocTotal:   34359738367 kB
+HugePages_Total:       2
+HugePages_Free:        0
+Hugepagesize:       2048 kB
+Hugetlb:            4096 kB
+`;
+
+describe("parseMeminfo()", () => {
+  itIsRobust("parseMeminfo", FIXTURE, parseMeminfo);
+
+  it("gives kB fields in bytes, huge pages as counts, each with its line", () => {
+    const { bytes, counts } = parseClean(parseMeminfo, FIXTURE);
+    expect(bytes.get("MemTotal")).toEqual({ bytes: 24_683_656 * 1024, line: 1 });
+    expect(bytes.get("Active(anon)")).toEqual({ bytes: 1_572_864, line: 3 });
+    expect(bytes.get("Hugepagesize")).toEqual({ bytes: 2_097_152, line: 7 });
+    expect([...counts]).toEqual([["HugePages_Total", { value: 2, line: 5 }], [
+      "HugePages_Free",
+      { value: 0, line: 6 },
+    ]]);
+    expect(bytes.has("HugePages_Total")).toBe(false);
+  });
+
+  it("leaves absent fields undefined and accepts ones that are yet to come", () => {
+    const { bytes } = parseClean(parseMeminfo, "MemTotal: 1 kB\nBalloon: 0 kB\nNewIn8: 5 kB\n");
+    expect(bytes.get("SecPageTables")).toBeUndefined();
+    expect(bytes.get("Balloon")?.bytes).toBe(0);
+    expect(bytes.get("NewIn8")?.bytes).toBe(5120);
+  });
+
+  it("does not warn of VmallocTotal under five-level page tables, which is above 2^53 bytes", () => {
+    const { bytes } = parseClean(parseMeminfo, "MemTotal: 1 kB\nVmallocTotal:   13743895347199 kB\n");
+    expect(bytes.has("VmallocTotal")).toBe(false);
+  });
+
+  it.each([
+    "MemFree:  -4 kB",
+    "MemFree:  9007199254740993 kB",
+    "MemFree:  99999999999999999999 kB",
+    "MemFree:  NaN kB",
+    "MemFree:  1e3 kB",
+    "MemFree:  0x10 kB",
+    "MemFree:  12 MB",
+    "MemFree:  12",
+    "MemFree:",
+    "MemFree",
+    ": 5 kB",
+    "HugePages_Total: -1",
+    "HugePages_Total: 1.5",
+  ])("skips %s with a warning", (line) => {
+    const { value, warnings } = parseWithWarnings(parseMeminfo, `MemTotal: 8 kB\n${line}\nCached: 4 kB\n`);
+    expect([...value.bytes.keys()]).toEqual(["MemTotal", "Cached"]);
+    expect(value.counts.size).toBe(0);
+    expect(warnings).toEqual([`2: not an amount in kB: ${JSON.stringify(line)}`]);
+  });
+
+  it("takes __proto__ for a name like any other", () => {
+    const { bytes } = parseClean(parseMeminfo, "__proto__: 1 kB\nconstructor: 2 kB\n");
+    expect([...bytes.keys()]).toEqual(["__proto__", "constructor"]);
+    expect(bytes.get("toString")).toBeUndefined();
+  });
+
+  it("throws ParseError when the file is empty", () => {
+    expect(() => parseWithWarnings(parseMeminfo, "")).toThrow(ParseError);
+  });
+
+  const text = live("/proc/meminfo");
+  it.skipIf(text === undefined)("reads every line of this machine's", () => {
+    const { bytes, counts } = parseClean(parseMeminfo, text as string);
+    const lines = (text as string).trimEnd().split("\n");
+    const vmallocTotal = bytes.has("VmallocTotal") ? 0 : 1;
+    expect(bytes.size + counts.size).toBe(lines.length - vmallocTotal);
+    const memFree = bytes.get("MemFree");
+    expect(lines[(memFree?.line ?? 0) - 1]).toMatch(new RegExp(`^MemFree: +${(memFree?.bytes ?? 0) / 1024} kB$`));
+  });
+});

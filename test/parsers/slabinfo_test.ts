@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { ParseError } from "../../src/core/errors.ts";
+import { parseSlabinfo } from "../../src/parsers/slabinfo.ts";
+import { itIsRobust, live, parseClean, parseWithWarnings } from "./_context.ts";
+
+const HEADER = `slabinfo - version: 2.1
+# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>
+`;
+const FIXTURE =
+  `${HEADER}btrfs_delayed_node      0      0    312   13    1 : tunables    0    0    0 : slabdata      0      0      0
+kmalloc-2k           544    560   2048   16    8 : tunables    0    0    0 : slabdata     34     35      0
+skbuff_head_cache  12320  12320    256   16    1 : tunables    0    0    0 : slabdata    770    770      0
+`;
+
+describe("parseSlabinfo()", () => {
+  itIsRobust("parseSlabinfo", FIXTURE, parseSlabinfo);
+
+  it("reads all columns and multiplies by the page size", () => {
+    expect(parseClean(parseSlabinfo, FIXTURE)[1]).toEqual({
+      name: "kmalloc-2k",
+      activeObjects: 544,
+      objects: 560,
+      objectBytes: 2048,
+      objectsPerSlab: 16,
+      activeSlabs: 34,
+      slabs: 35,
+      slabBytes: 32_768,
+      totalBytes: 35 * 32_768,
+      line: 4,
+    });
+  });
+
+  it("has no total without the page size, and an empty cache has one of 0", () => {
+    expect(parseClean(parseSlabinfo, FIXTURE, {})[1]).toMatchObject({ slabBytes: undefined, totalBytes: undefined });
+    expect(parseClean(parseSlabinfo, FIXTURE)[0]).toMatchObject({ totalBytes: 0 });
+  });
+
+  it("keeps rows after a malformed one", () => {
+    const bad = [
+      "",
+      "kmalloc-4k",
+      "kmalloc-4k 1 2 3 : tunables 0 0 0 : slabdata 1 1 0",
+      "kmalloc-4k -1 2 3 4 5 : tunables 0 0 0 : slabdata 1 1 0",
+      "kmalloc-4k 1 2 3 4 5 : tunables 0 0 0 : slabdata 1 99999999999999999999 0",
+      "1 2 3 4 5 : tunables 0 0 0 : slabdata 1 1 0",
+    ];
+    const { value, warnings } = parseWithWarnings(parseSlabinfo, `${bad.join("\n")}\n${FIXTURE}`);
+    expect(value.map(({ name }) => name)).toEqual(["btrfs_delayed_node", "kmalloc-2k", "skbuff_head_cache"]);
+    expect(warnings.map((warning) => warning.split(":", 1)[0])).toEqual(["2", "3", "4", "5", "6"]);
+  });
+
+  it("reads a name with blanks, and the statistics that a SLAB kernel adds", () => {
+    const text = "slabinfo - version: 2.1 (statistics)\n" +
+      "my own cache 1 2 64 64 1 : tunables 120 60 8 : slabdata 1 2 0 : globalstat 1 1 1 0 0 0 0 0 0 : cpustat 1 1 0 0\n";
+    expect(parseClean(parseSlabinfo, text)).toMatchObject([{ name: "my own cache", objects: 2, totalBytes: 8192 }]);
+  });
+
+  it("is empty for a header alone, but throws for an empty file", () => {
+    expect(parseClean(parseSlabinfo, HEADER)).toEqual([]);
+    expect(() => parseWithWarnings(parseSlabinfo, "")).toThrow(ParseError);
+  });
+
+  const text = live("/proc/slabinfo");
+  it.skipIf(text === undefined)("reads every line of this machine's", () => {
+    const caches = parseClean(parseSlabinfo, text as string);
+    expect(caches).toHaveLength((text as string).trimEnd().split("\n").length - 2);
+    expect(caches.every(({ slabs, objects, objectsPerSlab }) => slabs * objectsPerSlab === objects)).toBe(true);
+  });
+});

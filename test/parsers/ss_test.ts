@@ -1,0 +1,221 @@
+import { describe, expect, it } from "vitest";
+import { ParseError } from "../../src/core/errors.ts";
+import { parseSs } from "../../src/parsers/ss.ts";
+import { itIsRobust, parseClean, parseWithWarnings } from "./_context.ts";
+
+const SKMEM = "skmem:(r0,rb212992,t0,tb212992,f0,w0,o0,bl0,d0)";
+
+// iproute2 6.1 on 6.18, without the blanks at the lines' ends. The process is called a"b(,)x.
+const FIXTURE = `Netid State     Recv-Q Send-Q Local Address:Port  Peer Address:Port Process
+nl    UNCONN    4352   0                  4:6783              *      sk=0 cb=0 groups=0x00000000\t skmem:(r4352,rb2097152,t0,tb65536,f0,w0,o0,bl0,d0)
+p_raw UNCONN    0      0                  *:*                *      users:(("a"b(,",pid=6740,fd=15)) ino:15154 sk:c
+\tver:0 cpy_thresh:0 flags( running )
+\tring_rx(blk_size:65536,blk_nr:4,frm_size:2048,frm_nr:128,tmo:0,features:0x0) ${SKMEM}
+u_str LISTEN    0      1        /tmp/so ck1 15153            * 0     users:(("a"b(,",pid=6740,fd=14))\t ${SKMEM} <-> ino:2146312 dev:0/65024 peers:
+u_str ESTAB     0      6400               * 15150            * 15151 users:(("a"b(,",pid=6740,fd=11))\t skmem:(r0,rb212992,t6400,tb212992,f0,w0,o0,bl0,d0) <->
+u_dgr UNCONN    0      0          @abs name 15152            * 0     users:(("a"b(,",pid=6740,fd=13))\t ${SKMEM} <->
+raw   UNCONN    0      0            0.0.0.0:1          0.0.0.0:*     users:(("a"b(,",pid=6740,fd=16))
+udp   UNCONN    115200 0          127.0.0.1:51560      0.0.0.0:*     users:(("a"b(,",pid=6740,fd=5)) uid:33 ino:15145 sk:13 cgroup:/ <->
+\t skmem:(r115200,rb212992,t0,tb212992,f3584,w0,o0,bl0,d1742)
+udp   UNCONN    2304   0              [::1]:58662         [::]:*     users:(("a"b(,",pid=6740,fd=6)) ino:15146 sk:16 cgroup:/ v6only:1 <->
+\t skmem:(r2304,rb212992,t0,tb212992,f1792,w0,o0,bl0,d0)
+tcp   LISTEN    3      128          0.0.0.0:2024       0.0.0.0:*     ino:1049 sk:17 cgroup:/ <->
+\t skmem:(r0,rb131072,t0,tb16384,f0,w0,o0,bl0,d0) bbr cwnd:10
+tcp   TIME-WAIT 0      0          127.0.0.1:37791    127.0.0.1:42128 timer:(timewait,16sec,0) ino:0 sk:19
+\t
+tcp   ESTAB     100000 0          127.0.0.1:55023    127.0.0.1:50016 users:(("a"b(,",pid=6740,fd=9),("a"b(,",pid=6741,fd=9)) timer:(keepalive,16sec,0) ino:15149 sk:1a cgroup:/ <->
+\t skmem:(r102496,rb131072,t0,tb3939840,f4000,w0,o0,bl0,d1) ts sack bbr wscale:10,10 rto:200 rtt:0.019/0.009 ato:80
+`;
+
+const row = (users: string): string => `udp UNCONN 0 0 0.0.0.0:1 0.0.0.0:* ${users} ino:9 sk:1\n\t ${SKMEM}\n`;
+
+describe("parseSs()", () => {
+  itIsRobust("parseSs", FIXTURE, parseSs);
+
+  const sockets = parseClean(parseSs, FIXTURE);
+  const at = (line: number) => sockets.find((socket) => socket.line === line);
+
+  it("reads a UDP socket with its continuation line", () => {
+    expect(at(10)).toEqual({
+      netid: "udp",
+      state: "UNCONN",
+      recvQBytes: 115_200,
+      sendQBytes: 0,
+      local: "127.0.0.1:51560",
+      peer: "0.0.0.0:*",
+      inode: 15_145,
+      uid: 33,
+      owners: [{ comm: 'a"b(,', pid: 6740, fd: 5 }],
+      skmem: {
+        rmemAllocBytes: 115_200,
+        rcvbufBytes: 212_992,
+        wmemAllocBytes: 0,
+        sndbufBytes: 212_992,
+        forwardAllocBytes: 3584,
+        wmemQueuedBytes: 0,
+        optmemBytes: 0,
+        backlogBytes: 0,
+        drops: 1742,
+      },
+      skmemLine: 11,
+      ringBytes: undefined,
+      line: 10,
+    });
+  });
+
+  it("takes root's uid, which ss does not print, from a line that has the other details", () => {
+    expect(at(12)).toMatchObject({ local: "[::1]:58662", inode: 15_146, uid: 0 });
+    expect(at(9)).toMatchObject({ netid: "raw", inode: undefined, uid: undefined, skmem: undefined });
+  });
+
+  it("takes a unix socket's inode from its name, not its file's from the details", () => {
+    expect(at(6)).toMatchObject({ local: "/tmp/so ck1", peer: "*", inode: 15_153, skmemLine: 6 });
+    expect(at(7)).toMatchObject({ local: "*", inode: 15_150, sendQBytes: 6400, skmem: { wmemAllocBytes: 6400 } });
+    expect(at(8)).toMatchObject({ netid: "u_dgr", local: "@abs name", inode: 15_152 });
+  });
+
+  it("leaves out a listening socket's queues, which count connections", () => {
+    expect(at(14)).toMatchObject({ state: "LISTEN", recvQBytes: undefined, sendQBytes: undefined, inode: 1049 });
+    expect(at(6)).toMatchObject({ state: "LISTEN", recvQBytes: undefined, sendQBytes: undefined });
+  });
+
+  it("reads a packet socket's ring, netlink's columns and several owners", () => {
+    expect(at(3)).toMatchObject({ netid: "p_raw", inode: 15_154, ringBytes: 262_144, skmemLine: 5 });
+    expect(at(2)).toMatchObject({ netid: "nl", local: "4:6783", peer: "*", inode: undefined, recvQBytes: 4352 });
+    expect(at(18)?.owners).toEqual([{ comm: 'a"b(,', pid: 6740, fd: 9 }, { comm: 'a"b(,', pid: 6741, fd: 9 }]);
+    expect(at(16)).toMatchObject({ state: "TIME-WAIT", inode: 0, skmem: undefined, skmemLine: undefined });
+  });
+
+  it("reads ss -O: all of a socket on one line", () => {
+    const oneLine = parseClean(parseSs, FIXTURE.replaceAll("\n\t", " "));
+    const withoutLines = (all: typeof sockets) => all.map((socket) => ({ ...socket, line: 0, skmemLine: 0 }));
+    expect(withoutLines(oneLine)).toEqual(withoutLines(sockets));
+    expect(oneLine[6]).toMatchObject({ netid: "udp", line: 8, skmemLine: 8 });
+  });
+
+  it("reads ss -uam, which has no Netid column", () => {
+    const text = `State  Recv-Q Send-Q Local Address:Port  Peer Address:PortProcess
+UNCONN 115200 0          127.0.0.1:51560      0.0.0.0:*          
+\t skmem:(r115200,rb212992,t0,tb212992,f3584,w0,o0,bl0,d0)       
+`;
+    expect(parseClean(parseSs, text)).toMatchObject([
+      { netid: undefined, state: "UNCONN", local: "127.0.0.1:51560", owners: [], inode: undefined, uid: undefined },
+    ]);
+  });
+
+  it("reads ss -0e, which has no State column", () => {
+    const text = `Netid Recv-Q Send-Q Local Address:Port Peer Address:PortProcess
+p_raw 0      0                  *:*                *     ino:15154 sk:c
+\tver:0 cpy_thresh:0 flags( running )
+\tring_rx(blk_size:65536,blk_nr:4,frm_size:2048,frm_nr:128,tmo:0,features:0x0)
+\tring_tx(blk_size:4096,blk_nr:2,frm_size:2048,frm_nr:4,tmo:0,features:0x0)
+\tfanout(id:1,type:hash)
+`;
+    expect(parseClean(parseSs, text)).toMatchObject([{ state: undefined, ringBytes: 262_144 + 8192, inode: 15_154 }]);
+  });
+
+  it("reads iproute2 4.x: netlink's skmem on a line of its own, no backlog, no drops", () => {
+    const text = `Netid  State      Recv-Q Send-Q Local Address:Port               Peer Address:Port              
+nl     UNCONN     0      0         rtnl:kernel                   *                   sk=ffff88013a2f0800 cb=(null) groups=0x00000000
+\t skmem:(r0,rb212992,t0,tb212992,f0,w0,o0)
+u_str  ESTAB      0      0         * 19274                 * 19275               users:(("sshd",pid=1320,fd=4)) skmem:(r0,rb212992,t0,tb212992,f0,w0,o0,bl0)
+udp    UNCONN     0      0         *:68                    *:*                   users:(("dhclient",pid=890,fd=6)) ino:16283 sk:ffff880035e3c000 <->
+\t skmem:(r0,rb212992,t0,tb212992,f0,w0,o0,bl0)
+`;
+    const [nl, unix, udp] = parseClean(parseSs, text);
+    expect(nl).toMatchObject({
+      local: "rtnl:kernel",
+      skmem: { backlogBytes: undefined, drops: undefined },
+      skmemLine: 3,
+    });
+    expect(unix).toMatchObject({ inode: 19_274, skmem: { backlogBytes: 0, drops: undefined } });
+    expect(udp).toMatchObject({ local: "*:68", inode: 16_283, owners: [{ comm: "dhclient", pid: 890, fd: 6 }] });
+  });
+
+  it("keeps a socket with negative amounts, without them", () => {
+    const { value, warnings } = parseWithWarnings(
+      parseSs,
+      "udp UNCONN -4294964992 2147483648 0.0.0.0:1 0.0.0.0:* ino:9 sk:1\n" +
+        "\t skmem:(r4294966016,rb212992,t0,tb212992,f-4096,w0,o0,bl0,d4000000000)\n",
+    );
+    expect(value).toMatchObject([{
+      recvQBytes: undefined,
+      sendQBytes: undefined,
+      skmem: { rmemAllocBytes: undefined, rcvbufBytes: 212_992, forwardAllocBytes: undefined, drops: 4_000_000_000 },
+    }]);
+    expect(warnings).toEqual([
+      "1: Recv-Q is negative in the kernel: left out",
+      "1: Send-Q is negative in the kernel: left out",
+      "2: skmem r is negative in the kernel (4294966016): left out",
+      "2: skmem f is negative in the kernel (-4096): left out",
+    ]);
+  });
+
+  it.each([
+    ['users:(("a b",pid=1,fd=3))', [{ comm: "a b", pid: 1, fd: 3 }]],
+    ['users:(("",pid=1,fd=3))', [{ comm: "", pid: 1, fd: 3 }]],
+    ['users:(("",pid=9,fd=9",pid=1,fd=3))', [{ comm: '",pid=9,fd=9', pid: 1, fd: 3 }]],
+    ['users:(("",pid=9,fd=9),(",pid=1,fd=3))', [{ comm: '",pid=9,fd=9),(', pid: 1, fd: 3 }]],
+    ['users:((" ino:7 uid:5",pid=1,fd=3))', [{ comm: " ino:7 uid:5", pid: 1, fd: 3 }]],
+    ['users:((" users:((",pid=1,fd=3))', [{ comm: " users:((", pid: 1, fd: 3 }]],
+    [`users:(("${"\\n".repeat(15)}",pid=1,fd=3))`, [{ comm: "\\n".repeat(15), pid: 1, fd: 3 }]],
+    ['users:(("x",pid=1,tid=2,fd=3),("y",pid=4,fd=5))', [{ comm: "x", pid: 1, fd: 3 }, { comm: "y", pid: 4, fd: 5 }]],
+    ['users:(("sshd",pid=1,proc_ctx=u:r:t:s0-s0:c0.c9,c11,fd=3))', [{ comm: "sshd", pid: 1, fd: 3 }]],
+  ])("is not led astray by process names: %s", (users, owners) => {
+    const [socket] = parseClean(parseSs, row(users));
+    expect(socket).toMatchObject({ owners, inode: 9, uid: 0 });
+  });
+
+  it.each([
+    "u_str ESTAB 0 8 /tmp/a <-> b 77 * 78 users:",
+    "u_str ESTAB 0 8 /tmp/a\tskmem:(r1,rb1) 77 * 78 users:",
+    "u_str ESTAB 0 8 /tmp/a skmem:(r1,rb1) 77 * 78 users:",
+    "u_str ESTAB 0 8 Recv-Q 77 * 78 users:",
+    "u_str ESTAB 0 8 @1 2 3 77 * 78 users:",
+    "u_str ESTAB 0 8 @a 77 /run/peer name 78 users:",
+  ])("is not led astray by the names of unix sockets: %j", (start) => {
+    const [socket] = parseClean(parseSs, `${start}(("x",pid=1,fd=3))\t ${SKMEM} <->\n`);
+    expect(socket).toMatchObject({
+      inode: 77,
+      owners: [{ pid: 1 }],
+      skmem: { rmemAllocBytes: 0, rcvbufBytes: 212_992 },
+    });
+  });
+
+  it("does not give a skipped socket's details to the one before it", () => {
+    const { value, warnings } = parseWithWarnings(
+      parseSs,
+      `udp UNCONN 0 0 0.0.0.0:1 0.0.0.0:* ino:9 sk:1\nudp UNCONN zero 0 0.0.0.0:2 0.0.0.0:* ino:10\n\t ${SKMEM}\n`,
+    );
+    expect(value).toMatchObject([{ inode: 9, skmem: undefined }]);
+    expect(warnings).toEqual([expect.stringMatching(/^2: not a socket: /)]);
+  });
+
+  it("does not take a number that was cut off", () => {
+    const { value, warnings } = parseWithWarnings(parseSs, row("").replace("w0,o0,bl0,d0)\n", ""));
+    expect(value).toMatchObject([{ inode: 9, skmem: undefined }]);
+    expect(warnings).toEqual([expect.stringMatching(/^2: cut off: /)]);
+  });
+
+  it("takes time in proportion to the length of a hostile line", () => {
+    const started = performance.now();
+    for (
+      const line of [
+        `u_str LISTEN 0 1 ${"a 1 ".repeat(500_000)}`,
+        row(`users:(${'("x",pid=1,fd=1),'.repeat(200_000)}`),
+        row(`users:((${'",pid='.repeat(300_000)}`),
+        row(`users:(("x${",fd=".repeat(300_000)}`),
+        row("skmem:(" + "r1,".repeat(300_000) + ")"),
+        row("skmem:(r1) ".repeat(100_000)),
+      ]
+    ) {
+      parseWithWarnings(parseSs, `Netid State\n${line}`);
+    }
+    expect(performance.now() - started).toBeLessThan(20_000);
+  }, 60_000);
+
+  it("is empty for a header alone, but throws for an empty file", () => {
+    expect(parseClean(parseSs, FIXTURE.split("\n", 1)[0] as string)).toEqual([]);
+    expect(() => parseWithWarnings(parseSs, "")).toThrow(ParseError);
+  });
+});
