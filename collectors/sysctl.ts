@@ -68,7 +68,6 @@ const fs = [
   "fs/dentry-state",
   "fs/epoll/max_user_watches",
   "fs/file-max",
-  "fs/file-nr",
   "fs/inode-nr",
   "fs/inode-state",
   "fs/inotify/max_user_instances",

@@ -30,3 +30,4 @@ export * from "./engine/analyze.ts";
 export * from "./preset.ts";
 export * from "./render/json.ts";
 export * from "./render/text.ts";
+export * from "./engine/report_schema.ts";

@@ -1,12 +1,37 @@
 import { Gunzip } from "fflate";
 import type { Decompress } from "../core/bundle.ts";
 
+const CRC_TABLE: Uint32Array = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  return crc;
+});
+
+/** CRC-32 as gzip has it (RFC 1952); `crc` is that of what came before. */
+function crc32(bytes: Uint8Array, crc: number): number {
+  let value = ~crc;
+  for (const byte of bytes) value = (CRC_TABLE[(value ^ byte) & 0xff] as number) ^ (value >>> 8);
+  return ~value >>> 0;
+}
+
+/** The last bytes of a stream that comes in pieces. */
+function tail(previous: Uint8Array, chunk: Uint8Array, size: number): Uint8Array {
+  if (chunk.length >= size) return chunk.slice(-size);
+  return Uint8Array.from([...previous, ...chunk].slice(-size));
+}
+
 /**
- * The portable gzip reader. What can be read of a cut-off or damaged stream is given before `broken` is told.
+ * The portable gzip reader, for where there is no native one. What can be read of a cut-off or damaged stream is given before `broken` is told.
+ *
+ * fflate does not look at the checksum: that of a stream of one member, which is what collectors write, is checked here.
  */
 export const gunzip: Decompress = async function* (chunks, broken) {
   let out: Uint8Array[] = [];
+  let members = 0;
+  let crc = 0;
+  let trailer: Uint8Array = new Uint8Array(0);
   const stream = new Gunzip((chunk) => out.push(chunk));
+  stream.onmember = () => members++;
   for await (const chunk of chunks) {
     try {
       stream.push(chunk);
@@ -15,7 +40,11 @@ export const gunzip: Decompress = async function* (chunks, broken) {
       broken(`the compressed data is damaged (${error instanceof Error ? error.message : String(error)})`);
       return;
     }
+    for (const piece of out) crc = crc32(piece, crc);
+    trailer = tail(trailer, chunk, 8);
     yield* out;
     out = [];
   }
+  const expected = trailer.length === 8 ? new DataView(trailer.buffer).getUint32(0, true) : undefined;
+  if (members === 1 && expected !== crc) broken("the compressed data is damaged or cut off (its checksum is wrong)");
 };

@@ -12,6 +12,9 @@ const BLOCK = 512;
 /** A name longer than any PATH_MAX times ten is an attack on memory, not a path. */
 const MAX_META_BYTES = 64 * 1024;
 
+/** Tar pads an archive with zeros to a multiple of its record size, 10 KiB unless asked otherwise. */
+const MAX_PADDING_BYTES = 2 ** 20;
+
 /** Reads exact amounts from a stream of chunks. */
 class ChunkReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
@@ -144,7 +147,11 @@ export async function* readTar(
       return;
     }
     // Two zero blocks end an archive; one is enough to know that no header follows.
-    if (block.every((byte) => byte === 0)) return;
+    if (block.every((byte) => byte === 0)) {
+      // To its end, so that a checksum which stands there is verified.
+      await reader.skip(MAX_PADDING_BYTES);
+      return;
+    }
     if (!checksumMatches(block)) {
       if (offset === 0) throw new BundleError("Cannot read the archive: it does not start with a tar header");
       broken(`the archive is damaged at byte ${offset} (last good entry: ${last})`);

@@ -43,7 +43,8 @@ function abandon(child: Child): void {
   }
   child.stdout.destroy();
   child.stderr.destroy();
-  child.unref();
+  // A program that could not be started is no process; Deno (2.9) throws when told to let go of one.
+  if (child.pid !== undefined) child.unref();
 }
 
 /** Whether this errno text, as the C library words it, says that rights were missing. */

@@ -1,6 +1,7 @@
-/* A BPF map that nobody has open: pinned in a bpffs of our own, its creator has closed it. kind=array: VmallocUsed.
- * kind=percpu: Percpu (value x CPUs), and with memory cgroups 8 bytes of VmallocUsed for each 4 bytes of one CPU's
- * share (pcpuobj_ext): on two CPUs as much again. Unpinned and unmounted at the end. */
+/* A BPF map that nobody has open: pinned in a bpffs of our own, its creator has closed it. kind=array: `mb` MB of
+ * VmallocUsed. kind=percpu: `mb` MB of Percpu (value x CPUs), and, as memory cgroups charge such memory, a
+ * pcpuobj_ext of 8 bytes for each 4 bytes of one CPU's share in VmallocUsed: on two CPUs as much again. Unpinned and
+ * unmounted at the end. */
 #include "lab.h"
 #include <linux/bpf.h>
 #include <sys/mount.h>
@@ -39,6 +40,6 @@ int main(int argc, char **argv)
 	if (syscall(SYS_bpf, BPF_OBJ_PIN, &object, sizeof object))
 		die("BPF_OBJ_PIN");
 	close(fd);
-	held(mb * MB, "bytes of values in a pinned %s map", kind);
+	held(mb * MB + (percpu ? mb * MB / cpus * 2 : 0), "bytes of a pinned %s map with %ld MB of values", kind, mb);
 	wait_release();
 }

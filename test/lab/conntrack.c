@@ -91,7 +91,7 @@ int main(int argc, char **argv)
 	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
 	if (fd < 0)
 		die("NETLINK_NETFILTER");
-	long long before = meminfo("Slab");
+	long long before = meminfo("SUnreclaim");
 	add(fd, 0, entries);
 	char count[32] = "";
 	int file = open("/proc/sys/net/netfilter/nf_conntrack_count", O_RDONLY);
@@ -99,8 +99,8 @@ int main(int argc, char **argv)
 		die("nf_conntrack_count");
 	if (atol(count) < entries)
 		die("%ld of %ld entries", atol(count), entries);
-	held(meminfo("Slab") - before,
-	     "bytes of Slab for %ld connection tracking entries in an own network namespace, %ld more a second",
+	held(meminfo("SUnreclaim") - before,
+	     "bytes of SUnreclaim for %ld connection tracking entries in an own network namespace, %ld more a second",
 	     atol(count), rate);
 	for (long n = entries; !released_within(rate ? 100 : -1);)
 		if (n < most) {

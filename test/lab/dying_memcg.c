@@ -1,7 +1,7 @@
 /* Removed memory cgroups: `count` times (then `rate` times a second, up to twice as often), a cgroup is made, a
  * process in it writes one page of a file on tmpfs, and the cgroup is removed. The page keeps it alive: about 25 KB
- * each over Slab, Percpu and VmallocUsed. /proc/cgroups num_cgroups stays far above the number of directories.
- * Deleting the file lets them go. Cgroup v1 or v2, wherever the memory controller is. held: growth of Slab + Percpu. */
+ * each over Slab, Percpu, VmallocUsed and Shmem. /proc/cgroups num_cgroups stays far above the number of directories.
+ * Deleting the file lets them go. Cgroup v1 or v2, wherever the memory controller is. held: the growth of all four. */
 #include "lab.h"
 
 static char base[256], file[64];
@@ -11,6 +11,8 @@ static void cleanup(void)
 	unlink(file);
 	rmdir(base);
 }
+
+static long long total(void) { return meminfo("Slab") + meminfo("Percpu") + meminfo("VmallocUsed") + meminfo("Shmem"); }
 
 static void one(const char *root, int fd, long number)
 {
@@ -35,11 +37,11 @@ int main(int argc, char **argv)
 	if (mkdir(base, 0755))
 		die("%s", base);
 	int fd = open(file, O_RDWR | O_CREAT | O_EXCL, 0600);
-	long long before = meminfo("Slab") + meminfo("Percpu");
+	long long before = total();
 	while (number < count)
 		one(root, fd, number++);
-	held(meminfo("Slab") + meminfo("Percpu") - before,
-	     "bytes of Slab and Percpu for %ld removed memory cgroups, %ld more a second", count, rate);
+	held(total() - before,
+	     "bytes of Slab, Percpu, VmallocUsed and Shmem for %ld removed memory cgroups, %ld more a second", count, rate);
 	while (!released_within(rate ? 1000 / rate : -1))
 		if (number < 2 * count)
 			one(root, fd, number++);

@@ -1,6 +1,6 @@
 /* inotify: `instances` descriptors with a mark on each of `files` files. The descriptors are few, the marks are many
  * (SUnreclaim; caches of the same size are merged, so slabinfo may show them under another name; fdinfo lists them).
- * The files are on tmpfs and are removed at the end; limits are raised meanwhile. held: growth of Slab, the files'
+ * The files are on tmpfs and are removed at the end; limits are raised meanwhile. held: growth of SUnreclaim, the files'
  * own inodes left out. */
 #include "lab.h"
 #include <sys/inotify.h>
@@ -47,13 +47,13 @@ int main(int argc, char **argv)
 		die("%s", directory);
 	for (long i = 0; i < files; i++)
 		close(open(file_name(i), O_CREAT | O_WRONLY, 0600));
-	long long before = meminfo("Slab");
+	long long before = meminfo("SUnreclaim");
 	for (long i = 0; i < instances; i++) {
 		int fd = inotify_init1(IN_NONBLOCK);
 		for (long file = 0; file < files; file++)
 			if (inotify_add_watch(fd, file_name(file), IN_ATTRIB) < 0)
 				die("inotify_add_watch %ld", file);
 	}
-	held(meminfo("Slab") - before, "bytes of Slab for %ld inotify marks of %ld descriptors", instances * files, instances);
+	held(meminfo("SUnreclaim") - before, "bytes of SUnreclaim for %ld inotify marks of %ld descriptors", instances * files, instances);
 	wait_release();
 }

@@ -59,10 +59,10 @@ int main(int argc, char **argv)
 	if (ioctl(control, SIOCSIFFLAGS, &device) || ioctl(control, SIOCGIFINDEX, &device))
 		die(DEVICE);
 	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
-	long long before = meminfo("Slab");
+	long long before = meminfo("SUnreclaim");
 	add(fd, device.ifr_ifindex, 0, entries);
-	held(meminfo("Slab") - before,
-	     "bytes of Slab for %ld permanent neighbours in an own network namespace, %ld more a second", entries, rate);
+	held(meminfo("SUnreclaim") - before,
+	     "bytes of SUnreclaim for %ld permanent neighbours in an own network namespace, %ld more a second", entries, rate);
 	for (long n = entries; !released_within(rate ? 100 : -1);)
 		if (n < 2 * entries) {
 			add(fd, device.ifr_ifindex, n, n + rate / 10);

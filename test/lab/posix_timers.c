@@ -1,7 +1,7 @@
 /* POSIX timers that are created and never deleted: `processes` processes with `count` timers each, then `rate` more a
  * second, up to a sixteenth more; no descriptor tells of them, but /proc/PID/timers does (SUnreclaim; caches of the
  * same size are merged, so slabinfo may show them under another name). Timers count against RLIMIT_SIGPENDING of the
- * user, so each process is another user (60001, ...). held: growth of Slab. */
+ * user, so each process is another user (60001, ...). held: growth of SUnreclaim. */
 #include "lab.h"
 #include <sys/syscall.h>
 
@@ -22,10 +22,10 @@ int main(int argc, char **argv)
 	args_done();
 	prctl(PR_SET_NAME, "lab_parent");
 	volatile long *ready = shared(sizeof *ready);
-	long long before = meminfo("Slab");
+	long long before = meminfo("SUnreclaim");
 	for (long i = 0; i < processes; i++)
 		if (!lab_fork("posix_timers")) {
-			if (setuid(60001 + i))
+			if (setuid(60001 + i) || prctl(PR_SET_PDEATHSIG, SIGKILL)) /* a new user forgets it */
 				die("setuid");
 			create(count);
 			__sync_fetch_and_add(ready, 1);
@@ -38,6 +38,6 @@ int main(int argc, char **argv)
 		}
 	while (*ready < processes)
 		sleep_ms(20);
-	held(meminfo("Slab") - before, "bytes of Slab for %ld POSIX timers of %ld processes", count * processes, processes);
+	held(meminfo("SUnreclaim") - before, "bytes of SUnreclaim for %ld POSIX timers of %ld processes", count * processes, processes);
 	wait_release();
 }

@@ -1,6 +1,8 @@
 /**
  * Captures samples/*.tgz with the real collector while each fault of faults.ts is really held: `npm run samples` for all, or
  * `npm run samples -- friend-push user-leak` for some. No sample is made or edited by hand.
+ *
+ * Runs in a PID namespace of its own (see package.json), so that a sample shows the lab's processes and no other of this machine.
  */
 import { execFileSync } from "node:child_process";
 import process from "node:process";

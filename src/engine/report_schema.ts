@@ -1,0 +1,92 @@
+/** The report's schema: for reports that come from elsewhere, and for publishing as JSON Schema. */
+import * as z from "zod";
+import type { Report } from "../core/report.ts";
+
+const text = z.string();
+const bytes = z.number();
+const range = z.object({ low: bytes, high: bytes });
+const time = z.iso.datetime();
+const line = z.number().int().positive();
+const confidence = z.enum(["confirmed", "likely", "possible"]);
+const evidence = z.array(z.object({ path: text, line, text, because: text }));
+const account = z.enum([
+  "free",
+  "per-cpu-free-lists",
+  "page-cache",
+  "buffers",
+  "swap-cache",
+  "shmem",
+  "anon",
+  "pinned-lru",
+  "slab-reclaimable",
+  "slab-unreclaimable",
+  "kernel-misc-reclaimable",
+  "kernel-stacks",
+  "page-tables",
+  "vmalloc",
+  "percpu",
+  "hugetlb",
+  "zspages",
+  "bounce",
+  "writeback-tmp",
+  "balloon",
+  "gpu",
+  "hardware-corrupted",
+  "unaccounted",
+]);
+
+const finding = z.object({
+  cause: text,
+  title: text,
+  confidence,
+  material: z.boolean(),
+  bytes: range,
+  claims: z.array(z.object({ account, bytes: range })),
+  growthBytesPerSecond: range.nullable(),
+  exhaustion: z.object({ atLow: time, atHigh: time.nullable() }).nullable(),
+  symptomOf: text.nullable(),
+  owners: z.array(z.object({ pid: z.number().int().nullable(), comm: text, bytes, count: z.number().int(), detail: text })),
+  evidence,
+  remedies: z.array(z.object({ when: z.enum(["now", "fix", "prevent"]), text, commands: z.array(text), verify: text })),
+});
+
+const report = z.object({
+  schemaVersion: z.literal(1),
+  host: z.object({
+    hostname: text.nullable(),
+    kernelRelease: text.nullable(),
+    capturedAt: time.nullable(),
+    totalBytes: bytes.nullable(),
+    snapshots: z.number().int(),
+  }),
+  verdict: z.enum(["cause-found", "healthy", "unexplained", "insufficient-evidence"]),
+  pressure: z.object({ level: z.enum(["none", "rising", "short", "exhausted"]), because: text, evidence }),
+  ledger: z.object({
+    totalBytes: bytes,
+    accounts: z.array(z.object({ id: account, title: text, bytes, sources: z.array(z.object({ path: text, line, text })) })),
+    missing: z.array(text),
+  }).nullable(),
+  findings: z.array(finding),
+  ruledOut: z.array(z.object({ cause: text, because: text })),
+  notAssessed: z.array(z.object({ cause: text, missing: z.array(text), howToCapture: z.array(text) })),
+  timeline: z.array(z.object({ at: time, availableBytes: bytes.nullable(), accounts: z.record(z.string(), bytes) })),
+  warnings: z.array(text),
+}) satisfies z.ZodType<Report>;
+
+/**
+ * Reads a report that `analyze -f json` wrote.
+ *
+ * @throws {SyntaxError} If it is not JSON.
+ * @throws {TypeError} If it is JSON, but no report of a version that is known.
+ */
+export function parseReport(json: string): Report {
+  const parsed = report.safeParse(JSON.parse(json));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new TypeError(`Cannot read the report: ${issue?.path.join(".")}: ${issue?.message}`, { cause: parsed.error });
+}
+
+/** The report's JSON Schema (draft 2020-12). */
+export function reportJsonSchema(): Readonly<Record<string, unknown>> {
+  return z.toJSONSchema(report) as Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,97 @@
+import { describe, expect, it } from "vitest";
+import { analyzeFiles, findingOf, meminfoText, udpText } from "./_bundle.ts";
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+const LATER = "history/2026-01-01T00:00:05.000Z";
+
+const hundred = (bytes: number, drops = 0): string => udpText(Array.from({ length: 100 }, () => ({ bytes, drops })));
+const backlog = meminfoText({ SUnreclaim: 420 * MIB });
+const owners = Array.from({ length: 100 }, (_, i) => `/proc/${500 + i}/fd/3 -> socket:[${1001 + i}]\n`).join("");
+const statuses = Object.fromEntries(
+  Array.from({ length: 100 }, (_, i) => [`proc/${500 + i}/status`, `Name:\tfriend_push\nPid:\t${500 + i}\nRssAnon:\t 100 kB\n`]),
+);
+const held = { "proc/meminfo": backlog, "proc/net/udp": hundred(4 * MIB, 10), "sos_commands/process/socket_owners": owners, ...statuses };
+
+describe("socket-backlog-udp", () => {
+  it("is confirmed when queues stay full and datagrams are dropped meanwhile", async () => {
+    const report = await analyzeFiles({ ...held, [`${LATER}/proc/net/udp`]: hundred(4 * MIB, 20) });
+    const finding = findingOf(report, "socket-backlog-udp");
+    expect(finding).toMatchObject({ confidence: "confirmed", material: true, bytes: { low: 400 * MIB, high: 400 * MIB } });
+    expect(finding?.owners).toMatchObject([{ comm: "friend_push", pid: 500, count: 100, bytes: 400 * MIB }]);
+    expect(finding?.remedies[0]?.commands).toEqual(["pkill -TERM -x friend_push"]);
+    expect(report.verdict).toBe("cause-found");
+  });
+
+  it("is likely, not confirmed, with one snapshot", async () => {
+    expect(findingOf(await analyzeFiles(held), "socket-backlog-udp")).toMatchObject({ confidence: "likely", growthBytesPerSecond: null });
+  });
+
+  it("accuses nobody whose queues became shorter", async () => {
+    const report = await analyzeFiles({ ...held, [`${LATER}/proc/net/udp`]: hundred(3 * MIB, 10) });
+    expect(findingOf(report, "socket-backlog-udp")).toBeUndefined();
+    expect(report.ruledOut.find(({ cause }) => cause === "socket-backlog-udp")?.because).toContain("so they are read");
+  });
+
+  it("takes a queue with room left for read late when its process reads others", async () => {
+    const one = { ...held, "sos_commands/process/socket_owners": owners.replaceAll(/\/proc\/\d+/g, "/proc/500") };
+    const before = udpText([{ bytes: 4 * MIB }, { bytes: 100 * MIB }]);
+    const after = udpText([{ bytes: 1 * MIB }, { bytes: 101 * MIB }]);
+    expect(findingOf(await analyzeFiles({ ...one, "proc/net/udp": before, [`${LATER}/proc/net/udp`]: after }), "socket-backlog-udp")).toBeUndefined();
+  });
+
+  it("still names a full queue of a process that reads others", async () => {
+    const one = { ...held, "sos_commands/process/socket_owners": owners.replaceAll(/\/proc\/\d+/g, "/proc/500") };
+    const before = udpText([{ bytes: 4 * MIB }, { bytes: 100 * MIB, drops: 1 }]);
+    const after = udpText([{ bytes: 1 * MIB }, { bytes: 100 * MIB, drops: 9 }]);
+    const report = await analyzeFiles({ ...one, "proc/net/udp": before, [`${LATER}/proc/net/udp`]: after });
+    expect(findingOf(report, "socket-backlog-udp")).toMatchObject({ confidence: "confirmed", bytes: { high: 100 * MIB } });
+  });
+
+  it("does not make much of three sockets that are full to the default buffer", async () => {
+    const report = await analyzeFiles({
+      "proc/meminfo": backlog,
+      "proc/net/udp": udpText([{ bytes: 212_992, drops: 5 }, { bytes: 212_992, drops: 5 }, { bytes: 212_992, drops: 5 }]),
+    });
+    expect(findingOf(report, "socket-backlog-udp")).toBeUndefined();
+    expect(report.verdict).toBe("healthy");
+  });
+
+  it("is not sure of a queue that is seen once, with room left and no drop", async () => {
+    const files = { "proc/meminfo": backlog, "proc/net/udp": udpText([{ bytes: 100 * MIB }]) };
+    expect(findingOf(await analyzeFiles(files), "socket-backlog-udp")).toMatchObject({ confidence: "possible" });
+  });
+
+  it("weighs the same queues against the size of the host", async () => {
+    const queues = udpText(Array.from({ length: 100 }, () => ({ bytes: 212_992, drops: 3 })));
+    const small = { "proc/meminfo": meminfoText({ SUnreclaim: 40 * MIB }, 512 * MIB), "proc/net/udp": queues };
+    const large = { "proc/meminfo": meminfoText({ SUnreclaim: 40 * MIB }, 128 * GIB), "proc/net/udp": queues };
+    expect(findingOf(await analyzeFiles(small), "socket-backlog-udp")?.material).toBe(true);
+    expect(findingOf(await analyzeFiles(large), "socket-backlog-udp")?.material).toBe(false);
+  });
+
+  it("says how to find an owner that the bundle does not name", async () => {
+    const report = await analyzeFiles({ "proc/meminfo": backlog, "proc/net/udp": hundred(4 * MIB, 10) });
+    expect(findingOf(report, "socket-backlog-udp")?.owners).toMatchObject([{ pid: null, comm: "unknown", detail: expect.stringContaining("ss -uanp") }]);
+  });
+
+  it("quotes a hostile process name for the shell", async () => {
+    const evil = Object.fromEntries(Object.entries(statuses).map(([path, text]) => [path, text.replace("friend_push", "x;rm -rf /")]));
+    const finding = findingOf(await analyzeFiles({ ...held, ...evil }), "socket-backlog-udp");
+    expect(finding?.remedies[0]?.commands).toEqual(["pkill -TERM -x 'x;rm -rf /'"]);
+  });
+
+  it("claims what does not fit into slab outside the accounts", async () => {
+    const files = { ...held, "proc/meminfo": meminfoText({}, 8 * GIB, 410 * MIB) };
+    const finding = findingOf(await analyzeFiles(files), "socket-backlog-udp");
+    expect(finding?.claims).toEqual([
+      { account: "slab-unreclaimable", bytes: { low: 20 * MIB, high: 20 * MIB } },
+      { account: "unaccounted", bytes: { low: 380 * MIB, high: 380 * MIB } },
+    ]);
+  });
+
+  it("is not assessed without the socket table", async () => {
+    const report = await analyzeFiles({ "proc/meminfo": backlog });
+    expect(report.notAssessed.find(({ cause }) => cause === "socket-backlog-udp")).toMatchObject({ missing: ["proc/net/udp"] });
+  });
+});

@@ -1,0 +1,118 @@
+/** The command line on bad input: one clear line, the right exit code, and nothing lost that was good. */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const sample = "samples/friend-push.tgz";
+const whole = readFileSync(sample);
+let folder: string;
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), "nailhouse-cli-"))));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, bytes: Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+function nailhouse(args: readonly string[], input?: Uint8Array): { status: number | null; stdout: string; stderr: string } {
+  const { status, stdout, stderr } = spawnSync("node", ["dist/cli.js", ...args], { encoding: "utf8", maxBuffer: 2 ** 28, ...(input && { input }) });
+  return { status, stdout, stderr };
+}
+
+describe("nailhouse analyze of what cannot be read", () => {
+  it.each([
+    ["an empty file", () => file("empty", new Uint8Array(0)), "it is empty"],
+    ["text", () => file("text", new TextEncoder().encode("hello\n".repeat(200))), "neither a tar archive"],
+    ["a short text", () => file("short", new TextEncoder().encode("hello\n")), "neither a tar archive"],
+    ["gzip of text", () => file("text.gz", gzipSync("hello\n".repeat(200))), "neither a tar archive"],
+    ["a gzip header and no more", () => file("head.gz", whole.subarray(0, 12)), "cut off before its first file"],
+    ["a file that is not there", () => join(folder, "absent"), "no such file"],
+    ["a directory of nothing", () => folder, "no file that a bundle or sosreport has"],
+    ["xz", () => file("x.xz", Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 0)), "xz"],
+  ])("%s: one line, exit 3", (_, path, message) => {
+    const { status, stdout, stderr } = nailhouse(["analyze", path()]);
+    expect(status, stderr).toBe(3);
+    expect(stdout).toBe("");
+    expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+    expect(stderr).toContain(message);
+  });
+
+  it("still analyzes the others, and exits with 3", () => {
+    const { status, stdout } = nailhouse(["analyze", join(folder, "absent"), sample, "-f", "ndjson"]);
+    expect(status).toBe(3);
+    expect(JSON.parse(stdout)).toMatchObject({ verdict: "cause-found" });
+  });
+});
+
+describe("nailhouse analyze of a bundle that was cut off", () => {
+  it.each([0.3, 0.6, 0.9, 0.999])("at %d of its length: analyzed up to there, and says so", (share) => {
+    const cut = file(`cut-${share}.tgz`, whole.subarray(0, Math.floor(whole.length * share)));
+    const { status, stdout, stderr } = nailhouse(["analyze", cut, "-f", "json"]);
+    expect(status, stderr).toBe(0);
+    const report = JSON.parse(stdout) as { warnings: string[]; ledger: unknown };
+    expect(report.warnings.join("\n")).toMatch(/cut off/);
+    expect(report.ledger).not.toBeNull();
+  });
+
+  it("in its last snapshot: the answer is the same", () => {
+    const { stdout } = nailhouse(["analyze", file("cut.tgz", whole.subarray(0, Math.floor(whole.length * 0.9))), "-f", "json"]);
+    expect((JSON.parse(stdout) as { findings: { cause: string }[] }).findings[0]?.cause).toBe("socket-backlog-udp");
+  });
+
+  it("with a flipped bit: says that it is damaged", () => {
+    const damaged = Uint8Array.from(whole);
+    damaged[Math.floor(whole.length / 2)] = (damaged[Math.floor(whole.length / 2)] as number) ^ 0x10;
+    const { status, stdout } = nailhouse(["analyze", file("damaged.tgz", damaged), "-f", "json"]);
+    expect(status).toBe(0);
+    expect((JSON.parse(stdout) as { warnings: string[] }).warnings.join("\n")).toMatch(/damaged/);
+  });
+});
+
+describe("nailhouse analyze", () => {
+  it("reads standard input, compressed or not", () => {
+    const json = nailhouse(["analyze", sample, "-f", "json"]).stdout;
+    expect(nailhouse(["analyze", "-", "-f", "json"], whole).stdout).toBe(json);
+    expect(nailhouse(["analyze", "-", "-f", "json"], gunzipSync(whole)).stdout).toBe(json);
+  });
+
+  it("reads a directory as it reads the archive", () => {
+    const into = mkdtempSync(join(folder, "extracted-"));
+    spawnSync("tar", ["-xzf", sample, "--strip-components=1", "-C", into]);
+    expect(nailhouse(["analyze", into, "-f", "json"]).stdout).toBe(nailhouse(["analyze", sample, "-f", "json"]).stdout);
+  });
+
+  it("exits with 1 when a finding reaches --fail-on, else with 0", () => {
+    expect(nailhouse(["analyze", sample, "--fail-on", "confirmed"]).status).toBe(1);
+    expect(nailhouse(["analyze", "samples/friend-push-filter.tgz", "--fail-on", "possible"]).status).toBe(0);
+  });
+
+  it.each([
+    [["analyze"], "needs a PATH"],
+    [["analyze", sample, "-f", "yaml"], "--format is one of"],
+    [["analyze", sample, "--fail-on", "maybe"], "--fail-on is one of"],
+    [["analyze", sample, "--nonsense"], "--nonsense"],
+    [["analyse"], 'no command "analyse"'],
+    [[], "a command is missing"],
+  ])("%j is a usage error: exit 2", (args, message) => {
+    const { status, stderr, stdout } = nailhouse(args);
+    expect(status).toBe(2);
+    expect(stderr).toContain(message);
+    expect(stdout).toBe("");
+  });
+
+  it("writes to a file with -o", () => {
+    const path = join(folder, "report.json");
+    expect(nailhouse(["analyze", sample, "-f", "json", "-o", path]).stdout).toBe("");
+    expect(JSON.parse(readFileSync(path, "utf8"))).toHaveProperty("schemaVersion", 1);
+  });
+
+  it.each(["--help", "--version", "collect --help", "analyze --help"])("%s answers on standard output", (args) => {
+    const { status, stdout } = nailhouse(args.split(" "));
+    expect(status).toBe(0);
+    expect(stdout).not.toBe("");
+  });
+});

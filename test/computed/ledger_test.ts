@@ -1,0 +1,76 @@
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { describe, expect, it } from "vitest";
+import { analyzeFiles, meminfoText } from "../analyzers/_bundle.ts";
+
+const MIB = 2 ** 20;
+
+function accounts(report: Awaited<ReturnType<typeof analyzeFiles>>): { [id: string]: number } {
+  return Object.fromEntries(report.ledger?.accounts.map(({ id, bytes }) => [id, bytes]) ?? []);
+}
+
+describe("ledger", () => {
+  it("adds up to MemTotal exactly, with what is left over as an account of its own", async () => {
+    const report = await analyzeFiles({ "proc/meminfo": meminfoText({ AnonPages: 900 * MIB }, 4096 * MIB, 300 * MIB) });
+    const sum = Object.values(accounts(report)).reduce((total, bytes) => total + bytes, 0);
+    expect(sum).toBe(4096 * MIB);
+    expect(accounts(report)).toMatchObject({ anon: 900 * MIB, unaccounted: 300 * MIB });
+  });
+
+  it("takes pages on per-CPU lists for free", async () => {
+    const zoneinfo = "Node 0, zone   Normal\n  pages free     100\n        min      1\n  pagesets\n    cpu: 0\n              count: 25600\n";
+    const report = await analyzeFiles({ "proc/meminfo": meminfoText({}, 1024 * MIB, 110 * MIB), "proc/zoneinfo": zoneinfo });
+    expect(accounts(report)).toMatchObject({ "per-cpu-free-lists": 100 * MIB, unaccounted: 10 * MIB });
+  });
+
+  it("leaves out an account that the bundle cannot tell, and says that it is in the rest", async () => {
+    const report = await analyzeFiles({ "proc/meminfo": meminfoText() });
+    expect(accounts(report)).not.toHaveProperty("per-cpu-free-lists");
+    expect(report.ledger?.missing.join()).toContain("proc/zoneinfo");
+  });
+
+  it("does not count stacks twice where they are vmalloced", async () => {
+    const fields = { KernelStack: 40 * MIB, VmallocUsed: 60 * MIB };
+    const area = "0xffffc90000000000-0xffffc90000005000   20480 dup_task_struct+0x5/0x10 pages=4 vmalloc N0=4\n";
+    const report = await analyzeFiles({ "proc/meminfo": meminfoText(fields), "proc/vmallocinfo": area });
+    expect(accounts(report)).toMatchObject({ "kernel-stacks": 40 * MIB, vmalloc: 20 * MIB });
+  });
+
+  it("counts stacks beside vmalloc where the areas show that they are not in it", async () => {
+    const fields = { KernelStack: 40 * MIB, VmallocUsed: 60 * MIB };
+    const area = "0xffffc90000000000-0xffffc90000005000   20480 load_module+0x5/0x10 pages=4 vmalloc N0=4\n";
+    const report = await analyzeFiles({ "proc/meminfo": meminfoText(fields, 2048 * MIB, 40 * MIB), "proc/vmallocinfo": area });
+    expect(accounts(report)).toMatchObject({ "kernel-stacks": 40 * MIB, vmalloc: 60 * MIB, unaccounted: 0 });
+  });
+
+  it("adds up the areas where the kernel says VmallocUsed 0 (4.4 to 5.2)", async () => {
+    const area = "0xffffc90000000000-0xffffc90000805000   8392704 load_module+0x5/0x10 pages=2048 vmalloc N0=4\n";
+    const report = await analyzeFiles({ "proc/meminfo": meminfoText({ VmallocUsed: 0, KernelStack: 0 }), "proc/vmallocinfo": area });
+    expect(accounts(report)).toMatchObject({ vmalloc: 8 * MIB });
+  });
+
+  it("finds pages that are on the LRU lists and in no process", async () => {
+    const meminfo = meminfoText({}, 1024 * MIB, 50 * MIB) + `Active:          ${100 * 1024} kB\nInactive:        ${50 * 1024} kB\nUnevictable:         0 kB\n`;
+    // AnonPages 32 + Cached 64 + Buffers 4 = 100 MiB are accounted for by type.
+    expect(accounts(await analyzeFiles({ "proc/meminfo": meminfo }))).toMatchObject({ "pinned-lru": 50 * MIB, unaccounted: 0 });
+  });
+
+  it("does not count pages twice that are in the swap cache and still mapped", async () => {
+    const meminfo = meminfoText({ SwapCached: 30 * MIB }, 1024 * MIB, -30 * MIB) +
+      `Active:          ${100 * 1024} kB\nInactive:            0 kB\nUnevictable:         0 kB\n`;
+    expect(accounts(await analyzeFiles({ "proc/meminfo": meminfo }))).toMatchObject({ "swap-cache": 0, unaccounted: 0 });
+  });
+
+  it("is not there without MemTotal, and says why", async () => {
+    const report = await analyzeFiles({ "proc/meminfo": "MemFree: 100 kB\n" });
+    expect(report.ledger).toBeNull();
+    expect(report.verdict).toBe("insufficient-evidence");
+    expect(report.warnings.join()).toContain("MemTotal");
+  });
+
+  it.skipIf(process.platform !== "linux")("closes within 0.5 % of MemTotal on this host", async () => {
+    const read = (path: string): [string, string] => [path, readFileSync(`/${path}`, "utf8")];
+    const report = await analyzeFiles(Object.fromEntries(["proc/meminfo", "proc/zoneinfo", "proc/vmstat"].map(read)));
+    expect(Math.abs(accounts(report)["unaccounted"] as number)).toBeLessThan(0.005 * (report.ledger?.totalBytes as number));
+  });
+});

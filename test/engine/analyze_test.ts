@@ -1,0 +1,112 @@
+import { describe, expect, it } from "vitest";
+import { type Analyzer, defineAnalyzer } from "../../src/core/analyzer.ts";
+import { ledger } from "../../src/computed/ledger.ts";
+import { parseReport, reportJsonSchema } from "../../src/engine/report_schema.ts";
+import { renderJson } from "../../src/render/json.ts";
+import { netlink } from "../../src/parsers/netlink.ts";
+import { analyzeFiles, meminfoText } from "../analyzers/_bundle.ts";
+
+const about = { title: "", mechanism: "", lookAlikes: "", references: [] };
+
+const throws: Analyzer = defineAnalyzer({
+  ...about,
+  id: "throws",
+  needs: {},
+  uses: {},
+  analyze: () => {
+    throw new RangeError("a defect in the plug-in");
+  },
+});
+
+const misquotes: Analyzer = defineAnalyzer({
+  ...about,
+  id: "misquotes",
+  needs: { ledger },
+  uses: {},
+  analyze: () => ({
+    findings: [{
+      title: "",
+      confidence: "confirmed",
+      material: true,
+      claims: [],
+      owners: [],
+      evidence: [{ path: "proc/meminfo", line: 9999, because: "it says so" }],
+      remedies: [],
+    }],
+  }),
+});
+
+const needsNetlink: Analyzer = defineAnalyzer({
+  ...about,
+  id: "needs-netlink",
+  needs: { ledger, netlink },
+  uses: {},
+  analyze: () => ({ ruledOut: "never reached" }),
+});
+
+const files = { "proc/meminfo": meminfoText() };
+
+describe("analyze()", () => {
+  it("lets an analyzer that throws cost only itself", async () => {
+    const report = await analyzeFiles(files, [throws, needsNetlink]);
+    expect(report.notAssessed[0]).toMatchObject({ cause: "throws", missing: ["the analyzer failed: a defect in the plug-in"] });
+    expect(report.verdict).toBe("healthy");
+  });
+
+  it("drops a finding whose evidence is not in the bundle", async () => {
+    const report = await analyzeFiles(files, [misquotes]);
+    expect(report.findings).toEqual([]);
+    expect(report.notAssessed[0]?.missing.join()).toContain("proc/meminfo:9999");
+  });
+
+  it("says what is missing and how to capture it", async () => {
+    const report = await analyzeFiles(files, [needsNetlink]);
+    expect(report.notAssessed).toEqual([{ cause: "needs-netlink", missing: ["proc/net/netlink"], howToCapture: ["cat /proc/net/netlink"] }]);
+  });
+
+  it("tells a file that is broken from one that is absent", async () => {
+    const report = await analyzeFiles({ ...files, "proc/net/netlink": "\u0000garbage" }, [needsNetlink]);
+    expect(report.notAssessed[0]?.missing[0]).toMatch(/^proc\/net\/netlink: Cannot parse/);
+  });
+
+  it("is unexplained when a tenth of memory is in no account and nobody claims it", async () => {
+    const report = await analyzeFiles({ "proc/meminfo": meminfoText({}, 8 * 2 ** 30, 2 ** 30) }, []);
+    expect(report.verdict).toBe("unexplained");
+  });
+
+  it("has insufficient evidence without meminfo", async () => {
+    expect(await analyzeFiles({}, [])).toMatchObject({ verdict: "insufficient-evidence", ledger: null, host: { totalBytes: null } });
+  });
+
+  it("keeps the warnings of a file with a million wrong lines short", async () => {
+    const report = await analyzeFiles({ "proc/meminfo": meminfoText() + "wrong\n".repeat(100_000) }, []);
+    expect(report.warnings.filter((w) => w.startsWith("proc/meminfo")).length).toBe(6);
+    expect(report.warnings.join("\n")).toContain("99995 more lines like these");
+  });
+
+  it("reports every snapshot in the timeline, in time order", async () => {
+    const report = await analyzeFiles({
+      ...files,
+      "history/2026-01-01T00:00:10.000Z/proc/meminfo": meminfoText(),
+      "history/2025-12-31T23:00:00.000Z/proc/meminfo": meminfoText(),
+      "history/not-a-time/proc/meminfo": meminfoText(),
+    }, []);
+    expect(report.timeline.map(({ at }) => at)).toEqual(["2025-12-31T23:00:00.000Z", "2026-01-01T00:00:00.000Z", "2026-01-01T00:00:10.000Z"]);
+    expect(report.warnings.join()).toContain("history/not-a-time");
+  });
+});
+
+describe("parseReport()", () => {
+  it("reads back what renderJson() wrote", async () => {
+    const report = await analyzeFiles(files);
+    expect(parseReport(renderJson(report))).toEqual(report);
+  });
+
+  it("says which field is wrong", () => {
+    expect(() => parseReport('{"schemaVersion":2}')).toThrow(/schemaVersion/);
+  });
+
+  it("has a JSON Schema", () => {
+    expect(reportJsonSchema()).toMatchObject({ type: "object", properties: { verdict: { enum: expect.arrayContaining(["healthy"]) } } });
+  });
+});

@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import { printable, wrap } from "../../src/render/_printable.ts";
+import { duration } from "../../src/render/_duration.ts";
+import { formatBytes, formatCount } from "../../src/core/format.ts";
+import { shellWord } from "../../src/core/shell.ts";
+import { renderText } from "../../src/render/text.ts";
+import { analyzeFiles, meminfoText, udpText } from "../analyzers/_bundle.ts";
+
+const MIB = 2 ** 20;
+
+describe("printable()", () => {
+  it("disarms escape sequences, C1 controls, bidirectional and zero-width marks", () => {
+    expect(printable("a\u001b[31mb\u009bc\u202ed\u200be\u2028f\u0007")).toBe("a\\u{1b}[31mb\\u{9b}c\\u{202e}d\\u{200b}e\\u{2028}f\\u{7}");
+  });
+
+  it("keeps letters of all scripts", () => expect(printable("钉子户 ümläut 🙂")).toBe("钉子户 ümläut 🙂"));
+});
+
+describe("renderText()", () => {
+  const statuses = { "proc/500/status": "Name:\tevil\\033]0;owned\\007\nRssAnon:\t 100 kB\n" };
+  const held = {
+    ...statuses,
+    "proc/meminfo": meminfoText({ SUnreclaim: 420 * MIB }),
+    "proc/net/udp": udpText(Array.from({ length: 100 }, () => ({ bytes: 4 * MIB, drops: 5 }))),
+    "sos_commands/process/socket_owners": Array.from({ length: 100 }, (_, i) => `/proc/500/fd/3 -> socket:[${1001 + i}]\n`).join(""),
+  };
+
+  it("answers who and what to do in the first two lines", async () => {
+    const [first, second] = renderText(await analyzeFiles(held)).split("\n");
+    expect(first).toMatch(/400 MiB unread in 100 UDP receive queues/);
+    expect(second).toMatch(/^Now: kill -TERM 500/);
+  });
+
+  it("lets no control character of the bundle through", async () => {
+    const text = renderText(await analyzeFiles(held));
+    expect(text).toContain("evil");
+    // deno-lint-ignore no-control-regex
+    expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+  });
+
+  it("keeps to the width, but for commands and single words", async () => {
+    const lines = renderText(await analyzeFiles(held), { width: 80 }).split("\n").slice(3);
+    const long = lines.filter((line) => line.length > 80 && !line.startsWith("       "));
+    expect(long).toEqual([]);
+  });
+
+  it("says that nothing is wrong, first, on a healthy host", async () => {
+    const text = renderText(await analyzeFiles({ "proc/meminfo": meminfoText() }));
+    expect(text.split("\n")[0]).toMatch(/^No leak found/);
+  });
+
+  it("uses no colour unless asked", async () => {
+    const report = await analyzeFiles(held);
+    expect(renderText(report)).not.toContain("\u001b");
+    expect(renderText(report, { color: true })).toContain("\u001b[1m");
+  });
+});
+
+describe("small formatting", () => {
+  it.each([[0, "0 B"], [1023, "1.00 KiB"], [999, "999 B"], [8_912_896, "8.50 MiB"], [10 * 2 ** 30, "10.0 GiB"], [-4096, "-4.00 KiB"]])(
+    "formatBytes(%d) is %s",
+    (bytes, text) => expect(formatBytes(bytes)).toBe(text),
+  );
+
+  it("formatCount() puts commas between thousands", () => expect(formatCount(1_234_567)).toBe("1,234,567"));
+
+  it.each([[0.2, "0 seconds"], [59, "59 seconds"], [3_725, "1 hour 2 minutes"], [90_000, "1 day 1 hour"], [40_000_000, "1 year 97 days"]])(
+    "duration(%d) is %s",
+    (seconds, text) => expect(duration(seconds)).toBe(text),
+  );
+
+  it("wrap() indents what follows a bullet", () => expect(wrap("aaa bbb ccc", 9, " - ")).toBe(" - aaa\n   bbb\n   ccc"));
+
+  it("shellWord() leaves plain words and quotes all others", () => {
+    expect([shellWord("nginx.service"), shellWord("a b"), shellWord("it's"), shellWord("$(x)")]).toEqual(["nginx.service", "'a b'", "'it'\\''s'", "'$(x)'"]);
+  });
+});
