@@ -12,7 +12,16 @@ export const cgroups: Collector = defineCollector({
     "Which service or container the memory is charged to, its limits, its own out-of-memory kills, and removed groups that still hold some.",
   priority: 70,
   captures: [
-    { kind: "file", path: "/proc/cgroups" },
+    { kind: "file", path: "/proc/cgroups", changing: true },
+    // Cgroup v2 tells in each folder how many groups below were removed and are still held.
+    { kind: "file", path: "/sys/fs/cgroup/cgroup.stat", changing: true },
+    // Cgroup v1 does not: the folders are counted.
+    {
+      kind: "command",
+      argv: ["find", "/sys/fs/cgroup", "-path", "/sys/fs/cgroup/memory*", "-type", "d"],
+      as: "sos_commands/cgroups/find_.sys.fs.cgroup.memory",
+      maxBytes: 4 * 2 ** 20,
+    },
     {
       kind: "tree",
       path: "/sys/fs/cgroup",

@@ -18,6 +18,8 @@ export const memory: Collector = defineCollector({
       "/proc/sysvipc/shm",
       // Only with CONFIG_MEM_ALLOC_PROFILING, from Linux 6.10: every allocation by its line of source.
       "/proc/allocinfo",
+      // ZFS keeps its cache outside the page cache.
+      "/proc/spl/kstat/zfs/arcstats",
       "/sys/kernel/mm/hugepages/*/nr_hugepages",
       "/sys/kernel/mm/hugepages/*/free_hugepages",
       "/sys/kernel/mm/hugepages/*/resv_hugepages",
@@ -39,5 +41,8 @@ export const memory: Collector = defineCollector({
       "/sys/devices/system/node/node*/meminfo",
       "/sys/devices/system/node/node*/vmstat",
     ]),
+    // Only where somebody switched them on: page_owner=on (stacks from Linux 6.9), kmemleak=on.
+    { kind: "file", path: "/sys/kernel/debug/page_owner_stacks/show_stacks", maxBytes: 8 * 2 ** 20 },
+    { kind: "file", path: "/sys/kernel/debug/kmemleak", maxBytes: 2 * 2 ** 20 },
   ],
 });

@@ -10,5 +10,7 @@ export const slab: Collector = defineCollector({
   captures: [
     { kind: "file", path: "/proc/slabinfo", changing: true },
     { kind: "command", argv: ["ls", "-l", "/sys/kernel/slab"], as: "sos_commands/memory/ls_-l_.sys.kernel.slab" },
+    // Only with slub_debug=U. The most frequent callers come first.
+    { kind: "file", path: "/sys/kernel/debug/slab/*/alloc_traces", maxBytes: 64 * 1024 },
   ],
 });

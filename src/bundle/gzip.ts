@@ -27,11 +27,11 @@ function tail(previous: Uint8Array, chunk: Uint8Array, size: number): Uint8Array
  */
 export const gunzip: Decompress = async function* (chunks, broken) {
   let out: Uint8Array[] = [];
-  let members = 0;
+  let furtherMembers = 0;
   let crc = 0;
   let trailer: Uint8Array = new Uint8Array(0);
   const stream = new Gunzip((chunk) => out.push(chunk));
-  stream.onmember = () => members++;
+  stream.onmember = () => furtherMembers++;
   for await (const chunk of chunks) {
     try {
       stream.push(chunk);
@@ -46,5 +46,5 @@ export const gunzip: Decompress = async function* (chunks, broken) {
     out = [];
   }
   const expected = trailer.length === 8 ? new DataView(trailer.buffer).getUint32(0, true) : undefined;
-  if (members === 1 && expected !== crc) broken("the compressed data is damaged or cut off (its checksum is wrong)");
+  if (furtherMembers === 0 && expected !== crc) broken("the compressed data is damaged or cut off (its checksum is wrong)");
 };

@@ -10,7 +10,7 @@ import { analyze, presetSources } from "../engine/analyze.ts";
 import { directoryEntries, fileChunks, nodeGunzip } from "../host/node_input.ts";
 import { preset } from "../preset.ts";
 import { renderJson } from "../render/json.ts";
-import { renderText } from "../render/text.ts";
+import { renderAnswer, renderText } from "../render/text.ts";
 import { type Command, UsageError } from "./_command.ts";
 
 const help = `nailhouse analyze PATH... [-f text|json|ndjson] [-o FILE] [--fail-on LEVEL] [--all]
@@ -19,7 +19,7 @@ const help = `nailhouse analyze PATH... [-f text|json|ndjson] [-o FILE] [--fail-
   -f, --format    text (default), json, or ndjson (one line a bundle)
   -o, --output    write to this file instead of standard output
   --fail-on       possible, likely or confirmed: exit with 1 if there is such a finding, or a surer one
-  --all           show every account, all the evidence and all owners
+  --all           show every account, all the evidence and all owners; of several bundles the whole report, not just the answer
 
   nailhouse analyze bundle.tgz
   nailhouse analyze / --fail-on likely
@@ -61,19 +61,27 @@ async function openPath(path: string): Promise<Bundle> {
 /** What is wrong with an input, in one line; anything else is a defect and is thrown on. */
 function inputProblem(error: unknown): string {
   if (error instanceof BundleError) return error.message;
-  if (error instanceof Error && "syscall" in error) return `Cannot read the bundle: ${error.message}`;
+  if (error instanceof Error && ("syscall" in error || error.name === "NotCapable")) return `Cannot read the bundle: ${error.message}`;
   throw error;
 }
 
-function render(reports: readonly Report[], format: Format, all: boolean): string {
+/** A bundle that could be read, as it was named on the command line. */
+interface Analyzed {
+  readonly path: string;
+  readonly report: Report;
+}
+
+function render(analyzed: readonly Analyzed[], format: Format, all: boolean): string {
+  const reports = analyzed.map(({ report }) => report);
+  const only = reports.length === 1 ? reports[0] : undefined;
   if (format === "ndjson") return reports.map((report) => `${JSON.stringify(report)}\n`).join("");
-  if (format === "json") {
-    return reports.length === 1 ? renderJson(reports[0] as Report) : `${JSON.stringify(reports, undefined, 2)}\n`;
-  }
+  if (format === "json") return only === undefined ? `${JSON.stringify(reports, undefined, 2)}\n` : renderJson(only);
   const color = process.env["FORCE_COLOR"] !== undefined ||
     (process.stdout.isTTY && process.env["NO_COLOR"] === undefined);
-  const width = process.stdout.columns ?? 80;
-  return reports.map((report) => renderText(report, { all, color, width })).join("\n\n");
+  const options = { all, color, width: process.stdout.columns ?? 80 };
+  if (only !== undefined) return renderText(only, options);
+  const part = all ? renderText : renderAnswer;
+  return analyzed.map(({ path, report }) => `${path}\n${part(report, options)}`).join("\n");
 }
 
 /** Carries out `nailhouse analyze`; returns the exit code. */
@@ -92,25 +100,25 @@ async function run(args: string[]): Promise<number> {
   const failOn = values["fail-on"] === undefined ? undefined : oneOf("--fail-on", values["fail-on"], LEVELS);
   if (positionals.length === 0) throw new UsageError("analyze needs a PATH: a bundle, a directory, / or -");
 
-  const reports: Report[] = [];
+  const analyzed: Analyzed[] = [];
   let unreadable = false;
   for (const path of positionals) {
     try {
-      reports.push(analyze(await openPath(path), preset));
+      analyzed.push({ path, report: analyze(await openPath(path), preset) });
     } catch (error) {
       console.error(`nailhouse: ${path}: ${inputProblem(error)}`);
       unreadable = true;
     }
   }
-  if (reports.length > 0) {
-    const output = render(reports, format, values.all);
+  if (analyzed.length > 0) {
+    const output = render(analyzed, format, values.all);
     if (values.output === undefined) await new Promise((done) => process.stdout.write(output, done));
     else await writeFile(values.output, output);
   }
   if (unreadable) return 3;
   const fails = (report: Report): boolean =>
     failOn !== undefined && report.findings.some((f) => LEVELS.indexOf(f.confidence) >= LEVELS.indexOf(failOn));
-  return reports.some(fails) ? 1 : 0;
+  return analyzed.some(({ report }) => fails(report)) ? 1 : 0;
 }
 
 export const analyzeCommand: Command = { run, help };

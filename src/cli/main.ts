@@ -1,3 +1,4 @@
+import { HostError } from "../core/errors.ts";
 import { version } from "../core/version.ts";
 import { type Command, UsageError } from "./_command.ts";
 
@@ -16,9 +17,13 @@ const help = `nailhouse ${version}: finds the memory that will not move out
 nailhouse COMMAND --help tells more.
 `;
 
-function isUsageProblem(error: unknown): error is Error {
-  return error instanceof UsageError ||
-    (error instanceof Error && String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS"));
+/** The exit code of an error that the user can do something about; anything else is a defect of nailhouse and is shown whole. */
+function exitCode(error: unknown): number | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if (error instanceof UsageError || String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS")) return 2;
+  // NotCapable is Deno's: a permission was not given.
+  if (error instanceof HostError || error.name === "NotCapable") return 3;
+  return undefined;
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -47,7 +52,8 @@ async function main(args: readonly string[]): Promise<number> {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  if (!isUsageProblem(error)) throw error;
-  console.error(`nailhouse: ${error.message}`);
-  process.exitCode = 2;
+  const code = exitCode(error);
+  if (code === undefined) throw error;
+  console.error(`nailhouse: ${(error as Error).message}`);
+  process.exitCode = code;
 }

@@ -1,4 +1,4 @@
-import type { SourceLine } from "./ledger.ts";
+import type { AccountId, SourceLine } from "./ledger.ts";
 import type { Claim, Confidence, Exhaustion, Finding, Owner, Remedy } from "./report.ts";
 import type { HostFacts, MaybeValues, Sources, Values } from "./source.ts";
 
@@ -21,6 +21,9 @@ export interface FindingDraft {
   readonly remedies: readonly Remedy[];
 }
 
+/** Bytes of each account that no finding claims. An account that the bundle cannot tell is not in it. */
+export type Unclaimed = ReadonlyMap<AccountId, number>;
+
 /** What an analyzer says: findings, or why its cause is not there. */
 export type Outcome = { readonly findings: readonly FindingDraft[] } | { readonly ruledOut: string };
 
@@ -37,16 +40,21 @@ export interface Analyzer {
   readonly needs: Sources;
   /** These make the answer better. */
   readonly uses: Sources;
+  /** Runs when the claims of all others are settled: for a cause that is what nobody else accounts for. */
+  readonly last?: true;
   // A method, so that a typed declaration (see defineAnalyzer) is assignable to this untyped one.
-  analyze(values: Readonly<Record<string, unknown>>, facts: HostFacts): Outcome;
+  analyze(values: Readonly<Record<string, unknown>>, facts: HostFacts, unclaimed: Unclaimed): Outcome;
 }
 
-/** Declares a cause: `analyze` gets `needs` as they are and `uses` as possibly undefined, both typed by the sources. */
+/**
+ * Declares a cause: `analyze` gets `needs` as they are and `uses` as possibly undefined, both typed by the sources. `unclaimed` is the whole
+ * ledger for all but those that run last.
+ */
 export function defineAnalyzer<const N extends Sources, const U extends Sources>(
   declaration: Omit<Analyzer, "needs" | "uses" | "analyze"> & {
     readonly needs: N;
     readonly uses: U;
-    readonly analyze: (values: Values<N> & MaybeValues<U>, facts: HostFacts) => Outcome;
+    readonly analyze: (values: Values<N> & MaybeValues<U>, facts: HostFacts, unclaimed: Unclaimed) => Outcome;
   },
 ): Analyzer {
   return declaration as Analyzer;

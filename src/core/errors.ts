@@ -25,3 +25,11 @@ export class BundleError extends Error {
     this.name = "BundleError";
   }
 }
+
+/** This machine cannot be looked at (no Linux, no /proc, no permission). The command line exits with 3. */
+export class HostError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "HostError";
+  }
+}

@@ -1,4 +1,4 @@
-import type { Analyzer, EvidenceLine } from "../core/analyzer.ts";
+import type { Analyzer, EvidenceLine, Unclaimed } from "../core/analyzer.ts";
 import type { Bundle } from "../core/bundle.ts";
 import { accountBytes, type Ledger } from "../core/ledger.ts";
 import type {
@@ -62,7 +62,7 @@ interface Assessment {
 }
 
 /** Runs one analyzer. Whatever it does wrong costs only itself. */
-function assess(analyzer: Analyzer, snapshots: Snapshots, into: Assessment): void {
+function assess(analyzer: Analyzer, snapshots: Snapshots, unclaimed: Unclaimed, into: Assessment): void {
   const cause = analyzer.id;
   const needed = readNeeds(analyzer.needs, snapshots.base);
   if (needed.status === "missing") {
@@ -79,7 +79,7 @@ function assess(analyzer: Analyzer, snapshots: Snapshots, into: Assessment): voi
   }
   try {
     const values = { ...readUses(analyzer.uses, snapshots.base), ...needed.value };
-    const outcome = analyzer.analyze(values, snapshots.base.facts);
+    const outcome = analyzer.analyze(values, snapshots.base.facts, unclaimed);
     if ("ruledOut" in outcome) {
       into.ruledOut.push({ cause, because: outcome.ruledOut });
       return;
@@ -151,7 +151,12 @@ export function analyze(bundle: Bundle, preset: Preset): Report {
   const series = base.read(overTime(preset.ledger));
 
   const assessed: Assessment = { candidates: [], ruledOut: [], notAssessed: [] };
-  for (const analyzer of preset.analyzers) assess(analyzer, snapshots, assessed);
+  for (const last of [undefined, true]) {
+    const { unclaimed } = settleClaims(assessed.candidates, ledger);
+    for (const analyzer of preset.analyzers) {
+      if (analyzer.last === last) assess(analyzer, snapshots, unclaimed, assessed);
+    }
+  }
   const { settled, displaced } = settleClaims(assessed.candidates, ledger);
   const findings = settled.sort(byRank).map((each) => finding(each, snapshots));
   const ruledOut = [

@@ -1,4 +1,4 @@
-import type { FindingDraft } from "../core/analyzer.ts";
+import type { FindingDraft, Unclaimed } from "../core/analyzer.ts";
 import type { AccountId, Ledger } from "../core/ledger.ts";
 import type { ByteRange, Claim, Confidence } from "../core/report.ts";
 
@@ -46,7 +46,7 @@ function byClaimRight(a: Candidate, b: Candidate): number {
 export function settleClaims(
   candidates: readonly Candidate[],
   ledger: Ledger | undefined,
-): { settled: Settled[]; displaced: Displaced[] } {
+): { settled: Settled[]; displaced: Displaced[]; unclaimed: Unclaimed } {
   const left = new Map(ledger?.accounts.map((account) => [account.id, Math.max(0, account.bytes)]));
   const tenants = new Map<AccountId, Set<string>>();
   const settled: Settled[] = [];
@@ -75,7 +75,7 @@ export function settleClaims(
     }
     settled.push({ ...candidate, claims: claims.filter((claim) => claim.bytes.high > 0), bytes });
   }
-  return { settled, displaced };
+  return { settled, displaced, unclaimed: left };
 }
 
 function tier({ draft }: Candidate): number {

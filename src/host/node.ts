@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { HostError } from "../core/errors.ts";
 import type { Host, Limits, MachineFacts, ReadResult } from "../core/host.ts";
 import { readWithCat, runProgram } from "./node_child.ts";
 import { failureOf, readOnThread, readSync } from "./node_read.ts";
@@ -23,7 +24,8 @@ const AT_CLKTCK = 17;
 function auxiliaryVector(): Map<number, number> {
   const read = readSync("/proc/self/auxv", 4096);
   if (read.status !== "ok") {
-    throw new Error(`Cannot read /proc/self/auxv (${read.status}): is this Linux, with /proc mounted?`);
+    const hint = "is this Linux, with /proc mounted, and on Deno with all permissions (deno run -A)?";
+    throw new HostError(`Cannot look at this host: /proc/self/auxv is ${read.status}: ${hint}`);
   }
   const wide = !["arm", "ia32", "mips", "mipsel", "ppc"].includes(process.arch);
   const words = wide ? new BigUint64Array(read.bytes.slice().buffer) : new Uint32Array(read.bytes.slice().buffer);
@@ -49,7 +51,7 @@ function machineFacts(root: string, hostname: string): MachineFacts {
   const pageSizeBytes = vector.get(AT_PAGESZ);
   const userHz = vector.get(AT_CLKTCK);
   if (pageSizeBytes === undefined || userHz === undefined) {
-    throw new Error("Cannot find the page size and the clock tick in /proc/self/auxv");
+    throw new HostError("Cannot find the page size and the clock tick in /proc/self/auxv");
   }
   const online = trimmed(readSync(join(root, "sys/devices/system/cpu/online"), 4096));
   return {

@@ -182,20 +182,24 @@ function remedyLines({ when, text, commands, verify }: Remedy, { width }: Style)
   ];
 }
 
+function styleOf(options: TextOptions): Style {
+  const emphasis =
+    (code: number) => (text: string): string => (options.color ? `\u001b[${code}m${text}\u001b[0m` : text);
+  return { width: options.width ?? 80, all: options.all ?? false, strong: emphasis(1), faint: emphasis(2) };
+}
+
+/** Only the answer: who holds how much, and what to do now, in two lines. For many bundles at once. */
+export function renderAnswer(report: Report, options: TextOptions = {}): string {
+  return `${answer(report, styleOf(options))}\n`;
+}
+
 /**
  * The report as text for a terminal: the answer first, then where the memory is, the findings, what was ruled out and what could not be told.
  *
  * @param report From `analyze`.
  */
 export function renderText(report: Report, options: TextOptions = {}): string {
-  const emphasis =
-    (code: number) => (text: string): string => (options.color ? `\u001b[${code}m${text}\u001b[0m` : text);
-  const style: Style = {
-    width: options.width ?? 80,
-    all: options.all ?? false,
-    strong: emphasis(1),
-    faint: emphasis(2),
-  };
+  const style = styleOf(options);
   const item = (text: string): string => wrap(text, style.width, "  ");
   const notAssessed = report.notAssessed.map(({ cause, missing, howToCapture }) =>
     item(

@@ -1,0 +1,320 @@
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
+import type { Claim, Confidence, Owner, Remedy } from "../src/core/report.ts";
+import type { HostFacts, Parsed } from "../src/core/source.ts";
+import { type DescriptorDetail, type Descriptors, descriptors, type DescriptorTable } from "../src/computed/descriptors.ts";
+import { ledger } from "../src/computed/ledger.ts";
+import { materialQueueBytes } from "../src/computed/material.ts";
+import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
+import { type Process, processes } from "../src/computed/processes.ts";
+import { type Measurement, theilSen, type Trend } from "../src/computed/trend.ts";
+import { netnsOf } from "../src/parsers/_groups.ts";
+import { netlink } from "../src/parsers/netlink.ts";
+import { packet } from "../src/parsers/packet.ts";
+import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
+import { sockstat } from "../src/parsers/sockstat.ts";
+import { unix } from "../src/parsers/unix.ts";
+
+/** What one descriptor of a kind holds: slab objects, by the account they are in. Sizes of x86-64, Linux 6.18; slabinfo's own go before. */
+interface Cost {
+  readonly unreclaimable: number;
+  readonly reclaimable: number;
+}
+
+/** struct file (with its LSM blob of 24 bytes), and the dentry that everything but a regular file has of its own. */
+const FILE_BYTES = 192;
+const LSM_BYTES = 24;
+const DENTRY_BYTES = 192;
+/** sock_inode_cache, and struct sock: tcp_sock is the largest (2,368), unix and udp take about half. */
+const SOCKET_INODE_BYTES = 832;
+const SOCK_BYTES = 2368;
+/** struct eventpoll (kmalloc-256), and the epitem and wait queue entry of the one file that it watches at the least. */
+const EVENTPOLL_BYTES: number = 256 + 128 + 64;
+/** struct eventfd_ctx; timerfd_ctx, signalfd_ctx and the like are no smaller. */
+const SMALL_CONTEXT_BYTES = 64;
+/** Half of a pipe: pipe_inode_info, its array of 16 buffers and its inode. */
+const HALF_PIPE_BYTES: number = (192 + 1024 + 600) / 2;
+/** inotify_inode_mark (80), its slot in the IDR (584 / 64), and its share of the connector: 98 bytes measured. */
+const MARK_BYTES = 96;
+
+/** Kinds of which a program needs one an event loop or thread: tens of thousands in one program are forgotten ones. */
+const SINGLE_KINDS: ReadonlySet<string> = new Set(["eventfd", "eventpoll", "inotify", "timerfd", "signalfd", "userfaultfd", "pidfd", "fanotify", "perf_event"]);
+/** The largest default of fs.inotify.max_user_watches (Linux 5.11 on): more was allowed by hand. */
+const MOST_DEFAULT_MARKS = 1_048_576;
+/** Sockets that are in no table (never connected, or shut down and forgotten) are the larger part of a leak of sockets. */
+const MOST_OF = 0.5;
+/** Watched for this long, growth is no start-up and no burst. */
+const LONG_WATCH_SECONDS = 600;
+
+/** The processes of one program. */
+interface Program {
+  readonly comm: string;
+  readonly processes: readonly Descriptors[];
+  readonly pids: readonly number[];
+  readonly count: number;
+  readonly kinds: ReadonlyMap<string, number>;
+  readonly cost: Cost;
+  readonly bytes: number;
+  readonly trend: Trend | undefined;
+}
+
+function objectBytes(slab: Parsed<readonly SlabCache[]> | undefined, cache: string, otherwise: number): number {
+  return slab?.value.find(({ name }) => name === cache)?.objectBytes ?? otherwise;
+}
+
+function costOf(kind: string, slab: Parsed<readonly SlabCache[]> | undefined): Cost {
+  const file = objectBytes(slab, "filp", FILE_BYTES) + LSM_BYTES;
+  const dentry = objectBytes(slab, "dentry", DENTRY_BYTES);
+  switch (kind) {
+    case "file":
+      // Its dentry and inode are cached whether it is open or not.
+      return { unreclaimable: file, reclaimable: 0 };
+    case "socket":
+      return { unreclaimable: file + objectBytes(slab, "TCP", SOCK_BYTES), reclaimable: dentry + objectBytes(slab, "sock_inode_cache", SOCKET_INODE_BYTES) };
+    case "pipe":
+      return { unreclaimable: file + HALF_PIPE_BYTES, reclaimable: dentry / 2 };
+    case "eventpoll":
+      return { unreclaimable: file + EVENTPOLL_BYTES, reclaimable: dentry };
+    default:
+      return { unreclaimable: file + SMALL_CONTEXT_BYTES, reclaimable: dentry };
+  }
+}
+
+function growth(members: readonly Descriptors[], table: DescriptorTable): Trend | undefined {
+  const byTime = new Map<number, { count: number; processes: number }>();
+  for (const { pid } of members) {
+    for (const { time, bytes } of table.series.get(pid) ?? []) {
+      const known = byTime.get(time) ?? { count: 0, processes: 0 };
+      byTime.set(time, { count: known.count + bytes, processes: known.processes + 1 });
+    }
+  }
+  // A snapshot that saw only some of the processes would look like a fall or a jump.
+  const whole: Measurement[] = [...byTime].filter(([, each]) => each.processes === members.length).map(([time, { count }]) => ({ time, bytes: count }));
+  const trend = theilSen(whole.sort((a, b) => a.time - b.time));
+  return trend !== undefined && trend.low > 0 ? trend : undefined;
+}
+
+function programs(table: DescriptorTable, slab: Parsed<readonly SlabCache[]> | undefined): Program[] {
+  const byComm = new Map<string, Descriptors[]>();
+  for (const each of table.processes) byComm.set(each.comm, [...(byComm.get(each.comm) ?? []), each]);
+  return [...byComm].map(([comm, members]) => {
+    const kinds = new Map<string, number>();
+    for (const member of members) for (const [kind, count] of member.kinds) kinds.set(kind, (kinds.get(kind) ?? 0) + count);
+    const cost = { unreclaimable: 0, reclaimable: 0 };
+    for (const [kind, count] of kinds) {
+      const one = costOf(kind, slab);
+      cost.unreclaimable += count * one.unreclaimable;
+      cost.reclaimable += count * one.reclaimable;
+    }
+    return {
+      comm,
+      processes: members,
+      pids: members.map(({ pid }) => pid),
+      count: members.reduce((sum, { count }) => sum + count, 0),
+      kinds,
+      cost,
+      bytes: cost.unreclaimable + cost.reclaimable,
+      trend: growth(members, table),
+    };
+  }).sort((a, b) => b.bytes - a.bytes || (a.comm < b.comm ? -1 : 1));
+}
+
+function mainKind({ kinds }: Program): [string, number] | undefined {
+  return [...kinds].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))[0];
+}
+
+/** Sockets of a namespace that no protocol's table has, and the line that tells how many there are. */
+interface Unlisted {
+  readonly count: number;
+  readonly path: string;
+  readonly line: number;
+}
+
+/**
+ * `sockets: used` of a network namespace less all that its tables list. Before 4.17 `used` was that of the host (commit 648845ab7e20), and
+ * says nothing.
+ */
+function unlistedSockets(
+  files: readonly Parsed<ReadonlyMap<string, { counts: ReadonlyMap<string, number>; line: number }>>[],
+  tables: readonly (readonly Parsed<readonly unknown[]>[] | undefined)[],
+  { kernelRelease }: HostFacts,
+): Unlisted[] {
+  const [major = 0, minor = 0] = (kernelRelease ?? "").split(".").map(Number);
+  if (!(major > 4 || (major === 4 && minor >= 17))) return [];
+  const listed = new Map<string | undefined, number>();
+  const add = (path: string, count: number): void => void listed.set(netnsOf(path), (listed.get(netnsOf(path)) ?? 0) + count);
+  for (const { path, value } of files) for (const [name, { counts }] of value) if (name !== "FRAG" && name !== "FRAG6") add(path, counts.get("inuse") ?? 0);
+  for (const { path, value } of tables.flatMap((each) => each ?? [])) add(path, value.length);
+  return files.flatMap(({ path, value }) => {
+    const sockets = value.get("sockets");
+    const used = sockets?.counts.get("used");
+    return sockets === undefined || used === undefined ? [] : [{ count: Math.max(0, used - (listed.get(netnsOf(path)) ?? 0)), path, line: sockets.line }];
+  });
+}
+
+function remedies(group: { comm: string; pids: readonly number[] }, kind: string, known: readonly Process[] | undefined): Remedy[] {
+  const [pid = 0] = group.pids;
+  return [
+    {
+      when: "now",
+      text: "End or restart the owner in an orderly way: the kernel closes all its descriptors, which frees what they hold.",
+      commands: stopCommands(group, known),
+      verify: "the first number of /proc/sys/fs/file-nr falls, and Slab of /proc/meminfo with it",
+    },
+    {
+      when: "fix",
+      text: `Find the code that opens ${kind} descriptors and does not close them on every path, errors included (not verified by nailhouse's lab).`,
+      commands: [`ls -l /proc/${pid}/fd | awk '{ print $NF }' | sed 's/[0-9]\\+//g' | sort | uniq -c | sort -rn | head`, `strace -f -k -e trace=desc,network -p ${pid}`],
+      verify: `stat -c %s /proc/${pid}/fd stays level under the same load (Linux 6.2 on)`,
+    },
+    {
+      when: "prevent",
+      text: "Keep the limit of open files near what the program needs, so that a leak ends in its own log (EMFILE) and not in the host's memory, and alert " +
+        "on the number (not verified by nailhouse's lab).",
+      commands: [`prlimit --pid ${pid} --nofile=65536`],
+      verify: `grep 'open files' /proc/${pid}/limits`,
+    },
+  ];
+}
+
+export const fdLeak: Analyzer = defineAnalyzer({
+  id: "fd-leak",
+  title: "Descriptors that are never closed hold kernel objects",
+  mechanism: "Every descriptor holds kernel objects: a struct file, most kinds a dentry, and what it stands for (an epoll instance with its watches, a socket, " +
+    "the marks of inotify). A program that opens and does not close makes slab grow by 0.5 to 4 KB each, charged to no process. The dentries and socket inodes are " +
+    "counted as reclaimable, yet cannot be reclaimed while the descriptor is open: a leak looks half harmless.",
+  lookAlikes: "A busy server: its sockets are in use, and stand in the tables of their protocol. slab-leak: a cache grows and no process has descriptors to match. " +
+    "slab-reclaimable: dentries of files that nobody has open. socket-backlog: few sockets, much data in them.",
+  references: ["https://docs.kernel.org/admin-guide/sysctl/fs.html", "https://man7.org/linux/man-pages/man7/inotify.7.html", "fs/file_table.c", "fs/eventpoll.c"],
+  needs: { ledger, descriptors },
+  uses: { slabinfo, processes, sockstat, unix, netlink, packet },
+  analyze({ ledger, descriptors: table, slabinfo: slab, processes: known, sockstat: sockets, unix: unixes, netlink: netlinks, packet: packets }, facts) {
+    const materialBytes = materialQueueBytes(ledger.totalBytes);
+    const all = programs(table, slab);
+    const unlisted = unlistedSockets(sockets ?? [], [unixes, netlinks, packets], facts).sort((a, b) => b.count - a.count);
+    const findings = [
+      ...all.filter(({ bytes }) => bytes >= materialBytes).flatMap((program) => programFinding(program) ?? []),
+      ...markFindings(),
+    ];
+    if (findings.length > 0) return { findings };
+    const [most] = all;
+    return {
+      ruledOut: most === undefined
+        ? "no process has a descriptor"
+        : `the program with the most, ${most.comm}, has ${formatQuantity(most.count, "descriptor")}, which hold about ${formatBytes(most.bytes)}${
+          most.bytes >= materialBytes ? " and are of kinds that a busy program needs many of; their number does not grow" : ""
+        }`,
+    };
+
+    function programFinding(program: Program): FindingDraft | undefined {
+      const main = mainKind(program);
+      if (main === undefined) return undefined;
+      const [kind, count] = main;
+      const judged = judge(program, kind, count);
+      if (judged === undefined) return undefined;
+      const per = program.bytes / program.count;
+      const claims: Claim[] = [
+        { account: "slab-unreclaimable", bytes: { low: program.cost.unreclaimable, high: program.cost.unreclaimable } },
+        { account: "slab-reclaimable", bytes: { low: program.cost.reclaimable, high: program.cost.reclaimable } },
+      ];
+      const { trend } = program;
+      return {
+        title: `${nameOfGroup(program)}: ${formatQuantity(program.count, "open descriptor")}, most of them ${kind}, hold ${formatBytes(program.bytes)} of kernel objects`,
+        confidence: judged.confidence,
+        material: true,
+        claims,
+        ...(trend === undefined ? {} : { growthBytesPerSecond: { low: trend.low * per, high: trend.high * per } }),
+        owners: [{
+          pid: program.pids[0] ?? null,
+          comm: program.comm,
+          bytes: Math.round(program.bytes),
+          count: program.count,
+          detail: `${formatQuantity(program.pids.length, "process", "processes")}, ${
+            [...program.kinds].sort((a, b) => b[1] - a[1]).slice(0, 4).map(([name, n]) => `${formatCount(n)} ${name}`).join(", ")
+          }`,
+        }],
+        evidence: [...programEvidence(program, kind), ...judged.evidence, ...slabEvidence(program, kind)],
+        remedies: remedies(program, kind, known),
+      };
+    }
+
+    /** Undefined when it may all be in use. */
+    function judge({ trend, count: total }: Program, kind: string, count: number): { confidence: Confidence; evidence: EvidenceLine[] } | undefined {
+      const long = trend !== undefined && trend.spanSeconds >= LONG_WATCH_SECONDS;
+      if (SINGLE_KINDS.has(kind)) return { confidence: count >= MOST_OF * total && (trend !== undefined || slab !== undefined) ? "confirmed" : "likely", evidence: [] };
+      const [forgotten] = unlisted;
+      if (kind === "socket" && forgotten !== undefined && forgotten.count >= MOST_OF * count) {
+        return {
+          confidence: "likely",
+          evidence: [{
+            path: forgotten.path,
+            line: forgotten.line,
+            because: `${formatQuantity(forgotten.count, "socket")} of these are in no table of their protocol: not connected, not listening, only held open`,
+          }],
+        };
+      }
+      if (trend === undefined) return undefined;
+      return { confidence: long ? "likely" : "possible", evidence: [] };
+    }
+
+    function programEvidence({ processes: members, trend, kinds, count }: Program, kind: string): EvidenceLine[] {
+      const [largest] = members as [Descriptors, ...Descriptors[]];
+      const grew = trend === undefined ? "" : `; the program's number grew by ${formatCount(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s`;
+      const lines: EvidenceLine[] = [{ ...largest.source, because: `process ${largest.pid} alone has ${formatQuantity(largest.count, "descriptor")}${grew}` }];
+      const example = members.find(({ examples }) => examples.has(kind))?.examples.get(kind);
+      if (example !== undefined) lines.push({ ...example, because: `one of about ${formatCount(kinds.get(kind) ?? 0)} of this kind among ${formatCount(count)}` });
+      return lines;
+    }
+
+    function slabEvidence({ count }: Program, kind: string): EvidenceLine[] {
+      const wanted = ["filp", kind === "eventpoll" ? "eventpoll_epi" : kind === "socket" ? "sock_inode_cache" : "dentry"];
+      return (slab?.value ?? []).filter(({ name }) => wanted.includes(name)).map(({ name, line, activeObjects, totalBytes }) => ({
+        path: (slab as Parsed<unknown>).path,
+        line,
+        because: `${formatCount(activeObjects)} objects of ${name} are alive${totalBytes === undefined ? "" : ` (${formatBytes(totalBytes)})`}: these descriptors account for ${
+          formatCount(Math.min(count, activeObjects))
+        }`,
+      }));
+    }
+
+    function markFindings(): FindingDraft[] {
+      const byComm = new Map<string, { marks: number; details: DescriptorDetail[] }>();
+      for (const detail of table.details) {
+        if (detail.inotifyMarks === undefined) continue;
+        const group = byComm.get(detail.comm) ?? { marks: 0, details: [] };
+        group.marks += detail.inotifyMarks * detail.weight;
+        group.details.push(detail);
+        byComm.set(detail.comm, group);
+      }
+      return [...byComm].flatMap(([comm, { marks, details }]) => {
+        const bytes = Math.round(marks * MARK_BYTES);
+        if (bytes < materialBytes) return [];
+        const pids = [...new Set(details.map(({ pid }) => pid))];
+        const [first] = details.toSorted((a, b) => (b.inotifyMarks as number) - (a.inotifyMarks as number)) as [DescriptorDetail];
+        const instances = Math.round(details.reduce((sum, { weight }) => sum + weight, 0));
+        const owner: Owner = { pid: pids[0] ?? null, comm, bytes, count: instances, detail: `${formatCount(Math.round(marks))} inotify watches on ${formatQuantity(instances, "descriptor")}` };
+        return [{
+          title: `${nameOfGroup({ comm, pids })}: ${formatCount(Math.round(marks))} inotify watches hold ${formatBytes(bytes)} of kernel objects`,
+          confidence: marks > MOST_DEFAULT_MARKS ? "confirmed" as const : "possible" as const,
+          material: true,
+          claims: [{ account: "slab-unreclaimable" as const, bytes: { low: bytes, high: bytes } }],
+          owners: [owner],
+          evidence: [{
+            path: first.path,
+            line: first.line,
+            because: `one descriptor has ${formatCount(first.inotifyMarks as number)} watches; a user may have ${formatCount(MOST_DEFAULT_MARKS)} by default at the most`,
+          }],
+          remedies: [
+            ...remedies({ comm, pids }, "inotify", known).slice(0, 1),
+            {
+              when: "prevent",
+              text: "Bound the watches of a user: inotify_add_watch then fails in the program that asks for too many (not verified by nailhouse's lab).",
+              commands: ["sysctl -w fs.inotify.max_user_watches=524288"],
+              verify: "grep -c ^inotify /proc/PID/fdinfo/FD of the program stays below",
+            },
+          ],
+        }];
+      });
+    }
+  },
+});

@@ -1,0 +1,186 @@
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { formatBytes, formatQuantity } from "../src/core/format.ts";
+import { type Account, accountBytes } from "../src/core/ledger.ts";
+import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
+import { type DescriptorDetail, descriptors, type DescriptorTable } from "../src/computed/descriptors.ts";
+import { ledger } from "../src/computed/ledger.ts";
+import { materialQueueBytes } from "../src/computed/material.ts";
+import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
+import { type Process, processes } from "../src/computed/processes.ts";
+import { vmstat } from "../src/parsers/vmstat.ts";
+
+/** struct io_uring_sqe, struct io_uring_cqe, and the index of the submission array (include/uapi/linux/io_uring.h). */
+const SQE_BYTES = 64;
+const CQE_BYTES = 16;
+const SQ_INDEX_BYTES = 4;
+const RING_HEAD_BYTES = 64;
+
+interface Group {
+  readonly comm: string;
+  readonly pids: readonly number[];
+  readonly rings: number;
+  readonly ringBytes: number;
+  readonly bufferBytes: number;
+  readonly largest: DescriptorDetail;
+}
+
+/** Rings are allocated as blocks of 2^n pages. */
+function blockBytes(bytes: number, pageSizeBytes: number): number {
+  let size = pageSizeBytes;
+  while (size < bytes) size *= 2;
+  return size;
+}
+
+function ringBytes({ sqEntries, cqEntries }: DescriptorDetail, pageSizeBytes: number): number {
+  if (sqEntries === undefined || cqEntries === undefined) return 0;
+  return blockBytes(sqEntries * SQE_BYTES, pageSizeBytes) + blockBytes(cqEntries * CQE_BYTES + sqEntries * SQ_INDEX_BYTES + RING_HEAD_BYTES, pageSizeBytes);
+}
+
+function groups(details: readonly DescriptorDetail[], pageSizeBytes: number): Group[] {
+  const byComm = new Map<string, DescriptorDetail[]>();
+  for (const detail of details) if (detail.inotifyMarks === undefined) byComm.set(detail.comm, [...(byComm.get(detail.comm) ?? []), detail]);
+  const size = (detail: DescriptorDetail): number => ringBytes(detail, pageSizeBytes) + detail.bufferBytes;
+  return [...byComm].map(([comm, held]) => ({
+    comm,
+    pids: [...new Set(held.map(({ pid }) => pid))],
+    rings: Math.round(held.reduce((sum, { weight }) => sum + weight, 0)),
+    ringBytes: held.reduce((sum, each) => sum + each.weight * ringBytes(each, pageSizeBytes), 0),
+    bufferBytes: held.reduce((sum, each) => sum + each.weight * each.bufferBytes, 0),
+    largest: held.toSorted((a, b) => size(b) - size(a) || a.line - b.line)[0] as DescriptorDetail,
+  })).sort((a, b) => b.ringBytes + b.bufferBytes - a.ringBytes - a.bufferBytes || (a.comm < b.comm ? -1 : 1));
+}
+
+/** Without details: the processes that have an io_uring open at all. */
+function ringHolders(table: DescriptorTable | undefined): { comm: string; pids: number[]; example: { path: string; line: number } } | undefined {
+  const holder = (table?.processes ?? []).filter(({ kinds }) => (kinds.get("io_uring") ?? 0) > 0)
+    .sort((a, b) => (b.kinds.get("io_uring") as number) - (a.kinds.get("io_uring") as number) || a.pid - b.pid)[0];
+  const example = holder?.examples.get("io_uring");
+  return holder === undefined || example === undefined ? undefined : { comm: holder.comm, pids: [holder.pid], example };
+}
+
+function remedies(group: { readonly comm: string; readonly pids: readonly number[] } | undefined, known: readonly Process[] | undefined): Remedy[] {
+  return [
+    {
+      when: "now",
+      text: "End or restart the owner in an orderly way: with the io_uring descriptor, rings and registered buffers are given back.",
+      commands: group === undefined ? ["ls -l /proc/[0-9]*/fd | grep io_uring"] : stopCommands(group, known),
+      verify: "MemFree rises by as much",
+    },
+    {
+      when: "fix",
+      text: "Unregister buffers (IORING_UNREGISTER_BUFFERS) before unmapping them, close rings that are done with, and make them no larger than needed " +
+        "(not verified by nailhouse's lab).",
+      commands: (group?.pids ?? []).slice(0, 1).map((pid) => `grep -H -A3 -E 'UserBufs|SqMask' /proc/${pid}/fdinfo/*`),
+      verify: "UserBufs of the descriptor's fdinfo is 0 after the work is done",
+    },
+    {
+      when: "prevent",
+      text: "Give the service a memory limit: rings are charged to its cgroup; and RLIMIT_MEMLOCK bounds registered buffers of programs without CAP_IPC_LOCK " +
+        "(not verified by nailhouse's lab).",
+      commands: [],
+      verify: "io_uring_register fails with ENOMEM beyond the limit",
+    },
+  ];
+}
+
+export const ioUring: Analyzer = defineAnalyzer({
+  id: "io-uring",
+  title: "io_uring rings and registered buffers",
+  mechanism: "An io_uring keeps its rings in kernel pages, up to 4 MiB each, which are in no account of /proc/meminfo. Buffers that are registered with it stay pinned " +
+    "after the program has unmapped them: no process has them any more, they still stand on the LRU lists, and only closing the ring gives them back.",
+  lookAlikes: "RDMA memory regions and VFIO, which pin pages, too. packet-ring and pipe-buffers: also outside every account. user-leak: registered buffers that are still mapped " +
+    "are the process's own memory and no leak.",
+  references: ["https://man7.org/linux/man-pages/man7/io_uring.7.html", "io_uring/rsrc.c io_sqe_buffers_register()"],
+  needs: { ledger },
+  uses: { descriptors, processes, vmstat },
+  analyze({ ledger, descriptors: table, processes: known, vmstat: counters }, { pageSizeBytes }) {
+    const materialBytes = materialQueueBytes(ledger.totalBytes);
+    const pinned = accountBytes(ledger, "pinned-lru") ?? 0;
+    const residual = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
+    const holders = pageSizeBytes === undefined ? [] : groups(table?.details ?? [], pageSizeBytes);
+    const rings = holders.reduce((sum, group) => sum + group.ringBytes, 0);
+    const buffers = holders.reduce((sum, group) => sum + group.bufferBytes, 0);
+    // Registered buffers that are still mapped are in `anon`: only what no process has is held by the ring alone.
+    const orphaned = Math.min(pinned, buffers);
+    const inRings = Math.min(rings, residual);
+    if (inRings + orphaned >= materialBytes) return { findings: [named(holders as [Group, ...Group[]])] };
+    if (pinned >= materialBytes) return { findings: [unnamed()] };
+    return {
+      ruledOut: `${formatBytes(pinned)} is pinned and in no process${
+        table === undefined ? "" : `; ${formatQuantity(holders.reduce((sum, group) => sum + group.rings, 0), "ring")} that were looked at take ${formatBytes(rings)}`
+      }`,
+    };
+
+    function pinEvidence(): EvidenceLine[] {
+      const account = ledger.accounts.find(({ id }) => id === "pinned-lru") as Account | undefined;
+      const source = account?.sources[0];
+      if (source === undefined || pinned < materialBytes) return [];
+      const lines = [{ ...source, because: `the LRU lists have ${formatBytes(pinned)} more than page cache and processes: pages that something in the kernel keeps pinned` }];
+      const acquired = counters?.value.get("nr_foll_pin_acquired");
+      const released = counters?.value.get("nr_foll_pin_released");
+      if (counters === undefined || acquired === undefined || released === undefined) return lines;
+      return [...lines, {
+        path: counters.path,
+        line: acquired.line,
+        because: `${acquired.value - released.value} pages were pinned for long and not released (acquired less released)`,
+      }];
+    }
+
+    function named([first, ...others]: [Group, ...Group[]]): FindingDraft {
+      const claims: Claim[] = [
+        { account: "unaccounted", bytes: { low: inRings, high: inRings } },
+        { account: "pinned-lru", bytes: { low: orphaned, high: orphaned } },
+      ];
+      const share = (group: Group): number =>
+        (rings > 0 ? (group.ringBytes / rings) * inRings : 0) + (buffers > 0 ? (group.bufferBytes / buffers) * orphaned : 0);
+      const what = orphaned > inRings ? "registered buffers whose mapping is gone" : "rings";
+      return {
+        title: `${nameOfGroup(first)}${others.length > 0 ? ` and ${formatQuantity(others.length, "other")}` : ""}: ${formatQuantity(first.rings, "io_uring")} hold ${
+          formatBytes(inRings + orphaned)
+        }, most of it ${what}`,
+        confidence: "confirmed",
+        material: true,
+        claims: claims.filter((claim) => claim.bytes.high > 0),
+        owners: [first, ...others].slice(0, 20).map((group) => ({
+          pid: group.pids[0] ?? null,
+          comm: group.comm,
+          bytes: Math.round(share(group)),
+          count: group.rings,
+          detail: `${formatQuantity(group.rings, "ring")} of ${formatBytes(group.ringBytes)}, registered buffers of ${formatBytes(group.bufferBytes)}`,
+        })),
+        evidence: [
+          {
+            path: first.largest.path,
+            line: first.largest.line,
+            because: `fdinfo of the largest: ${first.largest.sqEntries ?? 0} submission and ${first.largest.cqEntries ?? 0} completion entries, ${
+              formatBytes(first.largest.bufferBytes)
+            } of registered buffers`,
+          },
+          ...pinEvidence(),
+        ],
+        remedies: remedies(first, known),
+      };
+    }
+
+    /** Pinned and ownerless for certain; whose it is, is inferred, or not known at all. */
+    function unnamed(): FindingDraft {
+      const holder = ringHolders(table);
+      const confidence: Confidence = holder === undefined ? "possible" : "likely";
+      return {
+        title: `${holder === undefined ? "An io_uring, or RDMA," : nameOfGroup(holder)} keeps ${formatBytes(pinned)} pinned that no process has mapped`,
+        confidence,
+        material: true,
+        claims: [{ account: "pinned-lru", bytes: { low: pinned, high: pinned } }],
+        owners: [{
+          pid: holder?.pids[0] ?? null,
+          comm: holder?.comm ?? "unknown",
+          bytes: pinned,
+          count: 1,
+          detail: `${holder === undefined ? "" : "has an io_uring open; "}to see what is registered: grep -H -A3 UserBufs /proc/[0-9]*/fdinfo/*`,
+        }],
+        evidence: [...pinEvidence(), ...(holder === undefined ? [] : [{ ...holder.example, because: "the process has an io_uring open, which can pin buffers" }])],
+        remedies: remedies(holder, known),
+      };
+    }
+  },
+});

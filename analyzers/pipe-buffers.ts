@@ -1,0 +1,156 @@
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { formatBytes, formatQuantity } from "../src/core/format.ts";
+import { accountBytes } from "../src/core/ledger.ts";
+import type { Remedy } from "../src/core/report.ts";
+import { descriptors } from "../src/computed/descriptors.ts";
+import { ledger } from "../src/computed/ledger.ts";
+import { residualNoiseBytes } from "../src/computed/material.ts";
+import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
+import { type Process, processes } from "../src/computed/processes.ts";
+import { meminfo } from "../src/parsers/meminfo.ts";
+import { type Pipe, pipeContents } from "../src/parsers/pipe_contents.ts";
+import { processStatus } from "../src/parsers/process_status.ts";
+
+/** What the pipes of one unprivileged user may hold before the kernel gives him two-page pipes only: fs.pipe-user-pages-soft, 16,384 pages. */
+const SOFT_LIMIT_BYTES = 64 * 2 ** 20;
+/** On a small host that default is too large. */
+const MATERIAL_SHARE = 0.02;
+/** A pipe this full has a writer that waits, or gave up: nobody reads. */
+const FULL_SHARE = 0.9;
+/** fs.pipe-max-size: what an unprivileged process may give a pipe. */
+const MAX_PIPE_BYTES = 2 ** 20;
+
+interface Group {
+  readonly comm: string;
+  readonly pids: readonly number[];
+  readonly bytes: number;
+  readonly pipes: readonly Pipe[];
+}
+
+function groups(pipes: readonly Pipe[], comms: ReadonlyMap<number, string | undefined>): Group[] {
+  const byComm = new Map<string, Pipe[]>();
+  for (const pipe of pipes) {
+    const comm = comms.get(pipe.pid) ?? `pid ${pipe.pid}`;
+    byComm.set(comm, [...(byComm.get(comm) ?? []), pipe]);
+  }
+  return [...byComm].map(([comm, held]) => ({
+    comm,
+    pids: [...new Set(held.map(({ pid }) => pid))],
+    bytes: held.reduce((sum, { bytes }) => sum + bytes, 0),
+    pipes: held.toSorted((a, b) => b.bytes - a.bytes || a.inode - b.inode),
+  })).sort((a, b) => b.bytes - a.bytes || (a.comm < b.comm ? -1 : 1));
+}
+
+function remedies(group: { readonly comm: string; readonly pids: readonly number[] }, known: readonly Process[] | undefined): Remedy[] {
+  return [
+    {
+      when: "now",
+      text: "End or restart the process that does not read, in an orderly way: a pipe is freed with the last descriptor of it.",
+      commands: stopCommands(group, known),
+      verify: "MemFree rises by what the pipes held",
+    },
+    {
+      when: "fix",
+      text: "Read the pipe, or close the end that nobody reads: the writer then gets EPIPE (not verified by nailhouse's lab).",
+      commands: group.pids.slice(0, 1).map((pid) => `lsof +E -p ${pid} | grep FIFO`),
+      verify: "the pipes' Recv bytes stay near 0 (nailhouse collect, sos_commands/process/pipe_contents)",
+    },
+    {
+      when: "prevent",
+      text: "Bound what an unprivileged user's pipes may hold; root is exempt (not verified by nailhouse's lab).",
+      commands: ["sysctl -w fs.pipe-user-pages-hard=32768"],
+      verify: "F_SETPIPE_SZ fails with EPERM beyond it",
+    },
+  ];
+}
+
+export const pipeBuffers: Analyzer = defineAnalyzer({
+  id: "pipe-buffers",
+  title: "Pipes full of data that nobody reads",
+  mechanism: "What is written to a pipe and not read stays in kernel pages: 64 KiB a pipe, up to 1 MiB after F_SETPIPE_SZ, more for root. The pages are in no account " +
+    "of /proc/meminfo and in no process. No file tells how full a pipe is; only asking each pipe does (FIONREAD).",
+  lookAlikes: "socket-backlog-unix: the same between sockets. skb-frag-amplification, packet-ring, io-uring: also outside every account, but compound pages. Many empty pipes: " +
+    "an event loop has one or two, a supervisor three a child, and they hold nothing.",
+  references: ["https://man7.org/linux/man-pages/man7/pipe.7.html", "fs/pipe.c"],
+  needs: { ledger },
+  uses: { pipeContents, descriptors, processStatus, processes, meminfo },
+  analyze({ ledger, pipeContents: file, descriptors: table, processStatus: statuses, processes: known, meminfo: memory }) {
+    const residual = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
+    const materialBytes = Math.min(SOFT_LIMIT_BYTES, MATERIAL_SHARE * ledger.totalBytes);
+    const beyond = residual - residualNoiseBytes(ledger.totalBytes);
+    return file === undefined ? byNumber() : byContents(file.value, file.path);
+
+    function residualEvidence(): EvidenceLine[] {
+      const total = memory?.value.bytes.get("MemTotal");
+      return memory === undefined || total === undefined
+        ? []
+        : [{ path: memory.path, line: total.line, because: `of this, ${formatBytes(residual)} is in no account of the kernel, where the pages of pipes are` }];
+    }
+
+    function byContents(pipes: readonly Pipe[], path: string): { findings: FindingDraft[] } | { ruledOut: string } {
+      const bytes = pipes.reduce((sum, pipe) => sum + pipe.bytes, 0);
+      if (bytes < materialBytes) return { ruledOut: `${formatQuantity(pipes.length, "pipe")} hold ${formatBytes(bytes)} unread` };
+      const comms = new Map(statuses?.map(({ pid, value }) => [pid, value.name]));
+      const holders = groups(pipes.filter((pipe) => pipe.bytes > 0), comms);
+      const [first] = holders as [Group];
+      const full = pipes.filter((pipe) => pipe.bytes >= FULL_SHARE * pipe.capacityBytes);
+      const inFull = full.reduce((sum, pipe) => sum + pipe.bytes, 0);
+      const [fullest] = first.pipes as [Pipe];
+      return {
+        findings: [{
+          title: `${nameOfGroup(first)}${holders.length > 1 ? ` and ${formatQuantity(holders.length - 1, "other")}` : ""}: ${formatBytes(bytes)} unread in ${
+            formatQuantity(holders.reduce((sum, group) => sum + group.pipes.length, 0), "pipe")
+          }`,
+          confidence: residual >= bytes / 2 && inFull > bytes / 2 ? "confirmed" : "likely",
+          material: true,
+          claims: [{ account: "unaccounted", bytes: { low: bytes, high: bytes } }],
+          owners: holders.slice(0, 20).map((group) => ({
+            pid: group.pids[0] ?? null,
+            comm: group.comm,
+            bytes: group.bytes,
+            count: group.pipes.length,
+            detail: `${formatQuantity(group.pipes.length, "pipe")} with something in it, the fullest ${formatBytes((group.pipes[0] as Pipe).bytes)}`,
+          })),
+          evidence: [
+            {
+              path,
+              line: fullest.line,
+              because: `the fullest: ${formatBytes(fullest.bytes)} of ${formatBytes(fullest.capacityBytes)} unread; ${full.length} of ${pipes.length} pipes are full`,
+            },
+            ...residualEvidence(),
+          ],
+          remedies: remedies(first, known),
+        }],
+      };
+    }
+
+    /** Without a look into the pipes their number bounds what they can hold, and that is all. */
+    function byNumber(): { findings: FindingDraft[] } | { ruledOut: string } {
+      const holders = (table?.processes ?? []).map((each) => ({ each, ends: each.kinds.get("pipe") ?? 0 })).sort((a, b) => b.ends - a.ends || a.each.pid - b.each.pid);
+      const ends = holders.reduce((sum, holder) => sum + holder.ends, 0);
+      const most = (ends / 2) * MAX_PIPE_BYTES;
+      const [first] = holders;
+      const example = first?.each.examples.get("pipe");
+      if (beyond < materialBytes || first === undefined || example === undefined || most < residual / 2) {
+        return {
+          ruledOut: table === undefined
+            ? `${formatBytes(residual)} is in no account, which is what it is on a host where nothing is wrong`
+            : `${formatQuantity(ends, "end")} of pipes can hold ${formatBytes(most)}; ${formatBytes(residual)} is in no account`,
+        };
+      }
+      const high = Math.min(residual, most);
+      const { pid, comm } = first.each;
+      return {
+        findings: [{
+          title: `${comm} (pid ${pid}) has ${formatQuantity(first.ends, "end")} of pipes, which may hold part of ${formatBytes(residual)} outside every account`,
+          confidence: "possible",
+          material: true,
+          claims: [{ account: "unaccounted", bytes: { low: 0, high } }],
+          owners: [{ pid, comm, bytes: 0, count: first.ends, detail: `how full its pipes are is not in the bundle; to find out: nailhouse collect (perl, Linux 5.6)` }],
+          evidence: [{ ...example, because: `one of ${formatQuantity(first.ends, "descriptor")} of this kind: a pipe holds up to ${formatBytes(MAX_PIPE_BYTES)}` }, ...residualEvidence()],
+          remedies: remedies({ comm, pids: [pid] }, known),
+        }],
+      };
+    }
+  },
+});

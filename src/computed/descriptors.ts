@@ -1,0 +1,143 @@
+/** Who has how many descriptors of which kind. */
+import type { SourceLine } from "../core/ledger.ts";
+import { type Captured, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
+import { type DescriptorCount, descriptorCounts } from "../parsers/descriptor_counts.ts";
+import { type DescriptorInfo, type DescriptorSample, descriptorSamples } from "../parsers/descriptor_samples.ts";
+import { lsof } from "../parsers/lsof.ts";
+import { processStatus } from "../parsers/process_status.ts";
+import type { Measurement } from "./trend.ts";
+
+/** The descriptors of one process. */
+export interface Descriptors {
+  readonly pid: number;
+  readonly comm: string;
+  readonly count: number;
+  /** By kind; from a sample where not all were looked at. Empty when none was. */
+  readonly kinds: ReadonlyMap<string, number>;
+  /** Where the number stands: the count, or the first descriptor of the list. */
+  readonly source: SourceLine;
+  /** A descriptor of each kind. */
+  readonly examples: ReadonlyMap<string, SourceLine>;
+}
+
+/** What fdinfo tells, with the number of such descriptors that each one looked at stands for. */
+export interface DescriptorDetail extends DescriptorInfo, SourceLine {
+  readonly comm: string;
+  readonly weight: number;
+}
+
+/** All processes whose descriptors are known, and the details of some. */
+export interface DescriptorTable {
+  /** Those with the most descriptors first. */
+  readonly processes: readonly Descriptors[];
+  readonly details: readonly DescriptorDetail[];
+  /** How many each process had in each snapshot, by pid. */
+  readonly series: ReadonlyMap<number, readonly Measurement[]>;
+}
+
+interface Sample {
+  readonly kinds: Map<string, number>;
+  readonly examples: Map<string, SourceLine>;
+  total: number;
+}
+
+function sampleByPid(path: string, samples: readonly DescriptorSample[]): Map<number, Sample> {
+  const byPid = new Map<number, Sample>();
+  for (const { pid, kind, line } of samples) {
+    let sample = byPid.get(pid);
+    if (sample === undefined) byPid.set(pid, sample = { kinds: new Map(), examples: new Map(), total: 0 });
+    sample.kinds.set(kind, (sample.kinds.get(kind) ?? 0) + 1);
+    if (!sample.examples.has(kind)) sample.examples.set(kind, { path, line });
+    sample.total++;
+  }
+  return byPid;
+}
+
+/** Scales a sample up to all descriptors. */
+function scaled(sample: Sample, count: number): Map<string, number> {
+  return new Map([...sample.kinds].map(([kind, seen]) => [kind, Math.round((seen / sample.total) * count)]));
+}
+
+function details(table: ReadonlyMap<number, Descriptors>, path: string, infos: readonly DescriptorInfo[]): DescriptorDetail[] {
+  const kindOf = (info: DescriptorInfo): string => info.inotifyMarks === undefined ? "io_uring" : "inotify";
+  const seen = new Map<string, number>();
+  for (const info of infos) {
+    const key = `${info.pid} ${kindOf(info)}`;
+    seen.set(key, (seen.get(key) ?? 0) + 1);
+  }
+  return infos.map((info) => {
+    const owner = table.get(info.pid);
+    const looked = seen.get(`${info.pid} ${kindOf(info)}`) as number;
+    return { ...info, path, comm: owner?.comm ?? `pid ${info.pid}`, weight: Math.max(1, (owner?.kinds.get(kindOf(info)) ?? 0) / looked) };
+  });
+}
+
+function countSeries(reader: Reader): Map<number, Measurement[]> {
+  const series = new Map<number, Measurement[]>();
+  for (const snapshot of reader.timeline) {
+    const counts: Captured<Parsed<readonly DescriptorCount[]>> = snapshot.read(descriptorCounts);
+    if (counts.status !== "ok" || snapshot.time === undefined) continue;
+    for (const { pid, count } of counts.value.value) {
+      const known = series.get(pid);
+      if (known === undefined) series.set(pid, [{ time: snapshot.time, bytes: count }]);
+      else known.push({ time: snapshot.time, bytes: count });
+    }
+  }
+  return series;
+}
+
+function read(reader: Reader): Captured<DescriptorTable> {
+  const { counts, samples, list, statuses } = readUses({ counts: descriptorCounts, samples: descriptorSamples, list: lsof, statuses: processStatus }, reader);
+  const comms = new Map(statuses?.map(({ pid, value }) => [pid, value.name]));
+  const table = new Map<number, Descriptors>();
+  for (const { pid, comm, count, kinds } of list?.value ?? []) {
+    const path = (list as Parsed<unknown>).path;
+    const first = Math.min(...[...kinds.values()].map(({ line }) => line));
+    table.set(pid, {
+      pid,
+      comm: comms.get(pid) ?? comm,
+      count,
+      kinds: new Map([...kinds].map(([kind, each]) => [kind, each.count])),
+      source: { path, line: first },
+      examples: new Map([...kinds].map(([kind, { line }]) => [kind, { path, line }])),
+    });
+  }
+  const sampled = samples === undefined ? new Map<number, Sample>() : sampleByPid(samples.path, samples.value.samples);
+  const known = counts?.value ?? [];
+  const unnumbered = [...sampled].filter(([pid]) => !known.some((each) => each.pid === pid));
+  const rows = [
+    ...known.map(({ pid, count, line }) => ({ pid, count, source: { path: (counts as Parsed<unknown>).path, line } })),
+    // Before Linux 6.2 nothing counts them: at least those that were seen.
+    ...unnumbered.map(([pid, { total, examples }]) => ({ pid, count: total, source: [...examples.values()][0] as SourceLine })),
+  ];
+  for (const { pid, count, source } of rows) {
+    const sample = sampled.get(pid);
+    if (sample === undefined && table.has(pid)) continue;
+    table.set(pid, {
+      pid,
+      comm: comms.get(pid) ?? `pid ${pid}`,
+      count,
+      kinds: sample === undefined ? new Map() : scaled(sample, count),
+      source,
+      examples: sample?.examples ?? new Map(),
+    });
+  }
+  if (table.size === 0) {
+    return { status: "missing", missing: [{ path: descriptorCounts.patterns[0] as string, howToCapture: "stat -c '%s %n' /proc/[0-9]*/fd; ls -l /proc/[0-9]*/fd" }] };
+  }
+  return {
+    status: "ok",
+    value: {
+      processes: [...table.values()].sort((a, b) => b.count - a.count || a.pid - b.pid),
+      details: samples === undefined ? [] : details(table, samples.path, samples.value.infos),
+      series: countSeries(reader),
+    },
+  };
+}
+
+/** From the collector's own counts and samples; of a sosreport from lsof. */
+export const descriptors: Source<DescriptorTable> = {
+  name: "descriptors",
+  patterns: [descriptorCounts, descriptorSamples, lsof, processStatus].flatMap(({ patterns }) => patterns),
+  read,
+};
