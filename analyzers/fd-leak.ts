@@ -9,10 +9,12 @@ import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { type Measurement, theilSen, type Trend } from "../src/computed/trend.ts";
 import { netnsOf } from "../src/parsers/_groups.ts";
+import { fileNr } from "../src/parsers/file_nr.ts";
 import { netlink } from "../src/parsers/netlink.ts";
 import { packet } from "../src/parsers/packet.ts";
 import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
+import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { unix } from "../src/parsers/unix.ts";
 
 /** What one descriptor of a kind holds: slab objects, by the account they are in. Sizes of x86-64, Linux 6.18; slabinfo's own go before. */
@@ -187,11 +189,12 @@ export const fdLeak: Analyzer = defineAnalyzer({
     "slab-reclaimable: dentries of files that nobody has open. socket-backlog: few sockets, much data in them.",
   references: ["https://docs.kernel.org/admin-guide/sysctl/fs.html", "https://man7.org/linux/man-pages/man7/inotify.7.html", "fs/file_table.c", "fs/eventpoll.c"],
   needs: { ledger, descriptors },
-  uses: { slabinfo, processes, sockstat, unix, netlink, packet },
-  analyze({ ledger, descriptors: table, slabinfo: slab, processes: known, sockstat: sockets, unix: unixes, netlink: netlinks, packet: packets }, facts) {
+  uses: { slabinfo, processes, sockstat, unix, netlink, packet, fileNr, sysctl },
+  analyze({ ledger, descriptors: table, slabinfo: slab, processes: known, sockstat: sockets, unix: unixes, netlink: netlinks, packet: packets, ...files }, facts) {
     const materialBytes = materialQueueBytes(ledger.totalBytes);
     const all = programs(table, slab);
     const unlisted = unlistedSockets(sockets ?? [], [unixes, netlinks, packets], facts).sort((a, b) => b.count - a.count);
+    const openFiles = files.fileNr?.value.allocated ?? (files.sysctl && sysctlNumbers(files.sysctl.value, "fs.file-nr")?.[0]);
     const findings = [
       ...all.filter(({ bytes }) => bytes >= materialBytes).flatMap((program) => programFinding(program) ?? []),
       ...markFindings(),
@@ -213,9 +216,10 @@ export const fdLeak: Analyzer = defineAnalyzer({
       const judged = judge(program, kind, count);
       if (judged === undefined) return undefined;
       const per = program.bytes / program.count;
+      const unseen = unseenShare(program);
       const claims: Claim[] = [
-        { account: "slab-unreclaimable", bytes: { low: program.cost.unreclaimable, high: program.cost.unreclaimable } },
-        { account: "slab-reclaimable", bytes: { low: program.cost.reclaimable, high: program.cost.reclaimable } },
+        { account: "slab-unreclaimable", bytes: { low: program.cost.unreclaimable, high: program.cost.unreclaimable * unseen } },
+        { account: "slab-reclaimable", bytes: { low: program.cost.reclaimable, high: program.cost.reclaimable * unseen } },
       ];
       const { trend } = program;
       return {
@@ -236,6 +240,13 @@ export const fdLeak: Analyzer = defineAnalyzer({
         evidence: [...programEvidence(program, kind), ...judged.evidence, ...slabEvidence(program, kind)],
         remedies: remedies(program, kind, known),
       };
+    }
+
+    /** sosreport keeps only the end of a long lsof: open files that it does not list are at the most this program's, too. */
+    function unseenShare({ count, processes: [first] }: Program): number {
+      if (openFiles === undefined || first === undefined || !first.source.path.includes("lsof")) return 1;
+      const others = all.reduce((sum, program) => sum + program.count, 0) - count;
+      return Math.max(1, (openFiles - others) / count);
     }
 
     /** Undefined when it may all be in use. */

@@ -118,7 +118,7 @@ export const userLeak: Analyzer = defineAnalyzer({
   references: ["https://docs.kernel.org/filesystems/proc.html"],
   needs: { ledger, processes },
   uses: { ledgers: overTime(ledger), history: overTime(processes) },
-  analyze({ ledger, processes: known, ledgers, history }, facts) {
+  analyze({ ledger, processes: known, ledgers, history }) {
     const total = ledgers && anonGrowth(ledgers);
     const candidates = grown(history ?? []);
     const leaks = candidates.filter(({ process, trend }) =>

@@ -10,7 +10,6 @@ import { faults } from "./lab/faults.ts";
 const folder = new URL("../samples/", import.meta.url);
 const names = readdirSync(folder).filter((name) => name.endsWith(".tgz")).map((name) => name.slice(0, -".tgz".length));
 
-// deno-lint-ignore require-await
 async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }

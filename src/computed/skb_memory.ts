@@ -2,7 +2,7 @@ import { accountBytes, type Ledger, type SourceLine } from "../core/ledger.ts";
 import type { Claim } from "../core/report.ts";
 import { defineComputed, type Parsed, type Source } from "../core/source.ts";
 import { type PageFlags, pageFlags } from "../parsers/page_flags.ts";
-import { type SlabCache, slabinfo } from "../parsers/slabinfo.ts";
+import type { SlabCache } from "../parsers/slabinfo.ts";
 
 /** Caches of packet heads: one object a packet, or two (clones). */
 const HEAD_CACHES: ReadonlySet<string> = new Set(["skbuff_head_cache", "skbuff_fclone_cache", "skbuff_small_head"]);

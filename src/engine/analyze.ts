@@ -194,7 +194,7 @@ export function analyze(bundle: Bundle, preset: Preset): Report {
     },
     findings,
     ruledOut,
-    notAssessed: assessed.notAssessed,
+    notAssessed: assessed.notAssessed.sort((a, b) => (a.cause < b.cause ? -1 : 1)),
     timeline: thin(series.status === "ok" ? series.value : [], MAX_TIMELINE_POINTS).map(timelinePoint),
     warnings: [...bundle.warnings, ...snapshots.warnings, ...statusWarnings(bundle)],
   };

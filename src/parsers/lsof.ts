@@ -53,8 +53,7 @@ export function parseLsof(text: string): readonly LsofProcess[] {
   forEachLine(text, (line, number) => {
     const words = columns(line);
     const pid = parseCount(words[1]);
-    // The descriptor is a number with its mode; `cwd`, `txt`, `mem` are none. A thread's line has its id before the user.
-    const at = words.findIndex((word, i) => i >= 3 && i <= 4 && /^\d+[rwu][A-Za-z]?$/.test(word));
+      const at = words.findIndex((word, i) => i >= 3 && i <= 4 && /^\d+[rwu][A-Za-z]?$/.test(word));
     if (pid === undefined || at === -1) return;
     let process = processes.get(pid);
     if (process === undefined) processes.set(pid, process = { pid, comm: words[0] as string, count: 0, kinds: new Map() });

@@ -204,7 +204,7 @@ describe.skipIf(process.platform !== "linux" || !existsSync(cli))("nailhouse col
   });
 
   it.each<[string, string[], string]>([
-    ["an unknown collector", ["--only", "memroy"], 'there is no collector "memroy"; there are cgroups, history'],
+    ["an unknown collector", ["--only", "memroy"], 'there is no collector "memroy"; there are '],
     ["a number that is none", ["--snapshots", "1.5"], '--snapshots is a whole number above 0, not "1.5"'],
     ["no collector left", ["--only", "memory", "--skip", "memory"], "leave no collector"],
     ["an unknown option", ["--nonsense"], "--nonsense"],

@@ -1,0 +1,148 @@
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
+import type { Claim, Remedy } from "../src/core/report.ts";
+import { shellWord } from "../src/core/shell.ts";
+import type { Parsed } from "../src/core/source.ts";
+import { ledger } from "../src/computed/ledger.ts";
+import { materialQueueBytes } from "../src/computed/material.ts";
+import { MIN_TRUESIZE_BYTES, placeSkbBytes, skbSlab } from "../src/computed/skb_memory.ts";
+import { netnsOf } from "../src/parsers/_groups.ts";
+import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
+import { sockstat } from "../src/parsers/sockstat.ts";
+
+/** Reassembly queues, one a datagram of which a part is missing; of all network namespaces together. */
+const QUEUE_CACHES: ReadonlySet<string> = new Set(["ip4-frags", "ip6-frags"]);
+/** SKB_TRUESIZE of a full Ethernet frame in a buffer of its own (2,048 bytes and the heads): more than a fragment is charged on most paths. */
+const FULL_FRAGMENT_BYTES = 2304;
+/** net.ipv4.ipfrag_high_thresh and its IPv6 twin, of each namespace (net/ipv4/ip_fragment.c). */
+const DEFAULT_THRESHOLD_BYTES: number = 4 * 2 ** 20;
+
+/** What the reassembly queues of one family in one namespace hold. */
+interface Fragments {
+  readonly namespace: string | undefined;
+  readonly bytes: number;
+  readonly queues: number;
+  readonly ipv6: boolean;
+  readonly path: string;
+  readonly line: number;
+}
+
+function nameOf(namespace: string | undefined): string {
+  return namespace === undefined ? "the initial network namespace" : `network namespace ${namespace}`;
+}
+
+/** How to run a command in a namespace: `net-INODE` has no name on the host. */
+function inside(namespace: string | undefined): string {
+  if (namespace === undefined) return "";
+  const inode = /^net-(\d+)$/.exec(namespace)?.[1];
+  return inode === undefined ? `ip netns exec ${shellWord(namespace)} ` : `nsenter --net=/proc/$(lsns -n -o PID ${inode})/ns/net `;
+}
+
+function remedies(largest: Fragments | undefined): Remedy[] {
+  const enter = inside(largest?.namespace);
+  const settings = largest?.ipv6 === true ? "net.ipv6.ip6frag" : "net.ipv4.ipfrag";
+  return [
+    {
+      when: "now",
+      text: "Lower the limit of the namespace: as soon as the next fragment comes, the kernel drops what is beyond it; or wait for ipfrag_time (not verified by nailhouse's lab).",
+      commands: [`${enter}sysctl -w ${settings}_low_thresh=3145728 ${settings}_high_thresh=${DEFAULT_THRESHOLD_BYTES} ${settings}_time=30`],
+      verify: `${enter}grep FRAG /proc/net/sockstat /proc/net/sockstat6`,
+    },
+    {
+      when: "fix",
+      text: "Find out why the rest of the datagrams does not come: a firewall that drops later fragments, a path that loses them, or a sender that attacks. Avoid fragments: " +
+        "smaller datagrams, the right MTU (not verified by nailhouse's lab).",
+      commands: [`${enter}nstat -az | grep -E 'ReasmReqds|ReasmFails|ReasmTimeout'`],
+      verify: "ReasmFails stops rising",
+    },
+    {
+      when: "prevent",
+      text: "Leave ipfrag_high_thresh at its default of 4 MiB unless datagrams of this size are wanted in such numbers (not verified by nailhouse's lab).",
+      commands: [`${enter}sysctl ${settings}_high_thresh`],
+      verify: "FRAG memory stays below it",
+    },
+  ];
+}
+
+export const ipReassembly: Analyzer = defineAnalyzer({
+  id: "ip-reassembly",
+  title: "IP fragments that wait for the rest of their datagram",
+  mechanism: "The first fragments of datagrams are kept until the rest comes, or for ipfrag_time. What a network namespace may hold so is bounded by ipfrag_high_thresh, 4 MiB by " +
+    "default: only where that was raised, or where there are thousands of namespaces, does it add up. It is counted in each namespace's own /proc/net/sockstat, and the host's says 0.",
+  lookAlikes: "A socket backlog: the same packet caches grow, but sockets are charged. slab-leak: kmalloc-2k and skbuff_head_cache alone do not tell whose the packets are.",
+  references: ["https://docs.kernel.org/networking/ip-sysctl.html", "net/ipv4/ip_fragment.c", "net/ipv4/inet_fragment.c"],
+  needs: { ledger, sockstat },
+  uses: { slabinfo },
+  analyze({ ledger, sockstat: files, slabinfo: slab }) {
+    const fragments: Fragments[] = files.flatMap(({ path, value }) =>
+      [["FRAG", false], ["FRAG6", true]].flatMap(([name, ipv6]) => {
+        const row = value.get(name as string);
+        return row?.memBytes === undefined
+          ? []
+          : [{ namespace: netnsOf(path), bytes: row.memBytes, queues: row.counts.get("inuse") ?? 0, ipv6: ipv6 as boolean, path, line: row.line }];
+      })
+    ).sort((a, b) => b.bytes - a.bytes);
+    const counted = fragments.reduce((sum, { bytes }) => sum + bytes, 0);
+    const materialBytes = materialQueueBytes(ledger.totalBytes);
+    if (counted >= materialBytes) return { findings: [byCount(fragments as [Fragments, ...Fragments[]])] };
+    // The caches are those of all namespaces, also of those that were not looked into.
+    const caches = (slab?.value ?? []).filter(({ name }) => QUEUE_CACHES.has(name));
+    const queues = caches.reduce((sum, { activeObjects }) => sum + activeObjects, 0);
+    const leastBytes = queues * MIN_TRUESIZE_BYTES;
+    if (slab !== undefined && leastBytes >= materialBytes) return { findings: [byCaches(slab, caches, queues)] };
+    return { ruledOut: `reassembly queues of ${formatQuantity(new Set(fragments.map(({ namespace }) => namespace)).size, "network namespace")} hold ${formatBytes(counted)}` };
+
+    function claims(bytes: number): Claim[] {
+      return placeSkbBytes(bytes, ledger, undefined);
+    }
+
+    function byCount(found: readonly [Fragments, ...Fragments[]]): FindingDraft {
+      const [largest] = found;
+      const holding = found.filter(({ bytes }) => bytes > 0);
+      const evidence: EvidenceLine[] = holding.slice(0, 3).map(({ path, line, bytes, queues: waiting, namespace }) => ({
+        path,
+        line,
+        because: `${formatBytes(bytes)} in ${formatQuantity(waiting, "unfinished datagram")} of ${nameOf(namespace)}; the default limit is ${formatBytes(DEFAULT_THRESHOLD_BYTES)}`,
+      }));
+      return {
+        title: `${formatBytes(counted)} of IP fragments wait for the rest of their datagrams, ${formatBytes(largest.bytes)} of it in ${nameOf(largest.namespace)}`,
+        confidence: "confirmed",
+        material: true,
+        claims: claims(counted),
+        owners: holding.slice(0, 20).map(({ namespace, bytes, queues: waiting, ipv6 }) => ({
+          pid: null,
+          comm: nameOf(namespace),
+          bytes,
+          count: waiting,
+          detail: `${formatQuantity(waiting, `unfinished ${ipv6 ? "IPv6" : "IPv4"} datagram`)}; its processes: lsns -t net -o NS,PID,COMMAND`,
+        })),
+        evidence,
+        remedies: remedies(largest),
+      };
+    }
+
+    function byCaches(file: Parsed<readonly SlabCache[]>, found: readonly SlabCache[], waiting: number): FindingDraft {
+      const high = Math.min(waiting * FULL_FRAGMENT_BYTES, skbSlab(file, ledger)?.mostBytes ?? Infinity);
+      const low = Math.min(leastBytes, high);
+      return {
+        title: `${formatQuantity(waiting, "unfinished IP datagram")} hold ${formatBytes(low)} to ${formatBytes(high)} of fragments, in a network namespace that was not captured`,
+        confidence: "likely",
+        material: true,
+        claims: [{ account: "slab-unreclaimable", bytes: { low, high } }],
+        owners: [{
+          pid: null,
+          comm: "a network namespace that was not captured",
+          bytes: high,
+          count: waiting,
+          detail: "to find it: for pid in $(lsns -t net -n -o PID); do grep -H FRAG /proc/$pid/net/sockstat; done",
+        }],
+        evidence: found.filter(({ activeObjects }) => activeObjects > 0).map(({ name, line, activeObjects }) => ({
+          path: file.path,
+          line,
+          because: `${formatCount(activeObjects)} objects of ${name} are alive, one a datagram of which a part is missing, over all namespaces`,
+        })),
+        remedies: remedies(undefined),
+      };
+    }
+  },
+});
