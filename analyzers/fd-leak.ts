@@ -15,6 +15,7 @@ import { packet } from "../src/parsers/packet.ts";
 import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
+import { tcp } from "../src/parsers/tcp.ts";
 import { unix } from "../src/parsers/unix.ts";
 
 /** What one descriptor of a kind holds: slab objects, by the account they are in. Sizes of x86-64, Linux 6.18; slabinfo's own go before. */
@@ -45,6 +46,8 @@ const SINGLE_KINDS: ReadonlySet<string> = new Set(["eventfd", "eventpoll", "inot
 const MOST_DEFAULT_MARKS = 1_048_576;
 /** Sockets that are in no table (never connected, or shut down and forgotten) are the larger part of a leak of sockets. */
 const MOST_OF = 0.5;
+/** TCP_CLOSE_WAIT of include/net/tcp_states.h. */
+const CLOSE_WAIT = 8;
 /** Watched for this long, growth is no start-up and no burst. */
 const LONG_WATCH_SECONDS = 600;
 
@@ -100,8 +103,13 @@ function programs(table: DescriptorTable, slab: Parsed<readonly SlabCache[]> | u
   const byComm = new Map<string, Descriptors[]>();
   for (const each of table.processes) byComm.set(each.comm, [...(byComm.get(each.comm) ?? []), each]);
   return [...byComm].map(([comm, members]) => {
+    const total = members.reduce((sum, { count }) => sum + count, 0);
+    const known = members.filter(({ kinds }) => kinds.size > 0).reduce((sum, { count }) => sum + count, 0);
     const kinds = new Map<string, number>();
-    for (const member of members) for (const [kind, count] of member.kinds) kinds.set(kind, (kinds.get(kind) ?? 0) + count);
+    // Processes of the program whose kinds were not looked at are taken to be like those that were.
+    for (const member of members) {
+      for (const [kind, count] of member.kinds) kinds.set(kind, (kinds.get(kind) ?? 0) + (count * total) / known);
+    }
     const cost = { unreclaimable: 0, reclaimable: 0 };
     for (const [kind, count] of kinds) {
       const one = costOf(kind, slab);
@@ -112,7 +120,7 @@ function programs(table: DescriptorTable, slab: Parsed<readonly SlabCache[]> | u
       comm,
       processes: members,
       pids: members.map(({ pid }) => pid),
-      count: members.reduce((sum, { count }) => sum + count, 0),
+      count: total,
       kinds,
       cost,
       bytes: cost.unreclaimable + cost.reclaimable,
@@ -189,12 +197,13 @@ export const fdLeak: Analyzer = defineAnalyzer({
     "slab-reclaimable: dentries of files that nobody has open. socket-backlog: few sockets, much data in them.",
   references: ["https://docs.kernel.org/admin-guide/sysctl/fs.html", "https://man7.org/linux/man-pages/man7/inotify.7.html", "fs/file_table.c", "fs/eventpoll.c"],
   needs: { ledger, descriptors },
-  uses: { slabinfo, processes, sockstat, unix, netlink, packet, fileNr, sysctl },
+  uses: { slabinfo, processes, sockstat, unix, netlink, packet, fileNr, sysctl, tcp },
   analyze({ ledger, descriptors: table, slabinfo: slab, processes: known, sockstat: sockets, unix: unixes, netlink: netlinks, packet: packets, ...files }, facts) {
     const materialBytes = materialQueueBytes(ledger.totalBytes);
     const all = programs(table, slab);
     const unlisted = unlistedSockets(sockets ?? [], [unixes, netlinks, packets], facts).sort((a, b) => b.count - a.count);
     const openFiles = files.fileNr?.value.allocated ?? (files.sysctl && sysctlNumbers(files.sysctl.value, "fs.file-nr")?.[0]);
+    const closeWait = (files.tcp ?? []).flatMap(({ path, value }) => value.filter(({ state }) => state === CLOSE_WAIT).map(({ line }) => ({ path, line })));
     const findings = [
       ...all.filter(({ bytes }) => bytes >= materialBytes).flatMap((program) => programFinding(program) ?? []),
       ...markFindings(),
@@ -223,7 +232,7 @@ export const fdLeak: Analyzer = defineAnalyzer({
       ];
       const { trend } = program;
       return {
-        title: `${nameOfGroup(program)}: ${formatQuantity(program.count, "open descriptor")}, most of them ${kind}, hold ${formatBytes(program.bytes)} of kernel objects`,
+        title: `${nameOfGroup(program)}: ${unseen > 1 ? "at least " : ""}${formatQuantity(program.count, "open descriptor")}, most of them ${kind}, hold ${formatBytes(program.bytes)} of kernel objects`,
         confidence: judged.confidence,
         material: true,
         claims,
@@ -234,7 +243,7 @@ export const fdLeak: Analyzer = defineAnalyzer({
           bytes: Math.round(program.bytes),
           count: program.count,
           detail: `${formatQuantity(program.pids.length, "process", "processes")}, ${
-            [...program.kinds].sort((a, b) => b[1] - a[1]).slice(0, 4).map(([name, n]) => `${formatCount(n)} ${name}`).join(", ")
+            [...program.kinds].sort((a, b) => b[1] - a[1]).slice(0, 4).map(([name, n]) => `${formatCount(Math.round(n))} ${name}`).join(", ")
           }`,
         }],
         evidence: [...programEvidence(program, kind), ...judged.evidence, ...slabEvidence(program, kind)],
@@ -264,6 +273,13 @@ export const fdLeak: Analyzer = defineAnalyzer({
           }],
         };
       }
+      const [waiting] = closeWait;
+      if (kind === "socket" && waiting !== undefined && closeWait.length >= MOST_OF * count) {
+        return {
+          confidence: "likely",
+          evidence: [{ ...waiting, because: `one of ${formatQuantity(closeWait.length, "connection")} in CLOSE_WAIT (08): the peer has closed, this program has not` }],
+        };
+      }
       if (trend === undefined) return undefined;
       return { confidence: long ? "likely" : "possible", evidence: [] };
     }
@@ -273,7 +289,7 @@ export const fdLeak: Analyzer = defineAnalyzer({
       const grew = trend === undefined ? "" : `; the program's number grew by ${formatCount(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s`;
       const lines: EvidenceLine[] = [{ ...largest.source, because: `process ${largest.pid} alone has ${formatQuantity(largest.count, "descriptor")}${grew}` }];
       const example = members.find(({ examples }) => examples.has(kind))?.examples.get(kind);
-      if (example !== undefined) lines.push({ ...example, because: `one of about ${formatCount(kinds.get(kind) ?? 0)} of this kind among ${formatCount(count)}` });
+      if (example !== undefined) lines.push({ ...example, because: `one of about ${formatCount(Math.round(kinds.get(kind) ?? 0))} of this kind among ${formatCount(count)}` });
       return lines;
     }
 

@@ -1,10 +1,10 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
-import { type Account, accountBytes } from "../src/core/ledger.ts";
+import { type Account, accountBytes, type SourceLine } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
 import { type DescriptorDetail, descriptors, type DescriptorTable } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
-import { materialQueueBytes } from "../src/computed/material.ts";
+import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { vmstat } from "../src/parsers/vmstat.ts";
@@ -14,6 +14,8 @@ const SQE_BYTES = 64;
 const CQE_BYTES = 16;
 const SQ_INDEX_BYTES = 4;
 const RING_HEAD_BYTES = 64;
+/** A ring of the most entries (IORING_MAX_ENTRIES, 32,768): 2 MiB of submission entries, 2 MiB of completion entries. */
+const MAX_RING_BYTES: number = 4 * 2 ** 20;
 
 interface Group {
   readonly comm: string;
@@ -50,12 +52,19 @@ function groups(details: readonly DescriptorDetail[], pageSizeBytes: number): Gr
   })).sort((a, b) => b.ringBytes + b.bufferBytes - a.ringBytes - a.bufferBytes || (a.comm < b.comm ? -1 : 1));
 }
 
-/** Without details: the processes that have an io_uring open at all. */
-function ringHolders(table: DescriptorTable | undefined): { comm: string; pids: number[]; example: { path: string; line: number } } | undefined {
+/** Without details: the process with the most io_urings. */
+interface RingHolder {
+  readonly comm: string;
+  readonly pids: readonly number[];
+  readonly rings: number;
+  readonly example: SourceLine;
+}
+
+function ringHolders(table: DescriptorTable | undefined): RingHolder | undefined {
   const holder = (table?.processes ?? []).filter(({ kinds }) => (kinds.get("io_uring") ?? 0) > 0)
     .sort((a, b) => (b.kinds.get("io_uring") as number) - (a.kinds.get("io_uring") as number) || a.pid - b.pid)[0];
   const example = holder?.examples.get("io_uring");
-  return holder === undefined || example === undefined ? undefined : { comm: holder.comm, pids: [holder.pid], example };
+  return holder === undefined || example === undefined ? undefined : { comm: holder.comm, pids: [holder.pid], rings: holder.kinds.get("io_uring") as number, example };
 }
 
 function remedies(group: { readonly comm: string; readonly pids: readonly number[] } | undefined, known: readonly Process[] | undefined): Remedy[] {
@@ -105,6 +114,10 @@ export const ioUring: Analyzer = defineAnalyzer({
     const inRings = Math.min(rings, residual);
     if (inRings + orphaned >= materialBytes) return { findings: [named(holders as [Group, ...Group[]])] };
     if (pinned >= materialBytes) return { findings: [unnamed()] };
+    const unsized = pageSizeBytes === undefined || (table?.details.length ?? 0) === 0 ? ringHolders(table) : undefined;
+    if (unsized !== undefined && residual - residualNoiseBytes(ledger.totalBytes) >= materialBytes && unsized.rings * MAX_RING_BYTES >= residual / 2) {
+      return { findings: [byNumber(unsized)] };
+    }
     return {
       ruledOut: `${formatBytes(pinned)} is pinned and in no process${
         table === undefined ? "" : `; ${formatQuantity(holders.reduce((sum, group) => sum + group.rings, 0), "ring")} that were looked at take ${formatBytes(rings)}`
@@ -159,6 +172,19 @@ export const ioUring: Analyzer = defineAnalyzer({
           ...pinEvidence(),
         ],
         remedies: remedies(first, known),
+      };
+    }
+
+    /** Their number bounds what the rings can hold, and that is all. */
+    function byNumber({ comm, pids, rings: count, example }: RingHolder): FindingDraft {
+      return {
+        title: `${comm} (pid ${pids[0]}) has ${formatQuantity(count, "io_uring")}, whose rings may hold part of ${formatBytes(residual)} outside every account`,
+        confidence: "possible",
+        material: true,
+        claims: [{ account: "unaccounted", bytes: { low: 0, high: Math.min(residual, count * MAX_RING_BYTES) } }],
+        owners: [{ pid: pids[0] ?? null, comm, bytes: 0, count, detail: "how large they are is not in the bundle; to find out: grep -H -E 'SqMask|CqMask|UserBufs' /proc/[0-9]*/fdinfo/*" }],
+        evidence: [{ ...example, because: `one of ${formatQuantity(count, "descriptor")} of this kind: a ring takes up to ${formatBytes(MAX_RING_BYTES)}` }],
+        remedies: remedies({ comm, pids }, known),
       };
     }
 

@@ -14,6 +14,11 @@ import { sockstat } from "../src/parsers/sockstat.ts";
 const QUEUE_CACHES: ReadonlySet<string> = new Set(["ip4-frags", "ip6-frags"]);
 /** SKB_TRUESIZE of a full Ethernet frame in a buffer of its own (2,048 bytes and the heads): more than a fragment is charged on most paths. */
 const FULL_FRAGMENT_BYTES = 2304;
+/** The head of a packet (struct sk_buff), and the caches of what it holds. */
+const HEAD_BYTES = 256;
+const DATA_CACHE = /^kmalloc-(?:rnd-\d+-|cg-)?\d+k?$/;
+/** Up to a fifth of the objects of such a cache are something else's. */
+const ABOUT = 1.2;
 /** net.ipv4.ipfrag_high_thresh and its IPv6 twin, of each namespace (net/ipv4/ip_fragment.c). */
 const DEFAULT_THRESHOLD_BYTES: number = 4 * 2 ** 20;
 
@@ -121,11 +126,22 @@ export const ipReassembly: Analyzer = defineAnalyzer({
       };
     }
 
-    function byCaches(file: Parsed<readonly SlabCache[]>, found: readonly SlabCache[], waiting: number): FindingDraft {
+    /** From the packet data cache that has about one object a datagram, where there is one; else from the least and the most that a fragment takes. */
+    function estimate(file: Parsed<readonly SlabCache[]>, found: readonly SlabCache[], waiting: number): { low: number; high: number } {
+      const data = file.value.filter(({ name, activeObjects }) => DATA_CACHE.test(name) && activeObjects >= waiting && activeObjects < waiting * ABOUT)
+        .toSorted((a, b) => b.objectBytes - a.objectBytes)[0];
+      if (data !== undefined) {
+        const bytes = waiting * (data.objectBytes + HEAD_BYTES + Math.max(...found.map(({ objectBytes }) => objectBytes)));
+        return { low: bytes, high: bytes };
+      }
       const high = Math.min(waiting * FULL_FRAGMENT_BYTES, skbSlab(file, ledger)?.mostBytes ?? Infinity);
-      const low = Math.min(leastBytes, high);
+      return { low: Math.min(leastBytes, high), high };
+    }
+
+    function byCaches(file: Parsed<readonly SlabCache[]>, found: readonly SlabCache[], waiting: number): FindingDraft {
+      const { low, high } = estimate(file, found, waiting);
       return {
-        title: `${formatQuantity(waiting, "unfinished IP datagram")} hold ${formatBytes(low)} to ${formatBytes(high)} of fragments, in a network namespace that was not captured`,
+        title: `${formatQuantity(waiting, "unfinished IP datagram")} hold ${low === high ? `about ${formatBytes(low)}` : `${formatBytes(low)} to ${formatBytes(high)}`} of fragments, in a network namespace that was not captured`,
         confidence: "likely",
         material: true,
         claims: [{ account: "slab-unreclaimable", bytes: { low, high } }],

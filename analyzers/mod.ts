@@ -8,6 +8,7 @@ import { ipReassembly } from "./ip-reassembly.ts";
 import { percpuGrowth } from "./percpu-growth.ts";
 import { pipeBuffers } from "./pipe-buffers.ts";
 import { skbFragAmplification } from "./skb-frag-amplification.ts";
+import { slabLeak } from "./slab-leak.ts";
 import { socketBacklogUdp } from "./socket-backlog-udp.ts";
 import { userLeak } from "./user-leak.ts";
 import { vmallocLeak } from "./vmalloc-leak.ts";
@@ -21,6 +22,7 @@ export const analyzers: readonly Analyzer[] = [
   percpuGrowth,
   pipeBuffers,
   skbFragAmplification,
+  slabLeak,
   socketBacklogUdp,
   userLeak,
   vmallocLeak,

@@ -6,6 +6,7 @@ import { overTime } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { exhaustion, theilSen } from "../src/computed/trend.ts";
+import { bpfMaps } from "../src/parsers/bpf_maps.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 
 /** What a CPU takes on a host with hundreds of containers: network statistics, cgroups and filters come to some MiB of each CPU's area. */
@@ -41,11 +42,14 @@ export const percpuGrowth: Analyzer = defineAnalyzer({
   lookAlikes: "bpf-maps and dying-memcg, which name the holder. Many CPUs: per-CPU memory of some MiB each is normal.",
   references: ["mm/percpu.c", "https://docs.kernel.org/filesystems/proc.html"],
   needs: { ledger, meminfo },
-  uses: { ledgers: overTime(ledger) },
-  analyze({ ledger, meminfo: { path, value }, ledgers }, { cpus }) {
-    const percpu = accountBytes(ledger, "percpu");
+  uses: { ledgers: overTime(ledger), bpfMaps },
+  analyze({ ledger, meminfo: { path, value }, ledgers, bpfMaps: maps }, { cpus }) {
+    const all = accountBytes(ledger, "percpu");
     const line = value.bytes.get("Percpu")?.line;
-    if (percpu === undefined || line === undefined) return { ruledOut: "this kernel does not count per-CPU memory (before Linux 4.20)" };
+    if (all === undefined || line === undefined) return { ruledOut: "this kernel does not count per-CPU memory (before Linux 4.20)" };
+    // Per-CPU maps have a cause of their own.
+    const inMaps = (maps?.value ?? []).filter(({ type }) => type.includes("percpu")).reduce((sum, { bytes }) => sum + bytes, 0);
+    const percpu = Math.max(0, all - inMaps);
     const materialBytes = materialQueueBytes(ledger.totalBytes);
     const trend = theilSen((ledgers ?? []).flatMap(({ time, value: then }) => {
       const bytes = accountBytes(then, "percpu");
@@ -55,7 +59,7 @@ export const percpuGrowth: Analyzer = defineAnalyzer({
     // An area a CPU: without their number only growth can be judged.
     const usual = cpus === undefined ? Infinity : cpus * USUAL_BYTES_A_CPU;
     const counted = `${formatBytes(percpu)} (${formatShare(percpu, ledger.totalBytes)})${cpus === undefined ? "" : `, ${formatBytes(percpu / cpus)} on each of ${formatQuantity(cpus, "CPU")}`}`;
-    if (percpu < materialBytes || (!grows && percpu <= usual)) return { ruledOut: `per-CPU memory is ${counted}` };
+    if (percpu < materialBytes || (!grows && percpu <= usual)) return { ruledOut: `per-CPU memory${inMaps > 0 ? " without that of BPF maps" : ""} is ${counted}` };
     const last = ledgers?.at(-1);
     const evidence: EvidenceLine[] = [{
       path,

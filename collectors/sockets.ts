@@ -6,6 +6,9 @@ const MANY_OPEN_FILES = 50_000;
 /** How many namespaces are looked at: a Kubernetes node has about a hundred, one a pod. */
 const MAX_NAMESPACES = 500;
 
+/** Twenty thousand unix sockets, at about 200 bytes each. */
+const MAX_UNIX_BYTES = 4 * 2 ** 20;
+
 /** What is queued in sockets, in every network namespace, and who owns it. */
 export const sockets: Collector = defineCollector({
   id: "sockets",
@@ -53,6 +56,22 @@ export const sockets: Collector = defineCollector({
       network: true,
       timeoutSeconds: 60,
       aboveOpenFiles: { count: MANY_OPEN_FILES, argv: ["ss", "-eaonmi"] },
+    },
+    // No file of /proc tells how full a unix socket is: this is what shows whether somebody reads.
+    {
+      kind: "command",
+      argv: ["ss", "-xanm"],
+      as: "sos_commands/networking/ss_-xanm",
+      network: true,
+      changing: true,
+      maxBytes: MAX_UNIX_BYTES,
+    },
+    {
+      kind: "netns",
+      files: [],
+      commands: [{ argv: ["ss", "-xanm"], as: "ss_-xanm" }],
+      changing: true,
+      maxNamespaces: MAX_NAMESPACES,
     },
     { kind: "command", argv: ["ss", "-s"], as: "sos_commands/networking/ss_-s", network: true },
     {

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { analyzers } from "../analyzers/mod.ts";
 import { collectors } from "../collectors/mod.ts";
+import { causesPage, collectorsPage } from "../src/render/catalogue.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const deno = join(root, "node_modules/.bin/deno");
@@ -26,6 +27,13 @@ describe("analyzers/mod.ts and collectors/mod.ts", () => {
       expect(ids).not.toEqual([]);
       expect(plugins.map(({ id }) => id)).toEqual(ids);
     },
+  );
+});
+
+describe("the pages of causes and collectors", () => {
+  it.each([["analyzers", causesPage(analyzers)], ["collectors", collectorsPage(collectors)]])(
+    "%s/README.md is up to date (npm run gen)",
+    (folder, page) => expect(readFileSync(join(root, folder, "README.md"), "utf8")).toBe(page),
   );
 });
 

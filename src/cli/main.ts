@@ -7,12 +7,14 @@ import { type Command, UsageError } from "./_command.ts";
 const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["collect", async () => (await import("./collect.ts")).collectCommand],
   ["analyze", async () => (await import("./analyze.ts")).analyzeCommand],
+  ["explain", async () => (await import("./explain.ts")).explainCommand],
 ]);
 
 const help = `nailhouse ${version}: finds the memory that will not move out
 
   nailhouse collect       capture a bundle of this host, before it is rebooted
   nailhouse analyze PATH  who held the memory, how much, since when, and what to do
+  nailhouse explain       the causes it knows
 
 nailhouse COMMAND --help tells more.
 `;

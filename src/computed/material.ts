@@ -20,3 +20,12 @@ export function materialQueueBytes(totalBytes: number): number {
 export function residualNoiseBytes(totalBytes: number): number {
   return Math.max(64 * 2 ** 20, 0.01 * totalBytes);
 }
+
+/**
+ * Unreclaimable slab that is no leftover of normal work: a kernel has 20 to 100 MiB of it, spread over some two hundred caches, and more on larger
+ * hosts (per-CPU lists, a task and its structures for each thread). On a small host a tenth of memory is much whatever it is (Oracle's memstate calls
+ * that major).
+ */
+export function materialSlabBytes(totalBytes: number): number {
+  return Math.min(128 * 2 ** 20, 0.1 * totalBytes);
+}

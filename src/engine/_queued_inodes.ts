@@ -45,11 +45,17 @@ export function* queuedInodes(path: string, bytes: Uint8Array, minBytes: number)
   const slash = path.lastIndexOf("/");
   const name = path.slice(slash + 1);
   const table = path.slice(0, slash).endsWith("proc/net") ? columns.get(name) : undefined;
-  const ss = name.startsWith("ss_-");
+  // Other outputs of ss tell of the same sockets, but not whose they are.
+  const ss = name === "ss_-peaonmi";
   if (table === undefined && !ss) return;
+  let last = 0;
   for (const line of lines(new TextDecoder("latin1").decode(bytes))) {
     const found = table === undefined ? unixSocket(line) : tableRow(line, table);
     if (found !== undefined && found.inode > 0 && found.queued >= minBytes) yield found.inode;
+    if (table !== undefined) continue;
+    // A packet socket's ring stands on a line below the socket's own. However empty, it holds all of its memory.
+    if (/^\s+ring_[rt]x\(/.test(line) && last > 0) yield last;
+    else if (/^\S/.test(line)) last = unownedInode(line);
   }
 }
 
@@ -66,4 +72,9 @@ function unixSocket(line: string): { queued: number; inode: number } | undefined
   const match = UNIX_LINE.exec(line);
   if (match === null || line.includes("users:((")) return undefined;
   return { queued: Math.max(Number(match[1]), Number(match[2])), inode: Number(match[3]) };
+}
+
+/** The inode that `-e` prints for a socket other than a unix one; 0 when there is none, or the owner stands there already. */
+function unownedInode(line: string): number {
+  return line.includes("users:((") ? 0 : Number(/ ino:(\d+) /.exec(line)?.[1] ?? 0);
 }

@@ -200,9 +200,12 @@ export function analyze(bundle: Bundle, preset: Preset): Report {
   };
 }
 
-/** What the collector could not capture. */
-function statusWarnings(bundle: Bundle): string[] {
-  return (bundle.status?.collectors ?? []).flatMap(({ id, problems }) =>
+/** What the collector could not capture, and why. */
+function statusWarnings({ status }: Bundle): string[] {
+  if (status === undefined) return [];
+  const early = status.stopped === null ? [] : [`collecting ended early: ${status.stopped}`];
+  const missed = status.collectors.flatMap(({ id, problems }) =>
     problems.map(({ path, reason }) => `not captured by the ${id} collector: ${path} (${reason})`)
   );
+  return [...early, ...missed];
 }

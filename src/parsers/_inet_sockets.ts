@@ -30,6 +30,8 @@ export interface InetSocket {
   readonly rxQueueBytes: number | undefined;
   /** 0 none, 1 retransmit, 2 keepalive or delayed ack, 3 TIME_WAIT, 4 zero window probe. */
   readonly timer: number;
+  /** Retransmissions in a row without an answer; undefined when the column is no number. */
+  readonly retransmits: number | undefined;
   readonly uid: number;
   /** 0 for a socket that no process holds any more. */
   readonly inode: number;
@@ -105,7 +107,7 @@ function parseRow(
   hasDrops: boolean,
   context: ParseContext,
 ): InetSocket | undefined {
-  const [, local = "", remote = "", st, queues = "", tr = "", , uidText, , inodeText, , , dropsText] = columns(line);
+  const [, local = "", remote = "", st, queues = "", tr = "", retransmits, uidText, , inodeText, , , dropsText] = columns(line);
   const localColon = local.indexOf(":");
   const remoteColon = remote.indexOf(":");
   const queueColon = queues.indexOf(":");
@@ -149,6 +151,7 @@ function parseRow(
     txQueueBytes: queue(tx, "tx_queue"),
     rxQueueBytes: queue(rx, "rx_queue"),
     timer,
+    retransmits: parseHex(retransmits),
     uid,
     inode,
     drops,

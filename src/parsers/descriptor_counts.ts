@@ -37,7 +37,9 @@ export function parseDescriptorCounts(text: string, context: ParseContext): read
     const [size, path = ""] = columns(line);
     const count = parseCount(size);
     const pid = pidOf(path);
-    if (count === undefined || pid === undefined) return context.warn(number, `not a count and a folder: ${quote(line)}`);
+    if (count === undefined || pid === undefined) {
+      return context.warn(number, `not a count and a folder: ${quote(line)}`);
+    }
     rows++;
     if (count > 0) counts.push({ pid, count, line: number });
   });

@@ -57,8 +57,9 @@ function addDetail(info: Info, text: string): boolean {
   // A mask is the number of entries less one; the number is a power of two.
   else if (name === "SqMask") info.sqEntries = entries(value);
   else if (name === "CqMask") info.cqEntries = entries(value);
-  else if (/^\d+$/.test(name) && value.includes("/")) info.bufferBytes += parseCount(value.slice(value.indexOf("/") + 1)) ?? 0;
-  else return name === "UserBufs";
+  else if (/^\d+$/.test(name) && value.includes("/")) {
+    info.bufferBytes += parseCount(value.slice(value.indexOf("/") + 1)) ?? 0;
+  } else return name === "UserBufs";
   return true;
 }
 
@@ -93,7 +94,15 @@ export function parseDescriptorSamples(text: string, context: ParseContext): Des
       const key = `${info[1]} ${info[2]}`;
       let known = infos.get(key);
       if (known === undefined) {
-        known = { pid: Number(info[1]), fd: Number(info[2]), inotifyMarks: undefined, sqEntries: undefined, cqEntries: undefined, bufferBytes: 0, line: number };
+        known = {
+          pid: Number(info[1]),
+          fd: Number(info[2]),
+          inotifyMarks: undefined,
+          sqEntries: undefined,
+          cqEntries: undefined,
+          bufferBytes: 0,
+          line: number,
+        };
         infos.set(key, known);
       }
       if (!addDetail(known, info[3] as string)) context.warn(number, `not a detail of a descriptor: ${quote(line)}`);
@@ -101,7 +110,14 @@ export function parseDescriptorSamples(text: string, context: ParseContext): Des
     }
     // A link that may not be read has no target.
     const link = LINK.exec(line);
-    if (link !== null) samples.push({ pid: Number(link[1]), fd: Number(link[2]), kind: descriptorKind(link[3] as string), line: number });
+    if (link !== null) {
+      samples.push({
+        pid: Number(link[1]),
+        fd: Number(link[2]),
+        kind: descriptorKind(link[3] as string),
+        line: number,
+      });
+    }
   });
   return { samples, infos: [...infos.values()] };
 }

@@ -49,14 +49,21 @@ function kindOf(type: string, name: string): string {
  * ```
  */
 export function parseLsof(text: string): readonly LsofProcess[] {
-  const processes = new Map<number, { pid: number; comm: string; count: number; kinds: Map<string, { count: number; line: number }> }>();
+  const processes = new Map<
+    number,
+    { pid: number; comm: string; count: number; kinds: Map<string, { count: number; line: number }> }
+  >();
   forEachLine(text, (line, number) => {
     const words = columns(line);
     const pid = parseCount(words[1]);
-      const at = words.findIndex((word, i) => i >= 3 && i <= 4 && /^\d+[rwu][A-Za-z]?$/.test(word));
+    // The descriptor is a number with its mode, from 10,000 on `*` and its last digits; `cwd`, `txt`, `mem` are none. A thread's line has
+    // its id before the user.
+    const at = words.findIndex((word, i) => i >= 3 && i <= 4 && /^\*?\d+[rwu][A-Za-z]?$/.test(word));
     if (pid === undefined || at === -1) return;
     let process = processes.get(pid);
-    if (process === undefined) processes.set(pid, process = { pid, comm: words[0] as string, count: 0, kinds: new Map() });
+    if (process === undefined) {
+      processes.set(pid, process = { pid, comm: words[0] as string, count: 0, kinds: new Map() });
+    }
     const kind = kindOf(words[at + 1] ?? "", words.slice(at + 5).join(" "));
     const known = process.kinds.get(kind);
     if (known === undefined) process.kinds.set(kind, { count: 1, line: number });

@@ -43,10 +43,23 @@ export function parsePipeContents(text: string, context: ParseContext): readonly
       return;
     }
     const [bytes, capacityBytes, inode, path = ""] = columns(line);
-    const pipe = { bytes: parseCount(bytes), capacityBytes: parseCount(capacityBytes), inode: parseCount(inode), pid: pidOf(path) };
-    if (pipe.bytes === undefined || pipe.capacityBytes === undefined || pipe.inode === undefined || pipe.pid === undefined) {
+    const pipe = {
+      bytes: parseCount(bytes),
+      capacityBytes: parseCount(capacityBytes),
+      inode: parseCount(inode),
+      pid: pidOf(path),
+    };
+    if (
+      pipe.bytes === undefined || pipe.capacityBytes === undefined || pipe.inode === undefined || pipe.pid === undefined
+    ) {
       context.warn(number, `not a pipe: ${quote(line)}`);
-    } else pipes.push({ bytes: pipe.bytes, capacityBytes: pipe.capacityBytes, inode: pipe.inode, pid: pipe.pid, line: number });
+    } else {pipes.push({
+        bytes: pipe.bytes,
+        capacityBytes: pipe.capacityBytes,
+        inode: pipe.inode,
+        pid: pipe.pid,
+        line: number,
+      });}
   });
   if (pipes.length === 0 && !header) throw new ParseError("Cannot parse pipe_contents: no line is a pipe", { text });
   return pipes;

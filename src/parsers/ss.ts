@@ -61,12 +61,16 @@ export interface SsSocket {
   readonly peer: string;
   /** Undefined for netlink, and where `-e` was not given. 0 for a TCP socket that no process holds any more. */
   readonly inode: number | undefined;
+  /** Of a unix socket that is connected, the other end's; undefined for all others. */
+  readonly peerInode: number | undefined;
   readonly uid: number | undefined;
   /** Empty without root, or without `-p`. */
   readonly owners: readonly SsOwner[];
   readonly skmem: SsSkmem | undefined;
   /** The line that `skmem` stands in. */
   readonly skmemLine: number | undefined;
+  /** TCP: milliseconds since data last came, from `ss -i`; undefined when it is not printed. */
+  readonly lastReceivedMs: number | undefined;
   /** A packet socket's rings: blocks times block size, receive and transmit; undefined when it has none. */
   readonly ringBytes: number | undefined;
   readonly line: number;
@@ -164,10 +168,12 @@ function parseSocket(line: string, number: number, context: ParseContext): Draft
     local: names.local,
     peer: names.peer,
     inode: names.inode,
+    peerInode: names.peerInode,
     uid: undefined,
     owners: [],
     skmem: undefined,
     skmemLine: undefined,
+    lastReceivedMs: undefined,
     ringBytes: undefined,
     line: number,
   };
@@ -179,6 +185,7 @@ interface Names {
   readonly local: string;
   readonly peer: string;
   readonly inode: number | undefined;
+  readonly peerInode: number | undefined;
   /** Where in the line the details begin. */
   readonly end: number;
 }
@@ -187,7 +194,7 @@ function addresses(line: string, from: number): Names | undefined {
   const local = wordAt(line, from);
   const peer = wordAt(line, local.end);
   if (local.word === "" || peer.word === "") return undefined;
-  return { local: local.word, peer: peer.word, inode: undefined, end: peer.end };
+  return { local: local.word, peer: peer.word, inode: undefined, peerInode: undefined, end: peer.end };
 }
 
 /** `NAME INODE PEERNAME PEERINODE`: the names may hold blanks, so the inodes are sought from the right. */
@@ -202,7 +209,9 @@ function unixNames(line: string, from: number): Names | undefined {
     while (at > 0 && parseCount(words[at]) === undefined) at--;
     const inode = parseCount(words[at]);
     if (at < 1 || inode === undefined) continue;
-    return { local: words.slice(0, at).join(" "), peer: words.slice(at + 1, -1).join(" "), inode, end };
+    // 0 is no socket: not connected, or the other end is gone.
+    const peerInode = parseCount(words.at(-1)) || undefined;
+    return { local: words.slice(0, at).join(" "), peer: words.slice(at + 1, -1).join(" "), inode, peerInode, end };
   }
   return undefined;
 }
@@ -227,7 +236,8 @@ function readDetails(socket: Draft, text: string, line: number, context: ParseCo
       const bytes = ringBytes(word);
       if (bytes === undefined) context.warn(line, `not a ring: ${quote(word)}`);
       else socket.ringBytes = (socket.ringBytes ?? 0) + bytes;
-    } else if (word.startsWith("uid:")) socket.uid = parseCount(word.slice(4));
+    } else if (word.startsWith("lastrcv:")) socket.lastReceivedMs = parseCount(word.slice("lastrcv:".length));
+    else if (word.startsWith("uid:")) socket.uid = parseCount(word.slice(4));
     else if (word.startsWith("ino:") && socket.inode === undefined) {
       // For a unix socket it would be its file's inode, but that socket has one already, from its name.
       socket.inode = parseCount(word.slice(4));
@@ -310,5 +320,21 @@ export const ssNamespaces: Source<readonly Parsed<readonly SsSocket[]>[]> = defi
     "sos_commands/networking/namespaces/*/ip_netns_exec_*_ss_-peaonmi",
   ],
   howToCapture: "ip netns exec NAME ss -peaonmi",
+  parse: parseSs,
+});
+
+/** Unix sockets of the initial namespace, whose queues no file of /proc tells: small enough to be captured in every snapshot. */
+export const ssUnix: Source<Parsed<readonly SsSocket[]>> = defineArtifact({
+  name: "unix sockets of ss",
+  paths: ["sos_commands/networking/ss_-xanm", ...ss.patterns],
+  howToCapture: "ss -xanm",
+  parse: parseSs,
+});
+
+/** The same in the other network namespaces, one entry each. */
+export const ssUnixNamespaces: Source<readonly Parsed<readonly SsSocket[]>[]> = defineArtifacts({
+  name: "unix sockets of ss in namespaces",
+  paths: ["sos_commands/networking/namespaces/*/ss_-xanm"],
+  howToCapture: "ip netns exec NAME ss -xanm",
   parse: parseSs,
 });

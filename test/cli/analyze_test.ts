@@ -116,3 +116,19 @@ describe("nailhouse analyze", () => {
     expect(stdout).not.toBe("");
   });
 });
+
+describe("nailhouse explain", () => {
+  it("lists the causes", () => expect(nailhouse(["explain"]).stdout).toMatch(/^socket-backlog-udp +UDP receive queues/m));
+
+  it("says how a cause comes about, and what it is read from", () => {
+    const { stdout } = nailhouse(["explain", "socket-backlog-udp"]);
+    expect(stdout).toContain("never reads the replies");
+    expect(stdout).toContain("proc/net/udp");
+  });
+
+  it("suggests the cause that was meant", () => {
+    const { status, stderr } = nailhouse(["explain", "user-leek"]);
+    expect(status).toBe(2);
+    expect(stderr).toContain('there is no cause "user-leek"; perhaps user-leak\n');
+  });
+});

@@ -58,6 +58,7 @@ describe("parseSs()", () => {
         drops: 1742,
       },
       skmemLine: 11,
+      lastReceivedMs: undefined,
       ringBytes: undefined,
       line: 10,
     });

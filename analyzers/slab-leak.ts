@@ -1,0 +1,371 @@
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { formatBytes, formatCount, formatShare } from "../src/core/format.ts";
+import { accountBytes, type Ledger } from "../src/core/ledger.ts";
+import type { Confidence, Remedy } from "../src/core/report.ts";
+import { overTime, type Parsed, type TimePoint } from "../src/core/source.ts";
+import { ledger } from "../src/computed/ledger.ts";
+import { materialSlabBytes } from "../src/computed/material.ts";
+import { cacheName, slabCaches, type SlabUse } from "../src/computed/slab_caches.ts";
+import { exhaustion, theilSen, type Trend } from "../src/computed/trend.ts";
+import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
+import { kmemleak, type LostObject } from "../src/parsers/kmemleak.ts";
+import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
+import { type NeighbourStat, neighbourStat } from "../src/parsers/neighbour_stat.ts";
+import { slabAllocTraces, type SlabCaller } from "../src/parsers/slab_alloc_traces.ts";
+
+/** A healthy kernel's unreclaimable slab is spread over some two hundred caches: none of them has half of it. */
+const DOMINATES_SLAB = 0.5;
+/** From this share of memory on unreclaimable slab is the problem, however it is spread (Oracle's memstate calls 10 % major). */
+const DOMINATES_HOST = 0.1;
+/** Objects that are allocated along with the leaked ones are in a cache of a like size; the rest is below the error of the figure. */
+const SHARE_OF_LARGEST = 0.1;
+/** Where known tenants account for the larger part, the rest is what their figures are off by. */
+const MIN_UNEXPLAINED = 0.5;
+/** A cache grows and shrinks by a few slabs all the time: growth below this share of it is none. */
+const MIN_GROWTH_SHARE = 0.001;
+/** Watched for this long, growth is no burst, and a cache that does not grow is not leaking now. */
+const LONG_WATCH_SECONDS = 600;
+const CACHES_LISTED = 3;
+
+/** Objects above two pages (8 KiB) come from whole pages: they are in SUnreclaim, but in no cache. */
+const LARGE_KMALLOC = "kmalloc of more than 8 KiB (in no cache)";
+
+/** What is known of the objects in some caches, and how to find who has them. */
+const KNOWN: readonly { readonly cache: RegExp; readonly objects: string; readonly find: string }[] = [
+  {
+    cache: /^posix_timers_cache$/,
+    objects: "POSIX timers",
+    find: `for f in /proc/[0-9]*/timers; do echo "$(grep -c ^ID: $f) $f"; done | sort -rn | head`,
+  },
+  { cache: /^mnt_cache$/, objects: "mounts", find: "wc -l /proc/[0-9]*/mounts | sort -rn | head" },
+  {
+    cache: /^(?:inotify_inode_mark|fanotify_mark|dnotify_mark)$/,
+    objects: "file watches",
+    find: "grep -c ^inotify /proc/[0-9]*/fdinfo/* 2>/dev/null | sort -t: -k2 -rn | head",
+  },
+  {
+    cache: /^(?:filp|eventpoll_epi|eventpoll_pwq)$/,
+    objects: "open files",
+    find: `for d in /proc/[0-9]*/fd; do echo "$(ls $d | wc -l) $d"; done | sort -rn | head`,
+  },
+  {
+    cache: /^(?:task_struct|signal_cache|sighand_cache|pid)$/,
+    objects: "threads",
+    find: "ps -eLo comm= | sort | uniq -c | sort -rn | head",
+  },
+  {
+    cache: /^(?:vm_area_struct|anon_vma(?:_chain)?)$/,
+    objects: "memory mappings",
+    find: "wc -l /proc/[0-9]*/maps | sort -rn | head",
+  },
+  { cache: /^(?:cred|cred_jar|key_jar)$/, objects: "credentials and keys", find: "wc -l < /proc/keys" },
+  { cache: /^(?:nf_conntrack|nf_conntrack_expect)/, objects: "connections that are tracked", find: "conntrack -C" },
+  {
+    cache: /^(?:ip6?_dst_cache|rtable|fib6_node|ip_fib_alias)$/,
+    objects: "routes",
+    find: "ip route show table all | wc -l",
+  },
+  { cache: /^(?:shmem_inode_cache)$/, objects: "files on tmpfs", find: "df -i -t tmpfs" },
+];
+
+/** A cache with what it did while it was watched. */
+interface Suspect extends SlabUse {
+  readonly trend: Trend | undefined;
+}
+
+/** Caches by name in each snapshot: how their pages grew. */
+function trends(series: readonly TimePoint<readonly SlabUse[]>[]): ReadonlyMap<string, Trend> {
+  const byName = new Map<string, { time: number; bytes: number }[]>();
+  for (const { time, value } of series) {
+    for (const { name, usedBytes } of value) {
+      const points = byName.get(name);
+      if (points === undefined) byName.set(name, [{ time, bytes: usedBytes }]);
+      else points.push({ time, bytes: usedBytes });
+    }
+  }
+  const found = new Map<string, Trend>();
+  for (const [name, points] of byName) {
+    const trend = theilSen(points);
+    if (trend !== undefined) found.set(name, trend);
+  }
+  return found;
+}
+
+function grows({ trend, usedBytes }: Suspect): boolean {
+  return trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_SHARE * usedBytes;
+}
+
+/** Unreclaimable slab that is in no cache at all. */
+function largeKmalloc(caches: readonly SlabUse[], { accounts }: Ledger, file: Parsed<Meminfo> | undefined): Suspect[] {
+  const line = file?.value.bytes.get("SUnreclaim")?.line;
+  if (file === undefined || line === undefined) return [];
+  const slab = accounts.reduce((sum, { id, bytes }) => sum + (id.startsWith("slab-") ? bytes : 0), 0);
+  const bytes = Math.max(0, slab - caches.reduce((sum, cache) => sum + cache.bytes, 0));
+  return [{
+    path: file.path,
+    line,
+    name: LARGE_KMALLOC,
+    aliases: [],
+    objectBytes: 0,
+    objects: 0,
+    activeObjects: 0,
+    bytes,
+    usedBytes: bytes,
+    reclaimable: false,
+    trend: undefined,
+  }];
+}
+
+function sum(suspects: readonly Suspect[]): number {
+  return suspects.reduce((total, { usedBytes }) => total + usedBytes, 0);
+}
+
+/** What a cache's objects are, and the command on the host that tells whose they are. */
+function whose({ name, aliases }: Suspect): string {
+  const known = KNOWN.filter(({ cache }) => [name, ...aliases].some((each) => cache.test(each)));
+  if (known.length === 0) {
+    return "to find who allocates them: boot with slub_debug=U and read /sys/kernel/debug/slab/*/alloc_traces";
+  }
+  return known.map(({ objects, find }) => `if they are ${objects}, whose: ${find}`).join("; ");
+}
+
+function countOf({ activeObjects, objectBytes }: Suspect): string {
+  return activeObjects === 0 ? "" : `${formatCount(activeObjects)} objects of ${formatCount(objectBytes)} B`;
+}
+
+function remedies([first]: readonly [Suspect, ...Suspect[]]): Remedy[] {
+  return [
+    {
+      when: "now",
+      text:
+        "Find the program whose objects these are (see the owners) and restart it in an orderly way: most kernel objects go with the process or the " +
+        "network namespace that has them. Dropping caches does not help: this slab is not reclaimable.",
+      commands: ["grep SUnreclaim /proc/meminfo", "slabtop -o -s c | head -20"],
+      verify: "SUnreclaim of /proc/meminfo falls by what the caches held",
+    },
+    {
+      when: "fix",
+      text:
+        "If no process has them, the kernel or a module leaks: record who allocates. slub_debug=U on the kernel's command line keeps the callers of one " +
+        "cache; from Linux 6.10 on, allocation profiling keeps them for all at little cost (not verified by nailhouse's lab).",
+      commands: [
+        first.name === LARGE_KMALLOC || first.objectBytes === 0
+          ? "sysctl vm.mem_profiling=1 && sort -rn /proc/allocinfo | head -30"
+          : `grubby --update-kernel=ALL --args=slub_debug=U,${first.name.replace(/[^\w-]/g, "")}`,
+        "nailhouse collect",
+      ],
+      verify: "the next report names the function that allocates",
+    },
+    {
+      when: "prevent",
+      text: "Alert on SUnreclaim: on a steady host it is level (not verified by nailhouse's lab).",
+      commands: ["nailhouse record --dir /var/lib/nailhouse --every 60"],
+      verify: "its slope over a day is about nothing",
+    },
+  ];
+}
+
+interface Witnesses {
+  readonly traces: readonly Parsed<readonly SlabCaller[]>[] | undefined;
+  readonly lost: Parsed<readonly LostObject[]> | undefined;
+  readonly sites: Parsed<readonly AllocationSite[]> | undefined;
+  readonly neighbours: readonly Parsed<NeighbourStat>[] | undefined;
+}
+
+/** Neighbours have no cache of their own: a table with as many entries as a kmalloc cache has objects tells. */
+const SAME_COUNT = 0.1;
+
+function neighboursIn({ name, activeObjects }: Suspect, { neighbours }: Witnesses): EvidenceLine[] {
+  if (!name.startsWith("kmalloc-")) return [];
+  return (neighbours ?? [])
+    .filter(({ value: { entries } }) => Math.abs(entries - activeObjects) <= SAME_COUNT * activeObjects)
+    .map(({ path, value: { entries, line } }) => ({
+      path,
+      line,
+      because: `${
+        formatCount(entries)
+      } neighbours (ip neigh) in all network namespaces: about as many as ${name} has objects`,
+    }));
+}
+
+/** What tracing that somebody switched on says. */
+function traced(suspects: readonly Suspect[], { traces, lost, sites }: Witnesses): EvidenceLine[] {
+  const lines: EvidenceLine[] = [];
+  for (const { name } of suspects.slice(0, CACHES_LISTED)) {
+    const file = traces?.find(({ path }) => path.split("/").at(-2) === name);
+    const top = file?.value[0];
+    if (file !== undefined && top !== undefined) {
+      lines.push({
+        path: file.path,
+        line: top.line,
+        because: `${formatCount(top.count)} objects of ${name} were allocated by ${top.caller}`,
+      });
+    }
+  }
+  const bytes = lost?.value.reduce((total, object) => total + object.bytes, 0) ?? 0;
+  const first = lost?.value[0];
+  if (lost !== undefined && first !== undefined) {
+    lines.push({
+      path: lost.path,
+      line: first.line,
+      because: `kmemleak: nothing points any more to ${formatCount(lost.value.length)} objects of ${
+        formatBytes(bytes)
+      }, such as this one${first.frames[0] === undefined ? "" : ` of ${first.frames.at(-1)}`}`,
+    });
+  }
+  // The slab allocator's own sites stand for all that kmalloc's callers are listed for.
+  const site = sites?.value.filter(({ place }) => /^(?:drivers|net|fs|kernel|security|sound|lib)\//.test(place))
+    .toSorted((a, b) => b.bytes - a.bytes)[0];
+  if (sites !== undefined && site !== undefined && site.bytes >= SHARE_OF_LARGEST * sum(suspects)) {
+    lines.push({
+      path: sites.path,
+      line: site.line,
+      because: `the largest allocation outside the memory manager: ${
+        formatBytes(site.bytes)
+      } by ${site.func} (${site.place})`,
+    });
+  }
+  return lines;
+}
+
+export const slabLeak: Analyzer = defineAnalyzer({
+  id: "slab-leak",
+  title: "Unreclaimable kernel objects that grow, or dominate",
+  mechanism:
+    "The kernel's own objects (timers, neighbours, watches, structures of a driver) are allocated in slab caches and not given back, because a program " +
+    "or a module keeps asking for new ones. SUnreclaim in /proc/meminfo grows; slabinfo tells in which cache. No process is charged, and nothing that " +
+    "frees caches gives it back.",
+  lookAlikes:
+    "Queued packets: kmalloc-2k and skbuff_head_cache grow, but the sockets tell (socket-backlog-udp and its like): what known tenants hold is left out here. " +
+    "slab-reclaimable: dentries and inodes, which are given back. slab-fragmentation: the objects are gone, their pages are not. Caches of one size are merged: " +
+    "the name in slabinfo is that of the first one.",
+  references: [
+    "https://man7.org/linux/man-pages/man5/slabinfo.5.html",
+    "https://docs.kernel.org/mm/slab.html",
+    "mm/slub.c create_unique_id()",
+    "mm/oom_kill.c should_dump_unreclaim_slab()",
+  ],
+  needs: { ledger, slabCaches },
+  uses: {
+    meminfo,
+    ledgers: overTime(ledger),
+    history: overTime(slabCaches),
+    traces: slabAllocTraces,
+    lost: kmemleak,
+    sites: allocinfo,
+    neighbours: neighbourStat,
+  },
+  last: true,
+  analyze({ ledger, slabCaches: caches, meminfo: file, ledgers, history, ...witnesses }, _facts, unclaimed) {
+    const account = accountBytes(ledger, "slab-unreclaimable");
+    const left = unclaimed.get("slab-unreclaimable");
+    if (account === undefined || left === undefined) return { ruledOut: "this bundle does not tell SUnreclaim" };
+    const byName = trends(history ?? []);
+    const spanSeconds = Math.max(0, ...[...byName.values()].map((trend) => trend.spanSeconds));
+    const unreclaimable: Suspect[] = [
+      ...caches.filter(({ reclaimable }) => !reclaimable).map((cache) => ({ ...cache, trend: byName.get(cache.name) })),
+      ...largeKmalloc(caches, ledger, file),
+    ].sort((a, b) => b.usedBytes - a.usedBytes);
+    const material = materialSlabBytes(ledger.totalBytes);
+    const grown = grownSuspects();
+    const [first, ...rest] = grown ?? largeSuspects();
+    const level = `SUnreclaim is ${formatBytes(account)} (${formatShare(account, ledger.totalBytes)} of memory), ${
+      formatBytes(left)
+    } of it not held by a cause that is known`;
+    if (first === undefined || Math.min(left, sum([first, ...rest])) < material) return { ruledOut: level };
+    const suspects: readonly [Suspect, ...Suspect[]] = [first, ...rest];
+    if (left < MIN_UNEXPLAINED * sum(suspects)) {
+      return { ruledOut: `${level}: less than half of what ${cacheName(first)} has` };
+    }
+    const bytes = Math.round(Math.min(left, sum(suspects)));
+    const dominates = first.usedBytes >= DOMINATES_SLAB * account || bytes >= DOMINATES_HOST * ledger.totalBytes;
+    if (!dominates && grown === undefined) {
+      return {
+        ruledOut: `${level}; the largest cache, ${cacheName(first)}, has ${
+          formatBytes(first.usedBytes)
+        } and does not stand out`,
+      };
+    }
+    return { findings: [finding()] };
+
+    /** Caches that grew by what is material while they were watched. */
+    function grownSuspects(): Suspect[] | undefined {
+      const growing = unreclaimable.filter(grows).sort((a, b) => changeOf(b) - changeOf(a));
+      const most = growing[0];
+      if (most === undefined || changeOf(most) < material) return undefined;
+      return growing.filter((cache) => changeOf(cache) >= SHARE_OF_LARGEST * changeOf(most));
+    }
+
+    function changeOf({ trend }: Suspect): number {
+      return trend?.changeBytes ?? 0;
+    }
+
+    function largeSuspects(): Suspect[] {
+      const most = unreclaimable[0]?.usedBytes ?? 0;
+      return unreclaimable.filter(({ usedBytes }) => usedBytes > 0 && usedBytes >= SHARE_OF_LARGEST * most);
+    }
+
+    function confidence(): Confidence {
+      const watchedLong = spanSeconds >= LONG_WATCH_SECONDS;
+      if (suspects.some(grows)) return dominates || watchedLong ? "confirmed" : "likely";
+      return watchedLong ? "possible" : "likely";
+    }
+
+    function finding(): FindingDraft {
+      const sure = confidence();
+      const growing = suspects.filter(grows);
+      const fastest = growing[0]?.trend;
+      const last = ledgers?.at(-1);
+      const available = last?.value.availableBytes;
+      const others = suspects.length === 1 ? "" : ` and ${suspects.length - 1} more`;
+      return {
+        title: `Unreclaimable kernel objects hold ${formatBytes(bytes)}, mostly in the slab cache ${
+          cacheName(first as Suspect)
+        }${others}${fastest === undefined ? "" : `, and grow by ${formatBytes(fastest.bytesPerSecond)} a second`}`,
+        confidence: sure,
+        material: sure !== "possible",
+        claims: [{ account: "slab-unreclaimable", bytes: { low: bytes, high: bytes } }],
+        ...(fastest === undefined ? {} : { growthBytesPerSecond: { low: fastest.low, high: fastest.high } }),
+        exhaustion: fastest === undefined || last === undefined || available === undefined
+          ? null
+          : exhaustion(fastest, available, last.time),
+        owners: suspects.map((cache) => ({
+          pid: null,
+          comm: cache.name,
+          bytes: Math.round(cache.usedBytes),
+          count: cache.activeObjects,
+          detail: [countOf(cache), cache.aliases.length === 0 ? "" : `also: ${cache.aliases.join(", ")}`, whose(cache)]
+            .filter((part) => part !== "").join("; "),
+        })),
+        evidence: [
+          ...accountEvidence(),
+          ...suspects.slice(0, CACHES_LISTED).flatMap(cacheEvidence),
+          ...traced(suspects, witnesses),
+        ],
+        remedies: remedies(suspects),
+      };
+    }
+
+    function accountEvidence(): EvidenceLine[] {
+      const line = file?.value.bytes.get("SUnreclaim")?.line;
+      return file === undefined || line === undefined ? [] : [{ path: file.path, line, because: level }];
+    }
+
+    function cacheEvidence(cache: Suspect): EvidenceLine[] {
+      const { path, line, trend, usedBytes } = cache;
+      const change = grows(cache) && trend !== undefined
+        ? `; grew by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s without a fall`
+        : "";
+      return [
+        {
+          path,
+          line,
+          because: `${cacheName(cache)}: ${formatBytes(usedBytes)} in use, ${
+            formatShare(usedBytes, account as number)
+          } of SUnreclaim${change}`,
+        },
+        ...neighboursIn(cache, witnesses),
+      ];
+    }
+  },
+});

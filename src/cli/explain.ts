@@ -1,0 +1,50 @@
+import { parseArgs } from "node:util";
+import { preset } from "../preset.ts";
+import { explainCause, listCauses } from "../render/catalogue.ts";
+import { type Command, UsageError } from "./_command.ts";
+
+const help = `nailhouse explain [CAUSE]
+
+Says how a cause comes about, what it is taken for and what it is read from; without CAUSE, lists them all.
+
+  nailhouse explain socket-backlog-udp
+`;
+
+/** The least number of letters to add, drop or change (Levenshtein). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...b].entries()) {
+      next.push(Math.min((row[j] as number) + Number(letter !== other), (row[j + 1] as number) + 1, (next[j] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}
+
+/** Ids that a mistyped one may have meant. */
+function nearest(id: string, ids: readonly string[]): string[] {
+  const close = ids.filter((known) => known.includes(id) || distance(id, known) <= Math.max(2, known.length / 4));
+  return close.length > 0 ? close : [...ids];
+}
+
+function run(args: string[]): Promise<number> {
+  const { positionals } = parseArgs({ args, allowPositionals: true, options: {} });
+  if (positionals.length > 1) throw new UsageError("explain takes one CAUSE");
+  const [id] = positionals;
+  const width = process.stdout.columns ?? 80;
+  if (id === undefined) {
+    process.stdout.write(listCauses(preset.analyzers, width));
+    return Promise.resolve(0);
+  }
+  const analyzer = preset.analyzers.find((each) => each.id === id);
+  if (analyzer === undefined) {
+    const ids = preset.analyzers.map((each) => each.id);
+    throw new UsageError(`there is no cause "${id}"; perhaps ${nearest(id, ids).join(", ")}`);
+  }
+  process.stdout.write(explainCause(analyzer, width));
+  return Promise.resolve(0);
+}
+
+export const explainCommand: Command = { run, help };
