@@ -1,6 +1,6 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
-import { type AccountId, accountBytes } from "../src/core/ledger.ts";
+import { accountBytes, type AccountId } from "../src/core/ledger.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
@@ -11,13 +11,23 @@ import { type BpfMap, bpfMaps as mapList } from "../src/parsers/bpf_maps.ts";
 const MATERIAL_SHARE = 0.005;
 
 /** Functions under which maps stand in vmallocinfo: those that call bpf_map_area_alloc(), or itself, as the compiler inlined it. */
-const MAP_CALLER = /^(?:__)?bpf_map_area_|^(?:array|htab|trie|dev|cpu|xsk|sock|queue_stack|stack|reuseport_array|bloom|sock_hash|prealloc|cgroup_storage)_?map_(?:area_)?alloc|^prealloc_|^stack_map_alloc|^htab_init_buckets/;
+const MAP_CALLER =
+  /^(?:__)?bpf_map_area_|^(?:array|htab|trie|dev|cpu|xsk|sock|queue_stack|stack|reuseport_array|bloom|sock_hash|prealloc|cgroup_storage)_?map_(?:area_)?alloc|^prealloc_|^stack_map_alloc|^htab_init_buckets/;
 
 /** Percpu memory is backed by an index of 8 bytes for each 4 bytes of one CPU's share where memory cgroups count it (struct pcpuobj_ext, mm/percpu.c). */
 const INDEX_PER_SHARE = 2;
 
 /** Slab: entries that are allocated one by one. */
-const SLAB_TYPES: ReadonlySet<string> = new Set(["lpm_trie", "hash_of_maps", "cgroup_storage", "sk_storage", "inode_storage", "task_storage", "cgrp_storage", "sockhash"]);
+const SLAB_TYPES: ReadonlySet<string> = new Set([
+  "lpm_trie",
+  "hash_of_maps",
+  "cgroup_storage",
+  "sk_storage",
+  "inode_storage",
+  "task_storage",
+  "cgrp_storage",
+  "sockhash",
+]);
 /** Pages that are mapped twice in a row, which is no vmalloc memory. */
 const PAGE_TYPES: ReadonlySet<string> = new Set(["ringbuf", "user_ringbuf", "arena"]);
 
@@ -32,19 +42,28 @@ function remedies(map: BpfMap | undefined): Remedy[] {
   return [
     {
       when: "now",
-      text: "Find what holds the map: a process that has it open, a loaded program, or a file in bpffs. A pin is removed like a file; the map goes with its last user.",
-      commands: [show, "bpftool -f map list", "find / -xdev -fstype bpf -prune -o -path '/sys/fs/bpf/*' -print", "grep ' bpf ' /proc/mounts"],
-      verify: "VmallocUsed (Percpu for per-CPU maps) of /proc/meminfo falls when the last pin, descriptor and program are gone",
+      text:
+        "Find what holds the map: a process that has it open, a loaded program, or a file in bpffs. A pin is removed like a file; the map goes with its last user.",
+      commands: [
+        show,
+        "bpftool -f map list",
+        "find / -xdev -fstype bpf -prune -o -path '/sys/fs/bpf/*' -print",
+        "grep ' bpf ' /proc/mounts",
+      ],
+      verify:
+        "VmallocUsed (Percpu for per-CPU maps) of /proc/meminfo falls when the last pin, descriptor and program are gone",
     },
     {
       when: "fix",
-      text: "Give the map as few max_entries as needed, or BPF_F_NO_PREALLOC where it is a hash that is mostly empty (not verified by nailhouse's lab).",
+      text:
+        "Give the map as few max_entries as needed, or BPF_F_NO_PREALLOC where it is a hash that is mostly empty (not verified by nailhouse's lab).",
       commands: [show],
       verify: "bytes_memlock of `bpftool -j map list`",
     },
     {
       when: "prevent",
-      text: "Run the loader in a memory cgroup with a limit: from Linux 5.11 maps are charged to it (not verified by nailhouse's lab).",
+      text:
+        "Run the loader in a memory cgroup with a limit: from Linux 5.11 maps are charged to it (not verified by nailhouse's lab).",
       commands: [],
       verify: "memory.stat of its cgroup counts vmalloc and percpu",
     },
@@ -54,11 +73,17 @@ function remedies(map: BpfMap | undefined): Remedy[] {
 export const bpfMaps: Analyzer = defineAnalyzer({
   id: "bpf-maps",
   title: "Maps of BPF programs",
-  mechanism: "A BPF map is allocated in full when it is created: arrays and hashes in vmalloc memory, per-CPU maps in per-CPU memory once for every CPU. It lives as long as a " +
+  mechanism:
+    "A BPF map is allocated in full when it is created: arrays and hashes in vmalloc memory, per-CPU maps in per-CPU memory once for every CPU. It lives as long as a " +
     "descriptor, a loaded program or a file in bpffs refers to it: a loader that pins its maps and is started again and again leaves them behind, in no process.",
-  lookAlikes: "Cilium and other network agents, whose maps are meant to be large: about 0.25 % of memory. vmalloc-leak: other callers in /proc/vmallocinfo. percpu-growth and " +
+  lookAlikes:
+    "Cilium and other network agents, whose maps are meant to be large: about 0.25 % of memory. vmalloc-leak: other callers in /proc/vmallocinfo. percpu-growth and " +
     "dying-memcg: per-CPU memory without maps.",
-  references: ["https://docs.kernel.org/bpf/maps.html", "kernel/bpf/syscall.c bpf_map_area_alloc()", "https://man7.org/linux/man-pages/man2/bpf.2.html"],
+  references: [
+    "https://docs.kernel.org/bpf/maps.html",
+    "kernel/bpf/syscall.c bpf_map_area_alloc()",
+    "https://man7.org/linux/man-pages/man2/bpf.2.html",
+  ],
   needs: { ledger },
   uses: { mapList, vmallocCallers },
   analyze({ ledger, mapList: file, vmallocCallers: callers }, { cpus }) {
@@ -69,13 +94,26 @@ export const bpfMaps: Analyzer = defineAnalyzer({
     const inAreas = areas.reduce((sum, { bytes }) => sum + bytes, 0);
     if (file !== undefined && listed >= materialBytes) return { findings: [byMap(file.path)] };
     if (inAreas >= materialBytes) return { findings: [byCaller(areas as [VmallocCaller, ...VmallocCaller[]])] };
-    if (file === undefined && callers === undefined) return { ruledOut: `there is no list of maps, and vmalloc as a whole is ${formatBytes(accountBytes(ledger, "vmalloc") ?? 0)}` };
-    return { ruledOut: file === undefined ? `maps take ${formatBytes(inAreas)} of vmalloc memory` : `${formatQuantity(maps.length, "map")} take ${formatBytes(listed)}` };
+    if (file === undefined && callers === undefined) {
+      return {
+        ruledOut: `there is no list of maps, and vmalloc as a whole is ${
+          formatBytes(accountBytes(ledger, "vmalloc") ?? 0)
+        }`,
+      };
+    }
+    return {
+      ruledOut: file === undefined
+        ? `maps take ${formatBytes(inAreas)} of vmalloc memory`
+        : `${formatQuantity(maps.length, "map")} take ${formatBytes(listed)}`,
+    };
 
     function claims(): Claim[] {
       const byAccount = new Map<AccountId, number>();
       for (const { type, bytes } of maps) byAccount.set(accountOf(type), (byAccount.get(accountOf(type)) ?? 0) + bytes);
-      const found: Claim[] = [...byAccount].map(([account, bytes]) => ({ account, bytes: { low: bytes, high: bytes } }));
+      const found: Claim[] = [...byAccount].map(([account, bytes]) => ({
+        account,
+        bytes: { low: bytes, high: bytes },
+      }));
       const percpu = byAccount.get("percpu") ?? 0;
       const index = cpus === undefined ? 0 : Math.min(percpuIndex(), (percpu / cpus) * INDEX_PER_SHARE);
       if (index <= 0) return found;
@@ -86,14 +124,17 @@ export const bpfMaps: Analyzer = defineAnalyzer({
 
     /** What the bookkeeping of per-CPU memory takes of vmalloc; 0 where vmallocinfo does not show it. */
     function percpuIndex(): number {
-      return (callers ?? []).filter(({ caller }) => /^pcpu_(?:create_chunk|alloc_chunk|mem_zalloc)/.test(caller)).reduce((sum, { bytes }) => sum + bytes, 0);
+      return (callers ?? []).filter(({ caller }) => /^pcpu_(?:create_chunk|alloc_chunk|mem_zalloc)/.test(caller))
+        .reduce((sum, { bytes }) => sum + bytes, 0);
     }
 
     function areaEvidence(): EvidenceLine[] {
       return areas.slice(0, 1).map(({ caller, largest, areas: count, bytes }) => ({
         path: largest.path,
         line: largest.line,
-        because: `the largest area of ${caller}, which has ${formatBytes(bytes)} in ${formatQuantity(count, "area")}: the values of a map`,
+        because: `the largest area of ${caller}, which has ${formatBytes(bytes)} in ${
+          formatQuantity(count, "area")
+        }: the values of a map`,
       }));
     }
 
@@ -101,24 +142,34 @@ export const bpfMaps: Analyzer = defineAnalyzer({
       const [largest] = maps as [BpfMap];
       const claimed = claims();
       const total = claimed.reduce((sum, { bytes }) => sum + bytes.high, 0);
-      const others = maps.length > 1 ? `, and ${formatBytes(listed - largest.bytes)} in ${formatQuantity(maps.length - 1, "other")}` : "";
+      const others = maps.length > 1
+        ? `, and ${formatBytes(listed - largest.bytes)} in ${formatQuantity(maps.length - 1, "other")}`
+        : "";
       return {
-        title: `BPF map ${largest.id} (${largest.name === "" ? "no name" : largest.name}, ${largest.type}) holds ${formatBytes(largest.bytes)}${others}${
-          total > listed * 1.1 ? `; with the index of per-CPU memory ${formatBytes(total)}` : ""
-        }`,
+        title: `BPF map ${largest.id} (${largest.name === "" ? "no name" : largest.name}, ${largest.type}) holds ${
+          formatBytes(largest.bytes)
+        }${others}${total > listed * 1.1 ? `; with the index of per-CPU memory ${formatBytes(total)}` : ""}`,
         confidence: "confirmed",
         material: true,
         claims: claimed,
-        owners: maps.filter(({ bytes }) => bytes > listed / 100).slice(0, 20).map(({ id, name, type, bytes, maxEntries, pids }) => ({
+        owners: maps.filter(({ bytes }) => bytes > listed / 100).slice(0, 20).map((
+          { id, name, type, bytes, maxEntries, pids },
+        ) => ({
           pid: pids[0] ?? null,
           comm: `BPF map ${id} ${name}`.trim(),
           bytes,
           count: maxEntries ?? 1,
           detail: `${type}${maxEntries === undefined ? "" : ` of ${formatQuantity(maxEntries, "entry", "entries")}`}${
-            pids.length > 0 ? `, open in pid ${pids.join(", ")}` : "; who holds it: bpftool -f map list, bpftool prog list"
+            pids.length > 0
+              ? `, open in pid ${pids.join(", ")}`
+              : "; who holds it: bpftool -f map list, bpftool prog list"
           }`,
         })),
-        evidence: [{ path, line: largest.line, because: `map ${largest.id} is charged ${formatBytes(largest.bytes)} (bytes_memlock)` }, ...areaEvidence()],
+        evidence: [{
+          path,
+          line: largest.line,
+          because: `map ${largest.id} is charged ${formatBytes(largest.bytes)} (bytes_memlock)`,
+        }, ...areaEvidence()],
         remedies: remedies(largest),
       };
     }
@@ -126,7 +177,9 @@ export const bpfMaps: Analyzer = defineAnalyzer({
     /** Without a list of maps: the functions that allocate them are named, the maps are not. */
     function byCaller([first]: [VmallocCaller, ...VmallocCaller[]]): FindingDraft {
       return {
-        title: `BPF maps hold ${formatBytes(inAreas)} of vmalloc memory, the largest ${formatBytes(first.largest.bytes)}`,
+        title: `BPF maps hold ${formatBytes(inAreas)} of vmalloc memory, the largest ${
+          formatBytes(first.largest.bytes)
+        }`,
         confidence: "likely",
         material: true,
         claims: [{ account: "vmalloc", bytes: { low: inAreas, high: inAreas } }],

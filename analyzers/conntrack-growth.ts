@@ -26,13 +26,18 @@ function mostByDefault(totalBytes: number): number {
 const remedies: readonly Remedy[] = [
   {
     when: "now",
-    text: "Drop the entries of the traffic that fills the table; flushing all of it breaks NATed connections that are open (not verified by nailhouse's lab).",
-    commands: ["conntrack -L -o extended | awk '{ print $3, $7, $8 }' | sort | uniq -c | sort -rn | head", "conntrack -D -p udp --dport PORT"],
+    text:
+      "Drop the entries of the traffic that fills the table; flushing all of it breaks NATed connections that are open (not verified by nailhouse's lab).",
+    commands: [
+      "conntrack -L -o extended | awk '{ print $3, $7, $8 }' | sort | uniq -c | sort -rn | head",
+      "conntrack -D -p udp --dport PORT",
+    ],
     verify: "the first column of /proc/net/stat/nf_conntrack (hexadecimal) falls in that namespace",
   },
   {
     when: "fix",
-    text: "Shorten the timeouts of what is most (established TCP is kept for five days by default), or exempt traffic that needs no tracking (not verified by nailhouse's lab).",
+    text:
+      "Shorten the timeouts of what is most (established TCP is kept for five days by default), or exempt traffic that needs no tracking (not verified by nailhouse's lab).",
     commands: [
       "sysctl -w net.netfilter.nf_conntrack_tcp_timeout_established=86400 net.netfilter.nf_conntrack_udp_timeout_stream=60",
       "nft add rule inet raw prerouting udp dport PORT notrack",
@@ -54,9 +59,11 @@ function nameOf(namespace: string | undefined): string {
 export const conntrackGrowth: Analyzer = defineAnalyzer({
   id: "conntrack-growth",
   title: "The connection tracking table",
-  mechanism: "Netfilter keeps an entry of about 400 bytes for each connection, TCP's for five days, until a timeout. Each network namespace has a table of its own, so the host's " +
+  mechanism:
+    "Netfilter keeps an entry of about 400 bytes for each connection, TCP's for five days, until a timeout. Each network namespace has a table of its own, so the host's " +
     "count may say 0. nf_conntrack_max bounds it; where that was raised, the table fills slab.",
-  lookAlikes: "A busy NAT gateway, whose table is large and steady, below the default limit. slab-leak: kmalloc-128 grows without nf_conntrack. Sockets in TIME_WAIT.",
+  lookAlikes:
+    "A busy NAT gateway, whose table is large and steady, below the default limit. slab-leak: kmalloc-128 grows without nf_conntrack. Sockets in TIME_WAIT.",
   references: ["https://docs.kernel.org/networking/nf_conntrack-sysctl.html", "net/netfilter/nf_conntrack_core.c"],
   needs: { ledger, slabinfo },
   uses: { conntrackStat, sysctl, slabs: overTime(slabinfo) },
@@ -64,14 +71,21 @@ export const conntrackGrowth: Analyzer = defineAnalyzer({
     // SLAB_TYPESAFE_BY_RCU caches are never merged: the cache has the entries of all namespaces, and nothing else.
     const cache = slab.value.find(({ name }) => /^nf_conntrack(?:_[0-9a-f]+)?$/.test(name));
     if (cache === undefined) return { ruledOut: "there is no cache of connection tracking: its module is not loaded" };
-    const namespaces = (stats ?? []).map(({ path, value }) => ({ path, namespace: netnsOf(path), ...value })).sort((a, b) => b.entries - a.entries);
+    const namespaces = (stats ?? []).map(({ path, value }) => ({ path, namespace: netnsOf(path), ...value })).sort((
+      a,
+      b,
+    ) => b.entries - a.entries);
     const counted = namespaces.reduce((sum, { entries }) => sum + entries, 0);
     const entries = Math.max(cache.activeObjects, counted);
     const each = (cache.objectBytes > 0 ? cache.objectBytes : ENTRY_BYTES) + EXTENSION_BYTES;
     const bytes = entries * each;
     const usual = mostByDefault(ledger.totalBytes);
     if (bytes < materialQueueBytes(ledger.totalBytes) || entries <= usual) {
-      return { ruledOut: `${formatQuantity(entries, "entry", "entries")} take about ${formatBytes(bytes)}; a host of this size has room for ${formatCount(Math.round(usual))} by default` };
+      return {
+        ruledOut: `${formatQuantity(entries, "entry", "entries")} take about ${
+          formatBytes(bytes)
+        }; a host of this size has room for ${formatCount(Math.round(usual))} by default`,
+      };
     }
     const trend = theilSen((slabs ?? []).flatMap(({ time, value }) => {
       const then = value.value.find(({ name }) => name === cache.name);
@@ -80,24 +94,44 @@ export const conntrackGrowth: Analyzer = defineAnalyzer({
     const grows = trend !== undefined && trend.low > 0;
     const [largest] = namespaces;
     // Where the namespace was not captured, the cache still tells the number.
-    const where = largest !== undefined && largest.entries > entries / 2 ? nameOf(largest.namespace) : "a network namespace that was not captured";
+    const where = largest !== undefined && largest.entries > entries / 2
+      ? nameOf(largest.namespace)
+      : "a network namespace that was not captured";
     const limit = settings?.value.get("net.netfilter.nf_conntrack_max");
-    const [maximum] = settings === undefined ? [] : sysctlNumbers(settings.value, "net.netfilter.nf_conntrack_max") ?? [];
+    const [maximum] = settings === undefined
+      ? []
+      : sysctlNumbers(settings.value, "net.netfilter.nf_conntrack_max") ?? [];
     const evidence: EvidenceLine[] = [{
       path: slab.path,
       line: cache.line,
-      because: `${formatCount(cache.activeObjects)} entries over all namespaces, ${each} bytes each with the extensions${
+      because: `${
+        formatCount(cache.activeObjects)
+      } entries over all namespaces, ${each} bytes each with the extensions${
         grows ? `; they grew by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s` : ""
       }`,
     }];
     for (const each of namespaces.slice(0, 3)) {
-      if (each.entries > 0) evidence.push({ path: each.path, line: each.line, because: `${formatCount(each.entries)} entries (the first column, hexadecimal) in ${nameOf(each.namespace)}` });
+      if (each.entries > 0) {
+        evidence.push({
+          path: each.path,
+          line: each.line,
+          because: `${formatCount(each.entries)} entries (the first column, hexadecimal) in ${nameOf(each.namespace)}`,
+        });
+      }
     }
     if (settings !== undefined && limit !== undefined && maximum !== undefined) {
-      evidence.push({ path: settings.path, line: limit.line, because: `each namespace may have ${formatCount(maximum)} entries; by default at the most ${formatCount(Math.round(usual))} here` });
+      evidence.push({
+        path: settings.path,
+        line: limit.line,
+        because: `each namespace may have ${formatCount(maximum)} entries; by default at the most ${
+          formatCount(Math.round(usual))
+        } here`,
+      });
     }
     const draft: FindingDraft = {
-      title: `${formatQuantity(entries, "connection tracking entry", "connection tracking entries")} hold ${formatBytes(bytes)}, most of them in ${where}`,
+      title: `${formatQuantity(entries, "connection tracking entry", "connection tracking entries")} hold ${
+        formatBytes(bytes)
+      }, most of them in ${where}`,
       confidence: "confirmed",
       material: true,
       claims: [{ account: "slab-unreclaimable", bytes: { low: bytes, high: bytes } }],
@@ -113,7 +147,13 @@ export const conntrackGrowth: Analyzer = defineAnalyzer({
       remedies,
     };
     if (draft.owners.length > 0) return { findings: [draft] };
-    const unknown = { pid: null, comm: where, bytes, count: entries, detail: "to find it: for pid in $(lsns -t net -n -o PID); do head -2 /proc/$pid/net/stat/nf_conntrack; done" };
+    const unknown = {
+      pid: null,
+      comm: where,
+      bytes,
+      count: entries,
+      detail: "to find it: for pid in $(lsns -t net -n -o PID); do head -2 /proc/$pid/net/stat/nf_conntrack; done",
+    };
     return { findings: [{ ...draft, owners: [unknown] }] };
   },
 });

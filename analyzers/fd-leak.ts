@@ -2,7 +2,12 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
 import type { Claim, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import type { HostFacts, Parsed } from "../src/core/source.ts";
-import { type DescriptorDetail, type Descriptors, descriptors, type DescriptorTable } from "../src/computed/descriptors.ts";
+import {
+  type DescriptorDetail,
+  type Descriptors,
+  descriptors,
+  type DescriptorTable,
+} from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
@@ -41,13 +46,21 @@ const HALF_PIPE_BYTES: number = (192 + 1024 + 600) / 2;
 const MARK_BYTES = 96;
 
 /** Kinds of which a program needs one an event loop or thread: tens of thousands in one program are forgotten ones. */
-const SINGLE_KINDS: ReadonlySet<string> = new Set(["eventfd", "eventpoll", "inotify", "timerfd", "signalfd", "userfaultfd", "pidfd", "fanotify", "perf_event"]);
+const SINGLE_KINDS: ReadonlySet<string> = new Set([
+  "eventfd",
+  "eventpoll",
+  "inotify",
+  "timerfd",
+  "signalfd",
+  "userfaultfd",
+  "pidfd",
+  "fanotify",
+  "perf_event",
+]);
 /** The largest default of fs.inotify.max_user_watches (Linux 5.11 on): more was allowed by hand. */
 const MOST_DEFAULT_MARKS = 1_048_576;
 /** Sockets that are in no table (never connected, or shut down and forgotten) are the larger part of a leak of sockets. */
 const MOST_OF = 0.5;
-/** TCP_CLOSE_WAIT of include/net/tcp_states.h. */
-const CLOSE_WAIT = 8;
 /** Watched for this long, growth is no start-up and no burst. */
 const LONG_WATCH_SECONDS = 600;
 
@@ -75,7 +88,10 @@ function costOf(kind: string, slab: Parsed<readonly SlabCache[]> | undefined): C
       // Its dentry and inode are cached whether it is open or not.
       return { unreclaimable: file, reclaimable: 0 };
     case "socket":
-      return { unreclaimable: file + objectBytes(slab, "TCP", SOCK_BYTES), reclaimable: dentry + objectBytes(slab, "sock_inode_cache", SOCKET_INODE_BYTES) };
+      return {
+        unreclaimable: file + objectBytes(slab, "TCP", SOCK_BYTES),
+        reclaimable: dentry + objectBytes(slab, "sock_inode_cache", SOCKET_INODE_BYTES),
+      };
     case "pipe":
       return { unreclaimable: file + HALF_PIPE_BYTES, reclaimable: dentry / 2 };
     case "eventpoll":
@@ -94,7 +110,9 @@ function growth(members: readonly Descriptors[], table: DescriptorTable): Trend 
     }
   }
   // A snapshot that saw only some of the processes would look like a fall or a jump.
-  const whole: Measurement[] = [...byTime].filter(([, each]) => each.processes === members.length).map(([time, { count }]) => ({ time, bytes: count }));
+  const whole: Measurement[] = [...byTime].filter(([, each]) => each.processes === members.length).map((
+    [time, { count }],
+  ) => ({ time, bytes: count }));
   const trend = theilSen(whole.sort((a, b) => a.time - b.time));
   return trend !== undefined && trend.low > 0 ? trend : undefined;
 }
@@ -152,34 +170,51 @@ function unlistedSockets(
   const [major = 0, minor = 0] = (kernelRelease ?? "").split(".").map(Number);
   if (!(major > 4 || (major === 4 && minor >= 17))) return [];
   const listed = new Map<string | undefined, number>();
-  const add = (path: string, count: number): void => void listed.set(netnsOf(path), (listed.get(netnsOf(path)) ?? 0) + count);
-  for (const { path, value } of files) for (const [name, { counts }] of value) if (name !== "FRAG" && name !== "FRAG6") add(path, counts.get("inuse") ?? 0);
+  const add = (path: string, count: number): void =>
+    void listed.set(netnsOf(path), (listed.get(netnsOf(path)) ?? 0) + count);
+  for (const { path, value } of files) {
+    for (const [name, { counts }] of value) {
+      if (name !== "FRAG" && name !== "FRAG6") add(path, counts.get("inuse") ?? 0);
+    }
+  }
   for (const { path, value } of tables.flatMap((each) => each ?? [])) add(path, value.length);
   return files.flatMap(({ path, value }) => {
     const sockets = value.get("sockets");
     const used = sockets?.counts.get("used");
-    return sockets === undefined || used === undefined ? [] : [{ count: Math.max(0, used - (listed.get(netnsOf(path)) ?? 0)), path, line: sockets.line }];
+    return sockets === undefined || used === undefined
+      ? []
+      : [{ count: Math.max(0, used - (listed.get(netnsOf(path)) ?? 0)), path, line: sockets.line }];
   });
 }
 
-function remedies(group: { comm: string; pids: readonly number[] }, kind: string, known: readonly Process[] | undefined): Remedy[] {
+function remedies(
+  group: { comm: string; pids: readonly number[] },
+  kind: string,
+  known: readonly Process[] | undefined,
+): Remedy[] {
   const [pid = 0] = group.pids;
   return [
     {
       when: "now",
-      text: "End or restart the owner in an orderly way: the kernel closes all its descriptors, which frees what they hold.",
+      text:
+        "End or restart the owner in an orderly way: the kernel closes all its descriptors, which frees what they hold.",
       commands: stopCommands(group, known),
       verify: "the first number of /proc/sys/fs/file-nr falls, and Slab of /proc/meminfo with it",
     },
     {
       when: "fix",
-      text: `Find the code that opens ${kind} descriptors and does not close them on every path, errors included (not verified by nailhouse's lab).`,
-      commands: [`ls -l /proc/${pid}/fd | awk '{ print $NF }' | sed 's/[0-9]\\+//g' | sort | uniq -c | sort -rn | head`, `strace -f -k -e trace=desc,network -p ${pid}`],
+      text:
+        `Find the code that opens ${kind} descriptors and does not close them on every path, errors included (not verified by nailhouse's lab).`,
+      commands: [
+        `ls -l /proc/${pid}/fd | awk '{ print $NF }' | sed 's/[0-9]\\+//g' | sort | uniq -c | sort -rn | head`,
+        `strace -f -k -e trace=desc,network -p ${pid}`,
+      ],
       verify: `stat -c %s /proc/${pid}/fd stays level under the same load (Linux 6.2 on)`,
     },
     {
       when: "prevent",
-      text: "Keep the limit of open files near what the program needs, so that a leak ends in its own log (EMFILE) and not in the host's memory, and alert " +
+      text:
+        "Keep the limit of open files near what the program needs, so that a leak ends in its own log (EMFILE) and not in the host's memory, and alert " +
         "on the number (not verified by nailhouse's lab).",
       commands: [`prlimit --pid ${pid} --nofile=65536`],
       verify: `grep 'open files' /proc/${pid}/limits`,
@@ -190,20 +225,45 @@ function remedies(group: { comm: string; pids: readonly number[] }, kind: string
 export const fdLeak: Analyzer = defineAnalyzer({
   id: "fd-leak",
   title: "Descriptors that are never closed hold kernel objects",
-  mechanism: "Every descriptor holds kernel objects: a struct file, most kinds a dentry, and what it stands for (an epoll instance with its watches, a socket, " +
+  mechanism:
+    "Every descriptor holds kernel objects: a struct file, most kinds a dentry, and what it stands for (an epoll instance with its watches, a socket, " +
     "the marks of inotify). A program that opens and does not close makes slab grow by 0.5 to 4 KB each, charged to no process. The dentries and socket inodes are " +
     "counted as reclaimable, yet cannot be reclaimed while the descriptor is open: a leak looks half harmless.",
-  lookAlikes: "A busy server: its sockets are in use, and stand in the tables of their protocol. slab-leak: a cache grows and no process has descriptors to match. " +
+  lookAlikes:
+    "A busy server: its sockets are in use, and stand in the tables of their protocol. slab-leak: a cache grows and no process has descriptors to match. " +
     "slab-reclaimable: dentries of files that nobody has open. socket-backlog: few sockets, much data in them.",
-  references: ["https://docs.kernel.org/admin-guide/sysctl/fs.html", "https://man7.org/linux/man-pages/man7/inotify.7.html", "fs/file_table.c", "fs/eventpoll.c"],
+  references: [
+    "https://docs.kernel.org/admin-guide/sysctl/fs.html",
+    "https://man7.org/linux/man-pages/man7/inotify.7.html",
+    "fs/file_table.c",
+    "fs/eventpoll.c",
+  ],
   needs: { ledger, descriptors },
   uses: { slabinfo, processes, sockstat, unix, netlink, packet, fileNr, sysctl, tcp },
-  analyze({ ledger, descriptors: table, slabinfo: slab, processes: known, sockstat: sockets, unix: unixes, netlink: netlinks, packet: packets, ...files }, facts) {
+  analyze(
+    {
+      ledger,
+      descriptors: table,
+      slabinfo: slab,
+      processes: known,
+      sockstat: sockets,
+      unix: unixes,
+      netlink: netlinks,
+      packet: packets,
+      ...files
+    },
+    facts,
+  ) {
     const materialBytes = materialQueueBytes(ledger.totalBytes);
     const all = programs(table, slab);
-    const unlisted = unlistedSockets(sockets ?? [], [unixes, netlinks, packets], facts).sort((a, b) => b.count - a.count);
-    const openFiles = files.fileNr?.value.allocated ?? (files.sysctl && sysctlNumbers(files.sysctl.value, "fs.file-nr")?.[0]);
-    const closeWait = (files.tcp ?? []).flatMap(({ path, value }) => value.filter(({ state }) => state === CLOSE_WAIT).map(({ line }) => ({ path, line })));
+    const unlisted = unlistedSockets(sockets ?? [], [unixes, netlinks, packets], facts).sort((a, b) =>
+      b.count - a.count
+    );
+    const openFiles = files.fileNr?.value.allocated ??
+      (files.sysctl && sysctlNumbers(files.sysctl.value, "fs.file-nr")?.[0]);
+    const closeWait = (files.tcp ?? []).flatMap(({ path, value }) =>
+      value.filter(({ state }) => state === "CLOSE_WAIT").map(({ line }) => ({ path, line }))
+    );
     const findings = [
       ...all.filter(({ bytes }) => bytes >= materialBytes).flatMap((program) => programFinding(program) ?? []),
       ...markFindings(),
@@ -213,8 +273,12 @@ export const fdLeak: Analyzer = defineAnalyzer({
     return {
       ruledOut: most === undefined
         ? "no process has a descriptor"
-        : `the program with the most, ${most.comm}, has ${formatQuantity(most.count, "descriptor")}, which hold about ${formatBytes(most.bytes)}${
-          most.bytes >= materialBytes ? " and are of kinds that a busy program needs many of; their number does not grow" : ""
+        : `the program with the most, ${most.comm}, has ${formatQuantity(most.count, "descriptor")}, which hold about ${
+          formatBytes(most.bytes)
+        }${
+          most.bytes >= materialBytes
+            ? " and are of kinds that a busy program needs many of; their number does not grow"
+            : ""
         }`,
     };
 
@@ -227,12 +291,20 @@ export const fdLeak: Analyzer = defineAnalyzer({
       const per = program.bytes / program.count;
       const unseen = unseenShare(program);
       const claims: Claim[] = [
-        { account: "slab-unreclaimable", bytes: { low: program.cost.unreclaimable, high: program.cost.unreclaimable * unseen } },
-        { account: "slab-reclaimable", bytes: { low: program.cost.reclaimable, high: program.cost.reclaimable * unseen } },
+        {
+          account: "slab-unreclaimable",
+          bytes: { low: program.cost.unreclaimable, high: program.cost.unreclaimable * unseen },
+        },
+        {
+          account: "slab-reclaimable",
+          bytes: { low: program.cost.reclaimable, high: program.cost.reclaimable * unseen },
+        },
       ];
       const { trend } = program;
       return {
-        title: `${nameOfGroup(program)}: ${unseen > 1 ? "at least " : ""}${formatQuantity(program.count, "open descriptor")}, most of them ${kind}, hold ${formatBytes(program.bytes)} of kernel objects`,
+        title: `${nameOfGroup(program)}: ${unseen > 1 ? "at least " : ""}${
+          formatQuantity(program.count, "open descriptor")
+        }, most of them ${kind}, hold ${formatBytes(program.bytes)} of kernel objects`,
         confidence: judged.confidence,
         material: true,
         claims,
@@ -243,7 +315,9 @@ export const fdLeak: Analyzer = defineAnalyzer({
           bytes: Math.round(program.bytes),
           count: program.count,
           detail: `${formatQuantity(program.pids.length, "process", "processes")}, ${
-            [...program.kinds].sort((a, b) => b[1] - a[1]).slice(0, 4).map(([name, n]) => `${formatCount(Math.round(n))} ${name}`).join(", ")
+            [...program.kinds].sort((a, b) => b[1] - a[1]).slice(0, 4).map(([name, n]) =>
+              `${formatCount(Math.round(n))} ${name}`
+            ).join(", ")
           }`,
         }],
         evidence: [...programEvidence(program, kind), ...judged.evidence, ...slabEvidence(program, kind)],
@@ -259,9 +333,18 @@ export const fdLeak: Analyzer = defineAnalyzer({
     }
 
     /** Undefined when it may all be in use. */
-    function judge({ trend, count: total }: Program, kind: string, count: number): { confidence: Confidence; evidence: EvidenceLine[] } | undefined {
+    function judge(
+      { trend, count: total }: Program,
+      kind: string,
+      count: number,
+    ): { confidence: Confidence; evidence: EvidenceLine[] } | undefined {
       const long = trend !== undefined && trend.spanSeconds >= LONG_WATCH_SECONDS;
-      if (SINGLE_KINDS.has(kind)) return { confidence: count >= MOST_OF * total && (trend !== undefined || slab !== undefined) ? "confirmed" : "likely", evidence: [] };
+      if (SINGLE_KINDS.has(kind)) {
+        return {
+          confidence: count >= MOST_OF * total && (trend !== undefined || slab !== undefined) ? "confirmed" : "likely",
+          evidence: [],
+        };
+      }
       const [forgotten] = unlisted;
       if (kind === "socket" && forgotten !== undefined && forgotten.count >= MOST_OF * count) {
         return {
@@ -269,7 +352,9 @@ export const fdLeak: Analyzer = defineAnalyzer({
           evidence: [{
             path: forgotten.path,
             line: forgotten.line,
-            because: `${formatQuantity(forgotten.count, "socket")} of these are in no table of their protocol: not connected, not listening, only held open`,
+            because: `${
+              formatQuantity(forgotten.count, "socket")
+            } of these are in no table of their protocol: not connected, not listening, only held open`,
           }],
         };
       }
@@ -277,7 +362,12 @@ export const fdLeak: Analyzer = defineAnalyzer({
       if (kind === "socket" && waiting !== undefined && closeWait.length >= MOST_OF * count) {
         return {
           confidence: "likely",
-          evidence: [{ ...waiting, because: `one of ${formatQuantity(closeWait.length, "connection")} in CLOSE_WAIT (08): the peer has closed, this program has not` }],
+          evidence: [{
+            ...waiting,
+            because: `one of ${
+              formatQuantity(closeWait.length, "connection")
+            } in CLOSE_WAIT (08): the peer has closed, this program has not`,
+          }],
         };
       }
       if (trend === undefined) return undefined;
@@ -286,21 +376,38 @@ export const fdLeak: Analyzer = defineAnalyzer({
 
     function programEvidence({ processes: members, trend, kinds, count }: Program, kind: string): EvidenceLine[] {
       const [largest] = members as [Descriptors, ...Descriptors[]];
-      const grew = trend === undefined ? "" : `; the program's number grew by ${formatCount(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s`;
-      const lines: EvidenceLine[] = [{ ...largest.source, because: `process ${largest.pid} alone has ${formatQuantity(largest.count, "descriptor")}${grew}` }];
+      const grew = trend === undefined
+        ? ""
+        : `; the program's number grew by ${formatCount(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s`;
+      const lines: EvidenceLine[] = [{
+        ...largest.source,
+        because: `process ${largest.pid} alone has ${formatQuantity(largest.count, "descriptor")}${grew}`,
+      }];
       const example = members.find(({ examples }) => examples.has(kind))?.examples.get(kind);
-      if (example !== undefined) lines.push({ ...example, because: `one of about ${formatCount(Math.round(kinds.get(kind) ?? 0))} of this kind among ${formatCount(count)}` });
+      if (example !== undefined) {
+        lines.push({
+          ...example,
+          because: `one of about ${formatCount(Math.round(kinds.get(kind) ?? 0))} of this kind among ${
+            formatCount(count)
+          }`,
+        });
+      }
       return lines;
     }
 
     function slabEvidence({ count }: Program, kind: string): EvidenceLine[] {
-      const wanted = ["filp", kind === "eventpoll" ? "eventpoll_epi" : kind === "socket" ? "sock_inode_cache" : "dentry"];
-      return (slab?.value ?? []).filter(({ name }) => wanted.includes(name)).map(({ name, line, activeObjects, totalBytes }) => ({
+      const wanted = [
+        "filp",
+        kind === "eventpoll" ? "eventpoll_epi" : kind === "socket" ? "sock_inode_cache" : "dentry",
+      ];
+      return (slab?.value ?? []).filter(({ name }) => wanted.includes(name)).map((
+        { name, line, activeObjects, totalBytes },
+      ) => ({
         path: (slab as Parsed<unknown>).path,
         line,
-        because: `${formatCount(activeObjects)} objects of ${name} are alive${totalBytes === undefined ? "" : ` (${formatBytes(totalBytes)})`}: these descriptors account for ${
-          formatCount(Math.min(count, activeObjects))
-        }`,
+        because: `${formatCount(activeObjects)} objects of ${name} are alive${
+          totalBytes === undefined ? "" : ` (${formatBytes(totalBytes)})`
+        }: these descriptors account for ${formatCount(Math.min(count, activeObjects))}`,
       }));
     }
 
@@ -317,11 +424,21 @@ export const fdLeak: Analyzer = defineAnalyzer({
         const bytes = Math.round(marks * MARK_BYTES);
         if (bytes < materialBytes) return [];
         const pids = [...new Set(details.map(({ pid }) => pid))];
-        const [first] = details.toSorted((a, b) => (b.inotifyMarks as number) - (a.inotifyMarks as number)) as [DescriptorDetail];
+        const [first] = details.toSorted((a, b) => (b.inotifyMarks as number) - (a.inotifyMarks as number)) as [
+          DescriptorDetail,
+        ];
         const instances = Math.round(details.reduce((sum, { weight }) => sum + weight, 0));
-        const owner: Owner = { pid: pids[0] ?? null, comm, bytes, count: instances, detail: `${formatCount(Math.round(marks))} inotify watches on ${formatQuantity(instances, "descriptor")}` };
+        const owner: Owner = {
+          pid: pids[0] ?? null,
+          comm,
+          bytes,
+          count: instances,
+          detail: `${formatCount(Math.round(marks))} inotify watches on ${formatQuantity(instances, "descriptor")}`,
+        };
         return [{
-          title: `${nameOfGroup({ comm, pids })}: ${formatCount(Math.round(marks))} inotify watches hold ${formatBytes(bytes)} of kernel objects`,
+          title: `${nameOfGroup({ comm, pids })}: ${formatCount(Math.round(marks))} inotify watches hold ${
+            formatBytes(bytes)
+          } of kernel objects`,
           confidence: marks > MOST_DEFAULT_MARKS ? "confirmed" as const : "possible" as const,
           material: true,
           claims: [{ account: "slab-unreclaimable" as const, bytes: { low: bytes, high: bytes } }],
@@ -329,13 +446,16 @@ export const fdLeak: Analyzer = defineAnalyzer({
           evidence: [{
             path: first.path,
             line: first.line,
-            because: `one descriptor has ${formatCount(first.inotifyMarks as number)} watches; a user may have ${formatCount(MOST_DEFAULT_MARKS)} by default at the most`,
+            because: `one descriptor has ${formatCount(first.inotifyMarks as number)} watches; a user may have ${
+              formatCount(MOST_DEFAULT_MARKS)
+            } by default at the most`,
           }],
           remedies: [
             ...remedies({ comm, pids }, "inotify", known).slice(0, 1),
             {
               when: "prevent",
-              text: "Bound the watches of a user: inotify_add_watch then fails in the program that asks for too many (not verified by nailhouse's lab).",
+              text:
+                "Bound the watches of a user: inotify_add_watch then fails in the program that asks for too many (not verified by nailhouse's lab).",
               commands: ["sysctl -w fs.inotify.max_user_watches=524288"],
               verify: "grep -c ^inotify /proc/PID/fdinfo/FD of the program stays below",
             },

@@ -35,12 +35,15 @@ function blockBytes(bytes: number, pageSizeBytes: number): number {
 
 function ringBytes({ sqEntries, cqEntries }: DescriptorDetail, pageSizeBytes: number): number {
   if (sqEntries === undefined || cqEntries === undefined) return 0;
-  return blockBytes(sqEntries * SQE_BYTES, pageSizeBytes) + blockBytes(cqEntries * CQE_BYTES + sqEntries * SQ_INDEX_BYTES + RING_HEAD_BYTES, pageSizeBytes);
+  return blockBytes(sqEntries * SQE_BYTES, pageSizeBytes) +
+    blockBytes(cqEntries * CQE_BYTES + sqEntries * SQ_INDEX_BYTES + RING_HEAD_BYTES, pageSizeBytes);
 }
 
 function groups(details: readonly DescriptorDetail[], pageSizeBytes: number): Group[] {
   const byComm = new Map<string, DescriptorDetail[]>();
-  for (const detail of details) if (detail.inotifyMarks === undefined) byComm.set(detail.comm, [...(byComm.get(detail.comm) ?? []), detail]);
+  for (const detail of details) {
+    if (detail.inotifyMarks === undefined) byComm.set(detail.comm, [...(byComm.get(detail.comm) ?? []), detail]);
+  }
   const size = (detail: DescriptorDetail): number => ringBytes(detail, pageSizeBytes) + detail.bufferBytes;
   return [...byComm].map(([comm, held]) => ({
     comm,
@@ -64,27 +67,35 @@ function ringHolders(table: DescriptorTable | undefined): RingHolder | undefined
   const holder = (table?.processes ?? []).filter(({ kinds }) => (kinds.get("io_uring") ?? 0) > 0)
     .sort((a, b) => (b.kinds.get("io_uring") as number) - (a.kinds.get("io_uring") as number) || a.pid - b.pid)[0];
   const example = holder?.examples.get("io_uring");
-  return holder === undefined || example === undefined ? undefined : { comm: holder.comm, pids: [holder.pid], rings: holder.kinds.get("io_uring") as number, example };
+  return holder === undefined || example === undefined
+    ? undefined
+    : { comm: holder.comm, pids: [holder.pid], rings: holder.kinds.get("io_uring") as number, example };
 }
 
-function remedies(group: { readonly comm: string; readonly pids: readonly number[] } | undefined, known: readonly Process[] | undefined): Remedy[] {
+function remedies(
+  group: { readonly comm: string; readonly pids: readonly number[] } | undefined,
+  known: readonly Process[] | undefined,
+): Remedy[] {
   return [
     {
       when: "now",
-      text: "End or restart the owner in an orderly way: with the io_uring descriptor, rings and registered buffers are given back.",
+      text:
+        "End or restart the owner in an orderly way: with the io_uring descriptor, rings and registered buffers are given back.",
       commands: group === undefined ? ["ls -l /proc/[0-9]*/fd | grep io_uring"] : stopCommands(group, known),
       verify: "MemFree rises by as much",
     },
     {
       when: "fix",
-      text: "Unregister buffers (IORING_UNREGISTER_BUFFERS) before unmapping them, close rings that are done with, and make them no larger than needed " +
+      text:
+        "Unregister buffers (IORING_UNREGISTER_BUFFERS) before unmapping them, close rings that are done with, and make them no larger than needed " +
         "(not verified by nailhouse's lab).",
       commands: (group?.pids ?? []).slice(0, 1).map((pid) => `grep -H -A3 -E 'UserBufs|SqMask' /proc/${pid}/fdinfo/*`),
       verify: "UserBufs of the descriptor's fdinfo is 0 after the work is done",
     },
     {
       when: "prevent",
-      text: "Give the service a memory limit: rings are charged to its cgroup; and RLIMIT_MEMLOCK bounds registered buffers of programs without CAP_IPC_LOCK " +
+      text:
+        "Give the service a memory limit: rings are charged to its cgroup; and RLIMIT_MEMLOCK bounds registered buffers of programs without CAP_IPC_LOCK " +
         "(not verified by nailhouse's lab).",
       commands: [],
       verify: "io_uring_register fails with ENOMEM beyond the limit",
@@ -95,9 +106,11 @@ function remedies(group: { readonly comm: string; readonly pids: readonly number
 export const ioUring: Analyzer = defineAnalyzer({
   id: "io-uring",
   title: "io_uring rings and registered buffers",
-  mechanism: "An io_uring keeps its rings in kernel pages, up to 4 MiB each, which are in no account of /proc/meminfo. Buffers that are registered with it stay pinned " +
+  mechanism:
+    "An io_uring keeps its rings in kernel pages, up to 4 MiB each, which are in no account of /proc/meminfo. Buffers that are registered with it stay pinned " +
     "after the program has unmapped them: no process has them any more, they still stand on the LRU lists, and only closing the ring gives them back.",
-  lookAlikes: "RDMA memory regions and VFIO, which pin pages, too. packet-ring and pipe-buffers: also outside every account. user-leak: registered buffers that are still mapped " +
+  lookAlikes:
+    "RDMA memory regions and VFIO, which pin pages, too. packet-ring and pipe-buffers: also outside every account. user-leak: registered buffers that are still mapped " +
     "are the process's own memory and no leak.",
   references: ["https://man7.org/linux/man-pages/man7/io_uring.7.html", "io_uring/rsrc.c io_sqe_buffers_register()"],
   needs: { ledger },
@@ -115,12 +128,19 @@ export const ioUring: Analyzer = defineAnalyzer({
     if (inRings + orphaned >= materialBytes) return { findings: [named(holders as [Group, ...Group[]])] };
     if (pinned >= materialBytes) return { findings: [unnamed()] };
     const unsized = pageSizeBytes === undefined || (table?.details.length ?? 0) === 0 ? ringHolders(table) : undefined;
-    if (unsized !== undefined && residual - residualNoiseBytes(ledger.totalBytes) >= materialBytes && unsized.rings * MAX_RING_BYTES >= residual / 2) {
+    if (
+      unsized !== undefined && residual - residualNoiseBytes(ledger.totalBytes) >= materialBytes &&
+      unsized.rings * MAX_RING_BYTES >= residual / 2
+    ) {
       return { findings: [byNumber(unsized)] };
     }
     return {
       ruledOut: `${formatBytes(pinned)} is pinned and in no process${
-        table === undefined ? "" : `; ${formatQuantity(holders.reduce((sum, group) => sum + group.rings, 0), "ring")} that were looked at take ${formatBytes(rings)}`
+        table === undefined
+          ? ""
+          : `; ${
+            formatQuantity(holders.reduce((sum, group) => sum + group.rings, 0), "ring")
+          } that were looked at take ${formatBytes(rings)}`
       }`,
     };
 
@@ -128,14 +148,21 @@ export const ioUring: Analyzer = defineAnalyzer({
       const account = ledger.accounts.find(({ id }) => id === "pinned-lru") as Account | undefined;
       const source = account?.sources[0];
       if (source === undefined || pinned < materialBytes) return [];
-      const lines = [{ ...source, because: `the LRU lists have ${formatBytes(pinned)} more than page cache and processes: pages that something in the kernel keeps pinned` }];
+      const lines = [{
+        ...source,
+        because: `the LRU lists have ${
+          formatBytes(pinned)
+        } more than page cache and processes: pages that something in the kernel keeps pinned`,
+      }];
       const acquired = counters?.value.get("nr_foll_pin_acquired");
       const released = counters?.value.get("nr_foll_pin_released");
       if (counters === undefined || acquired === undefined || released === undefined) return lines;
       return [...lines, {
         path: counters.path,
         line: acquired.line,
-        because: `${acquired.value - released.value} pages were pinned for long and not released (acquired less released)`,
+        because: `${
+          acquired.value - released.value
+        } pages were pinned for long and not released (acquired less released)`,
       }];
     }
 
@@ -145,12 +172,13 @@ export const ioUring: Analyzer = defineAnalyzer({
         { account: "pinned-lru", bytes: { low: orphaned, high: orphaned } },
       ];
       const share = (group: Group): number =>
-        (rings > 0 ? (group.ringBytes / rings) * inRings : 0) + (buffers > 0 ? (group.bufferBytes / buffers) * orphaned : 0);
+        (rings > 0 ? (group.ringBytes / rings) * inRings : 0) +
+        (buffers > 0 ? (group.bufferBytes / buffers) * orphaned : 0);
       const what = orphaned > inRings ? "registered buffers whose mapping is gone" : "rings";
       return {
-        title: `${nameOfGroup(first)}${others.length > 0 ? ` and ${formatQuantity(others.length, "other")}` : ""}: ${formatQuantity(first.rings, "io_uring")} hold ${
-          formatBytes(inRings + orphaned)
-        }, most of it ${what}`,
+        title: `${nameOfGroup(first)}${others.length > 0 ? ` and ${formatQuantity(others.length, "other")}` : ""}: ${
+          formatQuantity(first.rings, "io_uring")
+        } hold ${formatBytes(inRings + orphaned)}, most of it ${what}`,
         confidence: "confirmed",
         material: true,
         claims: claims.filter((claim) => claim.bytes.high > 0),
@@ -159,15 +187,17 @@ export const ioUring: Analyzer = defineAnalyzer({
           comm: group.comm,
           bytes: Math.round(share(group)),
           count: group.rings,
-          detail: `${formatQuantity(group.rings, "ring")} of ${formatBytes(group.ringBytes)}, registered buffers of ${formatBytes(group.bufferBytes)}`,
+          detail: `${formatQuantity(group.rings, "ring")} of ${formatBytes(group.ringBytes)}, registered buffers of ${
+            formatBytes(group.bufferBytes)
+          }`,
         })),
         evidence: [
           {
             path: first.largest.path,
             line: first.largest.line,
-            because: `fdinfo of the largest: ${first.largest.sqEntries ?? 0} submission and ${first.largest.cqEntries ?? 0} completion entries, ${
-              formatBytes(first.largest.bufferBytes)
-            } of registered buffers`,
+            because: `fdinfo of the largest: ${first.largest.sqEntries ?? 0} submission and ${
+              first.largest.cqEntries ?? 0
+            } completion entries, ${formatBytes(first.largest.bufferBytes)} of registered buffers`,
           },
           ...pinEvidence(),
         ],
@@ -178,12 +208,26 @@ export const ioUring: Analyzer = defineAnalyzer({
     /** Their number bounds what the rings can hold, and that is all. */
     function byNumber({ comm, pids, rings: count, example }: RingHolder): FindingDraft {
       return {
-        title: `${comm} (pid ${pids[0]}) has ${formatQuantity(count, "io_uring")}, whose rings may hold part of ${formatBytes(residual)} outside every account`,
+        title: `${comm} (pid ${pids[0]}) has ${formatQuantity(count, "io_uring")}, whose rings may hold part of ${
+          formatBytes(residual)
+        } outside every account`,
         confidence: "possible",
         material: true,
         claims: [{ account: "unaccounted", bytes: { low: 0, high: Math.min(residual, count * MAX_RING_BYTES) } }],
-        owners: [{ pid: pids[0] ?? null, comm, bytes: 0, count, detail: "how large they are is not in the bundle; to find out: grep -H -E 'SqMask|CqMask|UserBufs' /proc/[0-9]*/fdinfo/*" }],
-        evidence: [{ ...example, because: `one of ${formatQuantity(count, "descriptor")} of this kind: a ring takes up to ${formatBytes(MAX_RING_BYTES)}` }],
+        owners: [{
+          pid: pids[0] ?? null,
+          comm,
+          bytes: 0,
+          count,
+          detail:
+            "how large they are is not in the bundle; to find out: grep -H -E 'SqMask|CqMask|UserBufs' /proc/[0-9]*/fdinfo/*",
+        }],
+        evidence: [{
+          ...example,
+          because: `one of ${formatQuantity(count, "descriptor")} of this kind: a ring takes up to ${
+            formatBytes(MAX_RING_BYTES)
+          }`,
+        }],
         remedies: remedies({ comm, pids }, known),
       };
     }
@@ -193,7 +237,9 @@ export const ioUring: Analyzer = defineAnalyzer({
       const holder = ringHolders(table);
       const confidence: Confidence = holder === undefined ? "possible" : "likely";
       return {
-        title: `${holder === undefined ? "An io_uring, or RDMA," : nameOfGroup(holder)} keeps ${formatBytes(pinned)} pinned that no process has mapped`,
+        title: `${holder === undefined ? "An io_uring, or RDMA," : nameOfGroup(holder)} keeps ${
+          formatBytes(pinned)
+        } pinned that no process has mapped`,
         confidence,
         material: true,
         claims: [{ account: "pinned-lru", bytes: { low: pinned, high: pinned } }],
@@ -202,9 +248,16 @@ export const ioUring: Analyzer = defineAnalyzer({
           comm: holder?.comm ?? "unknown",
           bytes: pinned,
           count: 1,
-          detail: `${holder === undefined ? "" : "has an io_uring open; "}to see what is registered: grep -H -A3 UserBufs /proc/[0-9]*/fdinfo/*`,
+          detail: `${
+            holder === undefined ? "" : "has an io_uring open; "
+          }to see what is registered: grep -H -A3 UserBufs /proc/[0-9]*/fdinfo/*`,
         }],
-        evidence: [...pinEvidence(), ...(holder === undefined ? [] : [{ ...holder.example, because: "the process has an io_uring open, which can pin buffers" }])],
+        evidence: [
+          ...pinEvidence(),
+          ...(holder === undefined
+            ? []
+            : [{ ...holder.example, because: "the process has an io_uring open, which can pin buffers" }]),
+        ],
         remedies: remedies(holder, known),
       };
     }

@@ -40,7 +40,9 @@ function nameOf(namespace: string | undefined): string {
 function inside(namespace: string | undefined): string {
   if (namespace === undefined) return "";
   const inode = /^net-(\d+)$/.exec(namespace)?.[1];
-  return inode === undefined ? `ip netns exec ${shellWord(namespace)} ` : `nsenter --net=/proc/$(lsns -n -o PID ${inode})/ns/net `;
+  return inode === undefined
+    ? `ip netns exec ${shellWord(namespace)} `
+    : `nsenter --net=/proc/$(lsns -n -o PID ${inode})/ns/net `;
 }
 
 function remedies(largest: Fragments | undefined): Remedy[] {
@@ -49,20 +51,25 @@ function remedies(largest: Fragments | undefined): Remedy[] {
   return [
     {
       when: "now",
-      text: "Lower the limit of the namespace: as soon as the next fragment comes, the kernel drops what is beyond it; or wait for ipfrag_time (not verified by nailhouse's lab).",
-      commands: [`${enter}sysctl -w ${settings}_low_thresh=3145728 ${settings}_high_thresh=${DEFAULT_THRESHOLD_BYTES} ${settings}_time=30`],
+      text:
+        "Lower the limit of the namespace: as soon as the next fragment comes, the kernel drops what is beyond it; or wait for ipfrag_time (not verified by nailhouse's lab).",
+      commands: [
+        `${enter}sysctl -w ${settings}_low_thresh=3145728 ${settings}_high_thresh=${DEFAULT_THRESHOLD_BYTES} ${settings}_time=30`,
+      ],
       verify: `${enter}grep FRAG /proc/net/sockstat /proc/net/sockstat6`,
     },
     {
       when: "fix",
-      text: "Find out why the rest of the datagrams does not come: a firewall that drops later fragments, a path that loses them, or a sender that attacks. Avoid fragments: " +
+      text:
+        "Find out why the rest of the datagrams does not come: a firewall that drops later fragments, a path that loses them, or a sender that attacks. Avoid fragments: " +
         "smaller datagrams, the right MTU (not verified by nailhouse's lab).",
       commands: [`${enter}nstat -az | grep -E 'ReasmReqds|ReasmFails|ReasmTimeout'`],
       verify: "ReasmFails stops rising",
     },
     {
       when: "prevent",
-      text: "Leave ipfrag_high_thresh at its default of 4 MiB unless datagrams of this size are wanted in such numbers (not verified by nailhouse's lab).",
+      text:
+        "Leave ipfrag_high_thresh at its default of 4 MiB unless datagrams of this size are wanted in such numbers (not verified by nailhouse's lab).",
       commands: [`${enter}sysctl ${settings}_high_thresh`],
       verify: "FRAG memory stays below it",
     },
@@ -72,19 +79,30 @@ function remedies(largest: Fragments | undefined): Remedy[] {
 export const ipReassembly: Analyzer = defineAnalyzer({
   id: "ip-reassembly",
   title: "IP fragments that wait for the rest of their datagram",
-  mechanism: "The first fragments of datagrams are kept until the rest comes, or for ipfrag_time. What a network namespace may hold so is bounded by ipfrag_high_thresh, 4 MiB by " +
+  mechanism:
+    "The first fragments of datagrams are kept until the rest comes, or for ipfrag_time. What a network namespace may hold so is bounded by ipfrag_high_thresh, 4 MiB by " +
     "default: only where that was raised, or where there are thousands of namespaces, does it add up. It is counted in each namespace's own /proc/net/sockstat, and the host's says 0.",
-  lookAlikes: "A socket backlog: the same packet caches grow, but sockets are charged. slab-leak: kmalloc-2k and skbuff_head_cache alone do not tell whose the packets are.",
-  references: ["https://docs.kernel.org/networking/ip-sysctl.html", "net/ipv4/ip_fragment.c", "net/ipv4/inet_fragment.c"],
+  lookAlikes:
+    "A socket backlog: the same packet caches grow, but sockets are charged. slab-leak: kmalloc-2k and skbuff_head_cache alone do not tell whose the packets are.",
+  references: [
+    "https://docs.kernel.org/networking/ip-sysctl.html",
+    "net/ipv4/ip_fragment.c",
+    "net/ipv4/inet_fragment.c",
+  ],
   needs: { ledger, sockstat },
   uses: { slabinfo },
   analyze({ ledger, sockstat: files, slabinfo: slab }) {
     const fragments: Fragments[] = files.flatMap(({ path, value }) =>
       [["FRAG", false], ["FRAG6", true]].flatMap(([name, ipv6]) => {
         const row = value.get(name as string);
-        return row?.memBytes === undefined
-          ? []
-          : [{ namespace: netnsOf(path), bytes: row.memBytes, queues: row.counts.get("inuse") ?? 0, ipv6: ipv6 as boolean, path, line: row.line }];
+        return row?.memBytes === undefined ? [] : [{
+          namespace: netnsOf(path),
+          bytes: row.memBytes,
+          queues: row.counts.get("inuse") ?? 0,
+          ipv6: ipv6 as boolean,
+          path,
+          line: row.line,
+        }];
       })
     ).sort((a, b) => b.bytes - a.bytes);
     const counted = fragments.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -95,7 +113,11 @@ export const ipReassembly: Analyzer = defineAnalyzer({
     const queues = caches.reduce((sum, { activeObjects }) => sum + activeObjects, 0);
     const leastBytes = queues * MIN_TRUESIZE_BYTES;
     if (slab !== undefined && leastBytes >= materialBytes) return { findings: [byCaches(slab, caches, queues)] };
-    return { ruledOut: `reassembly queues of ${formatQuantity(new Set(fragments.map(({ namespace }) => namespace)).size, "network namespace")} hold ${formatBytes(counted)}` };
+    return {
+      ruledOut: `reassembly queues of ${
+        formatQuantity(new Set(fragments.map(({ namespace }) => namespace)).size, "network namespace")
+      } hold ${formatBytes(counted)}`,
+    };
 
     function claims(bytes: number): Claim[] {
       return placeSkbBytes(bytes, ledger, undefined);
@@ -107,10 +129,14 @@ export const ipReassembly: Analyzer = defineAnalyzer({
       const evidence: EvidenceLine[] = holding.slice(0, 3).map(({ path, line, bytes, queues: waiting, namespace }) => ({
         path,
         line,
-        because: `${formatBytes(bytes)} in ${formatQuantity(waiting, "unfinished datagram")} of ${nameOf(namespace)}; the default limit is ${formatBytes(DEFAULT_THRESHOLD_BYTES)}`,
+        because: `${formatBytes(bytes)} in ${formatQuantity(waiting, "unfinished datagram")} of ${
+          nameOf(namespace)
+        }; the default limit is ${formatBytes(DEFAULT_THRESHOLD_BYTES)}`,
       }));
       return {
-        title: `${formatBytes(counted)} of IP fragments wait for the rest of their datagrams, ${formatBytes(largest.bytes)} of it in ${nameOf(largest.namespace)}`,
+        title: `${formatBytes(counted)} of IP fragments wait for the rest of their datagrams, ${
+          formatBytes(largest.bytes)
+        } of it in ${nameOf(largest.namespace)}`,
         confidence: "confirmed",
         material: true,
         claims: claims(counted),
@@ -119,7 +145,9 @@ export const ipReassembly: Analyzer = defineAnalyzer({
           comm: nameOf(namespace),
           bytes,
           count: waiting,
-          detail: `${formatQuantity(waiting, `unfinished ${ipv6 ? "IPv6" : "IPv4"} datagram`)}; its processes: lsns -t net -o NS,PID,COMMAND`,
+          detail: `${
+            formatQuantity(waiting, `unfinished ${ipv6 ? "IPv6" : "IPv4"} datagram`)
+          }; its processes: lsns -t net -o NS,PID,COMMAND`,
         })),
         evidence,
         remedies: remedies(largest),
@@ -127,11 +155,20 @@ export const ipReassembly: Analyzer = defineAnalyzer({
     }
 
     /** From the packet data cache that has about one object a datagram, where there is one; else from the least and the most that a fragment takes. */
-    function estimate(file: Parsed<readonly SlabCache[]>, found: readonly SlabCache[], waiting: number): { low: number; high: number } {
-      const data = file.value.filter(({ name, activeObjects }) => DATA_CACHE.test(name) && activeObjects >= waiting && activeObjects < waiting * ABOUT)
-        .toSorted((a, b) => b.objectBytes - a.objectBytes)[0];
+    function estimate(
+      file: Parsed<readonly SlabCache[]>,
+      found: readonly SlabCache[],
+      waiting: number,
+    ): { low: number; high: number } {
+      const data = file.value.filter(({ name, activeObjects }) =>
+        DATA_CACHE.test(name) && activeObjects >= waiting && activeObjects < waiting * ABOUT
+      )
+        .toSorted((a, b) =>
+          b.objectBytes - a.objectBytes
+        )[0];
       if (data !== undefined) {
-        const bytes = waiting * (data.objectBytes + HEAD_BYTES + Math.max(...found.map(({ objectBytes }) => objectBytes)));
+        const bytes = waiting *
+          (data.objectBytes + HEAD_BYTES + Math.max(...found.map(({ objectBytes }) => objectBytes)));
         return { low: bytes, high: bytes };
       }
       const high = Math.min(waiting * FULL_FRAGMENT_BYTES, skbSlab(file, ledger)?.mostBytes ?? Infinity);
@@ -141,7 +178,9 @@ export const ipReassembly: Analyzer = defineAnalyzer({
     function byCaches(file: Parsed<readonly SlabCache[]>, found: readonly SlabCache[], waiting: number): FindingDraft {
       const { low, high } = estimate(file, found, waiting);
       return {
-        title: `${formatQuantity(waiting, "unfinished IP datagram")} hold ${low === high ? `about ${formatBytes(low)}` : `${formatBytes(low)} to ${formatBytes(high)}`} of fragments, in a network namespace that was not captured`,
+        title: `${formatQuantity(waiting, "unfinished IP datagram")} hold ${
+          low === high ? `about ${formatBytes(low)}` : `${formatBytes(low)} to ${formatBytes(high)}`
+        } of fragments, in a network namespace that was not captured`,
         confidence: "likely",
         material: true,
         claims: [{ account: "slab-unreclaimable", bytes: { low, high } }],
@@ -155,7 +194,9 @@ export const ipReassembly: Analyzer = defineAnalyzer({
         evidence: found.filter(({ activeObjects }) => activeObjects > 0).map(({ name, line, activeObjects }) => ({
           path: file.path,
           line,
-          because: `${formatCount(activeObjects)} objects of ${name} are alive, one a datagram of which a part is missing, over all namespaces`,
+          because: `${
+            formatCount(activeObjects)
+          } objects of ${name} are alive, one a datagram of which a part is missing, over all namespaces`,
         })),
         remedies: remedies(undefined),
       };

@@ -10,6 +10,7 @@ import { pipeBuffers } from "./pipe-buffers.ts";
 import { skbFragAmplification } from "./skb-frag-amplification.ts";
 import { slabLeak } from "./slab-leak.ts";
 import { socketBacklogUdp } from "./socket-backlog-udp.ts";
+import { unattributedKernel } from "./unattributed-kernel.ts";
 import { userLeak } from "./user-leak.ts";
 import { vmallocLeak } from "./vmalloc-leak.ts";
 
@@ -24,6 +25,7 @@ export const analyzers: readonly Analyzer[] = [
   skbFragAmplification,
   slabLeak,
   socketBacklogUdp,
+  unattributedKernel,
   userLeak,
   vmallocLeak,
 ];

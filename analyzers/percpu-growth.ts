@@ -17,7 +17,8 @@ const MIN_GROWTH_BYTES: number = 8 * 2 ** 20;
 const remedies: readonly Remedy[] = [
   {
     when: "now",
-    text: "Find out who allocates. With memory allocation profiling (Linux 6.10) the kernel tells by line of source; else trace the allocator for a minute " +
+    text:
+      "Find out who allocates. With memory allocation profiling (Linux 6.10) the kernel tells by line of source; else trace the allocator for a minute " +
       "(not verified by nailhouse's lab).",
     commands: [
       "sysctl -w vm.mem_profiling=1; grep -E 'percpu|pcpu' /proc/allocinfo | sort -rn | head",
@@ -27,9 +28,15 @@ const remedies: readonly Remedy[] = [
   },
   {
     when: "fix",
-    text: "The usual holders are memory cgroups (removed ones too), per-CPU BPF maps, network namespaces and interfaces, and counters of firewall rules: look at their numbers " +
+    text:
+      "The usual holders are memory cgroups (removed ones too), per-CPU BPF maps, network namespaces and interfaces, and counters of firewall rules: look at their numbers " +
       "(not verified by nailhouse's lab).",
-    commands: ["cat /sys/fs/cgroup/cgroup.stat", "bpftool map list", "lsns -t net | wc -l; ls /sys/class/net | wc -l", "nft list ruleset | grep -c counter"],
+    commands: [
+      "cat /sys/fs/cgroup/cgroup.stat",
+      "bpftool map list",
+      "lsns -t net | wc -l; ls /sys/class/net | wc -l",
+      "nft list ruleset | grep -c counter",
+    ],
     verify: "one of these numbers rises together with Percpu",
   },
 ];
@@ -37,7 +44,8 @@ const remedies: readonly Remedy[] = [
 export const percpuGrowth: Analyzer = defineAnalyzer({
   id: "percpu-growth",
   title: "Per-CPU memory",
-  mechanism: "Counters that every CPU has a copy of: of cgroups, network namespaces and interfaces, firewall rules, BPF maps. Each is small and is multiplied by the number of " +
+  mechanism:
+    "Counters that every CPU has a copy of: of cgroups, network namespaces and interfaces, firewall rules, BPF maps. Each is small and is multiplied by the number of " +
     "possible CPUs, so that what is harmless on a laptop is gigabytes on a host of 256 CPUs. Percpu of /proc/meminfo is all that the kernel tells of it.",
   lookAlikes: "bpf-maps and dying-memcg, which name the holder. Many CPUs: per-CPU memory of some MiB each is normal.",
   references: ["mm/percpu.c", "https://docs.kernel.org/filesystems/proc.html"],
@@ -46,9 +54,14 @@ export const percpuGrowth: Analyzer = defineAnalyzer({
   analyze({ ledger, meminfo: { path, value }, ledgers, bpfMaps: maps }, { cpus }) {
     const all = accountBytes(ledger, "percpu");
     const line = value.bytes.get("Percpu")?.line;
-    if (all === undefined || line === undefined) return { ruledOut: "this kernel does not count per-CPU memory (before Linux 4.20)" };
+    if (all === undefined || line === undefined) {
+      return { ruledOut: "this kernel does not count per-CPU memory (before Linux 4.20)" };
+    }
     // Per-CPU maps have a cause of their own.
-    const inMaps = (maps?.value ?? []).filter(({ type }) => type.includes("percpu")).reduce((sum, { bytes }) => sum + bytes, 0);
+    const inMaps = (maps?.value ?? []).filter(({ type }) => type.includes("percpu")).reduce(
+      (sum, { bytes }) => sum + bytes,
+      0,
+    );
     const percpu = Math.max(0, all - inMaps);
     const materialBytes = materialQueueBytes(ledger.totalBytes);
     const trend = theilSen((ledgers ?? []).flatMap(({ time, value: then }) => {
@@ -58,23 +71,39 @@ export const percpuGrowth: Analyzer = defineAnalyzer({
     const grows = trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_BYTES;
     // An area a CPU: without their number only growth can be judged.
     const usual = cpus === undefined ? Infinity : cpus * USUAL_BYTES_A_CPU;
-    const counted = `${formatBytes(percpu)} (${formatShare(percpu, ledger.totalBytes)})${cpus === undefined ? "" : `, ${formatBytes(percpu / cpus)} on each of ${formatQuantity(cpus, "CPU")}`}`;
-    if (percpu < materialBytes || (!grows && percpu <= usual)) return { ruledOut: `per-CPU memory${inMaps > 0 ? " without that of BPF maps" : ""} is ${counted}` };
+    const counted = `${formatBytes(percpu)} (${formatShare(percpu, ledger.totalBytes)})${
+      cpus === undefined ? "" : `, ${formatBytes(percpu / cpus)} on each of ${formatQuantity(cpus, "CPU")}`
+    }`;
+    if (percpu < materialBytes || (!grows && percpu <= usual)) {
+      return { ruledOut: `per-CPU memory${inMaps > 0 ? " without that of BPF maps" : ""} is ${counted}` };
+    }
     const last = ledgers?.at(-1);
     const evidence: EvidenceLine[] = [{
       path,
       line,
-      because: grows ? `${counted}, and it grew by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s` : `${counted}: ${formatBytes(USUAL_BYTES_A_CPU)} a CPU is much already`,
+      because: grows
+        ? `${counted}, and it grew by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s`
+        : `${counted}: ${formatBytes(USUAL_BYTES_A_CPU)} a CPU is much already`,
     }];
     return {
       findings: [{
-        title: `Per-CPU memory holds ${counted}${grows ? `, and grows by ${formatBytes(trend.bytesPerSecond)} a second` : ""}; its holder is not known`,
+        title: `Per-CPU memory holds ${counted}${
+          grows ? `, and grows by ${formatBytes(trend.bytesPerSecond)} a second` : ""
+        }; its holder is not known`,
         confidence: grows ? "likely" : "possible",
         material: true,
         claims: [{ account: "percpu", bytes: { low: Math.min(percpu, Math.max(0, percpu - usual)), high: percpu } }],
         ...(grows ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
-        exhaustion: grows && last?.value.availableBytes !== undefined ? exhaustion(trend, last.value.availableBytes, last.time) : null,
-        owners: [{ pid: null, comm: "per-CPU allocator", bytes: percpu, count: 1, detail: "to see who allocates: sysctl -w vm.mem_profiling=1; sort -rn /proc/allocinfo | head" }],
+        exhaustion: grows && last?.value.availableBytes !== undefined
+          ? exhaustion(trend, last.value.availableBytes, last.time)
+          : null,
+        owners: [{
+          pid: null,
+          comm: "per-CPU allocator",
+          bytes: percpu,
+          count: 1,
+          detail: "to see who allocates: sysctl -w vm.mem_profiling=1; sort -rn /proc/allocinfo | head",
+        }],
         evidence,
         remedies,
       }],

@@ -41,17 +41,22 @@ function groups(pipes: readonly Pipe[], comms: ReadonlyMap<number, string | unde
   })).sort((a, b) => b.bytes - a.bytes || (a.comm < b.comm ? -1 : 1));
 }
 
-function remedies(group: { readonly comm: string; readonly pids: readonly number[] }, known: readonly Process[] | undefined): Remedy[] {
+function remedies(
+  group: { readonly comm: string; readonly pids: readonly number[] },
+  known: readonly Process[] | undefined,
+): Remedy[] {
   return [
     {
       when: "now",
-      text: "End or restart the process that does not read, in an orderly way: a pipe is freed with the last descriptor of it.",
+      text:
+        "End or restart the process that does not read, in an orderly way: a pipe is freed with the last descriptor of it.",
       commands: stopCommands(group, known),
       verify: "MemFree rises by what the pipes held",
     },
     {
       when: "fix",
-      text: "Read the pipe, or close the end that nobody reads: the writer then gets EPIPE (not verified by nailhouse's lab).",
+      text:
+        "Read the pipe, or close the end that nobody reads: the writer then gets EPIPE (not verified by nailhouse's lab).",
       commands: group.pids.slice(0, 1).map((pid) => `lsof +E -p ${pid} | grep FIFO`),
       verify: "the pipes' Recv bytes stay near 0 (nailhouse collect, sos_commands/process/pipe_contents)",
     },
@@ -67,14 +72,18 @@ function remedies(group: { readonly comm: string; readonly pids: readonly number
 export const pipeBuffers: Analyzer = defineAnalyzer({
   id: "pipe-buffers",
   title: "Pipes full of data that nobody reads",
-  mechanism: "What is written to a pipe and not read stays in kernel pages: 64 KiB a pipe, up to 1 MiB after F_SETPIPE_SZ, more for root. The pages are in no account " +
+  mechanism:
+    "What is written to a pipe and not read stays in kernel pages: 64 KiB a pipe, up to 1 MiB after F_SETPIPE_SZ, more for root. The pages are in no account " +
     "of /proc/meminfo and in no process. No file tells how full a pipe is; only asking each pipe does (FIONREAD).",
-  lookAlikes: "socket-backlog-unix: the same between sockets. skb-frag-amplification, packet-ring, io-uring: also outside every account, but compound pages. Many empty pipes: " +
+  lookAlikes:
+    "socket-backlog-unix: the same between sockets. skb-frag-amplification, packet-ring, io-uring: also outside every account, but compound pages. Many empty pipes: " +
     "an event loop has one or two, a supervisor three a child, and they hold nothing.",
   references: ["https://man7.org/linux/man-pages/man7/pipe.7.html", "fs/pipe.c"],
   needs: { ledger },
   uses: { pipeContents, descriptors, processStatus, processes, meminfo },
-  analyze({ ledger, pipeContents: file, descriptors: table, processStatus: statuses, processes: known, meminfo: memory }) {
+  analyze(
+    { ledger, pipeContents: file, descriptors: table, processStatus: statuses, processes: known, meminfo: memory },
+  ) {
     const residual = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
     const materialBytes = Math.min(SOFT_LIMIT_BYTES, MATERIAL_SHARE * ledger.totalBytes);
     const beyond = residual - residualNoiseBytes(ledger.totalBytes);
@@ -82,14 +91,18 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
 
     function residualEvidence(): EvidenceLine[] {
       const total = memory?.value.bytes.get("MemTotal");
-      return memory === undefined || total === undefined
-        ? []
-        : [{ path: memory.path, line: total.line, because: `of this, ${formatBytes(residual)} is in no account of the kernel, where the pages of pipes are` }];
+      return memory === undefined || total === undefined ? [] : [{
+        path: memory.path,
+        line: total.line,
+        because: `of this, ${formatBytes(residual)} is in no account of the kernel, where the pages of pipes are`,
+      }];
     }
 
     function byContents(pipes: readonly Pipe[], path: string): { findings: FindingDraft[] } | { ruledOut: string } {
       const bytes = pipes.reduce((sum, pipe) => sum + pipe.bytes, 0);
-      if (bytes < materialBytes) return { ruledOut: `${formatQuantity(pipes.length, "pipe")} hold ${formatBytes(bytes)} unread` };
+      if (bytes < materialBytes) {
+        return { ruledOut: `${formatQuantity(pipes.length, "pipe")} hold ${formatBytes(bytes)} unread` };
+      }
       const comms = new Map(statuses?.map(({ pid, value }) => [pid, value.name]));
       const holders = groups(pipes.filter((pipe) => pipe.bytes > 0), comms);
       const [first] = holders as [Group];
@@ -98,7 +111,9 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
       const [fullest] = first.pipes as [Pipe];
       return {
         findings: [{
-          title: `${nameOfGroup(first)}${holders.length > 1 ? ` and ${formatQuantity(holders.length - 1, "other")}` : ""}: ${formatBytes(bytes)} unread in ${
+          title: `${nameOfGroup(first)}${
+            holders.length > 1 ? ` and ${formatQuantity(holders.length - 1, "other")}` : ""
+          }: ${formatBytes(bytes)} unread in ${
             formatQuantity(holders.reduce((sum, group) => sum + group.pipes.length, 0), "pipe")
           }`,
           confidence: residual >= bytes / 2 && inFull > bytes / 2 ? "confirmed" : "likely",
@@ -109,13 +124,17 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
             comm: group.comm,
             bytes: group.bytes,
             count: group.pipes.length,
-            detail: `${formatQuantity(group.pipes.length, "pipe")} with something in it, the fullest ${formatBytes((group.pipes[0] as Pipe).bytes)}`,
+            detail: `${formatQuantity(group.pipes.length, "pipe")} with something in it, the fullest ${
+              formatBytes((group.pipes[0] as Pipe).bytes)
+            }`,
           })),
           evidence: [
             {
               path,
               line: fullest.line,
-              because: `the fullest: ${formatBytes(fullest.bytes)} of ${formatBytes(fullest.capacityBytes)} unread; ${full.length} of ${pipes.length} pipes are full`,
+              because: `the fullest: ${formatBytes(fullest.bytes)} of ${
+                formatBytes(fullest.capacityBytes)
+              } unread; ${full.length} of ${pipes.length} pipes are full`,
             },
             ...residualEvidence(),
           ],
@@ -126,7 +145,10 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
 
     /** Without a look into the pipes their number bounds what they can hold, and that is all. */
     function byNumber(): { findings: FindingDraft[] } | { ruledOut: string } {
-      const holders = (table?.processes ?? []).map((each) => ({ each, ends: each.kinds.get("pipe") ?? 0 })).sort((a, b) => b.ends - a.ends || a.each.pid - b.each.pid);
+      const holders = (table?.processes ?? []).map((each) => ({ each, ends: each.kinds.get("pipe") ?? 0 })).sort((
+        a,
+        b,
+      ) => b.ends - a.ends || a.each.pid - b.each.pid);
       const ends = holders.reduce((sum, holder) => sum + holder.ends, 0);
       const most = (ends / 2) * MAX_PIPE_BYTES;
       const [first] = holders;
@@ -135,19 +157,34 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
         return {
           ruledOut: table === undefined
             ? `${formatBytes(residual)} is in no account, which is what it is on a host where nothing is wrong`
-            : `${formatQuantity(ends, "end")} of pipes can hold ${formatBytes(most)}; ${formatBytes(residual)} is in no account`,
+            : `${formatQuantity(ends, "end")} of pipes can hold ${formatBytes(most)}; ${
+              formatBytes(residual)
+            } is in no account`,
         };
       }
       const high = Math.min(residual, most);
       const { pid, comm } = first.each;
       return {
         findings: [{
-          title: `${comm} (pid ${pid}) has ${formatQuantity(first.ends, "end")} of pipes, which may hold part of ${formatBytes(residual)} outside every account`,
+          title: `${comm} (pid ${pid}) has ${formatQuantity(first.ends, "end")} of pipes, which may hold part of ${
+            formatBytes(residual)
+          } outside every account`,
           confidence: "possible",
           material: true,
           claims: [{ account: "unaccounted", bytes: { low: 0, high } }],
-          owners: [{ pid, comm, bytes: 0, count: first.ends, detail: `how full its pipes are is not in the bundle; to find out: nailhouse collect (perl, Linux 5.6)` }],
-          evidence: [{ ...example, because: `one of ${formatQuantity(first.ends, "descriptor")} of this kind: a pipe holds up to ${formatBytes(MAX_PIPE_BYTES)}` }, ...residualEvidence()],
+          owners: [{
+            pid,
+            comm,
+            bytes: 0,
+            count: first.ends,
+            detail: `how full its pipes are is not in the bundle; to find out: nailhouse collect (perl, Linux 5.6)`,
+          }],
+          evidence: [{
+            ...example,
+            because: `one of ${formatQuantity(first.ends, "descriptor")} of this kind: a pipe holds up to ${
+              formatBytes(MAX_PIPE_BYTES)
+            }`,
+          }, ...residualEvidence()],
           remedies: remedies({ comm, pids: [pid] }, known),
         }],
       };

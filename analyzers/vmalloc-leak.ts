@@ -24,25 +24,35 @@ const MATERIAL_SHARE = 0.005;
 /** The caller that leaks is the one that has the larger part of what can leak. */
 const MOST_OF = 0.5;
 
+function whoCalls(caller: string): string {
+  return `bpftrace -e ${shellWord(`kprobe:${caller} { @[comm, pid] = count(); }`)}`;
+}
+
 function remedies({ caller, module, areas }: VmallocCaller): Remedy[] {
   const where = module === undefined ? "the kernel itself" : `module ${module}`;
   return [
     {
       when: "now",
-      text: `Find what calls ${caller} (${where}): a program that opens more and more of what this function allocates for, and end it${
-        module === undefined ? "" : ", or unload the module"
-      } (ending the owner is what nailhouse's lab verified).`,
+      text:
+        `Find what calls ${caller} (${where}): a program that opens more and more of what this function allocates for, and end it${
+          module === undefined ? "" : ", or unload the module"
+        } (ending the owner is what nailhouse's lab verified).`,
       commands: [
         `grep -c ${shellWord(caller)} /proc/vmallocinfo`,
-        `bpftrace -e ${shellWord(`kprobe:${caller} { @[comm, pid] = count(); }`)}`,
+        whoCalls(caller),
         ...(module === undefined ? [] : [`modinfo ${shellWord(module)}`]),
       ],
       verify: `the number of its areas falls (${formatCount(areas)} now), and VmallocUsed of /proc/meminfo with it`,
     },
     {
       when: "fix",
-      text: "Report it to who maintains the module, or the program, with the growth of this caller's areas over a day (not verified by nailhouse's lab).",
-      commands: [`while sleep 600; do date -u; grep ${shellWord(caller)} /proc/vmallocinfo | awk '{ sum += $2 } END { print sum, NR }'; done`],
+      text:
+        "Report it to who maintains the module, or the program, with the growth of this caller's areas over a day (not verified by nailhouse's lab).",
+      commands: [
+        `while sleep 600; do date -u; grep ${
+          shellWord(caller)
+        } /proc/vmallocinfo | awk '{ sum += $2 } END { print sum, NR }'; done`,
+      ],
       verify: "the sum stays level",
     },
   ];
@@ -51,9 +61,11 @@ function remedies({ caller, module, areas }: VmallocCaller): Remedy[] {
 export const vmallocLeak: Analyzer = defineAnalyzer({
   id: "vmalloc-leak",
   title: "vmalloc memory by who asked for it",
-  mechanism: "Kernel code takes large tables from vmalloc: drivers, AF_XDP rings, netfilter sets, file systems. The memory is charged to no process, and stays until the object is " +
+  mechanism:
+    "Kernel code takes large tables from vmalloc: drivers, AF_XDP rings, netfilter sets, file systems. The memory is charged to no process, and stays until the object is " +
     "freed. /proc/vmallocinfo names the function of each area, VmallocUsed of /proc/meminfo the sum.",
-  lookAlikes: "kernel-stack-leak: thread stacks are vmalloc memory, too. bpf-maps and percpu-growth, which have their own areas. Tables that are sized to the host at boot: one area, " +
+  lookAlikes:
+    "kernel-stack-leak: thread stacks are vmalloc memory, too. bpf-maps and percpu-growth, which have their own areas. Tables that are sized to the host at boot: one area, " +
     "as large as ever. vmap and ioremap areas, which own no memory.",
   references: ["mm/vmalloc.c", "https://docs.kernel.org/filesystems/proc.html"],
   needs: { ledger, vmallocCallers },
@@ -71,12 +83,22 @@ export const vmallocLeak: Analyzer = defineAnalyzer({
     const leastBytes = materialQueueBytes(ledger.totalBytes);
     const materialBytes = grows ? leastBytes : Math.max(leastBytes, MATERIAL_SHARE * ledger.totalBytes);
     if (first === undefined || first.bytes < materialBytes) {
-      const most = first === undefined ? "there is no" : `${first.caller} with ${formatBytes(first.bytes)} is the largest`;
-      return { ruledOut: `vmalloc is ${formatBytes(account)}; ${most} caller besides thread stacks, BPF, per-CPU chunks and the tables of the boot` };
+      const most = first === undefined
+        ? "there is no"
+        : `${first.caller} with ${formatBytes(first.bytes)} is the largest`;
+      return {
+        ruledOut: `vmalloc is ${
+          formatBytes(account)
+        }; ${most} caller besides thread stacks, BPF, per-CPU chunks and the tables of the boot`,
+      };
     }
     const many = first.areas >= MANY_AREAS;
     if (!many && trend !== undefined && !grows) {
-      return { ruledOut: `${first.caller} has ${formatBytes(first.bytes)} in ${formatQuantity(first.areas, "area")}, and vmalloc did not grow while it was watched` };
+      return {
+        ruledOut: `${first.caller} has ${formatBytes(first.bytes)} in ${
+          formatQuantity(first.areas, "area")
+        }, and vmalloc did not grow while it was watched`,
+      };
     }
     const likelihood = (): Confidence => {
       // Which function grows is an inference where it does not have most of what can.
@@ -90,26 +112,39 @@ export const vmallocLeak: Analyzer = defineAnalyzer({
     const evidence: EvidenceLine[] = [{
       path: first.largest.path,
       line: first.largest.line,
-      because: `the largest of ${formatQuantity(first.areas, "area")} of ${first.caller}, ${formatBytes(first.bytes)} together: ${formatShare(first.bytes, Math.max(all, 1))} of what is no thread stack or table of the boot`,
+      because: `the largest of ${formatQuantity(first.areas, "area")} of ${first.caller}, ${
+        formatBytes(first.bytes)
+      } together: ${formatShare(first.bytes, Math.max(all, 1))} of what is no thread stack or table of the boot`,
     }];
     const source = ledger.accounts.find(({ id }) => id === "vmalloc")?.sources[0];
     if (source !== undefined) {
-      evidence.push({ ...source, because: grows ? `vmalloc grew by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s` : `${formatBytes(account)} of vmalloc, thread stacks left out` });
+      evidence.push({
+        ...source,
+        because: grows
+          ? `vmalloc grew by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s`
+          : `${formatBytes(account)} of vmalloc, thread stacks left out`,
+      });
     }
     return {
       findings: [{
-        title: `${first.caller}${where} holds ${formatBytes(first.bytes)} of vmalloc memory in ${formatQuantity(first.areas, "area")}${grows ? `, and vmalloc grows by ${formatBytes(trend.bytesPerSecond)} a second` : ""}`,
+        title: `${first.caller}${where} holds ${formatBytes(first.bytes)} of vmalloc memory in ${
+          formatQuantity(first.areas, "area")
+        }${grows ? `, and vmalloc grows by ${formatBytes(trend.bytesPerSecond)} a second` : ""}`,
         confidence: likelihood(),
         material: true,
         claims: [{ account: "vmalloc", bytes: { low: first.bytes, high: first.bytes } }],
         ...(grows ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
-        exhaustion: grows && last?.value.availableBytes !== undefined ? exhaustion(trend, last.value.availableBytes, last.time) : null,
-        owners: open.filter(({ bytes }) => bytes >= materialBytes).slice(0, 10).map(({ caller, module, bytes, areas }) => ({
+        exhaustion: grows && last?.value.availableBytes !== undefined
+          ? exhaustion(trend, last.value.availableBytes, last.time)
+          : null,
+        owners: open.filter(({ bytes }) => bytes >= materialBytes).slice(0, 10).map((
+          { caller, module, bytes, areas },
+        ) => ({
           pid: null,
           comm: module === undefined ? caller : `${caller} [${module}]`,
           bytes,
           count: areas,
-          detail: `${formatQuantity(areas, "area")}; which process: bpftrace -e 'kprobe:${caller} { @[comm, pid] = count(); }'`,
+          detail: `${formatQuantity(areas, "area")}; which process: ${whoCalls(caller)}`,
         })),
         evidence,
         remedies: remedies(first),

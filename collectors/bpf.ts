@@ -24,11 +24,16 @@ print "]\\n";`;
 export const bpf: Collector = defineCollector({
   id: "bpf",
   title: "BPF maps",
-  why: "Maps are kernel memory that stays as long as a program, a descriptor or a file in bpffs holds them, with no process at all.",
+  why:
+    "Maps are kernel memory that stays as long as a program, a descriptor or a file in bpffs holds them, with no process at all.",
   priority: 46,
   captures: [
     { kind: "command", argv: ["bpftool", "-j", "map", "list"], as: "sos_commands/ebpf/bpftool_-j_map_list" },
     { kind: "command", argv: ["perl", "-e", MAPS], as: "sos_commands/ebpf/maps" },
-    { kind: "command", argv: ["find", "/sys/fs/bpf", "-xdev", "-maxdepth", "4", "-type", "f"], as: "sos_commands/ebpf/find_.sys.fs.bpf" },
+    {
+      kind: "command",
+      argv: ["find", "/sys/fs/bpf", "-xdev", "-maxdepth", "4", "-type", "f"],
+      as: "sos_commands/ebpf/find_.sys.fs.bpf",
+    },
   ],
 });

@@ -4,11 +4,13 @@
  *
  * @example
  * ```ts
- * import { analyze, openArchive, preset, presetSources, renderText } from "nailhouse";
+ * import { analyze, openArchive, preset, presetSources } from "nailhouse";
+ * import { readFile } from "node:fs/promises";
+ * import { equal } from "node:assert";
  *
- * const response = await fetch("https://example.org/bundle.tgz");
- * const bundle = await openArchive(response.body!, { sources: presetSources(preset) });
- * console.log(renderText(analyze(bundle, preset)));
+ * const bytes = new Blob([await readFile("samples/friend-push.tgz")]).stream();
+ * const report = analyze(await openArchive(bytes, { sources: presetSources(preset) }), preset);
+ * equal(report.findings[0]?.cause, "socket-backlog-udp");
  * ```
  *
  * @module

@@ -58,7 +58,11 @@ function scaled(sample: Sample, count: number): Map<string, number> {
   return new Map([...sample.kinds].map(([kind, seen]) => [kind, Math.round((seen / sample.total) * count)]));
 }
 
-function details(table: ReadonlyMap<number, Descriptors>, path: string, infos: readonly DescriptorInfo[]): DescriptorDetail[] {
+function details(
+  table: ReadonlyMap<number, Descriptors>,
+  path: string,
+  infos: readonly DescriptorInfo[],
+): DescriptorDetail[] {
   const kindOf = (info: DescriptorInfo): string => info.inotifyMarks === undefined ? "io_uring" : "inotify";
   const seen = new Map<string, number>();
   for (const info of infos) {
@@ -68,7 +72,12 @@ function details(table: ReadonlyMap<number, Descriptors>, path: string, infos: r
   return infos.map((info) => {
     const owner = table.get(info.pid);
     const looked = seen.get(`${info.pid} ${kindOf(info)}`) as number;
-    return { ...info, path, comm: owner?.comm ?? `pid ${info.pid}`, weight: Math.max(1, (owner?.kinds.get(kindOf(info)) ?? 0) / looked) };
+    return {
+      ...info,
+      path,
+      comm: owner?.comm ?? `pid ${info.pid}`,
+      weight: Math.max(1, (owner?.kinds.get(kindOf(info)) ?? 0) / looked),
+    };
   });
 }
 
@@ -87,7 +96,12 @@ function countSeries(reader: Reader): Map<number, Measurement[]> {
 }
 
 function read(reader: Reader): Captured<DescriptorTable> {
-  const { counts, samples, list, statuses } = readUses({ counts: descriptorCounts, samples: descriptorSamples, list: lsof, statuses: processStatus }, reader);
+  const { counts, samples, list, statuses } = readUses({
+    counts: descriptorCounts,
+    samples: descriptorSamples,
+    list: lsof,
+    statuses: processStatus,
+  }, reader);
   const comms = new Map(statuses?.map(({ pid, value }) => [pid, value.name]));
   const table = new Map<number, Descriptors>();
   for (const { pid, comm, count, kinds } of list?.value ?? []) {
@@ -108,7 +122,11 @@ function read(reader: Reader): Captured<DescriptorTable> {
   const rows = [
     ...known.map(({ pid, count, line }) => ({ pid, count, source: { path: (counts as Parsed<unknown>).path, line } })),
     // Before Linux 6.2 nothing counts them: at least those that were seen.
-    ...unnumbered.map(([pid, { total, examples }]) => ({ pid, count: total, source: [...examples.values()][0] as SourceLine })),
+    ...unnumbered.map(([pid, { total, examples }]) => ({
+      pid,
+      count: total,
+      source: [...examples.values()][0] as SourceLine,
+    })),
   ];
   for (const { pid, count, source } of rows) {
     const sample = sampled.get(pid);
@@ -123,7 +141,13 @@ function read(reader: Reader): Captured<DescriptorTable> {
     });
   }
   if (table.size === 0) {
-    return { status: "missing", missing: [{ path: descriptorCounts.patterns[0] as string, howToCapture: "stat -c '%s %n' /proc/[0-9]*/fd; ls -l /proc/[0-9]*/fd" }] };
+    return {
+      status: "missing",
+      missing: [{
+        path: descriptorCounts.patterns[0] as string,
+        howToCapture: "stat -c '%s %n' /proc/[0-9]*/fd; ls -l /proc/[0-9]*/fd",
+      }],
+    };
   }
   return {
     status: "ok",

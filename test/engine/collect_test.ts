@@ -418,13 +418,15 @@ describe("collect()", () => {
         links: fds,
         commands: {
           ss: "u_dgr UNCONN 4352 0 /run/a b 14 * 15\n" +
-            'u_str ESTAB 9000 0 * 16 * 17 users:(("x",pid=1,fd=2))\nu_str ESTAB 0 0 * 18 * 19\n',
+            'u_str ESTAB 9000 0 * 16 * 17 users:(("x",pid=1,fd=2))\nu_str ESTAB 0 0 * 18 * 19\n' +
+            "p_raw UNCONN 0 0 [0]:* * ino:99 sk:1\n\tring_rx(blk_size:65536,blk_nr:4)\np_raw UNCONN 0 0 [0]:* * ino:12 sk:2\n",
         },
-      }, [netns, { kind: "command", argv: ["ss"], as: "sos_commands/networking/ss_-eaonmi" }, owners]);
+      }, [netns, { kind: "command", argv: ["ss"], as: "sos_commands/networking/ss_-peaonmi" }, owners]);
       expect(files["owners"]).toBe([
         "/proc/1/fd/3 -> socket:[11]",
         "/proc/2/fd/4 -> socket:[12]",
         "/proc/2/fd/5 -> socket:[12]",
+        "/proc/2/fd/6 -> socket:[99]",
         "/proc/4/fd/8 -> socket:[14]",
         "# descriptors_read 7",
         "# not_found 1",

@@ -344,6 +344,9 @@ export const moreFaults: readonly Fault[] = [
     "growth of Slab, Percpu, VmallocUsed and Shmem meanwhile",
   ),
   nearMiss("dying-memcg-few", "dying_memcg", { count: 50, rate: 0 }, "dying-memcg", "growth of Slab and Percpu"),
+  // What nobody knows: rings of perf events stand for a driver's pages.
+  real("unknown-pages", "perf_rings", {}, "unattributed-kernel", ["unaccounted"], "the rings"),
+  nearMiss("unknown-pages-small", "perf_rings", { events: 1, mb: 8 }, "unattributed-kernel", "the rings"),
   // Compression, swap and the OOM killer.
   real("zram", "zram", {}, "zram-held", ["zspages"], "bytes that do not compress"),
   nearMiss("zram-small", "zram", { mb: 4 }, "zram-held", "bytes that do not compress"),

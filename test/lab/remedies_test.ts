@@ -49,7 +49,7 @@ describe.skipIf(!available)("a socket that nobody reads, after 20,000 datagrams"
   it("is not helped by shutdown(SHUT_RD), UDP or TCP", () => {
     expect(kept("shut-rd 100").bytes).toBe(kept("nothing 100").bytes);
     expect(kept("connected-shut-rd 100").bytes).toBe(kept("nothing 100").bytes);
-    expect(kept("tcp-shut-rd 65536").bytes).toBe(kept("tcp-nothing 65536").bytes);
+    expect(kept("tcp-shut-rd 65536").bytes).toBeGreaterThan(0.9 * kept("tcp-nothing 65536").bytes);
   });
 
   it("keeps its peer's own replies even when it is connected", () => {

@@ -1,0 +1,365 @@
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
+import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
+import type { Owner, Remedy } from "../src/core/report.ts";
+import { type HostFacts, overTime, type Parsed } from "../src/core/source.ts";
+import { ledger } from "../src/computed/ledger.ts";
+import { residualNoiseBytes } from "../src/computed/material.ts";
+import { exhaustion, theilSen, type Trend } from "../src/computed/trend.ts";
+import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
+import { arcstats } from "../src/parsers/arcstats.ts";
+import { meminfo } from "../src/parsers/meminfo.ts";
+import { packet } from "../src/parsers/packet.ts";
+import { type PageFlags, pageFlags } from "../src/parsers/page_flags.ts";
+import { type PageOwnerStack, pageOwnerStacks } from "../src/parsers/page_owner_stacks.ts";
+import { slabinfo } from "../src/parsers/slabinfo.ts";
+import { sockstat } from "../src/parsers/sockstat.ts";
+import { vmstat } from "../src/parsers/vmstat.ts";
+import { zoneinfo } from "../src/parsers/zoneinfo.ts";
+
+/** "Unknown" memory that is too much on any host: the line at which Oracle's drgn-tools memstate warns. */
+const MAJOR_SHARE = 0.1;
+/** Counters lag by a few MiB for each CPU and files are read one after the other: growth below this is none. */
+const MIN_GROWTH_BYTES = 16 * 2 ** 20;
+/** A call site is the tenant when the larger part of the memory is its own. */
+const MOST_OF = 0.5;
+
+/**
+ * Source files whose allocations are in accounts of their own (page cache, anonymous memory, slab, vmalloc, per-CPU data, page tables, huge pages,
+ * zspages, stacks) or lie outside MemTotal (memory map, page_ext). In allocinfo each page has one site, but callers of kmalloc are listed, too.
+ */
+const ACCOUNTED_PLACES =
+  /^(?:mm\/|fs\/buffer\.c|fs\/ext4\/|fs\/btrfs\/extent_io\.c|kernel\/fork\.c|arch\/\w+\/(?:mm|kernel\/process)|include\/(?:linux\/(?:mm|slab|pagemap|gfp|percpu)|asm-generic\/pgalloc)|lib\/xarray|lib\/maple_tree)/;
+/** The same for functions in a call stack of page_owner. */
+const ACCOUNTED_FRAMES =
+  /^(?:allocate_slab|new_slab|___?slab_alloc|___?kmalloc_large_node|page_cache_ra|__filemap_get_folio|filemap_alloc_folio|do_anonymous_page|alloc_anon_folio|vma_alloc_(?:anon_)?folio|wp_page_copy|do_cow_fault|do_huge_pmd|shmem_alloc|__vmalloc|pcpu_|pte_alloc|__pte_alloc|__p[mu4g]*d_alloc|pgd_alloc|alloc_hugetlb|alloc_fresh_hugetlb|zs_malloc|zspage|alloc_zspage|alloc_thread_stack|dup_task_struct|read_swap_cache|__read_swap_cache|do_swap_page|migrate_pages|compaction_alloc)/;
+/** Functions of the page allocator itself: the caller is the first one that is none of them. */
+const ALLOCATOR_FRAMES =
+  /^(?:post_alloc_hook|prep_new_page|get_page_from_freelist|__alloc_pages|alloc_pages|__alloc_frozen_pages|alloc_frozen_pages|__folio_alloc|folio_alloc|__get_free_pages|get_free_pages|get_zeroed_page|register_early_stack|save_stack|__set_page_owner|__page_frag)/;
+
+/** Who allocated the pages, by a record that somebody switched on. */
+interface Named extends SourceLine {
+  readonly bytes: number;
+  readonly count: number;
+  readonly name: string;
+  readonly detail: string;
+}
+
+/** Whole pages, and no site that is in an account of its own. */
+function namedByAllocinfo(file: Parsed<readonly AllocationSite[]> | undefined, pageSizeBytes: number): Named[] {
+  return (file?.value ?? [])
+    .filter(({ bytes, calls, place }) =>
+      bytes >= calls * pageSizeBytes && bytes % pageSizeBytes === 0 && !ACCOUNTED_PLACES.test(place)
+    )
+    .map(({ bytes, calls, place, module, func, line }) => ({
+      path: (file as Parsed<unknown>).path,
+      line,
+      bytes,
+      count: calls,
+      name: module === undefined ? func : `${func} [${module}]`,
+      detail: `${formatQuantity(calls, "allocation")} at ${place}${module === undefined ? "" : ` in module ${module}`}`,
+    }));
+}
+
+function namedByPageOwner(file: Parsed<readonly PageOwnerStack[]> | undefined): Named[] {
+  const byCaller = new Map<string, Named>();
+  for (const { bytes, frames, line } of file?.value ?? []) {
+    const callers = frames.filter((frame) => !ALLOCATOR_FRAMES.test(frame));
+    const [name] = callers;
+    if (bytes === undefined || name === undefined || callers.some((frame) => ACCOUNTED_FRAMES.test(frame))) continue;
+    const known = byCaller.get(name);
+    byCaller.set(name, {
+      path: (file as Parsed<unknown>).path,
+      line: known?.line ?? line,
+      bytes: (known?.bytes ?? 0) + bytes,
+      count: (known?.count ?? 0) + 1,
+      name,
+      detail: `called from ${callers.slice(1, 5).join(" < ")}`,
+    });
+  }
+  return [...byCaller.values()];
+}
+
+/** Caches that file systems keep in pages of their own. They are given back under pressure. */
+interface PrivateCache extends SourceLine {
+  readonly bytes: number;
+  readonly because: string;
+}
+
+function isAtLeast(release: string | undefined, major: number, minor: number): boolean {
+  const [, a, b] = /^(\d+)\.(\d+)/.exec(release ?? "") ?? [];
+  // An unknown kernel may well be new enough.
+  return a === undefined || Number(a) > major || (Number(a) === major && Number(b) >= minor);
+}
+
+function remedies({ kernelRelease }: HostFacts): Remedy[] {
+  const profiling: Remedy = {
+    when: "now",
+    text:
+      "Switch memory allocation profiling on (the kernel needs CONFIG_MEM_ALLOC_PROFILING): it names the line of source for each byte, at little cost. " +
+      "It counts from then on; with sysctl.vm.mem_profiling=1 on the kernel's command line, from boot (not verified by nailhouse's lab).",
+    commands: [
+      'grep MEM_ALLOC_PROFILING "/boot/config-$(uname -r)"',
+      "sysctl vm.mem_profiling=1",
+      "sleep 600; sort -rn /proc/allocinfo | head -30",
+      "nailhouse collect",
+    ],
+    verify: "the next report names a function, its file and its module",
+  };
+  const stacks = isAtLeast(kernelRelease, 6, 9)
+    ? "cat /sys/kernel/debug/page_owner_stacks/show_stacks"
+    : "cat /sys/kernel/debug/page_owner > page_owner.txt && page_owner_sort -m page_owner.txt sorted.txt";
+  return [
+    ...(isAtLeast(kernelRelease, 6, 10) ? [profiling] : []),
+    {
+      when: "now",
+      text:
+        "See what it goes with: a network card or a module (then reloading the module gives the memory back), a file system, a virtual machine. What the " +
+        "memory does while a suspect is stopped is the quickest proof (not verified by nailhouse's lab).",
+      commands: ["lsmod | sort -k2 -rn | head", "ls /sys/class/net", "nailhouse collect --snapshots 10 --interval 10"],
+      verify: "`unaccounted` of the next report falls when the suspect is stopped",
+    },
+    {
+      when: "fix",
+      text:
+        "Record the owner of every page: boot with page_owner=on (about 0.6 % of memory). It works on every kernel that has CONFIG_PAGE_OWNER " +
+        "(not verified by nailhouse's lab).",
+      commands: [
+        "grubby --update-kernel=ALL --args=page_owner=on",
+        "reboot",
+        "mount -t debugfs none /sys/kernel/debug",
+        stacks,
+        "nailhouse collect",
+      ],
+      verify: "the next report names the call stack",
+    },
+    {
+      when: "prevent",
+      text: "Keep a record, so that the next report tells since when and at what rate.",
+      commands: ["nailhouse record --dir /var/lib/nailhouse --every 60"],
+      verify: "the next report has a timeline",
+    },
+  ];
+}
+
+export const unattributedKernel: Analyzer = defineAnalyzer({
+  id: "unattributed-kernel",
+  title: "Kernel pages outside every account, with no known tenant",
+  mechanism:
+    "Drivers and subsystems take whole pages from the page allocator (alloc_pages), and no field of /proc/meminfo counts them. What remains of MemTotal " +
+    "when every account is subtracted, and every known tenant (sockets, pipes, rings, io_uring, page fragments) has claimed its own, belongs to somebody who " +
+    "can be named only with a record of who allocates.",
+  lookAlikes:
+    "Free pages on per-CPU lists, zram and a balloon: accounts of their own here. Caches of XFS and ZFS: outside the page cache, but given back under " +
+    "pressure. A network card's receive rings: constant from the start.",
+  references: [
+    "https://docs.kernel.org/mm/allocation-profiling.html",
+    "https://docs.kernel.org/mm/page_owner.html",
+    "https://docs.kernel.org/dev-tools/kmemleak.html",
+    "https://github.com/oracle-samples/drgn-tools memstate.py",
+  ],
+  // Without the last two, free pages on per-CPU lists and compressed memory would be taken for a leak.
+  needs: { ledger, meminfo, zoneinfo, vmstat },
+  uses: { ledgers: overTime(ledger), sockstat, packet, slabinfo, arcstats, pageFlags, allocinfo, pageOwnerStacks },
+  last: true,
+  analyze(
+    {
+      ledger,
+      meminfo: file,
+      vmstat: counters,
+      ledgers,
+      sockstat: sockstats,
+      packet: packets,
+      slabinfo: slabs,
+      arcstats: arc,
+      pageFlags: census,
+      allocinfo: sites,
+      pageOwnerStacks: stacks,
+    },
+    facts,
+    unclaimed,
+  ) {
+    const { pageSizeBytes } = facts;
+    if (pageSizeBytes === undefined) {
+      return { ruledOut: "the page size is not known, so too many accounts are missing" };
+    }
+    const total = ledger.totalBytes;
+    const noise = residualNoiseBytes(total);
+    const all = accountBytes(ledger, "unaccounted") ?? 0;
+    const left = unclaimed.get("unaccounted") ?? 0;
+    const caches = privateCaches(pageSizeBytes);
+    const bytes = Math.max(0, left - caches.reduce((sum, cache) => sum + cache.bytes, 0));
+    const trend = growth();
+    const grown = trend?.changeBytes ?? 0;
+    const amount = `${formatBytes(bytes)} (${formatShare(bytes, total)} of memory)`;
+    if (bytes < noise && grown < noise) return { ruledOut: ruledOut() };
+    const named = tenants(pageSizeBytes);
+    return { findings: [finding()] };
+
+    function ruledOut(): string {
+      const others = all - left > 0 ? `, ${formatBytes(all - left)} of it held by causes that are known` : "";
+      const cached = caches.map(({ bytes: size, because }) => `, up to ${formatBytes(size)} of it by ${because}`).join(
+        "",
+      );
+      return `${formatBytes(all)} are in no account of the kernel${others}${cached}; up to ${
+        formatBytes(noise)
+      } are normal on this host`;
+    }
+
+    /** Only where nobody else holds the larger part: otherwise it is they who grow. */
+    function growth(): Trend | undefined {
+      if (left < MOST_OF * all) return undefined;
+      const series = (ledgers ?? []).flatMap(({ time, value }) => {
+        const residual = accountBytes(value, "unaccounted");
+        return residual === undefined ? [] : [{ time, bytes: residual }];
+      });
+      const line = theilSen(series);
+      return line !== undefined && line.low > 0 && line.changeBytes >= MIN_GROWTH_BYTES ? line : undefined;
+    }
+
+    function privateCaches(pageSize: number): PrivateCache[] {
+      const found: PrivateCache[] = [];
+      const size = arc?.value.get("size");
+      if (arc !== undefined && size !== undefined) {
+        found.push({
+          path: arc.path,
+          line: size.line,
+          bytes: size.value,
+          because: "the ARC of ZFS, which is given back under pressure",
+        });
+      }
+      const buffers = slabs?.value.find(({ name }) => name === "xfs_buf");
+      if (slabs !== undefined && buffers !== undefined && buffers.activeObjects > 0) {
+        found.push({
+          path: slabs.path,
+          line: buffers.line,
+          // Most buffers are of one block of 4 KiB; larger ones have several pages (fs/xfs/xfs_buf.c).
+          bytes: buffers.activeObjects * pageSize,
+          because: `${formatQuantity(buffers.activeObjects, "buffer")} of XFS, which are given back under pressure`,
+        });
+      }
+      return found;
+    }
+
+    function tenants(pageSize: number): Named[] {
+      const byOwner = namedByPageOwner(stacks);
+      return (byOwner.length > 0 ? byOwner : namedByAllocinfo(sites, pageSize))
+        .sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1))
+        .slice(0, 5)
+        .filter((tenant) => tenant.bytes >= 0.1 * bytes);
+    }
+
+    function finding(): FindingDraft {
+      const [first] = named;
+      const isNamed = first !== undefined && first.bytes >= MOST_OF * bytes;
+      const claimed = isNamed ? Math.min(bytes, named.reduce((sum, tenant) => sum + tenant.bytes, 0)) : bytes;
+      const last = ledgers?.at(-1);
+      const available = last?.value.availableBytes;
+      const rate = trend === undefined ? "" : `, and it grows by ${formatBytes(trend.bytesPerSecond)} a second`;
+      return {
+        title: isNamed
+          ? `${first.name} holds ${
+            formatBytes(first.bytes)
+          } of kernel pages that are in no account of /proc/meminfo${rate}`
+          : `No account of the kernel and no known tenant has ${amount}${rate}: allocation profiling or page_owner would name the caller`,
+        confidence: isNamed ? "likely" : "possible",
+        material: isNamed || bytes >= Math.max(noise, MAJOR_SHARE * total) || grown >= noise,
+        claims: [{ account: "unaccounted", bytes: { low: claimed, high: claimed } }],
+        ...(trend === undefined ? {} : { growthBytesPerSecond: { low: trend.low, high: trend.high } }),
+        exhaustion: trend === undefined || last === undefined || available === undefined
+          ? null
+          : exhaustion(trend, available, last.time),
+        owners: isNamed ? named.map(ownerOf) : [{
+          pid: null,
+          comm: "unknown",
+          bytes: Math.round(bytes),
+          count: 1,
+          detail: isAtLeast(facts.kernelRelease, 6, 10)
+            ? "to find the owner: sysctl vm.mem_profiling=1, later sort -rn /proc/allocinfo | head; or boot with page_owner=on"
+            : "to find the owner: boot with page_owner=on, later read /sys/kernel/debug/page_owner",
+        }],
+        evidence: evidence(),
+        remedies: remedies(facts),
+      };
+    }
+
+    function ownerOf({ name, bytes: size, count, detail }: Named): Owner {
+      return { pid: null, comm: name, bytes: size, count, detail };
+    }
+
+    function evidence(): EvidenceLine[] {
+      const lines: EvidenceLine[] = [];
+      const memTotal = file.value.bytes.get("MemTotal");
+      if (memTotal !== undefined) {
+        const held = all - left > 0 ? `, ${formatBytes(all - left)} of which causes that are known hold` : "";
+        lines.push({
+          path: file.path,
+          line: memTotal.line,
+          because: `of this, ${formatBytes(all)} are in no account of the kernel${held}`,
+        });
+      }
+      for (const { path, line, bytes: size, detail } of named) {
+        lines.push({ path, line, because: `${formatBytes(size)}: ${detail}` });
+      }
+      for (const { path, line, bytes: size, because } of caches) {
+        lines.push({ path, line, because: `up to ${formatBytes(size)} are left out: ${because}` });
+      }
+      return [...lines, ...blocks(census), ...excluded()];
+    }
+
+    /** What it is not, each with its figure. */
+    function excluded(): EvidenceLine[] {
+      const lines: EvidenceLine[] = [];
+      const sockets = sockstats?.find(({ value }) => value.get("TCP")?.memBytes !== undefined);
+      for (const protocol of ["TCP", "UDP"]) {
+        const entry = sockets?.value.get(protocol);
+        if (sockets === undefined || entry?.memBytes === undefined) continue;
+        lines.push({
+          path: sockets.path,
+          line: entry.line,
+          because: `no socket buffers: all ${protocol} sockets are charged ${formatBytes(entry.memBytes)}`,
+        });
+      }
+      for (const { path, value } of packets ?? []) {
+        if (value.length === 0) lines.push({ path, line: 1, because: "no packet ring: there is no packet socket" });
+      }
+      const zspages = counters.value.get("nr_zspages");
+      if (zspages !== undefined) {
+        lines.push({
+          path: counters.path,
+          line: zspages.line,
+          because: `no zram or zswap: their ${
+            formatBytes(zspages.value * (pageSizeBytes as number))
+          } are an account of their own`,
+        });
+      }
+      const inflate = counters.value.get("balloon_inflate");
+      const deflate = counters.value.get("balloon_deflate");
+      if (inflate !== undefined && deflate !== undefined && inflate.value === deflate.value) {
+        lines.push({
+          path: counters.path,
+          line: inflate.line,
+          because: `no balloon: ${formatCount(inflate.value)} pages taken and as many given back`,
+        });
+      }
+      return lines;
+    }
+  },
+});
+
+/** Compound pages that carry no flag but their own: the block size is a hint at who made them. */
+function blocks(file: Parsed<PageFlags> | undefined): EvidenceLine[] {
+  const fraction = file?.value.sampledFraction;
+  if (file === undefined || fraction === undefined || fraction === 0) return [];
+  const [top] = file.value.rows
+    .filter(({ flags, bytes }) => flags.size === 1 && flags.has("HEAD") && bytes !== undefined)
+    .toSorted((a, b) => (b.bytes as number) - (a.bytes as number));
+  if (top === undefined) return [];
+  return [{
+    path: file.path,
+    line: top.line,
+    because: `${
+      formatBytes((top.bytes as number) / fraction)
+    } are blocks of 2^${top.order} pages that are no slab, no page cache and no process's`,
+  }];
+}

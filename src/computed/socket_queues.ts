@@ -1,0 +1,239 @@
+/**
+ * Queues of sockets, of whatever family, followed through the snapshots. A queue that nobody reads can only grow: one that became shorter is
+ * read, and a queue is only held against its reader when nothing in the bundle shows that he reads.
+ */
+import { formatBytes, formatQuantity } from "../core/format.ts";
+import type { SourceLine } from "../core/ledger.ts";
+import type { Confidence } from "../core/report.ts";
+import { type Reader, readUses } from "../core/source.ts";
+import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
+import type { SocketOwners } from "./socket_owners.ts";
+import type { Measurement } from "./trend.ts";
+
+/** How a queue behaved over the snapshots. */
+export interface Behaviour {
+  /** Snapshots in which the socket was seen. */
+  readonly seen: number;
+  /** True when the queue fell between two snapshots: somebody reads it. */
+  readonly wasRead: boolean;
+  /** Packets dropped between the first and the last snapshot that saw it; undefined with one snapshot. */
+  readonly dropped: number | undefined;
+  /** Growth of the queue over the same time. */
+  readonly filledBytes: number | undefined;
+}
+
+/** A socket with something in a queue. */
+export interface SocketQueue extends SourceLine, Behaviour {
+  /** The network namespace as sosreport names it; undefined for the initial one. */
+  readonly namespace: string | undefined;
+  readonly inode: number;
+  readonly local: string;
+  readonly remote: string;
+  /** Memory charged to the socket for what is in the queue: overhead of the packets included where the bundle tells it. */
+  readonly chargedBytes: number;
+  /** What the queue may hold, as the kernel keeps SO_RCVBUF or SO_SNDBUF; undefined without `ss -m`. */
+  readonly limitBytes: number | undefined;
+  readonly drops: number | undefined;
+  /** Where `ss -m` tells the charge and the limit. */
+  readonly skmem: SourceLine | undefined;
+}
+
+/** All queues of one kind that are not empty, the fullest first. */
+export interface Backlog<Q extends SocketQueue = SocketQueue> {
+  readonly queues: readonly Q[];
+  readonly chargedBytes: number;
+  /** Sockets in all, empty ones included. */
+  readonly sockets: number;
+  /** From the first snapshot to the last. */
+  readonly seconds: number;
+  /** What all queues together held in each snapshot. */
+  readonly series: readonly Measurement[];
+}
+
+/** A queue's length in one snapshot. */
+export interface Sighting {
+  /** The same in every snapshot, and no other socket's. */
+  readonly key: string | number;
+  readonly bytes: number;
+  readonly drops: number | undefined;
+}
+
+interface Watch {
+  seen: number;
+  readonly firstBytes: number;
+  lastBytes: number;
+  readonly firstDrops: number | undefined;
+  lastDrops: number | undefined;
+  wasRead: boolean;
+}
+
+/** What the snapshots saw. */
+export interface Watched {
+  readonly behaviour: (key: string | number) => Behaviour;
+  readonly series: readonly Measurement[];
+}
+
+const SEEN_ONCE: Behaviour = { seen: 1, wasRead: false, dropped: undefined, filledBytes: undefined };
+
+/** Follows queues through all snapshots; `look` gives undefined for a snapshot that does not tell of them. */
+export function watchQueues(
+  timeline: readonly Reader[],
+  look: (snapshot: Reader) => Iterable<Sighting> | undefined,
+): Watched {
+  const watches = new Map<string | number, Watch>();
+  const series: Measurement[] = [];
+  for (const snapshot of timeline) {
+    const sightings = look(snapshot);
+    if (sightings === undefined) continue;
+    let total = 0;
+    for (const { key, bytes, drops } of sightings) {
+      total += bytes;
+      const watch = watches.get(key);
+      if (watch !== undefined) {
+        watch.seen++;
+        watch.wasRead ||= bytes < watch.lastBytes;
+        watch.lastBytes = bytes;
+        watch.lastDrops = drops;
+      } else if (bytes > 0) {
+        watches.set(key, {
+          seen: 1,
+          firstBytes: bytes,
+          lastBytes: bytes,
+          firstDrops: drops,
+          lastDrops: drops,
+          wasRead: false,
+        });
+      }
+    }
+    series.push({ time: snapshot.time as number, bytes: total });
+  }
+  const behaviour = (key: string | number): Behaviour => {
+    const watch = watches.get(key);
+    if (watch === undefined || watch.seen === 1) return SEEN_ONCE;
+    const { seen, wasRead, firstBytes, lastBytes, firstDrops, lastDrops } = watch;
+    const dropped = firstDrops === undefined || lastDrops === undefined ? undefined : lastDrops - firstDrops;
+    return { seen, wasRead, dropped, filledBytes: lastBytes - firstBytes };
+  };
+  return { behaviour, series };
+}
+
+/** Sorts queues into a backlog. */
+export function backlogOf<Q extends SocketQueue>(queues: Q[], sockets: number, { series }: Watched): Backlog<Q> {
+  return {
+    queues: queues.sort((a, b) => b.chargedBytes - a.chargedBytes || a.inode - b.inode || (a.local < b.local ? -1 : 1)),
+    chargedBytes: queues.reduce((sum, { chargedBytes }) => sum + chargedBytes, 0),
+    sockets,
+    seconds: ((series.at(-1)?.time ?? 0) - (series[0]?.time ?? 0)) / 1000,
+    series,
+  };
+}
+
+/** What `ss` tells of a socket, and in which file. */
+export interface SsRow {
+  readonly path: string;
+  readonly socket: SsSocket;
+}
+
+/** What `ss` tells in this snapshot of sockets of one kind, in all network namespaces. */
+export function* ssRows(reader: Reader, netid: string): Generator<SsRow> {
+  const { initial, others } = readUses({ initial: ss, others: ssNamespaces }, reader);
+  for (const { path, value } of [...(initial === undefined ? [] : [initial]), ...(others ?? [])]) {
+    for (const socket of value) if (socket.netid === netid) yield { path, socket };
+  }
+}
+
+/** The line with a socket's skmem; undefined where ss printed none. */
+export function skmemLine(row: SsRow | undefined): SourceLine | undefined {
+  if (row?.socket.skmem === undefined) return undefined;
+  return { path: row.path, line: row.socket.skmemLine ?? row.socket.line };
+}
+
+/** Addresses as they are usually written; port 0 is none. */
+export function address(host: string, port: number): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port === 0 ? "*" : port}`;
+}
+
+/** A queue with the bytes that it is held accountable for. */
+export type JudgedQueue<Q extends SocketQueue> = Q & { readonly bytes: number };
+
+/** Queues that nobody is known to read, with how they behaved. */
+export interface Judged<Q extends SocketQueue = SocketQueue> {
+  readonly queues: readonly JudgedQueue<Q>[];
+  readonly bytes: number;
+  /** Queues that show by themselves that they are not read: full, losing packets, or however their family shows it. */
+  readonly stuck: number;
+  readonly stuckBytes: number;
+  /** Queues that were seen more than once. */
+  readonly watched: number;
+  readonly dropped: number;
+  readonly filledBytes: number;
+}
+
+/** What a family's judgement needs to know of its queues. */
+export interface JudgeOptions<Q extends SocketQueue> {
+  /** Whether a queue shows by itself that nobody reads it. */
+  readonly isStuck: (queue: Q) => boolean;
+  /** What one queue is held accountable for; its charge when left out. */
+  readonly bytes?: (queue: Q) => number;
+}
+
+/** Leaves out queues that are read: those that became shorter, and those that may be of a process that was seen to read others. */
+export function judgeQueues<Q extends SocketQueue>(
+  backlog: Pick<Backlog<Q>, "queues">,
+  owners: SocketOwners | undefined,
+  { isStuck, bytes = ({ chargedBytes }) => chargedBytes }: JudgeOptions<Q>,
+): Judged<Q> {
+  const owner = ({ inode }: Q): number | undefined => owners?.get(inode)?.pid;
+  const readers = new Set(backlog.queues.filter(({ wasRead }) => wasRead).map(owner));
+  readers.delete(undefined);
+  const queues = backlog.queues
+    .filter((queue) => !queue.wasRead && (isStuck(queue) || !readers.has(owner(queue))))
+    .map((queue) => ({ ...queue, bytes: bytes(queue) }));
+  const stuck = queues.filter(isStuck);
+  return {
+    queues,
+    bytes: sum(queues, (queue) => queue.bytes),
+    stuck: stuck.length,
+    stuckBytes: sum(stuck, (queue) => queue.bytes),
+    watched: queues.filter(({ seen }) => seen > 1).length,
+    dropped: sum(queues, ({ dropped }) => dropped),
+    filledBytes: sum(queues, ({ filledBytes }) => filledBytes),
+  };
+}
+
+function sum<Q>(queues: readonly Q[], amount: (queue: Q) => number | undefined): number {
+  return queues.reduce((total, queue) => total + (amount(queue) ?? 0), 0);
+}
+
+/** In one look, a queue that is neither full nor losing packets may be one that is read a moment later. This much of it is no burst any more. */
+const BEYOND_A_BURST = 4;
+
+/** True when most of the queues were seen in several snapshots. */
+export function isWatched({ watched, queues }: Judged): boolean {
+  return watched > queues.length / 2;
+}
+
+/**
+ * Traffic came, or the queues are stuck, and nobody read while it was watched: proven. Watched without either, or seen once but stuck or far
+ * beyond a burst: likely.
+ */
+export function backlogConfidence(judged: Judged, materialBytes: number): Confidence {
+  const stuck = judged.stuckBytes > judged.bytes / 2;
+  if (isWatched(judged) && (stuck || judged.dropped > 0 || judged.filledBytes > 0)) return "confirmed";
+  return isWatched(judged) || stuck || judged.bytes >= BEYOND_A_BURST * materialBytes ? "likely" : "possible";
+}
+
+/** Who was watched for how long, in a sentence. `stuck` says what makes a queue stuck. */
+export function describeBehaviour(judged: Judged, seconds: number, stuck: string): string {
+  const parts: string[] = [];
+  if (judged.watched > 0) parts.push(`no queue became shorter in ${Math.round(seconds)} s: nobody reads`);
+  else parts.push("seen once, so whether anybody reads is not known");
+  if (judged.stuck > 0) parts.push(`${judged.stuck} of ${judged.queues.length} ${stuck}`);
+  if (judged.filledBytes > 0) parts.push(`they still filled by ${formatBytes(judged.filledBytes)}`);
+  if (judged.dropped > 0) {
+    parts.push(
+      `${formatQuantity(judged.dropped, "more packet")} came meanwhile and were dropped, so the sending goes on`,
+    );
+  }
+  return parts.join("; ");
+}

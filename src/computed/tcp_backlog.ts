@@ -1,0 +1,163 @@
+import type { Captured, Reader, Source } from "../core/source.ts";
+import { netnsOf } from "../parsers/_groups.ts";
+import type { InetSocket } from "../parsers/_inet_sockets.ts";
+import { ss, ssNamespaces } from "../parsers/ss.ts";
+import { tcp } from "../parsers/tcp.ts";
+import {
+  address,
+  type Backlog,
+  backlogOf,
+  type Sighting,
+  skmemLine,
+  type SocketQueue,
+  type SsRow,
+  ssRows,
+  type Watched,
+  watchQueues,
+} from "./socket_queues.ts";
+
+/** Value of the timer column: the peer's window is closed, and it is asked whether it opened (net/ipv4/tcp_ipv4.c, get_tcp4_sock()). */
+export const ZERO_WINDOW_PROBE = 4;
+
+/** A TCP socket with something in its receive or in its send queue. */
+export interface TcpQueue extends SocketQueue {
+  /** As the kernel calls it: `ESTABLISHED`, `CLOSE_WAIT`. */
+  readonly state: string;
+  /** The data alone, without the overhead that is charged with it. */
+  readonly payloadBytes: number;
+  readonly timer: number;
+  readonly retransmits: number | undefined;
+  /** Milliseconds since data last came; undefined where ss did not tell. */
+  readonly lastReceivedMs: number | undefined;
+  /** The other end's other queue, when the connection stays on this host. */
+  readonly peer: TcpPeer | undefined;
+}
+
+/** The other end of a connection on this host, seen from a queue: who reads what is sent, or who sends what is read. */
+export interface TcpPeer {
+  readonly inode: number;
+  /** In its send queue, for a receive queue; in its receive queue, for a send queue. */
+  readonly chargedBytes: number;
+  readonly payloadBytes: number;
+  readonly timer: number;
+}
+
+/** Receive and send queues that are not empty. */
+export interface TcpBacklog {
+  readonly received: Backlog<TcpQueue>;
+  readonly sent: Backlog<TcpQueue>;
+}
+
+type Side = "received" | "sent";
+
+/** A socket with what ss tells of it. */
+interface Socket {
+  readonly path: string;
+  readonly row: InetSocket;
+  readonly local: string;
+  readonly remote: string;
+  readonly detail: SsRow | undefined;
+}
+
+/** An IPv6 socket may talk to an IPv4 one: then its addresses are written in the form of IPv6. */
+function endpoint(host: string, port: number): string {
+  return address(host.startsWith("::ffff:") ? host.slice("::ffff:".length) : host, port);
+}
+
+/** Every namespace has its own loopback, so that the same addresses there are other sockets. */
+function connectionKey(path: string, local: string, remote: string): string {
+  const own = local.startsWith("127.") || local.startsWith("[::1]");
+  return `${own ? netnsOf(path) ?? "" : ""} ${local} ${remote}`;
+}
+
+function payload({ rxQueueBytes, txQueueBytes }: InetSocket, side: Side): number {
+  return (side === "received" ? rxQueueBytes : txQueueBytes) ?? 0;
+}
+
+/** The charge is at least the data; ss tells what more there is, a moment later. */
+function charge({ row, detail }: Socket, side: Side): number {
+  const skmem = detail?.socket.skmem;
+  const charged = side === "received" ? skmem?.rmemAllocBytes : skmem?.wmemQueuedBytes;
+  const bytes = payload(row, side);
+  // An empty queue is charged nothing that stays: what ss saw was under way.
+  return bytes === 0 ? 0 : Math.max(bytes, charged ?? 0);
+}
+
+/** A socket without a process has inode 0: its addresses tell it from the others. */
+function watchKey(path: string, row: InetSocket): string {
+  return connectionKey(path, endpoint(row.localAddress, row.localPort), endpoint(row.remoteAddress, row.remotePort));
+}
+
+function look(side: Side): (snapshot: Reader) => Sighting[] | undefined {
+  return (snapshot) => {
+    const captured = snapshot.read(tcp);
+    if (captured.status !== "ok") return undefined;
+    return captured.value.flatMap(({ path, value }) =>
+      value.map((row) => ({ key: watchKey(path, row), bytes: payload(row, side), drops: undefined }))
+    );
+  };
+}
+
+function peerOf({ path, local, remote }: Socket, side: Side, all: ReadonlyMap<string, Socket>): TcpPeer | undefined {
+  const other = all.get(connectionKey(path, remote, local));
+  if (other === undefined) return undefined;
+  const otherSide: Side = side === "received" ? "sent" : "received";
+  return {
+    inode: other.row.inode,
+    chargedBytes: charge(other, otherSide),
+    payloadBytes: payload(other.row, otherSide),
+    timer: other.row.timer,
+  };
+}
+
+function queueOf(socket: Socket, side: Side, all: ReadonlyMap<string, Socket>, watched: Watched): TcpQueue {
+  const { path, row, local, remote, detail } = socket;
+  const skmem = detail?.socket.skmem;
+  return {
+    path,
+    line: row.line,
+    namespace: netnsOf(path),
+    inode: row.inode,
+    local,
+    remote,
+    state: row.state,
+    chargedBytes: charge(socket, side),
+    payloadBytes: payload(row, side),
+    limitBytes: side === "received" ? skmem?.rcvbufBytes : skmem?.sndbufBytes,
+    drops: undefined,
+    timer: row.timer,
+    retransmits: row.retransmits,
+    lastReceivedMs: detail?.socket.lastReceivedMs,
+    skmem: skmemLine(detail),
+    peer: peerOf(socket, side, all),
+    ...watched.behaviour(watchKey(path, row)),
+  };
+}
+
+function read(reader: Reader): Captured<TcpBacklog> {
+  const tables = reader.read(tcp);
+  if (tables.status !== "ok") return tables;
+  const details = new Map(Array.from(ssRows(reader, "tcp"), (row) => [row.socket.inode, row]));
+  const all = new Map<string, Socket>();
+  for (const { path, value } of tables.value) {
+    for (const row of value) {
+      const local = endpoint(row.localAddress, row.localPort);
+      const remote = endpoint(row.remoteAddress, row.remotePort);
+      const detail = row.inode === 0 ? undefined : details.get(row.inode);
+      all.set(connectionKey(path, local, remote), { path, row, local, remote, detail });
+    }
+  }
+  const side = (which: Side): Backlog<TcpQueue> => {
+    const watched = watchQueues(reader.timeline, look(which));
+    const filled = [...all.values()].filter((socket) => charge(socket, which) > 0);
+    return backlogOf(filled.map((socket) => queueOf(socket, which, all, watched)), all.size, watched);
+  };
+  return { status: "ok", value: { received: side("received"), sent: side("sent") } };
+}
+
+/** TCP queues over all network namespaces and snapshots, with the other end of each connection that stays on this host. */
+export const tcpBacklog: Source<TcpBacklog> = {
+  name: "TCP backlog",
+  patterns: [...tcp.patterns, ...ss.patterns, ...ssNamespaces.patterns],
+  read,
+};

@@ -1,0 +1,108 @@
+import { describe, expect, it } from "vitest";
+import { bpfMaps } from "../../analyzers/bpf-maps.ts";
+import { percpuGrowth } from "../../analyzers/percpu-growth.ts";
+import { vmallocLeak } from "../../analyzers/vmalloc-leak.ts";
+import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+const map = (type: string | number, bytes: number, more: object = {}): object => ({
+  id: 38,
+  type,
+  name: "nailhouse",
+  bytes_key: 4,
+  bytes_value: 4096,
+  max_entries: 76_800,
+  bytes_memlock: bytes,
+  ...more,
+});
+const listed = (...maps: object[]): { [path: string]: string } => ({
+  "sos_commands/ebpf/maps": `[${maps.map((each) => JSON.stringify(each)).join("\n,")}\n]\n`,
+});
+const area = (caller: string, pages: number): string =>
+  `0x0-0x1 ${(pages + 1) * 4096} ${caller}+0x12/0x40 pages=${pages} vmalloc vpages N0=${pages}\n`;
+const meminfo = meminfoText({ VmallocUsed: 320 * MIB }, 24 * GIB);
+const vmallocinfo = area("kernel_clone", 4) + area("array_map_alloc", 76_800);
+
+describe("bpf-maps", () => {
+  it("is confirmed for a map that the list names, by number or by name of its type", async () => {
+    for (const type of [2, "array"]) {
+      const report = await analyzeFiles({
+        "proc/meminfo": meminfo,
+        "proc/vmallocinfo": vmallocinfo,
+        ...listed(map(type, 300 * MIB)),
+      }, [bpfMaps, vmallocLeak]);
+      expect(findingOf(report, "bpf-maps")).toMatchObject({
+        confidence: "confirmed",
+        claims: [{ account: "vmalloc", bytes: { low: 300 * MIB, high: 300 * MIB } }],
+        owners: [{ pid: null, comm: "BPF map 38 nailhouse" }],
+      });
+      expect(findingOf(report, "vmalloc-leak")).toBeUndefined();
+    }
+  });
+
+  it("counts the index of per-CPU memory, and percpu-growth leaves maps out", async () => {
+    const files = {
+      "proc/meminfo": meminfoText({ VmallocUsed: 170 * MIB, Percpu: 152 * MIB }, 24 * GIB),
+      "proc/vmallocinfo": area("pcpu_create_chunk", 40_000),
+      ...listed(map("percpu_array", 150 * MIB)),
+    };
+    const report = await analyzeFiles(files, [bpfMaps, percpuGrowth]);
+    expect(findingOf(report, "bpf-maps")?.claims).toEqual([
+      { account: "percpu", bytes: { low: 150 * MIB, high: 150 * MIB } },
+      { account: "vmalloc", bytes: { low: 150 * MIB, high: 150 * MIB } },
+    ]);
+    expect(findingOf(report, "percpu-growth")).toBeUndefined();
+  });
+
+  it("is likely by the functions that allocate maps where there is no list", async () => {
+    for (
+      const caller of ["array_map_alloc", "__bpf_map_area_alloc.constprop.0", "bpf_map_area_alloc", "htab_map_alloc"]
+    ) {
+      const report = await analyzeFiles({
+        "proc/meminfo": meminfo,
+        "proc/vmallocinfo": area("kernel_clone", 4) + area(caller, 76_800),
+      }, [bpfMaps]);
+      expect(findingOf(report, "bpf-maps")).toMatchObject({ confidence: "likely", bytes: { low: 300 * MIB } });
+    }
+  });
+
+  it("accuses no maps of the size that an agent gives them", async () => {
+    expect((await analyzeFiles({ "proc/meminfo": meminfo, ...listed(map("array", 2 * MIB)) }, [bpfMaps])).findings)
+      .toEqual([]);
+    // Cilium: 0.25 % of memory.
+    const large = {
+      "proc/meminfo": meminfoText({ VmallocUsed: 400 * MIB }, 128 * GIB),
+      ...listed(map("hash", 0.0025 * 128 * GIB)),
+    };
+    expect((await analyzeFiles(large, [bpfMaps])).findings).toEqual([]);
+  });
+
+  it("is material earlier on a small host", async () => {
+    const files = {
+      "proc/meminfo": meminfoText({ VmallocUsed: 50 * MIB }, GIB / 2),
+      ...listed(map("array", 30 * MIB, { pids: [{ pid: 700, comm: "agent" }] })),
+    };
+    expect(findingOf(await analyzeFiles(files, [bpfMaps]), "bpf-maps")?.owners[0]?.pid).toBe(700);
+  });
+
+  it("is not assessed without meminfo, and survives hostile lists", async () => {
+    expect((await analyzeFiles({}, [bpfMaps])).notAssessed).toHaveLength(1);
+    for (
+      const text of [
+        "[null, 7, {}]",
+        "{",
+        '[{"id":1e300,"bytes_memlock":-1}]',
+        '[{"id":1,"type":{},"name":[],"bytes_memlock":9007199254740991,"pids":[null,{"pid":"x"}]}]',
+      ]
+    ) {
+      const report = await analyzeFiles({
+        "proc/meminfo": meminfoText(),
+        "sos_commands/ebpf/bpftool_-j_map_list": text,
+      }, [bpfMaps]);
+      expect(report.notAssessed).toEqual([]);
+      expect(report.findings.reduce((sum, { bytes }) => sum + bytes.high, 0)).toBeLessThan(GIB);
+    }
+  });
+});

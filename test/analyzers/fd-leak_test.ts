@@ -1,0 +1,185 @@
+import { describe, expect, it } from "vitest";
+import { fdLeak } from "../../analyzers/fd-leak.ts";
+import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+const slab = `slabinfo - version: 2.1
+filp              376422 376422    192   21    1 : tunables    0    0    0 : slabdata  17925  17925      0
+dentry            439677 439677    192   21    1 : tunables    0    0    0 : slabdata  20937  20937      0
+eventpoll_epi     375392 375392    128   32    1 : tunables    0    0    0 : slabdata  11731  11731      0
+`;
+const meminfo = meminfoText({ SUnreclaim: 300 * MIB, SReclaimable: 160 * MIB }, 24 * GIB);
+const comm = (pid: number, name: string): { [path: string]: string } => ({
+  [`proc/${pid}/status`]: `Name:\t${name}\nRssAnon:\t100 kB\n`,
+});
+const links = (pid: number, target: string): string =>
+  [3, 4, 5].map((fd) => `lrwx------ 1 root root 64 Nov 23 07:13 /proc/${pid}/fd/${fd} -> ${target}\n`).join("");
+
+function leak(count: number, target: string): { [path: string]: string } {
+  return {
+    "proc/meminfo": meminfo,
+    "proc/slabinfo": slab,
+    "sos_commands/process/descriptor_counts": `281 /proc/1/fd\n${count} /proc/700/fd\n`,
+    "sos_commands/process/descriptor_samples": links(700, target) + links(1, "/dev/null"),
+    ...comm(700, "leaky"),
+    ...comm(1, "init"),
+  };
+}
+const grown = (files: { [path: string]: string }, counts: readonly number[]): { [path: string]: string } => ({
+  ...files,
+  ...Object.fromEntries(
+    counts.map((
+      count,
+      i,
+    ) => [`history/2026-01-01T00:00:0${i + 1}.000Z/sos_commands/process/descriptor_counts`, `${count} /proc/700/fd\n`]),
+  ),
+});
+
+describe("fd-leak", () => {
+  it("is confirmed for hundreds of thousands of epoll instances in one program", async () => {
+    const report = await analyzeFiles(leak(375_000, "anon_inode:[eventpoll]"), [fdLeak]);
+    const finding = findingOf(report, "fd-leak");
+    expect(finding).toMatchObject({
+      confidence: "confirmed",
+      material: true,
+      owners: [{ pid: 700, comm: "leaky", count: 375_000 }],
+    });
+    // 336 MB of slab were measured with as many.
+    expect(finding?.bytes.low).toBeGreaterThan(0.85 * 336e6);
+    expect(finding?.bytes.high).toBeLessThan(1.15 * 336e6);
+    expect(finding?.claims.map(({ account }) => account)).toEqual(["slab-unreclaimable", "slab-reclaimable"]);
+    expect(report.verdict).toBe("cause-found");
+  });
+
+  it("tells the growth of a watched leak", async () => {
+    const report = await analyzeFiles(grown(leak(375_000, "anon_inode:[eventfd]"), [376_000, 377_000]), [fdLeak]);
+    expect(findingOf(report, "fd-leak")?.growthBytesPerSecond?.low).toBeGreaterThan(0);
+  });
+
+  it("is likely for sockets that no table of their protocol lists", async () => {
+    const files = {
+      ...leak(62_000, "socket:[4711]"),
+      "proc/net/sockstat": "sockets: used 62099\nTCP: inuse 1 orphan 0 tw 0 alloc 62071 mem 0\n",
+    };
+    expect(findingOf(await analyzeFiles(files, [fdLeak]), "fd-leak")).toMatchObject({
+      confidence: "likely",
+      material: true,
+    });
+  });
+
+  it("accuses no server whose sockets are in use", async () => {
+    const files = {
+      ...leak(62_000, "socket:[4711]"),
+      "proc/net/sockstat": "sockets: used 62099\nTCP: inuse 62000 orphan 0 tw 0 alloc 62071 mem 0\n",
+    };
+    const report = await analyzeFiles(files, [fdLeak]);
+    expect(report.findings).toEqual([]);
+    expect(report.ruledOut[0]?.because).toContain("their number does not grow");
+  });
+
+  it("does not compare a host-wide number with a namespace's before Linux 4.17", async () => {
+    const files: { [path: string]: string } = {
+      ...leak(62_000, "socket:[4711]"),
+      "proc/net/sockstat": "sockets: used 62099\nTCP: inuse 1 orphan 0 tw 0 alloc 62071 mem 0\n",
+    };
+    const manifest = {
+      schemaVersion: 1,
+      tool: { name: "nailhouse", version: "0.1.0" },
+      host: {
+        hostname: "t",
+        kernelRelease: "3.10.0-1160.el7",
+        machine: "x86_64",
+        pageSizeBytes: 4096,
+        userHz: 100,
+        cpus: 2,
+      },
+      capturedAt: "2026-01-01T00:00:00.000Z",
+      privileged: true,
+      snapshots: 1,
+      intervalSeconds: 5,
+      collectors: [],
+    };
+    expect((await analyzeFiles({ ...files, "nailhouse.json": JSON.stringify(manifest) }, [fdLeak])).findings).toEqual(
+      [],
+    );
+  });
+
+  it("is only possible for open files whose number grows for some seconds", async () => {
+    const report = await analyzeFiles(grown(leak(500_000, "/var/lib/db/1"), [501_000, 502_000]), [fdLeak]);
+    expect(findingOf(report, "fd-leak")).toMatchObject({ confidence: "possible" });
+    expect(report.verdict).toBe("healthy");
+  });
+
+  it("counts the watches of inotify, which are many on few descriptors", async () => {
+    const files = {
+      "proc/meminfo": meminfo,
+      "sos_commands/process/descriptor_counts": "103 /proc/700/fd\n",
+      "sos_commands/process/descriptor_samples": Array.from(
+        { length: 100 },
+        (_, i) =>
+          `lr-x------ 1 root root 64 Nov 23 07:13 /proc/700/fd/${i + 3} -> anon_inode:inotify\n${
+            i < 10 ? `/proc/700/fdinfo/${i + 3}: inotify 20000\n` : ""
+          }`,
+      ).join(""),
+      ...comm(700, "watcher"),
+    };
+    const finding = findingOf(await analyzeFiles(files, [fdLeak]), "fd-leak");
+    expect(finding).toMatchObject({ confidence: "confirmed", owners: [{ comm: "watcher" }] });
+    // 197 MB of slab were measured with two million.
+    expect(finding?.bytes.low).toBeGreaterThan(0.9 * 197e6);
+    expect(finding?.bytes.high).toBeLessThan(1.1 * 197e6);
+  });
+
+  it("reads sosreport's lsof, of whose beginning a part may be missing", async () => {
+    const rows = Array.from(
+      { length: 300_000 },
+      (_, i) =>
+        `fd_leak   700        0 ${
+          i < 10_000 ? `${i}u` : `*${String(i % 1000).padStart(3, "0")}u`
+        }  a_inode   0,16   0   1038 [eventfd:4]\n`,
+    ).join("");
+    const files = {
+      "proc/meminfo": meminfo,
+      "sos_commands/process/lsof_-b_M_-n_-l_-c": rows,
+      "sos_commands/kernel/sysctl_-a": "fs.file-nr = 376422\t0\t2466165\n",
+    };
+    const finding = findingOf(await analyzeFiles(files, [fdLeak]), "fd-leak");
+    expect(finding).toMatchObject({ confidence: "likely", owners: [{ pid: 700, comm: "fd_leak", count: 300_000 }] });
+    expect(finding?.title).toContain("at least");
+    expect(finding?.bytes.high).toBeGreaterThan(1.2 * (finding?.bytes.low ?? 0));
+  });
+
+  it("accuses nobody of some hundred descriptors, whatever the host's size", async () => {
+    for (const size of [GIB / 2, 128 * GIB]) {
+      const report = await analyzeFiles({
+        ...leak(2000, "anon_inode:[eventpoll]"),
+        "proc/meminfo": meminfoText({}, size),
+      }, [fdLeak]);
+      expect(report.findings).toEqual([]);
+      expect(report.ruledOut[0]?.because).toContain("2,000 descriptors");
+    }
+  });
+
+  it("finds a smaller leak on a small host", async () => {
+    const report = await analyzeFiles({
+      ...leak(40_000, "anon_inode:[eventpoll]"),
+      "proc/meminfo": meminfoText({ SUnreclaim: 60 * MIB, SReclaimable: 20 * MIB }, GIB / 2),
+    }, [fdLeak]);
+    expect(findingOf(report, "fd-leak")?.material).toBe(true);
+  });
+
+  it("is not assessed without descriptors, and survives hostile ones", async () => {
+    expect((await analyzeFiles({ "proc/meminfo": meminfo }, [fdLeak])).notAssessed[0]?.cause).toBe("fd-leak");
+    const hostile = {
+      ...leak(375_000, "anon_inode:[eventfd]"),
+      "sos_commands/process/descriptor_counts":
+        "99999999999999999999 /proc/1/fd\n-5 /proc/2/fd\n0 /proc/3/fd\n375000 /proc/700/fd\n",
+      ...comm(700, "a'; rm -rf / #"),
+    };
+    const report = await analyzeFiles(hostile, [fdLeak]);
+    expect(findingOf(report, "fd-leak")?.remedies[0]?.commands).toEqual(["kill -TERM 700"]);
+    expect(report.warnings.length).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,98 @@
+import { describe, expect, it } from "vitest";
+import { ioUring } from "../../analyzers/io-uring.ts";
+import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+function rings(count: number, sqMask: string, cqMask: string, bufferBytes = 0): { [path: string]: string } {
+  const lines = Array.from(
+    { length: count },
+    (_, i) =>
+      `lrwx------ 1 root root 64 Nov 23 07:13 /proc/700/fd/${i + 3} -> anon_inode:[io_uring]\n/proc/700/fdinfo/${
+        i + 3
+      }: SqMask:\t${sqMask}\n` +
+      `/proc/700/fdinfo/${i + 3}: CqMask:\t${cqMask}\n/proc/700/fdinfo/${i + 3}: UserBufs:\t${
+        bufferBytes > 0 ? 1 : 0
+      }\n` +
+      (bufferBytes > 0 ? `/proc/700/fdinfo/${i + 3}:     0: 0x7fde0ad7b000/${bufferBytes}\n` : ""),
+  ).join("");
+  return {
+    "sos_commands/process/descriptor_counts": `${count} /proc/700/fd\n`,
+    "sos_commands/process/descriptor_samples": lines,
+    "proc/700/status": "Name:\turing\nRssAnon:\t100 kB\n",
+  };
+}
+/** The LRU lists have `pinned` bytes more than page cache and processes. */
+const lru = (pinned: number, total = 24 * GIB): string =>
+  `${meminfoText({}, total, pinned)}Active:           40960 kB\nInactive:         ${
+    (60 * MIB + pinned) / 1024
+  } kB\nUnevictable:          0 kB\n`;
+
+describe("io-uring", () => {
+  it("is confirmed for rings by their size, outside every account", async () => {
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({}, 24 * GIB, 414 * MIB),
+      ...rings(100, "0x7fff", "0xffff"),
+    }, [ioUring]);
+    // 2 MiB of submission entries, 1 MiB + 128 KiB + 64 bytes of completion ones in a block of 2 MiB.
+    expect(findingOf(report, "io-uring")).toMatchObject({
+      confidence: "confirmed",
+      bytes: { low: 400 * MIB, high: 400 * MIB },
+      owners: [{ pid: 700, comm: "uring", count: 100 }],
+    });
+  });
+
+  it("is confirmed for registered buffers that no process has mapped", async () => {
+    const report = await analyzeFiles({ "proc/meminfo": lru(400 * MIB), ...rings(1, "0x7", "0xf", 400 * MIB) }, [
+      ioUring,
+    ]);
+    const finding = findingOf(report, "io-uring");
+    expect(finding?.confidence).toBe("confirmed");
+    expect(finding?.title).toContain("registered buffers whose mapping is gone");
+    expect(Math.abs((finding?.bytes.low ?? 0) / (400 * MIB) - 1)).toBeLessThan(0.02);
+  });
+
+  it("accuses no buffers that are still mapped, and no small rings", async () => {
+    for (const total of [GIB / 2, 128 * GIB]) {
+      const mapped = { "proc/meminfo": lru(0, total), ...rings(1, "0x7", "0xf", 300 * MIB) };
+      expect((await analyzeFiles(mapped, [ioUring])).findings).toEqual([]);
+      expect(
+        (await analyzeFiles({ "proc/meminfo": lru(0, total), ...rings(4, "0xff", "0x1ff", MIB) }, [ioUring])).findings,
+      ).toEqual([]);
+    }
+  });
+
+  it("is likely when a process has an io_uring and pinned memory has no other owner, possible when none has", async () => {
+    const lsof = {
+      "sos_commands/process/lsof_-b_M_-n_-l_-c": "io_uring_  700     0   3u  a_inode  0,16  0  1038 [io_uring]\n",
+    };
+    expect(findingOf(await analyzeFiles({ "proc/meminfo": lru(400 * MIB), ...lsof }, [ioUring]), "io-uring"))
+      .toMatchObject({ confidence: "likely", owners: [{ pid: 700 }] });
+    expect(findingOf(await analyzeFiles({ "proc/meminfo": lru(400 * MIB) }, [ioUring]), "io-uring")).toMatchObject({
+      confidence: "possible",
+      owners: [{ pid: null }],
+    });
+  });
+
+  it("is only possible for rings whose size is not in the bundle", async () => {
+    const lsof = Array.from(
+      { length: 100 },
+      (_, i) => `io_uring_  700     0   ${i}u  a_inode  0,16  0  1038 [io_uring]\n`,
+    ).join("");
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({}, 24 * GIB, 424 * MIB),
+      "sos_commands/process/lsof_-b_M_-n_-l_-c": lsof,
+    }, [ioUring]);
+    expect(findingOf(report, "io-uring")?.confidence).toBe("possible");
+  });
+
+  it("is not assessed without meminfo and survives hostile masks", async () => {
+    expect((await analyzeFiles({}, [ioUring])).notAssessed).toHaveLength(1);
+    const report = await analyzeFiles({ "proc/meminfo": meminfoText(), ...rings(3, "0xffffffffffffffffffff", "-1") }, [
+      ioUring,
+    ]);
+    expect(report.findings).toEqual([]);
+    expect(report.notAssessed).toEqual([]);
+  });
+});

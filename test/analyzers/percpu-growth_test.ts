@@ -1,0 +1,43 @@
+import { describe, expect, it } from "vitest";
+import { percpuGrowth } from "../../analyzers/percpu-growth.ts";
+import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+const TIMES = ["", "history/2026-01-01T00:00:05.000Z/", "history/2026-01-01T00:00:10.000Z/"];
+const watched = (...amounts: number[]): { [path: string]: string } =>
+  Object.fromEntries(
+    amounts.map((bytes, i) => [`${TIMES[i] as string}proc/meminfo`, meminfoText({ Percpu: bytes }, 24 * GIB)]),
+  );
+
+describe("percpu-growth", () => {
+  it("is likely when it grows", async () => {
+    const report = await analyzeFiles(watched(300 * MIB, 320 * MIB, 340 * MIB), [percpuGrowth]);
+    expect(findingOf(report, "percpu-growth")).toMatchObject({
+      confidence: "likely",
+      material: true,
+      bytes: { high: 300 * MIB },
+      growthBytesPerSecond: { low: 4 * MIB, high: 4 * MIB },
+    });
+  });
+
+  it("is only possible by its size, for the number of CPUs", async () => {
+    const report = await analyzeFiles(watched(300 * MIB), [percpuGrowth]);
+    expect(findingOf(report, "percpu-growth")?.confidence).toBe("possible");
+    expect(report.verdict).toBe("healthy");
+  });
+
+  it("accuses no host of usual size, steady or wavering", async () => {
+    for (const amounts of [[2 * MIB], [30 * MIB, 30 * MIB, 30 * MIB], [30 * MIB, 31 * MIB, 30 * MIB]]) {
+      expect((await analyzeFiles(watched(...amounts), [percpuGrowth])).findings).toEqual([]);
+    }
+    expect((await analyzeFiles({ "proc/meminfo": meminfoText({ Percpu: 8 * MIB }, GIB / 2) }, [percpuGrowth])).findings)
+      .toEqual([]);
+  });
+
+  it("is ruled out on kernels that do not count it, and not assessed without meminfo", async () => {
+    const old = meminfoText().split("\n").filter((line) => !line.startsWith("Percpu")).join("\n");
+    expect((await analyzeFiles({ "proc/meminfo": old }, [percpuGrowth])).ruledOut[0]?.because).toContain("4.20");
+    expect((await analyzeFiles({}, [percpuGrowth])).notAssessed).toHaveLength(1);
+  });
+});

@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import { pipeBuffers } from "../../analyzers/pipe-buffers.ts";
+import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+const pipes = (count: number, bytes: number, capacity: number): string =>
+  `# bytes capacity inode descriptor\n${
+    Array.from({ length: count }, (_, i) => `${bytes} ${capacity} ${7000 + i} /proc/700/fd/${3 + 2 * i}\n`).join("")
+  }# descriptors_left 15000\n`;
+const files = (text: string, hidden: number, total = 24 * GIB): { [path: string]: string } => ({
+  "proc/meminfo": meminfoText({}, total, hidden),
+  "sos_commands/process/pipe_contents": text,
+  "proc/700/status": "Name:\tstuck\nRssAnon:\t100 kB\n",
+});
+const lsof = Array.from(
+  { length: 604 },
+  (_, i) => `pipes     700     0   ${3 + i}r     FIFO  0,15      0t0    ${7000 + i} pipe\n`,
+).join("");
+
+describe("pipe-buffers", () => {
+  it("is confirmed for full pipes whose bytes are in no account", async () => {
+    const report = await analyzeFiles(files(pipes(300, MIB, MIB), 314 * MIB), [pipeBuffers]);
+    expect(findingOf(report, "pipe-buffers")).toMatchObject({
+      confidence: "confirmed",
+      bytes: { low: 300 * MIB, high: 300 * MIB },
+      owners: [{ pid: 700, comm: "stuck", count: 300 }],
+    });
+    expect(findingOf(report, "pipe-buffers")?.title).toBe("stuck (pid 700): 300 MiB unread in 300 pipes");
+  });
+
+  it("is not there for pipes of the usual size, empty ones, or none", async () => {
+    for (const text of [pipes(20, 65_536, 65_536), pipes(5000, 0, 65_536), "# bytes capacity inode descriptor\n"]) {
+      expect((await analyzeFiles(files(text, 14 * MIB), [pipeBuffers])).findings).toEqual([]);
+      expect((await analyzeFiles(files(text, 14 * MIB, 128 * GIB), [pipeBuffers])).findings).toEqual([]);
+    }
+  });
+
+  it("takes less to be material on a small host", async () => {
+    expect((await analyzeFiles(files(pipes(20, MIB, MIB), 20 * MIB, GIB / 2), [pipeBuffers])).findings).toHaveLength(1);
+  });
+
+  it("is only possible where nobody looked into the pipes", async () => {
+    const unseen = {
+      "proc/meminfo": meminfoText({}, 24 * GIB, 330 * MIB),
+      "sos_commands/process/lsof_-b_M_-n_-l_-c": lsof,
+    };
+    const report = await analyzeFiles(unseen, [pipeBuffers]);
+    expect(findingOf(report, "pipe-buffers")).toMatchObject({
+      confidence: "possible",
+      bytes: { low: 0, high: 302 * MIB },
+    });
+    expect(report.verdict).not.toBe("cause-found");
+    expect(
+      (await analyzeFiles({ ...unseen, "proc/meminfo": meminfoText({}, 24 * GIB, 30 * MIB) }, [pipeBuffers])).findings,
+    ).toEqual([]);
+  });
+
+  it("needs the ledger only, and warns of rows that are no pipes", async () => {
+    expect((await analyzeFiles({}, [pipeBuffers])).notAssessed).toHaveLength(1);
+    expect((await analyzeFiles({ "proc/meminfo": meminfoText() }, [pipeBuffers])).ruledOut).toHaveLength(1);
+    const report = await analyzeFiles(files("# bytes\n1e9 x y /proc/../fd\n", 0), [pipeBuffers]);
+    expect(report.warnings.filter((warning) => warning.includes("not a pipe"))).toHaveLength(1);
+  });
+});
