@@ -5,11 +5,11 @@
  * @example
  * ```ts
  * import { analyze, openArchive, preset, presetSources } from "nailhouse";
- * import { readFile } from "node:fs/promises";
+ * import { createReadStream } from "node:fs";
  * import { equal } from "node:assert";
  *
- * const bytes = new Blob([await readFile("samples/friend-push.tgz")]).stream();
- * const report = analyze(await openArchive(bytes, { sources: presetSources(preset) }), preset);
+ * const file = createReadStream("samples/friend-push.tgz");
+ * const report = analyze(await openArchive(file, { sources: presetSources(preset) }), preset);
  * equal(report.findings[0]?.cause, "socket-backlog-udp");
  * ```
  *
