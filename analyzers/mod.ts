@@ -9,6 +9,8 @@ import { percpuGrowth } from "./percpu-growth.ts";
 import { pipeBuffers } from "./pipe-buffers.ts";
 import { skbFragAmplification } from "./skb-frag-amplification.ts";
 import { slabLeak } from "./slab-leak.ts";
+import { socketBacklogTcpRecv } from "./socket-backlog-tcp-recv.ts";
+import { socketBacklogTcpSend } from "./socket-backlog-tcp-send.ts";
 import { socketBacklogUdp } from "./socket-backlog-udp.ts";
 import { unattributedKernel } from "./unattributed-kernel.ts";
 import { userLeak } from "./user-leak.ts";
@@ -24,6 +26,8 @@ export const analyzers: readonly Analyzer[] = [
   pipeBuffers,
   skbFragAmplification,
   slabLeak,
+  socketBacklogTcpRecv,
+  socketBacklogTcpSend,
   socketBacklogUdp,
   unattributedKernel,
   userLeak,

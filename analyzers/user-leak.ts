@@ -7,7 +7,7 @@ import { shellWord } from "../src/core/shell.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
-import { exhaustion, theilSen, type Trend } from "../src/computed/trend.ts";
+import { exhaustion, type Measurement, MIN_TREND_POINTS, theilSen, type Trend } from "../src/computed/trend.ts";
 
 /** Heaps grow in steps: a few transparent huge pages (2 MiB each) come and go in a process that leaks nothing. */
 const MIN_GROWTH_BYTES = 16 * 2 ** 20;
@@ -15,15 +15,22 @@ const MIN_GROWTH_BYTES = 16 * 2 ** 20;
  * A process below this is not what fills a host, even if it grows. 128 MiB is the working set of an ordinary service on any host.
  */
 const MIN_LEAK_BYTES = 128 * 2 ** 20;
-/** A leak is the process that makes the host's memory go: the larger part of the growth of all anonymous memory is its own. */
-const MIN_SHARE_OF_GROWTH = 0.5;
+/** A leak is what makes the host's memory go: at least a quarter of the growth of all anonymous memory is its own, so that several can be named. */
+const MIN_SHARE_OF_GROWTH = 0.25;
 /** With sizes alone to go by, only a process that dominates the host is worth naming (Oracle's memstate calls 10 % major). */
 const DOMINATES_SHARE = 0.1;
 /** Watched for this long, growth is no start-up and no burst. */
 const LONG_WATCH_SECONDS = 600;
 
-interface Grown {
-  readonly process: Process;
+/** One process, or the processes of one program that were there all the time. */
+interface Tenant {
+  readonly comm: string;
+  /** As in the last snapshot, the largest first. */
+  readonly processes: readonly Process[];
+  readonly series: readonly Measurement[];
+}
+
+interface Grown extends Tenant {
   readonly trend: Trend;
 }
 
@@ -31,25 +38,52 @@ function sizeOf({ anonBytes, swapBytes }: Process): number {
   return anonBytes + swapBytes;
 }
 
-/** Processes that are in every snapshot and grew in a straight enough line, the fastest first. */
-function grown(series: readonly TimePoint<readonly Process[]>[]): Grown[] {
-  const byPid = new Map<number, { process: Process; series: { time: number; bytes: number }[] }>();
-  for (const { time, value } of series) {
+/** Processes that are still there, each from when it was first seen. A pid that was given to another program meanwhile is another process. */
+function lasting(history: readonly TimePoint<readonly Process[]>[]): Tenant[] {
+  const seen = new Map<string, { last: Process; series: Measurement[] }>();
+  for (const { time, value } of history) {
     for (const process of value) {
-      const known = byPid.get(process.pid);
-      // A pid that was given to another program meanwhile is another process.
-      if (known !== undefined && known.process.comm === process.comm) {
-        known.series.push({ time, bytes: sizeOf(process) });
-        known.process = process;
-      } else byPid.set(process.pid, { process, series: [{ time, bytes: sizeOf(process) }] });
+      const key = `${process.pid} ${process.comm}`;
+      const series = seen.get(key)?.series ?? [];
+      series.push({ time, bytes: sizeOf(process) });
+      seen.set(key, { last: process, series });
     }
   }
-  return [...byPid.values()]
-    .flatMap(({ process, series: points }) => {
-      const trend = theilSen(points);
-      return trend === undefined || trend.low <= 0 || trend.changeBytes < MIN_GROWTH_BYTES ? [] : [{ process, trend }];
-    })
-    .sort((a, b) => b.trend.bytesPerSecond - a.trend.bytesPerSecond || a.process.pid - b.process.pid);
+  const end = history.at(-1)?.time;
+  return [...seen.values()]
+    .filter(({ series }) => series.at(-1)?.time === end)
+    .map(({ last, series }) => ({ comm: last.comm, processes: [last], series }));
+}
+
+/** Programs that run as several processes, each taken together; only those that were there all the time. */
+function programs(tenants: readonly Tenant[], snapshots: number): Tenant[] {
+  const byComm = new Map<string, Tenant[]>();
+  for (const tenant of tenants.filter(({ series }) => series.length === snapshots)) {
+    const known = byComm.get(tenant.comm);
+    if (known === undefined) byComm.set(tenant.comm, [tenant]);
+    else known.push(tenant);
+  }
+  return [...byComm].filter(([, each]) => each.length > 1).map(([comm, each]) => ({
+    comm,
+    processes: each.flatMap(({ processes }) => processes).sort((a, b) => sizeOf(b) - sizeOf(a) || a.pid - b.pid),
+    series: (each[0] as Tenant).series.map(({ time }, i) => ({
+      time,
+      bytes: each.reduce((sum, { series }) => sum + (series[i] as Measurement).bytes, 0),
+    })),
+  }));
+}
+
+/** Those that are large, grew in a straight enough line, and make up enough of the host's growth; the fastest first. */
+function leaking(tenants: readonly Tenant[], hostGrowthBytes: number | undefined): Grown[] {
+  const grown: Grown[] = [];
+  for (const tenant of tenants) {
+    const trend = theilSen(tenant.series);
+    if (trend === undefined || trend.low <= 0 || trend.changeBytes < MIN_GROWTH_BYTES) continue;
+    if ((tenant.series.at(-1) as Measurement).bytes < MIN_LEAK_BYTES) continue;
+    if (trend.changeBytes < MIN_SHARE_OF_GROWTH * (hostGrowthBytes ?? 0)) continue;
+    grown.push({ ...tenant, trend });
+  }
+  return grown.sort((a, b) => b.trend.bytesPerSecond - a.trend.bytesPerSecond || (a.comm < b.comm ? -1 : 1));
 }
 
 function anonGrowth(ledgers: readonly TimePoint<Ledger>[]): number | undefined {
@@ -59,13 +93,14 @@ function anonGrowth(ledgers: readonly TimePoint<Ledger>[]): number | undefined {
   return first === undefined || end === undefined ? undefined : end - first;
 }
 
-function remedies({ pid, comm, unit }: Process, known: readonly Process[]): Remedy[] {
-  const watch = `grep RssAnon /proc/${pid}/status`;
+function remedies(tenant: { readonly comm: string; readonly processes: readonly Process[] }, known: readonly Process[]): Remedy[] {
+  const { comm, processes: [largest] } = tenant;
+  const { pid, unit } = largest as Process;
   return [
     {
       when: "now",
       text: `End or restart ${comm} in an orderly way: its memory comes back at once.`,
-      commands: stopCommands({ comm, pids: [pid] }, known),
+      commands: stopCommands({ comm, pids: tenant.processes.map((process) => process.pid) }, known),
       verify: "AnonPages of /proc/meminfo falls, MemAvailable rises by as much",
     },
     {
@@ -74,11 +109,11 @@ function remedies({ pid, comm, unit }: Process, known: readonly Process[]): Reme
         "Find what it allocates and never frees: with the runtime's own heap profile (jcmd GC.heap_dump, pprof, tracemalloc, --heap-prof), " +
         "or from outside with bcc's memleak (not verified by nailhouse's lab).",
       commands: [`memleak-bpfcc -p ${pid} 10`],
-      verify: `${watch} stays level under the same load`,
+      verify: `grep RssAnon /proc/${pid}/status stays level under the same load`,
     },
     {
       when: "prevent",
-      text: "Give it a limit, so that it is this process that ends and not the host (not verified by nailhouse's lab).",
+      text: "Give it a limit, so that it is this program that ends and not the host (not verified by nailhouse's lab).",
       commands: [
         unit === undefined
           ? `systemd-run --scope -p MemoryMax=... ${shellWord(comm)}`
@@ -89,18 +124,26 @@ function remedies({ pid, comm, unit }: Process, known: readonly Process[]): Reme
   ];
 }
 
-function growthEvidence(base: Process, { process, trend }: Grown, total: number | undefined): EvidenceLine[] {
+/** "leaky (pid 700)", "worker (12 processes)" */
+function nameOf({ comm, processes: each }: Tenant): string {
+  return each.length === 1 ? `${comm} (pid ${(each[0] as Process).pid})` : `${comm} (${each.length} processes)`;
+}
+
+function growthEvidence(base: readonly Process[], { processes: last, trend }: Grown, total: number | undefined): EvidenceLine[] {
   const share = total === undefined || total <= 0
     ? ""
     : `, ${formatShare(Math.min(trend.changeBytes, total), total)} of what all anonymous memory grew by`;
+  const [first] = base as [Process];
+  const [largest] = last as [Process];
+  const of = last.length === 1 ? "" : ` (the largest of ${last.length})`;
   return [{
-    path: base.path,
-    line: base.line,
-    because: `${formatBytes(base.anonBytes)} of anonymous memory when the ledger was read`,
+    path: first.path,
+    line: first.line,
+    because: `${formatBytes(first.anonBytes)} of anonymous memory${of} when the ledger was read`,
   }, {
-    path: process.path,
-    line: process.line,
-    because: `grew by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s, over ${
+    path: largest.path,
+    line: largest.line,
+    because: `${last.length === 1 ? "" : "together they "}grew by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s, over ${
       formatQuantity(trend.points, "snapshot")
     } without a fall${share}`,
   }];
@@ -120,18 +163,17 @@ export const userLeak: Analyzer = defineAnalyzer({
   uses: { ledgers: overTime(ledger), history: overTime(processes) },
   analyze({ ledger, processes: known, ledgers, history }) {
     const total = ledgers && anonGrowth(ledgers);
-    const candidates = grown(history ?? []);
-    const leaks = candidates.filter(({ process, trend }) =>
-      sizeOf(process) >= MIN_LEAK_BYTES && (total === undefined || trend.changeBytes >= MIN_SHARE_OF_GROWTH * total)
-    );
-    if (leaks.length > 0) return { findings: leaks.slice(0, 1).map((leak) => leakFinding(leak, total)) };
+    const tenants = lasting(history ?? []);
+    const single = leaking(tenants, total);
+    const leaks = single.length > 0 ? single : leaking(programs(tenants, history?.length ?? 0), total);
+    if (leaks.length > 0) return { findings: leaks.map(leakFinding) };
     const [largest] = known;
     if (largest === undefined) return { ruledOut: "no process has memory of its own" };
-    const watched = (history?.length ?? 0) >= 3;
+    const watched = (history?.length ?? 0) >= MIN_TREND_POINTS;
     if (!watched && sizeOf(largest) >= DOMINATES_SHARE * ledger.totalBytes) return { findings: [sizeFinding(largest)] };
     return {
       ruledOut: watched
-        ? `no process that is large enough to fill the host grew steadily; the largest, ${largest.comm}, has ${
+        ? `no program that is large enough to fill the host grew steadily; the largest process, ${largest.comm}, has ${
           formatBytes(sizeOf(largest))
         }`
         : `the largest process, ${largest.comm}, has ${formatBytes(sizeOf(largest))}: ${
@@ -139,54 +181,44 @@ export const userLeak: Analyzer = defineAnalyzer({
         } of memory`,
     };
 
-    function leakFinding(leak: Grown, growth: number | undefined): FindingDraft {
-      const { process, trend } = leak;
-      // Claims are made on the ledger, which is that of the first whole snapshot.
-      const base = known.find(({ pid }) => pid === process.pid) ?? process;
+    function leakFinding(leak: Grown): FindingDraft {
+      const { comm, trend } = leak;
       const last = ledgers?.at(-1);
       const available = last?.value.availableBytes;
+      // Claims are made on the ledger, which is that of the first whole snapshot.
+      const pids = new Set(leak.processes.map(({ pid }) => pid));
+      const base = known.filter(({ pid }) => pids.has(pid));
+      const anonBytes = base.reduce((sum, process) => sum + process.anonBytes, 0);
+      const bytes = base.reduce((sum, process) => sum + sizeOf(process), 0);
+      const unit = base[0]?.unit ?? "no systemd unit known";
       return {
-        title: `${process.comm} (pid ${process.pid}) has ${formatBytes(sizeOf(base))} of its own and grows by ${
-          formatBytes(trend.bytesPerSecond)
-        } a second`,
+        title: `${nameOf(leak)} has ${formatBytes(bytes)} of its own and grows by ${formatBytes(trend.bytesPerSecond)} a second`,
         confidence: trend.spanSeconds >= LONG_WATCH_SECONDS ? "confirmed" : "likely",
         material: true,
-        claims: [{ account: "anon", bytes: { low: base.anonBytes, high: base.anonBytes } }],
+        claims: [{ account: "anon", bytes: { low: anonBytes, high: anonBytes } }],
         growthBytesPerSecond: { low: trend.low, high: trend.high },
         exhaustion: last === undefined || available === undefined ? null : exhaustion(trend, available, last.time),
-        owners: [{
-          pid: process.pid,
-          comm: process.comm,
-          bytes: sizeOf(base),
-          count: 1,
-          detail: process.unit ?? "no systemd unit known",
-        }],
-        evidence: growthEvidence(base, leak, growth),
-        remedies: remedies(process, known),
+        owners: [{ pid: base[0]?.pid ?? null, comm, bytes, count: base.length, detail: unit }],
+        evidence: growthEvidence(base, leak, total),
+        remedies: remedies(leak, known),
       };
     }
 
     function sizeFinding(process: Process): FindingDraft {
+      const { pid, comm, anonBytes, unit } = process;
+      const bytes = sizeOf(process);
       return {
-        title: `${process.comm} (pid ${process.pid}) is the largest process with ${
-          formatBytes(sizeOf(process))
-        } of its own; one snapshot cannot tell whether it grows`,
+        title: `${comm} (pid ${pid}) is the largest process with ${formatBytes(bytes)} of its own; one look cannot tell whether it grows`,
         confidence: "possible",
         material: true,
-        claims: [{ account: "anon", bytes: { low: process.anonBytes, high: process.anonBytes } }],
-        owners: [{
-          pid: process.pid,
-          comm: process.comm,
-          bytes: sizeOf(process),
-          count: 1,
-          detail: process.unit ?? "no systemd unit known",
-        }],
+        claims: [{ account: "anon", bytes: { low: anonBytes, high: anonBytes } }],
+        owners: [{ pid, comm, bytes, count: 1, detail: unit ?? "no systemd unit known" }],
         evidence: [{
           path: process.path,
           line: process.line,
-          because: `${formatShare(process.anonBytes, ledger.totalBytes)} of all memory is this process's`,
+          because: `${formatShare(anonBytes, ledger.totalBytes)} of all memory is this process's`,
         }],
-        remedies: remedies(process, known),
+        remedies: remedies({ comm, processes: [process] }, known),
       };
     }
   },

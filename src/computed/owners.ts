@@ -74,6 +74,13 @@ export function nameOfGroup(group: { readonly comm: string | undefined; readonly
     : `${group.comm} (${group.pids.length} processes)`;
 }
 
+/** The first of several groups, and how many more there are. */
+export function nameOfGroups(groups: readonly OwnerGroup<Held>[]): string {
+  const [first, ...others] = groups;
+  const name = nameOfGroup(first ?? { comm: undefined, pids: [] });
+  return others.length === 0 ? name : `${name} and ${formatQuantity(others.length, "other")}`;
+}
+
 /**
  * Commands that end the processes in an orderly way: through systemd when all of them are of one unit, so that it starts them again.
  */

@@ -59,6 +59,23 @@ export function placeSkbBytes(bytes: number, ledger: Ledger, slab: SkbSlab | und
   return claims.filter((claim) => claim.bytes.high > 0);
 }
 
+/**
+ * The same for a byte stream, whose data the kernel copies into pages of its own and whose packet heads are slab objects. What does not fit
+ * into the one account is looked for in the other: small writes, and drivers that copy, put data into slab, too.
+ */
+export function placeStreamBytes(data: number, heads: number, ledger: Ledger): Claim[] {
+  const unaccounted = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
+  const unreclaimable = accountBytes(ledger, "slab-unreclaimable") ?? 0;
+  const outside = Math.min(data, unaccounted);
+  const inSlab = Math.min(heads + data - outside, unreclaimable);
+  const rest = Math.min(data + heads - outside - inSlab, unaccounted - outside);
+  const claims: Claim[] = [
+    { account: "unaccounted", bytes: { low: outside + rest, high: outside + rest } },
+    { account: "slab-unreclaimable", bytes: { low: inSlab, high: inSlab } },
+  ];
+  return claims.filter((claim) => claim.bytes.high > 0);
+}
+
 /** SKB_FRAG_PAGE_ORDER and PAGE_FRAG_CACHE_MAX_SIZE: page fragments are carved out of blocks of this size (include/linux/skbuff.h). */
 export const FRAGMENT_BLOCK_BYTES = 32_768;
 

@@ -1,3 +1,4 @@
+import type { SourceLine } from "../core/ledger.ts";
 import type { Captured, Reader, Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
 import type { InetSocket } from "../parsers/_inet_sockets.ts";
@@ -34,7 +35,7 @@ export interface TcpQueue extends SocketQueue {
 }
 
 /** The other end of a connection on this host, seen from a queue: who reads what is sent, or who sends what is read. */
-export interface TcpPeer {
+export interface TcpPeer extends SourceLine {
   readonly inode: number;
   /** In its send queue, for a receive queue; in its receive queue, for a send queue. */
   readonly chargedBytes: number;
@@ -103,6 +104,8 @@ function peerOf({ path, local, remote }: Socket, side: Side, all: ReadonlyMap<st
   if (other === undefined) return undefined;
   const otherSide: Side = side === "received" ? "sent" : "received";
   return {
+    path: other.path,
+    line: other.row.line,
     inode: other.row.inode,
     chargedBytes: charge(other, otherSide),
     payloadBytes: payload(other.row, otherSide),
@@ -139,7 +142,9 @@ function read(reader: Reader): Captured<TcpBacklog> {
   if (tables.status !== "ok") return tables;
   const details = new Map(Array.from(ssRows(reader, "tcp"), (row) => [row.socket.inode, row]));
   const all = new Map<string, Socket>();
+  let sockets = 0;
   for (const { path, value } of tables.value) {
+    sockets += value.length;
     for (const row of value) {
       const local = endpoint(row.localAddress, row.localPort);
       const remote = endpoint(row.remoteAddress, row.remotePort);
@@ -150,7 +155,7 @@ function read(reader: Reader): Captured<TcpBacklog> {
   const side = (which: Side): Backlog<TcpQueue> => {
     const watched = watchQueues(reader.timeline, look(which));
     const filled = [...all.values()].filter((socket) => charge(socket, which) > 0);
-    return backlogOf(filled.map((socket) => queueOf(socket, which, all, watched)), all.size, watched);
+    return backlogOf(filled.map((socket) => queueOf(socket, which, all, watched)), sockets, watched);
   };
   return { status: "ok", value: { received: side("received"), sent: side("sent") } };
 }

@@ -45,6 +45,23 @@ describe("user-leak", () => {
     expect(findingOf(await analyzeFiles(watched("busy", [300 * MIB, 500 * MIB, 310 * MIB])), "user-leak")).toBeUndefined();
   });
 
+  it("names a program whose many processes grow together", async () => {
+    const files: { [path: string]: string } = {};
+    for (const [i, prefix] of times.entries()) {
+      for (let pid = 700; pid < 750; pid++) files[`${prefix}proc/${pid}/status`] = status("worker", (4 + 2 * i) * MIB);
+      files[`${prefix}proc/meminfo`] = meminfoText({ AnonPages: (232 + 100 * i) * MIB });
+    }
+    const finding = findingOf(await analyzeFiles(files), "user-leak");
+    expect(finding).toMatchObject({ confidence: "likely", bytes: { high: 200 * MIB }, owners: [{ comm: "worker", count: 50 }] });
+    expect(finding?.remedies[0]?.commands).toEqual(["pkill -TERM -x worker"]);
+  });
+
+  it("names two processes that leak at once", async () => {
+    const files = watched("one", [300 * MIB, 400 * MIB, 500 * MIB], { 701: [200 * MIB, 300 * MIB, 410 * MIB] });
+    const causes = (await analyzeFiles(files)).findings.filter(({ cause }) => cause === "user-leak");
+    expect(causes.map(({ owners }) => owners[0]?.pid).sort()).toEqual([700, 701]);
+  });
+
   it("accuses no process whose growth is a small part of the host's", async () => {
     const files = watched("small", [300 * MIB, 320 * MIB, 340 * MIB], { 701: [100 * MIB, 300 * MIB, 600 * MIB] });
     expect(findingOf(await analyzeFiles(files), "user-leak")?.owners).toMatchObject([{ pid: 701 }]);

@@ -1,0 +1,192 @@
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { formatBytes, formatQuantity } from "../src/core/format.ts";
+import type { Remedy } from "../src/core/report.ts";
+import { shellWord } from "../src/core/shell.ts";
+import { ledger } from "../src/computed/ledger.ts";
+import { materialQueueBytes } from "../src/computed/material.ts";
+import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopCommands } from "../src/computed/owners.ts";
+import { type Process, processes } from "../src/computed/processes.ts";
+import { type ProtocolMemory, protocolMemory } from "../src/computed/protocol_memory.ts";
+import { placeStreamBytes } from "../src/computed/skb_memory.ts";
+import {
+  backlogConfidence,
+  describeBehaviour,
+  type Judged,
+  type JudgedQueue,
+  judgeQueues,
+} from "../src/computed/socket_queues.ts";
+import { socketOwners } from "../src/computed/socket_owners.ts";
+import { tcpBacklog, type TcpQueue } from "../src/computed/tcp_backlog.ts";
+import { theilSen } from "../src/computed/trend.ts";
+import { sockstat } from "../src/parsers/sockstat.ts";
+
+/** Less than this in all queues is what any busy host has on its way to its readers: not worth a line. */
+const WORTH_A_LINE_BYTES = 2 ** 20;
+/** The kernel offers a window of at most half the buffer (tcp_adv_win_scale 1): a queue above half has had a full window, and nobody read. */
+const FULL_SHARE = 0.5;
+/** A program that waits for its sockets reads within milliseconds; data that have lain for a second are not waited for. */
+const STALE_MS = 1000;
+
+type Queue = JudgedQueue<TcpQueue>;
+
+/** Bytes that a sender on this host cannot get rid of because this queue is not read. */
+function waitingBytes({ peer }: TcpQueue): number {
+  return peer?.chargedBytes ?? 0;
+}
+
+/** Of a connection within this host the end that holds more is the one to look at; the other follows from it. */
+function isHeldHere(queue: TcpQueue): boolean {
+  return waitingBytes(queue) <= queue.chargedBytes;
+}
+
+function isStuck({ state, chargedBytes, limitBytes, lastReceivedMs, peer }: TcpQueue): boolean {
+  return state === "CLOSE_WAIT" || (limitBytes !== undefined && chargedBytes > FULL_SHARE * limitBytes) ||
+    (lastReceivedMs ?? 0) >= STALE_MS || (peer?.payloadBytes ?? 0) > 0;
+}
+
+function closeWait({ queues }: Judged<TcpQueue>): Queue[] {
+  return queues.filter(({ state }) => state === "CLOSE_WAIT");
+}
+
+function sum(queues: readonly Queue[], amount: (queue: Queue) => number): number {
+  return queues.reduce((total, queue) => total + amount(queue), 0);
+}
+
+function evidence(judged: Judged<TcpQueue>, seconds: number): EvidenceLine[] {
+  const largest = judged.queues[0] as Queue;
+  const lines: EvidenceLine[] = [{
+    path: largest.path,
+    line: largest.line,
+    because: `the fullest receive queue (${largest.local} from ${largest.remote}): ${
+      formatBytes(largest.payloadBytes)
+    } unread; ${
+      describeBehaviour(judged, seconds, "are full, closed by the other end, or have been untouched for a second and more")
+    }`,
+  }];
+  if (largest.skmem !== undefined && largest.limitBytes !== undefined) {
+    const stale = largest.lastReceivedMs === undefined
+      ? ""
+      : `; data last came ${(largest.lastReceivedMs / 1000).toFixed(1)} s before`;
+    lines.push({
+      ...largest.skmem,
+      because: `r is what this socket is charged for it, rb its limit of ${formatBytes(largest.limitBytes)}${stale}`,
+    });
+  }
+  const [closed, ...moreClosed] = closeWait(judged);
+  if (closed !== undefined) {
+    lines.push({
+      path: closed.path,
+      line: closed.line,
+      because: `CLOSE_WAIT (08): the other end has closed, the program here neither reads nor closes; ${
+        formatQuantity(moreClosed.length + 1, "socket")
+      } with ${formatBytes(sum([closed, ...moreClosed], ({ bytes }) => bytes))} in this state`,
+    });
+  }
+  return lines;
+}
+
+function waitingEvidence(judged: Judged<TcpQueue>): EvidenceLine[] {
+  const waiting = sum(judged.queues, waitingBytes);
+  const peer = judged.queues.find((queue) => waitingBytes(queue) > 0)?.peer;
+  if (peer === undefined) return [];
+  return [{
+    path: peer.path,
+    line: peer.line,
+    because: `the sender is on this host, too: ${
+      formatBytes(waiting)
+    } more wait in such senders' queues until this end reads`,
+  }];
+}
+
+function countEvidence(tcp: ProtocolMemory | undefined): EvidenceLine[] {
+  if (tcp === undefined) return [];
+  const because = `the kernel's own count over all namespaces: ${formatBytes(tcp.bytes)} of all TCP queues`;
+  return [{ path: tcp.path, line: tcp.line, because }];
+}
+
+function remedies(groups: readonly OwnerGroup<Queue>[], known: readonly Process[] | undefined): Remedy[] {
+  const [pid] = groups[0]?.pids ?? [];
+  const watch = pid === undefined ? "ss -tanm" : `ss -tanmp | grep -A1 pid=${pid},`;
+  return [
+    {
+      when: "now",
+      text: "End or restart the owner in an orderly way: closing the sockets frees their queues at once.",
+      commands: groups.flatMap((group) => stopCommands(group, known)),
+      verify: "the TCP mem of `cat /proc/net/sockstat` falls to what it was, and MemAvailable rises by as much",
+    },
+    {
+      when: "fix",
+      text:
+        "Find why the program does not read: a blocked or dead thread, a connection that was taken from its event loop but not closed, a " +
+        "leaked descriptor. Close a connection as soon as nobody wants its data; in CLOSE_WAIT the other end is gone already.",
+      commands: pid === undefined ? [] : [
+        `cat /proc/${pid}/stack`,
+        `ss -tanp state close-wait | grep pid=${pid},`,
+        `gdb -p ${pid} -batch -ex ${shellWord("thread apply all bt")}`,
+      ],
+      verify: `${watch} shows Recv-Q 0, or a Recv-Q that moves`,
+    },
+    {
+      when: "prevent",
+      text:
+        "Bound what one connection can hold: the last number of tcp_rmem is its most, unless the program sets SO_RCVBUF itself (SO_RCVBUF 0 " +
+        "leaves about 33 KB). shutdown(SHUT_RD) is no cure: the kernel goes on queueing. The setting is of new connections only (not verified " +
+        "by nailhouse's lab).",
+      commands: [`sysctl -w net.ipv4.tcp_rmem=${shellWord("4096 131072 2097152")}`],
+      verify: "rb in skmem of `ss -tanm` is at most that for new connections",
+    },
+  ];
+}
+
+export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
+  id: "socket-backlog-tcp-recv",
+  title: "TCP data that arrived and nobody here reads",
+  mechanism:
+    "Data wait in a connection's receive queue until the program reads them. One that stopped reading keeps them for as long as the socket is " +
+    "open, up to tcp_rmem's last number each, and even after the other end has closed (CLOSE_WAIT). They are pages of the kernel that no field " +
+    "of /proc/meminfo counts. When the sender is on the same host its queue fills, too, and follows from this.",
+  lookAlikes:
+    "A burst, or a slow reader: the queue becomes shorter between snapshots. socket-backlog-tcp-send: the same from the sender's side, when it " +
+    "is the peer that does not read. tcp-mem-pressure: TCP as a whole is at its limit, which is a symptom of this. A driver that leaks " +
+    "pages: no queue explains the memory. A Recv-Q on a listening socket counts connections, not bytes.",
+  references: [
+    "https://man7.org/linux/man-pages/man7/tcp.7.html",
+    "https://docs.kernel.org/networking/proc_net_tcp.html",
+    "net/ipv4/tcp_input.c tcp_data_queue()",
+  ],
+  needs: { ledger, tcpBacklog },
+  uses: { socketOwners, processes, sockstat },
+  analyze({ ledger, tcpBacklog: { received }, socketOwners: owners, processes: known, sockstat: stat }) {
+    const here = { queues: received.queues.filter(isHeldHere) };
+    const judged = judgeQueues(here, owners, { isStuck, bytes: (queue) => queue.chargedBytes + waitingBytes(queue) });
+    if (judged.bytes < WORTH_A_LINE_BYTES) {
+      return {
+        ruledOut: `${formatQuantity(received.sockets, "TCP socket")} hold ${
+          formatBytes(received.chargedBytes)
+        } received data, of which ${formatBytes(judged.bytes)} are not known to be read`,
+      };
+    }
+    const materialBytes = materialQueueBytes(ledger.totalBytes);
+    const groups = groupByOwner(judged.queues, owners);
+    const trend = theilSen(received.series);
+    const closed = closeWait(judged).length;
+    const draft: FindingDraft = {
+      title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} unread in ${
+        formatQuantity(judged.queues.length, "TCP receive queue")
+      }${closed > judged.queues.length / 2 ? " of connections that the other end has closed" : ""}`,
+      confidence: backlogConfidence(judged, materialBytes),
+      material: judged.bytes >= materialBytes,
+      claims: placeStreamBytes(judged.bytes, 0, ledger),
+      ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
+      owners: groups.map((group) => ownerOf(group, "socket", "ss -tanp", ports(group))),
+      evidence: [...evidence(judged, received.seconds), ...waitingEvidence(judged), ...countEvidence(protocolMemory(stat, "TCP"))],
+      remedies: remedies(groups, known),
+    };
+    return { findings: [draft] };
+  },
+});
+
+function ports({ held: [first, ...others] }: OwnerGroup<Queue>): string {
+  if (first === undefined) return "";
+  return `, ${others.length === 0 ? "" : "the fullest "}${first.local} from ${first.remote}`;
+}

@@ -1,0 +1,194 @@
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { formatBytes, formatQuantity } from "../src/core/format.ts";
+import type { Remedy } from "../src/core/report.ts";
+import { ledger } from "../src/computed/ledger.ts";
+import { materialQueueBytes } from "../src/computed/material.ts";
+import {
+  groupByOwner,
+  nameOfGroup,
+  nameOfGroups,
+  type OwnerGroup,
+  ownerOf,
+  stopCommands,
+} from "../src/computed/owners.ts";
+import { type Process, processes } from "../src/computed/processes.ts";
+import { type ProtocolMemory, protocolMemory } from "../src/computed/protocol_memory.ts";
+import { placeStreamBytes } from "../src/computed/skb_memory.ts";
+import {
+  backlogConfidence,
+  describeBehaviour,
+  type Judged,
+  type JudgedQueue,
+  judgeQueues,
+} from "../src/computed/socket_queues.ts";
+import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
+import { tcpBacklog, type TcpQueue, ZERO_WINDOW_PROBE } from "../src/computed/tcp_backlog.ts";
+import { theilSen } from "../src/computed/trend.ts";
+import { sockstat } from "../src/parsers/sockstat.ts";
+
+/** Less than this in all queues is what any busy host has on its way to its peers: not worth a line. */
+const WORTH_A_LINE_BYTES = 2 ** 20;
+/** One lost packet is sent again once, perhaps twice. After three times without any answer (1.4 s at the shortest) nobody is there. */
+const GIVEN_UP_RETRANSMITS = 3;
+
+type Queue = JudgedQueue<TcpQueue>;
+
+/** What the reader has not read, where he is on this host. */
+function unreadBytes({ peer }: TcpQueue): number {
+  return peer?.chargedBytes ?? 0;
+}
+
+/** Of a connection within this host the end that holds more is the one to look at; the other follows from it. */
+function isHeldHere(queue: TcpQueue): boolean {
+  return unreadBytes(queue) < queue.chargedBytes;
+}
+
+/**
+ * Nothing goes out: the peer's window is closed, the peer does not answer, or the queue was the same to the byte each time. A queue that is merely
+ * full is that of any upload: the program fills it up as fast as the network empties it.
+ */
+function isStuck({ timer, retransmits, seen, filledBytes }: TcpQueue): boolean {
+  return timer === ZERO_WINDOW_PROBE || (retransmits ?? 0) >= GIVEN_UP_RETRANSMITS || (seen > 1 && filledBytes === 0);
+}
+
+function evidence(judged: Judged<TcpQueue>, seconds: number, owners: SocketOwners | undefined): EvidenceLine[] {
+  const largest = judged.queues[0] as Queue;
+  const probing = judged.queues.filter(({ timer }) => timer === ZERO_WINDOW_PROBE).length;
+  const silent = judged.queues.filter(({ retransmits }) => (retransmits ?? 0) >= GIVEN_UP_RETRANSMITS).length;
+  const lines: EvidenceLine[] = [{
+    path: largest.path,
+    line: largest.line,
+    because: `the fullest send queue (${largest.local} to ${largest.remote}): ${
+      formatBytes(largest.payloadBytes)
+    } not taken by the peer; ${describeBehaviour(judged, seconds, "do not move")}; ${probing} probe a closed window (timer 04)${
+      silent === 0 ? "" : `, ${silent} get no answer at all`
+    }`,
+  }];
+  if (largest.skmem !== undefined && largest.limitBytes !== undefined) {
+    lines.push({
+      ...largest.skmem,
+      because: `w is what this socket is charged for it, ${
+        (largest.chargedBytes / largest.payloadBytes).toFixed(1)
+      } times the data; tb is its limit of ${formatBytes(largest.limitBytes)}`,
+    });
+  }
+  const peer = judged.queues.find((queue) => queue.peer !== undefined)?.peer;
+  const reader = peer && owners?.get(peer.inode);
+  if (peer !== undefined) {
+    lines.push({
+      path: peer.path,
+      line: peer.line,
+      because: `the other end is on this host: ${reader?.comm ?? "an unknown process"}${
+        reader === undefined ? "" : ` (pid ${reader.pid})`
+      } does not read, and its queue of ${formatBytes(peer.chargedBytes)} is all it takes`,
+    });
+  }
+  return lines;
+}
+
+/** Who does not read, as far as it is somebody on this host. */
+function localReaders(judged: Judged<TcpQueue>, owners: SocketOwners | undefined): OwnerGroup<Queue>[] {
+  const local = judged.queues.flatMap((queue) => queue.peer === undefined ? [] : [{ ...queue, inode: queue.peer.inode }]);
+  return groupByOwner(local, owners).filter(({ comm }) => comm !== undefined);
+}
+
+function peers({ held }: OwnerGroup<Queue>, readers: readonly OwnerGroup<Queue>[]): string {
+  const [first] = held;
+  const orphans = held.filter(({ inode }) => inode === 0).length;
+  const to = first === undefined ? "" : `, ${held.length === 1 ? "" : "the fullest "}${first.local} to ${first.remote}`;
+  const reader = readers[0] === undefined ? "" : `; the reader on this host is ${nameOfGroup(readers[0])}`;
+  const without = orphans === 0 ? "" : `; ${orphans} of them were closed by their process and are the kernel's to send`;
+  return `${to}${reader}${without}`;
+}
+
+function countEvidence(tcp: ProtocolMemory | undefined): EvidenceLine[] {
+  if (tcp === undefined) return [];
+  const because = `the kernel's own count over all namespaces: ${formatBytes(tcp.bytes)} of all TCP queues`;
+  return [{ path: tcp.path, line: tcp.line, because }];
+}
+
+function remedies(
+  groups: readonly OwnerGroup<Queue>[],
+  readers: readonly OwnerGroup<Queue>[],
+  known: readonly Process[] | undefined,
+): Remedy[] {
+  const blame = readers.length > 0 ? readers : groups;
+  return [
+    {
+      when: "now",
+      text: readers.length > 0
+        ? "End or restart the reader, which is on this host and does not read, in an orderly way: the connections end, and the senders' queues with them."
+        : "End or restart the sender in an orderly way, or close the connections of peers that do not read: unsent data are dropped when the socket is " +
+          "reset. After an ordinary close() the kernel goes on probing (orphans).",
+      commands: blame.flatMap((group) => stopCommands(group, known)),
+      verify: "the TCP mem of `cat /proc/net/sockstat` falls to what it was, and MemAvailable rises by as much",
+    },
+    {
+      when: "fix",
+      text:
+        "Do not wait for ever for a peer: give the sender a write timeout, or set TCP_USER_TIMEOUT, after which the kernel resets a connection whose " +
+        "peer takes nothing, closed window or silence alike (not verified by nailhouse's lab).",
+      commands: [
+        `unsigned int milliseconds = 60000;
+setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof(milliseconds));`,
+      ],
+      verify: "`ss -tano` shows no timer:(persist,...) that stays for longer than that",
+    },
+    {
+      when: "prevent",
+      text:
+        "Bound what one connection can hold: the last number of tcp_wmem is its most, unless the program sets SO_SNDBUF itself; small writes are " +
+        "charged up to 2.6 times their data. The setting is of new connections only (not verified by nailhouse's lab).",
+      commands: ["sysctl -w net.ipv4.tcp_wmem='4096 16384 1048576'"],
+      verify: "tb in skmem of `ss -tanm` is at most that for new connections",
+    },
+  ];
+}
+
+export const socketBacklogTcpSend: Analyzer = defineAnalyzer({
+  id: "socket-backlog-tcp-send",
+  title: "TCP data that the peer does not take",
+  mechanism:
+    "What a program wrote waits in the connection's send queue until the peer has acknowledged it. A peer that does not read closes its window, and the " +
+    "kernel probes it for ever (timer 04 in /proc/net/tcp, persist in ss); one that vanished is tried for about a quarter of an hour. Each connection " +
+    "holds up to its send buffer meanwhile: the data in pages that no field of /proc/meminfo counts, the packet heads in slab, up to 2.6 times the data.",
+  lookAlikes:
+    "A large upload or many slow clients: their queues are full, too, but move. socket-backlog-tcp-recv: both ends are on this host and the reader " +
+    "holds more. tcp-mem-pressure: TCP as a whole is at its limit, which is a symptom of this.",
+  references: [
+    "https://man7.org/linux/man-pages/man7/tcp.7.html",
+    "https://docs.kernel.org/networking/proc_net_tcp.html",
+    "net/ipv4/tcp_timer.c tcp_probe_timer()",
+  ],
+  needs: { ledger, tcpBacklog },
+  uses: { socketOwners, processes, sockstat },
+  analyze({ ledger, tcpBacklog: { sent }, socketOwners: owners, processes: known, sockstat: stat }) {
+    const stuck = { queues: sent.queues.filter((queue) => isHeldHere(queue) && isStuck(queue)) };
+    const judged = judgeQueues(stuck, owners, { isStuck, bytes: (queue) => queue.chargedBytes + unreadBytes(queue) });
+    if (judged.bytes < WORTH_A_LINE_BYTES) {
+      return {
+        ruledOut: `${formatQuantity(sent.sockets, "TCP socket")} have ${
+          formatBytes(sent.chargedBytes)
+        } to send, of which ${formatBytes(judged.bytes)} do not move for want of a peer that reads`,
+      };
+    }
+    const materialBytes = materialQueueBytes(ledger.totalBytes);
+    const groups = groupByOwner(judged.queues, owners);
+    const readers = localReaders(judged, owners);
+    const trend = theilSen(sent.series);
+    const data = judged.queues.reduce((total, { payloadBytes }) => total + payloadBytes, 0);
+    const draft: FindingDraft = {
+      title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} in ${
+        formatQuantity(judged.queues.length, "TCP send queue")
+      } whose peer does not read${readers.length === 0 ? "" : `: ${nameOfGroups(readers)}, on this host`}`,
+      confidence: backlogConfidence(judged, materialBytes),
+      material: judged.bytes >= materialBytes,
+      claims: placeStreamBytes(data, judged.bytes - data, ledger),
+      ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
+      owners: groups.map((group) => ownerOf(group, "socket", "ss -tanp", peers(group, readers))),
+      evidence: [...evidence(judged, sent.seconds, owners), ...countEvidence(protocolMemory(stat, "TCP"))],
+      remedies: remedies(groups, readers, known),
+    };
+    return { findings: [draft] };
+  },
+});

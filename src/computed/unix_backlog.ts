@@ -1,0 +1,134 @@
+import type { SourceLine } from "../core/ledger.ts";
+import { type Captured, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
+import { netnsOf } from "../parsers/_groups.ts";
+import { type SsSocket, ssNamespaces, ssUnix, ssUnixNamespaces } from "../parsers/ss.ts";
+import { type Backlog, backlogOf, type Sighting, skmemLine, type SocketQueue, watchQueues } from "./socket_queues.ts";
+
+/**
+ * What one unix socket sent and nobody read. It is charged to the sender, and lies in the reader's receive queue: `inode` is the reader's where the
+ * bundle tells who that is, else the sender's.
+ */
+export interface UnixQueue extends SocketQueue {
+  readonly type: "stream" | "dgram" | "seqpacket";
+  /** Undefined when the sender has closed its end, or is gone. */
+  readonly senderInode: number | undefined;
+  /** Undefined for datagrams sent without connect(): ss does not tell to whom. */
+  readonly readerInode: number | undefined;
+  /** The data alone, as the reader's Recv-Q tells it. Of datagrams it tells the first one only: then undefined. */
+  readonly payloadBytes: number | undefined;
+  /** Where the reader's Recv-Q stands. */
+  readonly reader: SourceLine | undefined;
+}
+
+interface Row {
+  readonly path: string;
+  readonly socket: SsSocket;
+}
+
+const TYPES: ReadonlyMap<string, UnixQueue["type"]> = new Map([["u_str", "stream"], ["u_dgr", "dgram"], [
+  "u_seq",
+  "seqpacket",
+]]);
+
+function typeOf({ socket }: Row): UnixQueue["type"] | undefined {
+  return TYPES.get(socket.netid ?? "");
+}
+
+/** What the socket sent and is still charged for. */
+function sentBytes({ socket }: Row): number {
+  return Math.max(socket.sendQBytes ?? 0, socket.skmem?.wmemAllocBytes ?? 0);
+}
+
+function unixRows(reader: Reader): Captured<Row[]> {
+  const initial = reader.read(ssUnix);
+  if (initial.status !== "ok") return initial;
+  const { changing, once } = readUses({ changing: ssUnixNamespaces, once: ssNamespaces }, reader);
+  const files: readonly Parsed<readonly SsSocket[]>[] = [initial.value, ...(changing ?? once ?? [])];
+  const rows = files.flatMap(({ path, value }) => value.map((socket) => ({ path, socket })));
+  return { status: "ok", value: rows.filter((row) => typeOf(row) !== undefined && row.socket.state !== "LISTEN") };
+}
+
+function senderKey(inode: number | undefined): string {
+  return `sent by ${inode}`;
+}
+
+function readerKey(inode: number | undefined): string {
+  return `left for ${inode}`;
+}
+
+/** Inodes of the readers whose queue is known from a sender's charge. */
+function readersOf(rows: readonly Row[]): Set<number | undefined> {
+  return new Set(rows.filter((row) => sentBytes(row) > 0).map(({ socket }) => socket.peerInode));
+}
+
+/** Data whose sender has closed or is gone, so that only the reader's Recv-Q tells of them. */
+function isLeftover(row: Row, readers: ReadonlySet<number | undefined>): boolean {
+  return typeOf(row) !== "dgram" && (row.socket.recvQBytes ?? 0) > 0 && !readers.has(row.socket.inode);
+}
+
+function look(snapshot: Reader): Sighting[] | undefined {
+  const captured = unixRows(snapshot);
+  if (captured.status !== "ok") return undefined;
+  const readers = readersOf(captured.value);
+  return captured.value.flatMap((row) => {
+    const { inode, recvQBytes = 0 } = row.socket;
+    const sent: Sighting = { key: senderKey(inode), bytes: sentBytes(row), drops: undefined };
+    const left: Sighting = { key: readerKey(inode), bytes: isLeftover(row, readers) ? recvQBytes : 0, drops: undefined };
+    return [sent, left];
+  });
+}
+
+function read(reader: Reader): Captured<Backlog<UnixQueue>> {
+  const captured = unixRows(reader);
+  if (captured.status !== "ok") return captured;
+  const rows = captured.value;
+  const watched = watchQueues(reader.timeline, look);
+  const byInode = new Map(rows.map((row) => [row.socket.inode, row]));
+  const readers = readersOf(rows);
+  const common = (row: Row): Omit<UnixQueue, "inode" | "chargedBytes" | "senderInode" | "readerInode" | "payloadBytes" | "reader" | "seen" | "wasRead" | "dropped" | "filledBytes"> => ({
+    path: row.path,
+    line: row.socket.line,
+    namespace: netnsOf(row.path),
+    local: row.socket.local,
+    remote: row.socket.peer,
+    limitBytes: row.socket.skmem?.sndbufBytes,
+    drops: undefined,
+    skmem: skmemLine(row),
+    type: typeOf(row) as UnixQueue["type"],
+  });
+  const sent = rows.filter((row) => sentBytes(row) > 0).map((row): UnixQueue => {
+    const { inode: senderInode, peerInode: readerInode } = row.socket;
+    const other = readerInode === undefined ? undefined : byInode.get(readerInode);
+    return {
+      ...common(row),
+      // A named reader says more than the name of the client's socket, which it rarely has.
+      local: other === undefined || other.socket.local === "*" ? row.socket.local : other.socket.local,
+      inode: readerInode ?? senderInode ?? 0,
+      chargedBytes: sentBytes(row),
+      senderInode,
+      readerInode,
+      payloadBytes: typeOf(row) === "dgram" ? undefined : other?.socket.recvQBytes,
+      reader: other && { path: other.path, line: other.socket.line },
+      ...watched.behaviour(senderKey(senderInode)),
+    };
+  });
+  const left = rows.filter((row) => isLeftover(row, readers)).map((row): UnixQueue => ({
+    ...common(row),
+    limitBytes: undefined,
+    inode: row.socket.inode ?? 0,
+    chargedBytes: row.socket.recvQBytes ?? 0,
+    senderInode: undefined,
+    readerInode: row.socket.inode,
+    payloadBytes: row.socket.recvQBytes,
+    reader: { path: row.path, line: row.socket.line },
+    ...watched.behaviour(readerKey(row.socket.inode)),
+  }));
+  return { status: "ok", value: backlogOf([...sent, ...left], rows.length, watched) };
+}
+
+/** Unread data of unix sockets over all network namespaces and snapshots. */
+export const unixBacklog: Source<Backlog<UnixQueue>> = {
+  name: "unix backlog",
+  patterns: [ssUnix, ssUnixNamespaces, ssNamespaces].flatMap(({ patterns }) => patterns),
+  read,
+};
