@@ -1,11 +1,12 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import { accountBytes, type AccountId } from "../src/core/ledger.ts";
-import type { Claim, Remedy } from "../src/core/report.ts";
+import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { type VmallocCaller, vmallocCallers } from "../src/computed/vmalloc_callers.ts";
 import { type BpfMap, bpfMaps as mapList } from "../src/parsers/bpf_maps.ts";
+import { bpfPrograms } from "../src/parsers/bpf_programs.ts";
 
 /** Cilium, the largest user of maps, sizes them to 0.25 % of memory (its bpf-map-dynamic-size-ratio): twice that is beyond a busy node. */
 const MATERIAL_SHARE = 0.005;
@@ -85,8 +86,8 @@ export const bpfMaps: Analyzer = defineAnalyzer({
     "https://man7.org/linux/man-pages/man2/bpf.2.html",
   ],
   needs: { ledger },
-  uses: { mapList, vmallocCallers },
-  analyze({ ledger, mapList: file, vmallocCallers: callers }, { cpus }) {
+  uses: { mapList, bpfPrograms, vmallocCallers },
+  analyze({ ledger, mapList: file, bpfPrograms: programs, vmallocCallers: callers }, { cpus }) {
     const materialBytes = Math.max(materialQueueBytes(ledger.totalBytes), MATERIAL_SHARE * ledger.totalBytes);
     const maps = (file?.value ?? []).toSorted((a, b) => b.bytes - a.bytes || a.id - b.id);
     const listed = maps.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -138,6 +139,18 @@ export const bpfMaps: Analyzer = defineAnalyzer({
       }));
     }
 
+    /** Maps that a loaded program uses may be meant to be as large as they are; nobody needs those that no program uses. */
+    function confidence(): Confidence {
+      if (programs === undefined) return "likely";
+      const unused = maps.filter(({ id }) => !programs.value.has(id)).reduce((sum, { bytes }) => sum + bytes, 0);
+      return unused >= materialBytes ? "confirmed" : "possible";
+    }
+
+    function use(id: number): string {
+      if (programs === undefined) return "";
+      return programs.value.has(id) ? ", used by a loaded program" : ", used by no loaded program";
+    }
+
     function byMap(path: string): FindingDraft {
       const [largest] = maps as [BpfMap];
       const claimed = claims();
@@ -149,7 +162,7 @@ export const bpfMaps: Analyzer = defineAnalyzer({
         title: `BPF map ${largest.id} (${largest.name === "" ? "no name" : largest.name}, ${largest.type}) holds ${
           formatBytes(largest.bytes)
         }${others}${total > listed * 1.1 ? `; with the index of per-CPU memory ${formatBytes(total)}` : ""}`,
-        confidence: "confirmed",
+        confidence: confidence(),
         material: true,
         claims: claimed,
         owners: maps.filter(({ bytes }) => bytes > listed / 100).slice(0, 20).map((
@@ -168,7 +181,7 @@ export const bpfMaps: Analyzer = defineAnalyzer({
         evidence: [{
           path,
           line: largest.line,
-          because: `map ${largest.id} is charged ${formatBytes(largest.bytes)} (bytes_memlock)`,
+          because: `map ${largest.id} is charged ${formatBytes(largest.bytes)} (bytes_memlock)${use(largest.id)}`,
         }, ...areaEvidence()],
         remedies: remedies(largest),
       };

@@ -7,6 +7,7 @@ import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
+import { processStatus } from "../src/parsers/process_status.ts";
 import { vmstat } from "../src/parsers/vmstat.ts";
 
 /** struct io_uring_sqe, struct io_uring_cqe, and the index of the submission array (include/uapi/linux/io_uring.h). */
@@ -114,8 +115,11 @@ export const ioUring: Analyzer = defineAnalyzer({
     "are the process's own memory and no leak.",
   references: ["https://man7.org/linux/man-pages/man7/io_uring.7.html", "io_uring/rsrc.c io_sqe_buffers_register()"],
   needs: { ledger },
-  uses: { descriptors, processes, vmstat },
-  analyze({ ledger, descriptors: table, processes: known, vmstat: counters }, { pageSizeBytes }) {
+  uses: { descriptors, processes, processStatus, vmstat },
+  analyze(
+    { ledger, descriptors: table, processes: known, processStatus: statuses, vmstat: counters },
+    { pageSizeBytes },
+  ) {
     const materialBytes = materialQueueBytes(ledger.totalBytes);
     const pinned = accountBytes(ledger, "pinned-lru") ?? 0;
     const residual = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
@@ -166,6 +170,14 @@ export const ioUring: Analyzer = defineAnalyzer({
       }];
     }
 
+    /** 0 where the bundle does not tell. */
+    function threadsOf({ pids }: Group): number {
+      return (statuses ?? []).filter(({ pid }) => pids.includes(pid)).reduce(
+        (sum, { value }) => sum + (value.threads ?? 0),
+        0,
+      );
+    }
+
     function named([first, ...others]: [Group, ...Group[]]): FindingDraft {
       const claims: Claim[] = [
         { account: "unaccounted", bytes: { low: inRings, high: inRings } },
@@ -179,7 +191,8 @@ export const ioUring: Analyzer = defineAnalyzer({
         title: `${nameOfGroup(first)}${others.length > 0 ? ` and ${formatQuantity(others.length, "other")}` : ""}: ${
           formatQuantity(first.rings, "io_uring")
         } hold ${formatBytes(inRings + orphaned)}, most of it ${what}`,
-        confidence: "confirmed",
+        // A ring for each thread is how io_uring is meant to be used, however large; more are forgotten ones.
+        confidence: orphaned < materialBytes && first.rings <= threadsOf(first) ? "possible" : "confirmed",
         material: true,
         claims: claims.filter((claim) => claim.bytes.high > 0),
         owners: [first, ...others].slice(0, 20).map((group) => ({

@@ -41,6 +41,10 @@ function groups(pipes: readonly Pipe[], comms: ReadonlyMap<number, string | unde
   })).sort((a, b) => b.bytes - a.bytes || (a.comm < b.comm ? -1 : 1));
 }
 
+function withoutEmpty(group: Group): Group {
+  return { ...group, pipes: group.pipes.filter(({ bytes }) => bytes > 0) };
+}
+
 function remedies(
   group: { readonly comm: string; readonly pids: readonly number[] },
   known: readonly Process[] | undefined,
@@ -104,7 +108,8 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
         return { ruledOut: `${formatQuantity(pipes.length, "pipe")} hold ${formatBytes(bytes)} unread` };
       }
       const comms = new Map(statuses?.map(({ pid, value }) => [pid, value.name]));
-      const holders = groups(pipes.filter((pipe) => pipe.bytes > 0), comms);
+      // A byte in the pipe that wakes an event loop is no backlog.
+      const holders = groups(pipes, comms).filter((group) => group.bytes >= bytes / 100).map(withoutEmpty);
       const [first] = holders as [Group];
       const full = pipes.filter((pipe) => pipe.bytes >= FULL_SHARE * pipe.capacityBytes);
       const inFull = full.reduce((sum, pipe) => sum + pipe.bytes, 0);

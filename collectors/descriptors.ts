@@ -12,13 +12,13 @@ const COUNTS = `for fd in /proc/[0-9]*/fd; do echo "$fd"; done | xargs -r stat -
  * kernel tells what they hold: marks of inotify (counted, there may be a million), rings and buffers of io_uring.
  */
 const SAMPLES = `exec 2>/dev/null
-for status in /proc/[0-9]*/status; do
-  fd=\${status%status}fd
-  count=$(stat -c %s "$fd")
-  [ "$count" = 0 ] && count=$(awk '/^FDSize:/ { size = $2 } /^VmRSS:/ { print size }' "$status")
-  [ "\${count:-0}" -gt 0 ] && echo "$count $fd"
-done | sort -rn | head -n 48 | while read -r count fd; do
-  seq 0 $((count / 200 + 1)) "$count" | sed "s,^,$fd/," | xargs ls -l | awk -v info="\${fd}info/" '
+each() { for file in /proc/[0-9]*/"$1"; do echo "$file"; done; }
+top=$(each fd | xargs stat -c '%s %n' | awk '$1 > 0' | sort -rn | head -n 48)
+[ -n "$top" ] || top=$(each status | xargs grep -H -E '^(FDSize|VmRSS):' | sed 's,/status:,/fd ,' | awk '
+  $2 == "FDSize:" { size = $3 }
+  $2 == "VmRSS:" { print size, $1 }' | sort -rn | head -n 48)
+echo "$top" | while read -r count fd; do
+  seq 0 $((count / 200 + 1)) "$count" | sed "s,^,$fd/," | xargs ls -ln | awk -v info="\${fd}info/" '
     { print }
     /anon_inode:inotify$/ && marks++ < 10 || /anon_inode:\\[io_uring\\]$/ && rings++ < 200 {
       number = $0; sub(/ -> .*/, "", number); sub(/.*\\//, "", number); file = info number; inotify = 0

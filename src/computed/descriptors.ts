@@ -53,8 +53,12 @@ function sampleByPid(path: string, samples: readonly DescriptorSample[]): Map<nu
   return byPid;
 }
 
+/** A sample that has this part of all descriptors left out only those that could not be looked at. */
+const NEARLY_ALL = 0.9;
+
 /** Scales a sample up to all descriptors. */
 function scaled(sample: Sample, count: number): Map<string, number> {
+  if (sample.total >= NEARLY_ALL * count) return sample.kinds;
   return new Map([...sample.kinds].map(([kind, seen]) => [kind, Math.round((seen / sample.total) * count)]));
 }
 

@@ -1,5 +1,6 @@
-import { defineComputed, type Source } from "../core/source.ts";
+import { defineComputed, type Parsed, type Source } from "../core/source.ts";
 import type { SourceLine } from "../core/ledger.ts";
+import { netstat } from "../parsers/netstat.ts";
 import { processStatus } from "../parsers/process_status.ts";
 import { socketOwners as socketOwnersFile } from "../parsers/socket_owners.ts";
 import { ss, ssNamespaces } from "../parsers/ss.ts";
@@ -14,12 +15,12 @@ export interface SocketOwner extends SourceLine {
 /** Who has a socket open, by the socket's inode, which is unique on a host whatever its network namespace. */
 export type SocketOwners = ReadonlyMap<number, SocketOwner>;
 
-/** From the collector's own look-up and from what `ss -p` names; of several processes that share a socket the first. */
+/** From the collector's own look-up, from what `ss -p` names, and from netstat, which sosreport has when it lacks the others; of several processes that share a socket the first. */
 export const socketOwners: Source<SocketOwners> = defineComputed({
   name: "socket owners",
   needs: {},
-  uses: { socketOwnersFile, ss, ssNamespaces, processStatus },
-  compute({ socketOwnersFile: file, ss: initial, ssNamespaces: others, processStatus: processes }) {
+  uses: { socketOwnersFile, ss, ssNamespaces, netstat, processStatus },
+  compute({ socketOwnersFile: file, ss: initial, ssNamespaces: others, netstat: listed, processStatus: processes }) {
     const comms = new Map(processes?.map(({ pid, value }) => [pid, value.name]));
     const owners = new Map<number, SocketOwner>();
     const add = (inode: number | undefined, owner: SocketOwner): void => {
@@ -34,6 +35,9 @@ export const socketOwners: Source<SocketOwners> = defineComputed({
       for (const { inode, owners: [user], line } of value) {
         if (user !== undefined) add(inode, { pid: user.pid, comm: comms.get(user.pid) ?? user.comm, path, line });
       }
+    }
+    for (const { inode, pid, program, line } of listed?.value ?? []) {
+      add(inode, { pid, comm: comms.get(pid) ?? program, path: (listed as Parsed<unknown>).path, line });
     }
     return owners;
   },

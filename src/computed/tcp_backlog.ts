@@ -1,9 +1,11 @@
 import type { SourceLine } from "../core/ledger.ts";
-import type { Captured, Reader, Source } from "../core/source.ts";
+import { type Captured, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
 import type { InetSocket } from "../parsers/_inet_sockets.ts";
 import { ss, ssNamespaces } from "../parsers/ss.ts";
+import { sockstat } from "../parsers/sockstat.ts";
 import { tcp } from "../parsers/tcp.ts";
+import { protocolMemory } from "./protocol_memory.ts";
 import {
   address,
   type Backlog,
@@ -58,6 +60,8 @@ interface Socket {
   readonly local: string;
   readonly remote: string;
   readonly detail: SsRow | undefined;
+  /** Charge over data where `detail` does not tell it. */
+  readonly ratio: number;
 }
 
 /** An IPv6 socket may talk to an IPv4 one: then its addresses are written in the form of IPv6. */
@@ -75,13 +79,27 @@ function payload({ rxQueueBytes, txQueueBytes }: InetSocket, side: Side): number
   return (side === "received" ? rxQueueBytes : txQueueBytes) ?? 0;
 }
 
-/** The charge is at least the data; ss tells what more there is, a moment later. */
-function charge({ row, detail }: Socket, side: Side): number {
+/** The charge is at least the data; ss tells what more there is, a moment later. Without it every queue is charged alike. */
+function charge({ row, detail, ratio }: Socket, side: Side): number {
   const skmem = detail?.socket.skmem;
   const charged = side === "received" ? skmem?.rmemAllocBytes : skmem?.wmemQueuedBytes;
   const bytes = payload(row, side);
   // An empty queue is charged nothing that stays: what ss saw was under way.
-  return bytes === 0 ? 0 : Math.max(bytes, charged ?? 0);
+  return bytes === 0 ? 0 : Math.max(bytes, charged ?? Math.round(ratio * bytes));
+}
+
+/** Small writes are charged up to 2.6 times their data (measured). What the kernel counts beyond that is reserved, or in no queue. */
+const MOST_CHARGED = 2.6;
+
+/** How much more than their data the queues are charged, from the kernel's own count of the whole; 1 when that is not known. */
+function chargeRatio(reader: Reader, tables: readonly Parsed<readonly InetSocket[]>[]): number {
+  const { files } = readUses({ files: sockstat }, reader);
+  const data = tables.flatMap(({ value }) => value).reduce(
+    (sum, row) => sum + payload(row, "received") + payload(row, "sent"),
+    0,
+  );
+  const counted = protocolMemory(files, "TCP")?.bytes;
+  return counted === undefined || data === 0 ? 1 : Math.min(MOST_CHARGED, Math.max(1, counted / data));
 }
 
 /** A socket without a process has inode 0: its addresses tell it from the others. */
@@ -141,6 +159,7 @@ function read(reader: Reader): Captured<TcpBacklog> {
   const tables = reader.read(tcp);
   if (tables.status !== "ok") return tables;
   const details = new Map(Array.from(ssRows(reader, "tcp"), (row) => [row.socket.inode, row]));
+  const ratio = chargeRatio(reader, tables.value);
   const all = new Map<string, Socket>();
   let sockets = 0;
   for (const { path, value } of tables.value) {
@@ -149,7 +168,7 @@ function read(reader: Reader): Captured<TcpBacklog> {
       const local = endpoint(row.localAddress, row.localPort);
       const remote = endpoint(row.remoteAddress, row.remotePort);
       const detail = row.inode === 0 ? undefined : details.get(row.inode);
-      all.set(connectionKey(path, local, remote), { path, row, local, remote, detail });
+      all.set(connectionKey(path, local, remote), { path, row, local, remote, detail, ratio });
     }
   }
   const side = (which: Side): Backlog<TcpQueue> => {
@@ -163,6 +182,6 @@ function read(reader: Reader): Captured<TcpBacklog> {
 /** TCP queues over all network namespaces and snapshots, with the other end of each connection that stays on this host. */
 export const tcpBacklog: Source<TcpBacklog> = {
   name: "TCP backlog",
-  patterns: [...tcp.patterns, ...ss.patterns, ...ssNamespaces.patterns],
+  patterns: [tcp, ss, ssNamespaces, sockstat].flatMap(({ patterns }) => patterns),
   read,
 };

@@ -2,7 +2,7 @@ import type { SourceLine } from "../core/ledger.ts";
 import { type Captured, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
 import { type SsSocket, ssNamespaces, ssUnix, ssUnixNamespaces } from "../parsers/ss.ts";
-import { type Backlog, backlogOf, type Sighting, skmemLine, type SocketQueue, watchQueues } from "./socket_queues.ts";
+import { type Backlog, backlogOf, type Behaviour, type Sighting, skmemLine, type SocketQueue, watchQueues } from "./socket_queues.ts";
 
 /**
  * What one unix socket sent and nobody read. It is charged to the sender, and lies in the reader's receive queue: `inode` is the reader's where the
@@ -78,6 +78,25 @@ function look(snapshot: Reader): Sighting[] | undefined {
   });
 }
 
+type Ends = Pick<
+  UnixQueue,
+  "inode" | "local" | "chargedBytes" | "limitBytes" | "senderInode" | "readerInode" | "payloadBytes" | "reader"
+>;
+
+function queueOf(row: Row, behaviour: Behaviour, ends: Ends): UnixQueue {
+  return {
+    path: row.path,
+    line: row.socket.line,
+    namespace: netnsOf(row.path),
+    remote: row.socket.peer,
+    drops: undefined,
+    skmem: skmemLine(row),
+    type: typeOf(row) as UnixQueue["type"],
+    ...ends,
+    ...behaviour,
+  };
+}
+
 function read(reader: Reader): Captured<Backlog<UnixQueue>> {
   const captured = unixRows(reader);
   if (captured.status !== "ok") return captured;
@@ -85,44 +104,34 @@ function read(reader: Reader): Captured<Backlog<UnixQueue>> {
   const watched = watchQueues(reader.timeline, look);
   const byInode = new Map(rows.map((row) => [row.socket.inode, row]));
   const readers = readersOf(rows);
-  const common = (row: Row): Omit<UnixQueue, "inode" | "chargedBytes" | "senderInode" | "readerInode" | "payloadBytes" | "reader" | "seen" | "wasRead" | "dropped" | "filledBytes"> => ({
-    path: row.path,
-    line: row.socket.line,
-    namespace: netnsOf(row.path),
-    local: row.socket.local,
-    remote: row.socket.peer,
-    limitBytes: row.socket.skmem?.sndbufBytes,
-    drops: undefined,
-    skmem: skmemLine(row),
-    type: typeOf(row) as UnixQueue["type"],
-  });
   const sent = rows.filter((row) => sentBytes(row) > 0).map((row): UnixQueue => {
-    const { inode: senderInode, peerInode: readerInode } = row.socket;
+    const { inode: senderInode, peerInode: readerInode, local, skmem } = row.socket;
     const other = readerInode === undefined ? undefined : byInode.get(readerInode);
-    return {
-      ...common(row),
-      // A named reader says more than the name of the client's socket, which it rarely has.
-      local: other === undefined || other.socket.local === "*" ? row.socket.local : other.socket.local,
+    return queueOf(row, watched.behaviour(senderKey(senderInode)), {
       inode: readerInode ?? senderInode ?? 0,
+      // A reader's name says more than that of a client's socket, which rarely has one.
+      local: other === undefined || other.socket.local === "*" ? local : other.socket.local,
       chargedBytes: sentBytes(row),
+      limitBytes: skmem?.sndbufBytes,
       senderInode,
       readerInode,
       payloadBytes: typeOf(row) === "dgram" ? undefined : other?.socket.recvQBytes,
       reader: other && { path: other.path, line: other.socket.line },
-      ...watched.behaviour(senderKey(senderInode)),
-    };
+    });
   });
-  const left = rows.filter((row) => isLeftover(row, readers)).map((row): UnixQueue => ({
-    ...common(row),
-    limitBytes: undefined,
-    inode: row.socket.inode ?? 0,
-    chargedBytes: row.socket.recvQBytes ?? 0,
-    senderInode: undefined,
-    readerInode: row.socket.inode,
-    payloadBytes: row.socket.recvQBytes,
-    reader: { path: row.path, line: row.socket.line },
-    ...watched.behaviour(readerKey(row.socket.inode)),
-  }));
+  const left = rows.filter((row) => isLeftover(row, readers)).map((row): UnixQueue => {
+    const { inode, local, recvQBytes } = row.socket;
+    return queueOf(row, watched.behaviour(readerKey(inode)), {
+      inode: inode ?? 0,
+      local,
+      chargedBytes: recvQBytes ?? 0,
+      limitBytes: undefined,
+      senderInode: undefined,
+      readerInode: inode,
+      payloadBytes: recvQBytes,
+      reader: { path: row.path, line: row.socket.line },
+    });
+  });
   return { status: "ok", value: backlogOf([...sent, ...left], rows.length, watched) };
 }
 

@@ -8,6 +8,7 @@
 //   [  12.3] swapper/0: page allocation failure: order:4, mode:0x40cc0(GFP_KERNEL|__GFP_COMP), nodemask=(null)
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
+import { KERNEL_LOG_PATHS, messageOf } from "./_kernel_messages.ts";
 import { forEachLine, quote } from "./_lines.ts";
 import { multiply, parseCount, parseInteger } from "./_numbers.ts";
 
@@ -143,14 +144,6 @@ function after(text: string, mark: string): string | undefined {
   return at === -1 ? undefined : text.slice(at + mark.length).split(",", 1)[0];
 }
 
-/** A line without what dmesg, syslog or the journal put before it: `<4>`, `kernel:`, `[time]`, `[caller]`. */
-function messageOf(line: string): string {
-  const kernel = line.indexOf("kernel: ");
-  let message = kernel === -1 ? line.replace(/^<\d+>/, "") : line.slice(kernel + "kernel: ".length);
-  while (message.startsWith("[") && message.includes("]")) message = message.slice(message.indexOf("]") + 1);
-  return message.trimStart();
-}
-
 function secondsOf(line: string): number | undefined {
   const seconds = /\[ {0,12}(\d{1,10}\.\d{1,9})\]/.exec(line.slice(0, 200))?.[1];
   return seconds === undefined ? undefined : Number(seconds);
@@ -183,7 +176,7 @@ function parseVictim(message: string, line: number): OomVictim | undefined {
 /** A snapshot's file, as {@linkcode parseKernelLog} reads it. */
 export const kernelLog: Source<Parsed<readonly KernelLogEvent[]>> = defineArtifact({
   name: "kernel_log",
-  paths: ["sos_commands/kernel/dmesg", "sos_commands/kernel/dmesg_-T", "var/log/dmesg"],
+  paths: KERNEL_LOG_PATHS,
   howToCapture: "dmesg",
   parse: parseKernelLog,
 });

@@ -18,6 +18,7 @@ const map = (type: string | number, bytes: number, more: object = {}): object =>
   ...more,
 });
 const listed = (...maps: object[]): { [path: string]: string } => ({
+  "sos_commands/ebpf/programs": "[]\n",
   "sos_commands/ebpf/maps": `[${maps.map((each) => JSON.stringify(each)).join("\n,")}\n]\n`,
 });
 const area = (caller: string, pages: number): string =>
@@ -54,6 +55,18 @@ describe("bpf-maps", () => {
       { account: "vmalloc", bytes: { low: 150 * MIB, high: 150 * MIB } },
     ]);
     expect(findingOf(report, "percpu-growth")).toBeUndefined();
+  });
+
+  it("is only possible for maps that loaded programs use, likely where programs are not listed", async () => {
+    const files: { [path: string]: string } = {
+      "proc/meminfo": meminfo,
+      "proc/vmallocinfo": vmallocinfo,
+      ...listed(map("array", 300 * MIB)),
+    };
+    const used = { ...files, "sos_commands/ebpf/programs": '[{"id":3,"name":"p","map_ids":[38]}]\n' };
+    expect(findingOf(await analyzeFiles(used, [bpfMaps]), "bpf-maps")?.confidence).toBe("possible");
+    const { "sos_commands/ebpf/programs": _, ...unlisted } = files;
+    expect(findingOf(await analyzeFiles(unlisted, [bpfMaps]), "bpf-maps")?.confidence).toBe("likely");
   });
 
   it("is likely by the functions that allocate maps where there is no list", async () => {

@@ -75,6 +75,15 @@ describe("io-uring", () => {
     });
   });
 
+  it("is only possible where each thread has one ring", async () => {
+    const files = {
+      "proc/meminfo": meminfoText({}, 24 * GIB, 414 * MIB),
+      ...rings(100, "0x7fff", "0xffff"),
+      "proc/700/status": "Name:\turing\nThreads:\t128\nRssAnon:\t100 kB\n",
+    };
+    expect(findingOf(await analyzeFiles(files, [ioUring]), "io-uring")?.confidence).toBe("possible");
+  });
+
   it("is only possible for rings whose size is not in the bundle", async () => {
     const lsof = Array.from(
       { length: 100 },

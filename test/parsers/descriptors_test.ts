@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseBpfMaps } from "../../src/parsers/bpf_maps.ts";
+import { parseBpfPrograms } from "../../src/parsers/bpf_programs.ts";
 import { parseConntrackStat } from "../../src/parsers/conntrack_stat.ts";
 import { parseDescriptorCounts } from "../../src/parsers/descriptor_counts.ts";
 import { descriptorKind, parseDescriptorSamples } from "../../src/parsers/descriptor_samples.ts";
@@ -147,5 +148,12 @@ describe("parseBpfMaps()", () => {
     expect(parseBpfMaps('[{"id":1,"bytes_memlock":null},{"id":2,"bytes_memlock":1}]', context)).toHaveLength(1);
     expect(warnings).toHaveLength(1);
     for (const text of ["", "{}", "Error: bpf"]) expect(() => parseBpfMaps(text, context)).toThrow("BPF maps");
+  });
+});
+
+describe("parseBpfPrograms()", () => {
+  it("collects the maps of all programs", () => {
+    expect([...parseBpfPrograms('[{"id":3,"map_ids":[28,29]},{"id":4},null,{"map_ids":["x",28]}]')]).toEqual([28, 29]);
+    for (const text of ["", "{}"]) expect(() => parseBpfPrograms(text)).toThrow("BPF programs");
   });
 });

@@ -1,0 +1,131 @@
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { formatBytes, formatShare } from "../src/core/format.ts";
+import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
+import type { Remedy } from "../src/core/report.ts";
+import { overTime } from "../src/core/source.ts";
+import { ledger } from "../src/computed/ledger.ts";
+import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
+import { pagesBytes, vmstat } from "../src/parsers/vmstat.ts";
+import type { HostFacts, Parsed } from "../src/core/source.ts";
+
+/** A tenth of what the machine was given is major (Oracle's memstate draws that line for memory that is nobody's). */
+const MAJOR_SHARE = 0.1;
+/** MemTotal changes by a few pages when the kernel frees what it needed to boot. */
+const MIN_FALL_BYTES = 16 * 2 ** 20;
+
+/** What the hypervisor took, and the line that tells. */
+interface Taken extends SourceLine {
+  readonly bytes: number;
+  readonly because: string;
+}
+
+const REMEDIES: readonly Remedy[] = [
+  {
+    when: "now",
+    text: "Ask for it back on the hypervisor: nothing inside the guest can (not verified by nailhouse's lab).",
+    commands: ["virsh dommemstat DOMAIN", "virsh setmem DOMAIN SIZE --live"],
+    verify: "MemTotal of the guest rises, or Balloon of its /proc/meminfo falls",
+  },
+  {
+    when: "prevent",
+    text:
+      "Reserve the guest's memory, or set the least it keeps, so that the hypervisor takes from others (not verified by nailhouse's lab).",
+    commands: ["virsh dumpxml DOMAIN | grep -iE 'memory|balloon'", "vmware-toolbox-cmd stat balloon"],
+    verify: "the balloon stays at 0 under the hypervisor's load",
+  },
+];
+
+function fromMeminfo({ path, value }: Parsed<Meminfo>): Taken | undefined {
+  const entry = value.bytes.get("Balloon");
+  if (entry === undefined || entry.bytes === 0) return undefined;
+  return { path, line: entry.line, bytes: entry.bytes, because: `the balloon has ${formatBytes(entry.bytes)}` };
+}
+
+function fromVmstat(
+  file: Parsed<ReadonlyMap<string, { value: number; line: number }>> | undefined,
+  facts: HostFacts,
+): Taken | undefined {
+  const inflated = file && pagesBytes(file.value, "balloon_inflate", facts);
+  const deflated = file && pagesBytes(file.value, "balloon_deflate", facts);
+  if (file === undefined || inflated === undefined || deflated === undefined || inflated.bytes <= deflated.bytes) {
+    return undefined;
+  }
+  const bytes = inflated.bytes - deflated.bytes;
+  return {
+    path: file.path,
+    line: inflated.line,
+    bytes,
+    because: `${formatBytes(inflated.bytes)} were taken and ${formatBytes(deflated.bytes)} given back`,
+  };
+}
+
+export const balloon: Analyzer = defineAnalyzer({
+  id: "balloon",
+  title: "Memory that the hypervisor took back",
+  mechanism:
+    "A virtual machine's balloon driver allocates pages and hands them to the hypervisor, which gives them to other machines. Inside, they are just gone: virtio's driver " +
+    "lowers MemTotal, others keep it and hold pages that are in no account before Linux 6.16 (then Balloon in /proc/meminfo).",
+  lookAlikes:
+    "A driver that leaks pages. Memory that was never there: kernel image, crash kernel and firmware are outside MemTotal from the start. Hot-unplugged memory: MemTotal " +
+    "falls, too, by whole blocks of 128 MiB and more.",
+  references: [
+    "drivers/virtio/virtio_balloon.c",
+    "https://docs.kernel.org/filesystems/proc.html",
+    "commit 1796819d5528 (Balloon in meminfo)",
+  ],
+  needs: { ledger, meminfo },
+  uses: { vmstat, history: overTime(meminfo) },
+  analyze({ ledger, meminfo: file, vmstat: counters, history }, facts) {
+    const taken = fromMeminfo(file) ?? fromVmstat(counters, facts);
+    const fall = fallOfTotal();
+    if (taken === undefined && fall === undefined) {
+      const known = file.value.bytes.has("Balloon") || counters?.value.has("balloon_inflate") === true;
+      return { ruledOut: known ? "the balloon is empty" : "the kernel counts no balloon, and MemTotal did not fall" };
+    }
+    return { findings: [finding(taken ?? (fall as Taken))] };
+
+    /** Only a driver that gives memory away lowers MemTotal while the host runs. */
+    function fallOfTotal(): Taken | undefined {
+      const totals = (history ?? []).flatMap(({ value: { path, value } }) => {
+        const entry = value.bytes.get("MemTotal");
+        return entry === undefined ? [] : [{ path, ...entry }];
+      });
+      const most = Math.max(...totals.map(({ bytes }) => bytes));
+      const last = totals.at(-1);
+      if (last === undefined || most - last.bytes < MIN_FALL_BYTES) return undefined;
+      const bytes = most - last.bytes;
+      return {
+        path: last.path,
+        line: last.line,
+        bytes,
+        because: `MemTotal fell by ${formatBytes(bytes)} while it was watched`,
+      };
+    }
+
+    function finding(main: Taken): FindingDraft {
+      // Either the driver lowered MemTotal, or the account has it: then the ledger says so.
+      const inside = accountBytes(ledger, "balloon") ?? 0;
+      const given = ledger.totalBytes + (inside > 0 ? 0 : main.bytes);
+      const claimed = Math.min(main.bytes, inside);
+      return {
+        title: `The hypervisor took ${formatBytes(main.bytes)} back, ${
+          formatShare(main.bytes, given)
+        } of this machine's memory`,
+        confidence: "confirmed",
+        material: main.bytes >= MAJOR_SHARE * given,
+        claims: claimed === 0 ? [] : [{ account: "balloon", bytes: { low: claimed, high: claimed } }],
+        owners: [{
+          pid: null,
+          comm: "balloon driver",
+          bytes: main.bytes,
+          count: 1,
+          detail: "which machine has it now, only the hypervisor knows: virsh dommemstat DOMAIN, esxtop (MCTL)",
+        }],
+        evidence: [main, ...(fall === undefined || fall === main ? [] : [fall])].map((
+          { path, line, because },
+        ): EvidenceLine => ({ path, line, because })),
+        remedies: REMEDIES,
+      };
+    }
+  },
+});

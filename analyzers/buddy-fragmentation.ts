@@ -1,0 +1,172 @@
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
+import type { Remedy } from "../src/core/report.ts";
+import { reportOf } from "../src/computed/memcg_ooms.ts";
+import { buddyinfo, type BuddyZone } from "../src/parsers/buddyinfo.ts";
+import { kernelLog, type KernelLogEvent } from "../src/parsers/kernel_log.ts";
+import { type OomReport, oomReports } from "../src/parsers/oom_report.ts";
+import { vmstat } from "../src/parsers/vmstat.ts";
+
+/** Oracle's check: more than 95 % of free memory in smaller blocks than are needed is fragmentation. */
+const SMALL_BLOCKS_SHARE = 0.95;
+/** With less than this many times the request free, memory is short rather than in pieces. */
+const MIN_TIMES_REQUEST = 8;
+
+/** The zones' free memory against one request. */
+interface Pieces {
+  readonly line: number;
+  readonly freeBytes: number;
+  /** In blocks that are large enough. */
+  readonly usableBytes: number;
+}
+
+function pieces(
+  zones: readonly { readonly blocks: readonly number[]; readonly line: number }[],
+  order: number,
+  pageSizeBytes: number,
+): Pieces | undefined {
+  // The zone with the most free memory: DMA zones are small, and kept for devices.
+  const sized = zones.map(({ blocks, line }) => ({
+    line,
+    freeBytes: blocks.reduce((sum, count, i) => sum + count * 2 ** i * pageSizeBytes, 0),
+    usableBytes: blocks.reduce((sum, count, i) => sum + (i >= order ? count * 2 ** i * pageSizeBytes : 0), 0),
+  }));
+  return sized.sort((a, b) => b.freeBytes - a.freeBytes)[0];
+}
+
+function isFragmented({ freeBytes, usableBytes }: Pieces, order: number, pageSizeBytes: number): boolean {
+  return freeBytes >= MIN_TIMES_REQUEST * 2 ** order * pageSizeBytes &&
+    freeBytes - usableBytes >= SMALL_BLOCKS_SHARE * freeBytes;
+}
+
+const REMEDIES: readonly Remedy[] = [
+  {
+    when: "now",
+    text: "Let the kernel move pages together (it costs CPU time; what the kernel itself holds cannot be moved).",
+    commands: ["echo 1 > /proc/sys/vm/compact_memory", "cat /proc/buddyinfo"],
+    verify: "the right-hand columns of /proc/buddyinfo rise",
+  },
+  {
+    when: "fix",
+    text:
+      "Keep more free in reserve, so that the kernel compacts earlier (not verified by nailhouse's lab). If it is a driver that asks, look for a setting with smaller " +
+      "buffers (jumbo frames, ring sizes) or a newer version.",
+    commands: ["sysctl -w vm.watermark_boost_factor=15000 vm.compaction_proactiveness=40", "sysctl vm.min_free_kbytes"],
+    verify: "no more `page allocation failure` in the kernel log under the same load",
+  },
+  {
+    when: "prevent",
+    text:
+      "Reserve large blocks at boot, when memory is still whole (huge pages, CMA), for what needs them (not verified by nailhouse's lab).",
+    commands: ["cat /proc/pagetypeinfo", "grep -E 'compact_(stall|fail)' /proc/vmstat"],
+    verify: "compact_fail stays level",
+  },
+];
+
+export const buddyFragmentation: Analyzer = defineAnalyzer({
+  id: "buddy-fragmentation",
+  title: "Free memory, but not in one piece",
+  mechanism:
+    "The kernel hands out blocks of 2^n pages that lie side by side. After long use free memory is in single pages among pages that cannot be moved, and a request for " +
+    "a larger block (a driver's buffer, jumbo frames, a kernel stack without vmalloc) fails although megabytes are free.",
+  lookAlikes:
+    "Exhaustion: a failed request for a single page, or hardly anything free at all. GFP_ATOMIC requests at the reserve: they fail while large blocks exist. Few large " +
+    "blocks without any failure are normal on a host that has run for days, since the kernel falls back on smaller ones.",
+  references: [
+    "https://docs.kernel.org/admin-guide/sysctl/vm.html#compact-memory",
+    "mm/page_alloc.c warn_alloc()",
+    "https://github.com/oracle-samples/oled-tools",
+  ],
+  needs: { kernelLog },
+  uses: { oomReports, buddyinfo, vmstat },
+  analyze({ kernelLog: log, oomReports: reports, buddyinfo: now, vmstat: counters }, { pageSizeBytes }) {
+    const failures = log.value.filter(({ kind, order }) => kind === "allocation-failure" && (order ?? 0) > 0);
+    const last = failures.at(-1);
+    if (last === undefined) return { ruledOut: "the kernel log has no failed request for several pages in one piece" };
+    const order = last.order as number;
+    if (pageSizeBytes === undefined) return { ruledOut: "the page size is not known" };
+    const then = at(reportOf(last, log.value, reports?.value), order, pageSizeBytes);
+    const today = now === undefined ? undefined : pieces(now.value.filter(isUsable), order, pageSizeBytes);
+    const judged = then ?? today;
+    if (judged === undefined || !isFragmented(judged, order, pageSizeBytes)) {
+      const free = judged === undefined
+        ? "nothing tells"
+        : `${formatBytes(judged.freeBytes)} free, ${formatBytes(judged.usableBytes)} of it in blocks that large`;
+      return {
+        ruledOut: `${
+          formatQuantity(failures.length, "request")
+        } for 2^${order} pages failed, but not for fragmentation: ${free}`,
+      };
+    }
+    return { findings: [finding(last, judged)] };
+
+    function finding(event: KernelLogEvent, { freeBytes, usableBytes }: Pieces): FindingDraft {
+      const size = 2 ** order * (pageSizeBytes as number);
+      return {
+        title: `${event.comm ?? "a process"}: a request for ${formatBytes(size)} in one piece failed with ${
+          formatBytes(freeBytes)
+        } free, ${formatShare(freeBytes - usableBytes, freeBytes)} of it in smaller pieces`,
+        confidence: then === undefined ? "likely" : "confirmed",
+        material: true,
+        claims: [],
+        owners: [{
+          pid: null,
+          comm: event.comm ?? "unknown",
+          bytes: 0,
+          count: failures.length,
+          detail: `${
+            formatQuantity(failures.length, "failed request")
+          } for several pages in one piece; the call trace below the line in the log tells the driver`,
+        }],
+        evidence: evidence(event),
+        remedies: REMEDIES,
+      };
+    }
+
+    function evidence(event: KernelLogEvent): EvidenceLine[] {
+      const lines: EvidenceLine[] = [{
+        path: log.path,
+        line: event.line,
+        because: `a request for 2^${order} pages in one piece failed`,
+      }];
+      if (then !== undefined) {
+        lines.push({
+          path: log.path,
+          line: then.line,
+          because: `free then: ${formatBytes(then.freeBytes)}, ${
+            formatBytes(then.usableBytes)
+          } of it in blocks that large`,
+        });
+      }
+      if (now !== undefined && today !== undefined) {
+        lines.push({
+          path: now.path,
+          line: today.line,
+          because: `free now: ${formatBytes(today.freeBytes)}, ${
+            formatBytes(today.usableBytes)
+          } of it in blocks that large`,
+        });
+      }
+      const failed = counters?.value.get("compact_fail");
+      if (counters !== undefined && failed !== undefined && failed.value > 0) {
+        lines.push({
+          path: counters.path,
+          line: failed.line,
+          because: `${failed.value} times since boot the kernel moved pages together without success`,
+        });
+      }
+      return lines;
+    }
+  },
+});
+
+/** Movable and device memory is not for the kernel's own requests. */
+function isUsable({ name }: BuddyZone): boolean {
+  return name !== "Movable" && name !== "Device";
+}
+
+function at(report: OomReport | undefined, order: number, pageSizeBytes: number): Pieces | undefined {
+  return report === undefined
+    ? undefined
+    : pieces(report.zones.filter(({ zone }) => !/ (?:Movable|Device)$/.test(zone)), order, pageSizeBytes);
+}

@@ -1,0 +1,146 @@
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { formatBytes, formatCount } from "../src/core/format.ts";
+import { accountBytes } from "../src/core/ledger.ts";
+import type { Claim, Remedy } from "../src/core/report.ts";
+import { dyingMemcgs } from "../src/computed/dying_memcgs.ts";
+import { ledger } from "../src/computed/ledger.ts";
+import { materialSlabBytes } from "../src/computed/material.ts";
+import { slabCaches } from "../src/computed/slab_caches.ts";
+import { exhaustion, theilSen } from "../src/computed/trend.ts";
+
+/**
+ * What one removed group keeps in slab: struct mem_cgroup, its per-node parts, two cgroups of structures beside them, kernfs nodes. Measured on 6.18,
+ * x86-64, one node: 12,600 B.
+ */
+const SLAB_BYTES = 12_600;
+/** Statistics, a copy for each CPU: 2,050 B measured on 6.18. */
+const PERCPU_BYTES_A_CPU = 2050;
+/** The objects that have a group each: their number is that of all groups, removed ones included. */
+const GROUP_CACHE = "mem_cgroup";
+/** Both numbers are read a moment apart, and groups come and go. */
+const SAME_COUNT = 0.9;
+
+const REMEDIES: readonly Remedy[] = [
+  {
+    when: "now",
+    text:
+      "Let go of what is charged to them: mostly page cache and files on tmpfs that were written by a service or container which is gone. Deleting such files frees " +
+      "the groups at once; reclaim of the parent group frees those held by page cache (memory.reclaim, Linux 5.19, cgroup v2).",
+    commands: ["df -h -t tmpfs", "echo 1G > /sys/fs/cgroup/system.slice/memory.reclaim"],
+    verify: "nr_dying_descendants of /sys/fs/cgroup/cgroup.stat, or num_cgroups of memory in /proc/cgroups, falls",
+  },
+  {
+    when: "fix",
+    text:
+      "Find what makes and removes groups all the time (short-lived units, cron jobs with a session each, containers that restart in a loop), and let it keep one " +
+      "(not verified by nailhouse's lab).",
+    commands: ["journalctl --since -1h | grep -cE 'Started|Created slice'", "systemd-cgtop -b -n 1 | head -20"],
+    verify: "the number of removed groups stays level",
+  },
+  {
+    when: "prevent",
+    text:
+      "Move to cgroup v2 and Linux 5.9 or newer, where slab no longer keeps removed groups (not verified by nailhouse's lab).",
+    commands: ["stat -fc %T /sys/fs/cgroup"],
+    verify: "it prints cgroup2fs",
+  },
+];
+
+export const dyingMemcg: Analyzer = defineAnalyzer({
+  id: "dying-memcg",
+  title: "Memory cgroups that were removed and are still there",
+  mechanism:
+    "A memory cgroup lives until the last page charged to it is gone. A page of the page cache or of tmpfs that a short-lived service touched keeps its group, with " +
+    "all its per-CPU statistics: some 10 KB of slab and 2 KB for each CPU. A host that starts and ends services all day collects a hundred thousand of them, which " +
+    "are in no folder of /sys/fs/cgroup.",
+  lookAlikes:
+    "percpu-growth and slab-leak: the same memory, without the name. Many living groups: those have a folder each and are in use.",
+  references: [
+    "https://docs.kernel.org/admin-guide/cgroup-v2.html",
+    "https://lwn.net/Articles/787614/",
+    "mm/memcontrol.c mem_cgroup_css_offline()",
+  ],
+  needs: { ledger, dyingMemcgs },
+  uses: { slabCaches },
+  analyze({ ledger, dyingMemcgs: dying, slabCaches: caches }, { cpus, pageSizeBytes }) {
+    const { count, living } = dying;
+    const percpu = Math.min(accountBytes(ledger, "percpu") ?? 0, count * PERCPU_BYTES_A_CPU * (cpus ?? 1));
+    const bytes = count * SLAB_BYTES + percpu;
+    const numbers = `${formatCount(count)} removed memory cgroups beside ${formatCount(living)} that are in use`;
+    if (bytes < materialSlabBytes(ledger.totalBytes)) return { ruledOut: `${numbers}: about ${formatBytes(bytes)}` };
+    const trend = theilSen(dying.series);
+    const each = bytes / count;
+    return { findings: [finding()] };
+
+    function claims(): Claim[] {
+      const slab = count * SLAB_BYTES;
+      const page = count * (pageSizeBytes ?? 0);
+      // The per-CPU copies are charged, too: a pointer for every word of them, in vmalloc (pcpuobj_ext, from 5.9 on). And each group is there for
+      // one page at the least, often of a file on tmpfs.
+      const parts: readonly [Claim["account"], number, number][] = [
+        ["slab-unreclaimable", slab, slab],
+        ["percpu", percpu, percpu],
+        ["vmalloc", percpu, percpu],
+        ["shmem", 0, page],
+      ];
+      return parts.map(([account, low, high]) => {
+        const most = Math.round(Math.min(high, accountBytes(ledger, account) ?? 0));
+        return { account, bytes: { low: Math.min(low, most), high: most } };
+      }).filter(({ bytes: { high } }) => high > 0);
+    }
+
+    function finding(): FindingDraft {
+      const held = claims().reduce((sum, claim) => sum + claim.bytes.low, 0);
+      const grows = trend !== undefined && trend.low > 0;
+      return {
+        title: `${formatCount(count)} memory cgroups that were removed are still there and hold about ${
+          formatBytes(held)
+        }`,
+        confidence: dying.counted || groupObjects() !== undefined ? "confirmed" : "likely",
+        material: true,
+        claims: claims(),
+        ...(grows ? { growthBytesPerSecond: { low: trend.low * each, high: trend.high * each } } : {}),
+        exhaustion: grows && ledger.availableBytes !== undefined
+          ? exhaustion(
+            { ...trend, low: trend.low * each, high: trend.high * each },
+            ledger.availableBytes,
+            dying.series[0]?.time ?? 0,
+          )
+          : null,
+        owners: [{
+          pid: null,
+          comm: "removed memory cgroups",
+          bytes: held,
+          count,
+          detail:
+            "their names are gone with their folders; what keeps them: files on tmpfs (df -t tmpfs) and page cache that they wrote. Who makes them: systemd-cgtop, journalctl",
+        }],
+        evidence: evidence(),
+        remedies: REMEDIES,
+      };
+    }
+
+    /** The cache of struct mem_cgroup, from 6.14 on one of its own: as many objects as there are groups. */
+    function groupObjects(): EvidenceLine | undefined {
+      const cache = caches?.find(({ name, aliases }) => name === GROUP_CACHE || aliases.includes(GROUP_CACHE));
+      if (cache === undefined || cache.activeObjects < SAME_COUNT * count) return undefined;
+      return {
+        path: cache.path,
+        line: cache.line,
+        because: `${formatCount(cache.activeObjects)} structures of memory cgroups are in use`,
+      };
+    }
+
+    function evidence(): EvidenceLine[] {
+      const how = dying.counted ? "the kernel counts" : "the kernel has more groups than folders:";
+      const objects = groupObjects();
+      const change = trend !== undefined && trend.low > 0
+        ? `; ${formatCount(Math.round(trend.changeBytes))} more in ${Math.round(trend.spanSeconds)} s`
+        : "";
+      return [
+        { path: dying.path, line: dying.line, because: `${how} ${numbers}${change}` },
+        ...(objects === undefined ? [] : [objects]),
+      ];
+    }
+  },
+});

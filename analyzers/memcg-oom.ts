@@ -1,0 +1,134 @@
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { formatBytes, formatQuantity } from "../src/core/format.ts";
+import type { Remedy } from "../src/core/report.ts";
+import { shellWord } from "../src/core/shell.ts";
+import { type MemcgOom, memcgOoms } from "../src/computed/memcg_ooms.ts";
+
+const GROUPS_LISTED = 5;
+
+/** The systemd unit that a group is, if it is one. */
+function unitOf(group: string): string | undefined {
+  return group.split("/").findLast((part) => /\.(?:service|scope|slice)$/.test(part));
+}
+
+function when(seconds: number | undefined): string {
+  return seconds === undefined ? "" : ` (${Math.round(seconds)} s after boot)`;
+}
+
+/** What filled the group: the kernel kills the largest process, which in a small group mostly is the cause. */
+function causeOf({ victim }: MemcgOom): string {
+  const shmem = victim?.shmemRssBytes ?? 0;
+  return shmem > (victim?.anonRssBytes ?? 0) ? "shmem-leak" : "user-leak";
+}
+
+function remedies(first: MemcgOom): Remedy[] {
+  const unit = unitOf(first.group);
+  const folder = shellWord(`/sys/fs/cgroup${first.group}`);
+  return [
+    {
+      when: "now",
+      text:
+        "See what is charged to the group: anon is its processes' own, file and slab are given back first, shmem is tmpfs and counts, too.",
+      commands: [
+        `cat ${folder}/memory.stat ${folder}/memory.events`,
+        ...(unit === undefined ? [] : [`systemctl status ${shellWord(unit)}`]),
+      ],
+      verify: "anon, shmem or slab of memory.stat is about memory.max",
+    },
+    {
+      when: "fix",
+      text:
+        "If the program needs what it takes, raise the limit; if it grows without end, find the leak: the limit did what it is for, and the host was not short.",
+      commands: [
+        unit === undefined
+          ? `echo 1G > ${folder}/memory.max`
+          : `systemctl set-property ${shellWord(unit)} MemoryMax=1G`,
+      ],
+      verify: "oom_kill of memory.events no longer rises under the same load",
+    },
+    {
+      when: "prevent",
+      text:
+        "Set memory.high below memory.max: the group is then slowed down and reclaimed before it is killed; alert on its counters (not verified by nailhouse's lab).",
+      commands: [
+        unit === undefined
+          ? `echo 900M > ${folder}/memory.high`
+          : `systemctl set-property ${shellWord(unit)} MemoryHigh=900M`,
+      ],
+      verify: "high of memory.events rises, oom_kill does not",
+    },
+  ];
+}
+
+export const memcgOom: Analyzer = defineAnalyzer({
+  id: "memcg-oom",
+  title: "A control group was at its limit, and the kernel killed in it",
+  mechanism:
+    "A service or container has a memory limit. At the limit the kernel reclaims within the group; when that is not enough it kills the group's largest process. " +
+    "The host may be nearly idle. The kernel log names the group and the process, memory.events counts.",
+  lookAlikes:
+    "global-oom: the whole host was short. A process that was killed by hand or by systemd-oomd: no such line in the kernel log. tmpfs and, before it is given back, " +
+    "page cache are charged to the group as well, so no process in it need be large.",
+  references: [
+    "https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files",
+    "mm/memcontrol.c mem_cgroup_out_of_memory()",
+  ],
+  needs: { memcgOoms },
+  uses: {},
+  analyze({ memcgOoms: groups }) {
+    const [first] = groups;
+    if (first === undefined) return { ruledOut: "no control group counts an OOM kill, and the kernel log has none" };
+    return { findings: [finding(first, groups)] };
+  },
+});
+
+function finding(first: MemcgOom, groups: readonly MemcgOom[]): FindingDraft {
+  const kills = groups.reduce((sum, group) => sum + group.kills, 0);
+  const limit = first.limitBytes === undefined ? "its limit" : `its limit of ${formatBytes(first.limitBytes)}`;
+  const victim = first.victim === undefined
+    ? formatQuantity(first.kills, "process", "processes")
+    : `${first.victim.comm} (pid ${first.victim.pid})`;
+  const others = groups.length === 1 ? "" : `; ${formatQuantity(groups.length - 1, "other group")} likewise`;
+  return {
+    title: `Control group ${first.group} was at ${limit}, and the kernel killed ${victim}${when(first.seconds)}${
+      kills > 1 ? `, ${kills} kills in all` : ""
+    }${others}`,
+    confidence: "confirmed",
+    material: true,
+    claims: [],
+    symptomOf: causeOf(first),
+    owners: groups.slice(0, GROUPS_LISTED).map((group) => ({
+      pid: group.victim?.pid ?? null,
+      comm: group.victim?.comm ?? group.group,
+      bytes: group.victim?.anonRssBytes ?? 0,
+      count: group.kills,
+      detail: `killed in ${group.group}${
+        group.usageBytes === undefined ? "" : `, which was charged ${formatBytes(group.usageBytes)}`
+      }${group.victim === undefined ? "; who was killed: journalctl -k | grep -i 'out of memory'" : ""}`,
+    })),
+    evidence: groups.slice(0, GROUPS_LISTED).flatMap(evidence),
+    remedies: remedies(first),
+  };
+}
+
+function evidence({ group, kills, log, counter, usageBytes, limitBytes }: MemcgOom): EvidenceLine[] {
+  const lines: EvidenceLine[] = [];
+  if (log !== undefined) {
+    lines.push({
+      path: log.path,
+      line: log.line,
+      because: `the kernel killed in ${group}, not for want of memory on the host but at the group's limit`,
+    });
+    if (log.limitLine !== undefined && usageBytes !== undefined && limitBytes !== undefined) {
+      lines.push({
+        path: log.path,
+        line: log.limitLine,
+        because: `${formatBytes(usageBytes)} of ${formatBytes(limitBytes)} were charged to it`,
+      });
+    }
+  }
+  if (counter !== undefined) {
+    lines.push({ ...counter, because: `the group's own counter: ${formatQuantity(kills, "kill")}` });
+  }
+  return lines;
+}

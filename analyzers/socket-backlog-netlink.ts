@@ -1,0 +1,159 @@
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { formatBytes, formatQuantity } from "../src/core/format.ts";
+import type { Remedy } from "../src/core/report.ts";
+import { ledger } from "../src/computed/ledger.ts";
+import { materialQueueBytes } from "../src/computed/material.ts";
+import { netlinkBacklog, type NetlinkQueue } from "../src/computed/netlink_backlog.ts";
+import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopCommands } from "../src/computed/owners.ts";
+import { type Process, processes } from "../src/computed/processes.ts";
+import { placeSkbBytes, skbSlab } from "../src/computed/skb_memory.ts";
+import {
+  backlogConfidence,
+  describeBehaviour,
+  type Judged,
+  type JudgedQueue,
+  judgeQueues,
+} from "../src/computed/socket_queues.ts";
+import { type SocketOwner, type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
+import { theilSen } from "../src/computed/trend.ts";
+import { slabinfo } from "../src/parsers/slabinfo.ts";
+
+/** Less than this in all queues is what monitoring programs have at any moment: not worth a line. */
+const WORTH_A_LINE_BYTES = 2 ** 20;
+/** Dumps are made in messages of up to 32 KiB: a queue with less room than that (and its overhead) left is full. */
+const LARGEST_MESSAGE_BYTES = 33_792;
+
+/** include/uapi/linux/netlink.h */
+const PROTOCOLS: ReadonlyMap<number, string> = new Map([
+  [0, "route"],
+  [2, "usersock"],
+  [3, "firewall"],
+  [4, "sock_diag"],
+  [5, "nflog"],
+  [6, "xfrm"],
+  [7, "selinux"],
+  [9, "audit"],
+  [10, "fib_lookup"],
+  [11, "connector"],
+  [12, "netfilter"],
+  [15, "kobject_uevent"],
+  [16, "generic"],
+]);
+
+type Queue = JudgedQueue<NetlinkQueue>;
+
+function isStuck({ chargedBytes, limitBytes, dropped }: NetlinkQueue): boolean {
+  return (dropped ?? 0) > 0 || (limitBytes !== undefined && chargedBytes + LARGEST_MESSAGE_BYTES > limitBytes);
+}
+
+function nameOf({ protocol, portId }: NetlinkQueue): string {
+  return `netlink ${PROTOCOLS.get(protocol) ?? `protocol ${protocol}`}, port ${portId}`;
+}
+
+/** ss names no process for netlink, but the first socket of a process has its pid for a port. */
+function withPorts(
+  queues: readonly NetlinkQueue[],
+  owners: SocketOwners | undefined,
+  known: readonly Process[] | undefined,
+): SocketOwners {
+  const all = new Map<number, SocketOwner>(owners);
+  for (const { inode, portId } of queues) {
+    const process = all.has(inode) || inode === 0 ? undefined : known?.find(({ pid }) => pid === portId);
+    if (process !== undefined) all.set(inode, { pid: portId, comm: process.comm, path: process.path, line: process.line });
+  }
+  return all;
+}
+
+function evidence(judged: Judged<NetlinkQueue>, seconds: number): EvidenceLine[] {
+  const largest = judged.queues[0] as Queue;
+  const lines: EvidenceLine[] = [{
+    path: largest.path,
+    line: largest.line,
+    because: `the fullest queue (${nameOf(largest)}): ${formatBytes(largest.chargedBytes)} unread (Rmem)${
+      largest.drops === undefined ? "" : `, ${formatQuantity(largest.drops, "message")} dropped since it was opened`
+    }; ${describeBehaviour(judged, seconds, "are full")}`,
+  }];
+  if (largest.skmem !== undefined && largest.limitBytes !== undefined) {
+    lines.push({
+      ...largest.skmem,
+      because: `rb is its limit of ${formatBytes(largest.limitBytes)}: ${isStuck(largest) ? "full" : "still filling"}`,
+    });
+  }
+  return lines;
+}
+
+function remedies(groups: readonly OwnerGroup<Queue>[], known: readonly Process[] | undefined): Remedy[] {
+  const [pid] = groups[0]?.pids ?? [];
+  return [
+    {
+      when: "now",
+      text: "End or restart the owner in an orderly way: closing the sockets frees their queues at once.",
+      commands: groups.flatMap((group) => stopCommands(group, known)),
+      verify: "the Rmem column of /proc/net/netlink is 0 again, and MemAvailable rises by as much",
+    },
+    {
+      when: "fix",
+      text:
+        "Let the program read what it subscribed to, or subscribe to less (fewer groups). A queue that overflows makes recv() fail with ENOBUFS, after " +
+        "which it must ask for everything anew: a larger buffer only puts that off.",
+      commands: pid === undefined ? ["ss -anpf netlink"] : [`cat /proc/${pid}/stack`, `ss -anpf netlink | grep -w ${pid}`],
+      verify: "Rmem moves, and Drops does not grow",
+    },
+    {
+      when: "prevent",
+      text:
+        "Only with CAP_NET_ADMIN can a socket have more than rmem_max (SO_RCVBUFFORCE): keep that setting small in the program, and drop the capability " +
+        "where it is not needed (not verified by nailhouse's lab).",
+      commands: ["sysctl net.core.rmem_max net.core.rmem_default"],
+      verify: "rb in skmem of `ss -anmf netlink` is no more than twice rmem_max",
+    },
+  ];
+}
+
+export const socketBacklogNetlink: Analyzer = defineAnalyzer({
+  id: "socket-backlog-netlink",
+  title: "Netlink messages that nobody reads",
+  mechanism:
+    "The kernel, or another program, sends messages (routes, devices, connections, audit records) to a netlink socket; what is not read stays in slab memory, up " +
+    "to the socket's receive buffer. Monitoring programs raise that to many megabytes with SO_RCVBUFFORCE. Neither sockstat nor any process shows it.",
+  lookAlikes:
+    "A burst that is read a moment later (the queue becomes shorter between snapshots). A slab leak: without a look at the sockets this is kmalloc and " +
+    "skbuff_head_cache growing.",
+  references: [
+    "https://man7.org/linux/man-pages/man7/netlink.7.html",
+    "net/netlink/af_netlink.c netlink_attachskb()",
+  ],
+  needs: { ledger, netlinkBacklog },
+  uses: { socketOwners, processes, slabinfo },
+  analyze({ ledger, netlinkBacklog: backlog, socketOwners: found, processes: known, slabinfo: slabFile }) {
+    const owners = withPorts(backlog.queues, found, known);
+    const judged = judgeQueues(backlog, owners, { isStuck });
+    if (judged.bytes < WORTH_A_LINE_BYTES) {
+      return {
+        ruledOut: `${formatQuantity(backlog.sockets, "netlink socket")} hold ${
+          formatBytes(backlog.chargedBytes)
+        }, of which ${formatBytes(judged.bytes)} are not known to be read`,
+      };
+    }
+    const materialBytes = materialQueueBytes(ledger.totalBytes);
+    const groups = groupByOwner(judged.queues, owners);
+    const trend = theilSen(backlog.series);
+    const draft: FindingDraft = {
+      title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} unread in ${
+        formatQuantity(judged.queues.length, "netlink socket")
+      }`,
+      confidence: backlogConfidence(judged, materialBytes),
+      material: judged.bytes >= materialBytes,
+      claims: placeSkbBytes(judged.bytes, ledger, skbSlab(slabFile, ledger)),
+      ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
+      owners: groups.map((group) => ownerOf(group, "socket", "ls -l /proc/[0-9]*/fd | grep socket", names(group))),
+      evidence: evidence(judged, backlog.seconds),
+      remedies: remedies(groups, known),
+    };
+    return { findings: [draft] };
+  },
+});
+
+function names({ held: [first] }: OwnerGroup<Queue>): string {
+  return first === undefined ? "" : `, the fullest ${nameOf(first)}`;
+}

@@ -1,0 +1,162 @@
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { formatBytes, formatQuantity } from "../src/core/format.ts";
+import type { Remedy } from "../src/core/report.ts";
+import { ledger } from "../src/computed/ledger.ts";
+import { materialQueueBytes } from "../src/computed/material.ts";
+import {
+  groupByOwner,
+  nameOfGroup,
+  nameOfGroups,
+  type OwnerGroup,
+  ownerOf,
+  stopCommands,
+} from "../src/computed/owners.ts";
+import { type Process, processes } from "../src/computed/processes.ts";
+import { placeStreamBytes } from "../src/computed/skb_memory.ts";
+import {
+  backlogConfidence,
+  describeBehaviour,
+  type Judged,
+  type JudgedQueue,
+  judgeQueues,
+} from "../src/computed/socket_queues.ts";
+import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
+import { theilSen } from "../src/computed/trend.ts";
+import { unixBacklog, type UnixQueue } from "../src/computed/unix_backlog.ts";
+
+/** Less than this in all queues is what any busy host has on its way to its readers: not worth a line. */
+const WORTH_A_LINE_BYTES = 2 ** 20;
+/**
+ * A packet that is in slab as a whole is charged a 4 KiB object (of which 3,776 bytes are data: SKB_MAX_HEAD(0)) and a 256-byte head. Where the data are
+ * a larger part of the charge than that, they lie in pages.
+ */
+const MOST_DATA_IN_SLAB = 3776 / (4096 + 256);
+
+type Queue = JudgedQueue<UnixQueue>;
+
+/** The kernel lets a sender go on until it is charged its limit or more: then it waits, because nobody reads. */
+function isStuck({ chargedBytes, limitBytes }: UnixQueue): boolean {
+  return limitBytes !== undefined && chargedBytes >= limitBytes;
+}
+
+function isInPages({ payloadBytes, chargedBytes }: Queue): boolean {
+  return payloadBytes !== undefined && payloadBytes > MOST_DATA_IN_SLAB * chargedBytes;
+}
+
+/** The processes at one end of the queues. */
+function ends(judged: Judged<UnixQueue>, owners: SocketOwners | undefined, end: "senderInode" | "readerInode"): OwnerGroup<Queue>[] {
+  const held = judged.queues.flatMap((queue) => queue[end] === undefined ? [] : [{ ...queue, inode: queue[end] }]);
+  return groupByOwner(held, owners).filter(({ comm }) => comm !== undefined);
+}
+
+function evidence(judged: Judged<UnixQueue>, seconds: number): EvidenceLine[] {
+  const largest = judged.queues[0] as Queue;
+  const lines: EvidenceLine[] = [{
+    path: largest.path,
+    line: largest.line,
+    because: largest.senderInode === undefined
+      ? `Recv-Q: ${formatBytes(largest.chargedBytes)} unread, whose sender has closed; ${describeBehaviour(judged, seconds, "are full")}`
+      : `the fullest queue; its sender is charged for it (Send-Q, t in skmem): ${formatBytes(largest.chargedBytes)}${
+        largest.limitBytes === undefined ? "" : ` of at most ${formatBytes(largest.limitBytes)}`
+      }; ${describeBehaviour(judged, seconds, "are full")}`,
+  }];
+  if (largest.reader !== undefined && largest.senderInode !== undefined) {
+    lines.push({
+      ...largest.reader,
+      because: largest.payloadBytes === undefined
+        ? "the socket that should be read; of datagrams its Recv-Q tells the length of the first one only"
+        : `the socket that should be read: ${formatBytes(largest.payloadBytes)} of data wait there`,
+    });
+  }
+  return lines;
+}
+
+function remedies(
+  blamed: readonly OwnerGroup<Queue>[],
+  known: readonly Process[] | undefined,
+): Remedy[] {
+  const [pid] = blamed[0]?.pids ?? [];
+  return [
+    {
+      when: "now",
+      text: "End or restart the process that does not read in an orderly way: closing its end frees what waits there at once.",
+      commands: blamed.flatMap((group) => stopCommands(group, known)),
+      verify: "`ss -xanm` shows no large Send-Q any more, and MemAvailable rises by as much",
+    },
+    {
+      when: "fix",
+      text:
+        "Find why the program does not read: a blocked or dead thread, or a descriptor that it inherited and forgot. It must close an end that it " +
+        "does not want (shutdown(SHUT_RD) does help here: the sender gets EPIPE).",
+      commands: pid === undefined ? ["ss -xap"] : [`cat /proc/${pid}/stack`, `ss -xanp | grep pid=${pid},`],
+      verify: "the Send-Q of the other end moves",
+    },
+    {
+      when: "prevent",
+      text:
+        "Bound what one socket can hold: SO_SNDBUF of the sender is the limit, wmem_default when it sets none. The setting is of new sockets only " +
+        "(not verified by nailhouse's lab).",
+      commands: ["sysctl -w net.core.wmem_max=212992 net.core.wmem_default=212992"],
+      verify: "tb in skmem of `ss -xanm` is at most that for new sockets",
+    },
+  ];
+}
+
+export const socketBacklogUnix: Analyzer = defineAnalyzer({
+  id: "socket-backlog-unix",
+  title: "Unix sockets that nobody reads",
+  mechanism:
+    "What one program sends to another through a unix socket lies in kernel memory until it is read, up to the sender's SO_SNDBUF for each socket. " +
+    "The sender is charged, though it is the reader who is late. Large writes lie in pages that no field of /proc/meminfo counts, small ones and " +
+    "datagrams in slab (kmalloc-cg-*). No file of /proc tells how full a unix socket is: only ss does.",
+  lookAlikes:
+    "A slow reader: the queue becomes shorter between snapshots. A slab leak: without a look at the sockets this is kmalloc-cg-4k growing. " +
+    "pipe-buffers: the same between programs that talk through pipes. Descriptors in flight inside messages (SCM_RIGHTS) hold whole files, not queues.",
+  references: [
+    "https://man7.org/linux/man-pages/man7/unix.7.html",
+    "net/unix/af_unix.c unix_stream_sendmsg()",
+    "net/core/sock.c sock_alloc_send_pskb()",
+  ],
+  needs: { ledger, unixBacklog },
+  uses: { socketOwners, processes },
+  analyze({ ledger, unixBacklog: backlog, socketOwners: owners, processes: known }) {
+    const judged = judgeQueues(backlog, owners, { isStuck });
+    if (judged.bytes < WORTH_A_LINE_BYTES) {
+      return {
+        ruledOut: `${formatQuantity(backlog.sockets, "unix socket")} hold ${
+          formatBytes(backlog.chargedBytes)
+        }, of which ${formatBytes(judged.bytes)} are not known to be read`,
+      };
+    }
+    const materialBytes = materialQueueBytes(ledger.totalBytes);
+    const groups = groupByOwner(judged.queues, owners);
+    const readers = ends(judged, owners, "readerInode");
+    const senders = ends(judged, owners, "senderInode");
+    const inPages = judged.queues.filter(isInPages).reduce((sum, { bytes }) => sum + bytes, 0);
+    const trend = theilSen(backlog.series);
+    const by = senders.length === 0 ? "" : `, sent by ${nameOfGroups(senders)}`;
+    const draft: FindingDraft = {
+      title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} unread in ${
+        formatQuantity(judged.queues.length, "unix socket")
+      }${by}`,
+      confidence: backlogConfidence(judged, materialBytes),
+      material: judged.bytes >= materialBytes,
+      claims: placeStreamBytes(inPages, judged.bytes - inPages, ledger),
+      ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
+      owners: groups.map((group) => ownerOf(group, "socket", "ss -xap", detail(group, senders))),
+      evidence: evidence(judged, backlog.seconds),
+      remedies: remedies(readers.length > 0 ? readers : groups, known),
+    };
+    return { findings: [draft] };
+  },
+});
+
+function detail({ held: [first] }: OwnerGroup<Queue>, senders: readonly OwnerGroup<Queue>[]): string {
+  if (first === undefined) return "";
+  const name = first.local === "*" ? "" : `, the fullest ${first.local}`;
+  const [sender] = senders;
+  const charged = sender === undefined ? "" : `; charged to the sender, ${nameOfGroup(sender)}`;
+  return first.readerInode === undefined
+    ? `${name}; sent without a connection: the reader is not told by ss`
+    : `${name}${charged}`;
+}

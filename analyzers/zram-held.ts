@@ -1,0 +1,203 @@
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { formatBytes, formatShare } from "../src/core/format.ts";
+import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
+import type { Confidence, Owner, Remedy } from "../src/core/report.ts";
+import { shellWord } from "../src/core/shell.ts";
+import type { Parsed } from "../src/core/source.ts";
+import { ledger } from "../src/computed/ledger.ts";
+import { materialSlabBytes } from "../src/computed/material.ts";
+import { meminfo } from "../src/parsers/meminfo.ts";
+import { type Swap, swaps } from "../src/parsers/swaps.ts";
+import { vmstat } from "../src/parsers/vmstat.ts";
+import { type ZramMmStat, zramMmStat } from "../src/parsers/zram_mm_stat.ts";
+
+/** Swap that compresses below this gains little for its time: zstd and lzo make 2 to 4 of ordinary process memory. */
+const GOOD_RATIO = 2;
+
+/** A zram device, or zswap. */
+interface Store extends SourceLine {
+  readonly name: string;
+  /** What it costs; undefined where only what is stored is known. */
+  readonly usedBytes: number | undefined;
+  readonly storedBytes: number;
+  readonly isSwap: boolean;
+}
+
+function deviceOf(path: string): string {
+  return path.split("/").at(-2) ?? path;
+}
+
+function isSwap(device: string, areas: Parsed<readonly Swap[]> | undefined): boolean {
+  return areas?.value.some(({ filename }) => filename === `/dev/${device}`) ?? false;
+}
+
+function remedies(stores: readonly Store[]): Remedy[] {
+  const disks = stores.filter((store) => !store.isSwap && store.name !== "zswap").map(({ name }) => shellWord(name));
+  const areas = stores.filter((store) => store.isSwap).map(({ name }) => shellWord(`/dev/${name}`));
+  return [
+    {
+      when: "now",
+      text: disks.length > 0
+        ? "A zram device that is no swap is a RAM disk: unmount it and reset it, when what is on it is not needed. This deletes its content."
+        : "Taking compressed swap away brings its pages back into memory uncompressed: do so only with that much memory free (not verified by nailhouse's lab).",
+      commands: disks.length > 0
+        ? disks.flatMap((name) => [`findmnt -S /dev/${name}; lsof /dev/${name}`, `echo 1 > /sys/block/${name}/reset`])
+        : areas.map((area) => `swapoff ${area}`),
+      verify: "nr_zspages of /proc/vmstat falls",
+    },
+    {
+      when: "fix",
+      text:
+        "Bound what it may cost, and see what is stored in it: data that does not compress costs as much as it saves (not verified by nailhouse's lab).",
+      commands: stores.filter(({ name }) => name !== "zswap").map(({ name }) =>
+        `echo 512M > ${shellWord(`/sys/block/${name}/mem_limit`)}`
+      ),
+      verify: "`zramctl` shows DATA well above TOTAL",
+    },
+    {
+      when: "prevent",
+      text:
+        "Size zram by memory, not by guess: half of memory at the most, or zswap, which writes back to disk (not verified by nailhouse's lab).",
+      commands: ["zramctl", "cat /etc/systemd/zram-generator.conf"],
+      verify: "TOTAL of `zramctl` stays below the limit under load",
+    },
+  ];
+}
+
+export const zramHeld: Analyzer = defineAnalyzer({
+  id: "zram-held",
+  title: "Compressed memory of zram and zswap",
+  mechanism:
+    "zram is a block device in memory, mostly used for swap; zswap keeps pages on their way to swap. Both store compressed pages in zsmalloc's pool, which is in no " +
+    "field of /proc/meminfo: only nr_zspages of /proc/vmstat counts it. With data that does not compress, or as a RAM disk that is full, it is just memory gone.",
+  lookAlikes:
+    "Swap that works: what compresses to a third saves twice what it costs, however large the pool is. A driver that leaks pages, where vmstat was not looked at.",
+  references: [
+    "https://docs.kernel.org/admin-guide/blockdev/zram.html",
+    "https://docs.kernel.org/admin-guide/mm/zswap.html",
+  ],
+  needs: { ledger, vmstat },
+  uses: { zramMmStat, swaps, meminfo },
+  analyze({ ledger, vmstat: counters, zramMmStat: devices, swaps: areas, meminfo: file }) {
+    const held = accountBytes(ledger, "zspages");
+    const line = counters.value.get("nr_zspages")?.line;
+    if (held === undefined || line === undefined) {
+      return { ruledOut: "this kernel has no zsmalloc: neither zram nor zswap" };
+    }
+    if (held < materialSlabBytes(ledger.totalBytes)) {
+      return { ruledOut: `zram and zswap hold ${formatBytes(held)}` };
+    }
+    const stores = [...zram(devices), ...unlistedSwap(), ...zswap()].sort((a, b) => b.storedBytes - a.storedBytes);
+    const stored = stores.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
+    return { findings: [finding(line, held)] };
+
+    function zram(files: readonly Parsed<ZramMmStat>[] | undefined): Store[] {
+      return (files ?? []).filter(({ value }) => value.usedBytes > 0).map(({ path, value }) => ({
+        path,
+        line: value.line,
+        name: deviceOf(path),
+        usedBytes: value.usedBytes,
+        storedBytes: value.originalBytes,
+        isSwap: isSwap(deviceOf(path), areas),
+      }));
+    }
+
+    /** Swap on zram where mm_stat was not captured (a sosreport). */
+    function unlistedSwap(): Store[] {
+      if (devices !== undefined) return [];
+      return (areas?.value ?? []).filter(({ filename, usedBytes }) => filename.startsWith("/dev/zram") && usedBytes > 0)
+        .map((area) => ({
+          path: (areas as Parsed<unknown>).path,
+          line: area.line,
+          name: area.filename.slice("/dev/".length),
+          usedBytes: undefined,
+          storedBytes: area.usedBytes,
+          isSwap: true,
+        }));
+    }
+
+    function zswap(): Store[] {
+      const used = file?.value.bytes.get("Zswap");
+      const original = file?.value.bytes.get("Zswapped");
+      if (file === undefined || used === undefined || original === undefined || used.bytes === 0) return [];
+      return [{
+        path: file.path,
+        line: used.line,
+        name: "zswap",
+        usedBytes: used.bytes,
+        storedBytes: original.bytes,
+        isSwap: true,
+      }];
+    }
+
+    /** Swap that compresses well works as it should, whatever its size. */
+    function isUseful(bytes: number): boolean {
+      return stores.length > 0 && stores.every((store) => store.isSwap) && stored >= GOOD_RATIO * bytes;
+    }
+
+    function confidence(): Confidence {
+      if (stores.some(({ usedBytes }) => usedBytes !== undefined)) return "confirmed";
+      return "likely";
+    }
+
+    function finding(at: number, bytes: number): FindingDraft {
+      const [first] = stores;
+      const who = first === undefined
+        ? "zram or zswap"
+        : stores.length === 1
+        ? first.name
+        : `${first.name} and ${stores.length - 1} more`;
+      const what = stores.length === 0 ? "" : ` for ${formatBytes(stored)} of data`;
+      return {
+        title: `${who} holds ${formatBytes(bytes)} of memory${what}${
+          isUseful(bytes) ? ": compressed swap that works as it should" : ""
+        }`,
+        confidence: confidence(),
+        material: !isUseful(bytes),
+        claims: [{ account: "zspages", bytes: { low: bytes, high: bytes } }],
+        owners: stores.length === 0
+          ? [{
+            pid: null,
+            comm: "zram or zswap",
+            bytes,
+            count: 1,
+            detail: "to find the device: zramctl; cat /sys/block/zram*/mm_stat; grep -i zswap /proc/meminfo",
+          }]
+          : stores.map((store) => owner(store, bytes)),
+        evidence: [
+          {
+            path: counters.path,
+            line: at,
+            because: `${formatBytes(bytes)} (${formatShare(bytes, ledger.totalBytes)} of memory) are compressed pages`,
+          },
+          ...stores.map(evidence),
+        ],
+        remedies: remedies(stores),
+      };
+    }
+
+    function owner({ name, usedBytes, storedBytes, isSwap: swap }: Store, bytes: number): Owner {
+      return {
+        pid: null,
+        comm: name,
+        bytes: usedBytes ?? Math.round((storedBytes / stored) * bytes),
+        count: 1,
+        detail: `${formatBytes(storedBytes)} of data, ${
+          swap ? "swap" : "no swap: a RAM disk; what is on it: lsblk, findmnt"
+        }`,
+      };
+    }
+
+    function evidence({ path, line: at, name, usedBytes, storedBytes }: Store): EvidenceLine {
+      return {
+        path,
+        line: at,
+        because: usedBytes === undefined
+          ? `${formatBytes(storedBytes)} are swapped to ${name}`
+          : `${name} costs ${formatBytes(usedBytes)} for ${formatBytes(storedBytes)} of data: ${
+            (storedBytes / usedBytes).toFixed(1)
+          } to 1`,
+      };
+    }
+  },
+});

@@ -1,0 +1,130 @@
+import type { SourceLine } from "../core/ledger.ts";
+import { type Captured, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
+import { kernelLog, type KernelLogEvent, type OomVictim } from "../parsers/kernel_log.ts";
+import { type MemoryEvents, memoryEvents } from "../parsers/memory_events.ts";
+import { type OomReport, oomReports } from "../parsers/oom_report.ts";
+
+/** A control group that was at its limit and had a process killed. */
+export interface MemcgOom {
+  /** Path of the group below the hierarchy's root. */
+  readonly group: string;
+  readonly kills: number;
+  /** Undefined where only the group's counter tells. */
+  readonly victim: OomVictim | undefined;
+  /** Seconds since boot of the last kill. */
+  readonly seconds: number | undefined;
+  readonly usageBytes: number | undefined;
+  readonly limitBytes: number | undefined;
+  /** The lines that tell: of the log, of the group's counter. */
+  readonly log: (SourceLine & { readonly limitLine: number | undefined }) | undefined;
+  readonly counter: SourceLine | undefined;
+}
+
+/** The dump that belongs to an event: it stands between its line and the next event's. */
+export function reportOf(
+  event: KernelLogEvent,
+  events: readonly KernelLogEvent[],
+  reports: readonly OomReport[] | undefined,
+): OomReport | undefined {
+  const next = events.find(({ line }) => line > event.line)?.line ?? Infinity;
+  return reports?.find(({ line }) => line > event.line && line < next);
+}
+
+function fromLog(
+  log: Parsed<readonly KernelLogEvent[]> | undefined,
+  reports: Parsed<readonly OomReport[]> | undefined,
+): Map<string, MemcgOom> {
+  const byGroup = new Map<string, MemcgOom>();
+  for (const event of log?.value ?? []) {
+    if (event.kind !== "memcg-oom") continue;
+    const group = event.memcg ?? "(not named)";
+    const report = reportOf(event, (log as Parsed<readonly KernelLogEvent[]>).value, reports?.value);
+    byGroup.set(group, {
+      group,
+      kills: (byGroup.get(group)?.kills ?? 0) + event.victims.length,
+      victim: event.victims.at(-1),
+      seconds: event.seconds,
+      usageBytes: report?.usageBytes,
+      limitBytes: report?.limitBytes,
+      log: {
+        path: (log as Parsed<unknown>).path,
+        line: event.victims.at(-1)?.line ?? event.line,
+        limitLine: report?.line,
+      },
+      counter: undefined,
+    });
+  }
+  return byGroup;
+}
+
+function groupOf(path: string): string {
+  const at = path.indexOf("sys/fs/cgroup/") + "sys/fs/cgroup".length;
+  const folder = path.slice(at, path.lastIndexOf("/"));
+  return (path.endsWith("/memory.oom_control") ? folder.replace(/^\/memory/, "") : folder) || "/";
+}
+
+/**
+ * Kills of the group itself. Of cgroup v2, a group counts the kills of the groups below it, and those of the host's OOM killer: it was at its own limit
+ * only if `oom` counts, too. v1 has no such counter.
+ */
+function killsOf(
+  file: Parsed<MemoryEvents>,
+  all: readonly Parsed<MemoryEvents>[],
+): { kills: number; line: number } | undefined {
+  const { path, value } = file;
+  const entry = value.get("oom_kill");
+  const isV1 = path.endsWith("/memory.oom_control");
+  if (entry === undefined || entry.value === 0 || (!isV1 && (value.get("oom")?.value ?? 0) === 0)) return undefined;
+  const folder = path.slice(0, path.lastIndexOf("/") + 1);
+  const below = isV1
+    ? []
+    : all.filter((other) => other.path.startsWith(folder) && other.path.slice(folder.length).split("/").length === 2);
+  const kills = entry.value - below.reduce((sum, child) => sum + (child.value.get("oom_kill")?.value ?? 0), 0);
+  return kills > 0 ? { kills, line: entry.line } : undefined;
+}
+
+function read(reader: Reader): Captured<readonly MemcgOom[]> {
+  const log = reader.read(kernelLog);
+  const files = reader.read(memoryEvents);
+  if (log.status === "missing" && files.status === "missing") {
+    return { status: "missing", missing: [...log.missing, ...files.missing] };
+  }
+  if (log.status === "failed" && files.status !== "ok") return log;
+  if (files.status === "failed" && log.status !== "ok") return files;
+  const { reports } = readUses({ reports: oomReports }, reader);
+  const groups = fromLog(log.status === "ok" ? log.value : undefined, reports);
+  const counters = files.status === "ok" ? files.value : [];
+  for (const file of counters) {
+    const own = killsOf(file, counters);
+    if (own === undefined) continue;
+    const group = groupOf(file.path);
+    const counter = { path: file.path, line: own.line };
+    const known = groups.get(group);
+    groups.set(
+      group,
+      known === undefined
+        ? {
+          group,
+          kills: own.kills,
+          victim: undefined,
+          seconds: undefined,
+          usageBytes: undefined,
+          limitBytes: undefined,
+          log: undefined,
+          counter,
+        }
+        : { ...known, kills: Math.max(known.kills, own.kills), counter },
+    );
+  }
+  return {
+    status: "ok",
+    value: [...groups.values()].sort((a, b) => b.kills - a.kills || (a.group < b.group ? -1 : 1)),
+  };
+}
+
+/** Control groups that were at their limit, from the kernel log and from their own counters, the most kills first. */
+export const memcgOoms: Source<readonly MemcgOom[]> = {
+  name: "OOM of control groups",
+  patterns: [...kernelLog.patterns, ...memoryEvents.patterns],
+  read,
+};

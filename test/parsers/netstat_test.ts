@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest";
+import { parseNetstat } from "../../src/parsers/netstat.ts";
+import { itIsRobust } from "./_context.ts";
+
+const NETSTAT = `Active Internet connections (servers and established)
+Proto Recv-Q Send-Q Local Address           Foreign Address         State       User       Inode      PID/Program name     Timer
+tcp        0      0 0.0.0.0:2024            0.0.0.0:*               LISTEN      0          1049       -                    off (0.00/0/0)
+tcp   6239465      0 127.0.0.1:53195         127.0.0.1:43792         ESTABLISHED 0          3107666    16167/tcp_backlog    off (0.00/0/0)
+tcp6       0 115222 ::1:43606               ::1:53195               ESTABLISHED 1000       3109042    9/sshd: me@pts/0     probe (0.82/0/1)
+udp        0      0 0.0.0.0:68              0.0.0.0:*                           0          15145      812/dhclient         off (0.00/0/0)
+raw        0      0 0.0.0.0:1               0.0.0.0:*               7           0          15146      813/ping             off (0.00/0/0)
+Active UNIX domain sockets (servers and established)
+Proto RefCnt Flags       Type       State         I-Node   PID/Program name     Path
+unix  2      [ ACC ]     STREAM     LISTENING     6492      1/init               /run/a 77/b
+unix  3      [ ]         STREAM     CONNECTED     6493      -                    
+unix  2      [ ]         DGRAM                    6494      5/hog                @x
+`;
+
+describe("parseNetstat()", () => {
+  itIsRobust("parseNetstat", NETSTAT, parseNetstat);
+
+  it("reads who has which socket open", () => {
+    expect(parseNetstat(NETSTAT).map(({ inode, pid, program }) => [inode, pid, program])).toEqual([
+      [3_107_666, 16_167, "tcp_backlog"],
+      [3_109_042, 9, "sshd: me@pts/0"],
+      [15_145, 812, "dhclient"],
+      [15_146, 813, "ping"],
+      [6492, 1, "init"],
+      [6494, 5, "hog"],
+    ]);
+  });
+
+  it("takes nothing that a name pretends to be", () => {
+    const evil = NETSTAT.replace("812/dhclient         off (0.00/0/0)", "812/x off (0.00/0/0) 1 2 3/y off (0");
+    expect(parseNetstat(evil).find(({ inode }) => inode === 15_145)).toMatchObject({ pid: 812 });
+    expect(parseNetstat(evil).some(({ inode }) => inode === 2)).toBe(false);
+  });
+});
