@@ -5,6 +5,7 @@ import type { Remedy } from "../src/core/report.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
 import { groupByOwner, nameOfGroup, type OwnerGroup, stopCommands } from "../src/computed/owners.ts";
+import { packetRings } from "../src/computed/packet_rings.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { type ReceiveCharge, receiveCharges } from "../src/computed/receive_charges.ts";
 import {
@@ -14,6 +15,8 @@ import {
   MIN_TRUESIZE_BYTES,
 } from "../src/computed/skb_memory.ts";
 import { socketOwners } from "../src/computed/socket_owners.ts";
+import { tcpBacklog } from "../src/computed/tcp_backlog.ts";
+import { unixBacklog } from "../src/computed/unix_backlog.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 
@@ -69,7 +72,7 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     "commit 3226b158e67c (32x truesize under-estimation)",
   ],
   needs: { ledger, receiveCharges },
-  uses: { fragmentBlocks, socketOwners, processes, sysctl, meminfo },
+  uses: { fragmentBlocks, socketOwners, processes, sysctl, meminfo, tcpBacklog, unixBacklog, packetRings },
   analyze(
     {
       ledger,
@@ -79,6 +82,9 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
       processes: known,
       sysctl: settings,
       meminfo: file,
+      tcpBacklog: tcp,
+      unixBacklog: unix,
+      packetRings: packets,
     },
     facts,
   ) {
@@ -86,6 +92,9 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     const charged = charges.reduce((sum, { bytes }) => sum + bytes, 0);
     const explainable = (charged / MIN_TRUESIZE_BYTES) * FRAGMENT_BLOCK_BYTES;
     const residual = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
+    // What is sent is copied into blocks of the same size, without waste; rings are pages that no account has, either.
+    const sent = (tcp?.sent.queues ?? []).reduce((sum, { payloadBytes }) => sum + payloadBytes, 0) + (unix?.chargedBytes ?? 0);
+    const rings = (packets?.rings ?? []).reduce((sum, { bytes }) => sum + bytes, 0);
     const pinned = pinnedBytes();
     const excess = pinned.bytes.high - charged;
     const material = excess >= materialQueueBytes(ledger.totalBytes);
@@ -102,11 +111,11 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
 
     function pinnedBytes(): Pinned {
       if (census !== undefined) {
-        const most = Math.min(census.bytes, explainable);
+        const most = Math.min(Math.max(0, census.bytes - sent), explainable);
         return { bytes: { low: most, high: most }, census };
       }
       // Without a census the residual is all there is to go by; what is there on an idle host, too, is no part of it.
-      const most = Math.min(residual, explainable);
+      const most = Math.min(Math.max(0, residual - sent - rings), explainable);
       return {
         bytes: { low: Math.max(0, most - residualNoiseBytes(ledger.totalBytes)), high: most },
         census: undefined,

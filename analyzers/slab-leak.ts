@@ -1,9 +1,12 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { formatBytes, formatCount, formatShare } from "../src/core/format.ts";
+import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
-import type { Confidence, Remedy } from "../src/core/report.ts";
+import type { Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { overTime, type Parsed, type TimePoint } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
+import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
+import { processes } from "../src/computed/processes.ts";
+import { type QueuedSignals, queuedSignals } from "../src/computed/queued_signals.ts";
 import { materialSlabBytes } from "../src/computed/material.ts";
 import { cacheName, slabCaches, type SlabUse } from "../src/computed/slab_caches.ts";
 import { exhaustion, theilSen, type Trend } from "../src/computed/trend.ts";
@@ -133,14 +136,43 @@ function countOf({ activeObjects, objectBytes }: Suspect): string {
   return activeObjects === 0 ? "" : `${formatCount(activeObjects)} objects of ${formatCount(objectBytes)} B`;
 }
 
-function remedies([first]: readonly [Suspect, ...Suspect[]]): Remedy[] {
+function cacheOwner(cache: Suspect): Owner {
+  const also = cache.aliases.length === 0 ? "" : `also: ${cache.aliases.join(", ")}`;
+  return {
+    pid: null,
+    comm: cache.name,
+    bytes: Math.round(cache.usedBytes),
+    count: cache.activeObjects,
+    detail: [countOf(cache), also, whose(cache)].filter((part) => part !== "").join("; "),
+  };
+}
+
+function processOwners({ usedBytes, activeObjects }: Suspect, tenant: Tenant | undefined): Owner[] {
+  return (tenant?.groups ?? []).map((group) => ({
+    pid: group.pids[0] ?? null,
+    comm: group.comm,
+    bytes: Math.round(usedBytes * Math.min(1, group.count / activeObjects)),
+    count: group.count,
+    detail: `${formatCount(group.count)} ${tenant?.what} in ${
+      formatQuantity(group.pids.length, "process", "processes")
+    }; to see them: cat /proc/${group.pids[0]}/timers`,
+  }));
+}
+
+function holder(tenant: Tenant | undefined, group: Tenant["groups"][number] | undefined): string {
+  if (tenant === undefined) return "Unreclaimable kernel objects";
+  return group === undefined ? tenant.what : `${tenant.what} of ${nameOfGroup(group)}`;
+}
+
+function remedies([first]: readonly [Suspect, ...Suspect[]], stop: readonly string[]): Remedy[] {
+  const known = KNOWN.filter(({ cache }) => [first.name, ...first.aliases].some((each) => cache.test(each)));
   return [
     {
       when: "now",
       text:
-        "Find the program whose objects these are (see the owners) and restart it in an orderly way: most kernel objects go with the process or the " +
+        "Restart the program whose objects these are (see the owners) in an orderly way: most kernel objects go with the process or the " +
         "network namespace that has them. Dropping caches does not help: this slab is not reclaimable.",
-      commands: ["grep SUnreclaim /proc/meminfo", "slabtop -o -s c | head -20"],
+      commands: stop.length > 0 ? stop : [...known.map(({ find }) => find), "slabtop -o -s c | head -20"],
       verify: "SUnreclaim of /proc/meminfo falls by what the caches held",
     },
     {
@@ -170,22 +202,60 @@ interface Witnesses {
   readonly lost: Parsed<readonly LostObject[]> | undefined;
   readonly sites: Parsed<readonly AllocationSite[]> | undefined;
   readonly neighbours: readonly Parsed<NeighbourStat>[] | undefined;
+  readonly signals: readonly QueuedSignals[] | undefined;
 }
 
-/** Neighbours have no cache of their own: a table with as many entries as a kmalloc cache has objects tells. */
+/** The kernel's own count of something and the objects of the cache it is in: as many, but for a moment between the two. */
 const SAME_COUNT = 0.1;
 
-function neighboursIn({ name, activeObjects }: Suspect, { neighbours }: Witnesses): EvidenceLine[] {
-  if (!name.startsWith("kmalloc-")) return [];
-  return (neighbours ?? [])
-    .filter(({ value: { entries } }) => Math.abs(entries - activeObjects) <= SAME_COUNT * activeObjects)
-    .map(({ path, value: { entries, line } }) => ({
+/** What the objects of a cache are, known from a count elsewhere, and who may have them. */
+interface Tenant {
+  readonly what: string;
+  readonly groups: readonly { readonly comm: string; readonly pids: readonly number[]; readonly count: number }[];
+  readonly evidence: readonly EvidenceLine[];
+}
+
+function isSameCount(count: number, { activeObjects }: Suspect): boolean {
+  return Math.abs(count - activeObjects) <= SAME_COUNT * activeObjects;
+}
+
+/** Neighbours have no cache of their own, but kmalloc's. */
+function neighboursIn(cache: Suspect, { neighbours }: Witnesses): Tenant | undefined {
+  const table = neighbours?.find(({ value }) => cache.name.startsWith("kmalloc-") && isSameCount(value.entries, cache));
+  if (table === undefined) return undefined;
+  const { path, value: { entries, line } } = table;
+  const because = `${formatCount(entries)} neighbours in all network namespaces: as many as ${cache.name} has objects`;
+  return { what: "neighbours (ip neigh)", groups: [], evidence: [{ path, line, because }] };
+}
+
+/** Each user's count may be any of its processes': a program is named only where it is the only one. */
+function timersIn(cache: Suspect, { signals }: Witnesses): Tenant | undefined {
+  const isTheirs = [cache.name, ...cache.aliases].some((name) => name === "posix_timers_cache" || name === "sigqueue");
+  const users = (signals ?? []).filter(({ count }) => count >= SHARE_OF_LARGEST * (signals?.[0]?.count ?? 0));
+  if (!isTheirs || !isSameCount(users.reduce((total, { count }) => total + count, 0), cache)) return undefined;
+  const groups = new Map<string, { comm: string; pids: number[]; count: number }>();
+  for (const { count, processes: members } of users) {
+    const [only, ...others] = new Set(members.map(({ comm }) => comm));
+    if (only === undefined || others.length > 0) continue;
+    const group = groups.get(only) ?? { comm: only, pids: [], count: 0 };
+    group.pids.push(...members.map(({ pid }) => pid));
+    groups.set(only, { ...group, count: group.count + count });
+  }
+  return {
+    what: "POSIX timers or queued signals",
+    groups: [...groups.values()].sort((a, b) => b.count - a.count),
+    evidence: users.slice(0, CACHES_LISTED).map(({ path, line, uid, count }) => ({
       path,
       line,
-      because: `${
-        formatCount(entries)
-      } neighbours (ip neigh) in all network namespaces: about as many as ${name} has objects`,
-    }));
+      because: `user ${uid} has ${formatCount(count)} signals and POSIX timers; ${
+        formatQuantity(users.length, "user")
+      } like this one have as many as ${cache.name} has objects`,
+    })),
+  };
+}
+
+function tenantOf(cache: Suspect, witnesses: Witnesses): Tenant | undefined {
+  return neighboursIn(cache, witnesses) ?? timersIn(cache, witnesses);
 }
 
 /** What tracing that somebody switched on says. */
@@ -254,9 +324,15 @@ export const slabLeak: Analyzer = defineAnalyzer({
     lost: kmemleak,
     sites: allocinfo,
     neighbours: neighbourStat,
+    signals: queuedSignals,
+    processes,
   },
   last: true,
-  analyze({ ledger, slabCaches: caches, meminfo: file, ledgers, history, ...witnesses }, _facts, unclaimed) {
+  analyze(
+    { ledger, slabCaches: caches, meminfo: file, ledgers, history, processes: known, ...witnesses },
+    _facts,
+    unclaimed,
+  ) {
     const account = accountBytes(ledger, "slab-unreclaimable");
     const left = unclaimed.get("slab-unreclaimable");
     if (account === undefined || left === undefined) return { ruledOut: "this bundle does not tell SUnreclaim" };
@@ -318,8 +394,10 @@ export const slabLeak: Analyzer = defineAnalyzer({
       const last = ledgers?.at(-1);
       const available = last?.value.availableBytes;
       const others = suspects.length === 1 ? "" : ` and ${suspects.length - 1} more`;
+      const tenant = tenantOf(first as Suspect, witnesses);
+      const [group] = tenant?.groups ?? [];
       return {
-        title: `Unreclaimable kernel objects hold ${formatBytes(bytes)}, mostly in the slab cache ${
+        title: `${holder(tenant, group)} hold ${formatBytes(bytes)}, mostly in the slab cache ${
           cacheName(first as Suspect)
         }${others}${fastest === undefined ? "" : `, and grow by ${formatBytes(fastest.bytesPerSecond)} a second`}`,
         confidence: sure,
@@ -329,20 +407,13 @@ export const slabLeak: Analyzer = defineAnalyzer({
         exhaustion: fastest === undefined || last === undefined || available === undefined
           ? null
           : exhaustion(fastest, available, last.time),
-        owners: suspects.map((cache) => ({
-          pid: null,
-          comm: cache.name,
-          bytes: Math.round(cache.usedBytes),
-          count: cache.activeObjects,
-          detail: [countOf(cache), cache.aliases.length === 0 ? "" : `also: ${cache.aliases.join(", ")}`, whose(cache)]
-            .filter((part) => part !== "").join("; "),
-        })),
+        owners: [...processOwners(first as Suspect, tenant), ...suspects.map(cacheOwner)],
         evidence: [
           ...accountEvidence(),
           ...suspects.slice(0, CACHES_LISTED).flatMap(cacheEvidence),
           ...traced(suspects, witnesses),
         ],
-        remedies: remedies(suspects),
+        remedies: remedies(suspects, group === undefined ? [] : stopCommands(group, known)),
       };
     }
 
@@ -364,7 +435,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
             formatShare(usedBytes, account as number)
           } of SUnreclaim${change}`,
         },
-        ...neighboursIn(cache, witnesses),
+        ...(tenantOf(cache, witnesses)?.evidence ?? []),
       ];
     }
   },

@@ -163,8 +163,11 @@ export const socketBacklogTcpSend: Analyzer = defineAnalyzer({
   needs: { ledger, tcpBacklog },
   uses: { socketOwners, processes, sockstat },
   analyze({ ledger, tcpBacklog: { sent }, socketOwners: owners, processes: known, sockstat: stat }) {
-    const stuck = { queues: sent.queues.filter((queue) => isHeldHere(queue) && isStuck(queue)) };
-    const judged = judgeQueues(stuck, owners, { isStuck, bytes: (queue) => queue.chargedBytes + unreadBytes(queue) });
+    const judged = judgeQueues({ queues: sent.queues.filter(isHeldHere) }, owners, {
+      isStuck,
+      onlyStuck: true,
+      bytes: (queue) => queue.chargedBytes + unreadBytes(queue),
+    });
     if (judged.bytes < WORTH_A_LINE_BYTES) {
       return {
         ruledOut: `${formatQuantity(sent.sockets, "TCP socket")} have ${

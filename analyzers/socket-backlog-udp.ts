@@ -14,9 +14,10 @@ import {
   type SkbSlab,
   skbSlab,
 } from "../src/computed/skb_memory.ts";
-import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
+import { socketOwners } from "../src/computed/socket_owners.ts";
+import { type Judged, type JudgedQueue, judgeQueues } from "../src/computed/socket_queues.ts";
 import { theilSen } from "../src/computed/trend.ts";
-import { type UdpBacklog, udpBacklog, type UdpQueue } from "../src/computed/udp_backlog.ts";
+import { udpBacklog, type UdpQueue } from "../src/computed/udp_backlog.ts";
 import { netSnmp } from "../src/parsers/net_snmp.ts";
 import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { type Sockstat, sockstat } from "../src/parsers/sockstat.ts";
@@ -32,65 +33,28 @@ const LARGEST_PACKET_BYTES = 66_560;
 /** In one look, a queue that is neither full nor losing packets may be one that is read a moment later. This much of it is no burst any more. */
 const BEYOND_A_BURST = 4;
 
-type Queue = UdpQueue & { readonly bytes: number };
-
-/** Queues that nobody is known to read, with how they behaved. */
-interface Judged {
-  readonly queues: readonly Queue[];
-  readonly bytes: number;
-  /** Queues that are full to their limit. */
-  readonly atLimit: number;
-  readonly bytesAtLimit: number;
-  /** Queues that were seen more than once. */
-  readonly watched: number;
-  readonly dropped: number;
-  readonly filledBytes: number;
-}
+type Queue = JudgedQueue<UdpQueue>;
 
 function isFull({ chargedBytes, limitBytes, dropped }: UdpQueue): boolean {
   if ((dropped ?? 0) > 0) return true;
   return limitBytes !== undefined && chargedBytes > limitBytes / 2 && chargedBytes + LARGEST_PACKET_BYTES > limitBytes;
 }
 
-function sum(queues: readonly Queue[], amount: (queue: Queue) => number | undefined): number {
-  return queues.reduce((total, queue) => total + (amount(queue) ?? 0), 0);
-}
-
-/** Leaves out queues that are read: those that became shorter, and those with room left of a process that was seen to read others. */
-function judge(backlog: UdpBacklog, owners: SocketOwners | undefined): Judged {
-  const owner = ({ inode }: UdpQueue): number | undefined => owners?.get(inode)?.pid;
-  const readers = new Set(backlog.queues.filter(({ wasRead }) => wasRead).map(owner));
-  readers.delete(undefined);
-  const queues = backlog.queues
-    .filter((queue) => !queue.wasRead && (isFull(queue) || !readers.has(owner(queue))))
-    .map((queue) => ({ ...queue, bytes: queue.chargedBytes }));
-  const full = queues.filter(isFull);
-  return {
-    queues,
-    bytes: sum(queues, ({ bytes }) => bytes),
-    atLimit: full.length,
-    bytesAtLimit: sum(full, ({ bytes }) => bytes),
-    watched: queues.filter(({ seen }) => seen > 1).length,
-    dropped: sum(queues, ({ dropped }) => dropped),
-    filledBytes: sum(queues, ({ filledBytes }) => filledBytes),
-  };
-}
-
 /** Traffic came and nobody read it: proven. Seen once, and full, or far beyond a burst: likely. */
-function confidence(judged: Judged, materialBytes: number): Confidence {
+function confidence(judged: Judged<UdpQueue>, materialBytes: number): Confidence {
   const isWatched = judged.watched > judged.queues.length / 2;
   if (isWatched && (judged.dropped > 0 || judged.filledBytes > 0)) return "confirmed";
-  if (isWatched || judged.bytesAtLimit > judged.bytes / 2 || judged.bytes >= BEYOND_A_BURST * materialBytes) {
+  if (isWatched || judged.stuckBytes > judged.bytes / 2 || judged.bytes >= BEYOND_A_BURST * materialBytes) {
     return "likely";
   }
   return "possible";
 }
 
-function behaviour(judged: Judged, seconds: number): string {
+function behaviour(judged: Judged<UdpQueue>, seconds: number): string {
   const parts: string[] = [];
   if (judged.watched > 0) parts.push(`no queue became shorter in ${Math.round(seconds)} s: nobody reads`);
   else parts.push("seen once, so whether anybody reads is not known");
-  if (judged.atLimit > 0) parts.push(`${judged.atLimit} of ${judged.queues.length} are at their limit`);
+  if (judged.stuck > 0) parts.push(`${judged.stuck} of ${judged.queues.length} are at their limit`);
   if (judged.filledBytes > 0) parts.push(`they still filled by ${formatBytes(judged.filledBytes)}`);
   if (judged.dropped > 0) {
     parts.push(
@@ -109,7 +73,7 @@ interface Supporting {
   readonly pageSizeBytes: number | undefined;
 }
 
-function evidence(judged: Judged, seconds: number, supporting: Supporting): EvidenceLine[] {
+function evidence(judged: Judged<UdpQueue>, seconds: number, supporting: Supporting): EvidenceLine[] {
   const lines: EvidenceLine[] = [];
   const largest = judged.queues[0] as UdpQueue;
   lines.push({
@@ -153,7 +117,7 @@ function evidence(judged: Judged, seconds: number, supporting: Supporting): Evid
 }
 
 /** Charge, payload and pages: how much of what is held is data at all. */
-function packetEvidence({ bytes }: Judged, { slab }: Supporting): EvidenceLine[] {
+function packetEvidence({ bytes }: Judged<UdpQueue>, { slab }: Supporting): EvidenceLine[] {
   if (slab === undefined) return [];
   const { largest: cache, heads } = slab;
   const lines: EvidenceLine[] = [{
@@ -179,7 +143,7 @@ function packetEvidence({ bytes }: Judged, { slab }: Supporting): EvidenceLine[]
 }
 
 /** What udp_mem allows, and why it does not bound the memory. */
-function udpMemEvidence(judged: Judged, { sysctl: file, pageSizeBytes }: Supporting): EvidenceLine[] {
+function udpMemEvidence(judged: Judged<UdpQueue>, { sysctl: file, pageSizeBytes }: Supporting): EvidenceLine[] {
   const entry = file?.value.get("net.ipv4.udp_mem");
   const [min] = file === undefined ? [] : sysctlNumbers(file.value, "net.ipv4.udp_mem") ?? [];
   if (file === undefined || entry === undefined || min === undefined || pageSizeBytes === undefined) return [];
@@ -277,7 +241,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     { ledger, udpBacklog: backlog, socketOwners: owners, processes: known, slabinfo: slabFile, ...files },
     { pageSizeBytes },
   ) {
-    const judged = judge(backlog, owners);
+    const judged = judgeQueues(backlog, owners, { isStuck: isFull });
     const read = backlog.chargedBytes - judged.bytes;
     if (judged.bytes < WORTH_A_LINE_BYTES) {
       const busy = read > 0

@@ -116,13 +116,16 @@ function read(reader: Reader): Captured<readonly MemcgOom[]> {
         : { ...known, kills: Math.max(known.kills, own.kills), counter },
     );
   }
-  return {
-    status: "ok",
-    value: [...groups.values()].sort((a, b) => b.kills - a.kills || (a.group < b.group ? -1 : 1)),
-  };
+  return { status: "ok", value: [...groups.values()].sort(byRecency) };
 }
 
-/** Control groups that were at their limit, from the kernel log and from their own counters, the most kills first. */
+/** Groups that are still there first, then the latest in the log. */
+function byRecency(a: MemcgOom, b: MemcgOom): number {
+  const exists = ({ counter }: MemcgOom): number => (counter === undefined ? 0 : 1);
+  return exists(b) - exists(a) || (b.log?.line ?? 0) - (a.log?.line ?? 0) || (a.group < b.group ? -1 : 1);
+}
+
+/** Control groups that were at their limit, from the kernel log and from their own counters: those that still exist first. */
 export const memcgOoms: Source<readonly MemcgOom[]> = {
   name: "OOM of control groups",
   patterns: [...kernelLog.patterns, ...memoryEvents.patterns],

@@ -173,21 +173,51 @@ export interface Judged<Q extends SocketQueue = SocketQueue> {
 export interface JudgeOptions<Q extends SocketQueue> {
   /** Whether a queue shows by itself that nobody reads it. */
   readonly isStuck: (queue: Q) => boolean;
+  /** Leaves out queues that show nothing by themselves: where a full queue is normal as long as it moves. */
+  readonly onlyStuck?: true;
   /** What one queue is held accountable for; its charge when left out. */
   readonly bytes?: (queue: Q) => number;
 }
 
-/** Leaves out queues that are read: those that became shorter, and those that may be of a process that was seen to read others. */
+/** What a process was seen to read, and what it was not. */
+interface Reading {
+  readBytes: number;
+  otherBytes: number;
+}
+
+function readingByProcess<Q extends SocketQueue>(
+  queues: readonly Q[],
+  owner: (queue: Q) => number | undefined,
+): ReadonlyMap<number, Reading> {
+  const processes = new Map<number, Reading>();
+  for (const queue of queues) {
+    const pid = owner(queue);
+    if (pid === undefined) continue;
+    const reading = processes.get(pid) ?? { readBytes: 0, otherBytes: 0 };
+    reading[queue.wasRead ? "readBytes" : "otherBytes"] += queue.chargedBytes;
+    processes.set(pid, reading);
+  }
+  return processes;
+}
+
+/**
+ * Leaves out queues that are read: those that became shorter, and others of a process that was seen to read. Of such a process a queue that is
+ * stuck is believed only when it read the smaller part: one that is refilled as fast as it is read may look the same each time.
+ */
 export function judgeQueues<Q extends SocketQueue>(
   backlog: Pick<Backlog<Q>, "queues">,
   owners: SocketOwners | undefined,
-  { isStuck, bytes = ({ chargedBytes }) => chargedBytes }: JudgeOptions<Q>,
+  { isStuck, onlyStuck, bytes = ({ chargedBytes }) => chargedBytes }: JudgeOptions<Q>,
 ): Judged<Q> {
   const owner = ({ inode }: Q): number | undefined => owners?.get(inode)?.pid;
-  const readers = new Set(backlog.queues.filter(({ wasRead }) => wasRead).map(owner));
-  readers.delete(undefined);
+  const processes = readingByProcess(backlog.queues, owner);
+  const isUnread = (queue: Q): boolean => {
+    const { readBytes, otherBytes } = processes.get(owner(queue) ?? -1) ?? { readBytes: 0, otherBytes: 0 };
+    if (queue.wasRead) return false;
+    return isStuck(queue) ? readBytes <= otherBytes : readBytes === 0 && onlyStuck !== true;
+  };
   const queues = backlog.queues
-    .filter((queue) => !queue.wasRead && (isStuck(queue) || !readers.has(owner(queue))))
+    .filter(isUnread)
     .map((queue) => ({ ...queue, bytes: bytes(queue) }));
   const stuck = queues.filter(isStuck);
   return {

@@ -39,6 +39,8 @@ export interface ProcessStatus {
   readonly vmPteBytes: number | undefined;
   readonly vmSwapBytes: number | undefined;
   readonly hugetlbBytes: number | undefined;
+  /** Signals and POSIX timers of the real user, all of its processes together. */
+  readonly sigQueued: number | undefined;
   /** Line of each field by the kernel's name: `VmRSS`. */
   readonly lines: ReadonlyMap<string, number>;
 }
@@ -101,6 +103,8 @@ export function parseProcessStatus(text: string, context: ParseContext): Process
     vmPteBytes: kb("VmPTE"),
     vmSwapBytes: kb("VmSwap"),
     hugetlbBytes: kb("HugetlbPages"),
+    // SigQ: 90046/96364
+    sigQueued: read("SigQ", (value) => parseCount(value.split("/", 1)[0])),
     lines,
   };
 }

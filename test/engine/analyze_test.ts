@@ -49,7 +49,9 @@ const files = { "proc/meminfo": meminfoText() };
 describe("analyze()", () => {
   it("lets an analyzer that throws cost only itself", async () => {
     const report = await analyzeFiles(files, [throws, needsNetlink]);
-    expect(report.notAssessed[0]).toMatchObject({ cause: "throws", missing: ["the analyzer failed: a defect in the plug-in"] });
+    expect(report.notAssessed.find(({ cause }) => cause === "throws")?.missing).toEqual([
+      "the analyzer failed: a defect in the plug-in",
+    ]);
     expect(report.verdict).toBe("healthy");
   });
 

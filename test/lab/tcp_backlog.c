@@ -3,7 +3,8 @@
  *   side=send        the reader's window is tiny: the data wait in the writer's send queues (skmem w), timer probing
  *   side=close-wait  the writer closes after its data have all arrived: the reader's sockets stay in CLOSE_WAIT with
  *                    them
- * About `total` MB together. read=1 is the near miss: the reader reads. tcp_mem=PAGES lowers net.ipv4.tcp_mem
+ * About `total` MB together. read=1 is the near miss: the reader reads. slow=KB is another one: the queues are full, but the
+ * reader takes that much of each of them fifty times a second, and the writer goes on. tcp_mem=PAGES lowers net.ipv4.tcp_mem
  * meanwhile, so that TCP as a whole is under memory pressure. */
 #include "lab.h"
 #include <netinet/in.h>
@@ -32,7 +33,7 @@ static void buffer(int fd, int option, long bytes)
 		die("socket buffer");
 }
 
-static void reader(int listener, long pairs, int reads, struct state *state)
+static void reader(int listener, long pairs, int reads, long slow, struct state *state)
 {
 	static char data[MB];
 	int *fds = calloc(pairs, sizeof *fds);
@@ -45,14 +46,16 @@ static void reader(int listener, long pairs, int reads, struct state *state)
 		for (long i = 0; i < pairs; i++) {
 			while (reads && recv(fds[i], data, sizeof data, 0) > 0)
 				;
+			if (slow && state->ready)
+				recv(fds[i], data, slow * 1024 < MB ? slow * 1024 : MB, 0);
 			charged += socket_memory(fds[i], MEM_R);
 		}
 		state->charged = charged;
 	}
 }
 
-static void writer(struct sockaddr_in to, long pairs, long each, const char *side, int reads, struct state *state,
-		   struct state *peer)
+static void writer(struct sockaddr_in to, long pairs, long each, const char *side, int reads, int slow,
+		   struct state *state, struct state *peer)
 {
 	static char data[65536];
 	int *fds = calloc(pairs, sizeof *fds), sending = !strcmp(side, "send"), closing = !strcmp(side, "close-wait"), one = 1;
@@ -83,16 +86,18 @@ static void writer(struct sockaddr_in to, long pairs, long each, const char *sid
 				charged += socket_memory(fds[i], MEM_W);
 			if (reads)
 				send(fds[i], data, sizeof data, MSG_DONTWAIT);
+			while (slow && send(fds[i], data, sizeof data, MSG_DONTWAIT) > 0)
+				;
 		}
 		state->charged = charged;
-		state->ready = 1;
+		state->ready = peer->ready = 1;
 	}
 }
 
 int main(int argc, char **argv)
 {
 	lab_start(argv);
-	long pairs = arg("pairs", 50), total = arg("total", 300), reads = arg("read", 0), tcp_mem = arg("tcp_mem", 0);
+	long pairs = arg("pairs", 50), total = arg("total", 300), reads = arg("read", 0), slow = arg("slow", 0), tcp_mem = arg("tcp_mem", 0);
 	const char *side = arg_text("side", "recv");
 	args_done();
 	prctl(PR_SET_NAME, "lab_parent");
@@ -110,9 +115,9 @@ int main(int argc, char **argv)
 	    listen(listener, pairs))
 		die("listen");
 	if (!lab_fork("tcp_reader"))
-		reader(listener, pairs, reads, &state[0]);
+		reader(listener, pairs, reads, slow, &state[0]);
 	if (!lab_fork("tcp_writer"))
-		close(listener), writer(to, pairs, each, side, reads, &state[1], &state[0]);
+		close(listener), writer(to, pairs, each, side, reads, slow, &state[1], &state[0]);
 	close(listener);
 	while (!state[1].ready)
 		sleep_ms(20);

@@ -1,0 +1,35 @@
+import type { SourceLine } from "../core/ledger.ts";
+import { defineComputed, type Source } from "../core/source.ts";
+import { processStatus } from "../parsers/process_status.ts";
+
+/** A user and the signals that are queued for it: a POSIX timer reserves one, from its creation on. */
+export interface QueuedSignals extends SourceLine {
+  readonly uid: number;
+  readonly count: number;
+  /** The user's processes: any of them may have made the timers. */
+  readonly processes: readonly { readonly pid: number; readonly comm: string }[];
+}
+
+/** By user, the most signals first. The kernel counts them by real user, so each process of one tells the same number. */
+export const queuedSignals: Source<readonly QueuedSignals[]> = defineComputed({
+  name: "queued signals",
+  needs: { processStatus },
+  uses: {},
+  compute({ processStatus: files }) {
+    const byUser = new Map<number, QueuedSignals>();
+    for (const { pid, path, value: { uid, sigQueued: count, name, lines } } of files) {
+      const line = lines.get("SigQ");
+      if (uid === undefined || count === undefined || count === 0 || line === undefined) continue;
+      const known = byUser.get(uid);
+      const process = { pid, comm: name ?? "(no name)" };
+      byUser.set(uid, {
+        uid,
+        path: known?.path ?? path,
+        line: known?.line ?? line,
+        count,
+        processes: [...(known?.processes ?? []), process],
+      });
+    }
+    return [...byUser.values()].sort((a, b) => b.count - a.count || a.uid - b.uid);
+  },
+});
