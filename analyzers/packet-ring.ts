@@ -47,7 +47,8 @@ function remedies(groups: readonly OwnerGroup<PacketRing>[], known: readonly Pro
     },
     {
       when: "prevent",
-      text: "Only CAP_NET_RAW may open packet sockets: take it from what need not capture (not verified by nailhouse's lab).",
+      text:
+        "Only CAP_NET_RAW may open packet sockets: take it from what need not capture (not verified by nailhouse's lab).",
       commands: ["ss -0aep"],
       verify: "only the programs that should are listed",
     },

@@ -93,7 +93,8 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     const explainable = (charged / MIN_TRUESIZE_BYTES) * FRAGMENT_BLOCK_BYTES;
     const residual = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
     // What is sent is copied into blocks of the same size, without waste; rings are pages that no account has, either.
-    const sent = (tcp?.sent.queues ?? []).reduce((sum, { payloadBytes }) => sum + payloadBytes, 0) + (unix?.chargedBytes ?? 0);
+    const sent = (tcp?.sent.queues ?? []).reduce((sum, { payloadBytes }) => sum + payloadBytes, 0) +
+      (unix?.chargedBytes ?? 0);
     const rings = (packets?.rings ?? []).reduce((sum, { bytes }) => sum + bytes, 0);
     const pinned = pinnedBytes();
     const excess = pinned.bytes.high - charged;

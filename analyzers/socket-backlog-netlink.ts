@@ -59,7 +59,9 @@ function withPorts(
   const all = new Map<number, SocketOwner>(owners);
   for (const { inode, portId } of queues) {
     const process = all.has(inode) || inode === 0 ? undefined : known?.find(({ pid }) => pid === portId);
-    if (process !== undefined) all.set(inode, { pid: portId, comm: process.comm, path: process.path, line: process.line });
+    if (process !== undefined) {
+      all.set(inode, { pid: portId, comm: process.comm, path: process.path, line: process.line });
+    }
   }
   return all;
 }
@@ -96,7 +98,9 @@ function remedies(groups: readonly OwnerGroup<Queue>[], known: readonly Process[
       text:
         "Let the program read what it subscribed to, or subscribe to less (fewer groups). A queue that overflows makes recv() fail with ENOBUFS, after " +
         "which it must ask for everything anew: a larger buffer only puts that off.",
-      commands: pid === undefined ? ["ss -anpf netlink"] : [`cat /proc/${pid}/stack`, `ss -anpf netlink | grep -w ${pid}`],
+      commands: pid === undefined
+        ? ["ss -anpf netlink"]
+        : [`cat /proc/${pid}/stack`, `ss -anpf netlink | grep -w ${pid}`],
       verify: "Rmem moves, and Drops does not grow",
     },
     {

@@ -60,7 +60,11 @@ function evidence(judged: Judged<TcpQueue>, seconds: number): EvidenceLine[] {
     because: `the fullest receive queue (${largest.local} from ${largest.remote}): ${
       formatBytes(largest.payloadBytes)
     } unread; ${
-      describeBehaviour(judged, seconds, "are full, closed by the other end, or have been untouched for a second and more")
+      describeBehaviour(
+        judged,
+        seconds,
+        "are full, closed by the other end, or have been untouched for a second and more",
+      )
     }`,
   }];
   if (largest.skmem !== undefined && largest.limitBytes !== undefined) {
@@ -179,7 +183,11 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
       claims: placeStreamBytes(judged.bytes, 0, ledger),
       ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
       owners: groups.map((group) => ownerOf(group, "socket", "ss -tanp", ports(group))),
-      evidence: [...evidence(judged, received.seconds), ...waitingEvidence(judged), ...countEvidence(protocolMemory(stat, "TCP"))],
+      evidence: [
+        ...evidence(judged, received.seconds),
+        ...waitingEvidence(judged),
+        ...countEvidence(protocolMemory(stat, "TCP")),
+      ],
       remedies: remedies(groups, known),
     };
     return { findings: [draft] };

@@ -60,9 +60,9 @@ function evidence(judged: Judged<TcpQueue>, seconds: number, owners: SocketOwner
     line: largest.line,
     because: `the fullest send queue (${largest.local} to ${largest.remote}): ${
       formatBytes(largest.payloadBytes)
-    } not taken by the peer; ${describeBehaviour(judged, seconds, "do not move")}; ${probing} probe a closed window (timer 04)${
-      silent === 0 ? "" : `, ${silent} get no answer at all`
-    }`,
+    } not taken by the peer; ${
+      describeBehaviour(judged, seconds, "do not move")
+    }; ${probing} probe a closed window (timer 04)${silent === 0 ? "" : `, ${silent} get no answer at all`}`,
   }];
   if (largest.skmem !== undefined && largest.limitBytes !== undefined) {
     lines.push({
@@ -88,7 +88,9 @@ function evidence(judged: Judged<TcpQueue>, seconds: number, owners: SocketOwner
 
 /** Who does not read, as far as it is somebody on this host. */
 function localReaders(judged: Judged<TcpQueue>, owners: SocketOwners | undefined): OwnerGroup<Queue>[] {
-  const local = judged.queues.flatMap((queue) => queue.peer === undefined ? [] : [{ ...queue, inode: queue.peer.inode }]);
+  const local = judged.queues.flatMap((queue) =>
+    queue.peer === undefined ? [] : [{ ...queue, inode: queue.peer.inode }]
+  );
   return groupByOwner(local, owners).filter(({ comm }) => comm !== undefined);
 }
 

@@ -44,7 +44,11 @@ function isInPages({ payloadBytes, chargedBytes }: Queue): boolean {
 }
 
 /** The processes at one end of the queues. */
-function ends(judged: Judged<UnixQueue>, owners: SocketOwners | undefined, end: "senderInode" | "readerInode"): OwnerGroup<Queue>[] {
+function ends(
+  judged: Judged<UnixQueue>,
+  owners: SocketOwners | undefined,
+  end: "senderInode" | "readerInode",
+): OwnerGroup<Queue>[] {
   const held = judged.queues.flatMap((queue) => queue[end] === undefined ? [] : [{ ...queue, inode: queue[end] }]);
   return groupByOwner(held, owners).filter(({ comm }) => comm !== undefined);
 }
@@ -55,7 +59,9 @@ function evidence(judged: Judged<UnixQueue>, seconds: number): EvidenceLine[] {
     path: largest.path,
     line: largest.line,
     because: largest.senderInode === undefined
-      ? `Recv-Q: ${formatBytes(largest.chargedBytes)} unread, whose sender has closed; ${describeBehaviour(judged, seconds, "are full")}`
+      ? `Recv-Q: ${formatBytes(largest.chargedBytes)} unread, whose sender has closed; ${
+        describeBehaviour(judged, seconds, "are full")
+      }`
       : `the fullest queue; its sender is charged for it (Send-Q, t in skmem): ${formatBytes(largest.chargedBytes)}${
         largest.limitBytes === undefined ? "" : ` of at most ${formatBytes(largest.limitBytes)}`
       }; ${describeBehaviour(judged, seconds, "are full")}`,
@@ -79,7 +85,8 @@ function remedies(
   return [
     {
       when: "now",
-      text: "End or restart the process that does not read in an orderly way: closing its end frees what waits there at once.",
+      text:
+        "End or restart the process that does not read in an orderly way: closing its end frees what waits there at once.",
       commands: blamed.flatMap((group) => stopCommands(group, known)),
       verify: "`ss -xanm` shows no large Send-Q any more, and MemAvailable rises by as much",
     },

@@ -47,7 +47,8 @@ function remedies(): Remedy[] {
   return [
     {
       when: "now",
-      text: "Free the queues that fill it: see the cause that this points at. Until then every connection of the host is slow.",
+      text:
+        "Free the queues that fill it: see the cause that this points at. Until then every connection of the host is slow.",
       commands: ["ss -tanmp | sort -k2 -n | tail", "ss -tanmp | sort -k3 -n | tail"],
       verify: "TCP mem of `cat /proc/net/sockstat` falls below the first number of tcp_mem, where pressure ends",
     },

@@ -40,7 +40,8 @@ function remedies(): Remedy[] {
   return [
     {
       when: "now",
-      text: "Free the queues that fill it: see socket-backlog-udp. Until then every UDP socket of the host (DNS, too) loses datagrams.",
+      text:
+        "Free the queues that fill it: see socket-backlog-udp. Until then every UDP socket of the host (DNS, too) loses datagrams.",
       commands: ["ss -uanmp | sort -k2 -n | tail"],
       verify: `UDP mem falls below the first number of udp_mem: ${WATCH}`,
     },
@@ -59,7 +60,8 @@ function phantomRemedies(): Remedy[] {
   return [
     {
       when: "fix",
-      text: "Install a kernel with commit df207de9d9e7 (6.15, and stable 6.1 and 6.6 of April 2025) (not verified by nailhouse's lab).",
+      text:
+        "Install a kernel with commit df207de9d9e7 (6.15, and stable 6.1 and 6.6 of April 2025) (not verified by nailhouse's lab).",
       commands: ["uname -r"],
       verify: "UDP mem of /proc/net/sockstat stays near the sum of the queues",
     },

@@ -17,6 +17,8 @@ const MIN_GROWTH_BYTES = 16 * 2 ** 20;
 const MIN_LEAK_BYTES = 128 * 2 ** 20;
 /** A leak is what makes the host's memory go: at least a quarter of the growth of all anonymous memory is its own, so that several can be named. */
 const MIN_SHARE_OF_GROWTH = 0.25;
+/** A program that starts up grows ever more slowly; a leak under a steady load goes on at its rate, within a factor of a few. */
+const MAX_RATE_SPREAD = 3;
 /** With sizes alone to go by, only a process that dominates the host is worth naming (Oracle's memstate calls 10 % major). */
 const DOMINATES_SHARE = 0.1;
 /** Watched for this long, growth is no start-up and no burst. */
@@ -79,6 +81,7 @@ function leaking(tenants: readonly Tenant[], hostGrowthBytes: number | undefined
   for (const tenant of tenants) {
     const trend = theilSen(tenant.series);
     if (trend === undefined || trend.low <= 0 || trend.changeBytes < MIN_GROWTH_BYTES) continue;
+    if (trend.high > MAX_RATE_SPREAD * trend.low) continue;
     if ((tenant.series.at(-1) as Measurement).bytes < MIN_LEAK_BYTES) continue;
     if (trend.changeBytes < MIN_SHARE_OF_GROWTH * (hostGrowthBytes ?? 0)) continue;
     grown.push({ ...tenant, trend });

@@ -9,6 +9,7 @@ import { kernelLog } from "./kernel-log.ts";
 import { memory } from "./memory.ts";
 import { pageFlags } from "./page-flags.ts";
 import { processes } from "./processes.ts";
+import { sharedMemory } from "./shared-memory.ts";
 import { slab } from "./slab.ts";
 import { sockets } from "./sockets.ts";
 import { sysctl } from "./sysctl.ts";
@@ -23,6 +24,7 @@ export const collectors: readonly Collector[] = [
   memory,
   pageFlags,
   processes,
+  sharedMemory,
   slab,
   sockets,
   sysctl,

@@ -2,7 +2,15 @@ import { type Captured, type Reader, type Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
 import { netlink } from "../parsers/netlink.ts";
 import { ss, ssNamespaces } from "../parsers/ss.ts";
-import { type Backlog, backlogOf, type Sighting, skmemLine, type SocketQueue, ssRows, watchQueues } from "./socket_queues.ts";
+import {
+  type Backlog,
+  backlogOf,
+  type Sighting,
+  skmemLine,
+  type SocketQueue,
+  ssRows,
+  watchQueues,
+} from "./socket_queues.ts";
 
 /** A netlink socket with something in its receive queue. */
 export interface NetlinkQueue extends SocketQueue {

@@ -27,9 +27,11 @@ export const packetRings: Source<PacketRings> = {
     const initial = reader.read(ss);
     const others = reader.read(ssNamespaces);
     const tables = reader.read(packet);
-    const rows = tables.status !== "ok" ? [] : tables.value.flatMap(({ path, value }) =>
-      value.map(({ inode, line, rmemBytes }) => ({ path, line, inode, rmemBytes }))
-    );
+    const rows = tables.status !== "ok"
+      ? []
+      : tables.value.flatMap(({ path, value }) =>
+        value.map(({ inode, line, rmemBytes }) => ({ path, line, inode, rmemBytes }))
+      );
     if (initial.status !== "ok") {
       return tables.status === "ok" && rows.length === 0 ? { status: "ok", value: { rings: [], sockets: 0 } } : initial;
     }

@@ -1,8 +1,16 @@
 import type { SourceLine } from "../core/ledger.ts";
 import { type Captured, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
-import { type SsSocket, ssNamespaces, ssUnix, ssUnixNamespaces } from "../parsers/ss.ts";
-import { type Backlog, backlogOf, type Behaviour, type Sighting, skmemLine, type SocketQueue, watchQueues } from "./socket_queues.ts";
+import { ssNamespaces, type SsSocket, ssUnix, ssUnixNamespaces } from "../parsers/ss.ts";
+import {
+  type Backlog,
+  backlogOf,
+  type Behaviour,
+  type Sighting,
+  skmemLine,
+  type SocketQueue,
+  watchQueues,
+} from "./socket_queues.ts";
 
 /**
  * What one unix socket sent and nobody read. It is charged to the sender, and lies in the reader's receive queue: `inode` is the reader's where the
@@ -73,7 +81,11 @@ function look(snapshot: Reader): Sighting[] | undefined {
   return captured.value.flatMap((row) => {
     const { inode, recvQBytes = 0 } = row.socket;
     const sent: Sighting = { key: senderKey(inode), bytes: sentBytes(row), drops: undefined };
-    const left: Sighting = { key: readerKey(inode), bytes: isLeftover(row, readers) ? recvQBytes : 0, drops: undefined };
+    const left: Sighting = {
+      key: readerKey(inode),
+      bytes: isLeftover(row, readers) ? recvQBytes : 0,
+      drops: undefined,
+    };
     return [sent, left];
   });
 }

@@ -107,7 +107,8 @@ function parseRow(
   hasDrops: boolean,
   context: ParseContext,
 ): InetSocket | undefined {
-  const [, local = "", remote = "", st, queues = "", tr = "", retransmits, uidText, , inodeText, , , dropsText] = columns(line);
+  const [, local = "", remote = "", st, queues = "", tr = "", retransmits, uidText, , inodeText, , , dropsText] =
+    columns(line);
   const localColon = local.indexOf(":");
   const remoteColon = remote.indexOf(":");
   const queueColon = queues.indexOf(":");

@@ -1,5 +1,5 @@
-// sos_commands/ebpf/bpftool_-j_map_list: all BPF maps, as `bpftool -j map list` prints them; sos_commands/ebpf/maps: the same from
-// nailhouse's own look, with the type as its number.
+// sos_commands/ebpf/bpftool_-j_map_list: all BPF maps, as `bpftool -j map list` prints them; a type that is newer than the
+// program comes as its number.
 // include/uapi/linux/bpf.h, enum bpf_map_type
 //
 //   [{"id":28,"type":"array","name":"nailhouse","flags":0,"bytes_key":4,"bytes_value":4096,"max_entries":1024,"bytes_memlock":4194616,"frozen":0}]
@@ -50,7 +50,7 @@ function parseMap(value: unknown, line: number): BpfMap | undefined {
 }
 
 /**
- * Parses the list. bpftool prints it in one line, nailhouse a map a line.
+ * Parses the list, which is one line or one a map.
  *
  * @throws {ParseError} if it is no JSON array.
  *
@@ -83,7 +83,7 @@ export function parseBpfMaps(text: string, context: ParseContext): readonly BpfM
 /** A snapshot's file, as {@linkcode parseBpfMaps} reads it. */
 export const bpfMaps: Source<Parsed<readonly BpfMap[]>> = defineArtifact({
   name: "BPF maps",
-  paths: ["sos_commands/ebpf/bpftool_-j_map_list", "sos_commands/ebpf/maps"],
+  paths: ["sos_commands/ebpf/bpftool_-j_map_list"],
   howToCapture: "bpftool -j map list",
   parse: parseBpfMaps,
 });

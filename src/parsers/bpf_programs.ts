@@ -1,5 +1,4 @@
-// sos_commands/ebpf/bpftool_-j_prog_list: loaded BPF programs, as `bpftool -j prog list` prints them; sos_commands/ebpf/programs: the
-// same from nailhouse's own look.
+// sos_commands/ebpf/bpftool_-j_prog_list: loaded BPF programs, as `bpftool -j prog list` prints them.
 //
 //   [{"id":3,"type":"cgroup_skb","name":"egress","map_ids":[28,29]}]
 import { ParseError } from "../core/errors.ts";
@@ -36,7 +35,7 @@ export function parseBpfPrograms(text: string): BpfProgramMaps {
 /** A snapshot's file, as {@linkcode parseBpfPrograms} reads it. */
 export const bpfPrograms: Source<Parsed<BpfProgramMaps>> = defineArtifact({
   name: "BPF programs",
-  paths: ["sos_commands/ebpf/bpftool_-j_prog_list", "sos_commands/ebpf/programs"],
+  paths: ["sos_commands/ebpf/bpftool_-j_prog_list"],
   howToCapture: "bpftool -j prog list",
   parse: parseBpfPrograms,
 });

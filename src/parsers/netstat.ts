@@ -21,7 +21,8 @@ export interface NetstatOwner {
 }
 
 /** Queues, two addresses, a state that may be missing, user, inode, process, timer. The name may hold blanks. */
-const INET = /^(?:tcp|udp|raw|udpl|sctp)\w* +\d+ +\d+ +\S+ +\S+ +(?:\w+ +)?\d+ +(\d+) +(\d+)\/(.{1,32}?) +(?:off|on|keepalive|timewait|probe|unkn-\d+) \(/;
+const INET =
+  /^(?:tcp|udp|raw|udpl|sctp)\w* +\d+ +\d+ +\S+ +\S+ +(?:\w+ +)?\d+ +(\d+) +(\d+)\/(.{1,32}?) +(?:off|on|keepalive|timewait|probe|unkn-\d+) \(/;
 const UNIX = /^unix +\d+ +\[[^\]]{0,16}\] +\w+ +(?:\w+ +)?(\d+) +(\d+)\/(\S{1,32})/;
 /** Nothing that is looked for stands further right. */
 const MAX_LINE = 600;

@@ -51,12 +51,18 @@ function code(paths: readonly string[]): string {
   return paths.map((path) => `\`${path}\``).join(", ");
 }
 
+/** A script is named by its interpreter: its text is in the collector. */
+function commandText(argv: readonly string[]): string {
+  const script = argv.find((word) => word.includes("\n"));
+  return script === undefined ? `\`${argv.join(" ")}\`` : `a script for \`${argv[0]}\``;
+}
+
 function captureText(capture: Capture): string {
   switch (capture.kind) {
     case "file":
       return `\`${capture.path}\``;
     case "command":
-      return `\`${capture.argv.join(" ")}\` as \`${capture.as}\``;
+      return `${commandText(capture.argv)} as \`${capture.as}\``;
     case "netns":
       return `in every network namespace ${code(capture.files.map((file) => `proc/net/${file}`))}`;
     case "process":

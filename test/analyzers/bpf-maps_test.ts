@@ -18,8 +18,8 @@ const map = (type: string | number, bytes: number, more: object = {}): object =>
   ...more,
 });
 const listed = (...maps: object[]): { [path: string]: string } => ({
-  "sos_commands/ebpf/programs": "[]\n",
-  "sos_commands/ebpf/maps": `[${maps.map((each) => JSON.stringify(each)).join("\n,")}\n]\n`,
+  "sos_commands/ebpf/bpftool_-j_prog_list": "[]\n",
+  "sos_commands/ebpf/bpftool_-j_map_list": `[${maps.map((each) => JSON.stringify(each)).join("\n,")}\n]\n`,
 });
 const area = (caller: string, pages: number): string =>
   `0x0-0x1 ${(pages + 1) * 4096} ${caller}+0x12/0x40 pages=${pages} vmalloc vpages N0=${pages}\n`;
@@ -63,9 +63,9 @@ describe("bpf-maps", () => {
       "proc/vmallocinfo": vmallocinfo,
       ...listed(map("array", 300 * MIB)),
     };
-    const used = { ...files, "sos_commands/ebpf/programs": '[{"id":3,"name":"p","map_ids":[38]}]\n' };
+    const used = { ...files, "sos_commands/ebpf/bpftool_-j_prog_list": '[{"id":3,"name":"p","map_ids":[38]}]\n' };
     expect(findingOf(await analyzeFiles(used, [bpfMaps]), "bpf-maps")?.confidence).toBe("possible");
-    const { "sos_commands/ebpf/programs": _, ...unlisted } = files;
+    const { "sos_commands/ebpf/bpftool_-j_prog_list": _, ...unlisted } = files;
     expect(findingOf(await analyzeFiles(unlisted, [bpfMaps]), "bpf-maps")?.confidence).toBe("likely");
   });
 

@@ -9,22 +9,37 @@ const hundred = (bytes: number, drops = 0): string => udpText(Array.from({ lengt
 const backlog = meminfoText({ SUnreclaim: 420 * MIB });
 const owners = Array.from({ length: 100 }, (_, i) => `/proc/${500 + i}/fd/3 -> socket:[${1001 + i}]\n`).join("");
 const statuses = Object.fromEntries(
-  Array.from({ length: 100 }, (_, i) => [`proc/${500 + i}/status`, `Name:\tfriend_push\nPid:\t${500 + i}\nRssAnon:\t 100 kB\n`]),
+  Array.from(
+    { length: 100 },
+    (_, i) => [`proc/${500 + i}/status`, `Name:\tfriend_push\nPid:\t${500 + i}\nRssAnon:\t 100 kB\n`],
+  ),
 );
-const held = { "proc/meminfo": backlog, "proc/net/udp": hundred(4 * MIB, 10), "sos_commands/process/socket_owners": owners, ...statuses };
+const held = {
+  "proc/meminfo": backlog,
+  "proc/net/udp": hundred(4 * MIB, 10),
+  "sos_commands/process/socket_owners": owners,
+  ...statuses,
+};
 
 describe("socket-backlog-udp", () => {
   it("is confirmed when queues stay full and datagrams are dropped meanwhile", async () => {
     const report = await analyzeFiles({ ...held, [`${LATER}/proc/net/udp`]: hundred(4 * MIB, 20) });
     const finding = findingOf(report, "socket-backlog-udp");
-    expect(finding).toMatchObject({ confidence: "confirmed", material: true, bytes: { low: 400 * MIB, high: 400 * MIB } });
+    expect(finding).toMatchObject({
+      confidence: "confirmed",
+      material: true,
+      bytes: { low: 400 * MIB, high: 400 * MIB },
+    });
     expect(finding?.owners).toMatchObject([{ comm: "friend_push", pid: 500, count: 100, bytes: 400 * MIB }]);
     expect(finding?.remedies[0]?.commands).toEqual(["pkill -TERM -x friend_push"]);
     expect(report.verdict).toBe("cause-found");
   });
 
   it("is likely, not confirmed, with one snapshot", async () => {
-    expect(findingOf(await analyzeFiles(held), "socket-backlog-udp")).toMatchObject({ confidence: "likely", growthBytesPerSecond: null });
+    expect(findingOf(await analyzeFiles(held), "socket-backlog-udp")).toMatchObject({
+      confidence: "likely",
+      growthBytesPerSecond: null,
+    });
   });
 
   it("accuses nobody whose queues became shorter", async () => {
@@ -37,7 +52,12 @@ describe("socket-backlog-udp", () => {
     const one = { ...held, "sos_commands/process/socket_owners": owners.replaceAll(/\/proc\/\d+/g, "/proc/500") };
     const before = udpText([{ bytes: 4 * MIB }, { bytes: 100 * MIB }]);
     const after = udpText([{ bytes: 1 * MIB }, { bytes: 101 * MIB }]);
-    expect(findingOf(await analyzeFiles({ ...one, "proc/net/udp": before, [`${LATER}/proc/net/udp`]: after }), "socket-backlog-udp")).toBeUndefined();
+    expect(
+      findingOf(
+        await analyzeFiles({ ...one, "proc/net/udp": before, [`${LATER}/proc/net/udp`]: after }),
+        "socket-backlog-udp",
+      ),
+    ).toBeUndefined();
   });
 
   it("still names a full queue of a process that reads others", async () => {
@@ -45,13 +65,19 @@ describe("socket-backlog-udp", () => {
     const before = udpText([{ bytes: 4 * MIB }, { bytes: 100 * MIB, drops: 1 }]);
     const after = udpText([{ bytes: 1 * MIB }, { bytes: 100 * MIB, drops: 9 }]);
     const report = await analyzeFiles({ ...one, "proc/net/udp": before, [`${LATER}/proc/net/udp`]: after });
-    expect(findingOf(report, "socket-backlog-udp")).toMatchObject({ confidence: "confirmed", bytes: { high: 100 * MIB } });
+    expect(findingOf(report, "socket-backlog-udp")).toMatchObject({
+      confidence: "confirmed",
+      bytes: { high: 100 * MIB },
+    });
   });
 
   it("does not make much of three sockets that are full to the default buffer", async () => {
     const report = await analyzeFiles({
       "proc/meminfo": backlog,
-      "proc/net/udp": udpText([{ bytes: 212_992, drops: 5 }, { bytes: 212_992, drops: 5 }, { bytes: 212_992, drops: 5 }]),
+      "proc/net/udp": udpText([{ bytes: 212_992, drops: 5 }, { bytes: 212_992, drops: 5 }, {
+        bytes: 212_992,
+        drops: 5,
+      }]),
     });
     expect(findingOf(report, "socket-backlog-udp")).toBeUndefined();
     expect(report.verdict).toBe("healthy");
@@ -72,11 +98,17 @@ describe("socket-backlog-udp", () => {
 
   it("says how to find an owner that the bundle does not name", async () => {
     const report = await analyzeFiles({ "proc/meminfo": backlog, "proc/net/udp": hundred(4 * MIB, 10) });
-    expect(findingOf(report, "socket-backlog-udp")?.owners).toMatchObject([{ pid: null, comm: "unknown", detail: expect.stringContaining("ss -uanp") }]);
+    expect(findingOf(report, "socket-backlog-udp")?.owners).toMatchObject([{
+      pid: null,
+      comm: "unknown",
+      detail: expect.stringContaining("ss -uanp"),
+    }]);
   });
 
   it("quotes a hostile process name for the shell", async () => {
-    const evil = Object.fromEntries(Object.entries(statuses).map(([path, text]) => [path, text.replace("friend_push", "x;rm -rf /")]));
+    const evil = Object.fromEntries(
+      Object.entries(statuses).map(([path, text]) => [path, text.replace("friend_push", "x;rm -rf /")]),
+    );
     const finding = findingOf(await analyzeFiles({ ...held, ...evil }), "socket-backlog-udp");
     expect(finding?.remedies[0]?.commands).toEqual(["pkill -TERM -x 'x;rm -rf /'"]);
   });
@@ -92,6 +124,8 @@ describe("socket-backlog-udp", () => {
 
   it("is not assessed without the socket table", async () => {
     const report = await analyzeFiles({ "proc/meminfo": backlog });
-    expect(report.notAssessed.find(({ cause }) => cause === "socket-backlog-udp")).toMatchObject({ missing: ["proc/net/udp"] });
+    expect(report.notAssessed.find(({ cause }) => cause === "socket-backlog-udp")).toMatchObject({
+      missing: ["proc/net/udp"],
+    });
   });
 });

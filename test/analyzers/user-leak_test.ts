@@ -41,6 +41,10 @@ describe("user-leak", () => {
     expect(report.verdict).toBe("healthy");
   });
 
+  it("accuses no process that starts up", async () => {
+    expect(findingOf(await analyzeFiles(watched("starting", [100 * MIB, 300 * MIB, 340 * MIB])), "user-leak")).toBeUndefined();
+  });
+
   it("accuses no process that goes up and down", async () => {
     expect(findingOf(await analyzeFiles(watched("busy", [300 * MIB, 500 * MIB, 310 * MIB])), "user-leak")).toBeUndefined();
   });

@@ -14,15 +14,16 @@ int main(int argc, char **argv)
 	if (lock && mlock2(memory, max * MB, MLOCK_ONFAULT))
 		die("mlock2");
 	memset(memory, 0x5a, start * MB);
-	held(start * MB, "bytes of anonymous memory touched, growing by %ld MB/s up to %ld MB", rate, max);
 
 	/* A tenth of a second's worth each tenth of a second. */
-	for (long used = start * MB; !released_within(rate ? 100 : -1);) {
+	for (long used = start * MB;;) {
+		held(used, "bytes of anonymous memory touched, growing by %ld MB/s up to %ld MB", rate, max);
+		if (released_within(rate ? 100 : -1))
+			return 0;
 		long more = rate * MB / 10;
 		if (used + more > max * MB)
 			more = max * MB - used;
 		memset(memory + used, 0x5a, more);
 		used += more;
 	}
-	return 0;
 }

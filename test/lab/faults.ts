@@ -345,7 +345,9 @@ export const moreFaults: readonly Fault[] = [
   ),
   // Large, but the kernel gives it back: named, and nobody is accused.
   benign(
-    nearMiss("negative-dentries", "negative_dentries", {}, "slab-reclaimable", RECLAIMABLE_GROWTH, ["slab-reclaimable"]),
+    nearMiss("negative-dentries", "negative_dentries", {}, "slab-reclaimable", RECLAIMABLE_GROWTH, [
+      "slab-reclaimable",
+    ]),
     "slab-reclaimable",
   ),
   nearMiss("negative-dentries-few", "negative_dentries", { count: 20000 }, "slab-reclaimable", RECLAIMABLE_GROWTH),

@@ -121,12 +121,12 @@ int main(int argc, char **argv)
 		if (!lab_fork("friend_push"))
 			client(to, mode, rcvbuf, total ? total * MB / clients : LONG_MAX, rate, &table[i]);
 
-	long long bytes;
-	for (long ready = 0; ready < clients; sleep_ms(50)) {
-		ready = bytes = 0;
+	do {
+		long ready = 0;
+		long long bytes = 0;
 		for (long i = 0; i < clients; i++)
 			ready += table[i].ready, bytes += table[i].charged;
-	}
-	held(bytes, "bytes charged to %ld sockets (skmem r), mode %s, replies of %ld bytes", clients, mode, reply);
-	wait_release();
+		if (ready == clients)
+			held(bytes, "bytes charged to %ld sockets (skmem r), mode %s, replies of %ld bytes", clients, mode, reply);
+	} while (!released_within(50));
 }

@@ -1,6 +1,6 @@
-/* Shared by the fault programs. Protocol: `NAME key=value...` builds its fault up, prints one line `held BYTES note`, holds
- * until its standard input is closed or `seconds` are over, puts back what it changed and exits. Exit 1: a call failed
- * (stderr says which); exit 2: this kernel cannot hold this fault. */
+/* Shared by the fault programs. Protocol: `NAME key=value...` builds its fault up, prints one line `held BYTES note` (and
+ * again whenever it has become more), holds until its standard input is closed or `seconds` are over, puts back what it
+ * changed and exits. Exit 1: a call failed (stderr says which); exit 2: this kernel cannot hold this fault. */
 #ifndef NAILHOUSE_LAB_H
 #define NAILHOUSE_LAB_H
 #define _GNU_SOURCE

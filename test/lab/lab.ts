@@ -5,6 +5,7 @@
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
 import { readFile, rename, stat } from "node:fs/promises";
 import { mkdirSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import process from "node:process";
@@ -21,7 +22,7 @@ export interface HoldOptions {
 export interface HeldFault {
   /** The program's process: the owner of what is held, or the parent of the owners. */
   readonly pid: number;
-  /** What the program knows that it holds. */
+  /** What the program knows that it holds, by now. */
   readonly heldBytes: number;
   readonly note: string;
   /** Ends the fault; done when the program is gone and its memory is back. May be called twice. */
@@ -147,11 +148,13 @@ export async function holdFault(program: string, args: FaultArgs = {}, options: 
         await settled(before);
       };
       try {
-        const { heldBytes, note } = await heldLine(child, program, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+        const words = await heldWords(child, program, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
         const fault: HeldFault = {
           pid: child.pid!,
-          heldBytes,
-          note,
+          get heldBytes() {
+            return words.heldBytes;
+          },
+          note: words.note,
           release: async () => {
             holding.delete(fault);
             leave();
@@ -177,25 +180,30 @@ function start(binary: string, args: FaultArgs, options: HoldOptions): ChildProc
   return child;
 }
 
-function heldLine(
-  child: ChildProcessWithoutNullStreams,
-  program: string,
-  timeoutMs: number,
-): Promise<{ heldBytes: number; note: string }> {
+/** What a program said last. */
+interface Words {
+  heldBytes: number;
+  readonly note: string;
+}
+
+/** Resolves with the program's first `held BYTES note`; those that follow are put into the same object. */
+function heldWords(child: ChildProcessWithoutNullStreams, program: string, timeoutMs: number): Promise<Words> {
   return new Promise((resolve, reject) => {
-    let output = "";
+    let words: Words | undefined;
     let errors = "";
     const timer = setTimeout(() => {
       reject(new Error(`${program} held nothing within ${timeoutMs} ms ${errors}`));
       child.kill("SIGTERM");
     }, timeoutMs);
     child.stderr.on("data", (chunk) => errors += chunk);
-    child.stdout.on("data", (chunk) => {
-      output += chunk;
-      const match = /^held (\d+) (.*)\n/m.exec(output);
+    createInterface(child.stdout).on("line", (line) => {
+      const match = /^held (\d+) (.*)/.exec(line);
       if (match === null) return;
-      clearTimeout(timer);
-      resolve({ heldBytes: Number(match[1]), note: match[2]! });
+      const heldBytes = Number(match[1]);
+      if (words === undefined) {
+        clearTimeout(timer);
+        resolve(words = { heldBytes, note: match[2]! });
+      } else words.heldBytes = heldBytes;
     });
     child.once("error", reject);
     child.once("close", (code, signal) => {

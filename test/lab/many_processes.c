@@ -21,9 +21,10 @@ int main(int argc, char **argv)
 	for (long i = 0; i < count; i++)
 		spawn(kb);
 	sleep_ms(1000);
-	held(count * kb * 1024, "bytes of anonymous memory in %ld processes, %ld more a second", count, rate);
-	while (!released_within(rate ? 1000 / rate : -1))
-		if (count < max)
+	do {
+		held(count * kb * 1024, "bytes of anonymous memory in %ld processes, %ld more a second", count, rate);
+		if (rate && count < max)
 			spawn(kb), count++;
+	} while (!released_within(rate ? 1000 / rate : -1));
 	return 0;
 }

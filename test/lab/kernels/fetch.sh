@@ -20,6 +20,7 @@ mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 mkdir -p lists/partial
 for suite in bullseye bookworm trixie-backports sid; do echo "deb [signed-by=$keys] $mirror $suite main"; done > sources.list
+echo "deb [signed-by=$keys] $mirror-security bookworm-security main" >> sources.list
 own() {
   tool=$1
   shift
@@ -31,9 +32,12 @@ own apt-cache search --names-only '^linux-(image|binary)-[0-9.]+.*-cloud-amd64$'
 
 for version in 5.10 6.1 6.12 6.18 7.2; do
   [ -e "kernels/$version/done" ] && continue
-  image=$(grep -E "^linux-(image|binary)-$version[.+-]" kernels/available | tail -n 1)
+  # Newer packages are split: the kernel is in linux-binary, linux-image only needs it, the modules are apart.
+  for kind in binary image; do
+    image=$(grep "^linux-$kind-$version[.+-]" kernels/available | tail -n 1)
+    [ -z "$image" ] || break
+  done
   [ -n "$image" ] || { echo "no cloud kernel $version on this mirror" >&2; continue; }
-  # In newer packages the modules are apart.
   modules=$(own apt-cache search --names-only "^$(echo "$image" | sed 's/linux-[a-z]*-/linux-modules-/; s/[.+]/\\&/g')\$" | cut -d ' ' -f 1)
   mkdir -p "kernels/$version/debs"
   # shellcheck disable=SC2086 # no modules, no word

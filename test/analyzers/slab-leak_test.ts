@@ -1,0 +1,176 @@
+import { describe, expect, it } from "vitest";
+import { analyzeFiles, findingOf, meminfoText, udpText } from "./_bundle.ts";
+import { aliasesText, later, slabinfoText } from "./_kernel.ts";
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+/** What a host that does nothing has, and `objects` of a cache of 384 bytes. */
+function slab(objects: number, name = "mnt_cache", totalBytes = 24 * GIB): { [path: string]: string } {
+  return {
+    "proc/meminfo": meminfoText({ SUnreclaim: 40 * MIB + objects * 384, SReclaimable: 200 * MIB }, totalBytes),
+    "proc/slabinfo": slabinfoText([
+      { name, size: 384, objects },
+      { name: "ext4_inode_cache", size: 1128, objects: 134_912 },
+      { name: "kmalloc-192", size: 192, objects: 40_000 },
+      { name: "task_struct", size: 8192, objects: 500 },
+    ]),
+  };
+}
+
+const aliases = {
+  "sos_commands/memory/ls_-l_.sys.kernel.slab": aliasesText({
+    mnt_cache: ":A-0000384",
+    posix_timers_cache: ":A-0000384",
+  }),
+};
+const status = (pid: number, uid: number, queued: number): { [path: string]: string } => ({
+  [`proc/${pid}/status`]:
+    `Name:\tposix_timers\nPid:\t${pid}\nUid:\t${uid}\t${uid}\t${uid}\t${uid}\nRssAnon:\t 100 kB\nSigQ:\t${queued}/96364\n`,
+});
+
+/** The same cache, seen three times. */
+function watched(counts: readonly [number, number, number], seconds: number): { [path: string]: string } {
+  const [first, second, third] = counts.map((count) => slab(count));
+  return { ...first, ...later(seconds, second ?? {}), ...later(2 * seconds, third ?? {}) };
+}
+
+describe("slab-leak", () => {
+  it("is likely when one cache has most of SUnreclaim, and claims what the cache has", async () => {
+    const report = await analyzeFiles(slab(540_000));
+    expect(report.findings[0]).toMatchObject({ cause: "slab-leak", confidence: "likely", material: true });
+    expect(report.findings[0]?.bytes.high).toBeCloseTo(540_000 * 384, -7);
+    expect(report.findings[0]?.growthBytesPerSecond).toBeNull();
+    expect(report.verdict).toBe("cause-found");
+  });
+
+  it("is confirmed, with a rate, when it grew in every snapshot", async () => {
+    const finding = findingOf(await analyzeFiles(watched([540_000, 550_000, 560_000], 1)), "slab-leak");
+    expect(finding).toMatchObject({ confidence: "confirmed" });
+    expect(finding?.growthBytesPerSecond?.low).toBeGreaterThan(3_000_000);
+    expect(finding?.exhaustion).not.toBeNull();
+  });
+
+  it("is only possible when it did not grow in an hour", async () => {
+    const report = await analyzeFiles(watched([540_000, 540_000, 540_000], 1800));
+    expect(findingOf(report, "slab-leak")).toMatchObject({ confidence: "possible", material: false });
+    expect(report.verdict).toBe("healthy");
+  });
+
+  it("names the caches that are merged with it, and the users whose timers they are", async () => {
+    const users = { ...status(901, 60_001, 270_000), ...status(902, 60_002, 270_000) };
+    const finding = findingOf(await analyzeFiles({ ...slab(540_000), ...aliases, ...users }), "slab-leak");
+    expect(finding?.title).toContain("POSIX timers or queued signals of posix_timers (2 processes)");
+    expect(finding?.owners[0]).toMatchObject({ comm: "posix_timers", pid: 901, count: 540_000 });
+    expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 901 902"]);
+  });
+
+  it("does not name a program whose user's count is that of nothing in the cache", async () => {
+    const finding = findingOf(
+      await analyzeFiles({ ...slab(540_000), ...aliases, ...status(901, 0, 1000) }),
+      "slab-leak",
+    );
+    expect(finding?.title).toContain("Unreclaimable kernel objects");
+  });
+
+  it("recognizes neighbours by their number", async () => {
+    const files = {
+      ...slab(500_000, "kmalloc-384"),
+      "proc/net/stat/arp_cache": "entries  allocs\n0007a120 002105ef\n",
+    };
+    expect(findingOf(await analyzeFiles(files), "slab-leak")?.title).toMatch(/^neighbours/);
+  });
+
+  it("leaves to sockets what packets hold", async () => {
+    const packets = {
+      "proc/meminfo": meminfoText({ SUnreclaim: 460 * MIB }, 8 * GIB),
+      "proc/slabinfo": slabinfoText([
+        { name: "kmalloc-2k", size: 2048, objects: 190_000 },
+        { name: "skbuff_head_cache", size: 256, objects: 190_000 },
+      ]),
+      "proc/net/udp": udpText([{ bytes: 420 * MIB, drops: 7 }]),
+    };
+    const report = await analyzeFiles(packets);
+    expect(report.findings[0]?.cause).toBe("socket-backlog-udp");
+    expect(findingOf(report, "slab-leak")).toBeUndefined();
+    expect(findingOf(await analyzeFiles({ ...packets, "proc/net/udp": udpText([]) }), "slab-leak")).toBeDefined();
+  });
+
+  it("finds kmalloc of whole pages, which is in no cache", async () => {
+    const files = {
+      ...slab(0),
+      "proc/meminfo": meminfoText({ SUnreclaim: 440 * MIB, SReclaimable: 200 * MIB }, 24 * GIB),
+    };
+    expect(findingOf(await analyzeFiles(files), "slab-leak")?.owners[0]?.comm).toContain("kmalloc of more than 8 KiB");
+  });
+
+  it("quotes what slub_debug, kmemleak and allocation profiling say", async () => {
+    const finding = findingOf(
+      await analyzeFiles({
+        ...slab(540_000),
+        "sys/kernel/debug/slab/mnt_cache/alloc_traces": "  539000 foo_alloc+0x1/0x2 age=1/2/3\n",
+        "sys/kernel/debug/kmemleak":
+          "unreferenced object 0xffff (size 384):\n  backtrace:\n    foo_open+0x1/0x2 [foo]\n",
+        "proc/allocinfo": "allocinfo - version: 1.0\n 207360000 540000 drivers/foo/a.c:12 [foo] func:foo_alloc\n",
+      }),
+      "slab-leak",
+    );
+    expect(finding?.evidence.map(({ path }) => path)).toEqual([
+      "proc/meminfo",
+      "proc/slabinfo",
+      "sys/kernel/debug/slab/mnt_cache/alloc_traces",
+      "sys/kernel/debug/kmemleak",
+      "proc/allocinfo",
+    ]);
+  });
+
+  it.each([512 * MIB, 128 * GIB])("accuses no host of %i bytes with a normal slab", async (totalBytes) => {
+    const files = {
+      "proc/meminfo": meminfoText({ SUnreclaim: 0.03 * totalBytes }, totalBytes),
+      "proc/slabinfo": slabinfoText(Array.from({ length: 100 }, (_, i) => ({
+        name: `kmalloc-${i}`,
+        size: 512,
+        objects: Math.round((0.0003 * totalBytes) / 512),
+      }))),
+    };
+    const report = await analyzeFiles(files);
+    expect(findingOf(report, "slab-leak")).toBeUndefined();
+    expect(report.verdict).toBe("healthy");
+  });
+
+  it("finds a leak on a host of 512 MB, and gigabytes on one of 128 GB", async () => {
+    expect(findingOf(await analyzeFiles(slab(200_000, "foo", 512 * MIB)), "slab-leak")).toMatchObject({
+      confidence: "likely",
+    });
+    expect(findingOf(await analyzeFiles(slab(40_000_000, "foo", 128 * GIB)), "slab-leak")).toMatchObject({
+      confidence: "likely",
+    });
+  });
+
+  it("does not take a few objects for a leak", async () => {
+    expect(findingOf(await analyzeFiles(slab(6000)), "slab-leak")).toBeUndefined();
+  });
+
+  it("is not assessed without slabinfo, which only root may read, nor without meminfo", async () => {
+    const { "proc/slabinfo": _, ...rest } = slab(540_000);
+    expect((await analyzeFiles(rest)).notAssessed).toContainEqual(
+      expect.objectContaining({ cause: "slab-leak", missing: ["proc/slabinfo"] }),
+    );
+    const { "proc/meminfo": __, ...others } = slab(540_000);
+    expect((await analyzeFiles(others)).notAssessed).toContainEqual(
+      expect.objectContaining({ cause: "slab-leak", missing: ["proc/meminfo"] }),
+    );
+  });
+
+  it("survives hostile numbers and names", async () => {
+    const files = slab(540_000, "mnt$(reboot)");
+    const report = await analyzeFiles({
+      ...files,
+      "proc/slabinfo": `${files["proc/slabinfo"]}x 1 1 9007199254740993 1 1 : tunables 0 0 0 : slabdata 1 1 0\n`,
+    });
+    expect(findingOf(report, "slab-leak")?.remedies.flatMap(({ commands }) => commands).join("\n")).not.toContain(
+      "$(reboot)",
+    );
+    expect(report.warnings).toHaveLength(1);
+  });
+});

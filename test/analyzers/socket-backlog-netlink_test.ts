@@ -1,0 +1,92 @@
+import { describe, expect, it } from "vitest";
+import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+import { GIB, itNeeds, later, many, MIB, ownersOf, SS_HEADER } from "./_sockets.ts";
+
+const CAUSE = "socket-backlog-netlink";
+const TABLE = "proc/net/netlink";
+const HEADER = "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n";
+const KERNEL = "0000000000000001 0   0          00000000 0        0        0     2        0        4\n";
+const port = (i: number): number => i === 0 ? 500 : 3_423_697_895 + i;
+const table = (rmem: number, drops = 0, count = 20): string =>
+  HEADER + KERNEL +
+  many(count, (i) =>
+    `00000000e8b21813 15  ${port(i)} 00000001 ${rmem} 0        0     2        ${drops}        ${1000 + i}\n`).join("");
+const owners = ownersOf([{ pid: 500, comm: "netlink_hog", inodes: many(20, (i) => 1000 + i) }]);
+const held = { "proc/meminfo": meminfoText({ SUnreclaim: 350 * MIB }), [TABLE]: table(16_775_424), ...owners };
+const BYTES = 20 * 16_775_424;
+
+describe(CAUSE, () => {
+  it("is confirmed when nobody reads while messages are dropped", async () => {
+    const report = await analyzeFiles({ ...held, [`${later(1)}/${TABLE}`]: table(16_775_424, 9) });
+    expect(report.findings[0]).toMatchObject({
+      cause: CAUSE,
+      confidence: "confirmed",
+      material: true,
+      bytes: { low: BYTES, high: BYTES },
+      claims: [{ account: "slab-unreclaimable" }],
+      owners: [{ pid: 500, comm: "netlink_hog", count: 20 }],
+    });
+    expect(report.findings[0]?.evidence[0]?.because).toContain("kobject_uevent");
+  });
+
+  it("takes the limit from ss, where a port is a signed number", async () => {
+    const ss = SS_HEADER +
+      many(
+        20,
+        (i) =>
+          `nl    UNCONN 16775424 0                  15:${
+            i === 0 ? 500 : port(i) - 2 ** 32
+          }              *        sk=0 cb=0 groups=0x00000001
+\t skmem:(r16775424,rb16777216,t0,tb212992,f0,w0,o0,bl0,d0)\n`,
+      ).join("");
+    const small = { ...held, [TABLE]: table(16_775_424, 0, 8), "sos_commands/networking/ss_-peaonmi": ss };
+    const finding = findingOf(await analyzeFiles(small), CAUSE);
+    expect(finding).toMatchObject({ confidence: "likely" });
+    expect(finding?.evidence.some(({ because }) => because.includes("16.0 MiB: full"))).toBe(true);
+  });
+
+  it("is likely with one snapshot, or only possible when it may be a burst", async () => {
+    expect(findingOf(await analyzeFiles(held), CAUSE)?.confidence).toBe("likely");
+    expect(findingOf(await analyzeFiles({ ...held, [TABLE]: table(10 * MIB) }), CAUSE)?.confidence).toBe("possible");
+  });
+
+  it("takes the port for the pid of a socket whose owner nobody looked up", async () => {
+    const { "sos_commands/process/socket_owners": _, ...rest } = held as { [path: string]: string };
+    const { owners: found } = findingOf(await analyzeFiles({ ...rest, [TABLE]: table(64 * MIB, 0, 1) }), CAUSE) ??
+      { owners: [] };
+    expect(found).toMatchObject([{ pid: 500, comm: "netlink_hog" }]);
+  });
+
+  it("accuses nobody whose queues became shorter", async () => {
+    expect(findingOf(await analyzeFiles({ ...held, [`${later(1)}/${TABLE}`]: table(1_000_000) }), CAUSE))
+      .toBeUndefined();
+  });
+
+  it("makes nothing of two sockets that are full to the default buffer", async () => {
+    const report = await analyzeFiles({ ...held, "proc/meminfo": meminfoText(), [TABLE]: table(211_968, 5, 2) });
+    expect(findingOf(report, CAUSE)).toBeUndefined();
+    expect(report.verdict).toBe("healthy");
+  });
+
+  it("reads the table of 3.10, and passes over what is no number", async () => {
+    const old = held[TABLE] as string;
+    const broken = `${old}00000000e8b21813 15  7 00000001 99999999999999999999 0 0 2 0 77\n`;
+    expect(findingOf(await analyzeFiles({ ...held, [TABLE]: broken }), CAUSE)?.bytes.low).toBe(BYTES);
+  });
+
+  it("weighs the same queues against the size of the host", async () => {
+    const on = async (total: number) =>
+      findingOf(
+        await analyzeFiles({
+          ...held,
+          "proc/meminfo": meminfoText({ SUnreclaim: 60 * MIB }, total),
+          [TABLE]: table(MIB),
+        }),
+        CAUSE,
+      );
+    expect((await on(512 * MIB))?.material).toBe(true);
+    expect((await on(128 * GIB))?.material).toBe(false);
+  });
+
+  itNeeds(CAUSE, held, ["proc/meminfo", TABLE]);
+});

@@ -1,0 +1,131 @@
+import { describe, expect, it } from "vitest";
+import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+import { GIB, itNeeds, later, many, MIB, ownersOf, SS_HEADER, type TcpRow, tcpText } from "./_sockets.ts";
+
+const CAUSE = "socket-backlog-tcp-send";
+/** As held on Linux 6.18: the reader's buffer is 2 KiB, the writer's window is closed. */
+const pairs = (tx: number, more: Partial<TcpRow> = {}): TcpRow[] =>
+  many(50, (i) => [
+    { local: 34_155, remote: 50_000 + i, rx: 2048, inode: 1000 + i },
+    { local: 50_000 + i, remote: 34_155, tx, timer: 4, inode: 2000 + i, ...more },
+  ]).flat();
+const remote = (more: Partial<TcpRow>): string =>
+  tcpText(
+    many(
+      50,
+      (i) => ({ local: 443, remote: 50_000 + i, tx: 4 * MIB, inode: 2000 + i, remoteAddress: "0100000A", ...more }),
+    ),
+  );
+const skmem = `${SS_HEADER}${
+  many(50, (i) =>
+    `tcp ESTAB 0 3474432 127.0.0.1:${50_000 + i} 127.0.0.1:34155 timer:(persist,420ms,1) ino:${
+      2000 + i
+    } sk:1 cgroup:/ <->
+\t skmem:(r0,rb131072,t0,tb6291456,f2304,w6293248,o0,bl0,d0) ts sack bbr backoff:2 lastsnd:1088 lastrcv:1100\n`).join(
+      "",
+    )
+}`;
+const owners = ownersOf([
+  { pid: 500, comm: "tcp_reader", inodes: many(50, (i) => 1000 + i) },
+  { pid: 501, comm: "tcp_writer", inodes: many(50, (i) => 2000 + i) },
+]);
+const held = {
+  "proc/meminfo": meminfoText({ SUnreclaim: 170 * MIB }, 8 * GIB, 180 * MIB),
+  "proc/net/tcp": tcpText(pairs(3_474_432)),
+  "sos_commands/networking/ss_-peaonmi": skmem,
+  ...owners,
+};
+
+describe(CAUSE, () => {
+  it("names both ends when the reader is on this host, and claims data and heads where they lie", async () => {
+    const report = await analyzeFiles({ ...held, [`${later(1)}/proc/net/tcp`]: held["proc/net/tcp"] });
+    const [finding] = report.findings;
+    const bytes = 50 * (6_293_248 + 2048);
+    expect(finding).toMatchObject({
+      cause: CAUSE,
+      confidence: "confirmed",
+      material: true,
+      bytes: { low: bytes, high: bytes },
+    });
+    expect(finding?.claims).toMatchObject([
+      { account: "unaccounted", bytes: { low: 50 * 3_474_432 } },
+      { account: "slab-unreclaimable" },
+    ]);
+    expect(finding?.title).toContain("tcp_writer");
+    expect(finding?.title).toContain("tcp_reader");
+    expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 500"]);
+    expect(findingOf(report, "socket-backlog-tcp-recv")).toBeUndefined();
+    expect(report.verdict).toBe("cause-found");
+  });
+
+  it("is likely with one snapshot", async () => {
+    expect(findingOf(await analyzeFiles(held), CAUSE)).toMatchObject({
+      confidence: "likely",
+      growthBytesPerSecond: null,
+    });
+  });
+
+  it("names peers elsewhere that closed their window, or do not answer", async () => {
+    const on = async (more: Partial<TcpRow>) =>
+      findingOf(
+        await analyzeFiles({ "proc/meminfo": held["proc/meminfo"], "proc/net/tcp": remote(more), ...owners }),
+        CAUSE,
+      );
+    expect(await on({ timer: 4 })).toMatchObject({
+      confidence: "likely",
+      material: true,
+      owners: [{ comm: "tcp_writer" }],
+    });
+    expect((await on({ timer: 1, retransmits: 6 }))?.evidence[0]?.because).toContain("50 get no answer");
+    // Closed by their process; the kernel goes on.
+    expect((await on({ timer: 4, inode: 0 }))?.owners[0]?.detail).toContain("50 of them were closed by their process");
+  });
+
+  it("accuses no uploads: full queues that are emptied", async () => {
+    const report = await analyzeFiles({
+      "proc/meminfo": held["proc/meminfo"],
+      "proc/net/tcp": remote({ timer: 1 }),
+      ...owners,
+    });
+    expect(findingOf(report, CAUSE)).toBeUndefined();
+    const moving = await analyzeFiles({
+      "proc/meminfo": held["proc/meminfo"],
+      "proc/net/tcp": remote({ timer: 4 }),
+      [`${later(1)}/proc/net/tcp`]: remote({ timer: 1, tx: 3 * MIB }),
+      ...owners,
+    });
+    expect(findingOf(moving, CAUSE)).toBeUndefined();
+    expect(moving.verdict).toBe("healthy");
+  });
+
+  it("makes nothing of three small queues", async () => {
+    const report = await analyzeFiles({
+      ...held,
+      "proc/net/tcp": tcpText(pairs(195_584).slice(0, 6)),
+      "sos_commands/networking/ss_-peaonmi": SS_HEADER,
+    });
+    expect(findingOf(report, CAUSE)).toBeUndefined();
+    expect(report.verdict).toBe("healthy");
+  });
+
+  it("takes many small receivers for no amplification", async () => {
+    const census = "# pages 2097152 sampled 2097152 page_size 4096\n";
+    const report = await analyzeFiles({ ...held, "proc/page_flags": census });
+    expect(findingOf(report, "skb-frag-amplification")).toBeUndefined();
+  });
+
+  it("weighs the same queues against the size of the host", async () => {
+    const on = async (total: number) =>
+      findingOf(
+        await analyzeFiles({
+          "proc/meminfo": meminfoText({}, total, 30 * MIB),
+          "proc/net/tcp": remote({ timer: 4, tx: 400_000 }),
+        }),
+        CAUSE,
+      );
+    expect((await on(512 * MIB))?.material).toBe(true);
+    expect((await on(128 * GIB))?.material).toBe(false);
+  });
+
+  itNeeds(CAUSE, held, ["proc/meminfo", "proc/net/tcp"]);
+});

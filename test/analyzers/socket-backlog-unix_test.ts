@@ -1,0 +1,128 @@
+import { describe, expect, it } from "vitest";
+import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+import { GIB, itNeeds, later, many, MIB, ownersOf, SS_HEADER } from "./_sockets.ts";
+
+const CAUSE = "socket-backlog-unix";
+const XANM = "sos_commands/networking/ss_-xanm";
+const skmem = (t: number, tb = 4_194_304): string => `skmem:(r0,rb212992,t${t},tb${tb},f0,w0,o0,bl0,d0)`;
+/** As ss -xanm of Linux 6.18 prints pairs: the sender is charged, the reader has the data. */
+const pairs = (kind: "u_str" | "u_dgr", t: number, recvQ: number, count = 75): string =>
+  SS_HEADER + many(count, (i) => {
+    const sender = 2000 + 2 * i;
+    return `${kind} ESTAB 0       ${t}             * ${sender}            * ${sender + 1} ${skmem(t)}
+${kind} ESTAB ${recvQ} 0                   * ${sender + 1}            * ${sender} ${skmem(0, 212_992)}\n`;
+  }).join("");
+const owners = ownersOf([
+  { pid: 500, comm: "unix_reader", inodes: many(75, (i) => 2001 + 2 * i) },
+  { pid: 501, comm: "unix_writer", inodes: many(75, (i) => 2000 + 2 * i) },
+]);
+const stream = {
+  "proc/meminfo": meminfoText({}, 8 * GIB, 330 * MIB),
+  [XANM]: pairs("u_str", 4_195_584, 4_099_776),
+  ...owners,
+};
+
+describe(CAUSE, () => {
+  it("is the reader's, though the sender is charged; streams lie outside every account", async () => {
+    const report = await analyzeFiles({ ...stream, [`${later(1)}/${XANM}`]: stream[XANM] as string });
+    const bytes = 75 * 4_195_584;
+    expect(report.findings[0]).toMatchObject({
+      cause: CAUSE,
+      confidence: "confirmed",
+      material: true,
+      bytes: { low: bytes, high: bytes },
+      claims: [{ account: "unaccounted" }],
+      owners: [{ pid: 500, comm: "unix_reader", count: 75 }],
+    });
+    expect(report.findings[0]?.title).toContain("sent by unix_writer (pid 501)");
+  });
+
+  it("is likely with one snapshot", async () => {
+    expect(findingOf(await analyzeFiles(stream), CAUSE)?.confidence).toBe("likely");
+  });
+
+  it("goes by the sender's charge for datagrams, which lie in slab", async () => {
+    const files = {
+      ...stream,
+      "proc/meminfo": meminfoText({ SUnreclaim: 330 * MIB }),
+      [XANM]: pairs("u_dgr", 4_195_328, 2000),
+    };
+    expect(findingOf(await analyzeFiles(files), CAUSE)).toMatchObject({
+      bytes: { low: 75 * 4_195_328 },
+      claims: [{ account: "slab-unreclaimable" }],
+    });
+  });
+
+  it("reads the one ss of a sosreport, owners and all", async () => {
+    const text = (stream[XANM] as string).replaceAll(
+      /(\* 2\d*[13579]) skmem/g,
+      '$1 users:(("reader",pid=9,fd=3)) skmem',
+    );
+    const finding = findingOf(
+      await analyzeFiles({
+        "proc/meminfo": stream["proc/meminfo"] as string,
+        "sos_commands/networking/ss_-peaonmi": text,
+      }),
+      CAUSE,
+    );
+    expect(finding?.bytes.low).toBe(75 * 4_195_584);
+  });
+
+  it("counts what a sender that is gone has left", async () => {
+    const left = SS_HEADER + many(75, (i) => `u_str ESTAB 4099776 0 * ${2001 + 2 * i} * 0 ${skmem(0)}\n`).join("");
+    expect(findingOf(await analyzeFiles({ ...stream, [XANM]: left }), CAUSE)?.bytes.low).toBe(75 * 4_099_776);
+  });
+
+  it("says that the reader of datagrams without a connection is not known", async () => {
+    const alone = SS_HEADER +
+      many(75, (i) => `u_dgr UNCONN 0 4195328 * ${2000 + 2 * i} * 0 ${skmem(4_195_328)}\n`).join("");
+    const finding = findingOf(
+      await analyzeFiles({ ...stream, "proc/meminfo": meminfoText({ SUnreclaim: 330 * MIB }), [XANM]: alone }),
+      CAUSE,
+    );
+    expect(finding?.owners).toMatchObject([{
+      comm: "unix_writer",
+      detail: expect.stringContaining("the reader is not told by ss"),
+    }]);
+  });
+
+  it("accuses nobody whose queues became shorter", async () => {
+    const report = await analyzeFiles({ ...stream, [`${later(1)}/${XANM}`]: pairs("u_str", 4_000_000, 3_900_000) });
+    expect(findingOf(report, CAUSE)).toBeUndefined();
+  });
+
+  it("makes nothing of three full sockets of the default size", async () => {
+    const report = await analyzeFiles({
+      ...stream,
+      "proc/meminfo": meminfoText(),
+      [XANM]: pairs("u_dgr", 213_248, 2000, 3),
+    });
+    expect(findingOf(report, CAUSE)).toBeUndefined();
+    expect(report.verdict).toBe("healthy");
+  });
+
+  it("leaves out a charge that is negative in the kernel", async () => {
+    const report = await analyzeFiles({
+      ...stream,
+      "proc/meminfo": meminfoText(),
+      [XANM]: pairs("u_str", 4_294_967_000, 0),
+    });
+    expect(findingOf(report, CAUSE)).toBeUndefined();
+  });
+
+  it("weighs the same queues against the size of the host", async () => {
+    const on = async (total: number) =>
+      findingOf(
+        await analyzeFiles({
+          ...stream,
+          "proc/meminfo": meminfoText({}, total, 30 * MIB),
+          [XANM]: pairs("u_str", 400_000, 390_000),
+        }),
+        CAUSE,
+      );
+    expect((await on(512 * MIB))?.material).toBe(true);
+    expect((await on(128 * GIB))?.material).toBe(false);
+  });
+
+  itNeeds(CAUSE, stream, ["proc/meminfo", XANM]);
+});
