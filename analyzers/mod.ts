@@ -7,12 +7,18 @@ import { conntrackGrowth } from "./conntrack-growth.ts";
 import { dyingMemcg } from "./dying-memcg.ts";
 import { fdLeak } from "./fd-leak.ts";
 import { globalOom } from "./global-oom.ts";
+import { hugetlbReservation } from "./hugetlb-reservation.ts";
 import { ioUring } from "./io-uring.ts";
 import { ipReassembly } from "./ip-reassembly.ts";
+import { kernelStackLeak } from "./kernel-stack-leak.ts";
 import { memcgOom } from "./memcg-oom.ts";
+import { oomPolicy } from "./oom-policy.ts";
 import { packetRing } from "./packet-ring.ts";
+import { pageTableBloat } from "./page-table-bloat.ts";
 import { percpuGrowth } from "./percpu-growth.ts";
 import { pipeBuffers } from "./pipe-buffers.ts";
+import { processProliferation } from "./process-proliferation.ts";
+import { shmemLeak } from "./shmem-leak.ts";
 import { skbFragAmplification } from "./skb-frag-amplification.ts";
 import { slabFragmentation } from "./slab-fragmentation.ts";
 import { slabLeak } from "./slab-leak.ts";
@@ -22,7 +28,9 @@ import { socketBacklogTcpRecv } from "./socket-backlog-tcp-recv.ts";
 import { socketBacklogTcpSend } from "./socket-backlog-tcp-send.ts";
 import { socketBacklogUdp } from "./socket-backlog-udp.ts";
 import { socketBacklogUnix } from "./socket-backlog-unix.ts";
+import { swapThrash } from "./swap-thrash.ts";
 import { tcpMemPressure } from "./tcp-mem-pressure.ts";
+import { thpBloat } from "./thp-bloat.ts";
 import { udpMemLimit } from "./udp-mem-limit.ts";
 import { unattributedKernel } from "./unattributed-kernel.ts";
 import { userLeak } from "./user-leak.ts";
@@ -37,12 +45,18 @@ export const analyzers: readonly Analyzer[] = [
   dyingMemcg,
   fdLeak,
   globalOom,
+  hugetlbReservation,
   ioUring,
   ipReassembly,
+  kernelStackLeak,
   memcgOom,
+  oomPolicy,
   packetRing,
+  pageTableBloat,
   percpuGrowth,
   pipeBuffers,
+  processProliferation,
+  shmemLeak,
   skbFragAmplification,
   slabFragmentation,
   slabLeak,
@@ -52,7 +66,9 @@ export const analyzers: readonly Analyzer[] = [
   socketBacklogTcpSend,
   socketBacklogUdp,
   socketBacklogUnix,
+  swapThrash,
   tcpMemPressure,
+  thpBloat,
   udpMemLimit,
   unattributedKernel,
   userLeak,

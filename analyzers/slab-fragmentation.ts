@@ -96,7 +96,8 @@ export const slabFragmentation: Analyzer = defineAnalyzer({
           formatBytes(waste)
         } of pages for objects that are gone, most of it ${cacheName(largest)}`,
         confidence: stays() ? "confirmed" : "likely",
-        material: true,
+        // Reclaimable caches give their room back under pressure, if not all of it.
+        material: sum(sparse.filter(({ reclaimable }) => !reclaimable)) >= materialSlabBytes(ledger.totalBytes),
         claims: [
           ...claim("slab-unreclaimable", sparse.filter(({ reclaimable }) => !reclaimable)),
           ...claim("slab-reclaimable", sparse.filter(({ reclaimable }) => reclaimable)),

@@ -6,6 +6,7 @@ import { overTime, type Parsed, type TimePoint } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
+import { isPacketCache } from "../src/computed/skb_memory.ts";
 import { type QueuedSignals, queuedSignals } from "../src/computed/queued_signals.ts";
 import { materialSlabBytes } from "../src/computed/material.ts";
 import { cacheName, slabCaches, type SlabUse } from "../src/computed/slab_caches.ts";
@@ -28,10 +29,21 @@ const MIN_UNEXPLAINED = 0.5;
 const MIN_GROWTH_SHARE = 0.001;
 /** Watched for this long, growth is no burst, and a cache that does not grow is not leaking now. */
 const LONG_WATCH_SECONDS = 600;
+/** The kernel's own count of something and the objects of the cache it is in: as many, but for a moment between the two. */
+const SAME_COUNT = 0.1;
 const CACHES_LISTED = 3;
 
 /** Objects above two pages (8 KiB) come from whole pages: they are in SUnreclaim, but in no cache. */
 const LARGE_KMALLOC = "kmalloc of more than 8 KiB (in no cache)";
+
+/**
+ * Caches that follow from something else: ZFS gives its own back under pressure (it does not use SLAB_RECLAIM_ACCOUNT), KSM has an item for each page
+ * that it shares, zsmalloc a handle for each that zram holds.
+ */
+const EXPLAINED = /^(?:zio_|arc_|abd_|dnode_t|dmu_buf|zfs_|sa_cache|ksm_|zs_handle|zspage)/;
+
+/** A packet with its overhead. */
+const LARGEST_PACKET_BYTES = 66_560;
 
 /** What is known of the objects in some caches, and how to find who has them. */
 const KNOWN: readonly { readonly cache: RegExp; readonly objects: string; readonly find: string }[] = [
@@ -119,6 +131,24 @@ function largeKmalloc(caches: readonly SlabUse[], { accounts }: Ledger, file: Pa
   }];
 }
 
+/** Each packet has a head, and its data in one object of another cache, or in whole pages (64 KiB at the most, large kmalloc). */
+function mayBePackets(cache: Suspect, heads: number): boolean {
+  if (cache.name === LARGE_KMALLOC) return cache.bytes <= heads * LARGEST_PACKET_BYTES;
+  return isPacketCache(cache) && cache.activeObjects <= (1 + SAME_COUNT) * heads;
+}
+
+/** Takes what known tenants hold out of the caches that packets are in: there are no more packets than heads. */
+function withoutPackets(caches: readonly Suspect[], heldByOthers: number): Suspect[] {
+  const heads = caches.reduce(
+    (most, { name, activeObjects }) => Math.max(most, name.startsWith("skbuff_") ? activeObjects : 0),
+    0,
+  );
+  const packets = sum(caches.filter((cache) => mayBePackets(cache, heads)));
+  if (packets === 0) return [...caches];
+  const rest = 1 - Math.min(1, heldByOthers / packets);
+  return caches.map((cache) => mayBePackets(cache, heads) ? { ...cache, usedBytes: rest * cache.usedBytes } : cache);
+}
+
 function sum(suspects: readonly Suspect[]): number {
   return suspects.reduce((total, { usedBytes }) => total + usedBytes, 0);
 }
@@ -204,9 +234,6 @@ interface Witnesses {
   readonly neighbours: readonly Parsed<NeighbourStat>[] | undefined;
   readonly signals: readonly QueuedSignals[] | undefined;
 }
-
-/** The kernel's own count of something and the objects of the cache it is in: as many, but for a moment between the two. */
-const SAME_COUNT = 0.1;
 
 /** What the objects of a cache are, known from a count elsewhere, and who may have them. */
 interface Tenant {
@@ -338,10 +365,13 @@ export const slabLeak: Analyzer = defineAnalyzer({
     if (account === undefined || left === undefined) return { ruledOut: "this bundle does not tell SUnreclaim" };
     const byName = trends(history ?? []);
     const spanSeconds = Math.max(0, ...[...byName.values()].map((trend) => trend.spanSeconds));
-    const unreclaimable: Suspect[] = [
-      ...caches.filter(({ reclaimable }) => !reclaimable).map((cache) => ({ ...cache, trend: byName.get(cache.name) })),
+    const unreclaimable = withoutPackets([
+      ...caches.filter(({ reclaimable, name }) => !reclaimable && !EXPLAINED.test(name)).map((cache) => ({
+        ...cache,
+        trend: byName.get(cache.name),
+      })),
       ...largeKmalloc(caches, ledger, file),
-    ].sort((a, b) => b.usedBytes - a.usedBytes);
+    ], account - left).sort((a, b) => b.usedBytes - a.usedBytes);
     const material = materialSlabBytes(ledger.totalBytes);
     const grown = grownSuspects();
     const [first, ...rest] = grown ?? largeSuspects();
@@ -354,7 +384,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
       return { ruledOut: `${level}: less than half of what ${cacheName(first)} has` };
     }
     const bytes = Math.round(Math.min(left, sum(suspects)));
-    const dominates = first.usedBytes >= DOMINATES_SLAB * account || bytes >= DOMINATES_HOST * ledger.totalBytes;
+    const dominates = first.usedBytes >= DOMINATES_SLAB * left || bytes >= DOMINATES_HOST * ledger.totalBytes;
     if (!dominates && grown === undefined) {
       return {
         ruledOut: `${level}; the largest cache, ${cacheName(first)}, has ${

@@ -5,8 +5,9 @@ import type { Confidence, Remedy } from "../src/core/report.ts";
 import type { Parsed } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
-import { groupByOwner, nameOfGroup, type OwnerGroup, ownerOf, stopCommands } from "../src/computed/owners.ts";
+import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
+import { isAtUdpWall, udpLimit } from "../src/computed/protocol_limits.ts";
 import {
   MIN_TRUESIZE_BYTES,
   PACKET_OVERHEAD_BYTES,
@@ -40,14 +41,12 @@ function isFull({ chargedBytes, limitBytes, dropped }: UdpQueue): boolean {
   return limitBytes !== undefined && chargedBytes > limitBytes / 2 && chargedBytes + LARGEST_PACKET_BYTES > limitBytes;
 }
 
-/** Traffic came and nobody read it: proven. Seen once, and full, or far beyond a burst: likely. */
-function confidence(judged: Judged<UdpQueue>, materialBytes: number): Confidence {
+/** Traffic came and nobody read it: proven. Seen once, and full (each by itself, or all together), or far beyond a burst: likely. */
+function confidence(judged: Judged<UdpQueue>, materialBytes: number, atWall: boolean): Confidence {
   const isWatched = judged.watched > judged.queues.length / 2;
   if (isWatched && (judged.dropped > 0 || judged.filledBytes > 0)) return "confirmed";
-  if (isWatched || judged.stuckBytes > judged.bytes / 2 || judged.bytes >= BEYOND_A_BURST * materialBytes) {
-    return "likely";
-  }
-  return "possible";
+  const full = atWall || judged.stuckBytes > judged.bytes / 2;
+  return isWatched || full || judged.bytes >= BEYOND_A_BURST * materialBytes ? "likely" : "possible";
 }
 
 function behaviour(judged: Judged<UdpQueue>, seconds: number): string {
@@ -236,9 +235,17 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     "net/core/sock.c __sk_mem_raise_allocated()",
   ],
   needs: { ledger, udpBacklog },
-  uses: { socketOwners, processes, sockstat, sysctl, netSnmp, slabinfo },
+  uses: { socketOwners, processes, sockstat, sysctl, netSnmp, slabinfo, udpLimit },
   analyze(
-    { ledger, udpBacklog: backlog, socketOwners: owners, processes: known, slabinfo: slabFile, ...files },
+    {
+      ledger,
+      udpBacklog: backlog,
+      socketOwners: owners,
+      processes: known,
+      slabinfo: slabFile,
+      udpLimit: limit,
+      ...files
+    },
     { pageSizeBytes },
   ) {
     const judged = judgeQueues(backlog, owners, { isStuck: isFull });
@@ -254,14 +261,12 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     const slab = skbSlab(slabFile, ledger);
     const materialBytes = materialQueueBytes(ledger.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
-    const [first] = groups as [OwnerGroup<Queue>];
-    const who = nameOfGroup(first) + (groups.length > 1 ? ` and ${formatQuantity(groups.length - 1, "other")}` : "");
     const trend = theilSen(backlog.series);
     const draft: FindingDraft = {
-      title: `${who}: ${formatBytes(judged.bytes)} unread in ${
+      title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} unread in ${
         formatQuantity(judged.queues.length, "UDP receive queue")
       }`,
-      confidence: confidence(judged, materialBytes),
+      confidence: confidence(judged, materialBytes, limit !== undefined && isAtUdpWall(limit, backlog.chargedBytes)),
       material: judged.bytes >= materialBytes,
       claims: placeSkbBytes(judged.bytes, ledger, slab),
       ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),

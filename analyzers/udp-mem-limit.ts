@@ -1,13 +1,11 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
-import { type ProtocolLimit, udpLimit } from "../src/computed/protocol_limits.ts";
+import { isAtUdpWall, type ProtocolLimit, udpLimit } from "../src/computed/protocol_limits.ts";
 import type { SocketQueue } from "../src/computed/socket_queues.ts";
 import { udpBacklog } from "../src/computed/udp_backlog.ts";
 import { netSnmp } from "../src/parsers/net_snmp.ts";
 
-/** The count lags by up to 1 MiB for each CPU, and the next packet need not fit exactly: this near is at the wall. */
-const AT_THE_WALL = 0.95;
 /** A packet that is refused on a socket that is less than half full was not refused by the socket's own limit. */
 const FAR_BELOW_LIMIT = 0.5;
 /** The queues that the bundle lists must be at least this part of what the kernel counts, or they are not what fills it. */
@@ -94,7 +92,7 @@ export const udpMemLimit: Analyzer = defineAnalyzer({
   analyze({ udpLimit: limit, udpBacklog: backlog, netSnmp: counters }) {
     const { memory, minBytes } = limit;
     const charged = Math.max(memory.bytes, backlog.chargedBytes);
-    if (charged === 0 || charged < AT_THE_WALL * minBytes) {
+    if (!isAtUdpWall(limit, backlog.chargedBytes)) {
       return {
         ruledOut: `UDP is charged ${formatBytes(charged)} of the ${formatBytes(minBytes)} that udp_mem allows (${
           formatShare(charged, minBytes)

@@ -11,11 +11,11 @@ export const host: Collector = defineCollector({
     { kind: "command", argv: ["uptime"], as: "sos_commands/host/uptime" },
     // Local file systems only: others may not answer. Tells what tmpfs holds.
     { kind: "command", argv: ["df", "-al", "-x", "autofs"], as: "sos_commands/filesys/df_-al_-x_autofs" },
+    { kind: "file", path: "/proc/loadavg", changing: true },
     ...files([
       "/proc/version",
       "/proc/cmdline",
       "/proc/uptime",
-      "/proc/loadavg",
       "/proc/stat",
       "/proc/cpuinfo",
       "/proc/modules",

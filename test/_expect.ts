@@ -1,24 +1,40 @@
-import type { Report } from "../src/core/report.ts";
-import type { Fault } from "./lab/faults.ts";
+import type { Finding, Report } from "../src/core/report.ts";
+import type { CaptureKind, Expectation } from "./lab/faults.ts";
+
+/** What a report names, the first one first, without mere symptoms. */
+export function causesIn({ findings }: Report): readonly Finding[] {
+  return findings.filter(({ symptomOf }) => symptomOf === null);
+}
+
+/** Whom a report accuses: more than is normal, and more than a possibility. */
+export function accusations(report: Report): readonly Finding[] {
+  return causesIn(report).filter(({ material, confidence }) => material && confidence !== "possible");
+}
 
 /** What a report says that it should not, against what was really held; empty when the answer is right. */
-export function wrongAnswers(report: Report, { cause }: Fault["expect"]): string[] {
-  const accusations = report.findings.filter((f) => f.material && f.confidence !== "possible" && f.symptomOf === null);
-  const [first] = report.findings;
-  if (cause === "healthy") {
-    const wrong = accusations.map((f) => `accuses a healthy host: ${f.cause} (${f.confidence}), ${f.title}`);
-    return report.verdict === "healthy" ? wrong : [...wrong, `verdict ${report.verdict}`];
+export function wrongAnswers(report: Report, expected: Expectation, kind: CaptureKind): string[] {
+  const { cause, also = [], not } = expected;
+  const { findings, verdict } = report;
+  const wrong = [
+    ...accusations(report).filter((f) => f.cause !== cause).map((f) =>
+      `accuses ${f.cause} (${f.confidence}): ${f.title}`
+    ),
+    ...findings.filter((f) => f.cause === not && f.material).map((f) => `${f.cause} is material: ${f.title}`),
+    ...also.filter((id) => findings.every((f) => f.cause !== id)).map((id) => `does not tell of ${id}`),
+  ];
+  if (cause === "healthy") return verdict === "healthy" ? wrong : [...wrong, `verdict ${verdict}`];
+  const [first] = causesIn(report);
+  if (kind !== "growing" && expected.sos === "possible") {
+    return first?.cause === cause && first.confidence !== "possible"
+      ? [...wrong, `is too sure: ${first.title}`]
+      : wrong;
   }
-  const wrong = accusations.filter((f) => f.cause !== cause).map((f) =>
-    `names ${f.cause} (${f.confidence}) as well: ${f.title}`
-  );
-  if (first === undefined) return [...wrong, `names nothing (verdict ${report.verdict})`];
-  if (first.cause !== cause) wrong.push(`names ${first.cause} first: ${first.title}`);
-  else if (first.confidence === "possible") wrong.push(`is not sure: ${first.title}`);
-  else if (!first.material || report.verdict !== "cause-found") {
-    wrong.push(`verdict ${report.verdict}, material ${first.material}`);
-  }
-  return wrong;
+  if (first === undefined) return [...wrong, `names nothing (verdict ${verdict})`];
+  if (first.cause !== cause) return [...wrong, `names ${first.cause} first: ${first.title}`];
+  if (first.confidence === "possible") return [...wrong, `is not sure: ${first.title}`];
+  return first.material && verdict === "cause-found"
+    ? wrong
+    : [...wrong, `verdict ${verdict}, material ${first.material}`];
 }
 
 /** That the ledger adds up, that no byte is claimed twice, and that all evidence is quoted. */

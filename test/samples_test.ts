@@ -1,34 +1,38 @@
-/** Every analyzer on every sample: what was really held must come first, and nothing else be accused. */
+/** Every analyzer on every sample, our own and sosreports: what was really held must come first, and nothing else be accused. */
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { openArchive } from "../src/bundle/open.ts";
 import { analyze, presetSources } from "../src/engine/analyze.ts";
 import { preset } from "../src/preset.ts";
 import { brokenPromises, wrongAnswers } from "./_expect.ts";
-import { faults } from "./lab/faults.ts";
+import { type CaptureKind, fault, faults, hasSosSample } from "./lab/faults.ts";
 
 const folder = new URL("../samples/", import.meta.url);
-const names = readdirSync(folder).filter((name) => name.endsWith(".tgz")).map((name) => name.slice(0, -".tgz".length));
 
 async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-describe("samples", () => {
-  it("has one for every fault, and no other", () => {
-    expect(names.sort()).toEqual(faults.map(({ name }) => name).sort());
+async function report(file: string) {
+  const sources = presetSources(preset);
+  return analyze(await openArchive(oneChunk(readFileSync(new URL(file, folder))), { sources }), preset);
+}
+
+describe.each<{ kind: CaptureKind; ending: string; of: typeof faults }>([
+  { kind: "growing", ending: ".tgz", of: faults },
+  { kind: "sos", ending: ".sos.tar.gz", of: faults.filter(hasSosSample) },
+])("samples/*$ending", ({ kind, ending, of }) => {
+  const names = readdirSync(folder).filter((file) => file.endsWith(ending)).map((file) =>
+    file.slice(0, -ending.length)
+  );
+
+  it("are there for each fault, and for nothing else", () => {
+    expect(names.sort()).toEqual(of.map(({ name }) => name).sort());
   });
 
-  for (const name of names) {
-    it(`${name}: what was held comes first`, async () => {
-      const fault = faults.find((each) => each.name === name);
-      if (fault === undefined) throw new Error(`samples/${name}.tgz is of no fault in test/lab/faults.ts`);
-      const bundle = await openArchive(oneChunk(readFileSync(new URL(`${name}.tgz`, folder))), {
-        sources: presetSources(preset),
-      });
-      const report = analyze(bundle, preset);
-      expect(wrongAnswers(report, fault.expect)).toEqual([]);
-      expect(brokenPromises(report)).toEqual([]);
-    });
-  }
+  it.each(names)("%s: what was held comes first", async (name) => {
+    const found = await report(`${name}${ending}`);
+    expect(wrongAnswers(found, fault(name).expect, kind)).toEqual([]);
+    expect(brokenPromises(found)).toEqual([]);
+  });
 });

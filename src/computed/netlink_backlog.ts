@@ -1,4 +1,4 @@
-import { type Captured, type Reader, type Source } from "../core/source.ts";
+import type { Captured, Reader, Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
 import { netlink } from "../parsers/netlink.ts";
 import { ss, ssNamespaces } from "../parsers/ss.ts";

@@ -74,9 +74,14 @@ export function nameOfGroup(group: { readonly comm: string | undefined; readonly
     : `${group.comm} (${group.pids.length} processes)`;
 }
 
+/** Who holds less than this of the whole is not worth a word in a title. */
+const MIN_NAMED_SHARE = 0.01;
+
 /** The first of several groups, and how many more there are. */
 export function nameOfGroups(groups: readonly OwnerGroup<Held>[]): string {
-  const [first, ...others] = groups;
+  const [first, ...rest] = groups;
+  const total = groups.reduce((sum, { bytes }) => sum + bytes, 0);
+  const others = rest.filter(({ bytes }) => bytes >= MIN_NAMED_SHARE * total);
   const name = nameOfGroup(first ?? { comm: undefined, pids: [] });
   return others.length === 0 ? name : `${name} and ${formatQuantity(others.length, "other")}`;
 }

@@ -13,6 +13,15 @@ export interface ProtocolLimit {
   readonly maxBytes: number;
 }
 
+/** The count lags by up to 1 MiB for each CPU, and the next packet need not fit exactly: this near is at the wall. */
+const AT_THE_WALL = 0.95;
+
+/** Whether UDP as a whole is where the kernel refuses; `queued` is what the sockets say, which can be ahead of the count. */
+export function isAtUdpWall({ memory, minBytes }: ProtocolLimit, queued: number): boolean {
+  const charged = Math.max(memory.bytes, queued);
+  return charged > 0 && charged >= AT_THE_WALL * minBytes;
+}
+
 function limitOf(protocol: "TCP" | "UDP"): Source<ProtocolLimit> {
   const name = `net.ipv4.${protocol.toLowerCase()}_mem`;
   return {

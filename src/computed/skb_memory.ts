@@ -9,7 +9,8 @@ const HEAD_CACHES: ReadonlySet<string> = new Set(["skbuff_head_cache", "skbuff_f
 /** Caches of packet data: heads of up to 8 KiB come from kmalloc, larger ones from whole pages. */
 const DATA_CACHES = /^kmalloc-(?:rnd-\d+-|cg-)?(?:512|1k|1024|2k|2048|4k|4096|8k|8192)$/;
 
-function isPacketCache({ name }: SlabCache): boolean {
+/** Whether a cache may hold packets: their heads or their data. */
+export function isPacketCache({ name }: { readonly name: string }): boolean {
   return HEAD_CACHES.has(name) || DATA_CACHES.test(name);
 }
 

@@ -33,7 +33,9 @@ export async function analyzeFiles(
   files: { readonly [path: string]: string },
   analyzers: readonly Analyzer[] = preset.analyzers,
 ): Promise<Report> {
-  const entries = Object.entries({ "nailhouse.json": JSON.stringify(manifest), ...files }).map(([path, text]) => entry(path, text));
+  const entries = Object.entries({ "nailhouse.json": JSON.stringify(manifest), ...files }).map(([path, text]) =>
+    entry(path, text)
+  );
   const used = { ...preset, analyzers };
   return analyze(await readEntries(entries, { sources: presetSources(used) }), used);
 }
@@ -46,7 +48,11 @@ export function findingOf(report: Report, cause: string): Finding | undefined {
 /**
  * A meminfo that adds up: `fields` in bytes over those of an idle host of `totalBytes`, the rest is free. `hidden` bytes are in no field at all.
  */
-export function meminfoText(fields: { readonly [field: string]: number } = {}, totalBytes: number = 8 * GIB, hidden = 0): string {
+export function meminfoText(
+  fields: { readonly [field: string]: number } = {},
+  totalBytes: number = 8 * GIB,
+  hidden = 0,
+): string {
   const idle: { [field: string]: number } = {
     Buffers: 4 << 20,
     Cached: 64 << 20,
@@ -66,17 +72,24 @@ export function meminfoText(fields: { readonly [field: string]: number } = {}, t
   const inside = new Set(["Shmem", "KernelStack"]);
   const used = Object.keys(idle).reduce((sum, name) => sum + (inside.has(name) ? 0 : values[name] as number), hidden);
   const free = totalBytes - used;
-  const all = { MemTotal: totalBytes, MemFree: free, MemAvailable: free + (values["Cached"] as number) - (values["Shmem"] as number), ...values };
-  return Object.entries(all).map(([name, bytes]) => `${`${name}:`.padEnd(16)}${String(Math.round(bytes / 1024)).padStart(8)} kB\n`).join("");
+  const all = {
+    MemTotal: totalBytes,
+    MemFree: free,
+    MemAvailable: free + (values["Cached"] as number) - (values["Shmem"] as number),
+    ...values,
+  };
+  return Object.entries(all).map(([name, bytes]) =>
+    `${`${name}:`.padEnd(16)}${String(Math.round(bytes / 1024)).padStart(8)} kB\n`
+  ).join("");
 }
 
 /** A socket table of /proc/net/udp with these receive queues; inodes count up from 1001, ports from 40001. */
 export function udpText(queues: readonly { readonly bytes: number; readonly drops?: number }[]): string {
   const hex = (value: number, width: number): string => value.toString(16).toUpperCase().padStart(width, "0");
   const rows = queues.map(({ bytes, drops }, i) =>
-    `${String(i).padStart(5)}: 0100007F:${hex(40001 + i, 4)} 00000000:0000 07 00000000:${hex(bytes, 8)} 00:00000000 00000000     0        0 ${
-      1001 + i
-    } 2 0000000000000000 ${drops ?? 0}`
+    `${String(i).padStart(5)}: 0100007F:${hex(40001 + i, 4)} 00000000:0000 07 00000000:${
+      hex(bytes, 8)
+    } 00:00000000 00000000     0        0 ${1001 + i} 2 0000000000000000 ${drops ?? 0}`
   );
   return `   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n${
     rows.map((row) => `${row}\n`).join("")

@@ -19,7 +19,12 @@ const census = (blocksBytes: number): string =>
   ].join("\n");
 
 /** One socket that is charged 12 MiB, on a host where `hidden` bytes are in no account. */
-function pinned(hidden: number, blocks: number | undefined, charged = 12 * MIB, totalBytes = 8 * GIB): { [path: string]: string } {
+function pinned(
+  hidden: number,
+  blocks: number | undefined,
+  charged = 12 * MIB,
+  totalBytes = 8 * GIB,
+): { [path: string]: string } {
   return {
     "proc/meminfo": meminfoText({}, totalBytes, hidden),
     "proc/net/udp": udpText([{ bytes: charged, drops: 5 }]),
@@ -42,7 +47,9 @@ describe("skb-frag-amplification", () => {
   });
 
   it("is likely from the residual when there is no census", async () => {
-    expect(findingOf(await analyzeFiles(pinned(520 * MIB, undefined)), "skb-frag-amplification")).toMatchObject({ confidence: "likely" });
+    expect(findingOf(await analyzeFiles(pinned(520 * MIB, undefined)), "skb-frag-amplification")).toMatchObject({
+      confidence: "likely",
+    });
   });
 
   it("is ruled out by a census that finds no blocks, whatever the residual", async () => {
@@ -51,15 +58,18 @@ describe("skb-frag-amplification", () => {
 
   it("does not blame a socket for more blocks than it can have packets", async () => {
     // 64 KiB of charge are at most 102 packets, which pin 3.2 MiB.
-    expect(findingOf(await analyzeFiles(pinned(520 * MIB, 500 * MIB, 65_536)), "skb-frag-amplification")).toBeUndefined();
+    expect(findingOf(await analyzeFiles(pinned(520 * MIB, 500 * MIB, 65_536)), "skb-frag-amplification"))
+      .toBeUndefined();
   });
 
   it("is ruled out when the blocks are full of what the sockets are charged for", async () => {
-    expect(findingOf(await analyzeFiles(pinned(520 * MIB, 500 * MIB, 400 * MIB)), "skb-frag-amplification")).toBeUndefined();
+    expect(findingOf(await analyzeFiles(pinned(520 * MIB, 500 * MIB, 400 * MIB)), "skb-frag-amplification"))
+      .toBeUndefined();
   });
 
   it("does not accuse an idle host, however large its rings are", async () => {
-    expect(findingOf(await analyzeFiles(pinned(900 * MIB, 2 * MIB, 4096, 128 * GIB)), "skb-frag-amplification")).toBeUndefined();
+    expect(findingOf(await analyzeFiles(pinned(900 * MIB, 2 * MIB, 4096, 128 * GIB)), "skb-frag-amplification"))
+      .toBeUndefined();
   });
 
   it("claims no byte twice with the backlog of the same socket", async () => {

@@ -47,6 +47,16 @@ describe(ID, () => {
     expect(findingOf(await analyzeFiles(sparse(600, 10_000)), ID)).toBeUndefined();
   });
 
+  it("accuses nobody of room that dentries and inodes left after reclaim", async () => {
+    const caches = [{ name: "dentry", size: 192, objects: 4_000_000, active: 900_000 }];
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({ SReclaimable: 900 * MIB }, 24 * GIB),
+      "proc/slabinfo": slabinfoText(caches),
+    });
+    expect(findingOf(report, ID)).toMatchObject({ confidence: "likely", material: false });
+    expect(report.verdict).toBe("healthy");
+  });
+
   it("makes sense on hosts of 512 MB and 128 GB", async () => {
     expect(findingOf(await analyzeFiles(sparse(5000, 100_000, 512 * MIB)), ID)).toMatchObject({ material: true });
     expect(findingOf(await analyzeFiles(sparse(2_000_000, 40_000_000, 128 * GIB)), ID)).toMatchObject({

@@ -39,7 +39,10 @@ describe(CAUSE, () => {
   });
 
   it("is likely with one snapshot", async () => {
-    expect(findingOf(await analyzeFiles(held), CAUSE)?.confidence).toBe("likely");
+    const report = await analyzeFiles(held);
+    expect(findingOf(report, CAUSE)?.confidence).toBe("likely");
+    // Each queue has room left, but all together have none: the backlog is no mere possibility.
+    expect(report.findings[0]).toMatchObject({ cause: "socket-backlog-udp", confidence: "likely" });
   });
 
   it("is ruled out at half the limit, and with none used", async () => {

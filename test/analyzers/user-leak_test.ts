@@ -4,15 +4,22 @@ import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-const status = (name: string, anonBytes: number): string => `Name:\t${name}\nRssAnon:\t${anonBytes / 1024} kB\nVmSwap:\t0 kB\n`;
+const status = (name: string, anonBytes: number): string =>
+  `Name:\t${name}\nRssAnon:\t${anonBytes / 1024} kB\nVmSwap:\t0 kB\n`;
 const times = ["", "history/2026-01-01T00:00:05.000Z/", "history/2026-01-01T00:00:10.000Z/"];
 
 /** Three snapshots in which one process has these amounts of anonymous memory, and the host as much more. */
-function watched(name: string, amounts: readonly number[], others: { readonly [path: string]: readonly number[] } = {}): { [path: string]: string } {
+function watched(
+  name: string,
+  amounts: readonly number[],
+  others: { readonly [path: string]: readonly number[] } = {},
+): { [path: string]: string } {
   const files: { [path: string]: string } = {};
   for (const [i, prefix] of times.entries()) {
     files[`${prefix}proc/700/status`] = status(name, amounts[i] as number);
-    for (const [pid, series] of Object.entries(others)) files[`${prefix}proc/${pid}/status`] = status(`p${pid}`, series[i] as number);
+    for (const [pid, series] of Object.entries(others)) {
+      files[`${prefix}proc/${pid}/status`] = status(`p${pid}`, series[i] as number);
+    }
     const anon = (amounts[i] as number) + Object.values(others).reduce((sum, series) => sum + (series[i] as number), 0);
     files[`${prefix}proc/meminfo`] = meminfoText({ AnonPages: 32 * MIB + anon });
   }
@@ -42,11 +49,13 @@ describe("user-leak", () => {
   });
 
   it("accuses no process that starts up", async () => {
-    expect(findingOf(await analyzeFiles(watched("starting", [100 * MIB, 300 * MIB, 340 * MIB])), "user-leak")).toBeUndefined();
+    expect(findingOf(await analyzeFiles(watched("starting", [100 * MIB, 300 * MIB, 340 * MIB])), "user-leak"))
+      .toBeUndefined();
   });
 
   it("accuses no process that goes up and down", async () => {
-    expect(findingOf(await analyzeFiles(watched("busy", [300 * MIB, 500 * MIB, 310 * MIB])), "user-leak")).toBeUndefined();
+    expect(findingOf(await analyzeFiles(watched("busy", [300 * MIB, 500 * MIB, 310 * MIB])), "user-leak"))
+      .toBeUndefined();
   });
 
   it("names a program whose many processes grow together", async () => {
@@ -56,7 +65,11 @@ describe("user-leak", () => {
       files[`${prefix}proc/meminfo`] = meminfoText({ AnonPages: (232 + 100 * i) * MIB });
     }
     const finding = findingOf(await analyzeFiles(files), "user-leak");
-    expect(finding).toMatchObject({ confidence: "likely", bytes: { high: 200 * MIB }, owners: [{ comm: "worker", count: 50 }] });
+    expect(finding).toMatchObject({
+      confidence: "likely",
+      bytes: { high: 200 * MIB },
+      owners: [{ comm: "worker", count: 50 }],
+    });
     expect(finding?.remedies[0]?.commands).toEqual(["pkill -TERM -x worker"]);
   });
 
@@ -72,8 +85,15 @@ describe("user-leak", () => {
   });
 
   it("is at most possible with one snapshot, and claims no growth", async () => {
-    const report = await analyzeFiles({ "proc/meminfo": meminfoText({ AnonPages: 6 * GIB }), "proc/700/status": status("java", 6 * GIB) });
-    expect(findingOf(report, "user-leak")).toMatchObject({ confidence: "possible", growthBytesPerSecond: null, exhaustion: null });
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({ AnonPages: 6 * GIB }),
+      "proc/700/status": status("java", 6 * GIB),
+    });
+    expect(findingOf(report, "user-leak")).toMatchObject({
+      confidence: "possible",
+      growthBytesPerSecond: null,
+      exhaustion: null,
+    });
     expect(report.verdict).toBe("healthy");
   });
 
@@ -84,8 +104,13 @@ describe("user-leak", () => {
   });
 
   it("restarts the systemd unit where there is one", async () => {
-    const files = { ...watched("leaky", [300 * MIB, 400 * MIB, 500 * MIB]), "proc/700/cgroup": "0::/system.slice/leaky.service\n" };
-    expect(findingOf(await analyzeFiles(files), "user-leak")?.remedies[0]?.commands).toEqual(["systemctl restart leaky.service"]);
+    const files = {
+      ...watched("leaky", [300 * MIB, 400 * MIB, 500 * MIB]),
+      "proc/700/cgroup": "0::/system.slice/leaky.service\n",
+    };
+    expect(findingOf(await analyzeFiles(files), "user-leak")?.remedies[0]?.commands).toEqual([
+      "systemctl restart leaky.service",
+    ]);
   });
 
   it("is not assessed without processes", async () => {

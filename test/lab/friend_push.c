@@ -129,4 +129,5 @@ int main(int argc, char **argv)
 		if (ready == clients)
 			held(bytes, "bytes charged to %ld sockets (skmem r), mode %s, replies of %ld bytes", clients, mode, reply);
 	} while (!released_within(50));
+	lab_end(0);
 }

@@ -29,7 +29,8 @@ describe.skipIf(!available)("a socket that nobody reads, after 20,000 datagrams"
     }
   });
 
-  it("keeps nothing with a drop-all filter, and still sends", () => expect(kept("filter 100")).toEqual({ bytes: 0, sends: true }));
+  it("keeps nothing with a drop-all filter, and still sends", () =>
+    expect(kept("filter 100")).toEqual({ bytes: 0, sends: true }));
 
   it("keeps a packet or two with the smallest buffer (WUDP), and still sends", () => {
     expect(kept("wudp 100").bytes).toBeLessThan(4096);
@@ -67,7 +68,11 @@ describe.skipIf(!available)("packets that pin page fragments", () => {
       await run("sysctl", ["-q", "-w", `${setting}=1`]);
       try {
         const before = freeBytes();
-        const taken = await withFault("frag_amplification", {}, ({ heldBytes }) => Promise.resolve((before - freeBytes()) / heldBytes));
+        const taken = await withFault(
+          "frag_amplification",
+          {},
+          ({ heldBytes }) => Promise.resolve((before - freeBytes()) / heldBytes),
+        );
         // What the program counts is blocks of eight pages.
         expect(taken).toBeLessThan(0.25);
       } finally {

@@ -1,24 +1,22 @@
 /**
- * Captures samples/*.tgz with the real collector while each fault of faults.ts is really held: `npm run samples` for all, or
- * `npm run samples -- friend-push user-leak` for some. No sample is made or edited by hand.
+ * Captures samples/ while each fault of faults.ts is really held, by our own collector (NAME.tgz) and by Debian's sos (NAME.sos.tar.gz):
+ * `npm run samples` for all, or `npm run samples -- friend-push user-leak` for some. No sample is made or edited by hand.
  *
  * Runs in a PID namespace of its own (see package.json), so that a sample shows the lab's processes and no other of this machine.
  */
-import { execFileSync } from "node:child_process";
-import process from "node:process";
-import { faults } from "./faults.ts";
+import { stat } from "node:fs/promises";
+import { formatBytes } from "../../src/core/format.ts";
+import { chosen, collect, sosreport } from "./capture.ts";
+import { faults, hasSosSample } from "./faults.ts";
 import { withFault } from "./lab.ts";
 
-const names = process.argv.slice(2);
-const unknown = names.filter((name) => !faults.some((fault) => fault.name === name));
-if (unknown.length > 0) {
-  throw new Error(`no fault ${unknown.join(", ")}; there are ${faults.map(({ name }) => name).join(", ")}`);
-}
-
-for (const { name, program, args } of faults.filter((fault) => names.length === 0 || names.includes(fault.name))) {
-  await withFault(program, args, ({ heldBytes, note }) => {
-    execFileSync("node", ["dist/cli.js", "collect", "--quiet", "--interval", "2", "-o", `samples/${name}.tgz`]);
-    console.log(`samples/${name}.tgz: held ${heldBytes} ${note}`);
-    return Promise.resolve();
+for (const fault of chosen(faults)) {
+  await withFault(fault.program, fault.args, async ({ heldBytes, note }) => {
+    const captured = async (path: string, capture: (path: string) => Promise<void>): Promise<void> => {
+      await capture(path);
+      console.log(`${path}, ${formatBytes((await stat(path)).size)}: held ${heldBytes} ${note}`);
+    };
+    await captured(`samples/${fault.name}.tgz`, (path) => collect(path, 3, 2));
+    if (hasSosSample(fault)) await captured(`samples/${fault.name}.sos.tar.gz`, sosreport);
   });
 }

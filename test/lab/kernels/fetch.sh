@@ -3,6 +3,7 @@
 # For each kernel: FOLDER/kernels/VERSION/{boot,lib,usr}; for QEMU: FOLDER/root. Needs apt, dpkg and a Debian mirror.
 set -eu
 folder=$1
+versions="5.10 6.1 6.12 6.18 7.2"
 mkdir -p "$folder/debs" "$folder/kernels"
 cd "$folder"
 
@@ -25,13 +26,16 @@ own() {
   tool=$1
   shift
   "$tool" -o Dir::Etc::sourcelist="$folder/sources.list" -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists="$folder/lists" \
-    -o Dir::Cache::archives="$folder/debs" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= "$@"
+    -o Dir::Cache::archives="$folder/debs" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= \
+    -o APT::Sandbox::User=root "$@"
 }
+missing=
+for version in $versions; do [ -e "kernels/$version/done" ] || missing="$missing $version"; done
+[ -n "$missing" ] || exit 0
 own apt-get update -qq
 own apt-cache search --names-only '^linux-(image|binary)-[0-9.]+.*-cloud-amd64$' | cut -d ' ' -f 1 | sort -V > kernels/available
 
-for version in 5.10 6.1 6.12 6.18 7.2; do
-  [ -e "kernels/$version/done" ] && continue
+for version in $missing; do
   # Newer packages are split: the kernel is in linux-binary, linux-image only needs it, the modules are apart.
   for kind in binary image; do
     image=$(grep "^linux-$kind-$version[.+-]" kernels/available | tail -n 1)
@@ -39,10 +43,14 @@ for version in 5.10 6.1 6.12 6.18 7.2; do
   done
   [ -n "$image" ] || { echo "no cloud kernel $version on this mirror" >&2; continue; }
   modules=$(own apt-cache search --names-only "^$(echo "$image" | sed 's/linux-[a-z]*-/linux-modules-/; s/[.+]/\\&/g')\$" | cut -d ' ' -f 1)
+  rm -rf "kernels/$version"
   mkdir -p "kernels/$version/debs"
   # shellcheck disable=SC2086 # no modules, no word
   (cd "kernels/$version/debs" && own apt-get download -qq "$image" $modules)
   for deb in "kernels/$version/debs"/*.deb; do dpkg -x "$deb" "kernels/$version"; done
   rm -r "kernels/$version/debs"
+  # Older packages have /lib/modules, newer ones /usr/lib/modules.
+  [ -e "kernels/$version/lib" ] || ln -s usr/lib "kernels/$version/lib"
+  depmod -b "kernels/$version" "$(ls "kernels/$version/lib/modules")"
   touch "kernels/$version/done"
 done

@@ -1,0 +1,89 @@
+import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/analyzer.ts";
+import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
+import { accountBytes } from "../src/core/ledger.ts";
+import { ledger } from "../src/computed/ledger.ts";
+import { materialHeldBytes } from "../src/computed/material.ts";
+import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
+import { processes } from "../src/computed/processes.ts";
+import { programs } from "../src/computed/programs.ts";
+import { meminfo } from "../src/parsers/meminfo.ts";
+
+/** One entry of 8 bytes for each page of 4 KiB: what page tables cost when each mapped page is mapped once, next to others. */
+const NORMAL_SHARE = 1 / 512;
+/** Sparse mappings and shared libraries make it several times as much on ordinary hosts. */
+const ORDINARY_FACTOR = 4;
+/** The smallest process's own: a page on each of five levels for text, heap, libraries and stack. */
+const PROCESS_BYTES = 128 * 1024;
+
+export const pageTableBloat: Analyzer = defineAnalyzer({
+  id: "page-table-bloat",
+  title: "Page tables far larger than what they map needs",
+  mechanism: "Each process has page tables of its own: 8 bytes for each page that it maps. Hundreds of processes that map the same large shared memory (a " +
+    "database's buffers) need hundreds of sets of them; a process that touches one page here and there over a huge range needs a table page for each. They " +
+    "are in no RSS, and the kernel does not take them back while the mapping stands.",
+  lookAlikes: "user-leak: page tables grow with memory, but are 0.2 % of it. process-proliferation: many small processes have small tables each. SecPageTables " +
+    "are those of virtual machines and IOMMUs.",
+  references: ["https://docs.kernel.org/mm/page_tables.html", "Oracle drgn-tools memstate: warns from 2 % of memory on"],
+  needs: { ledger, meminfo, programs },
+  uses: { processes },
+  analyze({ ledger, meminfo: file, programs: all, processes: known }) {
+    const field = file.value.bytes.get("PageTables");
+    if (field === undefined) return { ruledOut: "the kernel does not tell the size of page tables" };
+    const mapped = (accountBytes(ledger, "anon") ?? 0) + (file.value.bytes.get("Mapped")?.bytes ?? 0);
+    const count = all.reduce((sum, { pids }) => sum + pids.length, 0);
+    const ordinary = ORDINARY_FACTOR * NORMAL_SHARE * mapped + PROCESS_BYTES * count;
+    const excess = field.bytes - ordinary;
+    if (excess < materialHeldBytes(ledger.totalBytes)) {
+      return { ruledOut: `page tables are ${formatBytes(field.bytes)} for ${formatBytes(mapped)} of mapped memory and ${formatQuantity(count, "process", "processes")}` };
+    }
+    const holders = all.filter(({ pageTableBytes }) => pageTableBytes > 0)
+      .sort((a, b) => b.pageTableBytes - a.pageTableBytes || (a.comm < b.comm ? -1 : 1));
+    const [top] = holders;
+    const held = top === undefined ? excess : Math.min(field.bytes, top.pageTableBytes);
+    const evidence: EvidenceLine[] = [{
+      path: file.path,
+      line: field.line,
+      because: `${formatShare(field.bytes, ledger.totalBytes)} of memory; ${formatBytes(mapped)} are mapped, for which ${formatBytes(ordinary)} would be ordinary`,
+    }];
+    if (top?.pageTablesLine !== undefined) {
+      evidence.push({ ...top.pageTablesLine, because: `the process of ${top.comm} with the largest tables` });
+    }
+    return {
+      findings: [{
+        title: `${top === undefined ? "Page tables" : `${nameOfGroup(top)}: page tables`} take ${formatBytes(held)}`,
+        confidence: top !== undefined && top.pageTableBytes > excess / 2 ? "confirmed" : "likely",
+        material: true,
+        claims: [{ account: "page-tables", bytes: { low: held, high: held } }],
+        owners: holders.slice(0, 10).map((program) => ({
+          pid: program.pids[0] ?? null,
+          comm: program.comm,
+          bytes: program.pageTableBytes,
+          count: program.pids.length,
+          detail: `page tables of ${formatQuantity(program.pids.length, "process", "processes")}`,
+        })),
+        evidence,
+        remedies: [
+          {
+            when: "now",
+            text: "End or restart the owner in an orderly way: page tables go with the mapping.",
+            commands: top === undefined ? [] : stopCommands(top, known),
+            verify: "PageTables of /proc/meminfo falls",
+          },
+          {
+            when: "fix",
+            text: "Map large shared memory with huge pages (a table page less for each 2 MiB, in each process), or have fewer processes map it: a connection pool " +
+              "before a database. Unmap ranges that are touched only here and there (not verified by nailhouse's lab).",
+            commands: top === undefined ? [] : [`grep -E 'VmPTE|VmRSS|VmSize' /proc/${top.pids[0]}/status`],
+            verify: "VmPTE is about 0.2 % of VmRSS",
+          },
+          {
+            when: "prevent",
+            text: "Alert on PageTables above 2 % of memory.",
+            commands: ["awk '/MemTotal|PageTables/ { print }' /proc/meminfo"],
+            verify: "it stays below under load",
+          },
+        ],
+      }],
+    };
+  },
+});

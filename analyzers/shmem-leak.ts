@@ -1,0 +1,309 @@
+import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/analyzer.ts";
+import { formatBytes, formatQuantity } from "../src/core/format.ts";
+import { accountBytes } from "../src/core/ledger.ts";
+import type { ByteRange, Confidence, Owner, Remedy } from "../src/core/report.ts";
+import { shellWord } from "../src/core/shell.ts";
+import { overTime } from "../src/core/source.ts";
+import { ledger } from "../src/computed/ledger.ts";
+import { stopCommands } from "../src/computed/owners.ts";
+import { type Process, processes } from "../src/computed/processes.ts";
+import {
+  type OrphanSegment,
+  type SharedMemory,
+  sharedMemory,
+  type TmpfsUse,
+  type UnlinkedObject,
+} from "../src/computed/shared_memory.ts";
+import { exhaustion, theilSen } from "../src/computed/trend.ts";
+
+/**
+ * What nobody maps and nobody can find by name is of no use to anybody. Below 128 MiB (a tenth of a small host) it may be a program's
+ * own reserve: graphics and audio clients, and services that hand descriptors over a restart, keep some.
+ */
+const MATERIAL_BYTES = 128 * 2 ** 20;
+const SMALL_HOST_SHARE = 0.1;
+/** Files that have a name may be wanted. 0.5 % of memory is what Oracle's memstate tells to keep free at the least: less than that brings no host down. */
+const FILES_SHARE = 0.005;
+/** journald keeps its volatile journal in /run, up to a tenth of it (RuntimeMaxUse=, journald.conf(5)). */
+const JOURNAL_MOUNT = "/run";
+const JOURNAL_SHARE = 0.1;
+/** A few huge pages or log files come and go. */
+const MIN_GROWTH_BYTES = 16 * 2 ** 20;
+/** Owners that are listed one by one. */
+const MAX_OWNERS = 10;
+const MAX_FILES_NAMED = 3;
+
+/** One thing that holds shared memory which nobody maps. */
+interface Holding extends EvidenceLine {
+  readonly bytes: number;
+  /** For the title: who holds it. */
+  readonly name: string;
+  readonly owner: Owner;
+  /** False for files that have a name: they may be wanted, and may be mapped. */
+  readonly unreachable: boolean;
+  /** What is not mapped by any process for sure; undefined where that is not known of this one alone. */
+  readonly unmappedBytes: number | undefined;
+  readonly remedies: readonly Remedy[];
+}
+
+function segmentHolding(segment: OrphanSegment): Holding {
+  const { id, bytes, creatorPid, uid, path, line } = segment;
+  return {
+    bytes,
+    name: `SysV segment ${id}`,
+    unreachable: true,
+    unmappedBytes: bytes,
+    path,
+    line,
+    because: `${formatBytes(bytes)}, and nattch is 0: no process is attached`,
+    owner: {
+      pid: null,
+      comm: `SysV segment ${id}`,
+      bytes,
+      count: 1,
+      detail: `made by process ${creatorPid ?? "(unknown)"} of user ${uid ?? "(unknown)"}, nobody is attached`,
+    },
+    remedies: [{
+      when: "now",
+      text: `Remove segment ${id}: nobody is attached, but a program may still mean to come back for what is in it.`,
+      commands: [`ipcs -m -i ${id}`, `ipcrm -m ${id}`],
+      verify: "Shmem of /proc/meminfo falls by its size, ipcs -m no longer lists it",
+    }, {
+      when: "fix",
+      text:
+        "Let the program mark the segment for removal (shmctl IPC_RMID) as soon as all of it are attached: the kernel then frees it with the last of them, also after a crash.",
+      commands: [],
+      verify: "ipcs -m shows it as dest, and not at all when the program has ended",
+    }, {
+      when: "prevent",
+      text:
+        "kernel.shm_rmid_forced=1 frees every segment with its last process. Programs that leave one on purpose lose it (not verified by nailhouse's lab).",
+      commands: ["sysctl -w kernel.shm_rmid_forced=1"],
+      verify: "ipcs -m lists no segment with nattch 0",
+    }],
+  };
+}
+
+/** Unlinked files of one process. */
+function processHolding(pid: number, objects: readonly UnlinkedObject[], known: readonly Process[] | undefined): Holding {
+  const comm = known?.find((process) => process.pid === pid)?.comm ?? `pid ${pid}`;
+  const bytes = objects.reduce((sum, object) => sum + object.bytes, 0);
+  const count = Math.round(objects.reduce((sum, object) => sum + object.count, 0));
+  const [largest] = objects as readonly [UnlinkedObject];
+  const fd = largest.holders.find((holder) => holder.pid === pid)?.fd;
+  const kind = largest.name.startsWith("/memfd:") ? "memfd" : "deleted file";
+  const others = largest.holders.length === 1 ? "" : `, also open in ${formatQuantity(largest.holders.length - 1, "other descriptor")}`;
+  return {
+    bytes,
+    name: `${comm} (pid ${pid})`,
+    unreachable: true,
+    unmappedBytes: bytes,
+    path: largest.path,
+    line: largest.line,
+    because: `descriptor ${fd} of process ${pid} keeps a ${kind} of ${formatBytes(largest.bytes / largest.count)} that no process maps`,
+    owner: {
+      pid,
+      comm,
+      bytes,
+      count,
+      detail: `${formatQuantity(count, kind)}, the largest ${largest.name} at descriptor ${fd}${others}`,
+    },
+    remedies: [{
+      when: "now",
+      text: `Restart ${comm} in an orderly way: the memory is given back with its last descriptor.`,
+      commands: stopCommands({ comm, pids: [pid] }, known),
+      verify: "Shmem of /proc/meminfo falls by its size",
+    }, {
+      when: "now",
+      text:
+        "If it must not be restarted, and what is in the file is of no use: empty it through the descriptor. A sealed memfd refuses.",
+      commands: [`: > /proc/${pid}/fd/${fd}`],
+      verify: "Shmem of /proc/meminfo falls by its size",
+    }, {
+      when: "fix",
+      text: "Close the descriptor where its use ends; look for the path on which that is forgotten (an error, a lost client).",
+      commands: [`ls -l /proc/${pid}/fd | grep -E 'memfd:|deleted'`],
+      verify: "the same list stays short under the same load",
+    }],
+  };
+}
+
+function filesHolding({ mount, bytes, sizeBytes, mappedBytes, largest, path, line }: TmpfsUse): Holding {
+  const named = largest.slice(0, MAX_FILES_NAMED).map((file) => `${file.path} (${formatBytes(file.bytes)})`);
+  const folder = shellWord(mount);
+  return {
+    bytes,
+    name: `files in ${mount}`,
+    unreachable: false,
+    unmappedBytes: mappedBytes === undefined ? undefined : Math.max(0, bytes - mappedBytes),
+    path,
+    line,
+    because: `${formatBytes(bytes)} of files in this tmpfs: they are memory until they are deleted`,
+    owner: {
+      pid: null,
+      comm: mount,
+      bytes,
+      count: Math.max(1, largest.length),
+      detail: named.length > 0 ? `the largest: ${named.join(", ")}` : `to find the largest: du -axk ${folder} | sort -rn | head`,
+    },
+    remedies: [{
+      when: "now",
+      text: "Delete the files that are not needed any more, or move them to a disk. Look first who uses them.",
+      commands: [
+        `du -axk ${folder} | sort -rn | head -n 20`,
+        `fuser -v -m ${folder}`,
+        ...largest.slice(0, 1).map((file) => `rm -- ${shellWord(file.path)}`),
+      ],
+      verify: "Shmem of /proc/meminfo falls by their size",
+    }, {
+      when: "prevent",
+      text: `Give the mount a limit: now it is ${sizeBytes === undefined ? "not known" : formatBytes(sizeBytes)}.`,
+      commands: [`mount -o remount,size=... ${folder}`],
+      verify: `df ${folder} shows the limit; writing beyond it fails with ENOSPC`,
+    }],
+  };
+}
+
+/** All that holds shared memory without mapping it, the most first. */
+function holdings(shared: SharedMemory, known: readonly Process[] | undefined): Holding[] {
+  const byPid = new Map<number, UnlinkedObject[]>();
+  for (const object of shared.unlinked ?? []) {
+    const pid = (object.holders[0] as { pid: number }).pid;
+    const others = byPid.get(pid);
+    if (others === undefined) byPid.set(pid, [object]);
+    else others.push(object);
+  }
+  const files = (shared.tmpfs ?? []).filter(({ mount, bytes, sizeBytes }) =>
+    mount !== JOURNAL_MOUNT || sizeBytes === undefined || bytes > JOURNAL_SHARE * sizeBytes
+  );
+  return [
+    ...(shared.orphans ?? []).map(segmentHolding),
+    ...[...byPid].map(([pid, objects]) => processHolding(pid, objects, known)),
+    ...files.map(filesHolding),
+  ].filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1));
+}
+
+function sum(parts: readonly Holding[]): number {
+  return parts.reduce((bytes, part) => bytes + part.bytes, 0);
+}
+
+/**
+ * What of it is unmapped, for sure and at most: files with a name may be those that are mapped. Where the bundle does not tell what is
+ * mapped, nothing is sure of them.
+ */
+function claim({ totalBytes, mapped }: SharedMemory, parts: readonly Holding[]): ByteRange {
+  const unreachable = sum(parts.filter((part) => part.unreachable));
+  const files = parts.filter((part) => !part.unreachable);
+  const left = (mappedBytes: number): number => Math.max(0, totalBytes - mappedBytes - unreachable);
+  const surely = files.reduce((bytes, { unmappedBytes }) => bytes + (unmappedBytes ?? 0), 0);
+  const high = Math.min(totalBytes, unreachable + Math.min(sum(files), left(mapped?.low ?? 0)));
+  const low = unreachable + Math.max(surely, mapped === undefined ? 0 : Math.min(sum(files), left(mapped.high)));
+  return { low: Math.min(low, high), high };
+}
+
+/** "SysV segment 7 and 2 others" */
+function nameOf([first, ...others]: readonly Holding[]): string {
+  return `${(first as Holding).name}${others.length === 0 ? "" : ` and ${formatQuantity(others.length, "other")}`}`;
+}
+
+export const shmemLeak: Analyzer = defineAnalyzer({
+  id: "shmem-leak",
+  title: "Shared memory that no process maps",
+  mechanism:
+    "Files on tmpfs, memfds, POSIX and SysV shared memory are pages without a disk: they stay until the file is deleted and closed, or the segment is removed, whether or not any " +
+    "process maps them, and also after those that made them have ended. They are in Shmem (and so in Cached, which looks free) and in no process's RSS, and without swap the kernel " +
+    "cannot take them back. A deleted file that is still open, and a memfd, stand in no directory: df counts the first, du neither.",
+  lookAlikes:
+    "A database's shared buffers: the same account, but mapped and used, in RssShmem of its processes. Page cache: Cached without Shmem, which the kernel drops when it needs memory. " +
+    "Buffers of graphics drivers are Shmem without a name, too. An anonymous shared mapping (/dev/zero) of which little is touched by processes that still live.",
+  references: [
+    "https://docs.kernel.org/filesystems/tmpfs.html",
+    "https://man7.org/linux/man-pages/man2/memfd_create.2.html",
+    "https://man7.org/linux/man-pages/man2/shmctl.2.html",
+  ],
+  needs: { ledger, sharedMemory },
+  uses: { processes, ledgers: overTime(ledger) },
+  analyze({ ledger, sharedMemory: shared, processes: known, ledgers }) {
+    const limit = Math.min(MATERIAL_BYTES, SMALL_HOST_SHARE * ledger.totalBytes);
+    const filesLimit = Math.max(limit, FILES_SHARE * ledger.totalBytes);
+    const parts = holdings(shared, known);
+    const bytes = claim(shared, parts);
+    const unreachable = sum(parts.filter((part) => part.unreachable));
+    const material = Math.min(unreachable, shared.totalBytes) >= limit || bytes.high >= filesLimit;
+    const mappedHigh = shared.mapped?.high ?? 0;
+    if (!material) {
+      const nameless = shared.totalBytes - mappedHigh - shared.attachedBytes - bytes.high;
+      if (shared.mapped !== undefined && nameless >= filesLimit) return { findings: [namelessFinding(nameless)] };
+      return {
+        ruledOut: `${formatBytes(shared.totalBytes)} are shared memory, of which ${formatBytes(bytes.high)} are in files, memfds and segments that no process maps`,
+      };
+    }
+
+    const sure = bytes.low >= limit;
+    const series = (ledgers ?? []).flatMap(({ time, value }) => {
+      const at = accountBytes(value, "shmem");
+      return at === undefined ? [] : [{ time, bytes: at }];
+    });
+    const trend = theilSen(series);
+    const growing = trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_BYTES ? trend : undefined;
+    const last = ledgers?.at(-1);
+    const available = last?.value.availableBytes;
+    const [largest] = parts as [Holding];
+    const large = parts.filter((part) => part.bytes >= largest.bytes / MAX_OWNERS);
+    const confidence: Confidence = !sure ? "possible" : largest.unreachable || growing !== undefined ? "confirmed" : "likely";
+    const listed = large.slice(0, MAX_OWNERS);
+    return {
+      findings: [{
+        title: `${nameOf(large)} ${large.length === 1 && largest.unreachable ? "holds" : "hold"} ${
+          formatBytes(bytes.high)
+        } of shared memory that no process maps`,
+        confidence,
+        material: true,
+        claims: [{ account: "shmem", bytes }],
+        ...(growing === undefined ? {} : { growthBytesPerSecond: { low: growing.low, high: growing.high } }),
+        exhaustion: growing === undefined || last === undefined || available === undefined
+          ? null
+          : exhaustion(growing, available, last.time),
+        owners: listed.map(({ owner }) => owner),
+        evidence: [
+          {
+            ...shared.total,
+            because: shared.mapped === undefined
+              ? "all shared memory of the host; the bundle does not tell how much of it processes map"
+              : `all shared memory of the host; processes map ${formatBytes(shared.mapped.low)} of it`,
+          },
+          ...listed.map(({ path, line, because }) => ({ path, line, because })),
+        ],
+        remedies: largest.remedies,
+      }],
+    };
+
+    function namelessFinding(nameless: number) {
+      const [mapper] = shared.mappers;
+      return {
+        title: `${formatBytes(nameless)} of shared memory are in no page table and in no file that is known`,
+        confidence: "possible" as const,
+        material: true,
+        claims: [{ account: "shmem" as const, bytes: { low: 0, high: nameless } }],
+        owners: [{
+          pid: null,
+          comm: "unknown",
+          bytes: nameless,
+          count: 1,
+          detail:
+            "an anonymous shared mapping that living processes have not touched, buffers of a graphics driver, or a tmpfs of another mount or IPC namespace; to tell: " +
+            "lsns -t mnt; lsns -t ipc; grep -l /dev/zero /proc/[0-9]*/maps",
+        }],
+        evidence: [
+          { ...shared.total, because: `all shared memory of the host; processes map at most ${formatBytes(mappedHigh)} of it` },
+          ...(mapper === undefined ? [] : [{
+            path: mapper.path,
+            line: mapper.line,
+            because: `${mapper.comm} (pid ${mapper.pid}) has the most shared memory in its page tables`,
+          }]),
+        ],
+        remedies: [],
+      };
+    }
+  },
+});

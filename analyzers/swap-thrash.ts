@@ -1,0 +1,109 @@
+import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/analyzer.ts";
+import { formatBytes } from "../src/core/format.ts";
+import { overTime, type Parsed, type TimePoint } from "../src/core/source.ts";
+import { ledger } from "../src/computed/ledger.ts";
+import { stopCommands } from "../src/computed/owners.ts";
+import { processes } from "../src/computed/processes.ts";
+import { memoryPressure } from "../src/parsers/pressure.ts";
+import { type Vmstat, vmstat } from "../src/parsers/vmstat.ts";
+
+/** Pages that go out and come back at this rate each are read with seeks by a disk that does little else (1,000 a second of 4 KiB). */
+const THRASH_BYTES_PER_SECOND = 4 * 2 ** 20;
+/** All tasks stood still for this share of ten seconds: the line of kernel documentation's examples for acting on PSI, and of oomd's defaults for swap. */
+const STALLED_AVG10 = 10;
+
+interface Rates {
+  readonly inPerSecond: number;
+  readonly outPerSecond: number;
+  readonly seconds: number;
+  readonly evidence: EvidenceLine;
+}
+
+function rates(series: readonly TimePoint<Parsed<Vmstat>>[], pageSizeBytes: number): Rates | undefined {
+  const first = series[0];
+  const last = series.at(-1);
+  if (first === undefined || last === undefined || last.time <= first.time) return undefined;
+  const seconds = (last.time - first.time) / 1000;
+  const perSecond = (name: string): number | undefined => {
+    const before = first.value.value.get(name);
+    const after = last.value.value.get(name);
+    return before === undefined || after === undefined ? undefined : ((after.value - before.value) * pageSizeBytes) / seconds;
+  };
+  const inPerSecond = perSecond("pswpin");
+  const outPerSecond = perSecond("pswpout");
+  const line = last.value.value.get("pswpin")?.line;
+  if (inPerSecond === undefined || outPerSecond === undefined || line === undefined) return undefined;
+  const because = `pages read back from swap: ${formatBytes(inPerSecond)} a second over ${Math.round(seconds)} s, while ${
+    formatBytes(outPerSecond)
+  } a second were written out`;
+  return { inPerSecond, outPerSecond, seconds, evidence: { path: last.value.path, line, because } };
+}
+
+export const swapThrash: Analyzer = defineAnalyzer({
+  id: "swap-thrash",
+  title: "Memory that goes to swap and comes back all the time",
+  mechanism: "What the programs use together does not fit into memory: the kernel writes pages to swap that are needed again a moment later. Nobody leaks; " +
+    "everybody waits for the disk (or, with zram, for the processor).",
+  lookAlikes: "Swap that is full and quiet: pages that nobody needs, which is what swap is for. A leak that fills swap: pages go out and do not come back. " +
+    "Without swap the same happens to the pages of programs' files (workingset_refault_file).",
+  references: ["https://docs.kernel.org/accounting/psi.html", "mm/workingset.c"],
+  needs: { ledger, vmstats: overTime(vmstat) },
+  uses: { memoryPressure, processes },
+  analyze({ vmstats, memoryPressure: pressure, processes: known }, { pageSizeBytes }) {
+    const rate = pageSizeBytes === undefined ? undefined : rates(vmstats, pageSizeBytes);
+    if (rate === undefined) return { ruledOut: "one look at the counters cannot tell a rate" };
+    const { inPerSecond, outPerSecond, seconds } = rate;
+    if (Math.min(inPerSecond, outPerSecond) < THRASH_BYTES_PER_SECOND) {
+      return {
+        ruledOut: `${formatBytes(inPerSecond)} a second were read from swap and ${formatBytes(outPerSecond)} written in ${Math.round(seconds)} s`,
+      };
+    }
+    const full = pressure?.value.full;
+    const stalled = full !== undefined && full.avg10 >= STALLED_AVG10;
+    const swapped = (known ?? []).filter(({ swapBytes }) => swapBytes > 0)
+      .toSorted((a, b) => b.swapBytes - a.swapBytes || a.pid - b.pid);
+    const [top] = swapped;
+    const evidence: EvidenceLine[] = [rate.evidence];
+    if (pressure !== undefined && full !== undefined) {
+      evidence.push({ path: pressure.path, line: full.line, because: `all tasks waited for memory ${full.avg10} % of the last ten seconds` });
+    }
+    return {
+      findings: [{
+        title: `${top === undefined ? "The host" : `${top.comm} (pid ${top.pid})`} swaps ${formatBytes(inPerSecond)} a second in and ${
+          formatBytes(outPerSecond)
+        } out: what is in use does not fit into memory`,
+        confidence: stalled ? "confirmed" : "likely",
+        material: true,
+        claims: [],
+        owners: swapped.slice(0, 10).map(({ pid, comm, swapBytes, anonBytes }) => ({
+          pid,
+          comm,
+          bytes: swapBytes,
+          count: 1,
+          detail: `${formatBytes(swapBytes)} in swap, ${formatBytes(anonBytes)} in memory`,
+        })),
+        evidence,
+        remedies: [
+          {
+            when: "now",
+            text: "End or restart what swaps most, so that the rest fits.",
+            commands: top === undefined ? [] : stopCommands({ comm: top.comm, pids: [top.pid] }, known),
+            verify: "pswpin and pswpout of /proc/vmstat stand still; full of /proc/pressure/memory falls to 0",
+          },
+          {
+            when: "fix",
+            text: "Give the host more memory or fewer programs; limit caches that programs keep themselves (not verified by nailhouse's lab).",
+            commands: ["vmstat 1"],
+            verify: "si and so of vmstat are 0 under load",
+          },
+          {
+            when: "prevent",
+            text: "Let something act on the stalls before everybody waits: systemd-oomd or earlyoom (not verified by nailhouse's lab).",
+            commands: ["systemctl enable --now systemd-oomd"],
+            verify: "oomctl shows the pressure limits",
+          },
+        ],
+      }],
+    };
+  },
+});

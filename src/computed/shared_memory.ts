@@ -1,0 +1,191 @@
+/** What holds shared memory, and how much of it any process has mapped. */
+import { ParseError } from "../core/errors.ts";
+import type { SourceLine } from "../core/ledger.ts";
+import { defineComputed, type Parsed, type Source } from "../core/source.ts";
+import type { ProcessFile } from "../parsers/_groups.ts";
+import { df, type DfMount } from "../parsers/df.ts";
+import { type LsofFiles, lsofFiles } from "../parsers/lsof_files.ts";
+import { meminfo } from "../parsers/meminfo.ts";
+import { type Mount, mounts } from "../parsers/mounts.ts";
+import { type ProcessStatus, processStatus } from "../parsers/process_status.ts";
+import { sharedMemoryDescriptors, type UnlinkedFile } from "../parsers/shared_memory_descriptors.ts";
+import { type SmapsRollup, smapsRollup } from "../parsers/smaps_rollup.ts";
+import { type SysvSegment, sysvipcShm } from "../parsers/sysvipc_shm.ts";
+import { type TmpfsFile, tmpfsFiles } from "../parsers/tmpfs_files.ts";
+
+/** A memfd, or a file on tmpfs that was deleted, which lives by its descriptors. */
+export interface UnlinkedObject extends SourceLine {
+  readonly name: string;
+  readonly bytes: number;
+  /** How many such files it stands for: above 1 where not all descriptors were looked at. */
+  readonly count: number;
+  /** Processes that have it open, and as what. */
+  readonly holders: readonly { readonly pid: number; readonly fd: number }[];
+}
+
+/** A SysV segment that nobody is attached to. */
+export interface OrphanSegment extends SourceLine, Pick<SysvSegment, "id" | "creatorPid" | "uid" | "detachedSeconds"> {
+  readonly bytes: number;
+}
+
+/** A mounted tmpfs and the files in it that have a name. */
+export interface TmpfsUse extends SourceLine {
+  readonly mount: string;
+  readonly sizeBytes: number | undefined;
+  readonly bytes: number;
+  /** Of those files the mapped ones, at most; undefined where the bundle has no list of them. */
+  readonly mappedBytes: number | undefined;
+  readonly largest: readonly TmpfsFile[];
+}
+
+/** A process and the shared memory in its page tables. */
+export interface SharedMapper extends SourceLine {
+  readonly pid: number;
+  readonly comm: string;
+  readonly bytes: number;
+}
+
+export interface SharedMemory {
+  /** Shmem of meminfo. */
+  readonly totalBytes: number;
+  readonly total: SourceLine;
+  /** How much of it stands in page tables of processes; undefined where the bundle does not tell. */
+  readonly mapped: { readonly low: number; readonly high: number } | undefined;
+  /** Segments that processes are attached to and unlinked files that they map: in use, also where no page table shows it. */
+  readonly attachedBytes: number;
+  /** The most first. */
+  readonly mappers: readonly SharedMapper[];
+  /** Undefined where descriptors were not looked at. */
+  readonly unlinked: readonly UnlinkedObject[] | undefined;
+  /** Undefined where segments were not captured. */
+  readonly orphans: readonly OrphanSegment[] | undefined;
+  /** Undefined where mounts were not captured. */
+  readonly tmpfs: readonly TmpfsUse[] | undefined;
+}
+
+function pathIsBelow(path: string, mount: string): boolean {
+  return path.startsWith(mount.endsWith("/") ? mount : `${mount}/`);
+}
+
+const MEMFD = "/memfd:";
+
+/** Whether a file without a name is in shared memory: the list says on what it is, or its former path does. */
+function isShared({ name, fileSystem }: UnlinkedFile, tmpfs: readonly Mount[]): boolean {
+  if (fileSystem !== undefined) return fileSystem === "tmpfs";
+  return name.startsWith(MEMFD) || tmpfs.some(({ path }) => pathIsBelow(name, path));
+}
+
+/** Files that no process which was looked at has mapped, each once. */
+function unmappedFiles(file: Parsed<readonly UnlinkedFile[]>, tmpfs: readonly Mount[]): UnlinkedObject[] {
+  const used = new Set(file.value.filter(({ mapped }) => mapped).map(({ identity }) => identity));
+  const objects = new Map<string, UnlinkedObject & { readonly holders: { pid: number; fd: number }[] }>();
+  for (const each of file.value) {
+    if (used.has(each.identity) || !isShared(each, tmpfs)) continue;
+    const known = objects.get(each.identity);
+    if (known === undefined) {
+      objects.set(each.identity, {
+        name: each.name,
+        bytes: each.bytes * each.weight,
+        count: each.weight,
+        holders: [{ pid: each.pid, fd: each.fd }],
+        path: file.path,
+        line: each.line,
+      });
+    } else known.holders.push({ pid: each.pid, fd: each.fd });
+  }
+  return [...objects.values()].sort((a, b) => b.bytes - a.bytes || a.line - b.line);
+}
+
+function orphanSegments({ path, value }: Parsed<readonly SysvSegment[]>): OrphanSegment[] {
+  return value.filter(({ attached }) => attached === 0).map((segment) => ({
+    ...segment,
+    path,
+    // Kernels that do not tell what it really has tell the size that was asked for.
+    bytes: segment.rssBytes ?? segment.sizeBytes,
+  })).sort((a, b) => b.bytes - a.bytes || a.id - b.id);
+}
+
+/** What is attached or mapped by name, each once. */
+function attached(segments: readonly SysvSegment[], unlinked: readonly UnlinkedFile[]): number {
+  const files = new Map(unlinked.filter(({ mapped }) => mapped).map(({ identity, bytes }) => [identity, bytes]));
+  return segments.reduce((sum, segment) => sum + (segment.attached > 0 ? segment.rssBytes ?? 0 : 0), 0) +
+    [...files.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** Each tmpfs once, however often it is mounted: two of the same size and use are the same one. */
+function tmpfsUses(
+  { path, value }: Parsed<readonly DfMount[]>,
+  tmpfs: readonly Mount[],
+  unlinked: readonly UnlinkedObject[],
+  files: readonly TmpfsFile[],
+  mapped: LsofFiles["mapped"] | undefined,
+): TmpfsUse[] {
+  const types = new Set(tmpfs.map((mount) => mount.path.replace(/\s+/g, " ")));
+  const uses = new Map<string, TmpfsUse>();
+  for (const { filesystem, sizeBytes, usedBytes, mount, line } of value) {
+    const key = `${filesystem} ${sizeBytes} ${usedBytes}`;
+    if (usedBytes === undefined || !types.has(mount) || uses.has(key)) continue;
+    const deleted = unlinked.filter(({ name }) => pathIsBelow(name, mount)).reduce((sum, { bytes }) => sum + bytes, 0);
+    uses.set(key, {
+      path,
+      line,
+      mount,
+      sizeBytes,
+      bytes: Math.max(0, usedBytes - deleted),
+      mappedBytes: mapped?.reduce((sum, { name, bytes }) => sum + (pathIsBelow(name, mount) ? bytes : 0), 0),
+      largest: files.filter((file) => pathIsBelow(file.path, mount)),
+    });
+  }
+  return [...uses.values()].sort((a, b) => b.bytes - a.bytes || a.line - b.line);
+}
+
+function mappersOf(statuses: readonly ProcessFile<ProcessStatus>[]): SharedMapper[] {
+  return statuses.flatMap(({ pid, path, value: { name, rssShmemBytes: bytes, lines } }) => {
+    const line = lines.get("RssShmem");
+    return bytes === undefined || line === undefined ? [] : [{ pid, comm: name ?? "(no name)", bytes, path, line }];
+  }).sort((a, b) => b.bytes - a.bytes || a.pid - b.pid);
+}
+
+/**
+ * A page that several processes map is in the RSS of each and in the PSS of each in part. So: at least as much as the one that maps
+ * the most, and as all PSS together; at most all RSS together, or all PSS where nobody's is unknown.
+ */
+function mappedBytes(
+  mappers: readonly SharedMapper[],
+  rollups: readonly ProcessFile<SmapsRollup | undefined>[] | undefined,
+): { low: number; high: number } {
+  const shares = new Map(rollups?.map(({ pid, value }) => [pid, value?.pssShmemBytes]));
+  const low = mappers.reduce((sum, { pid }) => sum + (shares.get(pid) ?? 0), 0);
+  const high = mappers.reduce((sum, { pid, bytes }) => sum + (shares.get(pid) ?? bytes), 0);
+  return { low: Math.max(low, mappers[0]?.bytes ?? 0), high: Math.max(high, mappers[0]?.bytes ?? 0) };
+}
+
+/** Types of which the files are in Shmem; ramfs is in no such account. */
+const TMPFS_TYPES: readonly string[] = ["tmpfs", "devtmpfs"];
+
+/** All shared memory of the host that this bundle can name. */
+export const sharedMemory: Source<SharedMemory> = defineComputed({
+  name: "shared memory",
+  needs: { meminfo },
+  uses: { mounts, df, tmpfsFiles, sharedMemoryDescriptors, lsofFiles, sysvipcShm, processStatus, smapsRollup },
+  compute({ meminfo: { path, value }, ...files }): SharedMemory {
+    const shmem = value.bytes.get("Shmem");
+    if (shmem === undefined) throw new ParseError("Shmem is not in meminfo: the kernel is older than 2.6.32");
+    const tmpfs = files.mounts?.value.filter(({ type }) => TMPFS_TYPES.includes(type)) ?? [];
+    const { lsofFiles: lsof } = files;
+    const list = files.sharedMemoryDescriptors ?? (lsof && { path: lsof.path, value: lsof.value.unlinked });
+    const unlinked = list && unmappedFiles(list, tmpfs);
+    const mappers = mappersOf(files.processStatus ?? []);
+    return {
+      totalBytes: shmem.bytes,
+      total: { path, line: shmem.line },
+      mapped: mappers.length === 0 ? undefined : mappedBytes(mappers, files.smapsRollup),
+      attachedBytes: attached(files.sysvipcShm?.value ?? [], list?.value ?? []),
+      mappers,
+      unlinked,
+      orphans: files.sysvipcShm && orphanSegments(files.sysvipcShm),
+      tmpfs: files.df && files.mounts &&
+        tmpfsUses(files.df, tmpfs, unlinked ?? [], files.tmpfsFiles?.value ?? [], lsof?.value.mapped),
+    };
+  },
+});

@@ -1,0 +1,69 @@
+// proc/sysvipc/shm: SysV shared memory segments of the reader's IPC namespace.
+// ipc/shm.c, sysvipc_shm_proc_show()
+//
+//          key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap
+//            0          7   600             419430400 24630 24632      0     0     0     0     0 1795420697 1795420698 1795420697             419430400                     0
+import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
+import { parseCount, parseInteger } from "./_numbers.ts";
+import { parseTable } from "./_table.ts";
+
+/** One segment. */
+export interface SysvSegment {
+  readonly id: number;
+  /** 0 for a private one. */
+  readonly key: number | undefined;
+  readonly sizeBytes: number;
+  /** Pages that it really has, in RAM and in swap; not told before 2.6.37. */
+  readonly rssBytes: number | undefined;
+  readonly swapBytes: number | undefined;
+  /** Processes that have it mapped. */
+  readonly attached: number;
+  readonly creatorPid: number | undefined;
+  readonly uid: number | undefined;
+  /** Seconds since 1970 when it was last detached; 0 when it never was. */
+  readonly detachedSeconds: number | undefined;
+  readonly line: number;
+}
+
+/**
+ * Parses /proc/sysvipc/shm.
+ *
+ * @throws {ParseError} if there is no header.
+ *
+ * @example
+ * ```ts
+ * import { parseSysvipcShm } from "nailhouse/parsers";
+ * import { strictEqual } from "node:assert";
+ *
+ * const text = "key shmid size nattch rss\n0 7 8192 0 4096\n";
+ * strictEqual(parseSysvipcShm(text, { facts: {}, warn() {} })[0]?.rssBytes, 4096);
+ * ```
+ */
+export function parseSysvipcShm(text: string, context: ParseContext): readonly SysvSegment[] {
+  return parseTable(text, context, "key", ({ cell, count }, line) => {
+    const id = parseCount(cell("shmid"));
+    const sizeBytes = parseCount(cell("size"));
+    const attached = parseCount(cell("nattch"));
+    if (id === undefined || sizeBytes === undefined || attached === undefined) return undefined;
+    return {
+      id,
+      key: parseInteger(cell("key")),
+      sizeBytes,
+      rssBytes: count("rss"),
+      swapBytes: count("swap"),
+      attached,
+      creatorPid: count("cpid"),
+      uid: count("uid"),
+      detachedSeconds: count("dtime"),
+      line,
+    };
+  });
+}
+
+/** A snapshot's file, as {@linkcode parseSysvipcShm} reads it. */
+export const sysvipcShm: Source<Parsed<readonly SysvSegment[]>> = defineArtifact({
+  name: "sysvipc_shm",
+  paths: ["proc/sysvipc/shm"],
+  howToCapture: "cat /proc/sysvipc/shm",
+  parse: parseSysvipcShm,
+});

@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+import { later } from "./_kernel.ts";
+
+const GIB = 2 ** 30;
+const ID = "balloon";
+const vmstat = (inflated: number, deflated: number): string =>
+  `nr_free_pages 1\nballoon_inflate ${Math.round(inflated / 4096)}\nballoon_deflate ${
+    Math.round(deflated / 4096)
+  }\nballoon_migrate 0\n`;
+
+describe(ID, () => {
+  it("claims what a balloon inside MemTotal has (VMware, Hyper-V)", async () => {
+    const report = await analyzeFiles({ "proc/meminfo": meminfoText({ Balloon: 2 * GIB }, 8 * GIB, 2 * GIB) });
+    expect(report.findings[0]).toMatchObject({
+      cause: ID,
+      confidence: "confirmed",
+      material: true,
+      bytes: { low: 2 * GIB, high: 2 * GIB },
+    });
+    expect(report.findings[0]?.title).toContain("2.00 GiB back, 25.0 %");
+  });
+
+  it("claims nothing of a balloon that lowered MemTotal (virtio), and says how much it is", async () => {
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({}, 6 * GIB),
+      "proc/vmstat": vmstat(3 * GIB, GIB),
+    });
+    expect(findingOf(report, ID)).toMatchObject({
+      confidence: "confirmed",
+      material: true,
+      claims: [],
+      owners: [{ bytes: 2 * GIB }],
+    });
+    expect(findingOf(report, ID)?.title).toContain("25.0 %");
+  });
+
+  it("sees MemTotal fall", async () => {
+    const files = {
+      "proc/meminfo": meminfoText({}, 8 * GIB),
+      ...later(60, { "proc/meminfo": meminfoText({}, 6 * GIB) }),
+    };
+    expect(findingOf(await analyzeFiles(files), ID)).toMatchObject({ owners: [{ bytes: 2 * GIB }] });
+  });
+
+  it.each([0.5 * GIB, 128 * GIB])(
+    "does not accuse a host of %i bytes with a small balloon, or one that was given back",
+    async (totalBytes) => {
+      const small = await analyzeFiles({
+        "proc/meminfo": meminfoText({}, totalBytes),
+        "proc/vmstat": vmstat(0.02 * totalBytes, 0),
+      });
+      expect(findingOf(small, ID)).toMatchObject({ material: false });
+      expect(small.verdict).toBe("healthy");
+      const back = await analyzeFiles({ "proc/meminfo": meminfoText({}, totalBytes), "proc/vmstat": vmstat(GIB, GIB) });
+      expect(back.ruledOut).toContainEqual({ cause: ID, because: "the balloon is empty" });
+    },
+  );
+
+  it("rules itself out where nothing tells, and is not assessed without meminfo", async () => {
+    expect((await analyzeFiles({ "proc/meminfo": meminfoText() })).ruledOut).toContainEqual(
+      expect.objectContaining({ cause: ID }),
+    );
+    expect((await analyzeFiles({ "proc/vmstat": vmstat(0, 0) })).notAssessed).toContainEqual(
+      expect.objectContaining({ cause: ID, missing: ["proc/meminfo"] }),
+    );
+  });
+
+  it("takes more given back than taken for an empty one", async () => {
+    const report = await analyzeFiles({ "proc/meminfo": meminfoText(), "proc/vmstat": vmstat(4096, 8192) });
+    expect(findingOf(report, ID)).toBeUndefined();
+  });
+});

@@ -1,0 +1,90 @@
+import { describe, expect, it } from "vitest";
+import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+
+const ID = "buddy-fragmentation";
+
+/** As 5.10 and newer write it; shortened. */
+function failure(zone: string, order = 4): string {
+  return `[  99.1] kworker/0:2: page allocation failure: order:${order}, mode:0x40cc0(GFP_KERNEL|__GFP_COMP), nodemask=(null),cpuset=/,mems_allowed=0
+[  99.1] Call Trace:
+[  99.1] Mem-Info:
+[  99.1] active_anon:38912 inactive_anon:2 isolated_anon:0
+ slab_reclaimable:2500 slab_unreclaimable:1308
+ free:52345 free_pcp:20 free_cma:0
+[  99.1] Node 0 DMA: 1*4kB (U) 0*8kB 0*16kB 1*32kB (U) 2*64kB (U) 1*128kB (U) = 292kB
+[  99.1] Node 0 Normal: ${zone}
+[  99.1] 196470 pages RAM
+`;
+}
+const IN_PIECES =
+  "40000*4kB (UME) 6000*8kB (UME) 20*16kB (U) 1*32kB (U) 0*64kB 0*128kB 0*256kB 0*512kB 0*1024kB 0*2048kB 0*4096kB = 208352kB";
+const WHOLE =
+  "400*4kB (UME) 60*8kB (UME) 20*16kB (U) 1*32kB (U) 10*64kB (U) 0*128kB 0*256kB 0*512kB 0*1024kB 0*2048kB 50*4096kB (M) = 207872kB";
+const EMPTY = "14*4kB (UE) 3*8kB (M) 0*16kB 0*32kB 0*64kB 0*128kB 0*256kB 0*512kB 0*1024kB 0*2048kB 0*4096kB = 80kB";
+const log = (text: string): { [path: string]: string } => ({
+  "proc/meminfo": meminfoText(),
+  "sos_commands/kernel/dmesg": text,
+});
+
+describe(ID, () => {
+  it("is confirmed by the log's own list of free blocks", async () => {
+    const report = await analyzeFiles({
+      ...log(failure(IN_PIECES)),
+      "proc/vmstat": "compact_stall 900\ncompact_fail 812\n",
+    });
+    expect(findingOf(report, ID)).toMatchObject({
+      confidence: "confirmed",
+      material: true,
+      claims: [],
+      symptomOf: null,
+    });
+    expect(findingOf(report, ID)?.title).toBe(
+      "kworker/0:2: a request for 64.0 KiB in one piece failed with 203 MiB free, 100.0 % of it in smaller pieces",
+    );
+    expect(findingOf(report, ID)?.evidence.map(({ path }) => path)).toEqual([
+      "sos_commands/kernel/dmesg",
+      "sos_commands/kernel/dmesg",
+      "proc/vmstat",
+    ]);
+  });
+
+  it("is likely from buddyinfo when the log's list is gone", async () => {
+    const [line] = failure("").split("\n");
+    const files = {
+      ...log(`${line}\n`),
+      "proc/buddyinfo": "Node 0, zone DMA 1 0 0 0 0 0 0 0 1 1 3\nNode 0, zone Normal 40000 6000 20 1 0 0 0 0 0 0 0\n",
+    };
+    expect(findingOf(await analyzeFiles(files), ID)).toMatchObject({ confidence: "likely" });
+  });
+
+  it("is not the cause when large blocks were free (the reserve), or hardly anything was (exhaustion)", async () => {
+    for (const zone of [WHOLE, EMPTY]) {
+      const report = await analyzeFiles(log(failure(zone)));
+      expect(findingOf(report, ID)).toBeUndefined();
+      expect(report.ruledOut).toContainEqual(
+        expect.objectContaining({ cause: ID, because: expect.stringContaining("not for fragmentation") }),
+      );
+    }
+  });
+
+  it("accuses no host without a failure, however few large blocks it has, nor for a single page", async () => {
+    const buddyinfo = { "proc/buddyinfo": "Node 0, zone Normal 40000 6000 20 1 0 0 0 0 0 0 0\n" };
+    for (const text of ["[ 1.0] all is well\n", failure(IN_PIECES, 0)]) {
+      const report = await analyzeFiles({ ...log(text), ...buddyinfo });
+      expect(findingOf(report, ID)).toBeUndefined();
+      expect(report.verdict).toBe("healthy");
+    }
+  });
+
+  it("is not assessed without the kernel log", async () => {
+    expect((await analyzeFiles({ "proc/meminfo": meminfoText() })).notAssessed).toContainEqual(
+      expect.objectContaining({ cause: ID, missing: ["sos_commands/kernel/dmesg"] }),
+    );
+  });
+
+  it("survives hostile orders", async () => {
+    for (const order of [9_999_999, 1e16]) {
+      expect(findingOf(await analyzeFiles(log(failure(IN_PIECES, order))), ID)).toBeUndefined();
+    }
+  });
+});

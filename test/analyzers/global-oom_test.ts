@@ -1,0 +1,110 @@
+import { describe, expect, it } from "vitest";
+import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+
+const ID = "global-oom";
+
+/** As 6.12 writes it (a guest of 768 MB whose UDP queues ate the memory); shortened. */
+const SLAB_LOG =
+  `[   21.3] hog invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE|__GFP_COMP), order=0, oom_score_adj=0
+[   21.3] Mem-Info:
+[   21.3] active_anon:38912 inactive_anon:2 isolated_anon:0
+ active_file:12 inactive_file:40 isolated_file:0
+ unevictable:0 dirty:0 writeback:0
+ slab_reclaimable:2500 slab_unreclaimable:130816
+ mapped:10 shmem:16 pagetables:300
+ sec_pagetables:0 bounce:0
+ kernel_misc_reclaimable:0
+ free:3000 free_pcp:20 free_cma:0
+[   21.3] Node 0 active_anon:155648kB inactive_anon:8kB all_unreclaimable? yes
+[   21.3] Node 0 DMA32: 14*4kB (UE) 3*8kB (M) 0*16kB = 80kB
+[   21.3] Node 0 hugepages_total=0 hugepages_free=0 hugepages_surp=0 hugepages_size=2048kB
+[   21.3] 196470 pages RAM
+[   21.3] 0 pages HighMem/MovableOnly
+[   21.3] 13100 pages reserved
+[   21.3] oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=innocent,pid=116,uid=0
+[   21.3] Out of memory: Killed process 116 (innocent) total-vm:160000kB, anon-rss:153600kB, file-rss:4kB, shmem-rss:0kB, UID:0 pgtables:360kB oom_score_adj:0
+`;
+/** As 3.10 writes it: no summary line, totals on fewer lines. */
+const OLD_LOG = `[  100.5] mysqld invoked oom-killer: gfp_mask=0x201da, order=0, oom_score_adj=0
+[  100.5] Mem-Info:
+[  100.5] active_anon:900000 inactive_anon:2000 isolated_anon:0
+ active_file:12 inactive_file:40 isolated_file:0
+ unevictable:0 dirty:0 writeback:0 unstable:0
+ free:21000 slab_reclaimable:2500 slab_unreclaimable:9000
+ mapped:10 shmem:160 pagetables:3000 bounce:0
+ free_cma:0
+[  100.5] 1000000 pages RAM
+[  100.5] 15000 pages reserved
+[  100.5] Out of memory: Kill process 2300 (mysqld) score 905 or sacrifice child
+[  100.5] Killed process 2300 (mysqld) total-vm:4000000kB, anon-rss:3500000kB, file-rss:0kB
+`;
+const log = (text: string): { [path: string]: string } => ({
+  "proc/meminfo": meminfoText(),
+  "sos_commands/kernel/dmesg": text,
+});
+
+describe(ID, () => {
+  it("names the victim, and what most of the memory was: slab, not the victim's", async () => {
+    const report = await analyzeFiles(log(SLAB_LOG));
+    const finding = findingOf(report, ID);
+    expect(finding).toMatchObject({
+      confidence: "confirmed",
+      symptomOf: "slab-leak",
+      claims: [],
+      owners: [{ pid: 116, comm: "innocent" }],
+    });
+    expect(finding?.title).toBe(
+      "The host ran out of memory, and the kernel killed innocent (pid 116); most of it was unreclaimable slab: 511 MiB of 716 MiB",
+    );
+    expect(finding?.evidence.map(({ line }) => line)).toEqual([1, 18, 6, 3, 14]);
+    expect(report.pressure.level).toBe("exhausted");
+  });
+
+  it("reads the text of 3.10", async () => {
+    const finding = findingOf(await analyzeFiles(log(OLD_LOG)), ID);
+    expect(finding).toMatchObject({ symptomOf: "user-leak", owners: [{ pid: 2300, comm: "mysqld" }] });
+    expect(finding?.title).toContain("processes' own memory: 3.44 GiB of 3.76 GiB");
+  });
+
+  it("tells of an OOM whose dump is not in the log any more", async () => {
+    const text = SLAB_LOG.split("\n").slice(-3).join("\n");
+    expect(findingOf(await analyzeFiles(log(text)), ID)).toMatchObject({
+      symptomOf: "user-leak",
+      owners: [{ pid: 116 }],
+    });
+  });
+
+  it("says when only a cpuset's nodes were full", async () => {
+    const text = SLAB_LOG.replace("CONSTRAINT_NONE", "CONSTRAINT_CPUSET");
+    expect(findingOf(await analyzeFiles(log(text)), ID)?.title).toContain("ran out of memory in its cpuset");
+  });
+
+  it("tells of a panic in which nobody was killed", async () => {
+    const text = "[ 1.0] Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled\n";
+    expect(findingOf(await analyzeFiles(log(text)), ID)?.title).toContain("found nobody to kill");
+  });
+
+  it("accuses nobody when a person asked for the kill, or a control group was at its limit", async () => {
+    for (
+      const text of [
+        "[ 1.0] sysrq: Manual OOM execution\n[ 1.0] kworker/0:1 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=-1, oom_score_adj=0\n",
+        "[ 1.0] a invoked oom-killer: gfp_mask=0xcc0, order=0\n[ 1.0] Memory cgroup out of memory: Killed process 1 (a) total-vm:1kB, anon-rss:1kB\n",
+        "[ 1.0] all is well\n",
+      ]
+    ) expect(findingOf(await analyzeFiles(log(text)), ID)).toBeUndefined();
+  });
+
+  it("is not assessed without the kernel log", async () => {
+    expect((await analyzeFiles({ "proc/meminfo": meminfoText() })).notAssessed).toContainEqual(
+      expect.objectContaining({ cause: ID, missing: ["sos_commands/kernel/dmesg"] }),
+    );
+  });
+
+  it("survives hostile numbers", async () => {
+    const text = SLAB_LOG.replace("slab_unreclaimable:130816", "slab_unreclaimable:99999999999999999999").replace(
+      "196470 pages RAM",
+      "0 pages RAM",
+    );
+    expect(findingOf(await analyzeFiles(log(text)), ID)).toMatchObject({ symptomOf: "user-leak" });
+  });
+});

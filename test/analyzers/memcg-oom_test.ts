@@ -1,0 +1,94 @@
+import { describe, expect, it } from "vitest";
+import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+
+const ID = "memcg-oom";
+
+/** Captured on 6.18, cgroup v1; shortened. */
+const LOG = `[ 6170.571135] memcg_hog invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+[ 6170.571144] CPU: 1 UID: 0 PID: 7654 Comm: memcg_hog Not tainted 6.18.44 #1 PREEMPT(none)
+[ 6170.571427] memory: usage 204800kB, limit 204800kB, failcnt 19
+[ 6170.571430] memory+swap: usage 204800kB, limit 9007199254740988kB, failcnt 0
+[ 6170.571431] Memory cgroup stats for /nailhouse-oom-7653:
+[ 6170.571512] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/nailhouse-oom-7653,task_memcg=/nailhouse-oom-7653,task=memcg_hog,pid=7654,uid=0
+[ 6170.571520] Memory cgroup out of memory: Killed process 7654 (memcg_hog) total-vm:412376kB, anon-rss:204508kB, file-rss:640kB, shmem-rss:0kB, UID:0 pgtables:460kB oom_score_adj:0
+`;
+/** Before 5.0. */
+const OLD_LOG = `[ 12.1] java invoked oom-killer: gfp_mask=0xd0, order=0, oom_score_adj=0
+[ 12.1] Task in /docker/abc killed as a result of limit of /docker/abc
+[ 12.1] memory: usage 524288kB, limit 524288kB, failcnt 812
+[ 12.1] Memory cgroup out of memory: Kill process 4242 (java) score 990 or sacrifice child
+[ 12.1] Killed process 4242 (java) total-vm:3149468kB, anon-rss:364992kB, file-rss:52176kB, shmem-rss:92kB
+`;
+const meminfo = { "proc/meminfo": meminfoText() };
+const log = (text: string): { [path: string]: string } => ({ ...meminfo, "sos_commands/kernel/dmesg": text });
+
+describe(ID, () => {
+  it("names the group, its limit and the process, as a symptom that claims nothing", async () => {
+    const report = await analyzeFiles(log(LOG));
+    const finding = findingOf(report, ID);
+    expect(finding).toMatchObject({
+      confidence: "confirmed",
+      symptomOf: "user-leak",
+      claims: [],
+      owners: [{ pid: 7654, comm: "memcg_hog", count: 1 }],
+    });
+    expect(finding?.title).toBe(
+      "Control group /nailhouse-oom-7653 was at its limit of 200 MiB, and the kernel killed memcg_hog (pid 7654) (6171 s after boot)",
+    );
+    expect(report.verdict).toBe("healthy");
+  });
+
+  it("reads kernels before 5.0", async () => {
+    expect(findingOf(await analyzeFiles(log(OLD_LOG)), ID)?.title).toContain(
+      "/docker/abc was at its limit of 512 MiB, and the kernel killed java (pid 4242)",
+    );
+  });
+
+  it("points at shared memory when that is what the victim had", async () => {
+    const text = LOG.replace("anon-rss:204508kB", "anon-rss:4508kB").replace("shmem-rss:0kB", "shmem-rss:200000kB");
+    expect(findingOf(await analyzeFiles(log(text)), ID)).toMatchObject({ symptomOf: "shmem-leak" });
+  });
+
+  it("believes a group's own counter when the log was overwritten, and not a parent's sum", async () => {
+    const files = {
+      ...meminfo,
+      "sys/fs/cgroup/memory.events": "low 0\nhigh 0\nmax 9\noom 9\noom_kill 9\n",
+      "sys/fs/cgroup/system.slice/memory.events": "low 0\nhigh 0\nmax 9\noom 9\noom_kill 9\n",
+      "sys/fs/cgroup/system.slice/web.service/memory.events": "low 0\nhigh 0\nmax 812\noom 9\noom_kill 9\n",
+    };
+    const finding = findingOf(await analyzeFiles(files), ID);
+    expect(finding?.owners).toHaveLength(1);
+    expect(finding?.title).toContain("/system.slice/web.service");
+    expect(finding?.remedies[1]?.commands).toEqual(["systemctl set-property web.service MemoryMax=1G"]);
+  });
+
+  it("does not take a kill by the host's OOM killer for the group's limit", async () => {
+    const files = { ...meminfo, "sys/fs/cgroup/a.service/memory.events": "low 0\nhigh 0\nmax 0\noom 0\noom_kill 1\n" };
+    expect(findingOf(await analyzeFiles(files), ID)).toBeUndefined();
+  });
+
+  it("reads cgroup v1's counter", async () => {
+    const files = {
+      ...meminfo,
+      "sys/fs/cgroup/memory/a/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
+    };
+    expect(findingOf(await analyzeFiles(files), ID)).toMatchObject({ owners: [{ count: 2 }] });
+  });
+
+  it("is ruled out by a log and counters without a kill, and not assessed without both", async () => {
+    const quiet = {
+      ...log("[ 0.0] Linux version 6.18\n"),
+      "sys/fs/cgroup/a/memory.events": "max 3\noom 0\noom_kill 0\n",
+    };
+    expect((await analyzeFiles(quiet)).ruledOut).toContainEqual(expect.objectContaining({ cause: ID }));
+    const missing = (await analyzeFiles(meminfo)).notAssessed.find(({ cause }) => cause === ID)?.missing;
+    expect(missing).toEqual(["sos_commands/kernel/dmesg", "sys/fs/cgroup/memory.events"]);
+  });
+
+  it("quotes hostile group names for the shell", async () => {
+    const text = LOG.replaceAll("/nailhouse-oom-7653", "/a;reboot");
+    expect(findingOf(await analyzeFiles(log(text)), ID)?.remedies[0]?.commands[0]).toBe(
+      "cat '/sys/fs/cgroup/a;reboot'/memory.stat '/sys/fs/cgroup/a;reboot'/memory.events",
+    );
+  });
+});
