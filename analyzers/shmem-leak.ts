@@ -8,6 +8,7 @@ import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import {
+  type Holder,
   type OrphanSegment,
   type SharedMemory,
   sharedMemory,
@@ -86,11 +87,12 @@ function segmentHolding(segment: OrphanSegment): Holding {
 
 /** Unlinked files of one process. */
 function processHolding(pid: number, objects: readonly UnlinkedObject[], known: readonly Process[] | undefined): Holding {
-  const comm = known?.find((process) => process.pid === pid)?.comm ?? `pid ${pid}`;
+  const [{ holders: [holder] }] = objects as readonly [UnlinkedObject & { readonly holders: readonly [Holder] }];
+  const comm = known?.find((process) => process.pid === pid)?.comm ?? holder.comm ?? "an unknown program";
   const bytes = objects.reduce((sum, object) => sum + object.bytes, 0);
   const count = Math.round(objects.reduce((sum, object) => sum + object.count, 0));
   const [largest] = objects as readonly [UnlinkedObject];
-  const fd = largest.holders.find((holder) => holder.pid === pid)?.fd;
+  const { fd } = holder;
   const kind = largest.name.startsWith("/memfd:") ? "memfd" : "deleted file";
   const others = largest.holders.length === 1 ? "" : `, also open in ${formatQuantity(largest.holders.length - 1, "other descriptor")}`;
   return {
@@ -168,7 +170,7 @@ function filesHolding({ mount, bytes, sizeBytes, mappedBytes, largest, path, lin
 function holdings(shared: SharedMemory, known: readonly Process[] | undefined): Holding[] {
   const byPid = new Map<number, UnlinkedObject[]>();
   for (const object of shared.unlinked ?? []) {
-    const pid = (object.holders[0] as { pid: number }).pid;
+    const { pid } = object.holders[0] as Holder;
     const others = byPid.get(pid);
     if (others === undefined) byPid.set(pid, [object]);
     else others.push(object);

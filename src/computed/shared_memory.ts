@@ -20,8 +20,10 @@ export interface UnlinkedObject extends SourceLine {
   /** How many such files it stands for: above 1 where not all descriptors were looked at. */
   readonly count: number;
   /** Processes that have it open, and as what. */
-  readonly holders: readonly { readonly pid: number; readonly fd: number }[];
+  readonly holders: readonly Holder[];
 }
+
+export type Holder = Pick<UnlinkedFile, "pid" | "fd" | "comm">;
 
 /** A SysV segment that nobody is attached to. */
 export interface OrphanSegment extends SourceLine, Pick<SysvSegment, "id" | "creatorPid" | "uid" | "detachedSeconds"> {
@@ -78,7 +80,7 @@ function isShared({ name, fileSystem }: UnlinkedFile, tmpfs: readonly Mount[]): 
 /** Files that no process which was looked at has mapped, each once. */
 function unmappedFiles(file: Parsed<readonly UnlinkedFile[]>, tmpfs: readonly Mount[]): UnlinkedObject[] {
   const used = new Set(file.value.filter(({ mapped }) => mapped).map(({ identity }) => identity));
-  const objects = new Map<string, UnlinkedObject & { readonly holders: { pid: number; fd: number }[] }>();
+  const objects = new Map<string, UnlinkedObject & { readonly holders: Holder[] }>();
   for (const each of file.value) {
     if (used.has(each.identity) || !isShared(each, tmpfs)) continue;
     const known = objects.get(each.identity);
@@ -87,11 +89,11 @@ function unmappedFiles(file: Parsed<readonly UnlinkedFile[]>, tmpfs: readonly Mo
         name: each.name,
         bytes: each.bytes * each.weight,
         count: each.weight,
-        holders: [{ pid: each.pid, fd: each.fd }],
+        holders: [each],
         path: file.path,
         line: each.line,
       });
-    } else known.holders.push({ pid: each.pid, fd: each.fd });
+    } else known.holders.push(each);
   }
   return [...objects.values()].sort((a, b) => b.bytes - a.bytes || a.line - b.line);
 }

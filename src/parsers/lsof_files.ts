@@ -66,6 +66,7 @@ export function parseLsofFiles(text: string): LsofFiles {
       unlinked.push({
         pid,
         fd: Number(fd),
+        comm: words[0],
         name,
         bytes,
         identity,

@@ -15,6 +15,8 @@ import { multiply, parseCount } from "./_numbers.ts";
 export interface UnlinkedFile {
   readonly pid: number;
   readonly fd: number;
+  /** Undefined where the list has no names of processes. */
+  readonly comm: string | undefined;
   /** As the kernel names it: `/memfd:NAME (deleted)`, `/dev/shm/x (deleted)`. */
   readonly name: string;
   /** What it really takes, in RAM and in swap. */
@@ -99,6 +101,7 @@ export function parseSharedMemoryDescriptors(text: string, context: ParseContext
     bytes === undefined || identity === undefined ? [] : [{
       pid,
       fd,
+      comm: undefined,
       name,
       bytes,
       identity,

@@ -1,0 +1,180 @@
+import { describe, expect, it } from "vitest";
+import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+type Files = { readonly [path: string]: string };
+
+const LIST = "sos_commands/process/shared_memory_descriptors";
+const LSOF = "sos_commands/process/lsof_-b_M_-n_-l_-c";
+const DF = "sos_commands/filesys/df_-al_-x_autofs";
+
+const shmem = (bytes: number, total?: number): Files => ({
+  "proc/meminfo": meminfoText({ Shmem: bytes, Cached: 64 * MIB + bytes }, total),
+});
+
+const status = (name: string, rssShmem: number): string => `Name:\t${name}\nVmRSS:\t${rssShmem / 1024} kB\nRssAnon:\t100 kB\nRssShmem:\t${rssShmem / 1024} kB\nVmSwap:\t0 kB\n`;
+
+/** As captured on Linux 6.18: 400 MiB in a memfd of process 32174. */
+const memfd = `# Shmem:            418524 kB
+lrwx------ 1 0 0 64 Nov 23 08:00 /proc/32174/fd/3 -> /memfd:nailhouse (deleted)
+# looked 5 of 5 /proc/32174/fd
+819200 512 1 1158 /proc/32174/fd/3
+tmpfs /proc/32174/fd/3
+`;
+const mappedMemfd = `${memfd}/proc/32174/maps:7f3624b56000-7f363db56000 rw-s 00000000 00:01 1158                         /memfd:nailhouse (deleted)\n`;
+
+const segments = (nattch: number): string =>
+  `       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap
+         0          7   600             419430400 24630 24632 ${nattch}     0     0     0     0 1795420697 1795420698 1795420697             419430400                     0
+`;
+
+const mounts = "tmpfs /dev/shm tmpfs rw,relatime,size=24683656k 0 0\ntmpfs /run tmpfs rw 0 0\n/dev/vda / ext4 rw 0 0\n";
+const df = (usedKib: number, mount = "/dev/shm", sizeKib = 24683656): string =>
+  `Filesystem              1K-blocks     Used Available Use% Mounted on
+/dev/vda                264212084 24163032  82227880  23% /
+tmpfs                    ${sizeKib}   ${usedKib}  24274056   2% ${mount}
+tmpfs                    ${sizeKib}   ${usedKib}  24274056   2% ${mount}
+`;
+const files = (bytes: number): string => `${bytes / 512} 512 27 231443 1795420697 /dev/shm/scratch file\n`;
+
+const ruledOut = async (bundle: Files): Promise<string | undefined> =>
+  (await analyzeFiles(bundle)).ruledOut.find(({ cause }) => cause === "shmem-leak")?.because;
+
+describe("shmem-leak", () => {
+  it("names the process that keeps a memfd which nobody maps", async () => {
+    const report = await analyzeFiles({ ...shmem(408 * MIB), [LIST]: memfd, "proc/32174/status": status("cache'd", 0) });
+    expect(findingOf(report, "shmem-leak")).toMatchObject({
+      confidence: "confirmed",
+      material: true,
+      bytes: { low: 400 * MIB, high: 400 * MIB },
+      owners: [{ pid: 32174, comm: "cache'd", count: 1 }],
+      growthBytesPerSecond: null,
+    });
+    expect(report.findings[0]?.title).toBe("cache'd (pid 32174) holds 400 MiB of shared memory that no process maps");
+    expect(report.findings[0]?.remedies[0]?.commands).toEqual(["kill -TERM 32174"]);
+    expect(report.verdict).toBe("cause-found");
+  });
+
+  it("accuses no process that has its memfd mapped, though its page tables do not show it", async () => {
+    const report = await analyzeFiles({ ...shmem(408 * MIB), [LIST]: mappedMemfd, "proc/32174/status": status("gpu", 0) });
+    expect(findingOf(report, "shmem-leak")).toBeUndefined();
+    expect(report.verdict).toBe("healthy");
+  });
+
+  it("accuses no database that maps and uses its shared memory", async () => {
+    const statuses = Object.fromEntries([...Array(20).keys()].map((i) => [`proc/${700 + i}/status`, status("postgres", 6 * GIB)]));
+    const report = await analyzeFiles({ ...shmem(6 * GIB, 16 * GIB), [DF]: df(6 * GIB / 1024), "proc/mounts": mounts, ...statuses });
+    expect(findingOf(report, "shmem-leak")).toBeUndefined();
+    expect(report.verdict).toBe("healthy");
+  });
+
+  it("counts a memfd once that several processes have open, and scales up where not all descriptors were looked at", async () => {
+    const twice = `${memfd}lrwx------ 1 0 0 64 Nov 23 08:00 /proc/9/fd/8 -> /memfd:nailhouse (deleted)\n819200 512 1 1158 /proc/9/fd/8\n`;
+    expect(findingOf(await analyzeFiles({ ...shmem(800 * MIB), [LIST]: twice }), "shmem-leak")?.bytes.high).toBe(400 * MIB);
+    const many = [...Array(200).keys()].map((i) =>
+      `lrwx------ 1 0 0 64 Nov 23 08:00 /proc/9/fd/${4 * i} -> /memfd:x (deleted)\n2048 512 1 ${i} /proc/9/fd/${4 * i}\n`
+    );
+    const report = await analyzeFiles({ ...shmem(810 * MIB), [LIST]: `${many.join("")}# looked 200 of 800 /proc/9/fd\n` });
+    expect(findingOf(report, "shmem-leak")).toMatchObject({ bytes: { high: 800 * MIB }, owners: [{ pid: 9, count: 800 }] });
+  });
+
+  it("names a segment that nobody is attached to, and none that somebody is", async () => {
+    const report = await analyzeFiles({ ...shmem(408 * MIB), "proc/sysvipc/shm": segments(0) });
+    expect(findingOf(report, "shmem-leak")).toMatchObject({
+      confidence: "confirmed",
+      bytes: { low: 400 * MIB, high: 400 * MIB },
+      owners: [{ pid: null, comm: "SysV segment 7" }],
+    });
+    expect(report.findings[0]?.remedies[0]?.commands).toContain("ipcrm -m 7");
+    const used = await analyzeFiles({ ...shmem(408 * MIB), "proc/sysvipc/shm": segments(2), "proc/5/status": status("ora_pmon", 4 * MIB) });
+    expect(findingOf(used, "shmem-leak")).toBeUndefined();
+  });
+
+  it("is likely for files on a tmpfs, which is counted once, and names the largest", async () => {
+    const report = await analyzeFiles({
+      ...shmem(408 * MIB),
+      [DF]: df(409600),
+      "proc/mounts": mounts,
+      "sos_commands/filesys/tmpfs_files": files(400 * MIB),
+      "proc/5/status": status("idle", 0),
+    });
+    expect(findingOf(report, "shmem-leak")).toMatchObject({ confidence: "likely", bytes: { low: 400 * MIB, high: 400 * MIB }, owners: [{ comm: "/dev/shm" }] });
+    expect(report.findings[0]?.remedies[0]?.commands).toContain("rm -- '/dev/shm/scratch file'");
+  });
+
+  it("is confirmed for files on a tmpfs that grow", async () => {
+    const growing = Object.fromEntries(
+      ["", "history/2026-01-01T00:00:05.000Z/", "history/2026-01-01T00:00:10.000Z/"].map((prefix, i) => [
+        `${prefix}proc/meminfo`,
+        meminfoText({ Shmem: (400 + 20 * i) * MIB, Cached: (500 + 20 * i) * MIB }),
+      ]),
+    );
+    const report = await analyzeFiles({ ...growing, [DF]: df(400 * 1024), "proc/mounts": mounts, "proc/5/status": status("idle", 0) });
+    expect(findingOf(report, "shmem-leak")).toMatchObject({ confidence: "confirmed", growthBytesPerSecond: { low: 4 * MIB, high: 4 * MIB } });
+  });
+
+  it("is only possible where the bundle does not tell what is mapped", async () => {
+    const report = await analyzeFiles({ ...shmem(408 * MIB), [DF]: df(409600), "proc/mounts": mounts });
+    expect(findingOf(report, "shmem-leak")).toMatchObject({ confidence: "possible", bytes: { low: 0, high: 400 * MIB } });
+  });
+
+  it("reads a sosreport's lsof: deleted files, and files that are mapped", async () => {
+    const header = "COMMAND     PID     USER   FD      TYPE             DEVICE  SIZE/OFF     NODE NAME\n";
+    const deleted = `${header}shmem     31634        0    3u      REG               0,27 419430400   231443 /dev/shm/nailhouse-31634 (deleted)\n`;
+    const bundle = { ...shmem(408 * MIB), [DF]: df(409600), "proc/mounts": mounts };
+    const report = await analyzeFiles({ ...bundle, [LSOF]: deleted });
+    expect(findingOf(report, "shmem-leak")).toMatchObject({
+      confidence: "confirmed",
+      bytes: { low: 400 * MIB, high: 400 * MIB },
+      owners: [{ pid: 31634, comm: "shmem" }],
+    });
+    const plain = `${header}bash      1019        0  mem       REG              254,0   353616   329635 /usr/lib/locale/C.utf8/LC_CTYPE\n`;
+    expect(findingOf(await analyzeFiles({ ...bundle, [LSOF]: plain }), "shmem-leak")?.confidence).toBe("likely");
+    const used = `${header}oracle     1019        0  mem       REG               0,27 419430400   231443 /dev/shm/ora_1\n`;
+    expect(findingOf(await analyzeFiles({ ...bundle, [LSOF]: used }), "shmem-leak")?.confidence).toBe("possible");
+  });
+
+  it("leaves a deleted file on a disk out", async () => {
+    const onDisk = memfd.replaceAll("/memfd:nailhouse", "/var/log/huge.log").replace("tmpfs /proc", "ext2/ext3 /proc");
+    expect(await ruledOut({ ...shmem(408 * MIB), [LIST]: onDisk })).toContain("of which 0 B");
+  });
+
+  it("leaves the volatile journal alone, and small files", async () => {
+    const idle = { "proc/mounts": mounts, "proc/5/status": status("idle", 0) };
+    expect(await ruledOut({ ...shmem(408 * MIB), [DF]: df(400 * 1024, "/run", 5 * 1024 * 1024), ...idle })).toBeUndefined();
+    const report = await analyzeFiles({ ...shmem(408 * MIB), [DF]: df(400 * 1024, "/run", 5 * 1024 * 1024), ...idle });
+    expect(findingOf(report, "shmem-leak")?.confidence).toBe("possible");
+    expect(await ruledOut({ ...shmem(10 * MIB), [DF]: df(8 * 1024), ...idle })).toContain("8.00 MiB");
+  });
+
+  it("says what would tell when nothing that is known holds it", async () => {
+    const report = await analyzeFiles({ ...shmem(3 * GIB), "proc/5/status": status("Xorg", 8 * MIB) });
+    expect(findingOf(report, "shmem-leak")).toMatchObject({ confidence: "possible", owners: [{ pid: null }] });
+    expect(report.findings[0]?.owners[0]?.detail).toContain("lsns -t mnt");
+    expect(report.verdict).toBe("healthy");
+  });
+
+  it("measures by the host: 60 MiB are much of 512 MiB, 500 MB of files little of 128 GB", async () => {
+    const small = { "proc/sysvipc/shm": segments(0).replaceAll("419430400", String(60 * MIB)) };
+    expect(findingOf(await analyzeFiles({ ...shmem(62 * MIB, GIB / 2), ...small }), "shmem-leak")?.confidence).toBe("confirmed");
+    expect(findingOf(await analyzeFiles({ ...shmem(62 * MIB, 8 * GIB), ...small }), "shmem-leak")).toBeUndefined();
+    const large = { [DF]: df(500_000), "proc/mounts": mounts, "proc/5/status": status("idle", 0) };
+    expect(findingOf(await analyzeFiles({ ...shmem(500 * MIB, 128 * GIB), ...large }), "shmem-leak")).toBeUndefined();
+  });
+
+  it("never claims more than there is, whatever a hostile list says", async () => {
+    const hostile = `${memfd.replace("819200", "9000000000000")}junk line\n`;
+    const report = await analyzeFiles({ ...shmem(408 * MIB), [LIST]: hostile });
+    expect(findingOf(report, "shmem-leak")?.bytes).toEqual({ low: 408 * MIB, high: 408 * MIB });
+    expect(report.warnings.join()).toContain("not of a descriptor");
+  });
+
+  it("is not assessed without meminfo, and reads old kernels' segments without rss", async () => {
+    const without = await analyzeFiles({ "proc/sysvipc/shm": segments(0) });
+    expect(without.notAssessed.find(({ cause }) => cause === "shmem-leak")?.missing).toContain("proc/meminfo");
+    const old = "key shmid perms size cpid lpid nattch uid gid cuid cgid atime dtime ctime\n0 7 600 419430400 1 2 0 0 0 0 0 1 2 3\n";
+    expect(findingOf(await analyzeFiles({ ...shmem(408 * MIB), "proc/sysvipc/shm": old }), "shmem-leak")?.bytes.high).toBe(400 * MIB);
+  });
+});
