@@ -5,10 +5,8 @@
 //   nr_descendants 63
 //   nr_dying_descendants 12000
 //   nr_dying_subsys_memory 12000
-import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
-import { columns, forEachLine, quote } from "./_lines.ts";
-import { parseCount } from "./_numbers.ts";
+import { parseNamedNumbers } from "./_named_numbers.ts";
 import type { NumberAtLine } from "./_values.ts";
 
 /** The numbers by name. */
@@ -28,17 +26,7 @@ export type CgroupStat = ReadonlyMap<string, NumberAtLine>;
  * ```
  */
 export function parseCgroupStat(text: string, context: ParseContext): CgroupStat {
-  const numbers = new Map<string, NumberAtLine>();
-  forEachLine(text, (line, number) => {
-    if (line === "") return;
-    const [name, digits, ...rest] = columns(line);
-    const value = parseCount(digits);
-    if (name === undefined || value === undefined || rest.length > 0) {
-      context.warn(number, `not a name and a number: ${quote(line)}`);
-    } else numbers.set(name, { value, line: number });
-  });
-  if (numbers.size === 0) throw new ParseError('Cannot parse cgroup.stat: no line like "nr_descendants 1"', { text });
-  return numbers;
+  return parseNamedNumbers(text, context, "cgroup.stat", "nr_descendants 1");
 }
 
 /** Of the root group, where cgroup v2 is mounted alone, or beside v1 (hybrid). */

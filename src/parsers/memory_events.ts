@@ -6,10 +6,8 @@
 //   max 12345
 //   oom 12
 //   oom_kill 3
-import { ParseError } from "../core/errors.ts";
 import { defineArtifacts, type ParseContext, type Parsed, type Source } from "../core/source.ts";
-import { columns, forEachLine, quote } from "./_lines.ts";
-import { parseCount } from "./_numbers.ts";
+import { parseNamedNumbers } from "./_named_numbers.ts";
 import type { NumberAtLine } from "./_values.ts";
 
 /** The counters by name; v1 has states (`oom_kill_disable`, `under_oom`) among them. */
@@ -29,17 +27,7 @@ export type MemoryEvents = ReadonlyMap<string, NumberAtLine>;
  * ```
  */
 export function parseMemoryEvents(text: string, context: ParseContext): MemoryEvents {
-  const events = new Map<string, NumberAtLine>();
-  forEachLine(text, (line, number) => {
-    if (line === "") return;
-    const [name, digits, ...rest] = columns(line);
-    const value = parseCount(digits);
-    if (name === undefined || value === undefined || rest.length > 0) {
-      context.warn(number, `not a name and a number: ${quote(line)}`);
-    } else events.set(name, { value, line: number });
-  });
-  if (events.size === 0) throw new ParseError('Cannot parse memory.events: no line like "oom_kill 0"', { text });
-  return events;
+  return parseNamedNumbers(text, context, "memory.events", "oom_kill 0");
 }
 
 /** `*` is one path segment: groups are captured down to this depth. */

@@ -4,10 +4,9 @@
 //   nr_free_pages 6096733
 //   nr_zspages 0
 //   pgfault 1234567
-import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type HostFacts, type ParseContext, type Parsed, type Source } from "../core/source.ts";
-import { columns, forEachLine, quote } from "./_lines.ts";
-import { multiply, parseCount } from "./_numbers.ts";
+import { parseNamedNumbers } from "./_named_numbers.ts";
+import { multiply } from "./_numbers.ts";
 import type { BytesAtLine, NumberAtLine } from "./_values.ts";
 
 /**
@@ -32,17 +31,7 @@ export type Vmstat = ReadonlyMap<string, NumberAtLine>;
  * ```
  */
 export function parseVmstat(text: string, context: ParseContext): Vmstat {
-  const values = new Map<string, NumberAtLine>();
-  forEachLine(text, (line, number) => {
-    if (line === "") return;
-    const [name, digits, ...rest] = columns(line);
-    const value = parseCount(digits);
-    if (name === undefined || value === undefined || rest.length > 0) {
-      context.warn(number, `not a name and a number: ${quote(line)}`);
-    } else values.set(name, { value, line: number });
-  });
-  if (values.size === 0) throw new ParseError('Cannot parse vmstat: no line like "nr_free_pages 1"', { text });
-  return values;
+  return parseNamedNumbers(text, context, "vmstat", "nr_free_pages 1");
 }
 
 /** One of vmstat's page counts in bytes; undefined when the kernel does not print it or the page size is not known. */

@@ -412,7 +412,7 @@ export const faults: readonly Fault[] = [
   live(benign(nearMiss("memcg-oom", "memcg_oom", {}, "user-leak", "nothing: the process was killed"), "memcg-oom")),
 ];
 
-/** Several faults held at once: all must be found, ranked by bytes, and no byte claimed twice. */
+/** Several faults held at once: all must be found, what grows before what is merely large, and no byte claimed twice. */
 export const mixes: readonly {
   readonly name: string;
   readonly faults: readonly string[];
@@ -421,7 +421,7 @@ export const mixes: readonly {
   {
     name: "backlog-leak-cache",
     faults: ["friend-push", "user-leak", "page-cache"],
-    causes: ["socket-backlog-udp", "user-leak"],
+    causes: ["user-leak", "socket-backlog-udp"],
   },
   {
     name: "shmem-fragments",

@@ -1,0 +1,477 @@
+/**
+ * The awk programs of the shell collector. They run in mawk, gawk, busybox and the original awk: no NUL ever reaches them (`tr` makes
+ * it \377 and back), no gsub with backslashes, no regular expression with braces, no apostrophe.
+ */
+
+/**
+ * Writes the bundle: reads what the shell's functions send, whose own lines begin with a mark that nobody can guess, and keeps at most one
+ * file in memory, up to `MEMORY` bytes. A longer one is counted to its end and then read again, for a tar header needs the size first.
+ */
+export const writerProgram = `
+BEGIN {
+  MEMORY = 2 * 1048576
+  ORS = ""
+  NUL = "\\377"
+  QUOTE = sprintf("%c", 39)
+  for (i = 1; i < 256; i++) byte[sprintf("%c", i)] = i
+  byte[NUL] = 0
+  for (zeros = NUL; length(zeros) < 512;) zeros = zeros zeros
+  mark = ENVIRON["mark"] "\\t"
+  root = ENVIRON["name"]
+  out = "tr " QUOTE "\\\\377" QUOTE " " QUOTE "\\\\000" QUOTE " | " ENVIRON["packer"]
+  room = ENVIRON["max_total"] + 0
+  denied = ENVIRON["euid"] == 0 ? "permission denied" : "permission denied: not root"
+  # Where queues and inodes stand in files of /proc/net.
+  split("udp udp6 udplite udplite6 tcp tcp6 raw raw6", inet, " ")
+  for (i in inet) table[inet[i]] = "inet"
+  table["netlink"] = "netlink"
+  table["packet"] = "packet"
+}
+
+substr($0, 1, 1) == "\\001" && index($0, mark) == 1 { frame(substr($0, length(mark) + 1)); next }
+path != "" { take($0); next }
+naming && $0 != "" { names[++named] = $0 }
+
+END { finish() }
+
+# ---- what the shell says ----
+
+function frame(text,    f, verb) {
+  split(text, f, "\\t")
+  verb = f[1]
+  if (verb == "next") { next_file(); return }
+  if (verb == "exit") { end_content(); code = f[2]; return }
+  if (verb == "done" || verb == "hung") { if (path != "") { end_content(); keep(verb) }; reading = 0; return }
+  if (verb == "output") { begin(f[2], f[3], f[4]) }
+  else if (verb == "list") { naming = 1; named = at = 0; list_max = f[2]; split("", finished) }
+  else if (verb == "read") { naming = 0; reading = 1; at = 0; begin("-", list_max, "") }
+  else if (verb == "retry") { reading = 1; at = 0; named = 1; names[1] = f[2] "\\t" f[3]; begin("-", list_max, "") }
+  else if (verb == "raw") raw(f[2], f[3], f[4] + 0)
+  else if (verb == "owners") owners(f[2], f[3])
+  else if (verb == "problem") problem(f[2], f[3])
+  else if (verb == "collector") collector(f[2], f[3])
+  else if (verb == "snapshot") { times[++snapshots] = f[2]; mtime = f[3]; prefix = f[4]; first = prefix == "" }
+  else if (verb == "flush") flush()
+  else if (verb == "stop") { if (stopped == "") stopped = f[2] }
+  else if (verb == "end") exit
+}
+
+# One of the files that are read together ends here, and the next one begins.
+function next_file(    stored) {
+  if (!reading) return
+  if (at == 0) frame_head = last
+  else {
+    if (substr(last, length(last) - length(frame_head) + 1) == frame_head)
+      last = substr(last, 1, length(last) - length(frame_head))
+    end_content()
+    keep("read")
+  }
+  path = ""
+  if (++at > named) return
+  stored = names[at]
+  sub(/\\t.*/, "", stored)
+  begin(stored, list_max, "")
+  inside = 1
+}
+
+# ---- content ----
+
+function begin(stored, max, command) {
+  path = stored
+  limit = max + 0
+  if (limit > int(room / 2)) limit = int(room / 2)
+  again = command
+  pieces = size = started = ended = cut = code = inside = 0
+  chunk = last = before = ""
+  watch = ""
+  if (first) {
+    name = stored
+    sub(/.*\\//, "", name)
+    if (stored ~ /(^|\\/)proc\\/net\\/[a-z0-9]+$/ && name in table) watch = table[name]
+    else if (name == "ss_-peaonmi") watch = "ss"
+  }
+}
+
+# Whether the last line ends with a newline is known when the next one comes.
+function take(line) {
+  if (ended) return
+  if (started) { before = last; add(last "\\n"); if (watch != "") note(last) }
+  else if (inside && substr(line, 1, 1) == NUL) line = substr(line, 2)
+  started = 1
+  last = line
+}
+
+function add(text) {
+  if (size + length(text) > limit) { text = substr(text, 1, limit - size); cut = 1 }
+  size += length(text)
+  if (size > MEMORY) return
+  chunk = chunk text
+  if (length(chunk) > 8192) { piece[++pieces] = chunk; chunk = "" }
+}
+
+function end_content() {
+  if (ended) return
+  if (started) { add(last); if (watch != "") note(last) }
+  ended = 1
+}
+
+# Stores what was read, or notes why there is nothing.
+function keep(how,    stored, group, why) {
+  stored = path
+  path = ""
+  if (stored == "-") {
+    # The reader could not even begin, or answered nothing.
+    if (how == "hung" && named == 1) { fail(names[1]); finished[names[1]] = 1 }
+    return
+  }
+  if (reading) {
+    if (names[at] in finished) return
+    finished[names[at]] = 1
+    why = complaint(stored)
+  }
+  group = stored
+  sub(/^proc\\/[0-9]+\\//, "proc/*/", group)
+  if (how == "hung" || code == 137) {
+    if (size > 0) store(stored)
+    problem(stored, "did not answer in time" (size > 0 ? ": what came until then is kept" : ""))
+  } else if (why != "") {
+    if (why ~ /^No such/) return
+    problem(group, why ~ /denied|not permitted/ ? denied : why)
+  } else if (size == 0 && code == 127) {
+  } else if (size == 0 && code > 0) problem(group, "exit status " code)
+  else {
+    store(stored)
+    if (cut) problem(group, "longer than its limit: cut to its first bytes")
+  }
+}
+
+# "cat: /proc/1/status: No such process" behind what was read, which is taken off again.
+function complaint(stored,    name, why) {
+  name = stored
+  sub(/.*\\//, "", name)
+  if (last != "" || index(before, "cat: ") != 1) return ""
+  if (index(before, "/" name) == 0 && index(before, "cat: read error: ") != 1) return ""
+  size -= length(before) + 1
+  if (chunk == "" && pieces > 0) chunk = piece[pieces--]
+  chunk = substr(chunk, 1, length(chunk) - length(before) - 1)
+  why = before
+  sub(/.*: /, "", why)
+  return why
+}
+
+function store(stored,    i, command) {
+  if (size > MEMORY) {
+    command = again
+    if (reading) {
+      command = names[at]
+      sub(/.*\\t/, "", command)
+      command = "cat " quoted(command)
+    }
+    if (command != "") { read_again(stored, command); return }
+    if (chunk != "") piece[++pieces] = chunk
+    chunk = ""
+    for (i = size = 0; i < pieces; i++) size += length(piece[i + 1])
+    cut = 1
+  }
+  if (chunk != "") { piece[++pieces] = chunk; chunk = "" }
+  header(stored, size, "0")
+  for (i = 1; i <= pieces; i++) print piece[i] | out
+  pad(size)
+  tally(size)
+}
+
+# Longer than memory: held to the size of the first reading, cut behind a whole line and filled with empty ones.
+function read_again(stored, command,    left, line) {
+  header(stored, size, "0")
+  command = "exec 2>/dev/null; " command " | tr " QUOTE "\\\\000" QUOTE " " QUOTE "\\\\377" QUOTE
+  left = size
+  while (left > 0 && (command | getline line) > 0) {
+    if (length(line) + 1 > left) break
+    print line "\\n" | out
+    left -= length(line) + 1
+  }
+  close(command)
+  for (line = "\\n"; length(line) < 512;) line = line line
+  for (; left >= 512; left -= 512) print line | out
+  print substr(line, 1, left) | out
+  pad(size)
+  tally(size)
+}
+
+# A file of any bytes, of which exactly this many are taken.
+function raw(stored, file, bytes,    command) {
+  if (bytes > room / 2) { problem(stored, "no room left for it"); return }
+  header(stored, bytes, "0")
+  flush()
+  file = quoted(file)
+  command = "{ head -c " bytes " " file "; head -c " bytes " /dev/zero; } 2>/dev/null | head -c " bytes
+  if (system(command " | " ENVIRON["packer"]) != 0) broken = 1
+  pad(bytes)
+  tally(bytes)
+}
+
+function quoted(text,    i, parts, joined, count) {
+  count = split(text, parts, QUOTE)
+  joined = QUOTE parts[1]
+  for (i = 2; i <= count; i++) joined = joined QUOTE "\\\\" QUOTE QUOTE parts[i]
+  return joined QUOTE
+}
+
+# ---- tar ----
+
+function header(stored, bytes, type,    record, length_digits, digits, sum, full) {
+  full = root "/" prefix stored
+  if (type == "0" && length(full) > 100) {
+    record = " path=" full "\\n"
+    length_digits = length(record) + length(length(record) "")
+    if (length(length_digits "") > length(length(record) "")) length_digits = length(record) + length(length_digits "")
+    record = length_digits record
+    header("PaxHeader", length(record), "x")
+    print record | out
+    pad(length(record))
+  }
+  full = substr(type == "x" ? stored : full, 1, 100)
+  digits = sprintf("%011o", bytes) NUL mtime NUL
+  # 600 and twice 0 in seven digits; eight blanks for the sum itself; "ustar" and "00".
+  sum = ascii(full) + ascii(digits) + 21 * 48 + 6 + 256 + byte[type] + 559 + 96
+  print full substr(zeros, 1, 100 - length(full)) "0000600" NUL "0000000" NUL "0000000" NUL digits \\
+    sprintf("%06o", sum) NUL " " type substr(zeros, 1, 100) "ustar" NUL "00" substr(zeros, 1, 247) | out
+}
+
+function ascii(text,    i, sum) {
+  for (i = length(text); i > 0; i--) sum += byte[substr(text, i, 1)]
+  return sum + 0
+}
+
+function pad(bytes) { if (bytes % 512) print substr(zeros, 1, 512 - bytes % 512) | out }
+
+# Ends a gzip member: everything so far can be read back, even if nothing follows.
+function flush() { if (close(out) > 0) broken = 1 }
+
+# ---- sockets that hold memory, whose owners are looked up ----
+
+function note(line,    f, n, i, queue) {
+  if (watch == "ss") { note_ss(line); return }
+  if (index(line, " 00000000:00000000 ")) return
+  n = split(line, f, " ")
+  if (watch == "inet") { if (split(f[5], queue, ":") == 2) want(f[10], hex(queue[1]) + hex(queue[2])) }
+  else if (watch == "netlink") want(f[10], f[5] + f[6])
+  else want(f[9], f[7])
+}
+
+function note_ss(line,    f, n, i) {
+  if (line ~ /^[ \\t]+ring_[rt]x\\(/) { if (ring > 0) want(ring, 1e9); return }
+  if (line ~ /^[ \\t]/) return
+  ring = 0
+  if (index(line, "users:((")) return
+  if (match(line, / ino:[0-9]+ /)) ring = substr(line, RSTART + 5, RLENGTH - 6) + 0
+  if (line !~ /^u_/) return
+  n = split(line, f, " ")
+  for (i = 6; i <= n - 2; i++) if (f[i] ~ /^[0-9]+$/ && f[i + 2] ~ /^[0-9]+$/) {
+    want(f[i], f[3] + 0 > f[4] + 0 ? f[3] : f[4])
+    return
+  }
+}
+
+function want(inode, bytes) {
+  if (inode ~ /^[1-9][0-9]*$/ && bytes + 0 >= ENVIRON["min_queued"] + 0) wanted[inode] = 1
+}
+
+function hex(text,    i, value) {
+  for (i = 1; i <= length(text); i++) value = value * 16 + index("0123456789abcdef", tolower(substr(text, i, 1))) - 1
+  return value + 0
+}
+
+# Descriptors are listed process by process until all are found: each costs the kernel 0.9 KB.
+function owners(as, max,    command, line, f, n, file, pid, inode, missing, looked, owner) {
+  begin(as, 1e9, "")
+  for (inode in wanted) missing++
+  command = ENVIRON["list_descriptors"]
+  while (missing > 0 && (command | getline line) > 0) {
+    looked++
+    n = split(line, f, " ")
+    if (substr(f[n], 1, 8) != "socket:[") continue
+    inode = substr(f[n], 9, length(f[n]) - 9)
+    if (!(inode in wanted)) continue
+    file = f[n - 2]
+    pid = file
+    sub(/\\/.*/, "", pid)
+    if (!(inode in owner)) { owner[inode] = pid; missing-- }
+    if (owner[inode] == pid) add("/proc/" file " -> " f[n] "\\n")
+  }
+  if (looked > 0) close(command)
+  add("# descriptors_read " looked + 0 "\\n# not_found " missing + 0 "\\n")
+  ended = 1
+  if (ENVIRON["euid"] != 0 && missing > 0) problem("proc/*/fd", denied)
+  store(as)
+  path = ""
+}
+
+# ---- the status ----
+
+function collector(id, now) {
+  book(now)
+  current = id
+  started_at = now
+  if (!(id in files)) { ids[++collectors] = id; files[id] = bytes_of[id] = time_of[id] = 0 }
+}
+
+function book(now) { if (current != "") time_of[current] += (now - started_at) * 10 }
+
+function tally(bytes) {
+  room -= bytes
+  if (current != "") { files[current]++; bytes_of[current] += bytes }
+  if (room < 65536 && stopped == "") {
+    stopped = "the size limit of " ENVIRON["max_total"] " bytes for the whole was reached"
+    exit
+  }
+}
+
+function fail(entry) { sub(/\\t.*/, "", entry); problem(entry, "did not answer in time") }
+
+function problem(where, why,    key) {
+  key = current SUBSEP where SUBSEP why
+  if (!(key in times_of)) { problem_of[++problems] = key; where_of[key] = where; why_of[key] = why; by[key] = current }
+  times_of[key]++
+}
+
+function json(text,    i, c, done) {
+  for (i = 1; i <= length(text); i++) {
+    c = substr(text, i, 1)
+    done = done (c == "\\"" || c == "\\\\" ? "\\\\" c : byte[c] < 32 || byte[c] > 126 ? "?" : c)
+  }
+  return "\\"" done "\\""
+}
+
+function finish(    i, j, id, text, comma, key, now, status) {
+  prefix = path = ""
+  "date -u +%Y-%m-%dT%H:%M:%SZ" | getline now
+  text = "{\\n  \\"schemaVersion\\": 1,\\n  \\"finishedAt\\": \\"" now "\\",\\n  \\"snapshots\\": ["
+  for (i = 1; i <= snapshots; i++) text = text (i > 1 ? ", " : "") "\\"" times[i] "\\""
+  text = text "],\\n  \\"stopped\\": " (stopped == "" ? "null" : json(stopped)) ",\\n  \\"collectors\\": ["
+  for (i = 1; i <= collectors; i++) {
+    id = ids[i]
+    text = text (i > 1 ? "," : "") "\\n    {\\"id\\": " json(id) ", \\"files\\": " files[id] ", \\"bytes\\": " bytes_of[id] \\
+      ", \\"milliseconds\\": " time_of[id] ", \\"problems\\": ["
+    comma = ""
+    for (j = 1; j <= problems; j++) if (by[key = problem_of[j]] == id) {
+      text = text comma "\\n      {\\"path\\": " json(where_of[key]) ", \\"reason\\": " \\
+        json(why_of[key] (times_of[key] > 1 ? " (" times_of[key] " times)" : "")) "}"
+      comma = ","
+    }
+    text = text "]}"
+  }
+  text = text "\\n  ]\\n}\\n"
+  header("nailhouse-status.json", length(text), "0")
+  print text | out
+  pad(length(text))
+  print zeros zeros | out
+  flush()
+  if (broken) exit 1
+}
+`;
+
+/**
+ * Counts pages by flags and compound order, from \`od -A d -t x8\` of /proc/kpageflags: od leaves out lines that repeat the one before,
+ * which their addresses tell.
+ */
+export const censusProgram = `
+BEGIN {
+  split("LOCKED ERROR REFERENCED UPTODATE DIRTY LRU ACTIVE SLAB WRITEBACK RECLAIM BUDDY MMAP ANON SWAPCACHE SWAPBACKED HEAD " \\
+    "TAIL HUGE UNEVICTABLE HWPOISON NOPAGE KSM THP OFFLINE ZERO_PAGE IDLE PGTABLE BIT27 BIT28 BIT29 BIT30 BIT31 " \\
+    "RESERVED MLOCKED OWNER_2 PRIVATE PRIVATE_2 OWNER_PRIVATE ARCH UNCACHED SOFTDIRTY ARCH_2 ARCH_3 BIT43 BIT44 BIT45 BIT46 BIT47", symbol, " ")
+}
+$1 == "*" { next }
+{
+  lines = ($1 - address) / 16 - 1
+  if (NR > 1 && lines > 0) {
+    if (first == second) pages(first, 2 * lines)
+    else for (; lines > 0; lines--) { pages(first, 1); pages(second, 1) }
+  }
+  address = $1 + 0
+  first = $2
+  second = $3
+  if ($2 != "") { pages($2, 1); total++ }
+  if ($3 != "") { pages($3, 1); total++ }
+}
+END {
+  end_compound()
+  print "# nailhouse page-flags census"
+  print "# pages_total " (frames > read ? frames : read)
+  print "# pages_read " read + 0
+  print "# order flags pages symbols"
+  for (key in count) {
+    split(key, f, SUBSEP)
+    print f[1], "0x" f[2], count[key], symbols(f[2]) | "sort -k3,3nr -k2,2 -k1,1n"
+  }
+}
+# Of 16 hex digits the 13th holds HEAD (bit 15), the 12th TAIL (16), the 11th NOPAGE (20).
+function pages(flags, many) {
+  read += many
+  if (compound > 0) {
+    if (index("13579bdf", substr(flags, 12, 1))) { compound += many; return }
+    end_compound()
+  }
+  if (index("89abcdef", substr(flags, 13, 1))) {
+    # Several heads in a row are pages of order 0.
+    if (many > 1) count[0, flags] += many - 1
+    head = flags
+    compound = 1
+  } else if (!index("13579bdf", substr(flags, 11, 1))) count[0, flags] += many
+}
+function end_compound(    order, pages) {
+  if (compound == 0) return
+  for (pages = compound; pages >= 2; pages = int(pages / 2)) order++
+  count[order + 0, head] += compound
+  compound = 0
+}
+function symbols(flags,    i, digit, bit, names) {
+  for (i = 16; i > 4; i--) {
+    digit = index("0123456789abcdef", substr(flags, i, 1)) - 1
+    for (bit = 1; bit <= 4; bit++) {
+      if (digit % 2) names = names (names == "" ? "" : ",") symbol[(16 - i) * 4 + bit]
+      digit = int(digit / 2)
+    }
+  }
+  return names
+}
+`;
+
+/** Network namespaces but the first one, from \`ls -l PID/ns/net\` and mountinfo: name, file and up to three processes. */
+export const namespacesProgram = `
+function member(link, pid) {
+  if (!(link in members)) order[++links] = link
+  if (members[link]++ < 3) pids[link] = pids[link] (pids[link] == "" ? "" : " ") pid
+}
+$NF ~ /^net:\\[[0-9]+\\]$/ && $(NF - 1) == "->" && $NF != first {
+  pid = $(NF - 2)
+  sub(/\\/.*/, "", pid)
+  member($NF, pid)
+}
+$4 ~ /^net:\\[[0-9]+\\]$/ && / - nsfs / && $4 != first && !($4 in mount) {
+  if (!($4 in members)) { order[++links] = $4; members[$4] = 0 }
+  mount[$4] = $5
+}
+END {
+  for (i = 1; i <= links; i++) {
+    link = order[i]
+    number = link
+    gsub(/[^0-9]/, "", number)
+    name = "net-" number
+    file = root "/proc/" pids[link] "/ns/net"
+    sub(/ [^\\/]*/, "", file)
+    if (link in mount) {
+      # An escaped blank, \\040 in mountinfo, is the only one to be expected in such a path.
+      file = mount[link]
+      while (at = index(file, "\\\\040")) file = substr(file, 1, at - 1) " " substr(file, at + 4)
+      file = root file
+      plain = file
+      sub(/.*\\//, "", plain)
+      gsub(/[^A-Za-z0-9_.-]/, "_", plain)
+      if (!(plain in used)) name = plain
+    }
+    used[name] = 1
+    print name "\\t" file "\\t" pids[link]
+  }
+}
+`;

@@ -1,0 +1,696 @@
+/** The parts of the shell collector that are the same whatever is captured. */
+import { censusProgram, namespacesProgram, writerProgram } from "./_script_awk.ts";
+
+/** How it is used: the script's first comment, and what --help prints. */
+export const usage = `
+sh collect.sh [-o FILE] [--snapshots N] [--interval SEC] [--root DIR] [--only IDS] [--skip IDS]
+              [--timeout SEC] [--max-size MB] [--quiet]
+ssh HOST 'sh -s' < collect.sh > bundle.tgz
+ssh HOST 'sh -s -- --snapshots 6' < collect.sh > bundle.tgz
+
+Captures what tells where this host's memory is, into one .tgz file on standard output. Needs root for all of it; without,
+it captures what it may. "nailhouse analyze bundle.tgz" reads it anywhere.
+
+  -o, --output    write the bundle into this file instead
+  --snapshots     how often to look (default 3): growth shows only over more than one
+  --interval      seconds from one snapshot to the next (default 5)
+  --root          where the host's root directory is mounted, if this runs in a container
+  --only, --skip  collectors to run or to leave out, separated by commas
+  --timeout       seconds for the whole (default 300)
+  --max-size      MB of captured files for the whole, before compression (default 512)
+  --quiet         print nothing but errors
+
+Each may come from the environment instead: NAILHOUSE_SNAPSHOTS=6, NAILHOUSE_MAX_SIZE=64, NAILHOUSE_QUIET=1, ...
+The census of all pages is slow in sh, and taken only with --only page-flags or NAILHOUSE_CENSUS=1.
+`.trim();
+
+/** How it works, for whoever reads it before running it as root. */
+export const explanation = `
+It writes nothing but the bundle: no temporary file, neither on a disk, which may be full, nor on a tmpfs, which is memory. The
+functions below send what they read, between lines that begin with a random mark, to one awk program, which writes the tar archive.
+After each collector a gzip member ends, so that a bundle which is cut off can be read up to there.
+`.trim();
+
+/** Settings, limits and the functions that captures are written in. */
+export const functions = `
+usage() {
+  cat <<'END'
+${usage}
+END
+}
+
+newline='
+'
+tab=$(printf '\\t')
+export LC_ALL=C
+PATH=\${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+# A file of the kernel answers within a millisecond, or its lock is held by something stuck. Several are read at once.
+file_seconds=10
+# Longer files and outputs are cut here.
+max_file=33554432
+
+# ---- settings ----
+
+wrong() {
+  echo "nailhouse: $1 (see --help)" >&2
+  exit 2
+}
+
+settings() {
+  output=\${NAILHOUSE_OUTPUT:-}
+  snapshots=\${NAILHOUSE_SNAPSHOTS:-3}
+  interval=\${NAILHOUSE_INTERVAL:-5}
+  root=\${NAILHOUSE_ROOT:-/}
+  only=\${NAILHOUSE_ONLY:-}
+  skip=\${NAILHOUSE_SKIP:-}
+  timeout=\${NAILHOUSE_TIMEOUT:-300}
+  max_size=\${NAILHOUSE_MAX_SIZE:-512}
+  quiet=\${NAILHOUSE_QUIET:-}
+  census=\${NAILHOUSE_CENSUS:-}
+  while [ $# -gt 0 ]; do
+    case $1 in
+      -h | --help) usage; exit 0 ;;
+      --quiet) quiet=1; shift; continue ;;
+    esac
+    [ $# -gt 1 ] || wrong "there is no option $1, or its value is missing"
+    case $1 in
+      -o | --output) output=$2 ;;
+      --snapshots) snapshots=$2 ;;
+      --interval) interval=$2 ;;
+      --root) root=$2 ;;
+      --only) only=$2 ;;
+      --skip) skip=$2 ;;
+      --timeout) timeout=$2 ;;
+      --max-size) max_size=$2 ;;
+      *) wrong "there is no option $1" ;;
+    esac
+    shift 2
+  done
+  whole_number --snapshots "$snapshots"
+  whole_number --timeout "$timeout"
+  whole_number --max-size "$max_size"
+  max_total=$((max_size * 1048576))
+  case $interval in
+    '' | . | *[!0-9.]* | *.*.*) wrong "--interval is a number of seconds, not \\"$interval\\"" ;;
+    *.*) fraction=\${interval#*.}00 ;;
+    *) fraction=00 ;;
+  esac
+  # In hundredths of a second, as /proc/uptime counts.
+  wait_between=$(printf '%s\\n' "\${interval%%.*}" | sed 's/^0*//')$(printf '%.2s' "$fraction")
+  wait_between=$(printf '%s\\n' "$wait_between" | sed 's/^0*//')
+  wait_between=\${wait_between:-0}
+  [ -d "$root" ] || wrong "--root is a directory, and there is none at \\"$root\\""
+  root=\${root%/}
+  choose_collectors
+}
+
+whole_number() {
+  case $2 in '' | 0* | *[!0-9]*) wrong "$1 is a whole number above 0, not \\"$2\\"" ;; esac
+}
+
+choose_collectors() {
+  only=$(printf '%s' "$only" | tr -d ' ')
+  skip=$(printf '%s' "$skip" | tr -d ' ')
+  for id in $(printf '%s,%s' "$only" "$skip" | tr ',' ' '); do
+    case " $collectors " in
+      *" $id "*) ;;
+      *) wrong "there is no collector \\"$id\\"; there are $collectors" ;;
+    esac
+  done
+  chosen=
+  for id in $collectors; do
+    case ",\${only:-$id}," in *",$id,"*) ;; *) continue ;; esac
+    case ",$skip," in *",$id,"*) continue ;; esac
+    chosen="$chosen$id$newline"
+  done
+  [ -n "$chosen" ] || wrong "--only and --skip leave no collector to run"
+  case ",$only," in *,page-flags,*) census=1 ;; esac
+}
+
+tell() {
+  [ -n "$quiet" ] || echo "nailhouse: $1" >&2
+}
+
+# ---- the machine ----
+
+# Makes this shell the first that the kernel kills and the last that it runs: the host is in trouble already.
+yield_to_the_host() {
+  { echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null
+  renice -n 19 -p $$ >/dev/null 2>&1
+  ionice -c 3 -p $$ >/dev/null 2>&1
+}
+
+# What numbers in files of the kernel mean, without any program where that can be.
+find_facts() {
+  read -r hostname </proc/sys/kernel/hostname
+  read -r release </proc/sys/kernel/osrelease
+  machine=$(uname -m)
+  euid=$(id -u)
+  page_size=$(getconf PAGESIZE 2>/dev/null) || page_size=
+  user_hz=$(getconf CLK_TCK 2>/dev/null) || user_hz=
+  if [ -z "$page_size" ]; then
+    while read -r key value _; do
+      case $key in KernelPageSize:) page_size=$((value * 1024)); break ;; esac
+    done </proc/self/smaps
+  fi
+  # 100 on every architecture of Linux but alpha and ia64.
+  user_hz=\${user_hz:-100}
+  cpus=0
+  { read -r online <"$root/sys/devices/system/cpu/online"; } 2>/dev/null || online=
+  for range in $(printf '%s' "$online" | tr ',' ' '); do
+    cpus=$((cpus + \${range#*-} - \${range%-*} + 1))
+  done
+  [ "$cpus" -gt 0 ] || cpus=$(grep -c '^processor' /proc/cpuinfo)
+  time=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+  name=nailhouse-$(printf '%.64s' "$hostname" | tr -c 'A-Za-z0-9_.-' '_')-$(printf '%s' "$time" | tr -d ':-')
+  min_queued=$min_queued_bytes
+  read -r mark </proc/sys/kernel/random/uuid
+  mark=$(printf '\\001')$mark
+  packer=gzip
+  command -v gzip >/dev/null || packer=cat
+  # busybox before 1.30 wants -t.
+  if timeout -s KILL 5 true 2>/dev/null; then timeout_program=now
+  elif timeout -t 5 -s KILL true 2>/dev/null; then timeout_program=old
+  else timeout_program=; fi
+}
+
+# What the file of these values says, as JSON.
+json() {
+  printf '%s' "$1" | tr -d '\\000-\\037\\177' | sed 's/[\\\\"]/\\\\&/g'
+}
+
+manifest() {
+  send output nailhouse.json "$max_file"
+  cat <<END
+{
+  "schemaVersion": 1,
+  "tool": { "name": "nailhouse", "version": "$version" },
+  "host": {
+    "hostname": "$(json "$hostname")",
+    "kernelRelease": "$(json "$release")",
+    "machine": "$(json "$machine")",
+    "pageSizeBytes": $page_size,
+    "userHz": $user_hz,
+    "cpus": $cpus
+  },
+  "capturedAt": "$time",
+  "privileged": $(if [ "$euid" -eq 0 ]; then echo true; else echo false; fi),
+  "snapshots": $snapshots,
+  "intervalSeconds": $((wait_between / 100)).$(printf '%.2d' $((wait_between % 100))),
+  "collectors": [$(printf '%s' "$chosen" | sed 's/.*/"&"/' | tr '\\n' ',' | sed 's/,$//; s/,/, /g')]
+}
+END
+  # The last newline is that of the line which follows.
+  send done
+  send flush
+}
+
+# ---- time ----
+
+# Hundredths of a second since the host started.
+look_at_clock() {
+  IFS=' .' read -r seconds_up hundredths _ </proc/uptime
+  now=$seconds_up$hundredths
+}
+
+# One process sends a signal every second, which ends any wait of this shell: so it can give up on a process that not even SIGKILL ends.
+# At the very end it closes the bundle itself, in case this shell is stuck.
+beat() {
+  beats=0
+  while sleep 1 >/dev/null 2>&1; do
+    kill -s USR1 "$self" 2>/dev/null || return 0
+    # The first shell was killed: so ends the bundle.
+    kill -0 $$ 2>/dev/null || kill -s TERM "$self"
+    beats=$((beats + 1))
+    if [ "$beats" -gt $((timeout + 30)) ]; then
+      send stop "stuck beyond the time limit of $timeout s"
+      send end
+      kill -s KILL "$self"
+      return 0
+    fi
+  done
+}
+
+count_second() {
+  seconds=$((seconds + 1))
+  [ -n "$stopped" ] || [ "$seconds" -lt "$timeout" ] || stopped="the time limit of $timeout s for the whole was reached"
+}
+
+# Waits for a process; leaves it alone, killed or not, when it takes longer. PID SECONDS
+await() {
+  give_up=$((seconds + $2 + 1))
+  while :; do
+    wait "$1"
+    kill -0 "$1" 2>/dev/null || return 0
+    if [ -n "$stopped" ] || [ "$seconds" -ge "$give_up" ]; then
+      kill -s KILL "$1" 2>/dev/null
+      return 1
+    fi
+  done
+}
+
+# Runs a program that is killed with all it started where "timeout" exists; else "await" is all there is. SECONDS WORD...
+limited() {
+  limit=$1
+  shift
+  case $timeout_program in
+    now) exec timeout -s KILL "$limit" "$@" ;;
+    old) exec timeout -t "$limit" -s KILL "$@" ;;
+    *) exec "$@" ;;
+  esac
+}
+
+wait_until() {
+  look_at_clock
+  while [ -z "$stopped" ] && [ "$now" -lt "$1" ]; do
+    left=$(($1 - now))
+    sleep $((left / 100)).$(printf '%.2d' $((left % 100))) >/dev/null 2>&1 &
+    wait $!
+    look_at_clock
+  done
+}
+
+# ---- what is sent to the writer ----
+
+send() {
+  printf '\\n%s\\t%s\\t%s\\t%s\\t%s\\n' "$mark" "$1" "\${2-}" "\${3-}" "\${4-}"
+}
+
+problem() {
+  send problem "$1" "$2"
+}
+
+# The options of a capture, up to --; how many words they are is left in "words".
+options() {
+  changing= max=$max_file limit_seconds=20 network= largest= may_hang= having= depth= folders= words=0
+  for option; do
+    words=$((words + 1))
+    case $option in
+      --) break ;;
+      changing) changing=1 ;;
+      changing=*) changing=\${option#*=} ;;
+      max=*) max=\${option#*=} ;;
+      seconds=*) limit_seconds=\${option#*=} ;;
+      network) network=1 ;;
+      largest=*) largest=\${option#*=} ;;
+      may-hang) may_hang=1 ;;
+      having=*) having=\${option#*=} ;;
+      depth=*) depth=\${option#*=} ;;
+      folders=*) folders=\${option#*=} ;;
+    esac
+  done
+}
+
+# Whether the capture with these options is taken in this snapshot.
+due() {
+  [ -z "$stopped" ] || return 1
+  [ "$snapshot" -eq 1 ] || [ -n "$changing" ]
+}
+
+# Files are read by one cat for many, a program for each would be slow. Its own environment, which holds the mark and which nobody else
+# can read, stands between them. STORED-PATH PATH
+add() {
+  case $2 in *"$tab"* | *"$newline"*) return 0 ;; esac
+  if [ "$count" -gt 0 ] && [ "$batch_max" != "$max" ]; then read_batch; fi
+  batch_max=$max
+  list="$list$1$tab$2$newline"
+  arguments="$arguments/proc/self/environ$newline$2$newline"
+  count=$((count + 1))
+  if [ "$count" -ge 256 ] || { [ -n "$may_hang" ] && [ "$count" -ge 32 ]; }; then read_batch; fi
+}
+
+read_batch() {
+  [ "$count" -gt 0 ] || return 0
+  send list "$batch_max"
+  printf '%s' "$list"
+  send read
+  if read_files "$file_seconds" "$arguments"; then send done
+  else
+    send hung
+    read_one_by_one
+  fi
+  forget_batch
+}
+
+forget_batch() {
+  list= arguments= count=0
+}
+
+# One of them did not answer: what came before is stored, and passed over here.
+read_one_by_one() {
+  hung=0
+  for entry in $list; do
+    [ -z "$stopped" ] || return 0
+    send retry "\${entry%%"$tab"*}" "\${entry#*"$tab"}"
+    if read_files 2 "/proc/self/environ$newline\${entry#*"$tab"}"; then send done
+    else
+      send hung
+      hung=$((hung + 1))
+      [ "$hung" -lt 5 ] || { problem "\${entry%%"$tab"*}" "several files before it did not answer: the rest was not tried"; return 0; }
+    fi
+  done
+}
+
+# SECONDS FILES: one a line. Words are split at line ends only, and "via" and "reader" are such lists, too.
+read_files() {
+  reader=cat
+  [ "$batch_max" = "$max_file" ] || reader="head$newline-q$newline-c$newline$batch_max"
+  set -f
+  env -i "PATH=$PATH" "LC_ALL=C" "NAILHOUSE_MARK=$newline$mark\${tab}next$newline" $via $reader $2 /proc/self/environ 2>&1 |
+    tr '\\000' '\\377' &
+  set +f
+  await $! "$1"
+}
+
+# Sends what a program prints. STORED-PATH WORD...
+send_output() {
+  stored=$1
+  shift
+  # Words that the writer can use if it has to run the program again.
+  IFS=' '
+  again="$*"
+  IFS=$newline
+  case $again in *[!A-Za-z0-9_./=:,\\ -]*) again= ;; esac
+  send output "$stored" "$max" "$again"
+  {
+    (limited "$limit_seconds" "$@" 2>/dev/null)
+    printf '\\n%s\\texit\\t%s\\n' "$mark" $?
+  } | head -c $((max + 100)) | tr '\\000' '\\377' &
+  if await $! $((limit_seconds + 2)); then send done; else send hung; fi
+}
+
+# ---- captures, as the collectors declare them ----
+
+# A file of the host. PATH OPTION...
+file() {
+  pattern=$1
+  shift
+  options "$@"
+  due || return 0
+  for path in $root/$pattern; do
+    if [ -f "$path" ]; then add "\${path#"$root"/}" "$path"
+    elif [ -e "$path" ]; then problem "\${path#"$root"/}" "not a regular file: not opened"; fi
+  done
+}
+
+# What a program prints; one that is not installed is passed over. STORED-PATH OPTION... -- WORD...
+output() {
+  as=$1
+  shift
+  options "$@"
+  shift "$words"
+  due || return 0
+  command -v "$1" >/dev/null || return 0
+  read_batch
+  if [ -n "$network" ] && [ "$own_namespace" != "$first_namespace" ] && [ -n "$first_namespace" ]; then
+    set -- nsenter "--net=$root/proc/1/ns/net" "$@"
+  fi
+  send_output "$as" "$@"
+}
+
+# Whether the system has more open files than this.
+open_files_above() {
+  IFS="$tab " read -r open_files _ <"$root/proc/sys/fs/file-nr" && [ "$open_files" -gt "$1" ]
+}
+
+# All network namespaces but the first one, as lines of name, file and processes; once a snapshot.
+find_namespaces() {
+  [ -z "$namespaces_known" ] || return 0
+  namespaces_known=1
+  namespace_list=$(
+    {
+      cd "$root/proc" && printf '%s/ns/net\\n' $pids | xargs ls -l 2>/dev/null
+      cat "$root/proc/1/mountinfo" 2>/dev/null
+    } | awk -v first="$first_namespace" -v root="$root" '${namespacesProgram}'
+  )
+}
+
+# Calls a function for each of them, with its folder in the bundle and its file. FUNCTION
+each_namespace() {
+  find_namespaces
+  number=0
+  for namespace in $namespace_list; do
+    [ -z "$stopped" ] || return 0
+    number=$((number + 1))
+    if [ "$number" -gt "$max_namespaces" ]; then
+      problem sos_commands/networking/namespaces "only $max_namespaces namespaces were read"
+      return 0
+    fi
+    namespace_folder=sos_commands/networking/namespaces/\${namespace%%"$tab"*}
+    namespace=\${namespace#*"$tab"}
+    namespace_file=\${namespace%%"$tab"*}
+    namespace_pids=\${namespace##*"$tab"}
+    "$@"
+  done
+}
+
+# Files of every network namespace. NAMESPACES OPTION... -- NAME...
+namespaces() {
+  max_namespaces=$1
+  shift
+  options "$@"
+  shift "$words"
+  due || return 0
+  own=1
+  [ -r "$root/proc/1/net/dev" ] || own=self
+  for name; do
+    [ ! -f "$root/proc/$own/net/$name" ] || add "proc/net/$name" "$root/proc/$own/net/$name"
+  done
+  each_namespace namespace_files "$@"
+}
+
+# From one of its processes, or through nsenter when it has none.
+namespace_files() {
+  for pid in $(printf '%s' "$namespace_pids" | tr ' ' '\\n'); do
+    [ -r "$root/proc/$pid/net/dev" ] || continue
+    for name; do
+      [ ! -f "$root/proc/$pid/net/$name" ] || add "$namespace_folder/proc/net/$name" "$root/proc/$pid/net/$name"
+    done
+    return 0
+  done
+  read_batch
+  via="nsenter$newline--net=$namespace_file"
+  for name; do add "$namespace_folder/proc/net/$name" "/proc/net/$name"; done
+  read_batch
+  via=
+}
+
+# What a program prints in every namespace but the first. NAMESPACES STORED-NAME OPTION... -- WORD...
+namespaces_output() {
+  max_namespaces=$1
+  as=$2
+  shift 2
+  options "$@"
+  shift "$words"
+  due || return 0
+  command -v "$1" >/dev/null || return 0
+  read_batch
+  each_namespace namespace_output "$@"
+}
+
+namespace_output() {
+  send_output "$namespace_folder/$as" nsenter "--net=$namespace_file" "$@"
+}
+
+# Files of processes. OPTION... -- NAME...
+process() {
+  options "$@"
+  shift "$words"
+  due || return 0
+  [ "$snapshot" -eq 1 ] || largest=$changing
+  which=$pids
+  if [ -n "$largest$may_hang" ]; then
+    find_sizes
+    which=$sizes
+    [ -z "$largest" ] || which=$(printf '%s\\n' "$sizes" | head -n "$largest")
+  fi
+  for pid in $which; do
+    [ -z "$stopped" ] || return 0
+    for name; do add "proc/$pid/$name" "$root/proc/$pid/$name"; done
+  done
+  read_batch
+}
+
+# All processes with memory of their own, which kernel threads have not: the largest first, once a snapshot.
+find_sizes() {
+  [ -z "$sizes" ] || return 0
+  sizes=$(
+    cd "$root/proc" && printf '%s/status\\n' $pids | xargs cat 2>/dev/null | awk '
+      /^Pid:/ { pid = $2 }
+      /^(VmRSS|VmSwap|HugetlbPages):/ { size[pid] += $2 }
+      END { for (pid in size) print size[pid], pid }' | sort -k1,1nr -k2,2n | sed 's/.* //'
+  )
+}
+
+# The same few files in a folder and in those below it, the upper levels first. FOLDER OPTION... -- NAME...
+tree() {
+  top=$1
+  shift
+  options "$@"
+  shift "$words"
+  due || return 0
+  [ -f "$root/$top/$having" ] || return 0
+  below=$(
+    cd "$root/$top" && (limited 20 find . -maxdepth "$depth" -type d 2>/dev/null) |
+      awk '{ path = $0; print gsub("/", "/", path) "\\t" $0 }' | sort -k1,1n -k2 | cut -f 2- | head -n $((folders + 1))
+  )
+  number=0
+  for path in $below; do
+    number=$((number + 1))
+    if [ "$number" -gt "$folders" ]; then problem "$top" "has more than $folders folders: the rest was not read"; break; fi
+    path=$top\${path#.}
+    for name; do
+      [ ! -f "$root/$path/$name" ] || add "$path/$name" "$root/$path/$name"
+    done
+  done
+}
+
+# The files in a folder, the newest first, up to a total size. FOLDER OPTION...
+folder() {
+  top=$1
+  shift
+  options "$@"
+  due || return 0
+  [ -d "$root/$top" ] || return 0
+  read_batch
+  for name in $(cd "$root/$top" && (limited 5 ls -1t 2>/dev/null)); do
+    [ -f "$root/$top/$name" ] && [ -r "$root/$top/$name" ] || continue
+    size=$(wc -c <"$root/$top/$name")
+    max=$((max - size))
+    if [ "$max" -lt 0 ]; then problem "$top" "too large: only its newest files were taken"; return 0; fi
+    send raw "$top/$name" "$root/$top/$name" "$size"
+  done
+}
+
+# Which processes hold the sockets that hold memory. STORED-PATH
+socket_owners() {
+  options
+  due || return 0
+  read_batch
+  send owners "$1"
+}
+
+# All pages by flags and compound order. STORED-PATH PAGES
+page_flags() {
+  options
+  due || return 0
+  if [ -z "$census" ]; then
+    problem "$1" "not taken: it is slow in sh; --only page-flags or NAILHOUSE_CENSUS=1 asks for it"
+    return 0
+  fi
+  if [ ! -r "$root/proc/kpageflags" ]; then problem proc/kpageflags "permission denied"; return 0; fi
+  read_batch
+  limit_seconds=120
+  send output "$1" "$max_file"
+  take_census "$2" | tr '\\000' '\\377' &
+  if await $! "$limit_seconds"; then send done; else send hung; fi
+}
+
+# On a larger host evenly spread blocks of 32768 pages are read.
+take_census() {
+  frames=$(awk '$1 == "spanned" { spanned = $2 } $1 == "start_pfn:" && $2 + spanned > end { end = $2 + spanned } END { print end + 0 }' \\
+    "$root/proc/zoneinfo")
+  blocks=$(((frames + 32767) / 32768))
+  wanted_blocks=$(($1 / 32768))
+  if [ "$blocks" -le "$wanted_blocks" ]; then cat "$root/proc/kpageflags"
+  else
+    block=0
+    while [ "$block" -lt "$wanted_blocks" ]; do
+      dd if="$root/proc/kpageflags" bs=262144 skip=$((block * blocks / wanted_blocks)) count=1 2>/dev/null
+      block=$((block + 1))
+    done
+  fi | od -A d -t x8 | awk -v frames="$frames" '${censusProgram}'
+}
+`;
+
+/** Runs what was declared. */
+export const mainPart = `
+# ---- from the first to the last ----
+
+start_snapshot() {
+  folder=
+  if [ "$snapshot" -gt 1 ]; then
+    last_time=$time
+    time=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+    # Each has a folder of its own.
+    [ "$time" != "$last_time" ] || { sleep 1; time=$(date -u +%Y-%m-%dT%H:%M:%SZ); }
+    folder=history/$time/
+  fi
+  tell "snapshot $snapshot of $snapshots"
+  send snapshot "$time" "$(printf '%011o' "$(date +%s)")" "$folder"
+  pids=$(cd "$root/proc" && printf '%s\\n' [0-9]* | sort -n)
+  namespaces_known='' sizes=''
+}
+
+# Writes what the writer reads.
+produce() {
+  IFS=$newline
+  IFS=' ' read -r self _ </proc/self/stat
+  seconds=0 stopped='' via=''
+  forget_batch
+  trap count_second USR1
+  trap 'stopped=interrupted' INT TERM HUP
+  beat &
+  beat=$!
+  first_namespace=$(readlink "$root/proc/1/ns/net")
+  own_namespace=$(readlink /proc/self/ns/net)
+  look_at_clock
+  start=$now
+  snapshot=1
+  prefix_time=$(printf '%011o' "$(date +%s)")
+  send snapshot "$time" "$prefix_time"
+  manifest
+  while [ "$snapshot" -le "$snapshots" ] && [ -z "$stopped" ]; do
+    [ "$snapshot" -eq 1 ] || wait_until $((start + (snapshot - 1) * wait_between))
+    [ -z "$stopped" ] || break
+    start_snapshot
+    for id in $chosen; do
+      [ -z "$stopped" ] || break
+      look_at_clock
+      send collector "$id" "$now"
+      captures "$id"
+      read_batch
+      look_at_clock
+      send booked "$now"
+      send flush
+    done
+    snapshot=$((snapshot + 1))
+  done
+  send stop "$stopped"
+  send end
+  kill "$beat" 2>/dev/null
+}
+
+# Writes the archive.
+write_bundle() {
+  trap '' INT HUP
+  list_descriptors="cd '$root/proc' && exec 2>/dev/null; ls | grep -x '[0-9]*' | sort -n | sed 's,$,/fd,' |
+    xargs -n 100 sh -c 'exec find \\"\\$@\\" -maxdepth 1 -type l' sh | head -n $max_descriptors | xargs ls -l"
+  export mark name packer euid max_total min_queued list_descriptors
+  exec awk '${writerProgram}'
+}
+
+main() {
+  umask 077
+  settings "$@"
+  [ -r /proc/meminfo ] || { echo "nailhouse: Cannot look at this host: is this Linux, with /proc mounted?" >&2; exit 3; }
+  if [ -n "$output" ]; then
+    : >"$output" || exit 1
+    exec >"$output"
+    [ ! -f "$output" ] || chmod 600 "$output"
+  elif [ -t 1 ]; then
+    wrong "the bundle would go to the terminal: -o FILE, or > FILE"
+  fi
+  yield_to_the_host
+  find_facts
+  code=0
+  trap 'code=130' INT TERM HUP
+  produce | write_bundle || code=1
+  if [ "$code" -eq 1 ]; then echo "nailhouse: Cannot write the bundle" >&2; fi
+  tell "\${output:-the bundle is on standard output}: next: nailhouse analyze \${output:-FILE}"
+  exit "$code"
+}
+
+main "$@" </dev/null
+`;
