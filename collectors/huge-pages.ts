@@ -9,7 +9,7 @@ import { type Collector, defineCollector } from "../src/core/collector.ts";
 const CONTENTS = `use strict; use warnings; no warnings "portable";
 sub first { open my $file, "<", shift or return ""; my $line = <$file>; $line // "" }
 sub field { my ($path, $name) = @_; open my $file, "<", $path or return 0;
-  while (<$file>) { return $1 * 1024 if /^$name:\\s+(\\d+) kB/ } 0 }
+  while (my $line = <$file>) { return $1 * 1024 if $line =~ /^$name:\\s+(\\d+) kB/ } 0 }
 my $all = field("/proc/meminfo", "AnonHugePages");
 print "# AnonHugePages $all bytes\\n";
 exit if $all < 32 * 1048576;
@@ -18,12 +18,14 @@ my $small = qx(getconf PAGE_SIZE) + 0 or exit;
 my ($step, $zeros) = ($huge / 512, "\\0" x $small);
 opendir my $proc, "/proc" or die;
 my %anon = map { $_ => field("/proc/$_/status", "RssAnon") || field("/proc/$_/status", "VmRSS") } grep { /^\\d+$/ } readdir $proc;
-my @largest = (grep { $anon{$_} >= 32 * 1048576 } sort { $anon{$b} <=> $anon{$a} || $a <=> $b } keys %anon)[0 .. 31];
-my %has = map { $_ => field("/proc/$_/smaps_rollup", "AnonHugePages") } grep { defined } @largest;
-my @most = (grep { $has{$_} >= 32 * 1048576 } sort { $has{$b} <=> $has{$a} || $a <=> $b } keys %has)[0 .. 7];
+my @largest = grep { $anon{$_} >= 32 * 1048576 } sort { $anon{$b} <=> $anon{$a} || $a <=> $b } keys %anon;
+splice @largest, 32 if @largest > 32;
+my %has = map { $_ => field("/proc/$_/smaps_rollup", "AnonHugePages") } @largest;
+my @most = grep { $has{$_} >= 32 * 1048576 } sort { $has{$b} <=> $has{$a} || $a <=> $b } keys %has;
+splice @most, 8 if @most > 8;
 open my $flags, "<:raw", "/proc/kpageflags" or exit;
 print "# pid bytes_in_huge_pages looked_at all_zero pages_of_the_others zero_pages_of_the_others\\n";
-for my $pid (grep { defined } @most) {
+for my $pid (@most) {
   open my $smaps, "<", "/proc/$pid/smaps" or next;
   my ($from, $to, @slots) = (0, 0);
   while (<$smaps>) {
