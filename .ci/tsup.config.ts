@@ -1,3 +1,6 @@
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import process from "node:process";
 import type { Options } from "tsup";
 
 const shared: Options = { format: ["esm"], target: "node20", outDir: "dist", silent: true };
@@ -10,7 +13,7 @@ const builds: Options[] = [
     // What both entries use is there once: an error class must be the same in both.
     splitting: true,
     external: [/^node:/],
-    clean: ["!cli.js"],
+    clean: ["!cli.js", "!collect.sh"],
     // TypeScript 6 deprecates an option that tsup's declaration build still sets.
     dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
   },
@@ -22,6 +25,12 @@ const builds: Options[] = [
     // One file starts in 0.2 s, unbundled dependencies in 0.5 s.
     noExternal: [/.*/],
     banner: { js: "#!/usr/bin/env node" },
+    // The collector for hosts without a runtime.
+    onSuccess: () => {
+      const script = execFileSync(process.execPath, ["dist/cli.js", "collect", "--emit-script"]);
+      writeFileSync("dist/collect.sh", script, { mode: 0o755 });
+      return Promise.resolve();
+    },
   },
 ];
 

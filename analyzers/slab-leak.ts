@@ -137,16 +137,21 @@ function mayBePackets(cache: Suspect, heads: number): boolean {
   return isPacketCache(cache) && cache.activeObjects <= (1 + SAME_COUNT) * heads;
 }
 
-/** Takes what known tenants hold out of the caches that packets are in: there are no more packets than heads. */
-function withoutPackets(caches: readonly Suspect[], heldByOthers: number): Suspect[] {
+/**
+ * Takes what known tenants hold out of the caches that packets are in: there are no more packets than heads. What they hold beyond that lies in
+ * other caches, and in which is not known.
+ */
+function withoutPackets(caches: readonly Suspect[], heldByOthers: number): { caches: Suspect[]; heldElsewhere: number } {
   const heads = caches.reduce(
     (most, { name, activeObjects }) => Math.max(most, name.startsWith("skbuff_") ? activeObjects : 0),
     0,
   );
   const packets = sum(caches.filter((cache) => mayBePackets(cache, heads)));
-  if (packets === 0) return [...caches];
-  const rest = 1 - Math.min(1, heldByOthers / packets);
-  return caches.map((cache) => mayBePackets(cache, heads) ? { ...cache, usedBytes: rest * cache.usedBytes } : cache);
+  const rest = packets === 0 ? 1 : 1 - Math.min(1, heldByOthers / packets);
+  return {
+    caches: caches.map((cache) => mayBePackets(cache, heads) ? { ...cache, usedBytes: rest * cache.usedBytes } : cache),
+    heldElsewhere: Math.max(0, heldByOthers - packets),
+  };
 }
 
 function sum(suspects: readonly Suspect[]): number {
@@ -365,25 +370,27 @@ export const slabLeak: Analyzer = defineAnalyzer({
     if (account === undefined || left === undefined) return { ruledOut: "this bundle does not tell SUnreclaim" };
     const byName = trends(history ?? []);
     const spanSeconds = Math.max(0, ...[...byName.values()].map((trend) => trend.spanSeconds));
-    const unreclaimable = withoutPackets([
+    const { caches: others, heldElsewhere } = withoutPackets([
       ...caches.filter(({ reclaimable, name }) => !reclaimable && !EXPLAINED.test(name)).map((cache) => ({
         ...cache,
         trend: byName.get(cache.name),
       })),
       ...largeKmalloc(caches, ledger, file),
-    ], account - left).sort((a, b) => b.usedBytes - a.usedBytes);
+    ], account - left);
+    const unreclaimable = others.sort((a, b) => b.usedBytes - a.usedBytes);
     const material = materialSlabBytes(ledger.totalBytes);
     const grown = grownSuspects();
     const [first, ...rest] = grown ?? largeSuspects();
     const level = `SUnreclaim is ${formatBytes(account)} (${formatShare(account, ledger.totalBytes)} of memory), ${
       formatBytes(left)
     } of it not held by a cause that is known`;
-    if (first === undefined || Math.min(left, sum([first, ...rest])) < material) return { ruledOut: level };
+    // What known tenants hold is taken to be in the caches that stand out: a descriptor leak makes just those grow.
+    const bytes = first === undefined ? 0 : Math.round(Math.min(left, Math.max(0, sum([first, ...rest]) - heldElsewhere)));
+    if (first === undefined || bytes < material) return { ruledOut: level };
     const suspects: readonly [Suspect, ...Suspect[]] = [first, ...rest];
     if (left < MIN_UNEXPLAINED * sum(suspects)) {
       return { ruledOut: `${level}: less than half of what ${cacheName(first)} has` };
     }
-    const bytes = Math.round(Math.min(left, sum(suspects)));
     const dominates = first.usedBytes >= DOMINATES_SLAB * left || bytes >= DOMINATES_HOST * ledger.totalBytes;
     if (!dominates && grown === undefined) {
       return {

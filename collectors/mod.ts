@@ -5,6 +5,7 @@ import { cgroups } from "./cgroups.ts";
 import { descriptors } from "./descriptors.ts";
 import { history } from "./history.ts";
 import { host } from "./host.ts";
+import { hugePages } from "./huge-pages.ts";
 import { kernelLog } from "./kernel-log.ts";
 import { memory } from "./memory.ts";
 import { pageFlags } from "./page-flags.ts";
@@ -20,6 +21,7 @@ export const collectors: readonly Collector[] = [
   descriptors,
   history,
   host,
+  hugePages,
   kernelLog,
   memory,
   pageFlags,

@@ -15,15 +15,16 @@ import {
   memorySink,
   UnknownCollectorError,
 } from "../engine/collect.ts";
+import { emitScript } from "../engine/emit_script.ts";
 import { type NodeHost, nodeHost } from "../host/node.ts";
 import { gzipOutput } from "../host/node_output.ts";
 import { collectors } from "../preset.ts";
 import { collectProgress } from "./_progress.ts";
 import { type Command, UsageError } from "./_command.ts";
 
-const help =
-  `nailhouse collect [-o FILE|-] [--snapshots N] [--interval SEC] [--root DIR] [--only IDS] [--skip IDS]
+const help = `nailhouse collect [-o FILE|-] [--snapshots N] [--interval SEC] [--root DIR] [--only IDS] [--skip IDS]
                   [--timeout SEC] [--max-size MB] [--quiet]
+nailhouse collect --emit-script
 
 Captures what tells where this host's memory is, into one .tgz file. Needs root for all of it; without, it captures what it may.
 
@@ -32,14 +33,16 @@ Captures what tells where this host's memory is, into one .tgz file. Needs root 
   --interval      seconds from one snapshot to the next (default ${collectDefaults.intervalSeconds})
   --root          where the host's root directory is mounted, if this runs in a container
   --only, --skip  collectors to run or to leave out, separated by commas: ${
-    collectors.map((each) => each.id).join(", ")
-  }
+  collectors.map((each) => each.id).join(", ")
+}
   --timeout       seconds for the whole (default ${collectDefaults.timeoutSeconds})
   --max-size      MB of captured files for the whole, before compression (default ${collectDefaults.maxBytes / 2 ** 20})
   --quiet         print nothing but errors
+  --emit-script   print the same collectors as one POSIX sh script, for a host without a runtime
 
   nailhouse collect --snapshots 6 --interval 10
   ssh host 'nailhouse collect -o -' > host.tgz
+  nailhouse collect --emit-script | ssh host sh -s > host.tgz
 `;
 
 interface Settings {
@@ -161,8 +164,18 @@ function endDespiteStuckReads(host: NodeHost): void {
   process.kill(process.pid, "SIGKILL");
 }
 
+/** Prints the shell collector; its own options are given to the script, not here. */
+async function printScript(args: readonly string[]): Promise<number> {
+  if (args.length > 1) {
+    throw new UsageError("--emit-script stands alone: the script has options of its own (sh collect.sh --help)");
+  }
+  await new Promise((done) => process.stdout.write(emitScript(collectors), done));
+  return 0;
+}
+
 /** Carries out `nailhouse collect`; returns the exit code. */
 async function run(args: string[]): Promise<number> {
+  if (args.includes("--emit-script")) return await printScript(args);
   const { output, root, quiet, options } = readSettings(args);
   yieldToTheHost();
   const host = await nodeHost({ root });

@@ -7,7 +7,7 @@
  * Writes the bundle: reads what the shell's functions send, whose own lines begin with a mark that nobody can guess, and keeps at most one
  * file in memory, up to `MEMORY` bytes. A longer one is counted to its end and then read again, for a tar header needs the size first.
  */
-export const writerProgram = `
+export const writerProgram: string = `
 BEGIN {
   MEMORY = 2 * 1048576
   ORS = ""
@@ -47,10 +47,12 @@ function frame(text,    f, verb) {
   else if (verb == "read") { naming = 0; reading = 1; at = 0; begin("-", list_max, "") }
   else if (verb == "retry") { reading = 1; at = 0; named = 1; names[1] = f[2] "\\t" f[3]; begin("-", list_max, "") }
   else if (verb == "raw") raw(f[2], f[3], f[4] + 0)
-  else if (verb == "owners") owners(f[2], f[3])
+  else if (verb == "owners") owners(f[2])
   else if (verb == "problem") problem(f[2], f[3])
   else if (verb == "collector") collector(f[2], f[3])
-  else if (verb == "snapshot") { times[++snapshots] = f[2]; mtime = f[3]; prefix = f[4]; first = prefix == "" }
+  else if (verb == "booked") { time_of[current] += (f[2] - started_at) * 10; current = "" }
+  else if (verb == "time") mtime = f[2]
+  else if (verb == "snapshot") { times[++snapshots] = f[2]; prefix = f[3]; first = prefix == "" }
   else if (verb == "flush") flush()
   else if (verb == "stop") { if (stopped == "") stopped = f[2] }
   else if (verb == "end") exit
@@ -120,14 +122,18 @@ function keep(how,    stored, group, why) {
   stored = path
   path = ""
   if (stored == "-") {
-    # The reader could not even begin, or answered nothing.
-    if (how == "hung" && named == 1) { fail(names[1]); finished[names[1]] = 1 }
+    if (before == "" || how == "hung") return
+    stored = names[1]
+    sub(/\\t.*/, "", stored)
+    problem(stored, "its reader could not start: " before)
     return
   }
   if (reading) {
     if (names[at] in finished) return
     finished[names[at]] = 1
-    why = complaint(stored)
+    why = how == "done" ? "its reader ended too early" : complaint(stored)
+    # Only of cat it is known that an empty file is one.
+    if (why == "" && size == 0 && list_max != ENVIRON["max_file"]) return
   }
   group = stored
   sub(/^proc\\/[0-9]+\\//, "proc/*/", group)
@@ -136,6 +142,8 @@ function keep(how,    stored, group, why) {
     problem(stored, "did not answer in time" (size > 0 ? ": what came until then is kept" : ""))
   } else if (why != "") {
     if (why ~ /^No such/) return
+    # Root is denied only what ended meanwhile.
+    if (ENVIRON["euid"] == 0 && group != stored && why == "Permission denied") return
     problem(group, why ~ /denied|not permitted/ ? denied : why)
   } else if (size == 0 && code == 127) {
   } else if (size == 0 && code > 0) problem(group, "exit status " code)
@@ -165,7 +173,7 @@ function store(stored,    i, command) {
     if (reading) {
       command = names[at]
       sub(/.*\\t/, "", command)
-      command = "cat " quoted(command)
+      command = ENVIRON["limit"] " cat " quoted(command)
     }
     if (command != "") { read_again(stored, command); return }
     if (chunk != "") piece[++pieces] = chunk
@@ -204,7 +212,7 @@ function raw(stored, file, bytes,    command) {
   header(stored, bytes, "0")
   flush()
   file = quoted(file)
-  command = "{ head -c " bytes " " file "; head -c " bytes " /dev/zero; } 2>/dev/null | head -c " bytes
+  command = "{ " ENVIRON["limit"] " head -c " bytes " " file "; head -c " bytes " /dev/zero; } 2>/dev/null | head -c " bytes
   if (system(command " | " ENVIRON["packer"]) != 0) broken = 1
   pad(bytes)
   tally(bytes)
@@ -283,7 +291,7 @@ function hex(text,    i, value) {
 }
 
 # Descriptors are listed process by process until all are found: each costs the kernel 0.9 KB.
-function owners(as, max,    command, line, f, n, file, pid, inode, missing, looked, owner) {
+function owners(as,    command, line, f, n, file, pid, inode, missing, looked, owner) {
   begin(as, 1e9, "")
   for (inode in wanted) missing++
   command = ENVIRON["list_descriptors"]
@@ -310,13 +318,10 @@ function owners(as, max,    command, line, f, n, file, pid, inode, missing, look
 # ---- the status ----
 
 function collector(id, now) {
-  book(now)
   current = id
   started_at = now
   if (!(id in files)) { ids[++collectors] = id; files[id] = bytes_of[id] = time_of[id] = 0 }
 }
-
-function book(now) { if (current != "") time_of[current] += (now - started_at) * 10 }
 
 function tally(bytes) {
   room -= bytes
@@ -326,8 +331,6 @@ function tally(bytes) {
     exit
   }
 }
-
-function fail(entry) { sub(/\\t.*/, "", entry); problem(entry, "did not answer in time") }
 
 function problem(where, why,    key) {
   key = current SUBSEP where SUBSEP why
@@ -372,10 +375,10 @@ function finish(    i, j, id, text, comma, key, now, status) {
 `;
 
 /**
- * Counts pages by flags and compound order, from \`od -A d -t x8\` of /proc/kpageflags: od leaves out lines that repeat the one before,
+ * Counts pages by flags and compound order, from `od -A d -t x8` of /proc/kpageflags: od leaves out lines that repeat the one before,
  * which their addresses tell.
  */
-export const censusProgram = `
+export const censusProgram: string = `
 BEGIN {
   split("LOCKED ERROR REFERENCED UPTODATE DIRTY LRU ACTIVE SLAB WRITEBACK RECLAIM BUDDY MMAP ANON SWAPCACHE SWAPBACKED HEAD " \\
     "TAIL HUGE UNEVICTABLE HWPOISON NOPAGE KSM THP OFFLINE ZERO_PAGE IDLE PGTABLE BIT27 BIT28 BIT29 BIT30 BIT31 " \\
@@ -385,14 +388,14 @@ $1 == "*" { next }
 {
   lines = ($1 - address) / 16 - 1
   if (NR > 1 && lines > 0) {
-    if (first == second) pages(first, 2 * lines)
-    else for (; lines > 0; lines--) { pages(first, 1); pages(second, 1) }
+    if (first == second) add(first, 2 * lines)
+    else for (; lines > 0; lines--) { add(first, 1); add(second, 1) }
   }
   address = $1 + 0
   first = $2
   second = $3
-  if ($2 != "") { pages($2, 1); total++ }
-  if ($3 != "") { pages($3, 1); total++ }
+  if ($2 != "") add($2, 1)
+  if ($3 != "") add($3, 1)
 }
 END {
   end_compound()
@@ -406,7 +409,7 @@ END {
   }
 }
 # Of 16 hex digits the 13th holds HEAD (bit 15), the 12th TAIL (16), the 11th NOPAGE (20).
-function pages(flags, many) {
+function add(flags, many) {
   read += many
   if (compound > 0) {
     if (index("13579bdf", substr(flags, 12, 1))) { compound += many; return }
@@ -419,9 +422,9 @@ function pages(flags, many) {
     compound = 1
   } else if (!index("13579bdf", substr(flags, 11, 1))) count[0, flags] += many
 }
-function end_compound(    order, pages) {
+function end_compound(    order, left) {
   if (compound == 0) return
-  for (pages = compound; pages >= 2; pages = int(pages / 2)) order++
+  for (left = compound; left >= 2; left = int(left / 2)) order++
   count[order + 0, head] += compound
   compound = 0
 }
@@ -437,8 +440,8 @@ function symbols(flags,    i, digit, bit, names) {
 }
 `;
 
-/** Network namespaces but the first one, from \`ls -l PID/ns/net\` and mountinfo: name, file and up to three processes. */
-export const namespacesProgram = `
+/** Network namespaces but the first one, from `ls -l PID/ns/net` and mountinfo: name, file and up to three processes. */
+export const namespacesProgram: string = `
 function member(link, pid) {
   if (!(link in members)) order[++links] = link
   if (members[link]++ < 3) pids[link] = pids[link] (pids[link] == "" ? "" : " ") pid

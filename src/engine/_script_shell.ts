@@ -2,7 +2,7 @@
 import { censusProgram, namespacesProgram, writerProgram } from "./_script_awk.ts";
 
 /** How it is used: the script's first comment, and what --help prints. */
-export const usage = `
+export const usage: string = `
 sh collect.sh [-o FILE] [--snapshots N] [--interval SEC] [--root DIR] [--only IDS] [--skip IDS]
               [--timeout SEC] [--max-size MB] [--quiet]
 ssh HOST 'sh -s' < collect.sh > bundle.tgz
@@ -25,14 +25,14 @@ The census of all pages is slow in sh, and taken only with --only page-flags or 
 `.trim();
 
 /** How it works, for whoever reads it before running it as root. */
-export const explanation = `
+export const explanation: string = `
 It writes nothing but the bundle: no temporary file, neither on a disk, which may be full, nor on a tmpfs, which is memory. The
 functions below send what they read, between lines that begin with a random mark, to one awk program, which writes the tar archive.
 After each collector a gzip member ends, so that a bundle which is cut off can be read up to there.
 `.trim();
 
 /** Settings, limits and the functions that captures are written in. */
-export const functions = `
+export const functions: string = `
 usage() {
   cat <<'END'
 ${usage}
@@ -164,11 +164,10 @@ find_facts() {
   [ "$cpus" -gt 0 ] || cpus=$(grep -c '^processor' /proc/cpuinfo)
   time=$(date -u +%Y-%m-%dT%H:%M:%SZ)
   name=nailhouse-$(printf '%.64s' "$hostname" | tr -c 'A-Za-z0-9_.-' '_')-$(printf '%s' "$time" | tr -d ':-')
-  min_queued=$min_queued_bytes
   read -r mark </proc/sys/kernel/random/uuid
   mark=$(printf '\\001')$mark
   packer=gzip
-  command -v gzip >/dev/null || packer=cat
+  command -v gzip >/dev/null || packer='cat'
   # busybox before 1.30 wants -t.
   if timeout -s KILL 5 true 2>/dev/null; then timeout_program=now
   elif timeout -t 5 -s KILL true 2>/dev/null; then timeout_program=old
@@ -197,12 +196,12 @@ manifest() {
   "capturedAt": "$time",
   "privileged": $(if [ "$euid" -eq 0 ]; then echo true; else echo false; fi),
   "snapshots": $snapshots,
-  "intervalSeconds": $((wait_between / 100)).$(printf '%.2d' $((wait_between % 100))),
+  "intervalSeconds": $((wait_between / 100)).$(two_digits $((wait_between % 100))),
   "collectors": [$(printf '%s' "$chosen" | sed 's/.*/"&"/' | tr '\\n' ',' | sed 's/,$//; s/,/, /g')]
 }
 END
   # The last newline is that of the line which follows.
-  send done
+  send 'done'
   send flush
 }
 
@@ -263,18 +262,21 @@ limited() {
 
 wait_until() {
   look_at_clock
-  while [ -z "$stopped" ] && [ "$now" -lt "$1" ]; do
-    left=$(($1 - now))
-    sleep $((left / 100)).$(printf '%.2d' $((left % 100))) >/dev/null 2>&1 &
-    wait $!
-    look_at_clock
-  done
+  left=$(($1 - now))
+  [ "$left" -gt 0 ] || return 0
+  # Not every sleep knows fractions.
+  { sleep "$((left / 100)).$(two_digits $((left % 100)))" || sleep $((left / 100 + 1)); } >/dev/null 2>&1 &
+  await $! $((left / 100 + 5))
+}
+
+two_digits() {
+  printf '%.2d' "$1"
 }
 
 # ---- what is sent to the writer ----
 
 send() {
-  printf '\\n%s\\t%s\\t%s\\t%s\\t%s\\n' "$mark" "$1" "\${2-}" "\${3-}" "\${4-}"
+  printf '\\n%s\\t%s\\t%s\\t%s\\t%s\\n' "$mark" "$1" "\${2-}" "\${3-}" "\${4-}" || exit 1
 }
 
 problem() {
@@ -283,7 +285,8 @@ problem() {
 
 # The options of a capture, up to --; how many words they are is left in "words".
 options() {
-  changing= max=$max_file limit_seconds=20 network= largest= may_hang= having= depth= folders= words=0
+  changing='' network='' largest='' may_hang='' having='' depth='' folders=''
+  max=$max_file limit_seconds=20 words=0
   for option; do
     words=$((words + 1))
     case $option in
@@ -325,7 +328,7 @@ read_batch() {
   send list "$batch_max"
   printf '%s' "$list"
   send read
-  if read_files "$file_seconds" "$arguments"; then send done
+  if read_files "$file_seconds" "$arguments"; then send 'done'
   else
     send hung
     read_one_by_one
@@ -334,7 +337,7 @@ read_batch() {
 }
 
 forget_batch() {
-  list= arguments= count=0
+  list='' arguments='' count=0
 }
 
 # One of them did not answer: what came before is stored, and passed over here.
@@ -343,7 +346,7 @@ read_one_by_one() {
   for entry in $list; do
     [ -z "$stopped" ] || return 0
     send retry "\${entry%%"$tab"*}" "\${entry#*"$tab"}"
-    if read_files 2 "/proc/self/environ$newline\${entry#*"$tab"}"; then send done
+    if read_files 2 "/proc/self/environ$newline\${entry#*"$tab"}"; then send 'done'
     else
       send hung
       hung=$((hung + 1))
@@ -354,11 +357,14 @@ read_one_by_one() {
 
 # SECONDS FILES: one a line. Words are split at line ends only, and "via" and "reader" are such lists, too.
 read_files() {
-  reader=cat
+  reader='cat'
   [ "$batch_max" = "$max_file" ] || reader="head$newline-q$newline-c$newline$batch_max"
   set -f
-  env -i "PATH=$PATH" "LC_ALL=C" "NAILHOUSE_MARK=$newline$mark\${tab}next$newline" $via $reader $2 /proc/self/environ 2>&1 |
-    tr '\\000' '\\377' &
+  {
+    # cat says in its place which file it could not read; the output of head comes later than what it says.
+    [ "$reader" = cat ] || exec 2>/dev/null
+    exec env -i "PATH=$PATH" "LC_ALL=C" "NAILHOUSE_MARK=$newline$mark\${tab}next$newline" $via $reader $2 /proc/self/environ
+  } 2>&1 | tr '\\000' '\\377' &
   set +f
   await $! "$1"
 }
@@ -377,7 +383,7 @@ send_output() {
     (limited "$limit_seconds" "$@" 2>/dev/null)
     printf '\\n%s\\texit\\t%s\\n' "$mark" $?
   } | head -c $((max + 100)) | tr '\\000' '\\377' &
-  if await $! $((limit_seconds + 2)); then send done; else send hung; fi
+  if await $! $((limit_seconds + 2)); then send 'done'; else send hung; fi
 }
 
 # ---- captures, as the collectors declare them ----
@@ -555,8 +561,8 @@ folder() {
   [ -d "$root/$top" ] || return 0
   read_batch
   for name in $(cd "$root/$top" && (limited 5 ls -1t 2>/dev/null)); do
-    [ -f "$root/$top/$name" ] && [ -r "$root/$top/$name" ] || continue
-    size=$(wc -c <"$root/$top/$name")
+    [ -f "$root/$top/$name" ] || continue
+    size=$( (limited 5 wc -c) 2>/dev/null <"$root/$top/$name") || continue
     max=$((max - size))
     if [ "$max" -lt 0 ]; then problem "$top" "too large: only its newest files were taken"; return 0; fi
     send raw "$top/$name" "$root/$top/$name" "$size"
@@ -584,7 +590,7 @@ page_flags() {
   limit_seconds=120
   send output "$1" "$max_file"
   take_census "$2" | tr '\\000' '\\377' &
-  if await $! "$limit_seconds"; then send done; else send hung; fi
+  if await $! "$limit_seconds"; then send 'done'; else send hung; fi
 }
 
 # On a larger host evenly spread blocks of 32768 pages are read.
@@ -605,7 +611,7 @@ take_census() {
 `;
 
 /** Runs what was declared. */
-export const mainPart = `
+export const mainPart: string = `
 # ---- from the first to the last ----
 
 start_snapshot() {
@@ -618,7 +624,8 @@ start_snapshot() {
     folder=history/$time/
   fi
   tell "snapshot $snapshot of $snapshots"
-  send snapshot "$time" "$(printf '%011o' "$(date +%s)")" "$folder"
+  send time "$(printf '%011o' "$(date +%s)")"
+  send snapshot "$time" "$folder"
   pids=$(cd "$root/proc" && printf '%s\\n' [0-9]* | sort -n)
   namespaces_known='' sizes=''
 }
@@ -638,8 +645,7 @@ produce() {
   look_at_clock
   start=$now
   snapshot=1
-  prefix_time=$(printf '%011o' "$(date +%s)")
-  send snapshot "$time" "$prefix_time"
+  send time "$(printf '%011o' "$(date +%s)")"
   manifest
   while [ "$snapshot" -le "$snapshots" ] && [ -z "$stopped" ]; do
     [ "$snapshot" -eq 1 ] || wait_until $((start + (snapshot - 1) * wait_between))
@@ -664,10 +670,16 @@ produce() {
 
 # Writes the archive.
 write_bundle() {
-  trap '' INT HUP
-  list_descriptors="cd '$root/proc' && exec 2>/dev/null; ls | grep -x '[0-9]*' | sort -n | sed 's,$,/fd,' |
-    xargs -n 100 sh -c 'exec find \\"\\$@\\" -maxdepth 1 -type l' sh | head -n $max_descriptors | xargs ls -l"
-  export mark name packer euid max_total min_queued list_descriptors
+  trap '' INT TERM HUP
+  list_descriptors='cd "$root/proc" && exec 2>/dev/null; ls | grep -x "[0-9]*" | sort -n | sed "s,$,/fd," |
+    xargs -n 100 sh -c "exec find \\"\\$@\\" -maxdepth 1 -type l" sh | head -n "$max_descriptors" | xargs ls -l'
+  # How the writer runs what it has to run itself.
+  case $timeout_program in
+    now) limit='timeout -s KILL 20' ;;
+    old) limit='timeout -t 20 -s KILL' ;;
+    *) limit='' ;;
+  esac
+  export limit root max_descriptors mark name packer euid max_total max_file min_queued list_descriptors
   exec awk '${writerProgram}'
 }
 
@@ -676,7 +688,7 @@ main() {
   settings "$@"
   [ -r /proc/meminfo ] || { echo "nailhouse: Cannot look at this host: is this Linux, with /proc mounted?" >&2; exit 3; }
   if [ -n "$output" ]; then
-    : >"$output" || exit 1
+    { true >"$output"; } || exit 1
     exec >"$output"
     [ ! -f "$output" ] || chmod 600 "$output"
   elif [ -t 1 ]; then
@@ -684,12 +696,27 @@ main() {
   fi
   yield_to_the_host
   find_facts
-  code=0
-  trap 'code=130' INT TERM HUP
-  produce | write_bundle || code=1
-  if [ "$code" -eq 1 ]; then echo "nailhouse: Cannot write the bundle" >&2; fi
-  tell "\${output:-the bundle is on standard output}: next: nailhouse analyze \${output:-FILE}"
-  exit "$code"
+  interrupted=
+  trap interrupt INT TERM HUP
+  produce | write_bundle &
+  writer=$!
+  while :; do
+    wait "$writer"
+    code=$?
+    kill -0 "$writer" 2>/dev/null || break
+  done
+  if [ "$code" -ne 0 ] && [ -z "$interrupted" ]; then
+    echo "nailhouse: Cannot write the bundle" >&2
+    exit 1
+  fi
+  tell "\${output:-the bundle is on standard output}; next: nailhouse analyze \${output:-FILE}"
+  exit "\${interrupted:-0}"
+}
+
+# What was captured until now is a complete bundle: the other shell ends it, the writer does not listen.
+interrupt() {
+  interrupted=130
+  grep -l "^PPid:$tab$$\$" /proc/[0-9]*/status 2>/dev/null | tr -dc '0-9\\n' | xargs kill -s TERM 2>/dev/null
 }
 
 main "$@" </dev/null

@@ -1,0 +1,147 @@
+/** Writes the collectors' declarations as one POSIX sh script, for hosts that have no runtime. */
+import type { Capture, Collector, CommandCapture } from "../core/collector.ts";
+import { shellWord } from "../core/shell.ts";
+import { version } from "../core/version.ts";
+import { explanation, functions, mainPart, usage } from "./_script_shell.ts";
+
+/** `changing=128 -- status` */
+function words(...all: readonly (string | false | undefined)[]): string {
+  return all.filter((word) => word !== undefined && word !== false && word !== "").join(" ");
+}
+
+function option(name: string, value: number | undefined): string | undefined {
+  return value === undefined ? undefined : `${name}=${value}`;
+}
+
+function argv(list: readonly string[]): string {
+  return list.map(shellWord).join(" ");
+}
+
+function command(capture: CommandCapture): string[] {
+  const { as, aboveOpenFiles: above } = capture;
+  const line = (list: readonly string[]) =>
+    words(
+      "output",
+      shellWord(as),
+      capture.changing && "changing",
+      capture.network && "network",
+      option("seconds", capture.timeoutSeconds),
+      option("max", capture.maxBytes),
+      "--",
+      argv(list),
+    );
+  if (above === undefined) return [line(capture.argv)];
+  return [`if open_files_above ${above.count}; then`, `  ${line(above.argv)}`, "else", `  ${line(capture.argv)}`, "fi"];
+}
+
+function lines(capture: Capture): string[] {
+  switch (capture.kind) {
+    case "file":
+      return [
+        words(
+          "file",
+          shellWord(capture.path.slice(1)),
+          capture.changing && "changing",
+          option("max", capture.maxBytes),
+        ),
+      ];
+    case "command":
+      return command(capture);
+    case "netns": {
+      const options = words(capture.changing && "changing", option("max", capture.maxBytes), "--");
+      return [
+        ...(capture.files.length === 0
+          ? []
+          : [words("namespaces", `${capture.maxNamespaces}`, options, argv(capture.files))]),
+        ...capture.commands.map((each) =>
+          words("namespaces_output", `${capture.maxNamespaces}`, shellWord(each.as), options, argv(each.argv))
+        ),
+      ];
+    }
+    case "process":
+      return [
+        words(
+          "process",
+          option("changing", capture.changing?.largest),
+          option("largest", capture.largest),
+          capture.mayHang && "may-hang",
+          option("max", capture.maxBytes),
+          "--",
+          argv(capture.files),
+        ),
+      ];
+    case "socket-owners":
+      return [words("socket_owners", shellWord(capture.as))];
+    case "page-flags":
+      return [words("page_flags", shellWord(capture.as), `${capture.maxPages}`)];
+    case "folder":
+      return [words("folder", shellWord(capture.path.slice(1)), option("max", capture.maxBytes))];
+    case "tree":
+      return [
+        words(
+          "tree",
+          shellWord(capture.path.slice(1)),
+          `having=${shellWord(capture.having)}`,
+          option("depth", capture.maxDepth),
+          option("folders", capture.maxFolders),
+          "--",
+          argv(capture.files),
+        ),
+      ];
+  }
+}
+
+function comment(text: string): string {
+  return text.split("\n").map((line) => `# ${line}`.trimEnd()).join("\n");
+}
+
+function block({ id, title, captures }: Collector): string {
+  const body = captures.flatMap(lines).map((line) => `      ${line}\n`).join("");
+  return `    ${id}) # ${title}\n${body}      ;;\n`;
+}
+
+/**
+ * The collectors as a POSIX sh script that writes the same bundle.
+ *
+ * @example
+ * ```ts
+ * import { emitScript } from "./emit_script.ts";
+ * import { match } from "node:assert";
+ *
+ * match(emitScript([{
+ *   id: "memory",
+ *   title: "Memory counters",
+ *   why: "",
+ *   priority: 1,
+ *   captures: [{ kind: "file", path: "/proc/meminfo", changing: true }],
+ * }]), /^ {6}file proc\/meminfo changing$/m);
+ * ```
+ */
+export function emitScript(collectors: readonly Collector[]): string {
+  const sorted = collectors.toSorted((a, b) => a.priority - b.priority);
+  const owners = sorted.flatMap((each) => each.captures).filter((each) => each.kind === "socket-owners");
+  return `#!/bin/sh
+# Collects a bundle for nailhouse ${version}, with no more than sh and the usual small programs (busybox has them all).
+# Written by "nailhouse collect --emit-script": change the collectors, not this file.
+#
+${comment(usage)}
+#
+${comment(explanation)}
+
+# Words without quotes are split at line ends on purpose, programs in quotes are for other shells, functions are called by name.
+# shellcheck disable=SC2016,SC2086,SC2089,SC2090,SC2317
+
+version=${version}
+collectors='${sorted.map((each) => each.id).join(" ")}'
+# Sockets with fewer queued bytes are not looked up, nor more descriptors than this.
+min_queued=${Math.min(...owners.map((each) => each.minQueuedBytes), 2 ** 31 - 1)}
+max_descriptors=${Math.max(...owners.map((each) => each.maxDescriptors), 0)}
+
+# ---- what is captured, in this order ----
+
+captures() {
+  case $1 in
+${sorted.map(block).join("")}  esac
+}
+${functions}${mainPart}`;
+}
