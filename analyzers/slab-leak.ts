@@ -141,7 +141,10 @@ function mayBePackets(cache: Suspect, heads: number): boolean {
  * Takes what known tenants hold out of the caches that packets are in: there are no more packets than heads. What they hold beyond that lies in
  * other caches, and in which is not known.
  */
-function withoutPackets(caches: readonly Suspect[], heldByOthers: number): { caches: Suspect[]; heldElsewhere: number } {
+function withoutPackets(
+  caches: readonly Suspect[],
+  heldByOthers: number,
+): { caches: Suspect[]; heldElsewhere: number; packetCaches: ReadonlySet<string> } {
   const heads = caches.reduce(
     (most, { name, activeObjects }) => Math.max(most, name.startsWith("skbuff_") ? activeObjects : 0),
     0,
@@ -151,6 +154,7 @@ function withoutPackets(caches: readonly Suspect[], heldByOthers: number): { cac
   return {
     caches: caches.map((cache) => mayBePackets(cache, heads) ? { ...cache, usedBytes: rest * cache.usedBytes } : cache),
     heldElsewhere: Math.max(0, heldByOthers - packets),
+    packetCaches: new Set(caches.filter((cache) => mayBePackets(cache, heads)).map(({ name }) => name)),
   };
 }
 
@@ -370,7 +374,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
     if (account === undefined || left === undefined) return { ruledOut: "this bundle does not tell SUnreclaim" };
     const byName = trends(history ?? []);
     const spanSeconds = Math.max(0, ...[...byName.values()].map((trend) => trend.spanSeconds));
-    const { caches: others, heldElsewhere } = withoutPackets([
+    const { caches: others, heldElsewhere, packetCaches } = withoutPackets([
       ...caches.filter(({ reclaimable, name }) => !reclaimable && !EXPLAINED.test(name)).map((cache) => ({
         ...cache,
         trend: byName.get(cache.name),
@@ -419,6 +423,8 @@ export const slabLeak: Analyzer = defineAnalyzer({
     }
 
     function confidence(): Confidence {
+      // Packets of sockets that the bundle does not show, such as those of a network namespace that was not captured.
+      if (packetCaches.has((first as Suspect).name)) return "possible";
       const watchedLong = spanSeconds >= LONG_WATCH_SECONDS;
       if (suspects.some(grows)) return dominates || watchedLong ? "confirmed" : "likely";
       return watchedLong ? "possible" : "likely";

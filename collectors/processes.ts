@@ -1,5 +1,12 @@
 import { type Collector, defineCollector } from "../src/core/collector.ts";
 
+/**
+ * Number, name, state, parent and threads of every process, which is little enough for each snapshot: so growth in number is seen whatever
+ * their size. Kernel threads, the children of process 2, are left out.
+ */
+const LIST =
+  `for stat in /proc/[0-9]*/stat; do echo "$stat"; done | xargs -r sed -n -E '/^[0-9]+ \\(.*\\) [A-Za-z] 2 /!s/^([0-9]+ \\(.*\\) [A-Za-z] [0-9]+)( -?[0-9]+){15} ([0-9]+) .*/\\1 \\3/p' 2>/dev/null`;
+
 /** Which process holds how much, and which one the kernel would kill. */
 export const processes: Collector = defineCollector({
   id: "processes",
@@ -8,6 +15,7 @@ export const processes: Collector = defineCollector({
     "Who holds the memory that processes have: resident, swapped, shared by size of each share, and how much of it grows.",
   priority: 40,
   captures: [
+    { kind: "command", argv: ["sh", "-c", LIST], as: "sos_commands/process/process_list", changing: true, maxBytes: 4 * 2 ** 20 },
     { kind: "process", files: ["status"], changing: { largest: 128 } },
     { kind: "process", files: ["stat", "comm", "oom_score", "oom_score_adj"] },
     // cmdline takes the process's mmap_lock, cgroup the kernel's cgroup_mutex. Command lines may be megabytes long.

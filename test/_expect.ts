@@ -27,7 +27,7 @@ export function wrongAnswers(report: Report, expected: Expectation, kind: Captur
   ];
   if (cause === "healthy") return verdict === "healthy" ? wrong : [...wrong, `verdict ${verdict}`];
   const [first] = causesIn(report);
-  if (kind !== "growing" && expected.sos === "possible") {
+  if (kind !== "growing" && expected[kind] === "possible") {
     return first?.cause === cause && first.confidence !== "possible"
       ? [...wrong, `is too sure: ${first.title}`]
       : wrong;

@@ -46,6 +46,7 @@ export * from "./pressure.ts";
 export * from "./process_cgroup.ts";
 export * from "./process_cmdline.ts";
 export * from "./process_comm.ts";
+export * from "./process_list.ts";
 export * from "./process_status.ts";
 export * from "./raw.ts";
 export * from "./shared_memory_descriptors.ts";

@@ -26,6 +26,8 @@ export interface Expectation {
   readonly accounts: readonly AccountId[];
   /** Growth of those accounts together over the `held BYTES` that the program prints: lowest and highest. */
   readonly ratio: readonly [number, number];
+  /** What one snapshot can tell at most, where that is less. */
+  readonly once?: "possible";
   /** What a sosreport can tell at most, where that is less: it is one snapshot, and less is in it. */
   readonly sos?: "possible";
   /** What the program's `held BYTES` counts. */
@@ -49,18 +51,15 @@ const SLAB_GROWTH = "growth of SUnreclaim meanwhile";
 const RECLAIMABLE_GROWTH = "growth of SReclaimable meanwhile";
 const SLAB: readonly AccountId[] = ["slab-unreclaimable", "slab-reclaimable"];
 
-/** What a sosreport leaves at most possible. */
+/** Only growth tells: a database is as large as a leak, a web server has as many workers; one look at the counters tells no rate. */
+const LESS_AT_ONCE: ReadonlySet<string> = new Set(["user-leak", "process-proliferation", "swap-thrash"]);
+/** What a sosreport leaves at most possible besides. */
 const LESS_IN_SOS: ReadonlySet<string> = new Set([
-  // Only growth tells: a database is as large as a leak, a web server has as many workers.
-  "user-leak",
-  "process-proliferation",
-  // Nor what is in huge pages.
+  // What is in huge pages no file tells.
   "thp-bloat",
   // sos 4.0 has no /proc/PID/status, which tells whose they are.
   "kernel-stack-leak",
   "page-table-bloat",
-  // One look at the counters tells no rate.
-  "swap-thrash",
 ]);
 
 /** In a network namespace without a name, where sos does not look. */
@@ -76,8 +75,9 @@ function real(
   held: string,
   more: Partial<Pick<Expectation, "also" | "ratio" | "sos" | "taken">> = {},
 ): Fault {
+  const once = LESS_AT_ONCE.has(cause) ? { once: "possible", sos: "possible" } as const : {};
   const sos = LESS_IN_SOS.has(cause) ? { sos: "possible" } as const : {};
-  return { name, program, args, expect: { cause, accounts, held, ratio: EXACT, ...sos, ...more } };
+  return { name, program, args, expect: { cause, accounts, held, ratio: EXACT, ...once, ...sos, ...more } };
 }
 
 /** The same mechanism at its normal size, in use, or steady: `not` must not be material. */
