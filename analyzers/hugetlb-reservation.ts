@@ -5,6 +5,9 @@ import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { type HugePageAmount, type HugePagePool, hugepages } from "../src/parsers/hugepages.ts";
 
+/** A pool is sized for the most that its service needs, and some is left over: a twentieth is no more than rounding and growth call for. */
+const HEADROOM_SHARE = 0.05;
+
 interface Unused {
   readonly pageBytes: number;
   readonly bytes: number;
@@ -55,7 +58,7 @@ export const hugetlbReservation: Analyzer = defineAnalyzer({
   needs: { ledger, hugepages },
   uses: {},
   analyze({ ledger: { totalBytes }, hugepages: pools }) {
-    const idle = pools.flatMap(unused).filter(({ bytes }) => bytes > 0);
+    const idle = pools.flatMap(unused).filter(({ bytes, total: { bytes: all } }) => bytes > HEADROOM_SHARE * all);
     const bytes = idle.reduce((sum, pool) => sum + pool.bytes, 0);
     const total = pools.reduce((sum, pool) => sum + (pool.total?.bytes ?? 0), 0);
     if (bytes < materialHeldBytes(totalBytes)) {

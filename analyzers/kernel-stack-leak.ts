@@ -7,15 +7,20 @@ import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
+import { programSeries } from "../src/computed/program_series.ts";
 import { type Program, programs } from "../src/computed/programs.ts";
 import { exhaustion, theilSen } from "../src/computed/trend.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 
 /**
- * systemd lets a service have 15 % of the classic pid_max of 32,768 tasks (DefaultTasksMax, systemd-system.conf(5)): a program with more threads than that has
- * been let.
+ * A quarter of all the threads that a host has numbers for (the classic pid_max of 32,768): servers with a thread a connection are told to stop
+ * at a few thousand.
  */
-const MANY_THREADS = 4_915;
+const MANY_THREADS = 8_192;
+/** Fewer will do where their stacks alone are a tenth of a small host (Oracle's memstate calls that major). */
+const SMALL_HOST_SHARE = 0.1;
+/** Pools grow by some threads in a burst: a hundredth more within what was watched is none. */
+const MIN_GROWTH_SHARE = 0.01;
 
 export const kernelStackLeak: Analyzer = defineAnalyzer({
   id: "kernel-stack-leak",
@@ -26,27 +31,28 @@ export const kernelStackLeak: Analyzer = defineAnalyzer({
     "process-proliferation: the same with processes, which hold memory of their own besides.",
   references: ["https://docs.kernel.org/mm/vmalloced-kernel-stacks.html", "kernel/fork.c alloc_thread_stack_node()"],
   needs: { ledger, programs },
-  uses: { processes, meminfo, ledgers: overTime(ledger) },
-  analyze({ ledger, programs: all, processes: known, meminfo: file, ledgers }) {
+  uses: { processes, meminfo, programSeries, ledgers: overTime(ledger) },
+  analyze({ ledger, programs: all, processes: known, meminfo: file, programSeries: series, ledgers }) {
     const stacks = accountBytes(ledger, "kernel-stacks") ?? 0;
     const [top] = all.toSorted((a, b) => b.threads - a.threads || (a.comm < b.comm ? -1 : 1));
     const threads = all.reduce((sum, program) => sum + program.threads, 0);
-    const series = (ledgers ?? []).flatMap(({ time, value }) => {
-      const bytes = accountBytes(value, "kernel-stacks");
-      return bytes === undefined ? [] : [{ time, bytes }];
-    });
-    const trend = theilSen(series);
-    const grows = trend !== undefined && trend.low > 0;
     const line = file?.value.bytes.get("KernelStack");
-    if (top === undefined || top.threads < MANY_THREADS || stacks < materialHeldBytes(ledger.totalBytes)) {
+    const many = top !== undefined && (top.threads >= MANY_THREADS || stacks >= SMALL_HOST_SHARE * ledger.totalBytes);
+    // A program of many processes is a matter of its processes, not of threads.
+    if (!many || top.threads < 2 * top.pids.length || stacks < materialHeldBytes(ledger.totalBytes)) {
       return {
         ruledOut: `kernel stacks take ${formatBytes(stacks)}; ${
-          top === undefined ? "no process is known" : `${top.comm} has the most threads, ${formatCount(top.threads)}`
+          top === undefined
+            ? "no process is known"
+            : `${top.comm} has the most threads, ${formatCount(top.threads)} in ${formatQuantity(top.pids.length, "process", "processes")}`
         }`,
       };
     }
+    const trend = theilSen(series?.get(top.comm)?.threads ?? []);
+    const grows = trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_SHARE * top.threads;
     const share = Math.min(1, top.threads / Math.max(1, threads));
     const bytes = Math.round(stacks * share);
+    const each = stacks / Math.max(1, threads);
     const last = ledgers?.at(-1);
     const confidence: Confidence = grows ? "confirmed" : "likely";
     return {
@@ -55,8 +61,10 @@ export const kernelStackLeak: Analyzer = defineAnalyzer({
         confidence,
         material: true,
         claims: [{ account: "kernel-stacks", bytes: { low: bytes, high: bytes } }],
-        ...(grows ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
-        ...(grows && last?.value.availableBytes !== undefined ? { exhaustion: exhaustion(trend, last.value.availableBytes, last.time) } : {}),
+        ...(grows ? { growthBytesPerSecond: { low: trend.low * each, high: trend.high * each } } : {}),
+        ...(grows && last?.value.availableBytes !== undefined
+          ? { exhaustion: exhaustion({ ...trend, low: trend.low * each, high: trend.high * each }, last.value.availableBytes, last.time) }
+          : {}),
         owners: [{
           pid: top.pids[0] ?? null,
           comm: top.comm,
@@ -92,9 +100,9 @@ export const kernelStackLeak: Analyzer = defineAnalyzer({
 
     function evidence({ threadsLine, comm }: Program): EvidenceLine[] {
       const lines: EvidenceLine[] = [];
-      if (threadsLine !== undefined) lines.push({ ...threadsLine, because: `the process of ${comm} with the most threads; a service is usually let have ${formatCount(MANY_THREADS)}` });
+      if (threadsLine !== undefined) lines.push({ ...threadsLine, because: `the process of ${comm} with the most threads; servers are told to stop at a few thousand` });
       if (file !== undefined && line !== undefined) {
-        const rate = grows ? `, and grew by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s` : "";
+        const rate = grows ? `; ${formatQuantity(trend.changeBytes, "thread")} more within ${Math.round(trend.spanSeconds)} s` : "";
         lines.push({ path: file.path, line: line.line, because: `all kernel stacks of the host${rate}` });
       }
       return lines;

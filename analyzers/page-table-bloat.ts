@@ -12,6 +12,10 @@ import { meminfo } from "../src/parsers/meminfo.ts";
 const NORMAL_SHARE = 1 / 512;
 /** Sparse mappings and shared libraries make it several times as much on ordinary hosts. */
 const ORDINARY_FACTOR = 4;
+/** Databases that many processes map with small pages have more; from 2 % of memory on it is worth changing (Oracle's memstate warns from there on). */
+const WORTH_CHANGING_SHARE = 0.02;
+/** Whatever the host: tables of a tenth of all that they map are of mappings that are hardly used, or made over and over again. */
+const ABSURD_SHARE = 0.1;
 /** The smallest process's own: a page on each of five levels for text, heap, libraries and stack. */
 const PROCESS_BYTES = 128 * 1024;
 
@@ -33,7 +37,9 @@ export const pageTableBloat: Analyzer = defineAnalyzer({
     const count = all.reduce((sum, { pids }) => sum + pids.length, 0);
     const ordinary = ORDINARY_FACTOR * NORMAL_SHARE * mapped + PROCESS_BYTES * count;
     const excess = field.bytes - ordinary;
-    if (excess < materialHeldBytes(ledger.totalBytes)) {
+    const hugetlb = accountBytes(ledger, "hugetlb") ?? 0;
+    const much = field.bytes >= WORTH_CHANGING_SHARE * (ledger.totalBytes - hugetlb) || field.bytes >= ABSURD_SHARE * mapped;
+    if (!much || excess < materialHeldBytes(ledger.totalBytes)) {
       return { ruledOut: `page tables are ${formatBytes(field.bytes)} for ${formatBytes(mapped)} of mapped memory and ${formatQuantity(count, "process", "processes")}` };
     }
     const holders = all.filter(({ pageTableBytes }) => pageTableBytes > 0)

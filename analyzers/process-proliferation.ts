@@ -7,13 +7,18 @@ import { materialHeldBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { type Program, programs } from "../src/computed/programs.ts";
-import { MIN_TREND_POINTS, theilSen } from "../src/computed/trend.ts";
-import { loadavg } from "../src/parsers/loadavg.ts";
+import { type ProgramSeries, programSeries } from "../src/computed/program_series.ts";
+import { exhaustion, MIN_TREND_POINTS, theilSen, type Trend } from "../src/computed/trend.ts";
 
 /** Apache's prefork, the server with the most processes by default, has at most 256 (MaxRequestWorkers). */
 const MANY_PROCESSES = 256;
 /** Many processes that are there as a pool are somebody's decision; from a tenth of memory on they are worth naming even so. */
 const DOMINATES_SHARE = 0.1;
+
+/** Workers that end and are replaced are a pool at work; of those that pile up, hardly any ends while it is watched. */
+const MAX_ENDED_SHARE = 0.1;
+/** Watched for this long, growth is no start-up and no burst of requests. */
+const LONG_WATCH_SECONDS = 600;
 
 interface Crowd extends Program {
   readonly anonBytes: number;
@@ -29,6 +34,13 @@ function crowds(all: readonly Program[], known: readonly Process[]): Crowd[] {
   }).sort((a, b) => b.anonBytes - a.anonBytes || (a.comm < b.comm ? -1 : 1));
 }
 
+/** The trend of their number, if there are ever more of them and they do not end. */
+function growth(series: ProgramSeries | undefined): Trend | undefined {
+  if (series === undefined || series.ended > MAX_ENDED_SHARE * series.started) return undefined;
+  const trend = theilSen(series.processes);
+  return trend !== undefined && trend.low > 0 ? trend : undefined;
+}
+
 export const processProliferation: Analyzer = defineAnalyzer({
   id: "process-proliferation",
   title: "Ever more processes of one program",
@@ -38,19 +50,22 @@ export const processProliferation: Analyzer = defineAnalyzer({
     "Zombies hold no memory but a task_struct.",
   references: ["https://docs.kernel.org/admin-guide/cgroup-v2.html#pid"],
   needs: { ledger, processes, programs },
-  uses: { loadavg, loads: overTime(loadavg) },
-  analyze({ ledger: { totalBytes }, processes: known, programs: all, loadavg: load, loads }) {
+  uses: { programSeries, ledgers: overTime(ledger) },
+  analyze({ ledger: { totalBytes }, processes: known, programs: all, programSeries: series, ledgers }) {
     const count = all.reduce((sum, { pids }) => sum + pids.length, 0);
-    const [crowd] = crowds(all, known);
+    const found = crowds(all, known);
+    // One that grows goes before one that is only larger.
+    const crowd = found.find(({ comm }) => growth(series?.get(comm)) !== undefined) ?? found[0];
     if (crowd === undefined) return { ruledOut: `none of ${formatQuantity(count, "process", "processes")} has ${MANY_PROCESSES} like it` };
     const bytes = crowd.anonBytes + crowd.pageTableBytes;
-    const series = (loads ?? []).map(({ time, value }) => ({ time, bytes: value.value.threads }));
-    const trend = theilSen(series);
-    const grows = trend !== undefined && trend.low > 0;
-    if (bytes < materialHeldBytes(totalBytes) || (!grows && (series.length >= MIN_TREND_POINTS || bytes < DOMINATES_SHARE * totalBytes))) {
+    const each = bytes / crowd.pids.length;
+    const watched = series?.get(crowd.comm);
+    const trend = growth(watched);
+    const steady = trend === undefined && (watched?.processes.length ?? 0) >= MIN_TREND_POINTS;
+    if (bytes < materialHeldBytes(totalBytes) || (trend === undefined && (steady || bytes < DOMINATES_SHARE * totalBytes))) {
       return {
         ruledOut: `${formatQuantity(crowd.pids.length, "process", "processes")} of ${crowd.comm} have ${formatBytes(bytes)}${
-          series.length < MIN_TREND_POINTS ? "" : `, and their number is ${grows ? "growing" : "steady"}`
+          steady ? `, and do not become ever more (${watched?.started} started and ${watched?.ended} ended while it was watched)` : ""
         }`,
       };
     }
@@ -61,26 +76,41 @@ export const processProliferation: Analyzer = defineAnalyzer({
         formatBytes(crowd.anonBytes)
       } of their own and ${formatBytes(crowd.pageTableBytes)} of page tables`,
     }];
-    if (load !== undefined) {
-      const growth = grows ? `, ${formatCount(trend.changeBytes)} more within ${Math.round(trend.spanSeconds)} s` : "";
-      evidence.push({ path: load.path, line: load.value.line, because: `the fourth field, after the slash: processes and threads that exist${growth}` });
+    if (trend !== undefined && watched !== undefined) {
+      evidence.push({
+        ...watched.newest,
+        because: `the newest of them; ${formatCount(watched.started)} were started and ${formatCount(watched.ended)} ended within ${
+          Math.round(trend.spanSeconds)
+        } s`,
+      });
     }
+    const last = ledgers?.at(-1);
+    const available = last?.value.availableBytes;
+    const inBytes = trend && { ...trend, low: trend.low * each, high: trend.high * each };
+    const parent = watched?.parent;
     return {
       findings: [{
-        title: `${nameOfGroup(crowd)} have ${formatBytes(bytes)} together${grows ? ", and there are ever more of them" : ""}`,
-        confidence: grows ? "likely" : "possible",
+        title: `${nameOfGroup(crowd)} have ${formatBytes(bytes)} together${trend === undefined ? "" : ", and there are ever more of them"}`,
+        confidence: trend === undefined ? "possible" : trend.spanSeconds >= LONG_WATCH_SECONDS ? "confirmed" : "likely",
         material: true,
         claims: [
           { account: "anon", bytes: { low: crowd.anonBytes, high: crowd.anonBytes } },
           { account: "page-tables", bytes: { low: crowd.pageTableBytes, high: crowd.pageTableBytes } },
         ],
-        ...(grows ? { growthBytesPerSecond: rate(trend.low, trend.high, bytes / crowd.pids.length) } : {}),
+        ...(inBytes === undefined ? {} : { growthBytesPerSecond: { low: inBytes.low, high: inBytes.high } }),
+        exhaustion: inBytes === undefined || last === undefined || available === undefined
+          ? null
+          : exhaustion(inBytes, available, last.time),
         owners: [{
           pid: crowd.largest.pid,
           comm: crowd.comm,
           bytes,
           count: crowd.pids.length,
-          detail: `about ${formatBytes(bytes / crowd.pids.length)} each; who starts them: ps -o ppid= -C ${shellWord(crowd.comm)} | sort | uniq -c`,
+          detail: `about ${formatBytes(each)} each; ${
+            parent === undefined
+              ? `who starts them: ps -o ppid= -C ${shellWord(crowd.comm)} | sort | uniq -c`
+              : `started by ${parent.comm} (pid ${parent.pid})`
+          }`,
         }],
         evidence,
         remedies: [
@@ -88,7 +118,7 @@ export const processProliferation: Analyzer = defineAnalyzer({
             when: "now",
             text: "End them in an orderly way, after whoever starts them: otherwise there are new ones at once.",
             commands: stopCommands(crowd, known),
-            verify: "the fourth field of /proc/loadavg falls, and AnonPages with it",
+            verify: "the number after the slash in /proc/loadavg falls, and AnonPages with it",
           },
           {
             when: "fix",
@@ -108,8 +138,3 @@ export const processProliferation: Analyzer = defineAnalyzer({
     };
   },
 });
-
-/** Growth in bytes, from growth in processes of an average size. */
-function rate(low: number, high: number, bytesEach: number): { low: number; high: number } {
-  return { low: low * bytesEach, high: high * bytesEach };
-}

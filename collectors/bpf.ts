@@ -6,7 +6,7 @@ export const bpf: Collector = defineCollector({
   title: "BPF maps",
   why:
     "Maps are kernel memory that stays as long as a program, a descriptor or a file in bpffs holds them, with no process at all.",
-  priority: 46,
+  priority: 47,
   captures: [
     { kind: "command", argv: ["bpftool", "-j", "map", "list"], as: "sos_commands/ebpf/bpftool_-j_map_list" },
     { kind: "command", argv: ["bpftool", "-j", "prog", "list"], as: "sos_commands/ebpf/bpftool_-j_prog_list" },

@@ -5,7 +5,6 @@ import { cgroups } from "./cgroups.ts";
 import { descriptors } from "./descriptors.ts";
 import { history } from "./history.ts";
 import { host } from "./host.ts";
-import { hugePages } from "./huge-pages.ts";
 import { kernelLog } from "./kernel-log.ts";
 import { memory } from "./memory.ts";
 import { pageFlags } from "./page-flags.ts";
@@ -21,7 +20,6 @@ export const collectors: readonly Collector[] = [
   descriptors,
   history,
   host,
-  hugePages,
   kernelLog,
   memory,
   pageFlags,

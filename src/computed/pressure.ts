@@ -27,7 +27,7 @@ const SHORT_AVAILABLE_SHARE = 0.05;
 /** All tasks stood still for this share of a minute, waiting for memory: systemd-oomd acts at 60 %, and 5 % is a second in every twenty. */
 const SHORT_FULL_AVG60 = 5;
 /** A forecast further than this beyond what was watched is none: ten seconds say nothing about tomorrow. */
-const MAX_FORECAST_SPANS = 100;
+const MAX_FORECAST_SPANS = 30;
 
 interface Inputs {
   readonly ledger: Ledger;

@@ -1,7 +1,7 @@
 /** How many processes and threads each program has, over the snapshots. */
 import type { SourceLine } from "../core/ledger.ts";
-import { type Captured, overTime, type Source } from "../core/source.ts";
-import { processList } from "../parsers/process_list.ts";
+import { type Captured, overTime, type Parsed, type Reader, type Source, type TimePoint } from "../core/source.ts";
+import { type ListedProcess, processList } from "../parsers/process_list.ts";
 import type { Measurement } from "./trend.ts";
 
 /** One program, by the name of its processes. */
@@ -15,51 +15,63 @@ export interface ProgramSeries {
   readonly ended: number;
   /** Who started most of those that there are at the end; undefined when that is not in the list. */
   readonly parent: { readonly pid: number; readonly comm: string; readonly children: number } | undefined;
-  /** The newest of them in the last snapshot: the one with the highest number. */
+  /** The one with the highest number in the last snapshot. */
   readonly newest: SourceLine & { readonly pid: number };
 }
 
-function read(reader: Parameters<Source<unknown>["read"]>[0]): Captured<ReadonlyMap<string, ProgramSeries>> {
-  const here = reader.read(processList);
-  if (here.status !== "ok") return here;
-  const captured = reader.read(overTime(processList));
-  const snapshots = captured.status === "ok" ? captured.value : [];
-  const first = snapshots[0]?.value.value ?? here.value.value;
-  const last = snapshots.at(-1)?.value ?? here.value;
-  const comms = new Map(last.value.map(({ pid, comm }) => [pid, comm]));
-  const before = new Set(first.map(({ pid, comm }) => `${pid} ${comm}`));
+type List = Parsed<readonly ListedProcess[]>;
+
+/** By name; what has ended, and is only not taken notice of, has no memory and is left out. */
+function byComm(list: List): Map<string, ListedProcess[]> {
+  const groups = new Map<string, ListedProcess[]>();
+  for (const process of list.value) {
+    if (process.state === "Z") continue;
+    const group = groups.get(process.comm);
+    if (group === undefined) groups.set(process.comm, [process]);
+    else group.push(process);
+  }
+  return groups;
+}
+
+function parentOf(processes: readonly ListedProcess[], list: List): ProgramSeries["parent"] {
+  const children = new Map<number, number>();
+  for (const { ppid } of processes) children.set(ppid, (children.get(ppid) ?? 0) + 1);
+  const [most] = [...children].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
+  const parent = most && list.value.find(({ pid }) => pid === most[0]);
+  return most && parent && { pid: parent.pid, comm: parent.comm, children: most[1] };
+}
+
+function seriesOf(snapshots: readonly TimePoint<List>[], last: List): Map<string, ProgramSeries> {
+  const groups = snapshots.map(({ time, value }) => ({ time, programs: byComm(value) }));
+  const count = (comm: string, weight: (process: ListedProcess) => number): Measurement[] =>
+    groups.map(({ time, programs }) => ({
+      time,
+      bytes: (programs.get(comm) ?? []).reduce((sum, process) => sum + weight(process), 0),
+    }));
   const series = new Map<string, ProgramSeries>();
-  const counts = snapshots.map(({ time, value: { value } }) => {
-    const byComm = new Map<string, { processes: number; threads: number }>();
-    // What has ended and is only not taken notice of has no memory.
-    for (const { comm, state, threads } of value) {
-      if (state === "Z") continue;
-      const known = byComm.get(comm) ?? { processes: 0, threads: 0 };
-      byComm.set(comm, { processes: known.processes + 1, threads: known.threads + threads });
-    }
-    return { time, byComm };
-  });
-  const byComm = Map.groupBy(last.value.filter(({ state }) => state !== "Z"), ({ comm }) => comm);
-  for (const [comm, processes] of byComm) {
-    const parents = new Map<number, number>();
-    for (const { ppid } of processes) parents.set(ppid, (parents.get(ppid) ?? 0) + 1);
-    const [most] = [...parents].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
-    const parentComm = most && comms.get(most[0]);
+  for (const [comm, processes] of byComm(last)) {
+    const before = new Set(groups[0]?.programs.get(comm)?.map(({ pid }) => pid) ?? processes.map(({ pid }) => pid));
+    const kept = processes.filter(({ pid }) => before.has(pid)).length;
     const newest = processes.reduce((a, b) => (b.pid > a.pid ? b : a));
-    const kept = processes.filter(({ pid }) => before.has(`${pid} ${comm}`)).length;
     series.set(comm, {
       comm,
-      processes: counts.map(({ time, byComm }) => ({ time, bytes: byComm.get(comm)?.processes ?? 0 })),
-      threads: counts.map(({ time, byComm }) => ({ time, bytes: byComm.get(comm)?.threads ?? 0 })),
+      processes: count(comm, () => 1),
+      threads: count(comm, ({ threads }) => threads),
       started: processes.length - kept,
-      ended: first.filter((each) => each.comm === comm && each.state !== "Z").length - kept,
-      parent: most === undefined || parentComm === undefined
-        ? undefined
-        : { pid: most[0], comm: parentComm, children: most[1] },
+      ended: before.size - kept,
+      parent: parentOf(processes, last),
       newest: { path: last.path, line: newest.line, pid: newest.pid },
     });
   }
-  return { status: "ok", value: series };
+  return series;
+}
+
+function read(reader: Reader): Captured<ReadonlyMap<string, ProgramSeries>> {
+  const list = reader.read(processList);
+  if (list.status !== "ok") return list;
+  const captured = reader.read(overTime(processList));
+  const snapshots = captured.status === "ok" ? captured.value : [];
+  return { status: "ok", value: seriesOf(snapshots, snapshots.at(-1)?.value ?? list.value) };
 }
 
 /** By name. */

@@ -23,7 +23,6 @@ export * from "./descriptor_counts.ts";
 export * from "./descriptor_samples.ts";
 export * from "./df.ts";
 export * from "./file_nr.ts";
-export * from "./huge_page_contents.ts";
 export * from "./hugepages.ts";
 export * from "./kernel_log.ts";
 export * from "./kmemleak.ts";

@@ -1,6 +1,6 @@
 /** The command line on bad input: one clear line, the right exit code, and nothing lost that was good. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -87,7 +87,10 @@ describe("nailhouse analyze", () => {
 
   it("exits with 1 when a finding reaches --fail-on, else with 0", () => {
     expect(nailhouse(["analyze", sample, "--fail-on", "confirmed"]).status).toBe(1);
-    expect(nailhouse(["analyze", "samples/friend-push-filter.tgz", "--fail-on", "possible"]).status).toBe(0);
+    const healthy = mkdtempSync(join(folder, "healthy-"));
+    mkdirSync(join(healthy, "proc"));
+    writeFileSync(join(healthy, "proc/meminfo"), "MemTotal: 1000000 kB\nMemFree: 990000 kB\nMemAvailable: 990000 kB\n");
+    expect(nailhouse(["analyze", healthy, "--fail-on", "possible"]).status).toBe(0);
   });
 
   it.each([

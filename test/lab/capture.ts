@@ -1,6 +1,6 @@
 /** Captures this machine while a fault is held, and analyzes what was captured. */
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -34,10 +34,10 @@ export async function collect(path: string, snapshots: number, intervalSeconds: 
 const SOS_PLUGINS = ["cgroups", "ebpf", "filesys", "host", "kernel", "memory", "networking", "process", "sysvipc"];
 
 /**
- * A report by Debian's sos. Changes are allowed, because sos does not run ss otherwise unless it sees the modules for it, which are built in here. Its
- * version 4.0 cannot leave out a file: it finds /proc/kallsyms empty, which would be four fifths of the archive and tells nothing of memory.
+ * A report by Debian's sos. Changes are allowed, because otherwise sos runs ss only where it sees the modules for it, which are built in here.
+ * /proc/kallsyms would be four fifths of the archive and tells nothing of memory; sos 4.0 cannot leave out a file, so it finds that one empty.
  */
-export async function sosreport(path: string): Promise<void> {
+export async function sosreport(path: string, ...options: string[]): Promise<void> {
   await withFolder(async (folder) => {
     const empty = join(folder, "empty");
     await writeFile(empty, "");
@@ -45,12 +45,12 @@ export async function sosreport(path: string): Promise<void> {
       ...["--mount", "sh", "-c", 'mount --bind "$0" /proc/kallsyms && exec sos report "$@"', empty],
       ...["--batch", "--quiet", "--no-report", "--allow-system-changes", "--tmp-dir", folder],
       ...["--compression-type", "gzip", "--only-plugins", SOS_PLUGINS.join()],
-      ...["--log-size", "4"], // MiB of each command's output: lsof prints 40 of a descriptor leak
       ...["--plugin-option", "process.samples=0"], // iotop, for ten seconds
+      ...options,
     ]);
     const archive = (await readdir(folder)).find((name) => name.endsWith(".tar.gz"));
     if (archive === undefined) throw new Error("sos left no archive");
-    await rename(join(folder, archive), path);
+    await copyFile(join(folder, archive), path);
   });
 }
 

@@ -62,7 +62,7 @@ const LESS_IN_SOS: ReadonlySet<string> = new Set([
   "page-table-bloat",
 ]);
 
-/** In a network namespace without a name, where sos does not look. */
+/** sos does not look into network namespaces without a name, pipes, rings and marks; and samples/ hold little of what lsof prints. */
 const UNSEEN_BY_SOS = { sos: "possible" } as const;
 
 /** What really happens. */
@@ -331,9 +331,19 @@ export const faults: readonly Fault[] = [
   live(real("packet-ring", "packet_ring", {}, "packet-ring", ["unaccounted"], "the rings, not mapped")),
   real("packet-ring-mapped", "packet_ring", { mapped: 1 }, "packet-ring", ["unaccounted"], "the rings, mapped"),
   nearMiss("packet-ring-small", "packet_ring", { sockets: 1, mb: 2, mapped: 1 }, "packet-ring", "tcpdump's usual ring"),
-  live(real("pipe-buffers", "pipes", {}, "pipe-buffers", ["unaccounted", "slab-unreclaimable"], "bytes in the pipes")),
+  live(
+    real(
+      "pipe-buffers",
+      "pipes",
+      {},
+      "pipe-buffers",
+      ["unaccounted", "slab-unreclaimable"],
+      "bytes in the pipes",
+      UNSEEN_BY_SOS,
+    ),
+  ),
   nearMiss("pipes-small", "pipes", { pipes: 20, kb: 64 }, "pipe-buffers", "bytes in the pipes"),
-  live(real("io-uring-rings", "io_uring_rings", {}, "io-uring", ["unaccounted"], "the rings")),
+  live(real("io-uring-rings", "io_uring_rings", {}, "io-uring", ["unaccounted"], "the rings", UNSEEN_BY_SOS)),
   real(
     "io-uring-buffers",
     "io_uring_rings",
@@ -355,13 +365,16 @@ export const faults: readonly Fault[] = [
   live(real("conntrack", "conntrack", {}, "conntrack-growth", ["slab-unreclaimable"], SLAB_GROWTH)),
   nearMiss("conntrack-small", "conntrack", { entries: 5000, rate: 0 }, "conntrack-growth", SLAB_GROWTH),
   // Kernel objects.
-  live(real("fd-eventfd", "fd_leak", { kind: "eventfd" }, "fd-leak", SLAB, OBJECTS, { ratio: WALKED })),
-  real("fd-epoll", "fd_leak", { kind: "epoll" }, "fd-leak", SLAB, OBJECTS, { ratio: WALKED }),
+  live(
+    real("fd-eventfd", "fd_leak", { kind: "eventfd" }, "fd-leak", SLAB, OBJECTS, { ratio: WALKED, ...UNSEEN_BY_SOS }),
+  ),
+  real("fd-epoll", "fd_leak", { kind: "epoll" }, "fd-leak", SLAB, OBJECTS, { ratio: WALKED, ...UNSEEN_BY_SOS }),
   real("fd-socket", "fd_leak", { kind: "socket", count: 15500, processes: 4 }, "fd-leak", SLAB, OBJECTS, {
     ratio: WALKED,
   }),
   real("fd-inotify", "inotify_marks", {}, "fd-leak", ["slab-unreclaimable"], SLAB_GROWTH, {
     ratio: [0.95, 1.15], // and the inodes of the 20,000 files
+    ...UNSEEN_BY_SOS,
   }),
   nearMiss("fd-few", "fd_leak", { kind: "epoll", count: 500, processes: 4, rate: 0 }, "fd-leak", OBJECTS),
   nearMiss("inotify-few", "inotify_marks", { instances: 20, files: 1000 }, "fd-leak", SLAB_GROWTH),
