@@ -23,7 +23,8 @@ function unused({ pageBytes, total, free, reserved }: HugePagePool): Unused[] {
 
 function remedies(pools: readonly Unused[]): Remedy[] {
   const keep = ({ total, bytes, pageBytes }: Unused): number => Math.round((total.bytes - bytes) / pageBytes);
-  const file = ({ pageBytes }: Unused): string => `/sys/kernel/mm/hugepages/hugepages-${pageBytes / 1024}kB/nr_hugepages`;
+  const file = ({ pageBytes }: Unused): string =>
+    `/sys/kernel/mm/hugepages/hugepages-${pageBytes / 1024}kB/nr_hugepages`;
   return [
     {
       when: "now",
@@ -33,9 +34,13 @@ function remedies(pools: readonly Unused[]): Remedy[] {
     },
     {
       when: "fix",
-      text: "Find what set them aside: sysctl.d, the kernel's command line, or a service that was to use them and does not run (a database whose start " +
+      text:
+        "Find what set them aside: sysctl.d, the kernel's command line, or a service that was to use them and does not run (a database whose start " +
         "failed, or that is not told to use huge pages).",
-      commands: ["grep -rs nr_hugepages /etc/sysctl.conf /etc/sysctl.d /usr/lib/sysctl.d", "grep -o 'hugepages[^ ]*' /proc/cmdline"],
+      commands: [
+        "grep -rs nr_hugepages /etc/sysctl.conf /etc/sysctl.d /usr/lib/sysctl.d",
+        "grep -o 'hugepages[^ ]*' /proc/cmdline",
+      ],
       verify: "HugePages_Free of /proc/meminfo is near 0 when the service runs",
     },
     {
@@ -50,9 +55,11 @@ function remedies(pools: readonly Unused[]): Remedy[] {
 export const hugetlbReservation: Analyzer = defineAnalyzer({
   id: "hugetlb-reservation",
   title: "Huge pages that are set aside and unused",
-  mechanism: "Huge pages of a pool (vm.nr_hugepages, hugepages= at boot) are taken from the host when the pool is made, whether anybody maps them or not. " +
+  mechanism:
+    "Huge pages of a pool (vm.nr_hugepages, hugepages= at boot) are taken from the host when the pool is made, whether anybody maps them or not. " +
     "Nothing else can use them, not even the page cache, and they are in no process's RSS.",
-  lookAlikes: "Huge pages in use: a database or a virtual machine has mapped them, and they are its memory. Transparent huge pages (thp-bloat) are anonymous " +
+  lookAlikes:
+    "Huge pages in use: a database or a virtual machine has mapped them, and they are its memory. Transparent huge pages (thp-bloat) are anonymous " +
     "memory and need no pool. Promised pages (HugePages_Rsvd) are free, but have a taker.",
   references: ["https://docs.kernel.org/admin-guide/mm/hugetlbpage.html"],
   needs: { ledger, hugepages },
@@ -65,8 +72,16 @@ export const hugetlbReservation: Analyzer = defineAnalyzer({
       return { ruledOut: `${formatBytes(total)} are set aside as huge pages, ${formatBytes(bytes)} of it for nobody` };
     }
     const evidence: EvidenceLine[] = idle.flatMap(({ pageBytes, total: all, free, bytes: held }) => [
-      { path: all.path, line: all.line, because: `huge pages of ${formatBytes(pageBytes)} that are set aside: ${formatBytes(all.bytes)}` },
-      { path: free.path, line: free.line, because: `of which ${formatBytes(held)} are neither used nor promised to a mapping` },
+      {
+        path: all.path,
+        line: all.line,
+        because: `huge pages of ${formatBytes(pageBytes)} that are set aside: ${formatBytes(all.bytes)}`,
+      },
+      {
+        path: free.path,
+        line: free.line,
+        because: `of which ${formatBytes(held)} are neither used nor promised to a mapping`,
+      },
     ]);
     return {
       findings: [{
@@ -79,7 +94,10 @@ export const hugetlbReservation: Analyzer = defineAnalyzer({
           comm: `hugepages-${pool.pageBytes / 1024}kB`,
           bytes: pool.bytes,
           count: pool.bytes / pool.pageBytes,
-          detail: `${formatCount(pool.bytes / pool.pageBytes)} of ${formatCount(pool.total.bytes / pool.pageBytes)} pages; who set them aside: ` +
+          detail:
+            `${formatCount(pool.bytes / pool.pageBytes)} of ${
+              formatCount(pool.total.bytes / pool.pageBytes)
+            } pages; who set them aside: ` +
             "grep -rs hugepages /etc/sysctl.d /proc/cmdline",
         })),
         evidence,

@@ -25,9 +25,11 @@ const MIN_GROWTH_SHARE = 0.01;
 export const kernelStackLeak: Analyzer = defineAnalyzer({
   id: "kernel-stack-leak",
   title: "Stacks of threads that never end",
-  mechanism: "Every thread has a stack in the kernel (16 KiB on x86-64 and arm64) and a task_struct of some 5 KB, beside its own stack. A program that starts a " +
+  mechanism:
+    "Every thread has a stack in the kernel (16 KiB on x86-64 and arm64) and a task_struct of some 5 KB, beside its own stack. A program that starts a " +
     "thread a request, and whose threads wait for ever, fills the host with them. The stacks are vmalloc memory, in no process's RSS.",
-  lookAlikes: "A large server with thousands of threads that come and go. vmalloc-leak: the stacks are in VmallocUsed, too, and must be taken out of it. " +
+  lookAlikes:
+    "A large server with thousands of threads that come and go. vmalloc-leak: the stacks are in VmallocUsed, too, and must be taken out of it. " +
     "process-proliferation: the same with processes, which hold memory of their own besides.",
   references: ["https://docs.kernel.org/mm/vmalloced-kernel-stacks.html", "kernel/fork.c alloc_thread_stack_node()"],
   needs: { ledger, programs },
@@ -44,7 +46,9 @@ export const kernelStackLeak: Analyzer = defineAnalyzer({
         ruledOut: `kernel stacks take ${formatBytes(stacks)}; ${
           top === undefined
             ? "no process is known"
-            : `${top.comm} has the most threads, ${formatCount(top.threads)} in ${formatQuantity(top.pids.length, "process", "processes")}`
+            : `${top.comm} has the most threads, ${formatCount(top.threads)} in ${
+              formatQuantity(top.pids.length, "process", "processes")
+            }`
         }`,
       };
     }
@@ -57,20 +61,31 @@ export const kernelStackLeak: Analyzer = defineAnalyzer({
     const confidence: Confidence = grows ? "confirmed" : "likely";
     return {
       findings: [{
-        title: `${nameOfGroup(top)} has ${formatQuantity(top.threads, "thread")}, whose kernel stacks take ${formatBytes(bytes)}`,
+        title: `${nameOfGroup(top)} has ${formatQuantity(top.threads, "thread")}, whose kernel stacks take ${
+          formatBytes(bytes)
+        }`,
         confidence,
         material: true,
         claims: [{ account: "kernel-stacks", bytes: { low: bytes, high: bytes } }],
         ...(grows ? { growthBytesPerSecond: { low: trend.low * each, high: trend.high * each } } : {}),
         ...(grows && last?.value.availableBytes !== undefined
-          ? { exhaustion: exhaustion({ ...trend, low: trend.low * each, high: trend.high * each }, last.value.availableBytes, last.time) }
+          ? {
+            exhaustion: exhaustion(
+              { ...trend, low: trend.low * each, high: trend.high * each },
+              last.value.availableBytes,
+              last.time,
+            ),
+          }
           : {}),
         owners: [{
           pid: top.pids[0] ?? null,
           comm: top.comm,
           bytes,
           count: top.threads,
-          detail: `${formatQuantity(top.threads, "thread")} in ${formatQuantity(top.pids.length, "process", "processes")}; what they wait for: ` +
+          detail:
+            `${formatQuantity(top.threads, "thread")} in ${
+              formatQuantity(top.pids.length, "process", "processes")
+            }; what they wait for: ` +
             `cat /proc/${top.pids[0]}/task/*/wchan | sort | uniq -c`,
         }],
         evidence: evidence(top),
@@ -83,14 +98,19 @@ export const kernelStackLeak: Analyzer = defineAnalyzer({
           },
           {
             when: "fix",
-            text: "See what the threads wait for, and bound them: a pool instead of a thread a request, a time limit on what they wait for " +
+            text:
+              "See what the threads wait for, and bound them: a pool instead of a thread a request, a time limit on what they wait for " +
               "(not verified by nailhouse's lab).",
-            commands: [`cat /proc/${top.pids[0]}/task/*/comm | sort | uniq -c | sort -rn | head`, `gdb -p ${top.pids[0]} -batch -ex 'thread apply all bt'`],
+            commands: [
+              `cat /proc/${top.pids[0]}/task/*/comm | sort | uniq -c | sort -rn | head`,
+              `gdb -p ${top.pids[0]} -batch -ex 'thread apply all bt'`,
+            ],
             verify: `grep Threads /proc/${top.pids[0]}/status stays level under the same load`,
           },
           {
             when: "prevent",
-            text: "Limit its tasks, so that it fails to start a thread before the host is short (not verified by nailhouse's lab).",
+            text:
+              "Limit its tasks, so that it fails to start a thread before the host is short (not verified by nailhouse's lab).",
             commands: ["systemctl set-property UNIT TasksMax=1000"],
             verify: "pids.max of its cgroup is set, and pids.events counts what hits it",
           },
@@ -100,9 +120,16 @@ export const kernelStackLeak: Analyzer = defineAnalyzer({
 
     function evidence({ threadsLine, comm }: Program): EvidenceLine[] {
       const lines: EvidenceLine[] = [];
-      if (threadsLine !== undefined) lines.push({ ...threadsLine, because: `the process of ${comm} with the most threads; servers are told to stop at a few thousand` });
+      if (threadsLine !== undefined) {
+        lines.push({
+          ...threadsLine,
+          because: `the process of ${comm} with the most threads; servers are told to stop at a few thousand`,
+        });
+      }
       if (file !== undefined && line !== undefined) {
-        const rate = grows ? `; ${formatQuantity(trend.changeBytes, "thread")} more within ${Math.round(trend.spanSeconds)} s` : "";
+        const rate = grows
+          ? `; ${formatQuantity(trend.changeBytes, "thread")} more within ${Math.round(trend.spanSeconds)} s`
+          : "";
         lines.push({ path: file.path, line: line.line, because: `all kernel stacks of the host${rate}` });
       }
       return lines;

@@ -94,7 +94,8 @@ function finding(first: MemcgOom, groups: readonly MemcgOom[]): FindingDraft {
       kills > 1 ? `, ${kills} kills in all` : ""
     }${others}`,
     confidence: "confirmed",
-    material: true,
+    // The limit of a group is no memory of the host's.
+    material: false,
     claims: [],
     symptomOf: causeOf(first),
     owners: groups.slice(0, GROUPS_LISTED).map((group) => ({

@@ -32,14 +32,20 @@ function draft({ title, likely, evidence, commands, fix }: Setting): FindingDraf
     claims: [],
     owners: [],
     evidence,
-    remedies: [{ when: "fix", text: fix, commands, verify: "sysctl -a | grep ^vm. shows the new value, also after a reboot" }],
+    remedies: [{
+      when: "fix",
+      text: fix,
+      commands,
+      verify: "sysctl -a | grep ^vm. shows the new value, also after a reboot",
+    }],
   };
 }
 
 export const oomPolicy: Analyzer = defineAnalyzer({
   id: "oom-policy",
   title: "Settings that decide what happens when memory ends",
-  mechanism: "With vm.panic_on_oom the kernel panics instead of killing one process. With vm.overcommit_memory 2 it refuses promises beyond CommitLimit: malloc " +
+  mechanism:
+    "With vm.panic_on_oom the kernel panics instead of killing one process. With vm.overcommit_memory 2 it refuses promises beyond CommitLimit: malloc " +
     "fails while memory is free, and nobody is killed. A very large vm.min_free_kbytes keeps that much from everybody.",
   lookAlikes: "A real shortage: MemAvailable tells. memcg-oom: the limit of one group, whatever the host's settings.",
   references: ["https://docs.kernel.org/admin-guide/sysctl/vm.html"],
@@ -50,26 +56,45 @@ export const oomPolicy: Analyzer = defineAnalyzer({
     const settings: Setting[] = [];
     const limit = memory?.value.bytes.get("CommitLimit");
     const committed = memory?.value.bytes.get("Committed_AS");
-    if (number("vm.overcommit_memory") === 2 && memory !== undefined && limit !== undefined && committed !== undefined) {
+    if (
+      number("vm.overcommit_memory") === 2 && memory !== undefined && limit !== undefined && committed !== undefined
+    ) {
       if (committed.bytes >= NEARLY_COMMITTED * limit.bytes) {
         settings.push({
-          title: `Programs are refused memory: ${formatBytes(committed.bytes)} of the ${formatBytes(limit.bytes)} that may be promised are (vm.overcommit_memory 2)`,
+          title: `Programs are refused memory: ${formatBytes(committed.bytes)} of the ${
+            formatBytes(limit.bytes)
+          } that may be promised are (vm.overcommit_memory 2)`,
           likely: true,
           evidence: [
-            ...evidenceOf(file, "vm.overcommit_memory", "the kernel refuses what goes beyond CommitLimit, however much memory is free"),
-            { path: memory.path, line: committed.line, because: `${formatShare(committed.bytes, limit.bytes)} of CommitLimit` },
+            ...evidenceOf(
+              file,
+              "vm.overcommit_memory",
+              "the kernel refuses what goes beyond CommitLimit, however much memory is free",
+            ),
+            {
+              path: memory.path,
+              line: committed.line,
+              because: `${formatShare(committed.bytes, limit.bytes)} of CommitLimit`,
+            },
           ],
           commands: ["sysctl -w vm.overcommit_ratio=80", "sysctl -w vm.overcommit_memory=0"],
-          fix: "Raise the limit (vm.overcommit_ratio, swap), or let the kernel judge itself (not verified by nailhouse's lab).",
+          fix:
+            "Raise the limit (vm.overcommit_ratio, swap), or let the kernel judge itself (not verified by nailhouse's lab).",
         });
       }
     }
     const minFree = number("vm.min_free_kbytes");
     if (minFree !== undefined && minFree * 1024 > HIGH_MIN_FREE_SHARE * totalBytes) {
       settings.push({
-        title: `vm.min_free_kbytes keeps ${formatBytes(minFree * 1024)} (${formatShare(minFree * 1024, totalBytes)}) from everybody`,
+        title: `vm.min_free_kbytes keeps ${formatBytes(minFree * 1024)} (${
+          formatShare(minFree * 1024, totalBytes)
+        }) from everybody`,
         likely: true,
-        evidence: evidenceOf(file, "vm.min_free_kbytes", "reclaim begins when less than this is free, and ordinary requests may not use it"),
+        evidence: evidenceOf(
+          file,
+          "vm.min_free_kbytes",
+          "reclaim begins when less than this is free, and ordinary requests may not use it",
+        ),
         commands: [`sysctl -w vm.min_free_kbytes=${Math.round(totalBytes / 1024 / 200)}`],
         fix: "Half a per cent of memory is ample (not verified by nailhouse's lab).",
       });
@@ -79,12 +104,23 @@ export const oomPolicy: Analyzer = defineAnalyzer({
       settings.push({
         title: `The host panics instead of killing a process when memory ends (vm.panic_on_oom ${panic})`,
         likely: false,
-        evidence: evidenceOf(file, "vm.panic_on_oom", panic === 2 ? "even when only a control group or node is out of memory" : "when the whole host is out of memory"),
+        evidence: evidenceOf(
+          file,
+          "vm.panic_on_oom",
+          panic === 2
+            ? "even when only a control group or node is out of memory"
+            : "when the whole host is out of memory",
+        ),
         commands: ["sysctl -w vm.panic_on_oom=0"],
-        fix: "Fine where another host takes over or a crash dump is wanted; otherwise let the kernel kill one process (not verified by nailhouse's lab).",
+        fix:
+          "Fine where another host takes over or a crash dump is wanted; otherwise let the kernel kill one process (not verified by nailhouse's lab).",
       });
     }
     if (settings.length > 0) return { findings: settings.map(draft) };
-    return { ruledOut: `vm.panic_on_oom is ${panic ?? "not known"}, vm.overcommit_memory ${number("vm.overcommit_memory") ?? "not known"}` };
+    return {
+      ruledOut: `vm.panic_on_oom is ${panic ?? "not known"}, vm.overcommit_memory ${
+        number("vm.overcommit_memory") ?? "not known"
+      }`,
+    };
   },
 });

@@ -22,12 +22,17 @@ const PROCESS_BYTES = 128 * 1024;
 export const pageTableBloat: Analyzer = defineAnalyzer({
   id: "page-table-bloat",
   title: "Page tables far larger than what they map needs",
-  mechanism: "Each process has page tables of its own: 8 bytes for each page that it maps. Hundreds of processes that map the same large shared memory (a " +
+  mechanism:
+    "Each process has page tables of its own: 8 bytes for each page that it maps. Hundreds of processes that map the same large shared memory (a " +
     "database's buffers) need hundreds of sets of them; a process that touches one page here and there over a huge range needs a table page for each. They " +
     "are in no RSS, and the kernel does not take them back while the mapping stands.",
-  lookAlikes: "user-leak: page tables grow with memory, but are 0.2 % of it. process-proliferation: many small processes have small tables each. SecPageTables " +
+  lookAlikes:
+    "user-leak: page tables grow with memory, but are 0.2 % of it. process-proliferation: many small processes have small tables each. SecPageTables " +
     "are those of virtual machines and IOMMUs.",
-  references: ["https://docs.kernel.org/mm/page_tables.html", "Oracle drgn-tools memstate: warns from 2 % of memory on"],
+  references: [
+    "https://docs.kernel.org/mm/page_tables.html",
+    "Oracle drgn-tools memstate: warns from 2 % of memory on",
+  ],
   needs: { ledger, meminfo, programs },
   uses: { processes },
   analyze({ ledger, meminfo: file, programs: all, processes: known }) {
@@ -38,9 +43,14 @@ export const pageTableBloat: Analyzer = defineAnalyzer({
     const ordinary = ORDINARY_FACTOR * NORMAL_SHARE * mapped + PROCESS_BYTES * count;
     const excess = field.bytes - ordinary;
     const hugetlb = accountBytes(ledger, "hugetlb") ?? 0;
-    const much = field.bytes >= WORTH_CHANGING_SHARE * (ledger.totalBytes - hugetlb) || field.bytes >= ABSURD_SHARE * mapped;
+    const much = field.bytes >= WORTH_CHANGING_SHARE * (ledger.totalBytes - hugetlb) ||
+      field.bytes >= ABSURD_SHARE * mapped;
     if (!much || excess < materialHeldBytes(ledger.totalBytes)) {
-      return { ruledOut: `page tables are ${formatBytes(field.bytes)} for ${formatBytes(mapped)} of mapped memory and ${formatQuantity(count, "process", "processes")}` };
+      return {
+        ruledOut: `page tables are ${formatBytes(field.bytes)} for ${formatBytes(mapped)} of mapped memory and ${
+          formatQuantity(count, "process", "processes")
+        }`,
+      };
     }
     const holders = all.filter(({ pageTableBytes }) => pageTableBytes > 0)
       .sort((a, b) => b.pageTableBytes - a.pageTableBytes || (a.comm < b.comm ? -1 : 1));
@@ -49,7 +59,9 @@ export const pageTableBloat: Analyzer = defineAnalyzer({
     const evidence: EvidenceLine[] = [{
       path: file.path,
       line: field.line,
-      because: `${formatShare(field.bytes, ledger.totalBytes)} of memory; ${formatBytes(mapped)} are mapped, for which ${formatBytes(ordinary)} would be ordinary`,
+      because: `${formatShare(field.bytes, ledger.totalBytes)} of memory; ${
+        formatBytes(mapped)
+      } are mapped, for which ${formatBytes(ordinary)} would be ordinary`,
     }];
     if (top?.pageTablesLine !== undefined) {
       evidence.push({ ...top.pageTablesLine, because: `the process of ${top.comm} with the largest tables` });
@@ -77,7 +89,8 @@ export const pageTableBloat: Analyzer = defineAnalyzer({
           },
           {
             when: "fix",
-            text: "Map large shared memory with huge pages (a table page less for each 2 MiB, in each process), or have fewer processes map it: a connection pool " +
+            text:
+              "Map large shared memory with huge pages (a table page less for each 2 MiB, in each process), or have fewer processes map it: a connection pool " +
               "before a database. Unmap ranges that are touched only here and there (not verified by nailhouse's lab).",
             commands: top === undefined ? [] : [`grep -E 'VmPTE|VmRSS|VmSize' /proc/${top.pids[0]}/status`],
             verify: "VmPTE is about 0.2 % of VmRSS",

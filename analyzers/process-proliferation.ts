@@ -44,9 +44,11 @@ function growth(series: ProgramSeries | undefined): Trend | undefined {
 export const processProliferation: Analyzer = defineAnalyzer({
   id: "process-proliferation",
   title: "Ever more processes of one program",
-  mechanism: "A program starts processes and does not wait for them to end, or they never do: each is small and none looks guilty, but each has its own heap, stack, " +
+  mechanism:
+    "A program starts processes and does not wait for them to end, or they never do: each is small and none looks guilty, but each has its own heap, stack, " +
     "page tables and kernel objects. cron jobs that hang on a lock, workers that are started again and again, a fork bomb.",
-  lookAlikes: "A pool of workers of a fixed size: many, but not more and more. user-leak: the same processes grow. kernel-stack-leak: threads of one process. " +
+  lookAlikes:
+    "A pool of workers of a fixed size: many, but not more and more. user-leak: the same processes grow. kernel-stack-leak: threads of one process. " +
     "Zombies hold no memory but a task_struct.",
   references: ["https://docs.kernel.org/admin-guide/cgroup-v2.html#pid"],
   needs: { ledger, processes, programs },
@@ -56,32 +58,42 @@ export const processProliferation: Analyzer = defineAnalyzer({
     const found = crowds(all, known);
     // One that grows goes before one that is only larger.
     const crowd = found.find(({ comm }) => growth(series?.get(comm)) !== undefined) ?? found[0];
-    if (crowd === undefined) return { ruledOut: `none of ${formatQuantity(count, "process", "processes")} has ${MANY_PROCESSES} like it` };
+    if (crowd === undefined) {
+      return { ruledOut: `none of ${formatQuantity(count, "process", "processes")} has ${MANY_PROCESSES} like it` };
+    }
     const bytes = crowd.anonBytes + crowd.pageTableBytes;
     const each = bytes / crowd.pids.length;
     const watched = series?.get(crowd.comm);
     const trend = growth(watched);
     const steady = trend === undefined && (watched?.processes.length ?? 0) >= MIN_TREND_POINTS;
-    if (bytes < materialHeldBytes(totalBytes) || (trend === undefined && (steady || bytes < DOMINATES_SHARE * totalBytes))) {
+    if (
+      bytes < materialHeldBytes(totalBytes) || (trend === undefined && (steady || bytes < DOMINATES_SHARE * totalBytes))
+    ) {
       return {
-        ruledOut: `${formatQuantity(crowd.pids.length, "process", "processes")} of ${crowd.comm} have ${formatBytes(bytes)}${
-          steady ? `, and do not become ever more (${watched?.started} started and ${watched?.ended} ended while it was watched)` : ""
+        ruledOut: `${formatQuantity(crowd.pids.length, "process", "processes")} of ${crowd.comm} have ${
+          formatBytes(bytes)
+        }${
+          steady
+            ? `, and do not become ever more (${watched?.started} started and ${watched?.ended} ended while it was watched)`
+            : ""
         }`,
       };
     }
     const evidence: EvidenceLine[] = [{
       path: crowd.largest.path,
       line: crowd.largest.line,
-      because: `the largest of ${formatQuantity(crowd.pids.length, "process", "processes")} named ${crowd.comm}, ${formatShare(crowd.pids.length, count)} of all; together ${
-        formatBytes(crowd.anonBytes)
-      } of their own and ${formatBytes(crowd.pageTableBytes)} of page tables`,
+      because: `the largest of ${formatQuantity(crowd.pids.length, "process", "processes")} named ${crowd.comm}, ${
+        formatShare(crowd.pids.length, count)
+      } of all; together ${formatBytes(crowd.anonBytes)} of their own and ${
+        formatBytes(crowd.pageTableBytes)
+      } of page tables`,
     }];
     if (trend !== undefined && watched !== undefined) {
       evidence.push({
         ...watched.newest,
-        because: `the newest of them; ${formatCount(watched.started)} were started and ${formatCount(watched.ended)} ended within ${
-          Math.round(trend.spanSeconds)
-        } s`,
+        because: `the newest of them; ${formatCount(watched.started)} were started and ${
+          formatCount(watched.ended)
+        } ended within ${Math.round(trend.spanSeconds)} s`,
       });
     }
     const last = ledgers?.at(-1);
@@ -90,7 +102,9 @@ export const processProliferation: Analyzer = defineAnalyzer({
     const parent = watched?.parent;
     return {
       findings: [{
-        title: `${nameOfGroup(crowd)} have ${formatBytes(bytes)} together${trend === undefined ? "" : ", and there are ever more of them"}`,
+        title: `${nameOfGroup(crowd)} have ${formatBytes(bytes)} together${
+          trend === undefined ? "" : ", and there are ever more of them"
+        }`,
         confidence: trend === undefined ? "possible" : trend.spanSeconds >= LONG_WATCH_SECONDS ? "confirmed" : "likely",
         material: true,
         claims: [
@@ -122,9 +136,13 @@ export const processProliferation: Analyzer = defineAnalyzer({
           },
           {
             when: "fix",
-            text: "See what they wait for, and give each an end: a lock with a time limit (flock -n), a time limit for the whole (timeout), a pool of a fixed size " +
+            text:
+              "See what they wait for, and give each an end: a lock with a time limit (flock -n), a time limit for the whole (timeout), a pool of a fixed size " +
               "(not verified by nailhouse's lab).",
-            commands: [`cat /proc/${crowd.largest.pid}/wchan`, `ps -o pid,ppid,etime,stat,wchan:20,cmd -p ${crowd.largest.pid}`],
+            commands: [
+              `cat /proc/${crowd.largest.pid}/wchan`,
+              `ps -o pid,ppid,etime,stat,wchan:20,cmd -p ${crowd.largest.pid}`,
+            ],
             verify: "their number stays level under the same load",
           },
           {

@@ -86,7 +86,11 @@ function segmentHolding(segment: OrphanSegment): Holding {
 }
 
 /** Unlinked files of one process. */
-function processHolding(pid: number, objects: readonly UnlinkedObject[], known: readonly Process[] | undefined): Holding {
+function processHolding(
+  pid: number,
+  objects: readonly UnlinkedObject[],
+  known: readonly Process[] | undefined,
+): Holding {
   const [{ holders: [holder] }] = objects as readonly [UnlinkedObject & { readonly holders: readonly [Holder] }];
   const comm = known?.find((process) => process.pid === pid)?.comm ?? holder.comm ?? "an unknown program";
   const bytes = objects.reduce((sum, object) => sum + object.bytes, 0);
@@ -94,7 +98,9 @@ function processHolding(pid: number, objects: readonly UnlinkedObject[], known: 
   const [largest] = objects as readonly [UnlinkedObject];
   const { fd } = holder;
   const kind = largest.name.startsWith("/memfd:") ? "memfd" : "deleted file";
-  const others = largest.holders.length === 1 ? "" : `, also open in ${formatQuantity(largest.holders.length - 1, "other descriptor")}`;
+  const others = largest.holders.length === 1
+    ? ""
+    : `, also open in ${formatQuantity(largest.holders.length - 1, "other descriptor")}`;
   return {
     bytes,
     name: `${comm} (pid ${pid})`,
@@ -102,7 +108,9 @@ function processHolding(pid: number, objects: readonly UnlinkedObject[], known: 
     unmappedBytes: bytes,
     path: largest.path,
     line: largest.line,
-    because: `descriptor ${fd} of process ${pid} keeps a ${kind} of ${formatBytes(largest.bytes / largest.count)} that no process maps`,
+    because: `descriptor ${fd} of process ${pid} keeps a ${kind} of ${
+      formatBytes(largest.bytes / largest.count)
+    } that no process maps`,
     owner: {
       pid,
       comm,
@@ -123,7 +131,8 @@ function processHolding(pid: number, objects: readonly UnlinkedObject[], known: 
       verify: "Shmem of /proc/meminfo falls by its size",
     }, {
       when: "fix",
-      text: "Close the descriptor where its use ends; look for the path on which that is forgotten (an error, a lost client).",
+      text:
+        "Close the descriptor where its use ends; look for the path on which that is forgotten (an error, a lost client).",
       commands: [`ls -l /proc/${pid}/fd | grep -E 'memfd:|deleted'`],
       verify: "the same list stays short under the same load",
     }],
@@ -146,7 +155,9 @@ function filesHolding({ mount, bytes, sizeBytes, mappedBytes, largest, path, lin
       comm: mount,
       bytes,
       count: Math.max(1, largest.length),
-      detail: named.length > 0 ? `the largest: ${named.join(", ")}` : `to find the largest: du -axk ${folder} | sort -rn | head`,
+      detail: named.length > 0
+        ? `the largest: ${named.join(", ")}`
+        : `to find the largest: du -axk ${folder} | sort -rn | head`,
     },
     remedies: [{
       when: "now",
@@ -237,7 +248,9 @@ export const shmemLeak: Analyzer = defineAnalyzer({
       const nameless = shared.totalBytes - mappedHigh - shared.attachedBytes - bytes.high;
       if (shared.mapped !== undefined && nameless >= filesLimit) return { findings: [namelessFinding(nameless)] };
       return {
-        ruledOut: `${formatBytes(shared.totalBytes)} are shared memory, of which ${formatBytes(bytes.high)} are in files, memfds and segments that no process maps`,
+        ruledOut: `${formatBytes(shared.totalBytes)} are shared memory, of which ${
+          formatBytes(bytes.high)
+        } are in files, memfds and segments that no process maps`,
       };
     }
 
@@ -252,7 +265,11 @@ export const shmemLeak: Analyzer = defineAnalyzer({
     const available = last?.value.availableBytes;
     const [largest] = parts as [Holding];
     const large = parts.filter((part) => part.bytes >= largest.bytes / MAX_OWNERS);
-    const confidence: Confidence = !sure ? "possible" : largest.unreachable || growing !== undefined ? "confirmed" : "likely";
+    const confidence: Confidence = !sure
+      ? "possible"
+      : largest.unreachable || growing !== undefined
+      ? "confirmed"
+      : "likely";
     const listed = large.slice(0, MAX_OWNERS);
     return {
       findings: [{
@@ -297,7 +314,10 @@ export const shmemLeak: Analyzer = defineAnalyzer({
             "lsns -t mnt; lsns -t ipc; grep -l /dev/zero /proc/[0-9]*/maps",
         }],
         evidence: [
-          { ...shared.total, because: `all shared memory of the host; processes map at most ${formatBytes(mappedHigh)} of it` },
+          {
+            ...shared.total,
+            because: `all shared memory of the host; processes map at most ${formatBytes(mappedHigh)} of it`,
+          },
           ...(mapper === undefined ? [] : [{
             path: mapper.path,
             line: mapper.line,

@@ -389,7 +389,9 @@ export const slabLeak: Analyzer = defineAnalyzer({
       formatBytes(left)
     } of it not held by a cause that is known`;
     // What known tenants hold is taken to be in the caches that stand out: a descriptor leak makes just those grow.
-    const bytes = first === undefined ? 0 : Math.round(Math.min(left, Math.max(0, sum([first, ...rest]) - heldElsewhere)));
+    const bytes = first === undefined
+      ? 0
+      : Math.round(Math.min(left, Math.max(0, sum([first, ...rest]) - heldElsewhere)));
     if (first === undefined || bytes < material) return { ruledOut: level };
     const suspects: readonly [Suspect, ...Suspect[]] = [first, ...rest];
     if (left < MIN_UNEXPLAINED * sum(suspects)) {

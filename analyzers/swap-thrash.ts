@@ -27,24 +27,28 @@ function rates(series: readonly TimePoint<Parsed<Vmstat>>[], pageSizeBytes: numb
   const perSecond = (name: string): number | undefined => {
     const before = first.value.value.get(name);
     const after = last.value.value.get(name);
-    return before === undefined || after === undefined ? undefined : ((after.value - before.value) * pageSizeBytes) / seconds;
+    return before === undefined || after === undefined
+      ? undefined
+      : ((after.value - before.value) * pageSizeBytes) / seconds;
   };
   const inPerSecond = perSecond("pswpin");
   const outPerSecond = perSecond("pswpout");
   const line = last.value.value.get("pswpin")?.line;
   if (inPerSecond === undefined || outPerSecond === undefined || line === undefined) return undefined;
-  const because = `pages read back from swap: ${formatBytes(inPerSecond)} a second over ${Math.round(seconds)} s, while ${
-    formatBytes(outPerSecond)
-  } a second were written out`;
+  const because = `pages read back from swap: ${formatBytes(inPerSecond)} a second over ${
+    Math.round(seconds)
+  } s, while ${formatBytes(outPerSecond)} a second were written out`;
   return { inPerSecond, outPerSecond, seconds, evidence: { path: last.value.path, line, because } };
 }
 
 export const swapThrash: Analyzer = defineAnalyzer({
   id: "swap-thrash",
   title: "Memory that goes to swap and comes back all the time",
-  mechanism: "What the programs use together does not fit into memory: the kernel writes pages to swap that are needed again a moment later. Nobody leaks; " +
+  mechanism:
+    "What the programs use together does not fit into memory: the kernel writes pages to swap that are needed again a moment later. Nobody leaks; " +
     "everybody waits for the disk (or, with zram, for the processor).",
-  lookAlikes: "Swap that is full and quiet: pages that nobody needs, which is what swap is for. A leak that fills swap: pages go out and do not come back. " +
+  lookAlikes:
+    "Swap that is full and quiet: pages that nobody needs, which is what swap is for. A leak that fills swap: pages go out and do not come back. " +
     "Without swap the same happens to the pages of programs' files (workingset_refault_file).",
   references: ["https://docs.kernel.org/accounting/psi.html", "mm/workingset.c"],
   needs: { ledger, vmstats: overTime(vmstat) },
@@ -55,7 +59,9 @@ export const swapThrash: Analyzer = defineAnalyzer({
     const { inPerSecond, outPerSecond, seconds } = rate;
     if (Math.min(inPerSecond, outPerSecond) < THRASH_BYTES_PER_SECOND) {
       return {
-        ruledOut: `${formatBytes(inPerSecond)} a second were read from swap and ${formatBytes(outPerSecond)} written in ${Math.round(seconds)} s`,
+        ruledOut: `${formatBytes(inPerSecond)} a second were read from swap and ${
+          formatBytes(outPerSecond)
+        } written in ${Math.round(seconds)} s`,
       };
     }
     const full = pressure?.value.full;
@@ -65,13 +71,17 @@ export const swapThrash: Analyzer = defineAnalyzer({
     const [top] = swapped;
     const evidence: EvidenceLine[] = [rate.evidence];
     if (pressure !== undefined && full !== undefined) {
-      evidence.push({ path: pressure.path, line: full.line, because: `all tasks waited for memory ${full.avg10} % of the last ten seconds` });
+      evidence.push({
+        path: pressure.path,
+        line: full.line,
+        because: `all tasks waited for memory ${full.avg10} % of the last ten seconds`,
+      });
     }
     return {
       findings: [{
-        title: `${top === undefined ? "The host" : `${top.comm} (pid ${top.pid})`} swaps ${formatBytes(inPerSecond)} a second in and ${
-          formatBytes(outPerSecond)
-        } out: what is in use does not fit into memory`,
+        title: `${top === undefined ? "The host" : `${top.comm} (pid ${top.pid})`} swaps ${
+          formatBytes(inPerSecond)
+        } a second in and ${formatBytes(outPerSecond)} out: what is in use does not fit into memory`,
         confidence: stalled ? "confirmed" : "likely",
         material: true,
         claims: [],
@@ -92,13 +102,15 @@ export const swapThrash: Analyzer = defineAnalyzer({
           },
           {
             when: "fix",
-            text: "Give the host more memory or fewer programs; limit caches that programs keep themselves (not verified by nailhouse's lab).",
+            text:
+              "Give the host more memory or fewer programs; limit caches that programs keep themselves (not verified by nailhouse's lab).",
             commands: ["vmstat 1"],
             verify: "si and so of vmstat are 0 under load",
           },
           {
             when: "prevent",
-            text: "Let something act on the stalls before everybody waits: systemd-oomd or earlyoom (not verified by nailhouse's lab).",
+            text:
+              "Let something act on the stalls before everybody waits: systemd-oomd or earlyoom (not verified by nailhouse's lab).",
             commands: ["systemctl enable --now systemd-oomd"],
             verify: "oomctl shows the pressure limits",
           },

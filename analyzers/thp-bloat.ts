@@ -13,9 +13,11 @@ const DOMINANT_SHARE = 0.5;
 export const thpBloat: Analyzer = defineAnalyzer({
   id: "thp-bloat",
   title: "Transparent huge pages that may make a small working set large",
-  mechanism: "With transparent huge pages `always`, touching one byte can take 2 MiB; khugepaged makes one of 512 pages of which only one is used " +
+  mechanism:
+    "With transparent huge pages `always`, touching one byte can take 2 MiB; khugepaged makes one of 512 pages of which only one is used " +
     "(max_ptes_none 511). A program that touches a little of much address space, or frees small objects here and there, then has many times what it uses.",
-  lookAlikes: "A program that uses all of its huge pages: no file of the kernel tells the two apart, so this is never more than possible. user-leak: it grows. " +
+  lookAlikes:
+    "A program that uses all of its huge pages: no file of the kernel tells the two apart, so this is never more than possible. user-leak: it grows. " +
     "hugetlb-reservation: huge pages of a pool.",
   references: ["https://docs.kernel.org/admin-guide/mm/transhuge.html"],
   needs: { ledger, meminfo },
@@ -30,7 +32,9 @@ export const thpBloat: Analyzer = defineAnalyzer({
     const comms = new Map(known?.map(({ pid, comm }) => [pid, comm]));
     const holders = (rollups ?? []).flatMap(({ pid, path, value }) => {
       const line = value?.lines.get("AnonHugePages");
-      return value?.anonHugePagesBytes === undefined || line === undefined ? [] : [{ pid, path, line, bytes: value.anonHugePagesBytes }];
+      return value?.anonHugePagesBytes === undefined || line === undefined
+        ? []
+        : [{ pid, path, line, bytes: value.anonHugePagesBytes }];
     }).sort((a, b) => b.bytes - a.bytes || a.pid - b.pid);
     const [top] = holders;
     const name = top === undefined ? "The host's processes" : `${comms.get(top.pid) ?? "a process"} (pid ${top.pid})`;
@@ -39,26 +43,40 @@ export const thpBloat: Analyzer = defineAnalyzer({
       findings: [{
         title: `${name}: ${formatBytes(bytes)} are transparent huge pages, of which an unknown part may be in use`,
         confidence: "possible",
-        material: true,
+        // How much of it nobody uses is not known.
+        material: false,
         claims: [{ account: "anon", bytes: { low: 0, high: bytes } }],
         owners: holders.slice(0, 10).map((holder) => ({
           pid: holder.pid,
           comm: comms.get(holder.pid) ?? "unknown",
           bytes: holder.bytes,
           count: 1,
-          detail: "transparent huge pages; whether they are used tells only the program itself, or its RSS after a restart without them",
+          detail:
+            "transparent huge pages; whether they are used tells only the program itself, or its RSS after a restart without them",
         })),
         evidence: [
-          { path: file.path, line: huge.line, because: `${formatShare(huge.bytes, anon.bytes)} of all anonymous memory are transparent huge pages` },
-          ...(mode === undefined ? [] : [{ path: mode.path, line: mode.value.line, because: `transparent huge pages are on: ${mode.value.text}` }]),
-          ...(top === undefined ? [] : [{ path: top.path, line: top.line, because: `the process with the most: ${formatBytes(top.bytes)}` }]),
+          {
+            path: file.path,
+            line: huge.line,
+            because: `${formatShare(huge.bytes, anon.bytes)} of all anonymous memory are transparent huge pages`,
+          },
+          ...(mode === undefined ? [] : [{
+            path: mode.path,
+            line: mode.value.line,
+            because: `transparent huge pages are on: ${mode.value.text}`,
+          }]),
+          ...(top === undefined
+            ? []
+            : [{ path: top.path, line: top.line, because: `the process with the most: ${formatBytes(top.bytes)}` }]),
         ],
         remedies: [
           {
             when: "now",
-            text: "Where the program asks for it only, new memory is in small pages; what it has already stays until a restart (not verified by nailhouse's lab).",
+            text:
+              "Where the program asks for it only, new memory is in small pages; what it has already stays until a restart (not verified by nailhouse's lab).",
             commands: ["echo madvise > /sys/kernel/mm/transparent_hugepage/enabled"],
-            verify: "after a restart of the program its RssAnon is much smaller under the same load, or it was not this",
+            verify:
+              "after a restart of the program its RssAnon is much smaller under the same load, or it was not this",
           },
           {
             when: "fix",

@@ -96,7 +96,10 @@ function anonGrowth(ledgers: readonly TimePoint<Ledger>[]): number | undefined {
   return first === undefined || end === undefined ? undefined : end - first;
 }
 
-function remedies(tenant: { readonly comm: string; readonly processes: readonly Process[] }, known: readonly Process[]): Remedy[] {
+function remedies(
+  tenant: { readonly comm: string; readonly processes: readonly Process[] },
+  known: readonly Process[],
+): Remedy[] {
   const { comm, processes: [largest] } = tenant;
   const { pid, unit } = largest as Process;
   return [
@@ -132,7 +135,11 @@ function nameOf({ comm, processes: each }: Tenant): string {
   return each.length === 1 ? `${comm} (pid ${(each[0] as Process).pid})` : `${comm} (${each.length} processes)`;
 }
 
-function growthEvidence(base: readonly Process[], { processes: last, trend }: Grown, total: number | undefined): EvidenceLine[] {
+function growthEvidence(
+  base: readonly Process[],
+  { processes: last, trend }: Grown,
+  total: number | undefined,
+): EvidenceLine[] {
   const share = total === undefined || total <= 0
     ? ""
     : `, ${formatShare(Math.min(trend.changeBytes, total), total)} of what all anonymous memory grew by`;
@@ -146,9 +153,9 @@ function growthEvidence(base: readonly Process[], { processes: last, trend }: Gr
   }, {
     path: largest.path,
     line: largest.line,
-    because: `${last.length === 1 ? "" : "together they "}grew by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s, over ${
-      formatQuantity(trend.points, "snapshot")
-    } without a fall${share}`,
+    because: `${last.length === 1 ? "" : "together they "}grew by ${formatBytes(trend.changeBytes)} in ${
+      Math.round(trend.spanSeconds)
+    } s, over ${formatQuantity(trend.points, "snapshot")} without a fall${share}`,
   }];
 }
 
@@ -195,7 +202,9 @@ export const userLeak: Analyzer = defineAnalyzer({
       const bytes = base.reduce((sum, process) => sum + sizeOf(process), 0);
       const unit = base[0]?.unit ?? "no systemd unit known";
       return {
-        title: `${nameOf(leak)} has ${formatBytes(bytes)} of its own and grows by ${formatBytes(trend.bytesPerSecond)} a second`,
+        title: `${nameOf(leak)} has ${formatBytes(bytes)} of its own and grows by ${
+          formatBytes(trend.bytesPerSecond)
+        } a second`,
         confidence: trend.spanSeconds >= LONG_WATCH_SECONDS ? "confirmed" : "likely",
         material: true,
         claims: [{ account: "anon", bytes: { low: anonBytes, high: anonBytes } }],
@@ -211,7 +220,9 @@ export const userLeak: Analyzer = defineAnalyzer({
       const { pid, comm, anonBytes, unit } = process;
       const bytes = sizeOf(process);
       return {
-        title: `${comm} (pid ${pid}) is the largest process with ${formatBytes(bytes)} of its own; one look cannot tell whether it grows`,
+        title: `${comm} (pid ${pid}) is the largest process with ${
+          formatBytes(bytes)
+        } of its own; one look cannot tell whether it grows`,
         confidence: "possible",
         material: true,
         claims: [{ account: "anon", bytes: { low: anonBytes, high: anonBytes } }],

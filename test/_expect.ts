@@ -15,8 +15,9 @@ export function accusations(report: Report): readonly Finding[] {
 export function wrongAnswers(report: Report, expected: Expectation, kind: CaptureKind): string[] {
   const { cause, also = [], not } = expected;
   const { findings, verdict } = report;
+  const unclear = cause === "healthy" && kind !== "growing" && expected[kind] === "possible";
   const wrong = [
-    ...accusations(report).filter((f) => f.cause !== cause).map((f) =>
+    ...accusations(report).filter((f) => f.cause !== cause && !(unclear && f.cause === not)).map((f) =>
       `accuses ${f.cause} (${f.confidence}): ${f.title}`
     ),
     // One snapshot cannot tell whether a large queue is being read: that is a possibility.
@@ -25,7 +26,7 @@ export function wrongAnswers(report: Report, expected: Expectation, kind: Captur
     ),
     ...also.filter((id) => findings.every((f) => f.cause !== id)).map((id) => `does not tell of ${id}`),
   ];
-  if (cause === "healthy") return verdict === "healthy" ? wrong : [...wrong, `verdict ${verdict}`];
+  if (cause === "healthy") return verdict === "healthy" || unclear ? wrong : [...wrong, `verdict ${verdict}`];
   const [first] = causesIn(report);
   if (kind !== "growing" && expected[kind] === "possible") {
     return first?.cause === cause && first.confidence !== "possible"

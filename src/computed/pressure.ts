@@ -26,6 +26,8 @@ export interface MemoryPressure {
 const SHORT_AVAILABLE_SHARE = 0.05;
 /** All tasks stood still for this share of a minute, waiting for memory: systemd-oomd acts at 60 %, and 5 % is a second in every twenty. */
 const SHORT_FULL_AVG60 = 5;
+/** With this much available whoever waits is at the limit of a control group, whose waiting the host's figures contain. */
+const AMPLE_AVAILABLE_SHARE = 0.2;
 /** A forecast further than this beyond what was watched is none: ten seconds say nothing about tomorrow. */
 const MAX_FORECAST_SPANS = 30;
 
@@ -77,9 +79,10 @@ function available(
   return sign("none", "");
 }
 
-function stalls({ memoryPressure: file }: Inputs): Sign {
+function stalls({ memoryPressure: file, ledger: { availableBytes, totalBytes } }: Inputs): Sign {
   const full = file?.value.full;
   if (file === undefined || full === undefined || full.avg60 < SHORT_FULL_AVG60) return undefined;
+  if (availableBytes !== undefined && availableBytes > AMPLE_AVAILABLE_SHARE * totalBytes) return undefined;
   return {
     level: "short",
     because: `all tasks waited for memory ${full.avg60} % of the last minute`,

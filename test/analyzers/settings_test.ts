@@ -1,6 +1,8 @@
+/** oom-policy and thp-bloat: what settings do to memory. */
 import { describe, expect, it } from "vitest";
 import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
 
+const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
 describe("oom-policy", () => {
@@ -29,5 +31,22 @@ describe("oom-policy", () => {
     const report = await analyzeFiles(host("vm.panic_on_oom = 1\n"));
     expect(findingOf(report, "oom-policy")).toMatchObject({ confidence: "possible", material: false });
     expect(report.verdict).toBe("healthy");
+  });
+});
+
+describe("thp-bloat", () => {
+  it("is never more than possible: no file tells used huge pages from unused ones", async () => {
+    const meminfo = meminfoText({ AnonPages: 600 * MIB }) + `AnonHugePages: ${500 * 1024} kB\n`;
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfo,
+      "sys/kernel/mm/transparent_hugepage/enabled": "[always] madvise never\n",
+    });
+    expect(findingOf(report, "thp-bloat")).toMatchObject({ confidence: "possible", bytes: { low: 0, high: 500 * MIB } });
+    expect(report.verdict).toBe("healthy");
+  });
+
+  it("says nothing where huge pages are the smaller part", async () => {
+    const meminfo = meminfoText({ AnonPages: 2000 * MIB }) + `AnonHugePages: ${500 * 1024} kB\n`;
+    expect(findingOf(await analyzeFiles({ "proc/meminfo": meminfo }), "thp-bloat")).toBeUndefined();
   });
 });

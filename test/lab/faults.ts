@@ -55,8 +55,6 @@ const SLAB: readonly AccountId[] = ["slab-unreclaimable", "slab-reclaimable"];
 const LESS_AT_ONCE: ReadonlySet<string> = new Set(["user-leak", "process-proliferation", "swap-thrash"]);
 /** What a sosreport leaves at most possible besides. */
 const LESS_IN_SOS: ReadonlySet<string> = new Set([
-  // What is in huge pages no file tells.
-  "thp-bloat",
   // sos 4.0 has no /proc/PID/status, which tells whose they are.
   "kernel-stack-leak",
   "page-table-bloat",
@@ -96,6 +94,11 @@ function nearMiss(
 /** The host is not short of memory, but the report tells of this beside. */
 function benign(fault: Fault, ...also: readonly string[]): Fault {
   return { ...fault, expect: { ...fault.expect, also } };
+}
+
+/** One look cannot tell a full queue that is read from one that nobody reads. */
+function unclearAtOnce(fault: Fault): Fault {
+  return { ...fault, expect: { ...fault.expect, once: "possible", sos: "possible" } };
 }
 
 /** One of those that `npm test` holds: the first causes with their near misses, and one fault for each of the others. */
@@ -194,9 +197,13 @@ export const faults: readonly Fault[] = [
     { ratio: [0.98, 1.1] },
   )),
   nearMiss("few-processes", "many_processes", { count: 20, kb: 1000, rate: 0 }, "process-proliferation", "as above"),
-  live(
-    real("thp-bloat", "thp_bloat", { mb: 500, touch: 1 }, "thp-bloat", ["anon"], "huge pages, one page of 512 touched"),
-  ),
+  // No file tells what is in huge pages, and nailhouse does not look into the memory of others.
+  live(benign(
+    nearMiss("thp-bloat", "thp_bloat", { mb: 500, touch: 1 }, "user-leak", "huge pages, one page of 512 touched", [
+      "anon",
+    ]),
+    "thp-bloat",
+  )),
   nearMiss("thp-used", "thp_bloat", { mb: 500, touch: 512 }, "thp-bloat", "huge pages, all of them touched", ["anon"]),
   live(real("page-table-bloat", "page_tables", {}, "page-table-bloat", ["page-tables"], "page tables")),
   nearMiss("page-tables-small", "page_tables", { mb: 8 }, "page-table-bloat", "page tables"),
@@ -223,7 +230,15 @@ export const faults: readonly Fault[] = [
   nearMiss("shmem-small", "shmem", { kind: "tmpfs", mb: 8 }, "shmem-leak", "a file on tmpfs"),
   live(real("hugetlb-reservation", "hugepages", {}, "hugetlb-reservation", ["hugetlb"], "huge pages reserved, unused")),
   nearMiss("hugetlb-used", "hugepages", { used: 1 }, "hugetlb-reservation", "huge pages in use", ["hugetlb"]),
-  real("friend-push-netns", "friend_push", { netns: "own" }, "socket-backlog-udp", ["slab-unreclaimable"], CHARGED),
+  real(
+    "friend-push-netns",
+    "friend_push",
+    { netns: "own" },
+    "socket-backlog-udp",
+    ["slab-unreclaimable"],
+    CHARGED,
+    UNSEEN_BY_SOS,
+  ),
   // Beyond 8 KiB in no slabinfo line (large kmalloc); beyond 16 KiB in no field of /proc/meminfo.
   real("friend-push-9k", "friend_push", { reply: 9000 }, "socket-backlog-udp", ["slab-unreclaimable"], CHARGED),
   real("friend-push-30k", "friend_push", { reply: 30000 }, "socket-backlog-udp", ["unaccounted"], CHARGED, {
@@ -297,7 +312,7 @@ export const faults: readonly Fault[] = [
     { also: ["tcp-mem-pressure"] },
   )),
   nearMiss("tcp-read", "tcp_backlog", { side: "recv", read: 1 }, "socket-backlog-tcp-recv", "charge at the moment"),
-  nearMiss(
+  unclearAtOnce(nearMiss(
     "tcp-slow-reader",
     "tcp_backlog",
     { side: "recv", slow: 16 },
@@ -305,7 +320,7 @@ export const faults: readonly Fault[] = [
     "charge at the moment: each queue is refilled as it is read",
     ["unaccounted", "slab-unreclaimable"],
     [0.8, 1.2],
-  ),
+  )),
   nearMiss("tcp-small", "tcp_backlog", { side: "send", pairs: 3, total: 1 }, "socket-backlog-tcp-send", "charge"),
   live(real(
     "unix-stream",
