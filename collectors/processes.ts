@@ -15,7 +15,13 @@ export const processes: Collector = defineCollector({
     "Who holds the memory that processes have: resident, swapped, shared by size of each share, and how much of it grows.",
   priority: 40,
   captures: [
-    { kind: "command", argv: ["sh", "-c", LIST], as: "sos_commands/process/process_list", changing: true, maxBytes: 4 * 2 ** 20 },
+    {
+      kind: "command",
+      argv: ["sh", "-c", LIST],
+      as: "sos_commands/process/process_list",
+      changing: true,
+      maxBytes: 4 * 2 ** 20,
+    },
     { kind: "process", files: ["status"], changing: { largest: 128 } },
     { kind: "process", files: ["stat", "comm", "oom_score", "oom_score_adj"] },
     // cmdline takes the process's mmap_lock, cgroup the kernel's cgroup_mutex. Command lines may be megabytes long.

@@ -44,7 +44,12 @@ export const sharedMemory: Collector = defineCollector({
     "Which file, descriptor or segment holds shared memory that no process maps. Mounts and SysV segments are captured with the machine and its memory.",
   priority: 46,
   captures: [
-    { kind: "command", argv: ["sh", "-c", DESCRIPTORS], as: "sos_commands/process/shared_memory_descriptors", maxBytes: 4 * 2 ** 20 },
+    {
+      kind: "command",
+      argv: ["sh", "-c", DESCRIPTORS],
+      as: "sos_commands/process/shared_memory_descriptors",
+      maxBytes: 4 * 2 ** 20,
+    },
     { kind: "command", argv: ["sh", "-c", FILES], as: "sos_commands/filesys/tmpfs_files" },
   ],
 });

@@ -46,5 +46,7 @@ export const gunzip: Decompress = async function* (chunks, broken) {
     out = [];
   }
   const expected = trailer.length === 8 ? new DataView(trailer.buffer).getUint32(0, true) : undefined;
-  if (furtherMembers === 0 && expected !== crc) broken("the compressed data is damaged or cut off (its checksum is wrong)");
+  if (furtherMembers === 0 && expected !== crc) {
+    broken("the compressed data is damaged or cut off (its checksum is wrong)");
+  }
 };

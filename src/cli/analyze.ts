@@ -61,7 +61,9 @@ async function openPath(path: string): Promise<Bundle> {
 /** What is wrong with an input, in one line; anything else is a defect and is thrown on. */
 function inputProblem(error: unknown): string {
   if (error instanceof BundleError) return error.message;
-  if (error instanceof Error && ("syscall" in error || error.name === "NotCapable")) return `Cannot read the bundle: ${error.message}`;
+  if (error instanceof Error && ("syscall" in error || error.name === "NotCapable")) {
+    return `Cannot read the bundle: ${error.message}`;
+  }
   throw error;
 }
 

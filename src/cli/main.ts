@@ -2,7 +2,6 @@ import { HostError } from "../core/errors.ts";
 import { version } from "../core/version.ts";
 import { type Command, UsageError } from "./_command.ts";
 
-
 /** Each command is loaded only when it is used: a dying host should not pay for the analyzers, nor a laptop for the collectors. */
 const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["collect", async () => (await import("./collect.ts")).collectCommand],

@@ -10,7 +10,7 @@ import { type Mount, mounts } from "../parsers/mounts.ts";
 import { type ProcessStatus, processStatus } from "../parsers/process_status.ts";
 import { sharedMemoryDescriptors, type UnlinkedFile } from "../parsers/shared_memory_descriptors.ts";
 import { type SmapsRollup, smapsRollup } from "../parsers/smaps_rollup.ts";
-import { type SysvSegment, sysvipcShm } from "../parsers/sysvipc_shm.ts";
+import { sysvipcShm, type SysvSegment } from "../parsers/sysvipc_shm.ts";
 import { type TmpfsFile, tmpfsFiles } from "../parsers/tmpfs_files.ts";
 
 /** A memfd, or a file on tmpfs that was deleted, which lives by its descriptors. */

@@ -45,7 +45,9 @@ const finding = z.object({
   growthBytesPerSecond: range.nullable(),
   exhaustion: z.object({ atLow: time, atHigh: time.nullable() }).nullable(),
   symptomOf: text.nullable(),
-  owners: z.array(z.object({ pid: z.number().int().nullable(), comm: text, bytes, count: z.number().int(), detail: text })),
+  owners: z.array(
+    z.object({ pid: z.number().int().nullable(), comm: text, bytes, count: z.number().int(), detail: text }),
+  ),
   evidence,
   remedies: z.array(z.object({ when: z.enum(["now", "fix", "prevent"]), text, commands: z.array(text), verify: text })),
 });
@@ -63,7 +65,9 @@ const report = z.object({
   pressure: z.object({ level: z.enum(["none", "rising", "short", "exhausted"]), because: text, evidence }),
   ledger: z.object({
     totalBytes: bytes,
-    accounts: z.array(z.object({ id: account, title: text, bytes, sources: z.array(z.object({ path: text, line, text })) })),
+    accounts: z.array(
+      z.object({ id: account, title: text, bytes, sources: z.array(z.object({ path: text, line, text })) }),
+    ),
     missing: z.array(text),
   }).nullable(),
   findings: z.array(finding),

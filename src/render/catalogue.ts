@@ -43,7 +43,8 @@ export function causesPage(analyzers: readonly Analyzer[]): string {
       `**References.** ${references.join("; ")}`,
     ].join("\n\n")
   );
-  const intro = "What nailhouse knows to look for: one file a cause, named by its id. `nailhouse explain CAUSE` prints the same.";
+  const intro =
+    "What nailhouse knows to look for: one file a cause, named by its id. `nailhouse explain CAUSE` prints the same.";
   return [GENERATED, "# Causes", intro, ...sections].join("\n\n") + "\n";
 }
 
@@ -80,7 +81,8 @@ export function collectorsPage(collectors: readonly Collector[]): string {
     [
       `## ${id}`,
       `${title}. ${why}`,
-      captures.map((capture) => `- ${captureText(capture)}${"changing" in capture ? ", again in every snapshot" : ""}`).join("\n"),
+      captures.map((capture) => `- ${captureText(capture)}${"changing" in capture ? ", again in every snapshot" : ""}`)
+        .join("\n"),
     ].join("\n\n")
   );
   const intro = "What `nailhouse collect` captures: one file a subject, pure data, stored under sosreport's own paths.";

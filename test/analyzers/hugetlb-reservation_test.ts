@@ -18,7 +18,11 @@ function pool(total: number, free: number, reserved: number, totalBytes: number 
 describe("hugetlb-reservation", () => {
   it("names what is set aside and neither used nor promised", async () => {
     const finding = findingOf(await analyzeFiles(pool(300, 250, 50)), "hugetlb-reservation");
-    expect(finding).toMatchObject({ confidence: "confirmed", material: true, bytes: { low: 400 * MIB, high: 400 * MIB } });
+    expect(finding).toMatchObject({
+      confidence: "confirmed",
+      material: true,
+      bytes: { low: 400 * MIB, high: 400 * MIB },
+    });
     expect(finding?.remedies[0]?.commands).toEqual([`echo 100 > /${POOL}nr_hugepages`]);
   });
 

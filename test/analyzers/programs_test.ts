@@ -7,7 +7,9 @@ const GIB = 2 ** 30;
 const times = ["", "history/2026-01-01T00:00:05.000Z/", "history/2026-01-01T00:00:10.000Z/"];
 
 function status(name: string, threads: number, anonBytes: number, pageTableBytes: number): string {
-  return `Name:\t${name}\nVmRSS:\t${anonBytes / 1024} kB\nRssAnon:\t${anonBytes / 1024} kB\nVmPTE:\t${pageTableBytes / 1024} kB\nThreads:\t${threads}\n`;
+  return `Name:\t${name}\nVmRSS:\t${anonBytes / 1024} kB\nRssAnon:\t${anonBytes / 1024} kB\nVmPTE:\t${
+    pageTableBytes / 1024
+  } kB\nThreads:\t${threads}\n`;
 }
 
 describe("kernel-stack-leak", () => {
@@ -18,7 +20,11 @@ describe("kernel-stack-leak", () => {
 
   it("names the program with thousands of threads", async () => {
     const finding = findingOf(await analyzeFiles(host(15_000)), "kernel-stack-leak");
-    expect(finding).toMatchObject({ confidence: "likely", material: true, owners: [{ pid: 900, comm: "server", count: 15_000 }] });
+    expect(finding).toMatchObject({
+      confidence: "likely",
+      material: true,
+      owners: [{ pid: 900, comm: "server", count: 15_000 }],
+    });
     expect(finding?.bytes.high).toBe(15_000 * 16_384);
   });
 
@@ -29,15 +35,26 @@ describe("kernel-stack-leak", () => {
   it("is confirmed when there are ever more, and not by a burst of some", async () => {
     const growing = (step: number): { [path: string]: string } => ({
       ...host(15_000),
-      ...Object.fromEntries(times.map((prefix, i) => [`${prefix}sos_commands/process/process_list`, `900 (server) S 1 ${15_000 + i * step}\n`])),
+      ...Object.fromEntries(
+        times.map((
+          prefix,
+          i,
+        ) => [`${prefix}sos_commands/process/process_list`, `900 (server) S 1 ${15_000 + i * step}\n`]),
+      ),
     });
     const finding = findingOf(await analyzeFiles(growing(500)), "kernel-stack-leak");
     expect(finding).toMatchObject({ confidence: "confirmed", growthBytesPerSecond: { low: 100 * 16_384 } });
-    expect(findingOf(await analyzeFiles(growing(10)), "kernel-stack-leak")).toMatchObject({ confidence: "likely", growthBytesPerSecond: null });
+    expect(findingOf(await analyzeFiles(growing(10)), "kernel-stack-leak")).toMatchObject({
+      confidence: "likely",
+      growthBytesPerSecond: null,
+    });
   });
 
   it("needs fewer on a small host, and leaves a program of many processes to its processes", async () => {
-    const small = { ...host(4_000), "proc/meminfo": meminfoText({ KernelStack: 4_000 * 16_384, VmallocUsed: 4_000 * 16_384 + 12 * MIB }, GIB / 2) };
+    const small = {
+      ...host(4_000),
+      "proc/meminfo": meminfoText({ KernelStack: 4_000 * 16_384, VmallocUsed: 4_000 * 16_384 + 12 * MIB }, GIB / 2),
+    };
     expect(findingOf(await analyzeFiles(small), "kernel-stack-leak")?.confidence).toBe("likely");
     const files: { [path: string]: string } = { "proc/meminfo": host(10_000)["proc/meminfo"] as string };
     for (let pid = 1000; pid < 11_000; pid++) files[`proc/${pid}/status`] = status("worker", 1, 64 * 1024, 4096);
@@ -53,7 +70,8 @@ describe("kernel-stack-leak", () => {
 describe("page-table-bloat", () => {
   function host(processes: number, each: number, mappedBytes: number): { [path: string]: string } {
     const files: { [path: string]: string } = {
-      "proc/meminfo": meminfoText({ PageTables: processes * each, AnonPages: 32 * MIB }, 64 * GIB) + `Mapped: ${mappedBytes / 1024} kB\n`,
+      "proc/meminfo": meminfoText({ PageTables: processes * each, AnonPages: 32 * MIB }, 64 * GIB) +
+        `Mapped: ${mappedBytes / 1024} kB\n`,
     };
     for (let pid = 100; pid < 100 + processes; pid++) files[`proc/${pid}/status`] = status("postgres", 1, MIB, each);
     return files;
@@ -61,7 +79,10 @@ describe("page-table-bloat", () => {
 
   it("names processes that each map the same large memory with small pages", async () => {
     const finding = findingOf(await analyzeFiles(host(200, 16 * MIB, 8 * GIB)), "page-table-bloat");
-    expect(finding).toMatchObject({ confidence: "confirmed", owners: [{ comm: "postgres", count: 200, bytes: 3200 * MIB }] });
+    expect(finding).toMatchObject({
+      confidence: "confirmed",
+      owners: [{ comm: "postgres", count: 200, bytes: 3200 * MIB }],
+    });
   });
 
   it("names tables that are a tenth of what they map, on any host", async () => {
@@ -88,9 +109,18 @@ describe("page-table-bloat", () => {
 
 describe("process-proliferation", () => {
   /** `lists`: first and last number of the processes in each snapshot. */
-  function host(processes: number, each: number, lists: readonly (readonly [number, number])[], totalBytes: number = 8 * GIB): { [path: string]: string } {
-    const files: { [path: string]: string } = { "proc/meminfo": meminfoText({ AnonPages: 32 * MIB + processes * each }, totalBytes) };
-    for (let pid = 100; pid < 100 + processes; pid++) files[`proc/${pid}/status`] = status("cron-job", 1, each, 64 * 1024);
+  function host(
+    processes: number,
+    each: number,
+    lists: readonly (readonly [number, number])[],
+    totalBytes: number = 8 * GIB,
+  ): { [path: string]: string } {
+    const files: { [path: string]: string } = {
+      "proc/meminfo": meminfoText({ AnonPages: 32 * MIB + processes * each }, totalBytes),
+    };
+    for (let pid = 100; pid < 100 + processes; pid++) {
+      files[`proc/${pid}/status`] = status("cron-job", 1, each, 64 * 1024);
+    }
     for (const [i, [from, to]] of lists.entries()) {
       let list = "1 (init) S 0 1\n90 (crond) S 1 1\n";
       for (let pid = from; pid < to; pid++) list += `${pid} (cron-job) S 90 1\n`;
@@ -100,7 +130,10 @@ describe("process-proliferation", () => {
   }
 
   it("is likely when there are ever more of them, and none ends", async () => {
-    const finding = findingOf(await analyzeFiles(host(400, MIB, [[100, 500], [100, 525], [100, 550]])), "process-proliferation");
+    const finding = findingOf(
+      await analyzeFiles(host(400, MIB, [[100, 500], [100, 525], [100, 550]])),
+      "process-proliferation",
+    );
     expect(finding).toMatchObject({ confidence: "likely", material: true, owners: [{ comm: "cron-job", count: 400 }] });
     expect(finding?.owners[0]?.detail).toContain("started by crond (pid 90)");
     expect(finding?.growthBytesPerSecond?.low).toBeCloseTo(5 * (MIB + 64 * 1024), -3);
@@ -110,35 +143,46 @@ describe("process-proliferation", () => {
   it("accuses no pool of a fixed size, however large, and none whose workers end and are replaced", async () => {
     const steady = await analyzeFiles(host(400, 10 * MIB, [[100, 500], [100, 500], [100, 500]]));
     expect(findingOf(steady, "process-proliferation")).toBeUndefined();
-    expect(findingOf(await analyzeFiles(host(400, 10 * MIB, [[100, 500], [150, 560], [200, 620]])), "process-proliferation")).toBeUndefined();
+    expect(
+      findingOf(await analyzeFiles(host(400, 10 * MIB, [[100, 500], [150, 560], [200, 620]])), "process-proliferation"),
+    ).toBeUndefined();
   });
 
   it("is at most possible with one snapshot, and only where it dominates the host", async () => {
-    expect(findingOf(await analyzeFiles(host(400, 4 * MIB, [[100, 500]])), "process-proliferation")).toMatchObject({ confidence: "possible" });
+    expect(findingOf(await analyzeFiles(host(400, 4 * MIB, [[100, 500]])), "process-proliferation")).toMatchObject({
+      confidence: "possible",
+    });
     expect(findingOf(await analyzeFiles(host(400, MIB, [])), "process-proliferation")).toBeUndefined();
   });
 
   it("measures by the host: 400 MiB on one of 128 GB are nothing yet", async () => {
     const lists = [[100, 500], [100, 525], [100, 550]] as const;
-    expect(findingOf(await analyzeFiles(host(400, 256 * 1024, lists, 128 * GIB)), "process-proliferation")).toBeUndefined();
+    expect(findingOf(await analyzeFiles(host(400, 256 * 1024, lists, 128 * GIB)), "process-proliferation"))
+      .toBeUndefined();
     expect(findingOf(await analyzeFiles(host(400, 256 * 1024, lists, GIB / 2)), "process-proliferation")).toBeDefined();
   });
 
   it("counts nobody who has only not been taken notice of", async () => {
     const files = host(400, MIB, [[100, 500], [100, 525], [100, 550]]);
-    const zombies = Object.fromEntries(Object.entries(files).map(([path, text]) => [path, text.replaceAll(") S 90", ") Z 90")]));
+    const zombies = Object.fromEntries(
+      Object.entries(files).map(([path, text]) => [path, text.replaceAll(") S 90", ") Z 90")]),
+    );
     expect(findingOf(await analyzeFiles(zombies), "process-proliferation")).toBeUndefined();
   });
 
   it("quotes a hostile name for the shell", async () => {
     const files = host(400, MIB, [[100, 500], [100, 525], [100, 550]]);
-    const hostile = Object.fromEntries(Object.entries(files).map(([path, text]) => [path, text.replaceAll("cron-job", "a) S 1;b")]));
+    const hostile = Object.fromEntries(
+      Object.entries(files).map(([path, text]) => [path, text.replaceAll("cron-job", "a) S 1;b")]),
+    );
     const finding = findingOf(await analyzeFiles(hostile), "process-proliferation");
     expect(finding?.remedies[0]?.commands).toEqual(["pkill -TERM -x 'a) S 1;b'"]);
   });
 
   it("is not assessed without processes", async () => {
     const report = await analyzeFiles({ "proc/meminfo": meminfoText() });
-    expect(report.notAssessed.find(({ cause }) => cause === "process-proliferation")?.missing).toContain("proc/PID/status");
+    expect(report.notAssessed.find(({ cause }) => cause === "process-proliferation")?.missing).toContain(
+      "proc/PID/status",
+    );
   });
 });

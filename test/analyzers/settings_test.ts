@@ -23,7 +23,9 @@ describe("oom-policy", () => {
   });
 
   it("names a min_free_kbytes that keeps much from everybody", async () => {
-    expect(findingOf(await analyzeFiles(host("vm.min_free_kbytes = 1048576\n")), "oom-policy")?.title).toContain("1.00 GiB");
+    expect(findingOf(await analyzeFiles(host("vm.min_free_kbytes = 1048576\n")), "oom-policy")?.title).toContain(
+      "1.00 GiB",
+    );
     expect(findingOf(await analyzeFiles(host("vm.min_free_kbytes = 67584\n")), "oom-policy")).toBeUndefined();
   });
 
@@ -41,7 +43,10 @@ describe("thp-bloat", () => {
       "proc/meminfo": meminfo,
       "sys/kernel/mm/transparent_hugepage/enabled": "[always] madvise never\n",
     });
-    expect(findingOf(report, "thp-bloat")).toMatchObject({ confidence: "possible", bytes: { low: 0, high: 500 * MIB } });
+    expect(findingOf(report, "thp-bloat")).toMatchObject({
+      confidence: "possible",
+      bytes: { low: 0, high: 500 * MIB },
+    });
     expect(report.verdict).toBe("healthy");
   });
 

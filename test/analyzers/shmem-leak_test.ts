@@ -14,7 +14,8 @@ const shmem = (bytes: number, total?: number): Files => ({
   "proc/meminfo": meminfoText({ Shmem: bytes, Cached: 64 * MIB + bytes }, total),
 });
 
-const status = (name: string, rssShmem: number): string => `Name:\t${name}\nVmRSS:\t${rssShmem / 1024} kB\nRssAnon:\t100 kB\nRssShmem:\t${rssShmem / 1024} kB\nVmSwap:\t0 kB\n`;
+const status = (name: string, rssShmem: number): string =>
+  `Name:\t${name}\nVmRSS:\t${rssShmem / 1024} kB\nRssAnon:\t100 kB\nRssShmem:\t${rssShmem / 1024} kB\nVmSwap:\t0 kB\n`;
 
 /** As captured on Linux 6.18: 400 MiB in a memfd of process 32174. */
 const memfd = `# Shmem:            418524 kB
@@ -23,7 +24,8 @@ lrwx------ 1 0 0 64 Nov 23 08:00 /proc/32174/fd/3 -> /memfd:nailhouse (deleted)
 819200 512 1 1158 /proc/32174/fd/3
 tmpfs /proc/32174/fd/3
 `;
-const mappedMemfd = `${memfd}/proc/32174/maps:7f3624b56000-7f363db56000 rw-s 00000000 00:01 1158                         /memfd:nailhouse (deleted)\n`;
+const mappedMemfd =
+  `${memfd}/proc/32174/maps:7f3624b56000-7f363db56000 rw-s 00000000 00:01 1158                         /memfd:nailhouse (deleted)\n`;
 
 const segments = (nattch: number): string =>
   `       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap
@@ -44,7 +46,11 @@ const ruledOut = async (bundle: Files): Promise<string | undefined> =>
 
 describe("shmem-leak", () => {
   it("names the process that keeps a memfd which nobody maps", async () => {
-    const report = await analyzeFiles({ ...shmem(408 * MIB), [LIST]: memfd, "proc/32174/status": status("cache'd", 0) });
+    const report = await analyzeFiles({
+      ...shmem(408 * MIB),
+      [LIST]: memfd,
+      "proc/32174/status": status("cache'd", 0),
+    });
     expect(findingOf(report, "shmem-leak")).toMatchObject({
       confidence: "confirmed",
       material: true,
@@ -58,26 +64,48 @@ describe("shmem-leak", () => {
   });
 
   it("accuses no process that has its memfd mapped, though its page tables do not show it", async () => {
-    const report = await analyzeFiles({ ...shmem(408 * MIB), [LIST]: mappedMemfd, "proc/32174/status": status("gpu", 0) });
+    const report = await analyzeFiles({
+      ...shmem(408 * MIB),
+      [LIST]: mappedMemfd,
+      "proc/32174/status": status("gpu", 0),
+    });
     expect(findingOf(report, "shmem-leak")).toBeUndefined();
     expect(report.verdict).toBe("healthy");
   });
 
   it("accuses no database that maps and uses its shared memory", async () => {
-    const statuses = Object.fromEntries([...Array(20).keys()].map((i) => [`proc/${700 + i}/status`, status("postgres", 6 * GIB)]));
-    const report = await analyzeFiles({ ...shmem(6 * GIB, 16 * GIB), [DF]: df(6 * GIB / 1024), "proc/mounts": mounts, ...statuses });
+    const statuses = Object.fromEntries(
+      [...Array(20).keys()].map((i) => [`proc/${700 + i}/status`, status("postgres", 6 * GIB)]),
+    );
+    const report = await analyzeFiles({
+      ...shmem(6 * GIB, 16 * GIB),
+      [DF]: df(6 * GIB / 1024),
+      "proc/mounts": mounts,
+      ...statuses,
+    });
     expect(findingOf(report, "shmem-leak")).toBeUndefined();
     expect(report.verdict).toBe("healthy");
   });
 
   it("counts a memfd once that several processes have open, and scales up where not all descriptors were looked at", async () => {
-    const twice = `${memfd}lrwx------ 1 0 0 64 Nov 23 08:00 /proc/9/fd/8 -> /memfd:nailhouse (deleted)\n819200 512 1 1158 /proc/9/fd/8\n`;
-    expect(findingOf(await analyzeFiles({ ...shmem(800 * MIB), [LIST]: twice }), "shmem-leak")?.bytes.high).toBe(400 * MIB);
-    const many = [...Array(200).keys()].map((i) =>
-      `lrwx------ 1 0 0 64 Nov 23 08:00 /proc/9/fd/${4 * i} -> /memfd:x (deleted)\n2048 512 1 ${i} /proc/9/fd/${4 * i}\n`
+    const twice =
+      `${memfd}lrwx------ 1 0 0 64 Nov 23 08:00 /proc/9/fd/8 -> /memfd:nailhouse (deleted)\n819200 512 1 1158 /proc/9/fd/8\n`;
+    expect(findingOf(await analyzeFiles({ ...shmem(800 * MIB), [LIST]: twice }), "shmem-leak")?.bytes.high).toBe(
+      400 * MIB,
     );
-    const report = await analyzeFiles({ ...shmem(810 * MIB), [LIST]: `${many.join("")}# looked 200 of 800 /proc/9/fd\n` });
-    expect(findingOf(report, "shmem-leak")).toMatchObject({ bytes: { high: 800 * MIB }, owners: [{ pid: 9, count: 800 }] });
+    const many = [...Array(200).keys()].map((i) =>
+      `lrwx------ 1 0 0 64 Nov 23 08:00 /proc/9/fd/${4 * i} -> /memfd:x (deleted)\n2048 512 1 ${i} /proc/9/fd/${
+        4 * i
+      }\n`
+    );
+    const report = await analyzeFiles({
+      ...shmem(810 * MIB),
+      [LIST]: `${many.join("")}# looked 200 of 800 /proc/9/fd\n`,
+    });
+    expect(findingOf(report, "shmem-leak")).toMatchObject({
+      bytes: { high: 800 * MIB },
+      owners: [{ pid: 9, count: 800 }],
+    });
   });
 
   it("names a segment that nobody is attached to, and none that somebody is", async () => {
@@ -88,7 +116,11 @@ describe("shmem-leak", () => {
       owners: [{ pid: null, comm: "SysV segment 7" }],
     });
     expect(report.findings[0]?.remedies[0]?.commands).toContain("ipcrm -m 7");
-    const used = await analyzeFiles({ ...shmem(408 * MIB), "proc/sysvipc/shm": segments(2), "proc/5/status": status("ora_pmon", 4 * MIB) });
+    const used = await analyzeFiles({
+      ...shmem(408 * MIB),
+      "proc/sysvipc/shm": segments(2),
+      "proc/5/status": status("ora_pmon", 4 * MIB),
+    });
     expect(findingOf(used, "shmem-leak")).toBeUndefined();
   });
 
@@ -100,7 +132,11 @@ describe("shmem-leak", () => {
       "sos_commands/filesys/tmpfs_files": files(400 * MIB),
       "proc/5/status": status("idle", 0),
     });
-    expect(findingOf(report, "shmem-leak")).toMatchObject({ confidence: "likely", bytes: { low: 400 * MIB, high: 400 * MIB }, owners: [{ comm: "/dev/shm" }] });
+    expect(findingOf(report, "shmem-leak")).toMatchObject({
+      confidence: "likely",
+      bytes: { low: 400 * MIB, high: 400 * MIB },
+      owners: [{ comm: "/dev/shm" }],
+    });
     expect(report.findings[0]?.remedies[0]?.commands).toContain("rm -- '/dev/shm/scratch file'");
   });
 
@@ -111,18 +147,30 @@ describe("shmem-leak", () => {
         meminfoText({ Shmem: (400 + 20 * i) * MIB, Cached: (500 + 20 * i) * MIB }),
       ]),
     );
-    const report = await analyzeFiles({ ...growing, [DF]: df(400 * 1024), "proc/mounts": mounts, "proc/5/status": status("idle", 0) });
-    expect(findingOf(report, "shmem-leak")).toMatchObject({ confidence: "confirmed", growthBytesPerSecond: { low: 4 * MIB, high: 4 * MIB } });
+    const report = await analyzeFiles({
+      ...growing,
+      [DF]: df(400 * 1024),
+      "proc/mounts": mounts,
+      "proc/5/status": status("idle", 0),
+    });
+    expect(findingOf(report, "shmem-leak")).toMatchObject({
+      confidence: "confirmed",
+      growthBytesPerSecond: { low: 4 * MIB, high: 4 * MIB },
+    });
   });
 
   it("is only possible where the bundle does not tell what is mapped", async () => {
     const report = await analyzeFiles({ ...shmem(408 * MIB), [DF]: df(409600), "proc/mounts": mounts });
-    expect(findingOf(report, "shmem-leak")).toMatchObject({ confidence: "possible", bytes: { low: 0, high: 400 * MIB } });
+    expect(findingOf(report, "shmem-leak")).toMatchObject({
+      confidence: "possible",
+      bytes: { low: 0, high: 400 * MIB },
+    });
   });
 
   it("reads a sosreport's lsof: deleted files, and files that are mapped", async () => {
     const header = "COMMAND     PID     USER   FD      TYPE             DEVICE  SIZE/OFF     NODE NAME\n";
-    const deleted = `${header}shmem     31634        0    3u      REG               0,27 419430400   231443 /dev/shm/nailhouse-31634 (deleted)\n`;
+    const deleted =
+      `${header}shmem     31634        0    3u      REG               0,27 419430400   231443 /dev/shm/nailhouse-31634 (deleted)\n`;
     const bundle = { ...shmem(408 * MIB), [DF]: df(409600), "proc/mounts": mounts };
     const report = await analyzeFiles({ ...bundle, [LSOF]: deleted });
     expect(findingOf(report, "shmem-leak")).toMatchObject({
@@ -130,9 +178,11 @@ describe("shmem-leak", () => {
       bytes: { low: 400 * MIB, high: 400 * MIB },
       owners: [{ pid: 31634, comm: "shmem" }],
     });
-    const plain = `${header}bash      1019        0  mem       REG              254,0   353616   329635 /usr/lib/locale/C.utf8/LC_CTYPE\n`;
+    const plain =
+      `${header}bash      1019        0  mem       REG              254,0   353616   329635 /usr/lib/locale/C.utf8/LC_CTYPE\n`;
     expect(findingOf(await analyzeFiles({ ...bundle, [LSOF]: plain }), "shmem-leak")?.confidence).toBe("likely");
-    const used = `${header}oracle     1019        0  mem       REG               0,27 419430400   231443 /dev/shm/ora_1\n`;
+    const used =
+      `${header}oracle     1019        0  mem       REG               0,27 419430400   231443 /dev/shm/ora_1\n`;
     expect(findingOf(await analyzeFiles({ ...bundle, [LSOF]: used }), "shmem-leak")?.confidence).toBe("possible");
   });
 
@@ -143,7 +193,8 @@ describe("shmem-leak", () => {
 
   it("leaves the volatile journal alone, and small files", async () => {
     const idle = { "proc/mounts": mounts, "proc/5/status": status("idle", 0) };
-    expect(await ruledOut({ ...shmem(408 * MIB), [DF]: df(400 * 1024, "/run", 5 * 1024 * 1024), ...idle })).toBeUndefined();
+    expect(await ruledOut({ ...shmem(408 * MIB), [DF]: df(400 * 1024, "/run", 5 * 1024 * 1024), ...idle }))
+      .toBeUndefined();
     const report = await analyzeFiles({ ...shmem(408 * MIB), [DF]: df(400 * 1024, "/run", 5 * 1024 * 1024), ...idle });
     expect(findingOf(report, "shmem-leak")?.confidence).toBe("possible");
     expect(await ruledOut({ ...shmem(10 * MIB), [DF]: df(8 * 1024), ...idle })).toContain("8.00 MiB");
@@ -158,7 +209,9 @@ describe("shmem-leak", () => {
 
   it("measures by the host: 60 MiB are much of 512 MiB, 500 MB of files little of 128 GB", async () => {
     const small = { "proc/sysvipc/shm": segments(0).replaceAll("419430400", String(60 * MIB)) };
-    expect(findingOf(await analyzeFiles({ ...shmem(62 * MIB, GIB / 2), ...small }), "shmem-leak")?.confidence).toBe("confirmed");
+    expect(findingOf(await analyzeFiles({ ...shmem(62 * MIB, GIB / 2), ...small }), "shmem-leak")?.confidence).toBe(
+      "confirmed",
+    );
     expect(findingOf(await analyzeFiles({ ...shmem(62 * MIB, 8 * GIB), ...small }), "shmem-leak")).toBeUndefined();
     const large = { [DF]: df(500_000), "proc/mounts": mounts, "proc/5/status": status("idle", 0) };
     expect(findingOf(await analyzeFiles({ ...shmem(500 * MIB, 128 * GIB), ...large }), "shmem-leak")).toBeUndefined();
@@ -174,7 +227,9 @@ describe("shmem-leak", () => {
   it("is not assessed without meminfo, and reads old kernels' segments without rss", async () => {
     const without = await analyzeFiles({ "proc/sysvipc/shm": segments(0) });
     expect(without.notAssessed.find(({ cause }) => cause === "shmem-leak")?.missing).toContain("proc/meminfo");
-    const old = "key shmid perms size cpid lpid nattch uid gid cuid cgid atime dtime ctime\n0 7 600 419430400 1 2 0 0 0 0 0 1 2 3\n";
-    expect(findingOf(await analyzeFiles({ ...shmem(408 * MIB), "proc/sysvipc/shm": old }), "shmem-leak")?.bytes.high).toBe(400 * MIB);
+    const old =
+      "key shmid perms size cpid lpid nattch uid gid cuid cgid atime dtime ctime\n0 7 600 419430400 1 2 0 0 0 0 0 1 2 3\n";
+    expect(findingOf(await analyzeFiles({ ...shmem(408 * MIB), "proc/sysvipc/shm": old }), "shmem-leak")?.bytes.high)
+      .toBe(400 * MIB);
   });
 });

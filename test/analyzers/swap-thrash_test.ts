@@ -8,7 +8,9 @@ function host(pagesIn: number, pagesOut: number, fullAvg10: number): { [path: st
     "proc/meminfo": meminfoText(),
     "proc/vmstat": "pswpin 1000\npswpout 2000\n",
     [`${LATER}proc/vmstat`]: `pswpin ${1000 + pagesIn}\npswpout ${2000 + pagesOut}\n`,
-    "proc/pressure/memory": `some avg10=50.00 avg60=1.00 avg300=0.00 total=1\nfull avg10=${fullAvg10.toFixed(2)} avg60=1.00 avg300=0.00 total=1\n`,
+    "proc/pressure/memory": `some avg10=50.00 avg60=1.00 avg300=0.00 total=1\nfull avg10=${
+      fullAvg10.toFixed(2)
+    } avg60=1.00 avg300=0.00 total=1\n`,
     "proc/300/status": "Name:\thog\nRssAnon:\t102400 kB\nVmSwap:\t204800 kB\n",
   };
 }
@@ -16,7 +18,11 @@ function host(pagesIn: number, pagesOut: number, fullAvg10: number): { [path: st
 describe("swap-thrash", () => {
   it("is confirmed when pages come and go and everybody waits", async () => {
     const report = await analyzeFiles(host(100_000, 100_000, 40));
-    expect(findingOf(report, "swap-thrash")).toMatchObject({ confidence: "confirmed", claims: [], owners: [{ pid: 300, comm: "hog" }] });
+    expect(findingOf(report, "swap-thrash")).toMatchObject({
+      confidence: "confirmed",
+      claims: [],
+      owners: [{ pid: 300, comm: "hog" }],
+    });
     expect(report.verdict).toBe("cause-found");
   });
 

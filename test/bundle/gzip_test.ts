@@ -10,7 +10,11 @@ async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Arr
   for (let at = 0; at < bytes.length; at += size) yield bytes.slice(at, at + size);
 }
 
-async function read(decompress: typeof gunzip, bytes: Uint8Array, size = 1000): Promise<{ out: Uint8Array; broken: string[] }> {
+async function read(
+  decompress: typeof gunzip,
+  bytes: Uint8Array,
+  size = 1000,
+): Promise<{ out: Uint8Array; broken: string[] }> {
   const broken: string[] = [];
   const out: Uint8Array[] = [];
   for await (const chunk of decompress(pieces(bytes, size), (message) => broken.push(message))) out.push(chunk.slice());

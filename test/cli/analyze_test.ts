@@ -18,8 +18,15 @@ function file(name: string, bytes: Uint8Array): string {
   return path;
 }
 
-function nailhouse(args: readonly string[], input?: Uint8Array): { status: number | null; stdout: string; stderr: string } {
-  const { status, stdout, stderr } = spawnSync("node", ["dist/cli.js", ...args], { encoding: "utf8", maxBuffer: 2 ** 28, ...(input && { input }) });
+function nailhouse(
+  args: readonly string[],
+  input?: Uint8Array,
+): { status: number | null; stdout: string; stderr: string } {
+  const { status, stdout, stderr } = spawnSync("node", ["dist/cli.js", ...args], {
+    encoding: "utf8",
+    maxBuffer: 2 ** 28,
+    ...(input && { input }),
+  });
   return { status, stdout, stderr };
 }
 
@@ -59,7 +66,12 @@ describe("nailhouse analyze of a bundle that was cut off", () => {
   });
 
   it("in its last snapshot: the answer is the same", () => {
-    const { stdout } = nailhouse(["analyze", file("cut.tgz", whole.subarray(0, Math.floor(whole.length * 0.9))), "-f", "json"]);
+    const { stdout } = nailhouse([
+      "analyze",
+      file("cut.tgz", whole.subarray(0, Math.floor(whole.length * 0.9))),
+      "-f",
+      "json",
+    ]);
     expect((JSON.parse(stdout) as { findings: { cause: string }[] }).findings[0]?.cause).toBe("socket-backlog-udp");
   });
 
@@ -121,7 +133,8 @@ describe("nailhouse analyze", () => {
 });
 
 describe("nailhouse explain", () => {
-  it("lists the causes", () => expect(nailhouse(["explain"]).stdout).toMatch(/^socket-backlog-udp +UDP receive queues/m));
+  it("lists the causes", () =>
+    expect(nailhouse(["explain"]).stdout).toMatch(/^socket-backlog-udp +UDP receive queues/m));
 
   it("says how a cause comes about, and what it is read from", () => {
     const { stdout } = nailhouse(["explain", "socket-backlog-udp"]);

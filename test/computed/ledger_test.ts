@@ -18,8 +18,12 @@ describe("ledger", () => {
   });
 
   it("takes pages on per-CPU lists for free", async () => {
-    const zoneinfo = "Node 0, zone   Normal\n  pages free     100\n        min      1\n  pagesets\n    cpu: 0\n              count: 25600\n";
-    const report = await analyzeFiles({ "proc/meminfo": meminfoText({}, 1024 * MIB, 110 * MIB), "proc/zoneinfo": zoneinfo });
+    const zoneinfo =
+      "Node 0, zone   Normal\n  pages free     100\n        min      1\n  pagesets\n    cpu: 0\n              count: 25600\n";
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({}, 1024 * MIB, 110 * MIB),
+      "proc/zoneinfo": zoneinfo,
+    });
     expect(accounts(report)).toMatchObject({ "per-cpu-free-lists": 100 * MIB, unaccounted: 10 * MIB });
   });
 
@@ -39,26 +43,39 @@ describe("ledger", () => {
   it("counts stacks beside vmalloc where the areas show that they are not in it", async () => {
     const fields = { KernelStack: 40 * MIB, VmallocUsed: 60 * MIB };
     const area = "0xffffc90000000000-0xffffc90000005000   20480 load_module+0x5/0x10 pages=4 vmalloc N0=4\n";
-    const report = await analyzeFiles({ "proc/meminfo": meminfoText(fields, 2048 * MIB, 40 * MIB), "proc/vmallocinfo": area });
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText(fields, 2048 * MIB, 40 * MIB),
+      "proc/vmallocinfo": area,
+    });
     expect(accounts(report)).toMatchObject({ "kernel-stacks": 40 * MIB, vmalloc: 60 * MIB, unaccounted: 0 });
   });
 
   it("adds up the areas where the kernel says VmallocUsed 0 (4.4 to 5.2)", async () => {
     const area = "0xffffc90000000000-0xffffc90000805000   8392704 load_module+0x5/0x10 pages=2048 vmalloc N0=4\n";
-    const report = await analyzeFiles({ "proc/meminfo": meminfoText({ VmallocUsed: 0, KernelStack: 0 }), "proc/vmallocinfo": area });
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({ VmallocUsed: 0, KernelStack: 0 }),
+      "proc/vmallocinfo": area,
+    });
     expect(accounts(report)).toMatchObject({ vmalloc: 8 * MIB });
   });
 
   it("finds pages that are on the LRU lists and in no process", async () => {
-    const meminfo = meminfoText({}, 1024 * MIB, 50 * MIB) + `Active:          ${100 * 1024} kB\nInactive:        ${50 * 1024} kB\nUnevictable:         0 kB\n`;
+    const meminfo = meminfoText({}, 1024 * MIB, 50 * MIB) +
+      `Active:          ${100 * 1024} kB\nInactive:        ${50 * 1024} kB\nUnevictable:         0 kB\n`;
     // AnonPages 32 + Cached 64 + Buffers 4 = 100 MiB are accounted for by type.
-    expect(accounts(await analyzeFiles({ "proc/meminfo": meminfo }))).toMatchObject({ "pinned-lru": 50 * MIB, unaccounted: 0 });
+    expect(accounts(await analyzeFiles({ "proc/meminfo": meminfo }))).toMatchObject({
+      "pinned-lru": 50 * MIB,
+      unaccounted: 0,
+    });
   });
 
   it("does not count pages twice that are in the swap cache and still mapped", async () => {
     const meminfo = meminfoText({ SwapCached: 30 * MIB }, 1024 * MIB, -30 * MIB) +
       `Active:          ${100 * 1024} kB\nInactive:            0 kB\nUnevictable:         0 kB\n`;
-    expect(accounts(await analyzeFiles({ "proc/meminfo": meminfo }))).toMatchObject({ "swap-cache": 0, unaccounted: 0 });
+    expect(accounts(await analyzeFiles({ "proc/meminfo": meminfo }))).toMatchObject({
+      "swap-cache": 0,
+      unaccounted: 0,
+    });
   });
 
   it("is not there without MemTotal, and says why", async () => {
@@ -71,6 +88,8 @@ describe("ledger", () => {
   it.skipIf(process.platform !== "linux")("closes within 0.5 % of MemTotal on this host", async () => {
     const read = (path: string): [string, string] => [path, readFileSync(`/${path}`, "utf8")];
     const report = await analyzeFiles(Object.fromEntries(["proc/meminfo", "proc/zoneinfo", "proc/vmstat"].map(read)));
-    expect(Math.abs(accounts(report)["unaccounted"] as number)).toBeLessThan(0.005 * (report.ledger?.totalBytes as number));
+    expect(Math.abs(accounts(report)["unaccounted"] as number)).toBeLessThan(
+      0.005 * (report.ledger?.totalBytes as number),
+    );
   });
 });

@@ -63,7 +63,11 @@ describe("analyze()", () => {
 
   it("says what is missing and how to capture it", async () => {
     const report = await analyzeFiles(files, [needsNetlink]);
-    expect(report.notAssessed).toEqual([{ cause: "needs-netlink", missing: ["proc/net/netlink"], howToCapture: ["cat /proc/net/netlink"] }]);
+    expect(report.notAssessed).toEqual([{
+      cause: "needs-netlink",
+      missing: ["proc/net/netlink"],
+      howToCapture: ["cat /proc/net/netlink"],
+    }]);
   });
 
   it("tells a file that is broken from one that is absent", async () => {
@@ -77,7 +81,11 @@ describe("analyze()", () => {
   });
 
   it("has insufficient evidence without meminfo", async () => {
-    expect(await analyzeFiles({}, [])).toMatchObject({ verdict: "insufficient-evidence", ledger: null, host: { totalBytes: null } });
+    expect(await analyzeFiles({}, [])).toMatchObject({
+      verdict: "insufficient-evidence",
+      ledger: null,
+      host: { totalBytes: null },
+    });
   });
 
   it("keeps the warnings of a file with a million wrong lines short", async () => {
@@ -93,7 +101,11 @@ describe("analyze()", () => {
       "history/2025-12-31T23:00:00.000Z/proc/meminfo": meminfoText(),
       "history/not-a-time/proc/meminfo": meminfoText(),
     }, []);
-    expect(report.timeline.map(({ at }) => at)).toEqual(["2025-12-31T23:00:00.000Z", "2026-01-01T00:00:00.000Z", "2026-01-01T00:00:10.000Z"]);
+    expect(report.timeline.map(({ at }) => at)).toEqual([
+      "2025-12-31T23:00:00.000Z",
+      "2026-01-01T00:00:00.000Z",
+      "2026-01-01T00:00:10.000Z",
+    ]);
     expect(report.warnings.join()).toContain("history/not-a-time");
   });
 });
@@ -109,6 +121,9 @@ describe("parseReport()", () => {
   });
 
   it("has a JSON Schema", () => {
-    expect(reportJsonSchema()).toMatchObject({ type: "object", properties: { verdict: { enum: expect.arrayContaining(["healthy"]) } } });
+    expect(reportJsonSchema()).toMatchObject({
+      type: "object",
+      properties: { verdict: { enum: expect.arrayContaining(["healthy"]) } },
+    });
   });
 });

@@ -10,7 +10,9 @@ const MIB = 2 ** 20;
 
 describe("printable()", () => {
   it("disarms escape sequences, C1 controls, bidirectional and zero-width marks", () => {
-    expect(printable("a\u001b[31mb\u009bc\u202ed\u200be\u2028f\u0007")).toBe("a\\u{1b}[31mb\\u{9b}c\\u{202e}d\\u{200b}e\\u{2028}f\\u{7}");
+    expect(printable("a\u001b[31mb\u009bc\u202ed\u200be\u2028f\u0007")).toBe(
+      "a\\u{1b}[31mb\\u{9b}c\\u{202e}d\\u{200b}e\\u{2028}f\\u{7}",
+    );
   });
 
   it("keeps letters of all scripts", () => expect(printable("钉子户 ümläut 🙂")).toBe("钉子户 ümläut 🙂"));
@@ -22,7 +24,10 @@ describe("renderText()", () => {
     ...statuses,
     "proc/meminfo": meminfoText({ SUnreclaim: 420 * MIB }),
     "proc/net/udp": udpText(Array.from({ length: 100 }, () => ({ bytes: 4 * MIB, drops: 5 }))),
-    "sos_commands/process/socket_owners": Array.from({ length: 100 }, (_, i) => `/proc/500/fd/3 -> socket:[${1001 + i}]\n`).join(""),
+    "sos_commands/process/socket_owners": Array.from(
+      { length: 100 },
+      (_, i) => `/proc/500/fd/3 -> socket:[${1001 + i}]\n`,
+    ).join(""),
   };
 
   it("answers who and what to do in the first two lines", async () => {
@@ -57,21 +62,33 @@ describe("renderText()", () => {
 });
 
 describe("small formatting", () => {
-  it.each([[0, "0 B"], [1023, "1.00 KiB"], [999, "999 B"], [8_912_896, "8.50 MiB"], [10 * 2 ** 30, "10.0 GiB"], [-4096, "-4.00 KiB"]])(
+  it.each([[0, "0 B"], [1023, "1.00 KiB"], [999, "999 B"], [8_912_896, "8.50 MiB"], [10 * 2 ** 30, "10.0 GiB"], [
+    -4096,
+    "-4.00 KiB",
+  ]])(
     "formatBytes(%d) is %s",
     (bytes, text) => expect(formatBytes(bytes)).toBe(text),
   );
 
   it("formatCount() puts commas between thousands", () => expect(formatCount(1_234_567)).toBe("1,234,567"));
 
-  it.each([[0.2, "0 seconds"], [59, "59 seconds"], [3_725, "1 hour 2 minutes"], [90_000, "1 day 1 hour"], [40_000_000, "1 year 97 days"]])(
+  it.each([[0.2, "0 seconds"], [59, "59 seconds"], [3_725, "1 hour 2 minutes"], [90_000, "1 day 1 hour"], [
+    40_000_000,
+    "1 year 97 days",
+  ]])(
     "duration(%d) is %s",
     (seconds, text) => expect(duration(seconds)).toBe(text),
   );
 
-  it("wrap() indents what follows a bullet", () => expect(wrap("aaa bbb ccc", 9, " - ")).toBe(" - aaa\n   bbb\n   ccc"));
+  it("wrap() indents what follows a bullet", () =>
+    expect(wrap("aaa bbb ccc", 9, " - ")).toBe(" - aaa\n   bbb\n   ccc"));
 
   it("shellWord() leaves plain words and quotes all others", () => {
-    expect([shellWord("nginx.service"), shellWord("a b"), shellWord("it's"), shellWord("$(x)")]).toEqual(["nginx.service", "'a b'", "'it'\\''s'", "'$(x)'"]);
+    expect([shellWord("nginx.service"), shellWord("a b"), shellWord("it's"), shellWord("$(x)")]).toEqual([
+      "nginx.service",
+      "'a b'",
+      "'it'\\''s'",
+      "'$(x)'",
+    ]);
   });
 });

@@ -34,9 +34,24 @@ const run = (command: string, ...args: string[]): string =>
 const tools = `${folder}/root`;
 const libraries = ["lib", "usr/lib"].map((path) => `${tools}/${path}/x86_64-linux-gnu`).join(":");
 /** By the guest's name of it, the program of test/lab that it is. */
-const programs = { leaker: "../anon_leak", database: "../anon_leak", friend_push: "../friend_push", swap_hog: "swap_hog" };
+const programs = {
+  leaker: "../anon_leak",
+  database: "../anon_leak",
+  friend_push: "../friend_push",
+  swap_hog: "swap_hog",
+};
 /** What a driver or ss needs; some kernels have some of them built in. */
-const drivers = ["virtio_pci", "virtio_blk", "virtio_balloon", "udp_diag", "tcp_diag", "raw_diag", "unix_diag", "netlink_diag", "af_packet_diag"];
+const drivers = [
+  "virtio_pci",
+  "virtio_blk",
+  "virtio_balloon",
+  "udp_diag",
+  "tcp_diag",
+  "raw_diag",
+  "unix_diag",
+  "netlink_diag",
+  "af_packet_diag",
+];
 
 /** The file of a kernel's own files that ends so. */
 function kernelFile(kernel: string, pattern: string): string {
@@ -50,7 +65,9 @@ function initramfs(kernel: string): string {
   const root = `${folder}/initramfs`;
   const image = `${folder}/initramfs-${kernel}`;
   rmSync(root, { recursive: true, force: true });
-  for (const name of ["bin", "modules", "proc", "sys", "dev", "out", "lib64"]) mkdirSync(`${root}/${name}`, { recursive: true });
+  for (const name of ["bin", "modules", "proc", "sys", "dev", "out", "lib64"]) {
+    mkdirSync(`${root}/${name}`, { recursive: true });
+  }
   run("cp", `${tools}/bin/busybox`, `${root}/bin/`);
   run("cp", `${here}guest.sh`, `${root}/init`);
   for (const [name, source] of Object.entries(programs)) {
@@ -59,7 +76,9 @@ function initramfs(kernel: string): string {
   // ss with the libraries of this machine.
   const ss = run("sh", "-c", "command -v ss").trim();
   run("cp", "-L", ss, `${root}/bin/ss`);
-  for (const [, library] of run("ldd", ss).matchAll(/(\/\S+) \(0x/g)) run("cp", "-L", library as string, `${root}/lib64/`);
+  for (const [, library] of run("ldd", ss).matchAll(/(\/\S+) \(0x/g)) {
+    run("cp", "-L", library as string, `${root}/lib64/`);
+  }
 
   const modules = kernelFile(kernel, "*/modules/*/modules.dep");
   const base = `${folder}/kernels/${kernel}`;
@@ -93,7 +112,19 @@ async function boot(kernel: string, fault: string): Promise<string> {
   const guest = spawn("flock", [
     ...["-w", String(LOCK_WAIT_SECONDS), LOCK, "timeout", "-k", "5", String(BOOT_SECONDS)],
     ...[`${tools}/usr/bin/qemu-system-x86_64`, "-L", `${tools}/usr/share/qemu`, "-L", `${tools}/usr/share/seabios`],
-    ...["-L", `${tools}/usr/lib/ipxe/qemu`, "-accel", "tcg", "-m", String(MEGABYTES), "-smp", "1", "-nodefaults", "-display", "none"],
+    ...[
+      "-L",
+      `${tools}/usr/lib/ipxe/qemu`,
+      "-accel",
+      "tcg",
+      "-m",
+      String(MEGABYTES),
+      "-smp",
+      "1",
+      "-nodefaults",
+      "-display",
+      "none",
+    ],
     ...["-no-reboot", "-chardev", `socket,id=monitor,path=${monitor},server=on,wait=off`, "-mon", "monitor"],
     ...["-serial", "stdio", "-device", "virtio-balloon-pci", ...drive("bundle"), ...drive("swap")],
     ...["-kernel", kernelFile(kernel, "*/vmlinuz*"), "-initrd", initramfs(kernel)],
@@ -132,8 +163,14 @@ function pack(sample: string): void {
   mkdirSync(root);
   run("tar", "xf", `${folder}/bundle`, "-C", root);
   const guest = "nailhouse-guest";
-  run("sh", "-c", `cd "$0" && tar cf - --owner=0 --group=0 --sort=name --mode=u+rw \
-    ${guest}/nailhouse.json ${guest}/proc ${guest}/sos_commands ${guest}/sys ${guest}/history ${guest}/nailhouse-status.json | gzip -9n > "$1"`, root, sample);
+  run(
+    "sh",
+    "-c",
+    `cd "$0" && tar cf - --owner=0 --group=0 --sort=name --mode=u+rw \
+    ${guest}/nailhouse.json ${guest}/proc ${guest}/sos_commands ${guest}/sys ${guest}/history ${guest}/nailhouse-status.json | gzip -9n > "$1"`,
+    root,
+    sample,
+  );
 }
 
 /** The kernel's lines from the first shortage on. */
@@ -150,7 +187,11 @@ const isWanted = (key: "kernel" | "fault", value: string): boolean => {
 };
 
 run(`${here}fetch.sh`, folder);
-for (const { kernel, fault } of guests.filter(({ kernel, fault }) => isWanted("kernel", kernel) && isWanted("fault", fault))) {
+for (
+  const { kernel, fault } of guests.filter(({ kernel, fault }) =>
+    isWanted("kernel", kernel) && isWanted("fault", fault)
+  )
+) {
   const start = Date.now();
   const console_ = await boot(kernel, fault);
   writeFileSync(`${folder}/console-${kernel}-${fault}.txt`, console_);
