@@ -71,32 +71,6 @@ describe.skipIf(process.platform !== "linux")("collect() on this machine", () =>
     for (const { reason } of problemsOf(status)) expect(reason).toMatch(/permission denied/);
   });
 
-  it.skipIf(!root)("counts all pages (root only)", async () => {
-    const { text, host } = await here({ only: ["memory", "page-flags"] });
-    const census = text("sos_commands/memory/page_flags");
-    const rows = census.split("\n").filter((line) => /^\d/.test(line)).map((line) => line.split(" "));
-    const pages = (wanted: (symbols: string[]) => boolean) =>
-      rows.filter(([, , , symbols = ""]) => wanted(symbols.split(","))).reduce(
-        (sum, [, , count]) => sum + Number(count),
-        0,
-      );
-    // Every page that exists. Page frames in holes between them may count as well: not every kernel marks those.
-    const present = [...text("proc/zoneinfo").matchAll(/^\s+present\s+(\d+)/gm)].reduce(
-      (sum, [, count]) => sum + Number(count),
-      0,
-    );
-    const total = Number(/^# pages_total (\d+)$/m.exec(census)?.[1]);
-    expect(pages(() => true)).toBeGreaterThan(present * 0.98);
-    expect(pages(() => true)).toBeLessThanOrEqual(total);
-    const counter = (name: string) =>
-      Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text("proc/meminfo"))?.[1]) * 1024;
-    const size = host.facts.pageSizeBytes;
-    const noise = 64 * 2 ** 20;
-    expect(Math.abs(pages((symbols) => symbols.includes("ANON")) * size - counter("AnonPages"))).toBeLessThan(noise);
-    const lru = counter("Active") + counter("Inactive") + counter("Unevictable");
-    expect(Math.abs(pages((symbols) => symbols.includes("LRU")) * size / lru - 1)).toBeLessThan(0.02);
-  });
-
   const ip = spawnSync("ip", ["netns"]).status === 0;
   it.skipIf(!root || !ip)("captures a network namespace without a process (root and ip only)", async () => {
     const name = `nailhouse-test-${process.pid}`;
