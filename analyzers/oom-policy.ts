@@ -116,6 +116,21 @@ export const oomPolicy: Analyzer = defineAnalyzer({
           "Fine where another host takes over or a crash dump is wanted; otherwise let the kernel kill one process (not verified by nailhouse's lab).",
       });
     }
+    if (number("vm.oom_kill_allocating_task") === 1) {
+      settings.push({
+        title:
+          "The kernel kills whoever asks when memory ends, not the process that has the most (vm.oom_kill_allocating_task 1)",
+        likely: false,
+        evidence: evidenceOf(
+          file,
+          "vm.oom_kill_allocating_task",
+          "the victim is a bystander: nothing that the kernel log says of it tells the cause",
+        ),
+        commands: ["sysctl -w vm.oom_kill_allocating_task=0"],
+        fix:
+          "Let the kernel choose the process that frees the most, unless its look at all processes takes too long (not verified by nailhouse's lab).",
+      });
+    }
     if (settings.length > 0) return { findings: settings.map(draft) };
     return {
       ruledOut: `vm.panic_on_oom is ${panic ?? "not known"}, vm.overcommit_memory ${

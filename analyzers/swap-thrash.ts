@@ -1,15 +1,18 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/analyzer.ts";
-import { formatBytes } from "../src/core/format.ts";
+import { formatBytes, formatShare } from "../src/core/format.ts";
 import { overTime, type Parsed, type TimePoint } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
-import { memoryPressure } from "../src/parsers/pressure.ts";
+import { memoryPressure, type Pressure } from "../src/parsers/pressure.ts";
 import { type Vmstat, vmstat } from "../src/parsers/vmstat.ts";
 
 /** Pages that go out and come back at this rate each are read with seeks by a disk that does little else (1,000 a second of 4 KiB). */
 const THRASH_BYTES_PER_SECOND = 4 * 2 ** 20;
-/** All tasks stood still for this share of ten seconds: the line of kernel documentation's examples for acting on PSI, and of oomd's defaults for swap. */
+/** A tenth of the time all tasks stood still: kernel-memory's and oomd's line between swapping and thrashing. Below a hundredth nobody notices. */
+const STALLED_SHARE = 0.1;
+const UNNOTICED_SHARE = 0.01;
+/** The same line for one snapshot's average of ten seconds, in per cent. It lags: it goes on falling for a minute after the stalls have ended. */
 const STALLED_AVG10 = 10;
 
 interface Rates {
@@ -41,6 +44,22 @@ function rates(series: readonly TimePoint<Parsed<Vmstat>>[], pageSizeBytes: numb
   return { inPerSecond, outPerSecond, seconds, evidence: { path: last.value.path, line, because } };
 }
 
+/** Shares of the time watched in which some task, and all, waited for memory; from the totals, which do not lag as the averages do. */
+function stalls(series: readonly TimePoint<Parsed<Pressure>>[]): { some: number; full: number } | undefined {
+  const first = series[0];
+  const last = series.at(-1);
+  if (first === undefined || last === undefined || last.time <= first.time) return undefined;
+  const share = (kind: "some" | "full"): number | undefined => {
+    const before = first.value.value[kind];
+    const after = last.value.value[kind];
+    if (before === undefined || after === undefined) return undefined;
+    return (after.totalMicroseconds - before.totalMicroseconds) / 1000 / (last.time - first.time);
+  };
+  const some = share("some");
+  const full = share("full");
+  return some === undefined || full === undefined ? undefined : { some, full };
+}
+
 export const swapThrash: Analyzer = defineAnalyzer({
   id: "swap-thrash",
   title: "Memory that goes to swap and comes back all the time",
@@ -52,8 +71,8 @@ export const swapThrash: Analyzer = defineAnalyzer({
     "Without swap the same happens to the pages of programs' files (workingset_refault_file).",
   references: ["https://docs.kernel.org/accounting/psi.html", "mm/workingset.c"],
   needs: { ledger, vmstats: overTime(vmstat) },
-  uses: { memoryPressure, processes },
-  analyze({ vmstats, memoryPressure: pressure, processes: known }, { pageSizeBytes }) {
+  uses: { memoryPressure, pressures: overTime(memoryPressure), processes },
+  analyze({ vmstats, memoryPressure: pressure, pressures, processes: known }, { pageSizeBytes }) {
     const rate = pageSizeBytes === undefined ? undefined : rates(vmstats, pageSizeBytes);
     if (rate === undefined) return { ruledOut: "one look at the counters cannot tell a rate" };
     const { inPerSecond, outPerSecond, seconds } = rate;
@@ -64,8 +83,18 @@ export const swapThrash: Analyzer = defineAnalyzer({
         } written in ${Math.round(seconds)} s`,
       };
     }
+    const waited = stalls(pressures ?? []);
+    if (waited !== undefined && waited.some < UNNOTICED_SHARE) {
+      return {
+        ruledOut: `${formatBytes(inPerSecond)} a second were read from swap, but nobody waited for it (${
+          formatShare(waited.some, 1)
+        } of the time)`,
+      };
+    }
     const full = pressure?.value.full;
-    const stalled = full !== undefined && full.avg10 >= STALLED_AVG10;
+    const stalled = waited === undefined
+      ? full !== undefined && full.avg10 >= STALLED_AVG10
+      : waited.full >= STALLED_SHARE;
     const swapped = (known ?? []).filter(({ swapBytes }) => swapBytes > 0)
       .toSorted((a, b) => b.swapBytes - a.swapBytes || a.pid - b.pid);
     const [top] = swapped;
@@ -74,7 +103,11 @@ export const swapThrash: Analyzer = defineAnalyzer({
       evidence.push({
         path: pressure.path,
         line: full.line,
-        because: `all tasks waited for memory ${full.avg10} % of the last ten seconds`,
+        because: waited === undefined
+          ? `all tasks waited for memory ${full.avg10} % of the last ten seconds`
+          : `all tasks waited for memory ${
+            formatShare(waited.full, 1)
+          } of the time that was watched (by \`total\`, in microseconds)`,
       });
     }
     return {

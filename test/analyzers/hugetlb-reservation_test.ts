@@ -31,6 +31,13 @@ describe("hugetlb-reservation", () => {
     expect(findingOf(await analyzeFiles(pool(300, 300, 300)), "hugetlb-reservation")).toBeUndefined();
   });
 
+  it("leaves a pool in use its headroom: a twentieth, on a large host gigabytes", async () => {
+    expect(findingOf(await analyzeFiles(pool(30_720, 1_000, 0, 128 * GIB)), "hugetlb-reservation")).toBeUndefined();
+    expect(findingOf(await analyzeFiles(pool(30_720, 6_000, 0, 128 * GIB)), "hugetlb-reservation")?.confidence).toBe(
+      "confirmed",
+    );
+  });
+
   it("weighs the same pages against the size of the host", async () => {
     expect(findingOf(await analyzeFiles(pool(20, 20, 0, 512 * MIB)), "hugetlb-reservation")).toBeDefined();
     expect(findingOf(await analyzeFiles(pool(100, 100, 0, 128 * GIB)), "hugetlb-reservation")).toBeUndefined();

@@ -29,6 +29,16 @@ describe("oom-policy", () => {
     expect(findingOf(await analyzeFiles(host("vm.min_free_kbytes = 67584\n")), "oom-policy")).toBeUndefined();
   });
 
+  it("mentions that a bystander is killed, and is not assessed without the settings", async () => {
+    const report = await analyzeFiles(host("vm.oom_kill_allocating_task = 1\n"));
+    expect(findingOf(report, "oom-policy")).toMatchObject({ confidence: "possible", material: false });
+    expect(report.verdict).toBe("healthy");
+    const without = await analyzeFiles({ "proc/meminfo": meminfoText() });
+    expect(without.notAssessed.find(({ cause }) => cause === "oom-policy")?.missing).toContain(
+      "sos_commands/kernel/sysctl_-a",
+    );
+  });
+
   it("mentions panic_on_oom, and accuses nobody for it", async () => {
     const report = await analyzeFiles(host("vm.panic_on_oom = 1\n"));
     expect(findingOf(report, "oom-policy")).toMatchObject({ confidence: "possible", material: false });

@@ -39,4 +39,27 @@ describe("swap-thrash", () => {
     const { [`${LATER}proc/vmstat`]: _, ...one } = host(1, 1, 40);
     expect(findingOf(await analyzeFiles(one), "swap-thrash")).toBeUndefined();
   });
+
+  /** `total` of some and full in microseconds, five seconds apart. */
+  const psi = (some: number, full: number): string =>
+    `some avg10=9.81 avg60=4.94 avg300=2.48 total=${some}\nfull avg10=9.81 avg60=4.58 avg300=2.25 total=${full}\n`;
+
+  it("goes by the time waited while it was watched, not by averages that lag", async () => {
+    const watched = (some: number, full: number): { [path: string]: string } => ({
+      ...host(100_000, 100_000, 0),
+      "proc/pressure/memory": psi(1_000_000, 1_000_000),
+      [`${LATER}proc/pressure/memory`]: psi(1_000_000 + some, 1_000_000 + full),
+    });
+    expect(findingOf(await analyzeFiles(watched(3_750_000, 3_500_000)), "swap-thrash")?.confidence).toBe("confirmed");
+    expect(findingOf(await analyzeFiles(watched(1_000_000, 100_000)), "swap-thrash")?.confidence).toBe("likely");
+    const report = await analyzeFiles(watched(0, 0));
+    expect(findingOf(report, "swap-thrash")).toBeUndefined();
+    expect(report.ruledOut.find(({ cause }) => cause === "swap-thrash")?.because).toContain("nobody waited");
+  });
+
+  it("works without PSI (before 4.20), and accuses no host whose swap is full and quiet", async () => {
+    const { ["proc/pressure/memory"]: _, ...old } = host(100_000, 100_000, 0);
+    expect(findingOf(await analyzeFiles(old), "swap-thrash")?.confidence).toBe("likely");
+    expect(findingOf(await analyzeFiles(host(0, 0, 0)), "swap-thrash")).toBeUndefined();
+  });
 });

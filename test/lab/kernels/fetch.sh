@@ -51,6 +51,6 @@ for version in $missing; do
   rm -r "kernels/$version/debs"
   # Older packages have /lib/modules, newer ones /usr/lib/modules.
   [ -e "kernels/$version/lib" ] || ln -s usr/lib "kernels/$version/lib"
-  depmod -b "kernels/$version" "$(ls "kernels/$version/lib/modules")"
+  depmod -b "kernels/$version" "$(ls "kernels/$version/lib/modules")" 2> /dev/null
   touch "kernels/$version/done"
 done

@@ -69,7 +69,8 @@ function initramfs(kernel: string): string {
     mkdirSync(`${root}/${name}`, { recursive: true });
   }
   run("cp", `${tools}/bin/busybox`, `${root}/bin/`);
-  run("cp", `${here}guest.sh`, `${root}/init`);
+  run("ln", "-s", "busybox", `${root}/bin/sh`);
+  run("install", "-m", "755", `${here}guest.sh`, `${root}/init`);
   for (const [name, source] of Object.entries(programs)) {
     run("gcc", "-O2", "-Wall", "-static", "-pthread", "-s", "-o", `${root}/bin/${name}`, `${here}${source}.c`);
   }
@@ -85,8 +86,9 @@ function initramfs(kernel: string): string {
   const release = modules.split("/").at(-2) as string;
   let number = 100;
   for (const driver of drivers) {
-    const needed = run("modprobe", "-d", base, "-S", release, "--show-depends", driver).matchAll(/^insmod (\S+)/gm);
-    for (const [, file] of needed) {
+    // A driver that is built in is not found.
+    const find = 'modprobe -q -d "$0" -S "$1" --show-depends "$2" || true';
+    for (const [, file] of run("sh", "-c", find, base, release, driver).matchAll(/^insmod (\S+)/gm)) {
       // In the order of their names. The same one twice does no harm.
       const target = `${root}/modules/${number++}.ko`;
       if ((file as string).endsWith(".xz")) run("sh", "-c", 'xz -dc "$0" > "$1"', file as string, target);

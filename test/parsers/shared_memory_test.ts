@@ -1,0 +1,121 @@
+import { describe, expect, it } from "vitest";
+import { parseDf } from "../../src/parsers/df.ts";
+import { parseLsofFiles } from "../../src/parsers/lsof_files.ts";
+import { parseMounts } from "../../src/parsers/mounts.ts";
+import { parseProcessList } from "../../src/parsers/process_list.ts";
+import { parseSharedMemoryDescriptors } from "../../src/parsers/shared_memory_descriptors.ts";
+import { parseSysvipcShm } from "../../src/parsers/sysvipc_shm.ts";
+import { parseTmpfsFiles } from "../../src/parsers/tmpfs_files.ts";
+
+function context(): { facts: object; warn: (line: number, message: string) => void; warned: number[] } {
+  const warned: number[] = [];
+  return { facts: {}, warn: (line) => void warned.push(line), warned };
+}
+
+describe("parseDf()", () => {
+  it("reads names with blanks, what is not known as undefined, and passes headers in any language over", () => {
+    const text =
+      "Dateisystem 1K-Bl\u00f6cke Benutzt\nmy share 1024 512 512 50% /mnt/my files\nproc 0 0 0 - /proc\nx - - - - /nfs\n";
+    expect(parseDf(text)).toMatchObject([
+      { filesystem: "my share", usedBytes: 524_288, mount: "/mnt/my files", line: 2 },
+      { filesystem: "proc", usedBytes: 0, mount: "/proc" },
+      { filesystem: "x", usedBytes: undefined, mount: "/nfs" },
+    ]);
+  });
+
+  it("throws for what is none", () => expect(() => parseDf("df: command not found\n")).toThrow("Cannot parse df"));
+});
+
+describe("parseMounts()", () => {
+  it("unescapes names and keeps the rows around a bad one", () => {
+    const at = context();
+    const rows = parseMounts("tmpfs /a\\040b tmpfs rw,size=1k 0 0\nshort\nproc /proc proc rw 0 0\n", at);
+    expect(rows.map(({ path }) => path)).toEqual(["/a b", "/proc"]);
+    expect(at.warned).toEqual([2]);
+  });
+
+  it("throws when nothing is a mount", () => expect(() => parseMounts("", context())).toThrow("Cannot parse mounts"));
+});
+
+describe("parseSysvipcShm()", () => {
+  it("reads a segment with a negative key, and kernels that do not tell rss", () => {
+    const text =
+      "key shmid perms size cpid lpid nattch uid gid cuid cgid atime dtime ctime\n-559038737 7 600 4096 1 2 0 0 0 0 0 1 2 3\n";
+    expect(parseSysvipcShm(text, context())).toMatchObject([{
+      key: -559_038_737,
+      id: 7,
+      attached: 0,
+      rssBytes: undefined,
+    }]);
+  });
+
+  it("warns of a row that was cut off", () => {
+    const at = context();
+    expect(parseSysvipcShm("key shmid size nattch rss\n0 7 81", at)).toEqual([]);
+    expect(at.warned).toEqual([2]);
+  });
+});
+
+describe("parseTmpfsFiles()", () => {
+  it("lists a file once that is seen through two mounts, and warns of junk", () => {
+    const at = context();
+    const rows = parseTmpfsFiles("8 512 27 5 1 /a/x y\n8 512 27 5 1 /b/x y\nnothing\n", at);
+    expect(rows).toMatchObject([{ path: "/a/x y", bytes: 4096, line: 1 }]);
+    expect(at.warned).toEqual([3]);
+  });
+
+  it("is empty where no file is large", () => expect(parseTmpfsFiles("", context())).toEqual([]));
+});
+
+describe("parseSharedMemoryDescriptors()", () => {
+  it("leaves out descriptors that were closed meanwhile, and names with blanks are whole", () => {
+    const text = "lrwx------ 1 0 0 64 Nov 23 08:00 /proc/9/fd/3 -> /memfd:a b (deleted)\n" +
+      "lrwx------ 1 0 0 64 Nov 23 08:00 /proc/9/fd/4 -> /memfd:gone (deleted)\n8 512 1 98 /proc/9/fd/3\n";
+    expect(parseSharedMemoryDescriptors(text, context())).toMatchObject([{
+      name: "/memfd:a b (deleted)",
+      bytes: 4096,
+      mapped: false,
+      weight: 1,
+    }]);
+  });
+
+  it("is empty where there is little shared memory", () => {
+    expect(parseSharedMemoryDescriptors("# Shmem:  8 kB\n", context())).toEqual([]);
+  });
+
+  it("warns of numbers that are none", () => {
+    const at = context();
+    expect(parseSharedMemoryDescriptors("99999999999999999999 512 1 98 /proc/9/fd/3\n", at)).toEqual([]);
+    expect(at.warned).toEqual([1]);
+  });
+});
+
+describe("parseLsofFiles()", () => {
+  it("tells deleted from mapped, and a thread's line has two columns more", () => {
+    const text = "shmem 10822 0 DEL REG 0,1 96 /memfd:x\nshmem 10822 0 3u REG 0,1 4096 96 /memfd:x (deleted)\n" +
+      "java 5 6 worker 0 4u REG 0,27 8192 97 /dev/shm/y (deleted)\npg 7 0 mem REG 0,27 100 98 /dev/shm/z\n";
+    const { unlinked, mapped } = parseLsofFiles(text);
+    expect(unlinked).toMatchObject([{ comm: "shmem", mapped: true }, { comm: "java", bytes: 8192, mapped: false }]);
+    expect(mapped).toMatchObject([{ name: "/dev/shm/z", bytes: 100 }]);
+  });
+
+  it("throws when no line is an open file", () =>
+    expect(() => parseLsofFiles("lsof: nothing\n")).toThrow("Cannot parse lsof"));
+});
+
+describe("parseProcessList()", () => {
+  it("ends a name at its last parenthesis, and warns of what is no process", () => {
+    const at = context();
+    expect(parseProcessList("5 (a) S 1 (b) Z 4 3\njunk\n", at)).toMatchObject([{
+      pid: 5,
+      comm: "a) S 1 (b",
+      state: "Z",
+      ppid: 4,
+      threads: 3,
+    }]);
+    expect(at.warned).toEqual([2]);
+  });
+
+  it("throws when there is none", () =>
+    expect(() => parseProcessList("", context())).toThrow("Cannot parse process_list"));
+});
