@@ -67,7 +67,7 @@ export const processProliferation: Analyzer = defineAnalyzer({
     const trend = growth(watched);
     const steady = trend === undefined && (watched?.processes.length ?? 0) >= MIN_TREND_POINTS;
     if (
-      bytes < materialHeldBytes(totalBytes) || (trend === undefined && (steady || bytes < DOMINATES_SHARE * totalBytes))
+      bytes < materialHeldBytes(totalBytes) || steady
     ) {
       return {
         ruledOut: `${formatQuantity(crowd.pids.length, "process", "processes")} of ${crowd.comm} have ${
@@ -106,7 +106,7 @@ export const processProliferation: Analyzer = defineAnalyzer({
           trend === undefined ? "" : ", and there are ever more of them"
         }`,
         confidence: trend === undefined ? "possible" : trend.spanSeconds >= LONG_WATCH_SECONDS ? "confirmed" : "likely",
-        material: true,
+        material: trend !== undefined || bytes >= DOMINATES_SHARE * totalBytes,
         claims: [
           { account: "anon", bytes: { low: crowd.anonBytes, high: crowd.anonBytes } },
           { account: "page-tables", bytes: { low: crowd.pageTableBytes, high: crowd.pageTableBytes } },

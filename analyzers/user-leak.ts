@@ -19,8 +19,10 @@ const MIN_LEAK_BYTES = 128 * 2 ** 20;
 const MIN_SHARE_OF_GROWTH = 0.25;
 /** A program that starts up grows ever more slowly; a leak under a steady load goes on at its rate, within a factor of a few. */
 const MAX_RATE_SPREAD = 3;
-/** With sizes alone to go by, only a process that dominates the host is worth naming (Oracle's memstate calls 10 % major). */
+/** With sizes alone to go by, only a process that dominates the host is abnormal (Oracle's memstate calls 10 % major). */
 const DOMINATES_SHARE = 0.1;
+/** One that has this much of all anonymous memory is still worth a line, as the one to watch. */
+const WORTH_WATCHING_SHARE = 0.25;
 /** Watched for this long, growth is no start-up and no burst. */
 const LONG_WATCH_SECONDS = 600;
 
@@ -180,7 +182,9 @@ export const userLeak: Analyzer = defineAnalyzer({
     const [largest] = known;
     if (largest === undefined) return { ruledOut: "no process has memory of its own" };
     const watched = (history?.length ?? 0) >= MIN_TREND_POINTS;
-    if (!watched && sizeOf(largest) >= DOMINATES_SHARE * ledger.totalBytes) return { findings: [sizeFinding(largest)] };
+    const worthWatching = sizeOf(largest) >= MIN_LEAK_BYTES &&
+      sizeOf(largest) >= WORTH_WATCHING_SHARE * (accountBytes(ledger, "anon") ?? Infinity);
+    if (!watched && (dominates(largest) || worthWatching)) return { findings: [sizeFinding(largest)] };
     return {
       ruledOut: watched
         ? `no program that is large enough to fill the host grew steadily; the largest process, ${largest.comm}, has ${
@@ -190,6 +194,10 @@ export const userLeak: Analyzer = defineAnalyzer({
           formatShare(sizeOf(largest), ledger.totalBytes)
         } of memory`,
     };
+
+    function dominates(process: Process): boolean {
+      return sizeOf(process) >= DOMINATES_SHARE * ledger.totalBytes;
+    }
 
     function leakFinding(leak: Grown): FindingDraft {
       const { comm, trend } = leak;
@@ -224,7 +232,7 @@ export const userLeak: Analyzer = defineAnalyzer({
           formatBytes(bytes)
         } of its own; one look cannot tell whether it grows`,
         confidence: "possible",
-        material: true,
+        material: dominates(process),
         claims: [{ account: "anon", bytes: { low: anonBytes, high: anonBytes } }],
         owners: [{ pid, comm, bytes, count: 1, detail: unit ?? "no systemd unit known" }],
         evidence: [{

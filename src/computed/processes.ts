@@ -1,7 +1,7 @@
 import type { SourceLine } from "../core/ledger.ts";
 import { defineComputed, type Source } from "../core/source.ts";
 import { processCgroup, systemdUnit } from "../parsers/process_cgroup.ts";
-import { processStatus } from "../parsers/process_status.ts";
+import { processStatuses } from "./process_statuses.ts";
 
 /** A user process and the memory that is its own. */
 export interface Process extends SourceLine {
@@ -17,9 +17,9 @@ export interface Process extends SourceLine {
 /** User processes, the largest first. Kernel threads have no memory of their own and are left out. */
 export const processes: Source<readonly Process[]> = defineComputed({
   name: "processes",
-  needs: { processStatus },
+  needs: { processStatuses },
   uses: { processCgroup },
-  compute({ processStatus: files, processCgroup: cgroups }) {
+  compute({ processStatuses: files, processCgroup: cgroups }) {
     const units = new Map(cgroups?.map(({ pid, value }) => [pid, systemdUnit(value)]));
     const found: Process[] = [];
     for (const { pid, path, value } of files) {

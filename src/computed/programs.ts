@@ -1,6 +1,6 @@
 import type { SourceLine } from "../core/ledger.ts";
 import { defineComputed, type Source } from "../core/source.ts";
-import { processStatus } from "../parsers/process_status.ts";
+import { processStatuses } from "./process_statuses.ts";
 
 /** All processes of one name. */
 export interface Program {
@@ -27,9 +27,9 @@ interface Draft {
 /** Processes by name, kernel threads left out. */
 export const programs: Source<readonly Program[]> = defineComputed({
   name: "programs",
-  needs: { processStatus },
+  needs: { processStatuses },
   uses: {},
-  compute({ processStatus: files }) {
+  compute({ processStatuses: files }) {
     const byComm = new Map<string, Draft>();
     for (const { pid, path, value: { name, threads, vmPteBytes, vmRssBytes, lines } } of files) {
       if (name === undefined || vmRssBytes === undefined) continue;

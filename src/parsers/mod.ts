@@ -47,6 +47,7 @@ export * from "./process_cmdline.ts";
 export * from "./process_comm.ts";
 export * from "./process_list.ts";
 export * from "./process_status.ts";
+export * from "./ps.ts";
 export * from "./raw.ts";
 export * from "./shared_memory_descriptors.ts";
 export * from "./slab_aliases.ts";

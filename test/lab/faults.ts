@@ -53,13 +53,6 @@ const SLAB: readonly AccountId[] = ["slab-unreclaimable", "slab-reclaimable"];
 
 /** Only growth tells: a database is as large as a leak, a web server has as many workers; one look at the counters tells no rate. */
 const LESS_AT_ONCE: ReadonlySet<string> = new Set(["user-leak", "process-proliferation", "swap-thrash"]);
-/** What a sosreport leaves at most possible besides. */
-const LESS_IN_SOS: ReadonlySet<string> = new Set([
-  // sos 4.0 has no /proc/PID/status, which tells whose they are.
-  "kernel-stack-leak",
-  "page-table-bloat",
-]);
-
 /** sos does not look into network namespaces without a name, pipes, rings and marks; and samples/ hold little of what lsof prints. */
 const UNSEEN_BY_SOS = { sos: "possible" } as const;
 
@@ -74,8 +67,7 @@ function real(
   more: Partial<Pick<Expectation, "also" | "ratio" | "sos" | "taken">> = {},
 ): Fault {
   const once = LESS_AT_ONCE.has(cause) ? { once: "possible", sos: "possible" } as const : {};
-  const sos = LESS_IN_SOS.has(cause) ? { sos: "possible" } as const : {};
-  return { name, program, args, expect: { cause, accounts, held, ratio: EXACT, ...once, ...sos, ...more } };
+  return { name, program, args, expect: { cause, accounts, held, ratio: EXACT, ...once, ...more } };
 }
 
 /** The same mechanism at its normal size, in use, or steady: `not` must not be material. */

@@ -1,0 +1,79 @@
+/** What each process has, from /proc/PID/status or, where a bundle lacks it as most sosreports do, from its tables of ps. */
+import type { Captured, Parsed, Reader, Source } from "../core/source.ts";
+import type { ProcessFile } from "../parsers/_groups.ts";
+import { type ProcessStatus, processStatus } from "../parsers/process_status.ts";
+import { type PsProcess, psTables } from "../parsers/ps.ts";
+
+type StatusFile = ProcessFile<ProcessStatus>;
+
+/** Of a command line: the program's name, as far as the kernel would keep it. */
+function commOf(command: string | undefined): string | undefined {
+  const [program = ""] = (command ?? "").split(" ", 1);
+  // A program may call itself what it likes: `nginx: worker process`, `-bash`.
+  const name = program.slice(program.lastIndexOf("/") + 1).replace(/^-|:$/g, "");
+  return name === "" ? undefined : name.slice(0, 15);
+}
+
+/** In brackets: a kernel thread or a zombie. Neither has memory. */
+function hasMemory({ rssBytes }: PsProcess): boolean {
+  return rssBytes !== undefined && rssBytes > 0;
+}
+
+function statusOf(row: PsProcess, others: readonly PsProcess[]): ProcessStatus {
+  const known = <K extends keyof PsProcess>(key: K): PsProcess[K] | undefined =>
+    row[key] ?? others.find((other) => other[key] !== undefined)?.[key];
+  return {
+    name: known("comm") ?? commOf(known("command")),
+    pid: row.pid,
+    tgid: undefined,
+    ppid: known("ppid"),
+    state: known("state"),
+    threads: known("threads"),
+    uid: undefined,
+    fdSize: undefined,
+    vmSizeBytes: row.vszBytes,
+    vmLckBytes: undefined,
+    vmPinBytes: undefined,
+    vmRssBytes: row.rssBytes,
+    rssAnonBytes: undefined,
+    rssFileBytes: undefined,
+    rssShmemBytes: undefined,
+    vmPteBytes: undefined,
+    vmSwapBytes: undefined,
+    hugetlbBytes: undefined,
+    sigQueued: undefined,
+    lines: new Map([["VmRSS", row.line]]),
+  };
+}
+
+function fromTables(tables: readonly Parsed<readonly PsProcess[]>[]): StatusFile[] {
+  const rows = new Map<number, PsProcess[]>();
+  for (const { value } of tables) {
+    for (const row of value) {
+      const known = rows.get(row.pid);
+      if (known === undefined) rows.set(row.pid, [row]);
+      else known.push(row);
+    }
+  }
+  const sized = tables.find(({ value }) => value.some(hasMemory));
+  return (sized?.value ?? []).filter(hasMemory).map((row) => ({
+    pid: row.pid,
+    path: (sized as Parsed<unknown>).path,
+    value: statusOf(row, rows.get(row.pid) ?? []),
+  }));
+}
+
+function read(reader: Reader): Captured<readonly StatusFile[]> {
+  const files = reader.read(processStatus);
+  if (files.status !== "missing") return files;
+  const tables = reader.read(psTables);
+  const processes = tables.status === "ok" ? fromTables(tables.value) : [];
+  return processes.length === 0 ? files : { status: "ok", value: processes };
+}
+
+/** User processes; what is only in `ps` has no more than RSS, which file and shared pages are part of. */
+export const processStatuses: Source<readonly StatusFile[]> = {
+  name: "processes' status",
+  patterns: [...processStatus.patterns, ...psTables.patterns],
+  read,
+};

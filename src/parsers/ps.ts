@@ -1,0 +1,131 @@
+// Tables of ps (procps), as sosreport and supportconfig have them: `ps auxwww`, `ps alxwww`, `ps auxwwwm` (a line with `-` for each thread),
+// `ps axo pid,ppid,user,group,lwp,nlwp,start_time,comm,cgroup`. Which columns there are is told by the header.
+//
+//   USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND
+//   root        6816  0.0  0.1 728760 42568 ?        Sl   08:12   0:00 ./friend_push -v
+import { ParseError } from "../core/errors.ts";
+import type { ParseContext, Parsed, Source } from "../core/source.ts";
+import { forEachLine, quote } from "./_lines.ts";
+import { parseCount } from "./_numbers.ts";
+
+/** One process; what the table has no column for is undefined. */
+export interface PsProcess {
+  readonly pid: number;
+  readonly ppid: number | undefined;
+  /** The first letter of STAT or S. */
+  readonly state: string | undefined;
+  readonly threads: number | undefined;
+  /** File and shared pages included. */
+  readonly rssBytes: number | undefined;
+  readonly vszBytes: number | undefined;
+  /** The kernel's name of the process, at most 15 bytes; of a table with command lines it is undefined. */
+  readonly comm: string | undefined;
+  /** The command line, of kernel threads and zombies the name in brackets. */
+  readonly command: string | undefined;
+  readonly line: number;
+}
+
+/** Width of ps's column of names: the kernel's TASK_COMM_LEN without the final zero. */
+const COMM_WIDTH = 15;
+
+interface Header {
+  readonly columns: readonly string[];
+  /** Blank-separated columns before the one with the command. */
+  readonly command: number;
+}
+
+/** A header names the process number and, last or last but one, the command. */
+function headerOf(line: string): Header | undefined {
+  const columns = line.trim().split(/\s+/);
+  const command = columns.findIndex((name) => name === "COMMAND" || name === "CMD");
+  if (!columns.includes("PID") || command === -1 || columns.length - command > 2) return undefined;
+  return { columns, command };
+}
+
+/** The first columns, and the rest of the line. */
+function split(line: string, count: number): { fields: readonly string[]; rest: string } | undefined {
+  const fields: string[] = [];
+  let at = 0;
+  const isBlank = (i: number): boolean => line[i] === " " || line[i] === "\t";
+  for (let i = 0; i < count; i++) {
+    while (isBlank(at)) at++;
+    const start = at;
+    while (at < line.length && !isBlank(at)) at++;
+    if (at === start) return undefined;
+    fields.push(line.slice(start, at));
+  }
+  return { fields, rest: line.slice(at).trimStart() };
+}
+
+function kib(text: string | undefined): number | undefined {
+  const count = parseCount(text);
+  return count === undefined ? undefined : count * 1024;
+}
+
+/**
+ * Parses a table of ps.
+ *
+ * @throws {ParseError} if no line is a header with PID and COMMAND or CMD.
+ *
+ * @example
+ * ```ts
+ * import { parsePs } from "nailhouse/parsers";
+ * import { strictEqual } from "node:assert";
+ *
+ * const [first] = parsePs("  PID   RSS STAT COMMAND\n    7  1024 Ss   sshd -D\n", { facts: {}, warn() {} });
+ * strictEqual(first?.rssBytes, 1_048_576);
+ * ```
+ */
+export function parsePs(text: string, context: ParseContext): readonly PsProcess[] {
+  const processes: (PsProcess & { threads: number | undefined })[] = [];
+  let header: Header | undefined;
+  forEachLine(text, (line, number) => {
+    if (line === "") return;
+    if (header === undefined) {
+      header = headerOf(line);
+      return;
+    }
+    const { columns, command } = header;
+    const parts = split(line, command);
+    const field = (...names: string[]): string | undefined =>
+      parts?.fields[columns.findIndex((name) => names.includes(name))];
+    const last = processes.at(-1);
+    if (field("PID") === "-" && last !== undefined) {
+      last.threads = (last.threads ?? 0) + 1;
+      return;
+    }
+    const pid = parseCount(field("PID"));
+    if (parts === undefined || pid === undefined) {
+      context.warn(number, `not a process: ${quote(line)}`);
+      return;
+    }
+    const isLast = command === columns.length - 1;
+    processes.push({
+      pid,
+      ppid: parseCount(field("PPID")),
+      state: /^[A-Z]/.exec(field("STAT", "S") ?? "")?.[0],
+      threads: parseCount(field("NLWP", "THCNT")),
+      rssBytes: kib(field("RSS", "RSZ")),
+      vszBytes: kib(field("VSZ")),
+      comm: isLast ? undefined : parts.rest.slice(0, COMM_WIDTH).trimEnd(),
+      command: isLast ? parts.rest : undefined,
+      line: number,
+    });
+  });
+  if (header === undefined) throw new ParseError("Cannot parse ps: no header with PID and COMMAND", { text });
+  return processes;
+}
+
+/** All tables of ps that a bundle has, in the order of their names. */
+export const psTables: Source<readonly Parsed<readonly PsProcess[]>[]> = {
+  name: "ps",
+  patterns: ["sos_commands/process/ps_a*"],
+  read(reader) {
+    const found = reader.paths("sos_commands/process/ps_a*").toSorted().map((path) => reader.parse(path, parsePs));
+    const tables = found.flatMap((table) => (table.status === "ok" ? [table.value] : []));
+    if (tables.length > 0) return { status: "ok", value: tables };
+    const failed = found.find((table) => table.status === "failed");
+    return failed ??
+      { status: "missing", missing: [{ path: "sos_commands/process/ps_auxwww", howToCapture: "ps auxwww" }] };
+  },
+};

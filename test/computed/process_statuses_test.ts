@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import { analyzeFiles, findingOf, meminfoText } from "../analyzers/_bundle.ts";
+
+const AUX = "sos_commands/process/ps_auxwww";
+const NAMES = "sos_commands/process/ps_axo_pid_ppid_user_group_lwp_nlwp_start_time_comm_cgroup";
+
+/** What a sosreport has of one large process, in kB. */
+function report(rss: number): { [path: string]: string } {
+  return {
+    "proc/meminfo": meminfoText({ AnonPages: (rss + 1000) * 1024 }),
+    [AUX]: "USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND\n" +
+      `root 7 0.0 0.0 99999999 ${rss} ? Sl 08:12 0:00 /opt/very/long/path/leaky-daemon-of-mine --serve\n` +
+      "root 2 0.0 0.0 0 0 ? S 08:12 0:00 [kthreadd]\n",
+    [NAMES]:
+      "PID PPID USER GROUP LWP NLWP START COMMAND         CGROUP\n7 1 root root 7 7 08:12 leaky-daemon    0::/\n",
+  };
+}
+
+describe("processStatuses", () => {
+  it("has a sosreport's processes from ps, by the kernel's name", async () => {
+    const finding = findingOf(await analyzeFiles(report(4 * 2 ** 20)), "user-leak");
+    expect(finding).toMatchObject({
+      confidence: "possible",
+      owners: [{ pid: 7, comm: "leaky-daemon", bytes: 4 * 2 ** 30 }],
+      evidence: [{ path: AUX, line: 2 }],
+    });
+  });
+
+  it("takes the program's name from the command line where nothing else tells it", async () => {
+    const { [NAMES]: _, ...files } = report(4 * 2 ** 20);
+    expect(findingOf(await analyzeFiles(files), "user-leak")?.owners[0]?.comm).toBe("leaky-daemon-of");
+  });
+
+  it("prefers /proc/PID/status", async () => {
+    const files = {
+      ...report(4 * 2 ** 20),
+      "proc/7/status": "Name:\tleaky\nPid:\t7\nVmRSS:\t 900 kB\nRssAnon:\t 800 kB\n",
+    };
+    expect(findingOf(await analyzeFiles(files), "user-leak")).toBeUndefined();
+  });
+
+  it("names what is missing where there is neither", async () => {
+    const { notAssessed } = await analyzeFiles({ "proc/meminfo": meminfoText() });
+    expect(notAssessed.find(({ cause }) => cause === "user-leak")?.missing).toContain("proc/PID/status");
+  });
+});

@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+import { parsePs } from "../../src/parsers/ps.ts";
+
+function parse(text: string): { rows: ReturnType<typeof parsePs>; warned: number[] } {
+  const warned: number[] = [];
+  return { rows: parsePs(text, { facts: {}, warn: (line) => void warned.push(line) }), warned };
+}
+
+describe("parsePs()", () => {
+  it("reads columns by the header", () => {
+    const { rows } = parse(
+      "USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND\n" +
+        "root           1  0.1  0.1 728760 42568 ?        Sl   08:12   0:00 node /srv/a b.js\n" +
+        "very+long+us   8  0.8  0.3 18446020 75360 ?      Sl   Nov22   0:00 -bash\n",
+    );
+    expect(rows).toMatchObject([
+      { pid: 1, rssBytes: 42_568 * 1024, vszBytes: 728_760 * 1024, state: "S", command: "node /srv/a b.js", line: 2 },
+      { pid: 8, rssBytes: 75_360 * 1024, command: "-bash", comm: undefined, ppid: undefined, line: 3 },
+    ]);
+  });
+
+  it("tells the name of a process from its cgroup by the width of the column", () => {
+    const { rows } = parse(
+      "    PID    PPID USER     GROUP        LWP NLWP START COMMAND         CGROUP\n" +
+        "      8       1 root     root           8    7 08:12 tmux: server    0::/user.slice/a b\n",
+    );
+    expect(rows).toMatchObject([{ pid: 8, ppid: 1, threads: 7, comm: "tmux: server", command: undefined }]);
+  });
+
+  it("counts the lines of threads", () => {
+    const { rows } = parse(
+      "USER PID RSS STAT COMMAND\nroot 1 100 - init\nroot - - Sl -\nroot - - Sl -\nroot 2 0 - [kthreadd]\nroot - - S -\n",
+    );
+    expect(rows.map(({ threads }) => threads)).toEqual([2, 1]);
+  });
+
+  it("keeps the rows around a bad one, and absent is not 0", () => {
+    const { rows, warned } = parse("PID RSS CMD\n1 x a\n-7 4 b\n\n9 99999999999999999999 c\n3 4\n");
+    expect(warned).toEqual([3]);
+    expect(rows).toMatchObject([{ pid: 1, rssBytes: undefined }, { pid: 9, rssBytes: undefined }, {
+      pid: 3,
+      command: "",
+    }]);
+  });
+
+  it("throws for what is none", () => expect(() => parse("ps: command not found\n")).toThrow("Cannot parse ps"));
+});
