@@ -39,11 +39,12 @@ function isHeldHere(queue: TcpQueue): boolean {
   return waitingBytes(queue) <= queue.chargedBytes;
 }
 
-function isStuck({ state, chargedBytes, limitBytes, lastReceivedMs, peer }: TcpQueue): boolean {
+function isStuck({ state, chargedBytes, limitBytes, lastReceivedMs, filledBytes, peer }: TcpQueue): boolean {
   if (state === "CLOSE_WAIT") return true;
-  // A queue takes in new data only as it is read (or is not full yet): probes of a closed window do not count as data (tcp_input.c).
-  if (lastReceivedMs !== undefined) return lastReceivedMs >= STALE_MS;
-  return (limitBytes !== undefined && chargedBytes > FULL_SHARE * limitBytes) || (peer?.payloadBytes ?? 0) > 0;
+  // A full queue takes in more only as it is read.
+  if ((filledBytes ?? 0) > 0) return false;
+  return (limitBytes !== undefined && chargedBytes > FULL_SHARE * limitBytes) || (lastReceivedMs ?? 0) >= STALE_MS ||
+    (peer?.payloadBytes ?? 0) > 0;
 }
 
 function closeWait({ queues }: Judged<TcpQueue>): Queue[] {
@@ -152,7 +153,7 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
     "open, up to tcp_rmem's last number each, and even after the other end has closed (CLOSE_WAIT). They are pages of the kernel that no field " +
     "of /proc/meminfo counts. When the sender is on the same host its queue fills, too, and follows from this.",
   lookAlikes:
-    "A burst, or a slow reader: the queue becomes shorter between snapshots, or data go on arriving in a full one. socket-backlog-tcp-send: the same from the sender's side, when it " +
+    "A burst, or a slow reader: the queue becomes shorter between snapshots. socket-backlog-tcp-send: the same from the sender's side, when it " +
     "is the peer that does not read. tcp-mem-pressure: TCP as a whole is at its limit, which is a symptom of this. A driver that leaks " +
     "pages: no queue explains the memory. A Recv-Q on a listening socket counts connections, not bytes.",
   references: [
