@@ -197,7 +197,8 @@ function heldWords(child: ChildProcessWithoutNullStreams, program: string, timeo
     }, timeoutMs);
     child.stderr.on("data", (chunk) => errors += chunk);
     createInterface(child.stdout).on("line", (line) => {
-      const match = /^held (\d+) (.*)/.exec(line);
+      // What a near miss holds may drown in what the kernel gives back meanwhile.
+      const match = /^held (-?\d+) (.*)/.exec(line);
       if (match === null) return;
       const heldBytes = Number(match[1]);
       if (words === undefined) {
