@@ -7,6 +7,7 @@ import { shellWord } from "../src/core/shell.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
+import { meminfo } from "../src/parsers/meminfo.ts";
 import { exhaustion, type Measurement, MIN_TREND_POINTS, theilSen, type Trend } from "../src/computed/trend.ts";
 
 /** Heaps grow in steps: a few transparent huge pages (2 MiB each) come and go in a process that leaks nothing. */
@@ -21,8 +22,9 @@ const MIN_SHARE_OF_GROWTH = 0.25;
 const MAX_RATE_SPREAD = 3;
 /** With sizes alone to go by, only a process that dominates the host is abnormal (Oracle's memstate calls 10 % major). */
 const DOMINATES_SHARE = 0.1;
-/** One that has this much of all anonymous memory is still worth a line, as the one to watch. */
+/** One that has this much of all anonymous memory is still worth a line, as the one to watch; unless most of that is huge pages (see thp-bloat). */
 const WORTH_WATCHING_SHARE = 0.25;
+const MOSTLY_HUGE_SHARE = 0.5;
 /** Watched for this long, growth is no start-up and no burst. */
 const LONG_WATCH_SECONDS = 600;
 
@@ -172,8 +174,8 @@ export const userLeak: Analyzer = defineAnalyzer({
     "working set large. process-proliferation: many small processes of one program. shmem-leak: shared memory is in no process's RssAnon.",
   references: ["https://docs.kernel.org/filesystems/proc.html"],
   needs: { ledger, processes },
-  uses: { ledgers: overTime(ledger), history: overTime(processes) },
-  analyze({ ledger, processes: known, ledgers, history }) {
+  uses: { ledgers: overTime(ledger), history: overTime(processes), meminfo },
+  analyze({ ledger, processes: known, ledgers, history, meminfo: file }) {
     const total = ledgers && anonGrowth(ledgers);
     const tenants = lasting(history ?? []);
     const single = leaking(tenants, total);
@@ -182,8 +184,9 @@ export const userLeak: Analyzer = defineAnalyzer({
     const [largest] = known;
     if (largest === undefined) return { ruledOut: "no process has memory of its own" };
     const watched = (history?.length ?? 0) >= MIN_TREND_POINTS;
-    const worthWatching = sizeOf(largest) >= MIN_LEAK_BYTES &&
-      sizeOf(largest) >= WORTH_WATCHING_SHARE * (accountBytes(ledger, "anon") ?? Infinity);
+    const anon = accountBytes(ledger, "anon") ?? Infinity;
+    const worthWatching = sizeOf(largest) >= MIN_LEAK_BYTES && sizeOf(largest) >= WORTH_WATCHING_SHARE * anon &&
+      (file?.value.bytes.get("AnonHugePages")?.bytes ?? 0) < MOSTLY_HUGE_SHARE * anon;
     if (!watched && (dominates(largest) || worthWatching)) return { findings: [sizeFinding(largest)] };
     return {
       ruledOut: watched

@@ -97,6 +97,18 @@ describe("user-leak", () => {
     expect(report.verdict).toBe("healthy");
   });
 
+  it("names the process to watch in one look, without an accusation, and leaves huge pages to thp-bloat", async () => {
+    const look = (huge: number): { [path: string]: string } => ({
+      "proc/meminfo": meminfoText({ AnonPages: 400 * MIB, AnonHugePages: huge }),
+      "proc/700/status": status("java", 300 * MIB),
+    });
+    expect(findingOf(await analyzeFiles(look(0)), "user-leak")).toMatchObject({
+      confidence: "possible",
+      material: false,
+    });
+    expect(findingOf(await analyzeFiles(look(300 * MIB)), "user-leak")).toBeUndefined();
+  });
+
   it("does not take another program with the same pid for growth", async () => {
     const files = watched("old", [100 * MIB, 300 * MIB, 600 * MIB]);
     files[`${times[1]}proc/700/status`] = status("new", 300 * MIB);
