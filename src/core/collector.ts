@@ -86,13 +86,15 @@ export interface FolderCapture {
   readonly maxBytes: number;
 }
 
-/** The same few files in a folder and in the folders below it, the upper levels first. */
+/** The same few files in a folder and in the largest of the folders below it. */
 export interface TreeCapture {
   readonly kind: "tree";
   readonly path: string;
   /** The folder is passed over unless it has this file: tells the hierarchies of cgroup v1 and v2 apart. */
   readonly having: string;
   readonly files: readonly string[];
+  /** A file with one number: folders below are taken in descending order of it, and passed over where there is none. */
+  readonly largestBy: string;
   /** 0 is the folder itself. */
   readonly maxDepth: number;
   readonly maxFolders: number;

@@ -86,8 +86,12 @@ export interface Host {
   /**
    * What a program prints on its standard output. `missing` when it is not installed; `failed` only when it printed
    * nothing at all, because many programs return an error for one line out of a thousand.
+   *
+   * In a container the host's own program is run, if there is one: it sees the host's files and processes.
+   *
+   * @param via A command that the program is run through, such as `nsenter --net=...`.
    */
-  run(argv: readonly string[], limits: Limits): Promise<ReadResult>;
+  run(argv: readonly string[], limits: Limits, via?: readonly string[]): Promise<ReadResult>;
   /** How programs on this machine reach a path of the host, which may be mounted below some folder. */
   localPath(path: string): string;
 }

@@ -40,20 +40,36 @@ export async function captureFile(run: Run, capture: FileCapture): Promise<void>
   await captureFiles(run, expand(run, capture.path), capture.maxBytes);
 }
 
-/** Walks the folders level by level, so that the limit cuts off the deepest ones. */
-export async function captureTree(run: Run, { path, having, files, maxDepth, maxFolders }: TreeCapture): Promise<void> {
+/** A number is read from each folder below, so that the limit cuts off the smallest ones. */
+export async function captureTree(run: Run, capture: TreeCapture): Promise<void> {
+  const { path, having, files, largestBy, maxDepth, maxFolders } = capture;
   const top = run.host.listNow(path);
   if (top.status !== "ok") return run.fail(stored(path), top);
   if (!top.names.includes(having)) return;
+  const below: { readonly path: string; readonly size: number }[] = [];
   let level = [path];
-  let left = maxFolders;
-  for (let depth = 0; depth <= maxDepth && level.length > 0; depth++) {
-    if (level.length > left) run.problem(stored(path), `has more than ${maxFolders} folders: the rest was not read`);
-    level = level.slice(0, left);
-    left -= level.length;
-    for (const folder of level) await captureFiles(run, files.map((file) => `${folder}/${file}`));
-    if (depth < maxDepth) level = level.flatMap((folder) => folders(run, folder));
+  for (let depth = 1; depth <= maxDepth; depth++) {
+    level = level.flatMap((folder) => folders(run, folder));
+    for (const folder of level) {
+      const size = numberIn(run, `${folder}/${largestBy}`);
+      if (size !== undefined) below.push({ path: folder, size });
+    }
   }
+  // A group is charged for those below it and comes before them.
+  below.sort((a, b) => b.size - a.size || (a.path < b.path ? -1 : 1));
+  const all = [path, ...below.map((each) => each.path)];
+  if (all.length > maxFolders) {
+    run.problem(stored(path), `has more than ${maxFolders} folders: the smallest were not read`);
+  }
+  for (const folder of all.slice(0, maxFolders)) await captureFiles(run, files.map((file) => `${folder}/${file}`));
+}
+
+/** What a file says that holds one number; undefined when it cannot be read or says something else. */
+function numberIn(run: Run, path: string): number | undefined {
+  run.checkpoint();
+  const read = run.host.readNow(path, 32);
+  const text = read.status === "ok" ? new TextDecoder().decode(read.bytes).trim() : "";
+  return /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
 function folders(run: Run, path: string): string[] {
@@ -98,6 +114,6 @@ export async function captureCommand(run: Run, capture: CommandCapture): Promise
   const via = capture.network === true ? inFirstNamespace(run) : [];
   await run.keep(
     capture.as,
-    await run.host.run([...via, ...argv], run.limits(capture.maxBytes, timeoutSeconds * 1000)),
+    await run.host.run(argv, run.limits(capture.maxBytes, timeoutSeconds * 1000), via),
   );
 }

@@ -87,7 +87,7 @@ async function captureNamespace(run: Run, capture: NetnsCapture, { name, pids, f
     }
   }
   for (const { argv, as } of capture.commands) {
-    await run.keep(`${folder}/${as}`, await run.host.run([...enter, ...argv], run.limits()));
+    await run.keep(`${folder}/${as}`, await run.host.run(argv, run.limits(), enter));
   }
 }
 

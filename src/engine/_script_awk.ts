@@ -55,7 +55,7 @@ function frame(text,    f, verb) {
   else if (verb == "snapshot") { times[++snapshots] = f[2]; prefix = f[3]; first = prefix == "" }
   else if (verb == "flush") flush()
   else if (verb == "stop") { if (stopped == "") stopped = f[2] }
-  else if (verb == "end") exit
+  else if (verb == "end") { complete = 1; exit }
 }
 
 # One of the files that are read together ends here, and the next one begins.
@@ -213,7 +213,7 @@ function raw(stored, file, bytes,    command) {
   flush()
   file = quoted(file)
   command = "{ " ENVIRON["limit"] " head -c " bytes " " file "; head -c " bytes " /dev/zero; } 2>/dev/null | head -c " bytes
-  if (system(command " | " ENVIRON["packer"]) != 0) broken = 1
+  if (system(command " | " ENVIRON["packer"]) != 0) { broken = 1; exit }
   pad(bytes)
   tally(bytes)
 }
@@ -254,7 +254,7 @@ function ascii(text,    i, sum) {
 function pad(bytes) { if (bytes % 512) print substr(zeros, 1, 512 - bytes % 512) | out }
 
 # Ends a gzip member: everything so far can be read back, even if nothing follows.
-function flush() { if (close(out) > 0) broken = 1 }
+function flush() { if (close(out) > 0) { broken = 1; exit } }
 
 # ---- sockets that hold memory, whose owners are looked up ----
 
@@ -346,7 +346,10 @@ function json(text,    i, c, done) {
   return "\\"" done "\\""
 }
 
-function finish(    i, j, id, text, comma, key, now, status) {
+function finish(    i, j, id, text, comma, key, now) {
+  # Nothing behind what could not be written: there would be a hole in between.
+  if (broken) exit 1
+  if (!complete && stopped == "") stopped = "the shell that captures was killed"
   prefix = path = ""
   "date -u +%Y-%m-%dT%H:%M:%SZ" | getline now
   text = "{\\n  \\"schemaVersion\\": 1,\\n  \\"finishedAt\\": \\"" now "\\",\\n  \\"snapshots\\": ["
@@ -369,8 +372,7 @@ function finish(    i, j, id, text, comma, key, now, status) {
   print text | out
   pad(length(text))
   print zeros zeros | out
-  flush()
-  if (broken) exit 1
+  if (close(out) > 0) exit 1
 }
 `;
 

@@ -1,4 +1,5 @@
 /** The parts of the shell collector that are the same whatever is captured. */
+import { shellWord } from "../core/shell.ts";
 import { censusProgram, namespacesProgram, writerProgram } from "./_script_awk.ts";
 
 /** How it is used: the script's first comment, and what --help prints. */
@@ -33,10 +34,9 @@ After each collector a gzip member ends, so that a bundle which is cut off can b
 
 /** Settings, limits and the functions that captures are written in. */
 export const functions: string = `
+# No here-document anywhere: some shells put them into a temporary file.
 usage() {
-  cat <<'END'
-${usage}
-END
+  printf '%s\\n' ${shellWord(usage)}
 }
 
 newline='
@@ -144,6 +144,8 @@ yield_to_the_host() {
 # What numbers in files of the kernel mean, without any program where that can be.
 find_facts() {
   read -r hostname </proc/sys/kernel/hostname
+  # In a container, the system's own name is the container's.
+  [ -z "$root" ] || [ ! -f "$root/etc/hostname" ] || read -r hostname <"$root/etc/hostname"
   read -r release </proc/sys/kernel/osrelease
   machine=$(uname -m)
   euid=$(id -u)
@@ -181,25 +183,14 @@ json() {
 
 manifest() {
   send output nailhouse.json "$max_file"
-  cat <<END
-{
-  "schemaVersion": 1,
-  "tool": { "name": "nailhouse", "version": "$version" },
-  "host": {
-    "hostname": "$(json "$hostname")",
-    "kernelRelease": "$(json "$release")",
-    "machine": "$(json "$machine")",
-    "pageSizeBytes": $page_size,
-    "userHz": $user_hz,
-    "cpus": $cpus
-  },
-  "capturedAt": "$time",
-  "privileged": $(if [ "$euid" -eq 0 ]; then echo true; else echo false; fi),
-  "snapshots": $snapshots,
-  "intervalSeconds": $((wait_between / 100)).$(two_digits $((wait_between % 100))),
-  "collectors": [$(printf '%s' "$chosen" | sed 's/.*/"&"/' | tr '\\n' ',' | sed 's/,$//; s/,/, /g')]
-}
-END
+  printf '{\\n  "schemaVersion": 1,\\n  "tool": { "name": "nailhouse", "version": "%s" },\\n  "host": {\\n' "$version"
+  printf '    "hostname": "%s",\\n    "kernelRelease": "%s",\\n    "machine": "%s",\\n' \\
+    "$(json "$hostname")" "$(json "$release")" "$(json "$machine")"
+  printf '    "pageSizeBytes": %s,\\n    "userHz": %s,\\n    "cpus": %s\\n  },\\n' "$page_size" "$user_hz" "$cpus"
+  printf '  "capturedAt": "%s",\\n  "privileged": %s,\\n  "snapshots": %s,\\n' \\
+    "$time" "$(if [ "$euid" -eq 0 ]; then echo true; else echo false; fi)" "$snapshots"
+  printf '  "intervalSeconds": %s.%s,\\n  "collectors": [%s]\\n}\\n' "$((wait_between / 100))" "$(two_digits $((wait_between % 100)))" \\
+    "$(printf '%s' "$chosen" | sed 's/.*/"&"/' | tr '\\n' ',' | sed 's/,$//; s/,/, /g')"
   # The last newline is that of the line which follows.
   send 'done'
   send flush
@@ -216,13 +207,12 @@ look_at_clock() {
 # One process sends a signal every second, which ends any wait of this shell: so it can give up on a process that not even SIGKILL ends.
 # At the very end it closes the bundle itself, in case this shell is stuck.
 beat() {
-  beats=0
   while sleep 1 >/dev/null 2>&1; do
     kill -s USR1 "$self" 2>/dev/null || return 0
     # The first shell was killed: so ends the bundle.
     kill -0 $$ 2>/dev/null || kill -s TERM "$self"
-    beats=$((beats + 1))
-    if [ "$beats" -gt $((timeout + 30)) ]; then
+    count_seconds
+    if [ "$seconds" -gt $((timeout + 30)) ]; then
       send stop "stuck beyond the time limit of $timeout s"
       send end
       kill -s KILL "$self"
@@ -231,8 +221,14 @@ beat() {
   done
 }
 
+# By the clock: on a host that thrashes, a sleep of one second may take many.
+count_seconds() {
+  IFS=. read -r seconds _ </proc/uptime
+  seconds=$((seconds - first_second))
+}
+
 count_second() {
-  seconds=$((seconds + 1))
+  count_seconds
   [ -n "$stopped" ] || [ "$seconds" -lt "$timeout" ] || stopped="the time limit of $timeout s for the whole was reached"
 }
 
@@ -285,7 +281,7 @@ problem() {
 
 # The options of a capture, up to --; how many words they are is left in "words".
 options() {
-  changing='' network='' largest='' may_hang='' having='' depth='' folders=''
+  changing='' network='' largest='' may_hang='' having='' by='' depth='' folders=''
   max=$max_file limit_seconds=20 words=0
   for option; do
     words=$((words + 1))
@@ -298,6 +294,7 @@ options() {
       network) network=1 ;;
       largest=*) largest=\${option#*=} ;;
       may-hang) may_hang=1 ;;
+      by=*) by=\${option#*=} ;;
       having=*) having=\${option#*=} ;;
       depth=*) depth=\${option#*=} ;;
       folders=*) folders=\${option#*=} ;;
@@ -407,12 +404,23 @@ output() {
   options "$@"
   shift "$words"
   due || return 0
-  command -v "$1" >/dev/null || return 0
+  find_program "$1" || return 0
+  set -- $enter "$@"
   read_batch
   if [ -n "$network" ] && [ "$own_namespace" != "$first_namespace" ] && [ -n "$first_namespace" ]; then
     set -- nsenter "--net=$root/proc/1/ns/net" "$@"
   fi
   send_output "$as" "$@"
+}
+
+# In a container the host's own program is run, if there is one: it sees the host's files and processes. PROGRAM
+find_program() {
+  enter=
+  if [ -n "$in_root" ] && (limited 5 $in_root sh -c 'command -v "$1"' sh "$1") >/dev/null 2>&1; then
+    enter=$in_root
+    return 0
+  fi
+  command -v "$1" >/dev/null
 }
 
 # Whether the system has more open files than this.
@@ -490,9 +498,9 @@ namespaces_output() {
   options "$@"
   shift "$words"
   due || return 0
-  command -v "$1" >/dev/null || return 0
+  find_program "$1" || return 0
   read_batch
-  each_namespace namespace_output "$@"
+  each_namespace namespace_output $enter "$@"
 }
 
 namespace_output() {
@@ -529,7 +537,7 @@ find_sizes() {
   )
 }
 
-# The same few files in a folder and in those below it, the upper levels first. FOLDER OPTION... -- NAME...
+# The same few files in a folder and in those below it, the largest by one of the files first. FOLDER OPTION... -- NAME...
 tree() {
   top=$1
   shift
@@ -538,13 +546,14 @@ tree() {
   due || return 0
   [ -f "$root/$top/$having" ] || return 0
   below=$(
-    cd "$root/$top" && (limited 20 find . -maxdepth "$depth" -type d 2>/dev/null) |
-      awk '{ path = $0; print gsub("/", "/", path) "\\t" $0 }' | sort -k1,1n -k2 | cut -f 2- | head -n $((folders + 1))
+    echo .
+    cd "$root/$top" && (limited 20 find . -mindepth 2 -maxdepth $((depth + 1)) -name "$by" -exec grep -H '' {} + 2>/dev/null) |
+      sed -n 's,^\\(.*\\)/[^/]*:\\([0-9][0-9]*\\)$,\\2 \\1,p' | sort -k 1,1nr -k 2 | cut -d ' ' -f 2- | head -n "$folders"
   )
   number=0
   for path in $below; do
     number=$((number + 1))
-    if [ "$number" -gt "$folders" ]; then problem "$top" "has more than $folders folders: the rest was not read"; break; fi
+    if [ "$number" -gt "$folders" ]; then problem "$top" "has more than $folders folders: the smallest were not read"; break; fi
     path=$top\${path#.}
     for name; do
       [ ! -f "$root/$path/$name" ] || add "$path/$name" "$root/$path/$name"
@@ -634,7 +643,9 @@ start_snapshot() {
 produce() {
   IFS=$newline
   IFS=' ' read -r self _ </proc/self/stat
-  seconds=0 stopped='' via=''
+  first_second=0
+  count_seconds
+  first_second=$seconds seconds=0 stopped='' via=''
   forget_batch
   trap count_second USR1
   trap 'stopped=interrupted' INT TERM HUP
@@ -642,6 +653,8 @@ produce() {
   beat=$!
   first_namespace=$(readlink "$root/proc/1/ns/net")
   own_namespace=$(readlink /proc/self/ns/net)
+  in_root=
+  [ -z "$root" ] || ! (limited 5 chroot "$root" sh -c :) 2>/dev/null || in_root=chroot$newline$root
   look_at_clock
   start=$now
   snapshot=1
@@ -687,6 +700,7 @@ main() {
   umask 077
   settings "$@"
   [ -r /proc/meminfo ] || { echo "nailhouse: Cannot look at this host: is this Linux, with /proc mounted?" >&2; exit 3; }
+  [ "$output" != - ] || output=
   if [ -n "$output" ]; then
     { true >"$output"; } || exit 1
     exec >"$output"
@@ -706,7 +720,7 @@ main() {
     kill -0 "$writer" 2>/dev/null || break
   done
   if [ "$code" -ne 0 ] && [ -z "$interrupted" ]; then
-    echo "nailhouse: Cannot write the bundle" >&2
+    echo "nailhouse: Cannot write the bundle\${output:+ $output}: it ends early; nailhouse analyze reads what there is" >&2
     exit 1
   fi
   tell "\${output:-the bundle is on standard output}; next: nailhouse analyze \${output:-FILE}"

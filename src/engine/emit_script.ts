@@ -82,6 +82,7 @@ function lines(capture: Capture): string[] {
           "tree",
           shellWord(capture.path.slice(1)),
           `having=${shellWord(capture.having)}`,
+          `by=${shellWord(capture.largestBy)}`,
           option("depth", capture.maxDepth),
           option("folders", capture.maxFolders),
           "--",

@@ -92,6 +92,6 @@ export function memoryHost(machine: MemoryMachine): Host {
         close() {},
       };
     },
-    run: (argv, limits) => Promise.resolve(give(machine.commands?.[argv.join(" ")], limits)),
+    run: (argv, limits, via = []) => Promise.resolve(give(machine.commands?.[[...via, ...argv].join(" ")], limits)),
   };
 }

@@ -128,6 +128,14 @@ export async function nodeHost(options: { readonly root?: string } = {}): Promis
   // In a container, the system's own name is the container's.
   const named = root === "/" ? undefined : trimmed(await readFile("/etc/hostname", { maxBytes: 256, timeoutMs: 5000 }));
 
+  let entered: Promise<ReadResult> | undefined;
+  /** Whether programs of the host can be run: their loader and libraries are in its root, and chroot is allowed. */
+  const inRoot = async () => {
+    if (root === "/") return false;
+    entered ??= runProgram(["chroot", root, "sh", "-c", "echo entered"], { maxBytes: 256, timeoutMs: 5000 });
+    return (await entered).status === "ok";
+  };
+
   return {
     facts: machineFacts(root, named ?? os.hostname()),
     localPath,
@@ -184,6 +192,12 @@ export async function nodeHost(options: { readonly root?: string } = {}): Promis
         return failureOf(error);
       }
     },
-    run: (argv, limits) => runProgram(argv, limits),
+    async run(argv, limits, via = []) {
+      if (await inRoot()) {
+        const result = await runProgram([...via, "chroot", root, ...argv], limits);
+        if (result.status !== "missing") return result;
+      }
+      return await runProgram([...via, ...argv], limits);
+    },
   };
 }

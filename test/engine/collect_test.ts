@@ -214,25 +214,30 @@ describe("collect()", () => {
       expect(paths.slice(1, -1)).toEqual(["sys/mm/hugepages-1G/free", "sys/mm/hugepages-2M/free"]);
     });
 
-    it("walks a tree level by level, within its limits", async () => {
-      const files: Record<string, string> = { "/cg/cgroup.controllers": "memory" };
-      for (const group of ["", "/b", "/b/deep", "/b/deep/deeper", "/a", "/c"]) files[`/cg${group}/memory.stat`] = group;
+    it("takes the largest folders of a tree, wherever they are, within its limits", async () => {
+      const files: Record<string, string> = { "/cg/cgroup.controllers": "memory", "/cg/memory.stat": "" };
+      const sizes = { "/a": 5, "/b": 1000, "/b/deep": 900, "/b/deep/deeper": 900, "/c": 20, "/none": undefined };
+      for (const [group, size] of Object.entries(sizes)) {
+        files[`/cg${group}/memory.stat`] = group;
+        if (size !== undefined) files[`/cg${group}/memory.current`] = `${size}\n`;
+      }
       const tree: Capture = {
         kind: "tree",
         path: "/cg",
         having: "cgroup.controllers",
         files: ["memory.stat", "memory.max"],
+        largestBy: "memory.current",
         maxDepth: 2,
         maxFolders: 4,
       };
       const { paths, problems } = await run({ files }, [tree]);
       expect(paths.slice(1, -1)).toEqual([
         "cg/memory.stat",
-        "cg/a/memory.stat",
         "cg/b/memory.stat",
+        "cg/b/deep/memory.stat",
         "cg/c/memory.stat",
       ]);
-      expect(problems).toEqual([{ path: "cg", reason: "has more than 4 folders: the rest was not read" }]);
+      expect(problems).toEqual([{ path: "cg", reason: "has more than 4 folders: the smallest were not read" }]);
       expect((await run({ files }, [{ ...tree, having: "memory.usage_in_bytes" }])).paths).toHaveLength(2);
     });
 
