@@ -44,7 +44,7 @@ const layers: { readonly [path: string]: Layer } = {
   },
 };
 
-const NPM = /^(zod|fflate|table|date-fns\/.+)$/;
+const NPM = /^(zod|fflate|xz-decompress|fzstd|table|date-fns\/.+)$/;
 
 /** No code names a runtime: `node:` modules are what all of them have. */
 const RUNTIMES = /^(Deno|Bun)$/;

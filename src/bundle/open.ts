@@ -8,6 +8,8 @@ import { factsPaths, factsWithoutManifest } from "./facts.ts";
 import { gunzip } from "./gzip.ts";
 import { parseManifest, parseStatus } from "./manifest.ts";
 import { isTar, readTar } from "./tar.ts";
+import { unxz } from "./xz.ts";
+import { unzstd } from "./zstd.ts";
 
 /** What a bundle may at most contain: it comes from a host that nobody vouches for. */
 export interface BundleLimits {
@@ -29,6 +31,7 @@ export interface OpenOptions {
   /** Sources that will be read: files that none of them wants are passed over. */
   readonly sources: readonly Source<unknown>[];
   readonly limits?: BundleLimits;
+  /** Reads gzip, instead of the portable one. */
   readonly decompress?: Decompress;
 }
 
@@ -162,16 +165,21 @@ async function peek(
   return { head, chunks: prepend([head], rest) };
 }
 
-/** Compressions that are recognized by their first bytes but not read (yet), with what turns them into one that is. */
-const OTHER_FORMATS: readonly { readonly magic: readonly number[]; readonly name: string; readonly instead: string }[] =
-  [
-    { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], name: "xz", instead: "xz -dc FILE | nailhouse analyze -" },
-    { magic: [0x28, 0xb5, 0x2f, 0xfd], name: "zstd", instead: "zstd -dc FILE | nailhouse analyze -" },
-    { magic: [0x42, 0x5a, 0x68], name: "bzip2", instead: "bzip2 -dc FILE | nailhouse analyze -" },
-  ];
+/** Compressions, recognized by their first bytes. */
+const COMPRESSIONS: readonly { readonly magic: readonly number[]; readonly decompress: Decompress }[] = [
+  { magic: [0x1f, 0x8b], decompress: gunzip },
+  { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], decompress: unxz },
+  { magic: [0x28, 0xb5, 0x2f, 0xfd], decompress: unzstd },
+];
+
+const BZIP2 = [0x42, 0x5a, 0x68];
+
+function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
+  return magic.every((byte, i) => bytes[i] === byte);
+}
 
 /**
- * Opens a bundle that comes as a stream: .tgz, .tar.gz or .tar, recognized by content.
+ * Opens a bundle that comes as a stream: .tar, also compressed as .gz (.tgz), .xz or .zst; recognized by content.
  *
  * @throws {BundleError} If it is empty or no archive.
  */
@@ -180,17 +188,23 @@ export async function openArchive(chunks: AsyncIterable<Uint8Array>, options: Op
   const broken = (message: string): void => void warnings.push(message);
   const start = await peek(chunks, 512);
   if (start.head.length === 0) throw new BundleError("Cannot read the bundle: it is empty");
-  const other = OTHER_FORMATS.find(({ magic }) => magic.every((byte, i) => start.head[i] === byte));
-  if (other !== undefined) {
-    throw new BundleError(`Cannot read the bundle: ${other.name} compression is not supported; try: ${other.instead}`);
+  if (startsWith(start.head, BZIP2)) {
+    throw new BundleError(
+      "Cannot read the bundle: bzip2 compression is not supported; try: bzip2 -dc FILE | nailhouse analyze -",
+    );
   }
   let plain = start;
-  if (start.head[0] === 0x1f && start.head[1] === 0x8b) {
-    plain = await peek((options.decompress ?? gunzip)(start.chunks, broken), 512);
+  const compression = COMPRESSIONS.find(({ magic }) => startsWith(start.head, magic));
+  if (compression !== undefined) {
+    const { decompress } = compression;
+    const native = decompress === gunzip ? options.decompress : undefined;
+    plain = await peek((native ?? decompress)(start.chunks, broken), 512);
     if (plain.head.length === 0) throw new BundleError("Cannot read the bundle: it is cut off before its first file");
   }
   if (!isTar(plain.head)) {
-    throw new BundleError("Cannot read the bundle: it is neither a tar archive nor a gzip-compressed one");
+    throw new BundleError(
+      "Cannot read the bundle: it is neither a tar archive nor one compressed with gzip, xz or zstd",
+    );
   }
   return await readEntries(readTar(plain.chunks, broken), options, warnings);
 }

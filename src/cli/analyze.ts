@@ -15,7 +15,7 @@ import { type Command, UsageError } from "./_command.ts";
 
 const help = `nailhouse analyze PATH... [-f text|json|ndjson] [-o FILE] [--fail-on LEVEL] [--all]
 
-  PATH            a bundle (.tgz, .tar.gz, .tar), a directory, / (this host, now: takes about ten seconds), or - for standard input
+  PATH            a bundle or sosreport (.tgz, .tar.gz, .tar.xz, .tar.zst, .tar), a directory, / (this host, now: takes about ten seconds), or - for standard input
   -f, --format    text (default), json, or ndjson (one line a bundle)
   -o, --output    write to this file instead of standard output
   --fail-on       possible, likely or confirmed: exit with 1 if there is such a finding, or a surer one

@@ -1,0 +1,41 @@
+import { describe, expect, it } from "vitest";
+import { openArchive } from "../../src/bundle/open.ts";
+import { meminfo } from "../../src/parsers/meminfo.ts";
+
+/** A tar archive with a proc/meminfo of two lines, by xz 5.4 and zstd 1.5. */
+const ARCHIVES = {
+  xz:
+    "/Td6WFoAAATm1rRGAgAhARYAAAB0L+Wj4Cf/AINdADgciiGnQOVg9QkdqgaDbjbZ98iWXrfkza7Jr8PQSpehhBMlLEDV+jgBYdeMm26sR2BhB2+in3D+/q00BTciYtS9zh2bDhmRPcCBR13CtwGtivjy3+mAuI/OwM5bLK+ere8YGYOu+bRPiVKtx8vkqqXR0t5EGltG5Xrcgs99uNQMe1TgAAC/fBu2bQtcCwABnwGAUAAAcMHgk7HEZ/sCAAAAAARZWg==",
+  zstd:
+    "KLUv/WQAJ2UDAAIFERaAaxsk9HqeSwZwpAxLioiasHE2i9NlQqZqF6sNIJT8j3JY3GNjteFjbsxs95wHn6jUEzpiYv//tdj/IyNMsrrBwd0EDgAUBXigsQ0FPMews1SQNQ1QMRQOgPADkBxgAK0GOFYugybwBW8CMOI=",
+};
+
+async function* chunks(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let i = 0; i < bytes.length; i += 50) yield bytes.subarray(i, i + 50);
+}
+
+function bytesOf(base64: string): Uint8Array {
+  return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+}
+
+describe.each(Object.entries(ARCHIVES))("a bundle compressed with %s", (_, base64) => {
+  it("is read", async () => {
+    const bundle = await openArchive(chunks(bytesOf(base64)), { sources: [meminfo] });
+    expect(bundle.files.get("proc/meminfo")?.length).toBe(50);
+    expect(bundle.warnings).toEqual([]);
+  });
+
+  it("is read as far as it goes, and says that it is damaged", async () => {
+    const bytes = bytesOf(base64);
+    const cut = openArchive(chunks(bytes.subarray(0, bytes.length - 40)), { sources: [meminfo] });
+    const warnings = await cut.then((bundle) => bundle.warnings.join(), (error: Error) => error.message);
+    expect(warnings).toMatch(/damaged or cut off|cut off before its first file/);
+  });
+});
+
+describe("openArchive()", () => {
+  it("says what to do with bzip2", async () => {
+    const opened = openArchive(chunks(new TextEncoder().encode("BZh91AY&SY")), { sources: [] });
+    await expect(opened).rejects.toThrow("bzip2 -dc FILE | nailhouse analyze -");
+  });
+});
