@@ -14,7 +14,11 @@ export default defineConfig({
     // Counted by .ci/run; the Deno task names another file.
     outputFile: { json: "out/tests-node.json" },
     projects: [
-      { extends: true, test: { name: "portable", include: [...portable, "test/samples_test.ts"] } },
+      {
+        extends: true,
+        // Seconds each, but on two cores that may be busy.
+        test: { name: "portable", include: [...portable, "test/samples_test.ts"], testTimeout: 60_000 },
+      },
       {
         extends: true,
         test: {
