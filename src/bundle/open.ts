@@ -6,6 +6,7 @@ import { matcher } from "../core/patterns.ts";
 import type { HostFacts, Source } from "../core/source.ts";
 import { factsPaths, factsWithoutManifest } from "./facts.ts";
 import { gunzip } from "./gzip.ts";
+import { isKernelLog, kernelLogEntries } from "./log.ts";
 import { parseManifest, parseStatus } from "./manifest.ts";
 import { isTar, readTar } from "./tar.ts";
 import { unxz } from "./xz.ts";
@@ -172,6 +173,9 @@ const COMPRESSIONS: readonly { readonly magic: readonly number[]; readonly decom
   { magic: [0x28, 0xb5, 0x2f, 0xfd], decompress: unzstd },
 ];
 
+/** A console's log may begin with the words of firmware and boot loader. */
+const LOG_HEAD_BYTES = 2 ** 20;
+
 const BZIP2 = [0x42, 0x5a, 0x68];
 
 function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
@@ -179,7 +183,8 @@ function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
 }
 
 /**
- * Opens a bundle that comes as a stream: .tar, also compressed as .gz (.tgz), .xz or .zst; recognized by content.
+ * Opens a bundle that comes as a stream: .tar, also compressed as .gz (.tgz), .xz or .zst; recognized by content. A kernel log in
+ * plain text (dmesg, journalctl, syslog, a serial console) is a bundle of that one file.
  *
  * @throws {BundleError} If it is empty or no archive.
  */
@@ -202,8 +207,10 @@ export async function openArchive(chunks: AsyncIterable<Uint8Array>, options: Op
     if (plain.head.length === 0) throw new BundleError("Cannot read the bundle: it is cut off before its first file");
   }
   if (!isTar(plain.head)) {
+    const text = await peek(plain.chunks, LOG_HEAD_BYTES);
+    if (isKernelLog(text.head)) return await readEntries(kernelLogEntries(text.chunks), options, warnings);
     throw new BundleError(
-      "Cannot read the bundle: it is neither a tar archive nor one compressed with gzip, xz or zstd",
+      "Cannot read the bundle: it is neither a tar archive (plain, gzip, xz or zstd) nor a kernel log",
     );
   }
   return await readEntries(readTar(plain.chunks, broken), options, warnings);

@@ -15,7 +15,8 @@ import { type Command, UsageError } from "./_command.ts";
 
 const help = `nailhouse analyze PATH... [-f text|json|ndjson] [-o FILE] [--fail-on LEVEL] [--all]
 
-  PATH            a bundle or sosreport (.tgz, .tar.gz, .tar.xz, .tar.zst, .tar), a directory, / (this host, now: takes about ten seconds), or - for standard input
+  PATH            a bundle or sosreport (.tgz, .tar.gz, .tar.xz, .tar.zst, .tar), a directory, / (this host, now: takes about ten seconds), or - for standard input;
+                  a kernel log (dmesg, journalctl, syslog, a serial console) tells of OOM kills alone
   -f, --format    text (default), json, or ndjson (one line a bundle)
   -o, --output    write to this file instead of standard output
   --fail-on       possible, likely or confirmed: exit with 1 if there is such a finding, or a surer one
@@ -23,6 +24,7 @@ const help = `nailhouse analyze PATH... [-f text|json|ndjson] [-o FILE] [--fail-
 
   nailhouse analyze bundle.tgz
   nailhouse analyze / --fail-on likely
+  dmesg | nailhouse analyze -
 `;
 
 const LEVELS: readonly Confidence[] = ["possible", "likely", "confirmed"];
