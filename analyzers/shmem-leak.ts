@@ -4,6 +4,7 @@ import { accountBytes } from "../src/core/ledger.ts";
 import type { ByteRange, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
 import { overTime } from "../src/core/source.ts";
+import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
@@ -235,8 +236,8 @@ export const shmemLeak: Analyzer = defineAnalyzer({
     "https://man7.org/linux/man-pages/man2/shmctl.2.html",
   ],
   needs: { ledger, sharedMemory },
-  uses: { processes, ledgers: overTime(ledger) },
-  analyze({ ledger, sharedMemory: shared, processes: known, ledgers }) {
+  uses: { processes, ledgers: overTime(ledger), recorded: importedHistory },
+  analyze({ ledger, sharedMemory: shared, processes: known, ledgers, recorded }) {
     const limit = Math.min(MATERIAL_BYTES, SMALL_HOST_SHARE * ledger.totalBytes);
     const filesLimit = Math.max(limit, FILES_SHARE * ledger.totalBytes);
     const parts = holdings(shared, known);
@@ -261,6 +262,9 @@ export const shmemLeak: Analyzer = defineAnalyzer({
     });
     const trend = theilSen(series);
     const growing = trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_BYTES ? trend : undefined;
+    const grownForLong = longGrowth(recorded, "Shmem", shared.totalBytes);
+    // How fast, but not how sure: what grew over days may have been something else.
+    const rate = growing ?? grownForLong?.trend;
     const last = ledgers?.at(-1);
     const available = last?.value.availableBytes;
     const [largest] = parts as [Holding];
@@ -279,10 +283,10 @@ export const shmemLeak: Analyzer = defineAnalyzer({
         confidence,
         material: true,
         claims: [{ account: "shmem", bytes }],
-        ...(growing === undefined ? {} : { growthBytesPerSecond: { low: growing.low, high: growing.high } }),
-        exhaustion: growing === undefined || last === undefined || available === undefined
+        ...(rate === undefined ? {} : { growthBytesPerSecond: { low: rate.low, high: rate.high } }),
+        exhaustion: rate === undefined || last === undefined || available === undefined
           ? null
-          : exhaustion(growing, available, last.time),
+          : exhaustion(rate, available, last.time),
         owners: listed.map(({ owner }) => owner),
         evidence: [
           {
@@ -292,6 +296,7 @@ export const shmemLeak: Analyzer = defineAnalyzer({
               : `all shared memory of the host; processes map ${formatBytes(shared.mapped.low)} of it`,
           },
           ...listed.map(({ path, line, because }) => ({ path, line, because })),
+          ...longGrowthEvidence(grownForLong),
         ],
         remedies: largest.remedies,
       }],

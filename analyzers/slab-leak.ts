@@ -3,6 +3,7 @@ import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/co
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { overTime, type Parsed, type TimePoint } from "../src/core/source.ts";
+import { importedHistory, type LongGrowth, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
@@ -356,6 +357,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
     meminfo,
     ledgers: overTime(ledger),
     history: overTime(slabCaches),
+    recorded: importedHistory,
     traces: slabAllocTraces,
     lost: kmemleak,
     sites: allocinfo,
@@ -365,7 +367,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
   },
   last: true,
   analyze(
-    { ledger, slabCaches: caches, meminfo: file, ledgers, history, processes: known, ...witnesses },
+    { ledger, slabCaches: caches, meminfo: file, ledgers, history, recorded, processes: known, ...witnesses },
     _facts,
     unclaimed,
   ) {
@@ -456,10 +458,17 @@ export const slabLeak: Analyzer = defineAnalyzer({
         evidence: [
           ...accountEvidence(),
           ...suspects.slice(0, CACHES_LISTED).flatMap(cacheEvidence),
+          ...longGrowthEvidence(grownForLong()),
           ...traced(suspects, witnesses),
         ],
         remedies: remedies(suspects, group === undefined ? [] : stopCommands(group, known)),
       };
+    }
+
+    function grownForLong(): LongGrowth | undefined {
+      // sysstat keeps the sum of both kinds only.
+      const slab = (accountBytes(ledger, "slab-reclaimable") ?? 0) + (account as number);
+      return longGrowth(recorded, "SUnreclaim", account) ?? longGrowth(recorded, "Slab", slab);
     }
 
     function accountEvidence(): EvidenceLine[] {

@@ -4,6 +4,7 @@ import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { overTime, type TimePoint } from "../src/core/source.ts";
 import { shellWord } from "../src/core/shell.ts";
+import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
@@ -27,6 +28,8 @@ const WORTH_WATCHING_SHARE = 0.25;
 const MOSTLY_HUGE_SHARE = 0.5;
 /** Watched for this long, growth is no start-up and no burst. */
 const LONG_WATCH_SECONDS = 600;
+/** Who has less than half of what the host's processes grew by over hours or days did not do most of it. */
+const MIN_SHARE_OF_LONG_GROWTH = 0.5;
 
 /** One process, or the processes of one program that were there all the time. */
 interface Tenant {
@@ -174,16 +177,21 @@ export const userLeak: Analyzer = defineAnalyzer({
     "working set large. process-proliferation: many small processes of one program. shmem-leak: shared memory is in no process's RssAnon.",
   references: ["https://docs.kernel.org/filesystems/proc.html"],
   needs: { ledger, processes },
-  uses: { ledgers: overTime(ledger), history: overTime(processes), meminfo },
-  analyze({ ledger, processes: known, ledgers, history, meminfo: file }) {
+  uses: { ledgers: overTime(ledger), history: overTime(processes), meminfo, recorded: importedHistory },
+  analyze({ ledger, processes: known, ledgers, history, meminfo: file, recorded }) {
     const total = ledgers && anonGrowth(ledgers);
+    const grownForLong = longGrowth(recorded, "AnonPages", accountBytes(ledger, "anon"));
     const tenants = lasting(history ?? []);
     const single = leaking(tenants, total);
     const leaks = single.length > 0 ? single : leaking(programs(tenants, history?.length ?? 0), total);
     if (leaks.length > 0) return { findings: leaks.map(leakFinding) };
     const [largest] = known;
-    if (largest === undefined) return { ruledOut: "no process has memory of its own" };
     const watched = (history?.length ?? 0) >= MIN_TREND_POINTS;
+    if (largest === undefined) return { ruledOut: "no process has memory of its own" };
+    // Seconds do not show a leak of days. Who it is, the host's growth does not tell: the process that is large enough is worth watching.
+    if (grownForLong !== undefined && mayBeBehind(largest, grownForLong.trend)) {
+      return { findings: [sizeFinding(largest)] };
+    }
     const anon = accountBytes(ledger, "anon") ?? Infinity;
     const worthWatching = sizeOf(largest) >= MIN_LEAK_BYTES && sizeOf(largest) >= WORTH_WATCHING_SHARE * anon &&
       (file?.value.bytes.get("AnonHugePages")?.bytes ?? 0) < MOSTLY_HUGE_SHARE * anon;
@@ -200,6 +208,10 @@ export const userLeak: Analyzer = defineAnalyzer({
 
     function dominates(process: Process): boolean {
       return sizeOf(process) >= DOMINATES_SHARE * ledger.totalBytes;
+    }
+
+    function mayBeBehind(process: Process, { changeBytes }: Trend): boolean {
+      return sizeOf(process) >= MIN_LEAK_BYTES && sizeOf(process) >= MIN_SHARE_OF_LONG_GROWTH * changeBytes;
     }
 
     function leakFinding(leak: Grown): FindingDraft {
@@ -222,7 +234,7 @@ export const userLeak: Analyzer = defineAnalyzer({
         growthBytesPerSecond: { low: trend.low, high: trend.high },
         exhaustion: last === undefined || available === undefined ? null : exhaustion(trend, available, last.time),
         owners: [{ pid: base[0]?.pid ?? null, comm, bytes, count: base.length, detail: unit }],
-        evidence: growthEvidence(base, leak, total),
+        evidence: [...growthEvidence(base, leak, total), ...longGrowthEvidence(grownForLong)],
         remedies: remedies(leak, known),
       };
     }
@@ -231,9 +243,9 @@ export const userLeak: Analyzer = defineAnalyzer({
       const { pid, comm, anonBytes, unit } = process;
       const bytes = sizeOf(process);
       return {
-        title: `${comm} (pid ${pid}) is the largest process with ${
-          formatBytes(bytes)
-        } of its own; one look cannot tell whether it grows`,
+        title: `${comm} (pid ${pid}) is the largest process with ${formatBytes(bytes)} of its own; ${
+          watched ? "seconds of watching do" : "one look does"
+        } not tell whether it grows`,
         confidence: "possible",
         material: dominates(process),
         claims: [{ account: "anon", bytes: { low: anonBytes, high: anonBytes } }],
@@ -242,7 +254,7 @@ export const userLeak: Analyzer = defineAnalyzer({
           path: process.path,
           line: process.line,
           because: `${formatShare(anonBytes, ledger.totalBytes)} of all memory is this process's`,
-        }],
+        }, ...longGrowthEvidence(grownForLong)],
         remedies: remedies({ comm, processes: [process] }, known),
       };
     }

@@ -2,9 +2,10 @@ import { analyzers } from "../analyzers/mod.ts";
 import { collectors } from "../collectors/mod.ts";
 import { ledger } from "./computed/ledger.ts";
 import { pressure } from "./computed/pressure.ts";
+import { timeline } from "./computed/timeline.ts";
 import type { Preset } from "./engine/analyze.ts";
 
 export { collectors };
 
-/** The shipped analyzers, and how ledger and pressure are read. */
-export const preset: Preset = { analyzers, ledger, pressure };
+/** The shipped analyzers, and how ledger, pressure and timeline are read. */
+export const preset: Preset = { analyzers, ledger, pressure, timeline };

@@ -40,7 +40,16 @@ const HISTORY = /^history\/([^/]+)\//;
 const MANIFEST = "nailhouse.json";
 const STATUS = "nailhouse-status.json";
 /** Folders that stand at the top of a bundle itself: a path that starts so has no root directory before it. */
-const TOP_FOLDERS: ReadonlySet<string> = new Set(["proc", "sys", "sos_commands", "history", "etc", "var", "run"]);
+const TOP_FOLDERS: ReadonlySet<string> = new Set([
+  "proc",
+  "sys",
+  "sos_commands",
+  "history",
+  "history_imported",
+  "etc",
+  "var",
+  "run",
+]);
 
 const utf8 = new TextDecoder();
 

@@ -9,6 +9,7 @@ import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
 import { memoryPressure, type Pressure } from "../parsers/pressure.ts";
 import { type Vmstat, vmstat } from "../parsers/vmstat.ts";
 import { type Zone, zoneinfo } from "../parsers/zoneinfo.ts";
+import { type ImportedHistory, importedHistory } from "./imported_history.ts";
 import { ledger } from "./ledger.ts";
 import { exhaustion, type Measurement, theilSen } from "./trend.ts";
 
@@ -30,6 +31,10 @@ const SHORT_FULL_AVG60 = 5;
 const AMPLE_AVAILABLE_SHARE = 0.2;
 /** A forecast further than this beyond what was watched is none: ten seconds say nothing about tomorrow. */
 const MAX_FORECAST_SPANS = 30;
+/** Shorter history adds nothing to the snapshots. */
+const MIN_HISTORY_SECONDS = 600;
+/** What rose all morning falls in the evening: over hours and days a forecast reaches less far, or a busy day would be a shortage to come. */
+const MAX_HISTORY_FORECAST_SPANS = 3;
 
 interface Inputs {
   readonly ledger: Ledger;
@@ -38,6 +43,7 @@ interface Inputs {
   readonly memoryPressure: Parsed<Pressure> | undefined;
   readonly kernelLog: Parsed<readonly KernelLogEvent[]> | undefined;
   readonly ledgers: readonly TimePoint<Ledger>[] | undefined;
+  readonly history: ImportedHistory | undefined;
   readonly vmstats: readonly TimePoint<Parsed<Vmstat>>[] | undefined;
 }
 
@@ -147,15 +153,63 @@ function falling({ ledgers, meminfo: { path, value } }: Inputs): Sign {
   };
 }
 
+/** The same over what other programs recorded since the host was started, up to the snapshots. */
+function fallingForLong({ history, ledgers, ledger: { totalBytes } }: Inputs): Sign {
+  const recorded = (history?.sinceBoot ?? []).flatMap((point) => {
+    const availableBytes = point.bytes.get("MemAvailable");
+    return availableBytes === undefined ? [] : [{ ...point, availableBytes }];
+  });
+  const snapshots = (ledgers ?? []).flatMap(({ time, value: { availableBytes } }) =>
+    availableBytes === undefined ? [] : [{ time, availableBytes }]
+  );
+  const series = [...recorded, ...snapshots].sort((a, b) => a.time - b.time);
+  const trend = theilSen(series.map(({ time, availableBytes }) => ({ time, bytes: totalBytes - availableBytes })));
+  const [last, lastRecorded] = [series.at(-1), recorded.at(-1)];
+  if (trend === undefined || last === undefined || lastRecorded === undefined) return undefined;
+  if (trend.low <= 0 || trend.spanSeconds < MIN_HISTORY_SECONDS) return undefined;
+  const end = exhaustion(trend, last.availableBytes, last.time);
+  if (end === null || (Date.parse(end.atLow) - last.time) / 1000 > MAX_HISTORY_FORECAST_SPANS * trend.spanSeconds) {
+    return undefined;
+  }
+  const hours = (trend.spanSeconds / 3600).toFixed(1);
+  return {
+    level: "rising",
+    because: `available memory has been falling for ${hours} hours, by ${
+      formatBytes(trend.bytesPerSecond * 3600)
+    } an hour, and would be used up at ${end.atLow} at the earliest`,
+    evidence: [{
+      path: lastRecorded.path,
+      line: lastRecorded.line,
+      because: `MemAvailable fell by ${
+        formatBytes(trend.changeBytes)
+      } in ${hours} hours, as was recorded before the capture`,
+    }],
+  };
+}
+
 const SEVERITY: readonly PressureLevel[] = ["none", "rising", "short", "exhausted"];
 
 /** The worst sign decides; all that are not `none` are given as evidence. */
 export const pressure: Source<MemoryPressure> = defineComputed({
   name: "pressure",
   needs: { ledger, meminfo },
-  uses: { zoneinfo, memoryPressure, kernelLog, ledgers: overTime(ledger), vmstats: overTime(vmstat) },
+  uses: {
+    zoneinfo,
+    memoryPressure,
+    kernelLog,
+    ledgers: overTime(ledger),
+    history: importedHistory,
+    vmstats: overTime(vmstat),
+  },
   compute(inputs): MemoryPressure {
-    const signs = [available(inputs), oomKills(inputs), stalls(inputs), directReclaim(inputs), falling(inputs)]
+    const signs = [
+      available(inputs),
+      oomKills(inputs),
+      stalls(inputs),
+      directReclaim(inputs),
+      falling(inputs),
+      fallingForLong(inputs),
+    ]
       .filter((sign) => sign !== undefined)
       .sort((a, b) => SEVERITY.indexOf(b.level) - SEVERITY.indexOf(a.level));
     const [worst] = signs;

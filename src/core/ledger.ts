@@ -48,6 +48,12 @@ export interface Ledger {
   readonly missing: readonly string[];
 }
 
+/** What is known of the accounts at one time, which may be less than a whole ledger. */
+export interface KnownAccounts {
+  readonly availableBytes: number | undefined;
+  readonly accounts: ReadonlyMap<AccountId, number>;
+}
+
 /** The bytes of one account; undefined where the bundle cannot tell it. */
 export function accountBytes(ledger: Ledger, id: AccountId): number | undefined {
   return ledger.accounts.find((account) => account.id === id)?.bytes;

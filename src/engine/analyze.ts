@@ -1,6 +1,6 @@
 import type { Analyzer, EvidenceLine, Unclaimed } from "../core/analyzer.ts";
 import type { Bundle } from "../core/bundle.ts";
-import { accountBytes, type Ledger } from "../core/ledger.ts";
+import { accountBytes, type KnownAccounts, type Ledger } from "../core/ledger.ts";
 import type {
   Evidence,
   Finding,
@@ -11,7 +11,7 @@ import type {
   TimelinePoint,
   Verdict,
 } from "../core/report.ts";
-import { overTime, readNeeds, readUses, type Source, type TimePoint } from "../core/source.ts";
+import { readNeeds, readUses, type Source, type TimePoint } from "../core/source.ts";
 import { byRank, type Candidate, settleClaims, type Settled } from "./rank.ts";
 import { openSnapshots, type Snapshots } from "./reader.ts";
 
@@ -27,6 +27,8 @@ export interface Preset {
   readonly analyzers: readonly Analyzer[];
   readonly ledger: Source<Ledger>;
   readonly pressure: Source<PressureDraft>;
+  /** In time order. */
+  readonly timeline: Source<readonly TimePoint<KnownAccounts>[]>;
 }
 
 /** Evidence longer than this is cut: a page wide enough to read, and a hostile line stays small. */
@@ -43,6 +45,7 @@ export function presetSources(preset: Preset): readonly Source<unknown>[] {
   return [
     preset.ledger,
     preset.pressure,
+    preset.timeline,
     ...preset.analyzers.flatMap(({ needs, uses }) => [...Object.values(needs), ...Object.values(uses)]),
   ];
 }
@@ -120,11 +123,11 @@ function verdict(findings: readonly Finding[], ledger: Ledger | undefined, press
   return "healthy";
 }
 
-function timelinePoint({ time, value }: TimePoint<Ledger>): TimelinePoint {
+function timelinePoint({ time, value }: TimePoint<KnownAccounts>): TimelinePoint {
   return {
     at: new Date(time).toISOString(),
     availableBytes: value.availableBytes ?? null,
-    accounts: Object.fromEntries(value.accounts.map(({ id, bytes }) => [id, bytes])),
+    accounts: Object.fromEntries(value.accounts),
   };
 }
 
@@ -148,7 +151,7 @@ export function analyze(bundle: Bundle, preset: Preset): Report {
   const pressure: PressureDraft = pressureRead.status === "ok"
     ? pressureRead.value
     : { level: "none", because: "the bundle does not tell (no /proc/meminfo)", evidence: [] };
-  const series = base.read(overTime(preset.ledger));
+  const series = base.read(preset.timeline);
 
   const assessed: Assessment = { candidates: [], ruledOut: [], notAssessed: [] };
   for (const last of [undefined, true]) {

@@ -26,7 +26,9 @@ const response = z.object({
 type Series = z.infer<typeof response>["data"]["result"][number];
 
 /** Before node_exporter 0.16 without the unit. */
-const NAME = /^node_memory_([A-Za-z0-9]+)(?:_bytes)?$/;
+const NAME = /^node_memory_(\w+?)(?:_bytes)?$/;
+/** Numbers of huge pages, and address space, which may be above 2^53. */
+const NO_BYTES = /^(?:HugePages_|VmallocTotal$)/;
 const EXPECTED = "Cannot parse Prometheus' answer: not that of /api/v1/query_range";
 
 /**
@@ -95,7 +97,7 @@ function ofHost(
   for (const series of all) {
     const field = NAME.exec(series.metric["__name__"] ?? "")?.[1];
     if (field === undefined) warn(1, `not a memory series of node_exporter: ${quote(JSON.stringify(series.metric))}`);
-    else {
+    else if (!NO_BYTES.test(field)) {
       const instance = series.metric["instance"] ?? "";
       const known = byInstance.get(instance);
       if (known === undefined) byInstance.set(instance, [{ ...series, field }]);

@@ -46,19 +46,26 @@ export function parseSadfXml(text: string, context: ParseContext): RecordedMemor
   let hostname: string | undefined;
   let clock: RecordedMemory["clock"] = "utc";
   let time: number | undefined;
-  let open: { readonly line: number; readonly bytes: Map<string, number> } | undefined;
+  // The line of its first amount; a file that is cut off inside still gives those before the cut.
+  let open: { line: number | undefined; readonly bytes: Map<string, number> } | undefined;
+  const close = (): void => {
+    if (open?.line !== undefined && time === undefined) context.warn(open.line, "memory without a time before it");
+    else if (open?.line !== undefined && time !== undefined) points.push({ time, line: open.line, bytes: open.bytes });
+    open = undefined;
+  };
   for (const match of text.matchAll(PIECE)) {
     const [, element, attributeText, closing, field, amount] = match;
     const line = lineAt(match.index);
-    if (closing === "") open = { line, bytes: new Map() };
-    else if (closing === "/") {
-      if (open !== undefined && time === undefined) context.warn(line, "memory without a time before it");
-      else if (open !== undefined && time !== undefined && open.bytes.size > 0) points.push({ time, ...open });
-      open = undefined;
+    if (closing !== undefined) {
+      close();
+      if (closing === "") open = { line: undefined, bytes: new Map() };
     } else if (field !== undefined) {
       const kib = parseCount(amount);
       if (kib === undefined) context.warn(line, `not an amount in kB: ${quote(match[0])}`);
-      else open?.bytes.set(SYSSTAT_FIELDS.get(field) as string, kib * 1024);
+      else if (open !== undefined) {
+        open.line ??= line;
+        open.bytes.set(SYSSTAT_FIELDS.get(field) as string, kib * 1024);
+      }
     } else {
       const attributes = attributesOf(attributeText as string);
       if (element === "host") {
@@ -72,6 +79,7 @@ export function parseSadfXml(text: string, context: ParseContext): RecordedMemor
       else if (at !== undefined) restarts.push({ time: at, line });
     }
   }
+  close();
   return someRecorded(
     { recorder: "sysstat", hostname, clock, points, restarts },
     "Cannot parse sadf -x: no memory in it (sadf -x FILE -- -r ALL)",

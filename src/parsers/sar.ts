@@ -62,8 +62,12 @@ export function parseSar(text: string, context: ParseContext): RecordedMemory {
     const words = columns(line);
     const [clock, skip] = clockOf(words);
     if (clock === undefined || midnight === undefined) return;
+    // The last row of a day may be one second into the next, and a file in another time zone than the host's goes over midnight.
+    const today = midnight + clock;
+    const time = previous !== undefined && today < previous - DAY_MS / 2 ? today + DAY_MS : today;
     if (line.includes("LINUX RESTART")) {
-      if (!restarts.has(midnight + clock)) restarts.set(midnight + clock, number);
+      // It is in every table of sar -A.
+      if (!restarts.has(time)) restarts.set(time, number);
       return;
     }
     const values = words.slice(skip);
@@ -74,9 +78,6 @@ export function parseSar(text: string, context: ParseContext): RecordedMemory {
         context.warn(number, `not a row of the memory table (sar must be run without -h): ${quote(line)}`);
         return;
       }
-      // The last row of a day may be one second into the next.
-      let time = midnight + clock;
-      if (previous !== undefined && time < previous - DAY_MS / 2) time += DAY_MS;
       previous = time;
       points.push({ time, line: number, bytes });
     }

@@ -1,6 +1,6 @@
 import { getBorderCharacters, table } from "table";
 import { formatBytes, formatQuantity, formatShare } from "../core/format.ts";
-import type { Finding, Remedy, Report, ReportAccount, Verdict } from "../core/report.ts";
+import type { Finding, Remedy, Report, ReportAccount, TimelinePoint, Verdict } from "../core/report.ts";
 import { duration, instant } from "./_duration.ts";
 import { printable, wrap } from "./_printable.ts";
 
@@ -62,9 +62,10 @@ function largestAccounts(report: Report): string {
 function head(report: Report): string {
   const { hostname, kernelRelease, totalBytes, capturedAt, snapshots } = report.host;
   const times = report.timeline;
-  const span = times.length < 2
-    ? ""
-    : ` over ${duration((Date.parse(times.at(-1)?.at ?? "") - Date.parse(times[0]?.at ?? "")) / 1000)}`;
+  const seconds = (Date.parse(times.at(-1)?.at ?? "") - Date.parse(times[0]?.at ?? "")) / 1000;
+  // What other programs recorded is longer than the snapshots.
+  const over = times.length > snapshots ? ", history of" : " over";
+  const span = times.length < 2 ? "" : `${over} ${duration(seconds)}`;
   return [
     `host ${printable(hostname ?? "unknown")}`,
     kernelRelease === null ? "kernel unknown" : `Linux ${printable(kernelRelease)}`,
@@ -106,6 +107,47 @@ function ledgerTable(report: Report, style: Style): string[] {
     ...text.trimEnd().split("\n").map((line) => `  ${line.trimEnd()}`),
     ...missing.map((line) => wrap(line, style.width, "  ")),
   ];
+}
+
+/** Rows of the history: since when the memory goes, not every up and down. */
+const HISTORY_ROWS = 8;
+/** Seconds between snapshots are told by the growth of a finding. */
+const MIN_HISTORY_SECONDS = 600;
+const HISTORY_ACCOUNTS = 3;
+/** An account that moved by less tells nothing. */
+const MIN_HISTORY_MOVE_BYTES = 16 * 2 ** 20;
+
+/** Available memory and the accounts that moved most, at a few times. */
+function historyTable({ timeline }: Report): string[] {
+  const [first, last] = [timeline[0], timeline.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  if (Date.parse(last.at) - Date.parse(first.at) < MIN_HISTORY_SECONDS * 1000) return [];
+  const rows = timeline.length <= HISTORY_ROWS ? timeline : Array.from(
+    { length: HISTORY_ROWS },
+    (_, i) => timeline[Math.round((i * (timeline.length - 1)) / (HISTORY_ROWS - 1))] as TimelinePoint,
+  );
+  const moved = (id: string): number => {
+    const known = rows.map(({ accounts }) => accounts[id]).filter((bytes) => bytes !== undefined);
+    return known.length < 2 ? 0 : Math.max(...known) - Math.min(...known);
+  };
+  const ids = [...new Set(rows.flatMap(({ accounts }) => Object.keys(accounts)))]
+    .filter((id) => id !== "free" && moved(id) >= MIN_HISTORY_MOVE_BYTES)
+    .sort((a, b) => moved(b) - moved(a) || (a < b ? -1 : 1))
+    .slice(0, HISTORY_ACCOUNTS);
+  const cell = (bytes: number | null | undefined): string => (typeof bytes === "number" ? formatBytes(bytes) : "-");
+  const text = table([
+    ["", "available", ...ids],
+    ...rows.map(({ at, availableBytes, accounts }) => [
+      instant(at),
+      cell(availableBytes),
+      ...ids.map((id) => cell(accounts[id])),
+    ]),
+  ], {
+    border: getBorderCharacters("void"),
+    columnDefault: { paddingLeft: 0, paddingRight: 2, alignment: "right" },
+    drawHorizontalLine: () => false,
+  });
+  return text.trimEnd().split("\n").map((line) => `  ${line.trimEnd()}`);
 }
 
 const BAR_WIDTH = 16;
@@ -212,6 +254,7 @@ export function renderText(report: Report, options: TextOptions = {}): string {
     `${answer(report, style)}\n\n${head(report)}\n`,
     `pressure ${report.pressure.level}: ${printable(report.pressure.because)}\n`,
     section("Where all of MemTotal is", ledgerTable(report, style), style),
+    section("Since when", historyTable(report), style),
     section("Findings", report.findings.flatMap((f, i) => findingLines(f, i, report, style)), style),
     section("Ruled out", report.ruledOut.map(({ cause, because }) => item(`${cause}: ${printable(because)}`)), style),
     section("Could not be assessed", notAssessed, style),

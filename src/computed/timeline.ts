@@ -1,0 +1,45 @@
+/** Memory over time: of the bundle's own snapshots, and of what other programs recorded before them. */
+import type { AccountId, KnownAccounts, Ledger } from "../core/ledger.ts";
+import { defineComputed, overTime, type Source, type TimePoint } from "../core/source.ts";
+import { importedHistory, type ImportedPoint } from "./imported_history.ts";
+import { ledger } from "./ledger.ts";
+
+/** Accounts that are one field of /proc/meminfo. Others cannot be told from what recorders keep without guessing. */
+const FIELDS: readonly (readonly [AccountId, string])[] = [
+  ["free", "MemFree"],
+  ["buffers", "Buffers"],
+  ["shmem", "Shmem"],
+  ["anon", "AnonPages"],
+  ["slab-reclaimable", "SReclaimable"],
+  ["slab-unreclaimable", "SUnreclaim"],
+  ["kernel-stacks", "KernelStack"],
+  ["page-tables", "PageTables"],
+  ["percpu", "Percpu"],
+];
+
+function ofLedger({ availableBytes, accounts }: Ledger): KnownAccounts {
+  return { availableBytes, accounts: new Map(accounts.map(({ id, bytes }) => [id, bytes])) };
+}
+
+function ofHistory({ bytes }: ImportedPoint): KnownAccounts {
+  const accounts = new Map<AccountId, number>();
+  for (const [id, field] of FIELDS) {
+    const known = bytes.get(field);
+    if (known !== undefined) accounts.set(id, known);
+  }
+  const [cached, shmem] = [bytes.get("Cached"), bytes.get("Shmem")];
+  if (cached !== undefined && shmem !== undefined && cached >= shmem) accounts.set("page-cache", cached - shmem);
+  return { availableBytes: bytes.get("MemAvailable"), accounts };
+}
+
+/** In time order: of a snapshot all accounts, of imported history those that its recorder kept. */
+export const timeline: Source<readonly TimePoint<KnownAccounts>[]> = defineComputed({
+  name: "timeline",
+  needs: {},
+  uses: { ledgers: overTime(ledger), history: importedHistory },
+  compute: ({ ledgers, history }) =>
+    [
+      ...(history?.points ?? []).map((point) => ({ time: point.time, value: ofHistory(point) })),
+      ...(ledgers ?? []).map(({ time, value }) => ({ time, value: ofLedger(value) })),
+    ].sort((a, b) => a.time - b.time),
+});
