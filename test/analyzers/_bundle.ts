@@ -95,3 +95,11 @@ export function udpText(queues: readonly { readonly bytes: number; readonly drop
     rows.map((row) => `${row}\n`).join("")
   }`;
 }
+
+/** Prometheus' answer with one of node_exporter's series of the day before the bundle, a value every hour. */
+export function prometheusText(name: string, bytes: readonly number[]): string {
+  const start = Date.UTC(2025, 11, 31) / 1000;
+  const values = bytes.map((value, hour) => [start + hour * 3600, String(value)]);
+  const metric = { __name__: `node_memory_${name}_bytes`, instance: "test:9100" };
+  return JSON.stringify({ status: "success", data: { resultType: "matrix", result: [{ metric, values }] } });
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+import { analyzeFiles, findingOf, meminfoText, prometheusText } from "./_bundle.ts";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -156,6 +156,26 @@ describe("shmem-leak", () => {
     expect(findingOf(report, "shmem-leak")).toMatchObject({
       confidence: "confirmed",
       growthBytesPerSecond: { low: 4 * MIB, high: 4 * MIB },
+    });
+  });
+
+  it("takes the rate from recorded history, but is no surer for it", async () => {
+    const report = await analyzeFiles({
+      ...shmem(408 * MIB),
+      [DF]: df(400 * 1024),
+      "proc/mounts": mounts,
+      "proc/5/status": status("idle", 0),
+      "history_imported/prometheus.json": prometheusText(
+        "Shmem",
+        Array.from({ length: 24 }, (_, i) => (40 + 16 * i) * MIB),
+      ),
+    });
+    const finding = findingOf(report, "shmem-leak");
+    expect(finding).toMatchObject({ confidence: "likely", exhaustion: { atLow: expect.any(String) } });
+    expect(finding?.growthBytesPerSecond?.low).toBeCloseTo(16 * MIB / 3600, 3);
+    expect(finding?.evidence.at(-1)).toMatchObject({
+      path: "history_imported/prometheus.json",
+      because: expect.stringMatching(/^Shmem of the whole host grew from 40.0 MiB to 408 MiB in 23.0 hours/),
     });
   });
 

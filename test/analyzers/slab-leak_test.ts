@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { analyzeFiles, findingOf, meminfoText, udpText } from "./_bundle.ts";
+import { analyzeFiles, findingOf, meminfoText, prometheusText, udpText } from "./_bundle.ts";
 import { aliasesText, later, slabinfoText } from "./_kernel.ts";
 
 const MIB = 2 ** 20;
@@ -49,6 +49,19 @@ describe("slab-leak", () => {
     expect(finding).toMatchObject({ confidence: "confirmed" });
     expect(finding?.growthBytesPerSecond?.low).toBeGreaterThan(3_000_000);
     expect(finding?.exhaustion).not.toBeNull();
+  });
+
+  it.each([
+    ["SUnreclaim", 14 * MIB + 540_000 * 386],
+    ["Slab", 160 * MIB + 540_000 * 386],
+  ])("says since when %s of the host grew, if it was recorded", async (field, now) => {
+    const hours = Array.from({ length: 12 }, (_, i) => now - (11 - i) * 8 * MIB);
+    const report = await analyzeFiles({ ...slab(540_000), "history_imported/a.json": prometheusText(field, hours) });
+    const finding = findingOf(report, "slab-leak");
+    expect(finding).toMatchObject({ confidence: "likely", growthBytesPerSecond: null });
+    expect(finding?.evidence.map(({ because }) => because).join("\n")).toContain(
+      `${field} of the whole host grew from`,
+    );
   });
 
   it("is only possible when it did not grow in an hour", async () => {
