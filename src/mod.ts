@@ -16,6 +16,8 @@
  * @module
  */
 export * from "./bundle/open.ts";
+export * from "./bundle/redact.ts";
+export * from "./bundle/tar_write.ts";
 export * from "./computed/ledger.ts";
 export * from "./computed/trend.ts";
 export * from "./core/analyzer.ts";

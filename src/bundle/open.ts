@@ -36,7 +36,8 @@ export interface OpenOptions {
   readonly decompress?: Decompress;
 }
 
-const HISTORY = /^history\/([^/]+)\//;
+/** The folder of a snapshot after the first. */
+export const HISTORY: RegExp = /^history\/([^/]+)\//;
 const MANIFEST = "nailhouse.json";
 const STATUS = "nailhouse-status.json";
 /** Folders that stand at the top of a bundle itself: a path that starts so has no root directory before it. */
@@ -60,7 +61,7 @@ function segments(path: string): string[] | undefined {
 }
 
 /** Where a link points, seen from the bundle's root; undefined when that is outside. */
-function linkDestination(path: string, target: string): string | undefined {
+export function linkDestination(path: string, target: string): string | undefined {
   const stack = target.startsWith("/") ? [] : path.split("/").slice(0, -1);
   for (const part of target.split("/")) {
     if (part === "..") {
@@ -70,24 +71,20 @@ function linkDestination(path: string, target: string): string | undefined {
   return stack.join("/");
 }
 
-/**
- * Keeps what is wanted of a stream of entries, whatever they come from. Nothing is written anywhere, and links are data.
- */
-export async function readEntries(
+/** An entry, and its path without the one root directory of its bundle. */
+export interface PlacedEntry {
+  readonly path: string;
+  readonly entry: Entry;
+}
+
+/** Finds each entry's place. What points outside the bundle, and what is beyond the limit, is passed over with a warning. */
+export async function* placeEntries(
   entries: AsyncIterable<Entry> | Iterable<Entry>,
-  options: OpenOptions,
-  warnings: string[] = [],
-): Promise<Bundle> {
-  const limits = options.limits ?? defaultLimits;
-  const patterns = options.sources.flatMap((source) => source.patterns);
-  // A sosreport has proc/net as a link to self/net, and proc/self as a link to a process: the files come before the links.
-  const behindLink = patterns.filter((p) => p.startsWith("proc/net/")).map((p) => p.replace("proc/", "proc/*/"));
-  const wanted = matcher([...patterns, ...behindLink, ...factsPaths, MANIFEST, STATUS]);
-  const files = new Map<string, Uint8Array>();
-  const links = new Map<string, string>();
+  limits: BundleLimits,
+  warnings: string[],
+): AsyncGenerator<PlacedEntry, void, undefined> {
   let root: string | undefined;
   let count = 0;
-  let total = 0;
   for await (const entry of entries) {
     if (++count > limits.maxEntries) {
       warnings.push(`the bundle has more than ${limits.maxEntries} entries: the rest was not read`);
@@ -102,7 +99,32 @@ export async function readEntries(
       root = parts.length === 0 || TOP_FOLDERS.has(parts[0] as string) || parts[0] === MANIFEST ? "" : parts[0];
     }
     if (parts[0] === root) parts.shift();
-    const path = parts.join("/");
+    yield { path: parts.join("/"), entry };
+  }
+}
+
+/** Patterns of the files that are kept for some sources. */
+export function wantedPatterns(sources: readonly Source<unknown>[]): readonly string[] {
+  const patterns = sources.flatMap((source) => source.patterns);
+  // A sosreport has proc/net as a link to self/net, and proc/self as a link to a process: the files come before the links.
+  const behindLink = patterns.filter((p) => p.startsWith("proc/net/")).map((p) => p.replace("proc/", "proc/*/"));
+  return [...patterns, ...behindLink, ...factsPaths, MANIFEST, STATUS];
+}
+
+/**
+ * Keeps what is wanted of a stream of entries, whatever they come from. Nothing is written anywhere, and links are data.
+ */
+export async function readEntries(
+  entries: AsyncIterable<Entry> | Iterable<Entry>,
+  options: OpenOptions,
+  warnings: string[] = [],
+): Promise<Bundle> {
+  const limits = options.limits ?? defaultLimits;
+  const wanted = matcher(wantedPatterns(options.sources));
+  const files = new Map<string, Uint8Array>();
+  const links = new Map<string, string>();
+  let total = 0;
+  for await (const { path, entry } of placeEntries(entries, limits, warnings)) {
     if (entry.kind === "link" && entry.linkTarget !== undefined) {
       const destination = linkDestination(path, entry.linkTarget);
       if (destination !== undefined) links.set(path, destination);
@@ -192,14 +214,18 @@ function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
 }
 
 /**
- * Opens a bundle that comes as a stream: .tar, also compressed as .gz (.tgz), .xz or .zst; recognized by content. A kernel log in
- * plain text (dmesg, journalctl, syslog, a serial console) is a bundle of that one file.
+ * The entries of an archive that comes as a stream: .tar, also compressed as .gz (.tgz), .xz or .zst; recognized by content. A
+ * kernel log in plain text (dmesg, journalctl, syslog, a serial console) is a bundle of that one file.
  *
+ * @param nativeGunzip Used instead of the portable one, where there is one.
+ * @param broken Told what is wrong when the archive is damaged or cut off; the entries before that are good.
  * @throws {BundleError} If it is empty or no archive.
  */
-export async function openArchive(chunks: AsyncIterable<Uint8Array>, options: OpenOptions): Promise<Bundle> {
-  const warnings: string[] = [];
-  const broken = (message: string): void => void warnings.push(message);
+export async function archiveEntries(
+  chunks: AsyncIterable<Uint8Array>,
+  nativeGunzip: Decompress | undefined,
+  broken: (message: string) => void,
+): Promise<AsyncIterable<Entry>> {
   const start = await peek(chunks, 512);
   if (start.head.length === 0) throw new BundleError("Cannot read the bundle: it is empty");
   if (startsWith(start.head, BZIP2)) {
@@ -211,16 +237,28 @@ export async function openArchive(chunks: AsyncIterable<Uint8Array>, options: Op
   const compression = COMPRESSIONS.find(({ magic }) => startsWith(start.head, magic));
   if (compression !== undefined) {
     const { decompress } = compression;
-    const native = decompress === gunzip ? options.decompress : undefined;
+    const native = decompress === gunzip ? nativeGunzip : undefined;
     plain = await peek((native ?? decompress)(start.chunks, broken), 512);
     if (plain.head.length === 0) throw new BundleError("Cannot read the bundle: it is cut off before its first file");
   }
   if (!isTar(plain.head)) {
     const text = await peek(plain.chunks, LOG_HEAD_BYTES);
-    if (isKernelLog(text.head)) return await readEntries(kernelLogEntries(text.chunks), options, warnings);
+    if (isKernelLog(text.head)) return kernelLogEntries(text.chunks);
     throw new BundleError(
       "Cannot read the bundle: it is neither a tar archive (plain, gzip, xz or zstd) nor a kernel log",
     );
   }
-  return await readEntries(readTar(plain.chunks, broken), options, warnings);
+  return readTar(plain.chunks, broken);
+}
+
+/**
+ * Opens a bundle that comes as a stream.
+ *
+ * @throws {BundleError} If it is empty or no archive.
+ */
+export async function openArchive(chunks: AsyncIterable<Uint8Array>, options: OpenOptions): Promise<Bundle> {
+  const warnings: string[] = [];
+  const broken = (message: string): void => void warnings.push(message);
+  const entries = await archiveEntries(chunks, options.decompress, broken);
+  return await readEntries(entries, options, warnings);
 }

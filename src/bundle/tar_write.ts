@@ -2,6 +2,7 @@
  * Writes the tar archive of a bundle (ustar, with PAX headers for names that do not fit) as a stream, without any file
  * beside it.
  */
+import { concatBytes } from "../core/bytes.ts";
 import type { Sink } from "../core/host.ts";
 
 const BLOCK = 512;
@@ -21,7 +22,13 @@ function octal(value: number, size: number): string {
   return value.toString(8).padStart(size - 1, "0") + "\0";
 }
 
-function headerBlock(name: Uint8Array, type: "0" | "x", size: number, mtimeSeconds: number): Uint8Array {
+function headerBlock(
+  name: Uint8Array,
+  type: "0" | "2" | "x",
+  size: number,
+  mtimeSeconds: number,
+  target = "",
+): Uint8Array {
   const block = new Uint8Array(BLOCK);
   const put = (at: number, text: string) => utf8.encodeInto(text, block.subarray(at));
   block.set(name.subarray(0, 100));
@@ -32,6 +39,7 @@ function headerBlock(name: Uint8Array, type: "0" | "x", size: number, mtimeSecon
   put(136, octal(mtimeSeconds, 12));
   put(148, " ".repeat(8));
   put(156, type);
+  block.set(utf8.encode(target).subarray(0, 100), 157);
   put(257, "ustar\0" + "00");
   const sum = block.reduce((total, byte) => total + byte, 0);
   put(148, octal(sum, 7) + " ");
@@ -55,17 +63,36 @@ export function tarHeader(path: string, size: number, mtimeMs: number): Uint8Arr
   const name = utf8.encode(path);
   const seconds = Math.floor(mtimeMs / 1000);
   const header = headerBlock(name, "0", size, seconds);
-  if (name.length <= 100 && name.length === path.length) return header;
-  const record = paxRecord("path", path);
-  const whole = new Uint8Array(BLOCK + record.length + padding(record.length) + BLOCK);
-  whole.set(headerBlock(utf8.encode("PaxHeader"), "x", record.length, seconds));
-  whole.set(record, BLOCK);
-  whole.set(header, whole.length - BLOCK);
-  return whole;
+  if (fits(path)) return header;
+  return withRecords([paxRecord("path", path)], header, seconds);
+}
+
+function fits(text: string): boolean {
+  return text.length <= 100 && utf8.encode(text).length === text.length;
+}
+
+/** The header of a symbolic link. */
+function linkHeader(path: string, target: string, mtimeMs: number): Uint8Array {
+  const seconds = Math.floor(mtimeMs / 1000);
+  const header = headerBlock(utf8.encode(path), "2", 0, seconds, target);
+  const records = [
+    ...(fits(path) ? [] : [paxRecord("path", path)]),
+    ...(fits(target) ? [] : [paxRecord("linkpath", target)]),
+  ];
+  return records.length === 0 ? header : withRecords(records, header, seconds);
+}
+
+/** A header, with what does not fit into it before it. */
+function withRecords(records: readonly Uint8Array[], header: Uint8Array, mtimeSeconds: number): Uint8Array {
+  const body = concatBytes(records);
+  const fill = new Uint8Array(padding(body.length));
+  return concatBytes([headerBlock(utf8.encode("PaxHeader"), "x", body.length, mtimeSeconds), body, fill, header]);
 }
 
 /** A tar archive that is being written. */
 export interface TarSink extends Sink {
+  /** A symbolic link. `path` is relative to the root directory. */
+  link(path: string, target: string, mtimeMs: number): Promise<void>;
   /** Writes the end of the archive. */
   end(): Promise<void>;
 }
@@ -99,6 +126,9 @@ export function tarSink(root: string, output: ByteOutput): TarSink {
       await put(tarHeader(`${root}/${path}`, bytes.length, mtimeMs));
       await put(bytes);
       await put(new Uint8Array(padding(bytes.length)));
+    },
+    async link(path, target, mtimeMs) {
+      await put(linkHeader(`${root}/${path}`, target, mtimeMs));
     },
     async flush() {
       await handOn();

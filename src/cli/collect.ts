@@ -2,6 +2,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { redactingSink, Redactor } from "../bundle/redact.ts";
 import { tarSink } from "../bundle/tar_write.ts";
 import type { Entry } from "../core/bundle.ts";
 import type { Status } from "../core/manifest.ts";
@@ -15,15 +16,17 @@ import {
   memorySink,
   UnknownCollectorError,
 } from "../engine/collect.ts";
+import { presetSources } from "../engine/analyze.ts";
 import { emitScript } from "../engine/emit_script.ts";
 import { type NodeHost, nodeHost } from "../host/node.ts";
 import { gzipOutput } from "../host/node_output.ts";
-import { collectors } from "../preset.ts";
+import { collectors, preset } from "../preset.ts";
+import { openMapping, openPrivate } from "./_private_file.ts";
 import { collectProgress } from "./_progress.ts";
 import { type Command, UsageError } from "./_command.ts";
 
 const help = `nailhouse collect [-o FILE|-] [--snapshots N] [--interval SEC] [--root DIR] [--only IDS] [--skip IDS]
-                  [--timeout SEC] [--max-size MB] [--quiet]
+                  [--timeout SEC] [--max-size MB] [--redact] [--quiet]
 nailhouse collect --emit-script
 
 Captures what tells where this host's memory is, into one .tgz file. Needs root for all of it; without, it captures what it may.
@@ -37,6 +40,8 @@ Captures what tells where this host's memory is, into one .tgz file. Needs root 
 }
   --timeout       seconds for the whole (default ${collectDefaults.timeoutSeconds})
   --max-size      MB of captured files for the whole, before compression (default ${collectDefaults.maxBytes / 2 ** 20})
+  --redact        with pseudonyms for hosts, users, addresses and arguments; what stands for what is written beside the bundle,
+                  as FILE.map.json, and stays with you (see nailhouse redact --help)
   --quiet         print nothing but errors
   --emit-script   print the same collectors as one POSIX sh script, for a host without a runtime
 
@@ -49,6 +54,7 @@ interface Settings {
   /** "-" for standard output; undefined for a new file in the current directory. */
   readonly output: string | undefined;
   readonly root: string;
+  readonly redact: boolean;
   readonly quiet: boolean;
   readonly options: CollectOptions;
 }
@@ -85,6 +91,7 @@ function readSettings(args: string[]): Settings {
       skip: { type: "string" },
       timeout: { type: "string" },
       "max-size": { type: "string" },
+      redact: { type: "boolean", default: false },
       quiet: { type: "boolean", default: false },
     },
   });
@@ -108,7 +115,10 @@ function readSettings(args: string[]): Settings {
   if (fs.statSync(values.root, { throwIfNoEntry: false })?.isDirectory() !== true) {
     throw new UsageError(`--root is a directory, and there is none at "${values.root}"`);
   }
-  return { output: values.output, root: values.root, quiet: values.quiet, options };
+  if (values.redact && values.output === "-") {
+    throw new UsageError("--redact writes a second file beside the bundle: -o names a file, not standard output");
+  }
+  return { output: values.output, root: values.root, redact: values.redact, quiet: values.quiet, options };
 }
 
 /** Makes this process the first that the kernel kills and the last that it runs: the host is in trouble already. */
@@ -127,11 +137,7 @@ function yieldToTheHost(): void {
 /** Opens the bundle so that only its owner can read it: it tells command lines and addresses. */
 function openOutput(output: string | undefined, name: string): { fd: number; path: string } {
   if (output === "-") return { fd: process.stdout.fd, path: "-" };
-  if (output !== undefined) {
-    const fd = fs.openSync(output, "w", 0o600);
-    if (fs.fstatSync(fd).isFile()) fs.fchmodSync(fd, 0o600);
-    return { fd, path: output };
-  }
+  if (output !== undefined) return { fd: openPrivate(output), path: output };
   for (let i = 1;; i++) {
     const path = `${name}${i === 1 ? "" : `-${i}`}.tgz`;
     try {
@@ -176,10 +182,11 @@ async function printScript(args: readonly string[]): Promise<number> {
 /** Carries out `nailhouse collect`; returns the exit code. */
 async function run(args: string[]): Promise<number> {
   if (args.includes("--emit-script")) return await printScript(args);
-  const { output, root, quiet, options } = readSettings(args);
+  const { output, root, redact, quiet, options } = readSettings(args);
   yieldToTheHost();
   const host = await nodeHost({ root });
-  const name = bundleName(host);
+  const redactor = redact ? new Redactor(host.facts, presetSources(preset)) : undefined;
+  const name = redactor === undefined ? bundleName(host) : redactor.root(bundleName(host));
   const interruption = new AbortController();
   const interrupt = () => interruption.abort();
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt).once("SIGHUP", interrupt);
@@ -188,11 +195,14 @@ async function run(args: string[]): Promise<number> {
   try {
     const opened = openOutput(output, name);
     path = opened.path;
+    const map = redactor === undefined ? undefined : openMapping(path);
     const gzip = gzipOutput(opened.fd);
     const tar = tarSink(name, gzip);
-    const status = await collect(host, collectors, tar, { ...options, signal: interruption.signal }, progress.show);
+    const sink = redactor === undefined ? tar : redactingSink(redactor, tar);
+    const status = await collect(host, collectors, sink, { ...options, signal: interruption.signal }, progress.show);
     await tar.end();
     await gzip.close();
+    if (redactor !== undefined) map?.write(redactor.mapping());
     progress.end();
     if (!quiet) {
       const where = path === "-" ? "the bundle is on standard output" : path;

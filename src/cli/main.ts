@@ -6,6 +6,7 @@ import { type Command, UsageError } from "./_command.ts";
 const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["collect", async () => (await import("./collect.ts")).collectCommand],
   ["analyze", async () => (await import("./analyze.ts")).analyzeCommand],
+  ["redact", async () => (await import("./redact.ts")).redactCommand],
   ["explain", async () => (await import("./explain.ts")).explainCommand],
 ]);
 
@@ -13,6 +14,7 @@ const help = `nailhouse ${version}: finds the memory that will not move out
 
   nailhouse collect       capture a bundle of this host, before it is rebooted
   nailhouse analyze PATH  who held the memory, how much, since when, and what to do
+  nailhouse redact IN OUT the same bundle without names, addresses and arguments, to be passed on
   nailhouse explain       the causes it knows
 
 nailhouse COMMAND --help tells more.

@@ -10,7 +10,8 @@ ssh HOST 'sh -s' < collect.sh > bundle.tgz
 ssh HOST 'sh -s -- --snapshots 6' < collect.sh > bundle.tgz
 
 Captures what tells where this host's memory is, into one .tgz file on standard output. Needs root for all of it; without,
-it captures what it may. "nailhouse analyze bundle.tgz" reads it anywhere.
+it captures what it may. "nailhouse analyze bundle.tgz" reads it anywhere. It tells names, addresses and command lines: to take them
+out before it is passed on, use "nailhouse redact bundle.tgz redacted.tgz" afterwards.
 
   -o, --output    write the bundle into this file instead
   --snapshots     how often to look (default 3): growth shows only over more than one

@@ -4,6 +4,7 @@
 //    sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
 //  3904: 0100007F:C968 00000000:0000 07 00000000:0001C200 00:00000000 00000000     0        0 15145 2 00000000257e59c1 0
 import { ParseError } from "../core/errors.ts";
+import { isBigEndian } from "../core/machine.ts";
 import type { ParseContext } from "../core/source.ts";
 import { columns, forEachLine, quote } from "./_lines.ts";
 import { parseCount, parseHex, parseInteger } from "./_numbers.ts";
@@ -58,9 +59,6 @@ const STATES = [
   "BOUND_INACTIVE",
 ];
 
-/** Values of `uname -m` on which the kernel prints the words of an address in network order. */
-const BIG_ENDIAN = /^(s390x?|ppc|ppc64|sparc|sparc64|mips|mips64|parisc|parisc64|m68k|aarch64_be|armv\w+b)$/;
-
 /** The kernel keeps queue lengths in an int and prints them unsigned: what is above was negative. */
 const INT_MAX = 0x7fff_ffff;
 
@@ -74,7 +72,7 @@ const MAX_KNOWN_ADDRESSES = 10_000;
  */
 export function parseInetSockets(text: string, context: ParseContext, hasDrops: boolean): readonly InetSocket[] {
   const sockets: InetSocket[] = [];
-  const bigEndian = BIG_ENDIAN.test(context.facts.machine ?? "");
+  const bigEndian = isBigEndian(context.facts.machine);
   // Most rows have one of a few addresses: each is decoded once and shared.
   const known = new Map<string, string>();
   const address = (hex: string): string | undefined => {
