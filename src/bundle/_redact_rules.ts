@@ -198,6 +198,42 @@ const manifest: Rule = (text, context) =>
       before + context.names.host(name) + after),
   );
 
+const RECORDED_HOST: readonly RegExp[] = [
+  // sar: Linux 6.18.44 (HOST)
+  /^(Linux \S+ \()([^)\s]+)/gm,
+  // sadf -j, sadf -x
+  /("nodename"\s*:\s*"|\bnodename=")([^"\\\n]+)/g,
+  // sadf -d: HOST;600;2026-11-23 ...
+  /^()([^\s;#]+)(?=;-?\d+;\d{4}-)/gm,
+  // atop: MEM HOST 1795427256 2026/11/23 ...
+  /^(MEM )(\S+)(?= \d+ \d{4}\/)/gm,
+];
+// Of atop only its memory is read; its rows of processes have command lines.
+const OTHER_ATOP_ROW = /^(?!MEM )[A-Za-z]{3,8} \S+ \d{9,} \d{4}\/.*$/gm;
+const PROMETHEUS_LABELS = /("(\w+)"\s*:\s*")((?:[^"\\]|\\.)*)/g;
+const PROMETHEUS_OWN: ReadonlySet<string> = new Set(["__name__", "status", "resultType", "job"]);
+const HOST_LABELS = /^(?:instance|node|nodename|hostname|host|fqdn)$/;
+
+/** Labels of a series may tell anything. */
+function prometheusLabels(text: string, { names }: RuleContext): string {
+  return text.replace(PROMETHEUS_LABELS, (found: string, start: string, label: string, value: string) => {
+    if (PROMETHEUS_OWN.has(label)) return found;
+    if (!HOST_LABELS.test(label)) return start + names.argument(value);
+    const [, host, port = ""] = /^([^:[\]]+)(:\d+)?$/.exec(value) ?? [];
+    return host === undefined || /^[\d.]+$/.test(host) ? found : start + names.host(host) + port;
+  });
+}
+
+/** What other programs recorded: sar, sadf, atop, Prometheus. */
+const recorded: Rule = (text, context) => {
+  const labelled = text.includes('"__name__"') ? prometheusLabels(text, context) : text;
+  const named = RECORDED_HOST.reduce(
+    (result, regex) => result.replace(regex, (_, start: string, host: string) => start + context.names.host(host)),
+    labelled.replace(OTHER_ATOP_ROW, REDACTED),
+  );
+  return context.text(named);
+};
+
 const plain: Rule = (text, context) => context.text(text);
 const endingInPath: Rule = (text, context) => context.endingInPath(text);
 
@@ -249,6 +285,7 @@ const FILE_RULES: readonly FileRule[] = [
   { paths: ["sos_commands/kernel/uname_-a", "uname"], rule: uname },
   { paths: ["etc/hostname", "proc/sys/kernel/hostname"], rule: hostName },
   { paths: ["sos_commands/kernel/sysctl_-a"], rule: sysctl },
+  { paths: ["history_imported/*", "sos_commands/sar/*", "var/log/sa/*", "var/log/sysstat/*"], rule: recorded },
   { paths: ["proc/*/cgroup"], rule: cgroup },
   { paths: ["proc/mounts", "proc/*/mounts"], rule: mounts },
   { paths: ["sos_commands/filesys/df_*"], rule: df },

@@ -278,6 +278,24 @@ describe("Redactor.file()", () => {
       .toBe("tmpfs  4 0 4 0% /home/user-1/p-3\n");
   });
 
+  it.each([
+    ["Linux 6.18.44 (vm) \t11/23/26 \t_x86_64_\t(2 CPU)\n", "Linux 6.18.44 (host-1) \t11/23/26 \t_x86_64_\t(2 CPU)\n"],
+    ['{"nodename": "vm", "memfree": 1}', '{"nodename": "host-1", "memfree": 1}'],
+    ['<host nodename="vm">', '<host nodename="host-1">'],
+    ["vm;600;2026-11-23 09:43:06 UTC;22015900\n", "host-1;600;2026-11-23 09:43:06 UTC;22015900\n"],
+    [
+      "MEM vm 1795427256 2026/11/23 09:47:36 14514 4096\nPRG vm 1795427256 2026/11/23 09:47:36 1 7 (x) S 0 (x --key y)\nSEP\n",
+      "MEM host-1 1795427256 2026/11/23 09:47:36 14514 4096\n(redacted)\nSEP\n",
+    ],
+    [
+      '{"metric":{"__name__":"node_memory_MemFree_bytes","instance":"vm:9100","job":"node","team":"acme"},"values":[[1,"2"]]}',
+      '{"metric":{"__name__":"node_memory_MemFree_bytes","instance":"host-1:9100","job":"node","team":"arg-1"},"values":[[1,"2"]]}',
+    ],
+  ])("finds the host in recorded history: %s", (text, expected) => {
+    const r = new Redactor({ hostname: "vm" }, [sourceOf("history_imported/*")]);
+    expect(file(r, "history_imported/x", text)).toBe(expected);
+  });
+
   it("passes on neither binary files, nor what no rule can tell", () => {
     const r = redactor();
     expect(file(r, TEXT, "a\0b")).toBeUndefined();
