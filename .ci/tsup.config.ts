@@ -13,7 +13,7 @@ const builds: Options[] = [
     // What both entries use is there once: an error class must be the same in both.
     splitting: true,
     external: [/^node:/],
-    clean: ["!cli.js", "!collect.sh"],
+    clean: ["!cli.js", "!cli/**", "!collect.sh"],
     // TypeScript 6 deprecates an option that tsup's declaration build still sets.
     dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
   },
@@ -21,8 +21,10 @@ const builds: Options[] = [
     ...shared,
     entry: { cli: "src/cli/main.ts" },
     platform: "node",
-    splitting: false,
-    // One file starts in 0.2 s, unbundled dependencies in 0.5 s.
+    // A command loads its own part only: the recorder stays 6 MB smaller for days. Unbundled dependencies would take 0.3 s longer to start.
+    splitting: true,
+    esbuildOptions: (options) => void (options.chunkNames = "cli/[name]-[hash]"),
+    clean: ["!*"],
     noExternal: [/^(?!xz-decompress$)/],
     // CommonJS that requires a module of Node, which a bundle cannot; loaded only for what is compressed so.
     external: ["xz-decompress"],

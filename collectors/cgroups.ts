@@ -12,9 +12,9 @@ export const cgroups: Collector = defineCollector({
     "Which service or container the memory is charged to, its limits, its own out-of-memory kills, and removed groups that still hold some.",
   priority: 70,
   captures: [
-    { kind: "file", path: "/proc/cgroups", changing: true },
+    { kind: "file", path: "/proc/cgroups", changing: true, recorded: true },
     // Cgroup v2 tells in each folder how many groups below were removed and are still held.
-    { kind: "file", path: "/sys/fs/cgroup/cgroup.stat", changing: true },
+    { kind: "file", path: "/sys/fs/cgroup/cgroup.stat", changing: true, recorded: true },
     // Cgroup v1 does not: the folders are counted.
     {
       kind: "command",

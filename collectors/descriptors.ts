@@ -66,7 +66,7 @@ export const descriptors: Collector = defineCollector({
     "A leaked descriptor holds kernel memory that no process is charged for. How many each process has, of which kind, and how full its pipes are.",
   priority: 45,
   captures: [
-    { kind: "file", path: "/proc/sys/fs/file-nr", changing: true },
+    { kind: "file", path: "/proc/sys/fs/file-nr", changing: true, recorded: true },
     { kind: "command", argv: ["sh", "-c", COUNTS], as: "sos_commands/process/descriptor_counts", changing: true },
     { kind: "command", argv: ["sh", "-c", SAMPLES], as: "sos_commands/process/descriptor_samples" },
     { kind: "command", argv: ["perl", "-e", PIPES], as: "sos_commands/process/pipe_contents" },

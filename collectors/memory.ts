@@ -9,8 +9,11 @@ export const memory: Collector = defineCollector({
   // First of all, and these three at once: they are subtracted from each other.
   priority: 10,
   captures: [
-    ...files(["/proc/meminfo", "/proc/zoneinfo", "/proc/vmstat", "/proc/buddyinfo"], { changing: true }),
-    ...files(["/proc/pressure/memory", "/proc/pressure/io", "/proc/pressure/cpu"], { changing: true }),
+    ...files(["/proc/meminfo", "/proc/zoneinfo", "/proc/vmstat", "/proc/buddyinfo"], {
+      changing: true,
+      recorded: true,
+    }),
+    ...files(["/proc/pressure/memory", "/proc/pressure/io", "/proc/pressure/cpu"], { changing: true, recorded: true }),
     ...files([
       "/proc/pagetypeinfo",
       "/proc/vmallocinfo",

@@ -20,9 +20,10 @@ export const processes: Collector = defineCollector({
       argv: ["sh", "-c", LIST],
       as: "sos_commands/process/process_list",
       changing: true,
+      recorded: true,
       maxBytes: 4 * 2 ** 20,
     },
-    { kind: "process", files: ["status"], changing: { largest: 128 } },
+    { kind: "process", files: ["status"], changing: { largest: 128 }, recorded: { largest: 48 } },
     { kind: "process", files: ["stat", "comm", "oom_score", "oom_score_adj"] },
     // cmdline takes the process's mmap_lock, cgroup the kernel's cgroup_mutex. Command lines may be megabytes long.
     { kind: "process", files: ["cmdline", "cgroup"], mayHang: true, maxBytes: 16 * 1024 },

@@ -19,20 +19,20 @@ export const sockets: Collector = defineCollector({
   captures: [
     {
       kind: "netns",
+      files: ["sockstat", "sockstat6", "udp", "udp6", "tcp", "tcp6", "netlink", "packet"],
+      commands: [],
+      changing: true,
+      recorded: true,
+      maxNamespaces: MAX_NAMESPACES,
+    },
+    {
+      kind: "netns",
       files: [
-        "sockstat",
-        "sockstat6",
-        "udp",
-        "udp6",
         "udplite",
         "udplite6",
-        "tcp",
-        "tcp6",
         "raw",
         "raw6",
         "icmp",
-        "netlink",
-        "packet",
         "protocols",
         "snmp",
         "snmp6",

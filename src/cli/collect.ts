@@ -1,5 +1,4 @@
 import * as fs from "node:fs";
-import * as os from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { redactingSink, Redactor } from "../bundle/redact.ts";
@@ -18,9 +17,10 @@ import {
 } from "../engine/collect.ts";
 import { presetSources } from "../engine/analyze.ts";
 import { emitScript } from "../engine/emit_script.ts";
-import { type NodeHost, nodeHost } from "../host/node.ts";
+import { nodeHost } from "../host/node.ts";
 import { gzipOutput } from "../host/node_output.ts";
 import { collectors, preset } from "../preset.ts";
+import { checkRoot, endDespiteStuckReads, positive, yieldToTheHost } from "./_live_host.ts";
 import { openMapping, openPrivate } from "./_private_file.ts";
 import { collectProgress } from "./_progress.ts";
 import { type Command, UsageError } from "./_command.ts";
@@ -57,15 +57,6 @@ interface Settings {
   readonly redact: boolean;
   readonly quiet: boolean;
   readonly options: CollectOptions;
-}
-
-function positive(option: string, value: string | undefined, integer: boolean): number | undefined {
-  if (value === undefined) return undefined;
-  const number = Number(value);
-  if (!(number > 0) || !Number.isFinite(number) || (integer && !Number.isInteger(number))) {
-    throw new UsageError(`${option} is a ${integer ? "whole " : ""}number above 0, not "${value}"`);
-  }
-  return number;
 }
 
 function ids(value: string | undefined): string[] | undefined {
@@ -112,26 +103,11 @@ function readSettings(args: string[]): Settings {
     if (error instanceof UnknownCollectorError) throw new UsageError(error.message, { cause: error });
     throw error;
   }
-  if (fs.statSync(values.root, { throwIfNoEntry: false })?.isDirectory() !== true) {
-    throw new UsageError(`--root is a directory, and there is none at "${values.root}"`);
-  }
+  checkRoot(values.root);
   if (values.redact && values.output === "-") {
     throw new UsageError("--redact writes a second file beside the bundle: -o names a file, not standard output");
   }
   return { output: values.output, root: values.root, redact: values.redact, quiet: values.quiet, options };
-}
-
-/** Makes this process the first that the kernel kills and the last that it runs: the host is in trouble already. */
-function yieldToTheHost(): void {
-  try {
-    fs.writeFileSync("/proc/self/oom_score_adj", "1000");
-    // The default I/O priority follows from this as well (ioprio_set(2)).
-    os.setPriority(os.constants.priority.PRIORITY_LOW);
-  } catch (error) {
-    // Some containers forbid it: collecting is what matters.
-    const { code } = error as { code?: string };
-    if (code !== "EACCES" && code !== "EPERM" && code !== "EROFS") throw error;
-  }
 }
 
 /** Opens the bundle so that only its owner can read it: it tells command lines and addresses. */
@@ -159,15 +135,6 @@ function problemsText(status: Status, privileged: boolean): string {
   return `${count === 0 ? "" : `, ${count} not captured (${why})`}${
     status.stopped === null ? "" : `; ended early: ${status.stopped}`
   }`;
-}
-
-/** Ends this process although a thread of it is blocked in the kernel, where nothing else can. */
-function endDespiteStuckReads(host: NodeHost): void {
-  if (host.stuckReads() === 0) return;
-  console.error(
-    `nailhouse: ${host.stuckReads()} reads of files never came back; the bundle is complete without them. Killing myself.`,
-  );
-  process.kill(process.pid, "SIGKILL");
 }
 
 /** Prints the shell collector; its own options are given to the script, not here. */
@@ -212,7 +179,7 @@ async function run(args: string[]): Promise<number> {
         `${where}: ${(gzip.size() / 2 ** 20).toFixed(1)} MiB, ${snapshotsText(status)}${problems}; next: ${next}`,
       );
     }
-    endDespiteStuckReads(host);
+    endDespiteStuckReads(host, "the bundle is complete without them");
     return interruption.signal.aborted ? 130 : 0;
   } catch (error) {
     progress.end();

@@ -5,6 +5,7 @@ import { type Command, UsageError } from "./_command.ts";
 /** Each command is loaded only when it is used: a dying host should not pay for the analyzers, nor a laptop for the collectors. */
 const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["collect", async () => (await import("./collect.ts")).collectCommand],
+  ["record", async () => (await import("./record.ts")).recordCommand],
   ["analyze", async () => (await import("./analyze.ts")).analyzeCommand],
   ["redact", async () => (await import("./redact.ts")).redactCommand],
   ["explain", async () => (await import("./explain.ts")).explainCommand],
@@ -13,6 +14,7 @@ const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
 const help = `nailhouse ${version}: finds the memory that will not move out
 
   nailhouse collect       capture a bundle of this host, before it is rebooted
+  nailhouse record        sample this host every minute, so that a later bundle tells its last days
   nailhouse analyze PATH  who held the memory, how much, since when, and what to do
   nailhouse redact IN OUT the same bundle without names, addresses and arguments, to be passed on
   nailhouse explain       the causes it knows

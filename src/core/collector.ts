@@ -7,6 +7,8 @@ export interface FileCapture {
   readonly path: string;
   /** Read again in every snapshot. */
   readonly changing?: true;
+  /** The recorder reads it as well, every minute for days: small, cheap, and worth it over time. */
+  readonly recorded?: true;
   readonly maxBytes?: number;
 }
 
@@ -17,6 +19,8 @@ export interface CommandCapture {
   /** Path in the bundle, as sosreport names it. */
   readonly as: string;
   readonly changing?: true;
+  /** The recorder reads it as well, every minute for days: small, cheap, and worth it over time. */
+  readonly recorded?: true;
   readonly timeoutSeconds?: number;
   readonly maxBytes?: number;
   /** Used instead of `argv` on a host with more open files than this (first field of /proc/sys/fs/file-nr). */
@@ -35,6 +39,8 @@ export interface NetnsCapture {
   /** Run inside each namespace but the first one (which `command` covers); `as` is below the namespace's folder. */
   readonly commands: readonly { readonly argv: readonly string[]; readonly as: string }[];
   readonly changing?: true;
+  /** The recorder reads it as well, every minute for days: small, cheap, and worth it over time. */
+  readonly recorded?: true;
   readonly maxNamespaces: number;
   readonly maxBytes?: number;
 }
@@ -47,6 +53,8 @@ export interface ProcessCapture {
   readonly largest?: number;
   /** Read again in every later snapshot, of this many processes with the most memory then. */
   readonly changing?: { readonly largest: number };
+  /** The recorder reads them, too, of this many. */
+  readonly recorded?: { readonly largest: number };
   /**
    * Reading takes a lock that a stuck process may hold for ever (its mmap_lock, cgroup_mutex): such files are read by a
    * child that can be given up on. Kernel threads, which have no memory of their own, are left out.

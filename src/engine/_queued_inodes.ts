@@ -3,7 +3,8 @@
  * columns that have not moved since Linux 2.6.
  */
 
-interface Columns {
+/** Where a table of sockets says how much is queued, and in which socket. */
+export interface Columns {
   /** Fields whose sum is what is queued, `hex` ones as `TX:RX`. */
   readonly queued: readonly number[];
   readonly hex: boolean;
@@ -28,7 +29,8 @@ const columns: ReadonlyMap<string, Columns> = new Map([
  */
 const UNIX_LINE = /^u_\w+\s+\S+\s+(-?\d+)\s+(-?\d+)\s.*?\s(\d+)\s+\S+\s+\d+(?:\s|$)/;
 
-function* lines(text: string): Generator<string> {
+/** The lines of a text, without their ends. */
+export function* lines(text: string): Generator<string> {
   for (let at = 0; at < text.length;) {
     const end = text.indexOf("\n", at);
     yield text.slice(at, end === -1 ? undefined : end);
@@ -37,16 +39,20 @@ function* lines(text: string): Generator<string> {
   }
 }
 
+/** The columns of a file, by its path in the bundle; undefined when it is no table of sockets. */
+export function socketColumns(path: string): Columns | undefined {
+  const slash = path.lastIndexOf("/");
+  return path.slice(0, slash).endsWith("proc/net") ? columns.get(path.slice(slash + 1)) : undefined;
+}
+
 /**
  * The inodes of the sockets in this file that have at least `minBytes` queued; none when it is not a file about
  * sockets.
  */
 export function* queuedInodes(path: string, bytes: Uint8Array, minBytes: number): Generator<number> {
-  const slash = path.lastIndexOf("/");
-  const name = path.slice(slash + 1);
-  const table = path.slice(0, slash).endsWith("proc/net") ? columns.get(name) : undefined;
+  const table = socketColumns(path);
   // Other outputs of ss tell of the same sockets, but not whose they are.
-  const ss = name === "ss_-peaonmi";
+  const ss = path.slice(path.lastIndexOf("/") + 1) === "ss_-peaonmi";
   if (table === undefined && !ss) return;
   let last = 0;
   for (const line of lines(new TextDecoder("latin1").decode(bytes))) {
@@ -59,7 +65,8 @@ export function* queuedInodes(path: string, bytes: Uint8Array, minBytes: number)
   }
 }
 
-function tableRow(line: string, { queued, hex, inode }: Columns): { queued: number; inode: number } | undefined {
+/** What a row says; undefined when it is none. */
+export function tableRow(line: string, { queued, hex, inode }: Columns): { queued: number; inode: number } | undefined {
   const fields = line.trim().split(/\s+/);
   const sizes = queued.flatMap((at) => (fields[at] ?? "").split(":")).map((size) => parseInt(size, hex ? 16 : 10));
   const total = sizes.reduce((sum, size) => sum + size, 0);

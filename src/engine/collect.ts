@@ -99,7 +99,8 @@ function minQueuedBytes(collectors: readonly Collector[]): number | undefined {
   return captures.length === 0 ? undefined : Math.min(...captures.map((each) => each.minQueuedBytes));
 }
 
-function runCapture(run: Run, capture: Capture): Promise<void> {
+/** Carries out one capture. */
+export function runCapture(run: Run, capture: Capture): Promise<void> {
   switch (capture.kind) {
     case "file":
       return captureFile(run, capture);
@@ -118,6 +119,32 @@ function runCapture(run: Run, capture: Capture): Promise<void> {
     case "tree":
       return captureTree(run, capture);
   }
+}
+
+/** What is said of the host and of how it was captured, from now on. */
+export function manifestOf(
+  { facts, now }: Host,
+  collectors: readonly Collector[],
+  snapshots: number,
+  intervalSeconds: number,
+): Manifest {
+  return {
+    schemaVersion: 1,
+    tool: { name: "nailhouse", version },
+    host: {
+      hostname: facts.hostname,
+      kernelRelease: facts.kernelRelease,
+      machine: facts.machine,
+      pageSizeBytes: facts.pageSizeBytes,
+      userHz: facts.userHz,
+      cpus: facts.cpus,
+    },
+    capturedAt: iso(now()),
+    privileged: facts.euid === 0,
+    snapshots,
+    intervalSeconds,
+    collectors: collectors.map((each) => each.id),
+  };
 }
 
 /**
@@ -139,28 +166,7 @@ export async function collect(
   const chosen = chooseCollectors(collectors, options);
   const run = new Run(host, sink, whole, minQueuedBytes(chosen));
   const start = host.now();
-  await writeJson(
-    host,
-    sink,
-    "nailhouse.json",
-    {
-      schemaVersion: 1,
-      tool: { name: "nailhouse", version },
-      host: {
-        hostname: host.facts.hostname,
-        kernelRelease: host.facts.kernelRelease,
-        machine: host.facts.machine,
-        pageSizeBytes: host.facts.pageSizeBytes,
-        userHz: host.facts.userHz,
-        cpus: host.facts.cpus,
-      },
-      capturedAt: iso(start),
-      privileged: host.facts.euid === 0,
-      snapshots,
-      intervalSeconds,
-      collectors: chosen.map((each) => each.id),
-    } satisfies Manifest,
-  );
+  await writeJson(host, sink, "nailhouse.json", manifestOf(host, chosen, snapshots, intervalSeconds));
   const times: string[] = [];
   const stopped = await untilStopped(async () => {
     for (let snapshot = 1; snapshot <= snapshots; snapshot++) {
@@ -225,7 +231,8 @@ function iso(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
 }
 
-async function writeJson(host: Host, sink: Sink, path: string, value: Manifest | Status): Promise<void> {
+/** Writes one of the two files in which a bundle describes itself. */
+export async function writeJson(host: Host, sink: Sink, path: string, value: Manifest | Status): Promise<void> {
   await sink.file(path, new TextEncoder().encode(`${JSON.stringify(value, undefined, 2)}\n`), host.now());
 }
 

@@ -102,17 +102,20 @@ function call<T>(start: (done: (error: Error | null, value: T) => void) => void)
   return new Promise((resolve, reject) => start((error, value) => error === null ? resolve(value) : reject(error)));
 }
 
+/** Buffers that no read uses: the recorder reads thousands of files an hour, and garbage of this size is given back late. */
+const spare: Uint8Array[] = [];
+
 /** Reads on a thread of the pool: one that does not come back can be left behind, though its thread stays taken. */
 export async function readOnThread(path: string, maxBytes: number): Promise<ReadResult> {
   let fd: number | undefined;
+  // Its own until it comes back, which may be long after it was given up.
+  const buffer = spare.pop() ?? new Uint8Array(CHUNK);
   try {
     fd = await call<number>((done) => fs.open(path, OPEN_FLAGS, done));
     const open = fd;
     const stat = await call<fs.Stats>((done) => fs.fstat(open, done));
     if (!stat.isFile()) return { status: "not-regular" };
     const content = new Gathered(maxBytes);
-    // An own buffer: this read may come back long after it was given up.
-    const buffer = new Uint8Array(CHUNK);
     for (;;) {
       const count = await call<number>((done) => fs.read(open, buffer, 0, CHUNK, null, done));
       if (count === 0) break;
@@ -123,6 +126,7 @@ export async function readOnThread(path: string, maxBytes: number): Promise<Read
   } catch (error) {
     return failureOf(error);
   } finally {
+    spare.push(buffer);
     close(fd);
   }
 }

@@ -1,0 +1,45 @@
+/** What the commands that look at this host have in common. */
+import * as fs from "node:fs";
+import * as os from "node:os";
+import process from "node:process";
+import type { NodeHost } from "../host/node.ts";
+import { UsageError } from "./_command.ts";
+
+/** The number of an option; undefined when it was not given. */
+export function positive(option: string, value: string | undefined, integer: boolean): number | undefined {
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (!(number > 0) || !Number.isFinite(number) || (integer && !Number.isInteger(number))) {
+    throw new UsageError(`${option} is a ${integer ? "whole " : ""}number above 0, not "${value}"`);
+  }
+  return number;
+}
+
+/** @throws {UsageError} If there is no such directory. */
+export function checkRoot(root: string): void {
+  if (fs.statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new UsageError(`--root is a directory, and there is none at "${root}"`);
+  }
+}
+
+/** Makes this process the first that the kernel kills and the last that it runs: the host is in trouble already. */
+export function yieldToTheHost(): void {
+  try {
+    fs.writeFileSync("/proc/self/oom_score_adj", "1000");
+    // The default I/O priority follows from this as well (ioprio_set(2)).
+    os.setPriority(os.constants.priority.PRIORITY_LOW);
+  } catch (error) {
+    // Some containers forbid it: collecting is what matters.
+    const { code } = error as { code?: string };
+    if (code !== "EACCES" && code !== "EPERM" && code !== "EROFS") throw error;
+  }
+}
+
+/** Ends this process although a thread of it is blocked in the kernel, where nothing else can. */
+export function endDespiteStuckReads(host: NodeHost, so: string): void {
+  if (host.stuckReads() === 0) return;
+  console.error(
+    `nailhouse: ${host.stuckReads()} reads of files never came back; ${so}. Killing myself.`,
+  );
+  process.kill(process.pid, "SIGKILL");
+}
