@@ -31,6 +31,7 @@ function lines(): Progress {
 
 /** How far this is, from 0 to 1: the first snapshot is most of the work, waiting most of the time. */
 function fraction(event: CollectEvent): number {
+  if (event.kind === "recorded") return 1;
   const within = event.kind === "collector" ? event.index / event.of : event.kind === "snapshot" ? 1 : 0;
   return (event.snapshot - 1 + within) / event.snapshots;
 }
@@ -41,6 +42,8 @@ function label(event: CollectEvent): string {
       return event.id;
     case "snapshot":
       return `${event.files} files`;
+    case "recorded":
+      return "what was recorded before";
     case "waiting":
       return `next look in ${Math.ceil(event.seconds)} s`;
   }
@@ -52,9 +55,8 @@ function bar(): Progress {
     show(event) {
       const full = Math.round(fraction(event) * BAR_WIDTH);
       const drawn = "█".repeat(full) + "░".repeat(BAR_WIDTH - full);
-      process.stderr.write(
-        `${clear}collecting ${drawn} snapshot ${event.snapshot} of ${event.snapshots}: ${label(event)}`,
-      );
+      const snapshot = event.kind === "recorded" ? "" : `snapshot ${event.snapshot} of ${event.snapshots}: `;
+      process.stderr.write(`${clear}collecting ${drawn} ${snapshot}${label(event)}`);
     },
     end() {
       process.stderr.write(clear);

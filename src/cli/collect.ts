@@ -1,7 +1,9 @@
 import * as fs from "node:fs";
+import { resolve } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { redactingSink, Redactor } from "../bundle/redact.ts";
+import { readTar } from "../bundle/tar.ts";
 import { tarSink } from "../bundle/tar_write.ts";
 import type { Entry } from "../core/bundle.ts";
 import type { Status } from "../core/manifest.ts";
@@ -13,11 +15,13 @@ import {
   type CollectOptions,
   entriesOf,
   memorySink,
+  type RecordedHistory,
   UnknownCollectorError,
 } from "../engine/collect.ts";
 import { presetSources } from "../engine/analyze.ts";
 import { emitScript } from "../engine/emit_script.ts";
-import { nodeHost } from "../host/node.ts";
+import { type NodeHost, nodeHost } from "../host/node.ts";
+import { nodeGunzip } from "../host/node_input.ts";
 import { gzipOutput } from "../host/node_output.ts";
 import { collectors, preset } from "../preset.ts";
 import { checkRoot, endDespiteStuckReads, positive, yieldToTheHost } from "./_live_host.ts";
@@ -25,8 +29,11 @@ import { openMapping, openPrivate } from "./_private_file.ts";
 import { collectProgress } from "./_progress.ts";
 import { type Command, UsageError } from "./_command.ts";
 
+/** Where the systemd unit and the DaemonSet in samples/deploy let the recorder write. */
+const DEFAULT_RING = "/var/lib/nailhouse/ring";
+
 const help = `nailhouse collect [-o FILE|-] [--snapshots N] [--interval SEC] [--root DIR] [--only IDS] [--skip IDS]
-                  [--timeout SEC] [--max-size MB] [--redact] [--quiet]
+                  [--timeout SEC] [--max-size MB] [--history DIR|FILE]... [--redact] [--quiet]
 nailhouse collect --emit-script
 
 Captures what tells where this host's memory is, into one .tgz file. Needs root for all of it; without, it captures what it may.
@@ -40,6 +47,8 @@ Captures what tells where this host's memory is, into one .tgz file. Needs root 
 }
   --timeout       seconds for the whole (default ${collectDefaults.timeoutSeconds})
   --max-size      MB of captured files for the whole, before compression (default ${collectDefaults.maxBytes / 2 ** 20})
+  --history       what was recorded before: a folder of nailhouse record (${DEFAULT_RING} is packed without being
+                  asked for), or a file of sar, sadf, atop or a Prometheus range query
   --redact        with pseudonyms for hosts, users, addresses and arguments; what stands for what is written beside the bundle,
                   as FILE.map.json, and stays with you (see nailhouse redact --help)
   --quiet         print nothing but errors
@@ -50,10 +59,13 @@ Captures what tells where this host's memory is, into one .tgz file. Needs root 
   nailhouse collect --emit-script | ssh host sh -s > host.tgz
 `;
 
+type Recorded = NonNullable<CollectOptions["recorded"]>;
+
 interface Settings {
   /** "-" for standard output; undefined for a new file in the current directory. */
   readonly output: string | undefined;
   readonly root: string;
+  readonly history: readonly string[];
   readonly redact: boolean;
   readonly quiet: boolean;
   readonly options: CollectOptions;
@@ -82,6 +94,7 @@ function readSettings(args: string[]): Settings {
       skip: { type: "string" },
       timeout: { type: "string" },
       "max-size": { type: "string" },
+      history: { type: "string", multiple: true, default: [] },
       redact: { type: "boolean", default: false },
       quiet: { type: "boolean", default: false },
     },
@@ -107,7 +120,8 @@ function readSettings(args: string[]): Settings {
   if (values.redact && values.output === "-") {
     throw new UsageError("--redact writes a second file beside the bundle: -o names a file, not standard output");
   }
-  return { output: values.output, root: values.root, redact: values.redact, quiet: values.quiet, options };
+  const { output, root, history, redact, quiet } = values;
+  return { output, root, history, redact, quiet, options };
 }
 
 /** Opens the bundle so that only its owner can read it: it tells command lines and addresses. */
@@ -137,6 +151,26 @@ function problemsText(status: Status, privileged: boolean): string {
   }`;
 }
 
+/** What `--history` names, as this process sees it, and the usual ring of the host when no other one is named. */
+async function recordedHistory(host: NodeHost, root: string, paths: readonly string[]): Promise<Recorded> {
+  const here = root === "/" ? host : await nodeHost();
+  const named = paths.map((path): RecordedHistory => ({
+    kind: fs.statSync(path, { throwIfNoEntry: false })?.isFile() === true ? "file" : "ring",
+    path: resolve(path),
+    host: here,
+  }));
+  const usual: RecordedHistory = { kind: "ring", path: DEFAULT_RING, host, optional: true };
+  return {
+    history: named.some(({ kind }) => kind === "ring") ? named : [...named, usual],
+    // Files of a ring are archives without an end: only what the compression says tells whether one is whole.
+    unpack: (bytes, broken) => readTar(nodeGunzip(once(bytes), broken), () => {}),
+  };
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield await Promise.resolve(bytes);
+}
+
 /** Prints the shell collector; its own options are given to the script, not here. */
 async function printScript(args: readonly string[]): Promise<number> {
   if (args.length > 1) {
@@ -149,7 +183,7 @@ async function printScript(args: readonly string[]): Promise<number> {
 /** Carries out `nailhouse collect`; returns the exit code. */
 async function run(args: string[]): Promise<number> {
   if (args.includes("--emit-script")) return await printScript(args);
-  const { output, root, redact, quiet, options } = readSettings(args);
+  const { output, root, history, redact, quiet, options } = readSettings(args);
   yieldToTheHost();
   const host = await nodeHost({ root });
   const redactor = redact ? new Redactor(host.facts, presetSources(preset)) : undefined;
@@ -166,7 +200,14 @@ async function run(args: string[]): Promise<number> {
     const gzip = gzipOutput(opened.fd);
     const tar = tarSink(name, gzip);
     const sink = redactor === undefined ? tar : redactingSink(redactor, tar);
-    const status = await collect(host, collectors, sink, { ...options, signal: interruption.signal }, progress.show);
+    const recorded = await recordedHistory(host, root, history);
+    const status = await collect(
+      host,
+      collectors,
+      sink,
+      { ...options, recorded, signal: interruption.signal },
+      progress.show,
+    );
     await tar.end();
     await gzip.close();
     if (redactor !== undefined) map?.write(redactor.mapping());
@@ -196,7 +237,8 @@ export async function collectHere(): Promise<Iterable<Entry>> {
   const host = await nodeHost();
   const sink = memorySink();
   const progress = collectProgress(false);
-  const status = await collect(host, collectors, sink, {}, progress.show);
+  const recorded = await recordedHistory(host, "/", []);
+  const status = await collect(host, collectors, sink, { recorded }, progress.show);
   progress.end();
   const problems = problemsText(status, host.facts.euid === 0);
   if (problems !== "") console.error(`collected this host${problems}`);

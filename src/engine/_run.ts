@@ -115,12 +115,13 @@ export class Run {
     if (this.host.now() >= this.#deadline) {
       throw new Stopped(`the time limit of ${this.#whole.timeoutSeconds} s for the whole was reached`);
     }
-    if (this.#room() < MIN_ROOM_BYTES) {
+    if (this.room < MIN_ROOM_BYTES) {
       throw new Stopped(`the size limit of ${this.#whole.maxBytes} bytes for the whole was reached`);
     }
   }
 
-  #room(): number {
+  /** Bytes that may still be captured. */
+  get room(): number {
     return this.#whole.maxBytes - this.#bytes;
   }
 
@@ -129,7 +130,7 @@ export class Run {
     this.checkpoint();
     return {
       // At most half of what is left: one huge file leaves room for all the small ones.
-      maxBytes: Math.min(maxBytes, Math.floor(this.#room() / 2)),
+      maxBytes: Math.min(maxBytes, Math.floor(this.room / 2)),
       timeoutMs: Math.min(timeoutMs, this.#deadline - this.host.now()),
       signal: this.#whole.signal,
     };

@@ -11,7 +11,10 @@ import { captureCommand, captureFile, captureFolder, captureTree } from "./_file
 import { captureNamespaces } from "./_namespaces.ts";
 import { capturePageFlags } from "./_page_flags.ts";
 import { captureProcesses, captureSocketOwners } from "./_processes.ts";
+import { packRecorded, type RecordedHistory, type Unpack } from "./_recorded.ts";
 import { Run, Stopped } from "./_run.ts";
+
+export type { RecordedHistory, Unpack } from "./_recorded.ts";
 
 export interface CollectOptions {
   /** How often to look: growth needs more than one. */
@@ -25,6 +28,8 @@ export interface CollectOptions {
   readonly timeoutSeconds?: number;
   /** For the whole, before compression. */
   readonly maxBytes?: number;
+  /** What was recorded before, packed after everything else; `unpack` reads the files of a ring. */
+  readonly recorded?: { readonly history: readonly RecordedHistory[]; readonly unpack: Unpack };
   /** Ends collecting early; what was captured is a complete bundle. */
   readonly signal?: AbortSignal;
 }
@@ -61,6 +66,7 @@ export type CollectEvent =
     readonly files: number;
     readonly bytes: number;
   }
+  | { readonly kind: "recorded" }
   | { readonly kind: "waiting"; readonly snapshot: number; readonly snapshots: number; readonly seconds: number };
 
 /** Thrown for an id in `only` or `skip` that no collector has. */
@@ -183,6 +189,11 @@ export async function collect(
         (id, index) => onEvent({ kind: "collector", snapshot, snapshots, id, index, of: chosen.length }),
       );
       onEvent({ kind: "snapshot", snapshot, snapshots, ...run.captured });
+    }
+    const { recorded } = options;
+    if (recorded !== undefined && recorded.history.length > 0) {
+      onEvent({ kind: "recorded" });
+      await packRecorded(run, recorded.history, recorded.unpack);
     }
   });
   const status: Status = {

@@ -198,6 +198,24 @@ describe.skipIf(process.platform !== "linux")("nailhouse record", () => {
     }
   });
 
+  it("is packed into a bundle, whose analysis has all the samples of one that was killed", async () => {
+    const child = spawn("node", args(dir), { stdio: "ignore" });
+    await untilRecorded(5);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    const recorded = (await contents(dir)).filter((path) => path.endsWith("proc/meminfo"));
+    const bundle = join(dir, "bundle.tgz");
+    const collecting = ["collect", "--only", "memory", "--snapshots", "1", "--history", dir, "-o", bundle, "--quiet"];
+    execFileSync("node", [cli, ...collecting]);
+    const packed: string[] = [];
+    for await (const { path } of readTar(nodeGunzip(fileChunks(bundle), () => {}), () => {})) packed.push(path);
+    // Of a second one sample is packed.
+    const seconds = new Set(recorded.map((path) => path.slice(0, "history/2026-11-23T06:01:02".length)));
+    expect(packed.filter((path) => /history.*proc\/meminfo$/.test(path))).toHaveLength(seconds.size);
+    const report = JSON.parse(execFileSync("node", [cli, "analyze", "-f", "json", bundle], { encoding: "utf8" }));
+    expect(report.timeline).toHaveLength(seconds.size + 1);
+  });
+
   it("ends on SIGTERM with 0, and gives the ring free", async () => {
     const child = spawn("node", args(dir), { stdio: ["ignore", "ignore", "inherit"] });
     await untilRecorded(1);
