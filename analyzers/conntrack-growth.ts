@@ -4,7 +4,7 @@ import type { Remedy } from "../src/core/report.ts";
 import { overTime } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
-import { theilSen } from "../src/computed/trend.ts";
+import { recentTrend } from "../src/computed/trend.ts";
 import { netnsOf } from "../src/parsers/_groups.ts";
 import { conntrackStat } from "../src/parsers/conntrack_stat.ts";
 import { slabinfo } from "../src/parsers/slabinfo.ts";
@@ -87,7 +87,7 @@ export const conntrackGrowth: Analyzer = defineAnalyzer({
         }; a host of this size has room for ${formatCount(Math.round(usual))} by default`,
       };
     }
-    const trend = theilSen((slabs ?? []).flatMap(({ time, value }) => {
+    const trend = recentTrend((slabs ?? []).flatMap(({ time, value }) => {
       const then = value.value.find(({ name }) => name === cache.name);
       return then === undefined ? [] : [{ time, bytes: then.activeObjects * each }];
     }));

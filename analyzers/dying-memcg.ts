@@ -6,7 +6,7 @@ import { dyingMemcgs } from "../src/computed/dying_memcgs.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialSlabBytes } from "../src/computed/material.ts";
 import { slabCaches } from "../src/computed/slab_caches.ts";
-import { exhaustion, theilSen } from "../src/computed/trend.ts";
+import { exhaustion, recentTrend } from "../src/computed/trend.ts";
 
 /**
  * What one removed group keeps in slab: struct mem_cgroup, its per-node parts, two cgroups of structures beside them, kernfs nodes. Measured on 6.18,
@@ -68,7 +68,7 @@ export const dyingMemcg: Analyzer = defineAnalyzer({
     const bytes = count * SLAB_BYTES + percpu;
     const numbers = `${formatCount(count)} removed memory cgroups beside ${formatCount(living)} that are in use`;
     if (bytes < materialSlabBytes(ledger.totalBytes)) return { ruledOut: `${numbers}: about ${formatBytes(bytes)}` };
-    const trend = theilSen(dying.series);
+    const trend = recentTrend(dying.series);
     const each = bytes / count;
     return { findings: [finding()] };
 

@@ -12,7 +12,7 @@ import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
-import { type Measurement, theilSen, type Trend } from "../src/computed/trend.ts";
+import { type Measurement, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { netnsOf } from "../src/parsers/_groups.ts";
 import { fileNr } from "../src/parsers/file_nr.ts";
 import { netlink } from "../src/parsers/netlink.ts";
@@ -116,7 +116,7 @@ function growth(members: readonly Descriptors[], table: DescriptorTable): Trend 
   const whole: Measurement[] = [...byTime].filter(([, each]) => each.processes === members.length).map((
     [time, { count }],
   ) => ({ time, bytes: count }));
-  const trend = theilSen(whole.sort((a, b) => a.time - b.time));
+  const trend = recentTrend(whole.sort((a, b) => a.time - b.time));
   return trend !== undefined && trend.low > 0 ? trend : undefined;
 }
 

@@ -9,7 +9,7 @@ import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
 import { programSeries } from "../src/computed/program_series.ts";
 import { type Program, programs } from "../src/computed/programs.ts";
-import { exhaustion, theilSen } from "../src/computed/trend.ts";
+import { exhaustion, recentTrend } from "../src/computed/trend.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 
 /**
@@ -52,7 +52,7 @@ export const kernelStackLeak: Analyzer = defineAnalyzer({
         }`,
       };
     }
-    const trend = theilSen(series?.get(top.comm)?.threads ?? []);
+    const trend = recentTrend(series?.get(top.comm)?.threads ?? []);
     const grows = trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_SHARE * top.threads;
     const share = Math.min(1, top.threads / Math.max(1, threads));
     const bytes = Math.round(stacks * share);

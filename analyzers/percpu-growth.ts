@@ -5,7 +5,7 @@ import type { Remedy } from "../src/core/report.ts";
 import { overTime } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
-import { exhaustion, theilSen } from "../src/computed/trend.ts";
+import { exhaustion, recentTrend } from "../src/computed/trend.ts";
 import { bpfMaps } from "../src/parsers/bpf_maps.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 
@@ -64,7 +64,7 @@ export const percpuGrowth: Analyzer = defineAnalyzer({
     );
     const percpu = Math.max(0, all - inMaps);
     const materialBytes = materialQueueBytes(ledger.totalBytes);
-    const trend = theilSen((ledgers ?? []).flatMap(({ time, value: then }) => {
+    const trend = recentTrend((ledgers ?? []).flatMap(({ time, value: then }) => {
       const bytes = accountBytes(then, "percpu");
       return bytes === undefined ? [] : [{ time, bytes }];
     }));

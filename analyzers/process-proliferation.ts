@@ -8,7 +8,7 @@ import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { type Program, programs } from "../src/computed/programs.ts";
 import { type ProgramSeries, programSeries } from "../src/computed/program_series.ts";
-import { exhaustion, MIN_TREND_POINTS, theilSen, type Trend } from "../src/computed/trend.ts";
+import { exhaustion, MIN_TREND_POINTS, recentTrend, type Trend } from "../src/computed/trend.ts";
 
 /** Apache's prefork, the server with the most processes by default, has at most 256 (MaxRequestWorkers). */
 const MANY_PROCESSES = 256;
@@ -37,7 +37,7 @@ function crowds(all: readonly Program[], known: readonly Process[]): Crowd[] {
 /** The trend of their number, if there are ever more of them and they do not end. */
 function growth(series: ProgramSeries | undefined): Trend | undefined {
   if (series === undefined || series.ended > MAX_ENDED_SHARE * series.started) return undefined;
-  const trend = theilSen(series.processes);
+  const trend = recentTrend(series.processes);
   return trend !== undefined && trend.low > 0 ? trend : undefined;
 }
 

@@ -16,7 +16,7 @@ import {
   type TmpfsUse,
   type UnlinkedObject,
 } from "../src/computed/shared_memory.ts";
-import { exhaustion, theilSen } from "../src/computed/trend.ts";
+import { exhaustion, recentTrend } from "../src/computed/trend.ts";
 
 /**
  * What nobody maps and nobody can find by name is of no use to anybody. Below 128 MiB (a tenth of a small host) it may be a program's
@@ -260,7 +260,7 @@ export const shmemLeak: Analyzer = defineAnalyzer({
       const at = accountBytes(value, "shmem");
       return at === undefined ? [] : [{ time, bytes: at }];
     });
-    const trend = theilSen(series);
+    const trend = recentTrend(series);
     const growing = trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_BYTES ? trend : undefined;
     const grownForLong = longGrowth(recorded, "Shmem", shared.totalBytes);
     // How fast, but not how sure: what grew over days may have been something else.

@@ -11,7 +11,7 @@ import { isPacketCache } from "../src/computed/skb_memory.ts";
 import { type QueuedSignals, queuedSignals } from "../src/computed/queued_signals.ts";
 import { materialSlabBytes } from "../src/computed/material.ts";
 import { cacheName, slabCaches, type SlabUse } from "../src/computed/slab_caches.ts";
-import { exhaustion, theilSen, type Trend } from "../src/computed/trend.ts";
+import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
 import { kmemleak, type LostObject } from "../src/parsers/kmemleak.ts";
 import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
@@ -101,7 +101,7 @@ function trends(series: readonly TimePoint<readonly SlabUse[]>[]): ReadonlyMap<s
   }
   const found = new Map<string, Trend>();
   for (const [name, points] of byName) {
-    const trend = theilSen(points);
+    const trend = recentTrend(points);
     if (trend !== undefined) found.set(name, trend);
   }
   return found;

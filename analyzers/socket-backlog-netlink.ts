@@ -15,7 +15,7 @@ import {
   judgeQueues,
 } from "../src/computed/socket_queues.ts";
 import { type SocketOwner, type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
-import { theilSen } from "../src/computed/trend.ts";
+import { recentTrend } from "../src/computed/trend.ts";
 import { slabinfo } from "../src/parsers/slabinfo.ts";
 
 /** Less than this in all queues is what monitoring programs have at any moment: not worth a line. */
@@ -141,7 +141,7 @@ export const socketBacklogNetlink: Analyzer = defineAnalyzer({
     }
     const materialBytes = materialQueueBytes(ledger.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
-    const trend = theilSen(backlog.series);
+    const trend = recentTrend(backlog.series);
     const draft: FindingDraft = {
       title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} unread in ${
         formatQuantity(judged.queues.length, "netlink socket")

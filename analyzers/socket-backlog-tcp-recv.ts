@@ -17,7 +17,7 @@ import {
 } from "../src/computed/socket_queues.ts";
 import { socketOwners } from "../src/computed/socket_owners.ts";
 import { tcpBacklog, type TcpQueue } from "../src/computed/tcp_backlog.ts";
-import { theilSen } from "../src/computed/trend.ts";
+import { recentTrend } from "../src/computed/trend.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 
 /** Less than this in all queues is what any busy host has on its way to its readers: not worth a line. */
@@ -175,7 +175,7 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
     }
     const materialBytes = materialQueueBytes(ledger.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
-    const trend = theilSen(received.series);
+    const trend = recentTrend(received.series);
     const closed = closeWait(judged).length;
     const draft: FindingDraft = {
       title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} unread in ${

@@ -23,7 +23,7 @@ import {
 } from "../src/computed/socket_queues.ts";
 import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
 import { tcpBacklog, type TcpQueue, ZERO_WINDOW_PROBE } from "../src/computed/tcp_backlog.ts";
-import { theilSen } from "../src/computed/trend.ts";
+import { recentTrend } from "../src/computed/trend.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 
 /** Less than this in all queues is what any busy host has on its way to its peers: not worth a line. */
@@ -180,7 +180,7 @@ export const socketBacklogTcpSend: Analyzer = defineAnalyzer({
     const materialBytes = materialQueueBytes(ledger.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
     const readers = localReaders(judged, owners);
-    const trend = theilSen(sent.series);
+    const trend = recentTrend(sent.series);
     const data = judged.queues.reduce((total, { payloadBytes }) => total + payloadBytes, 0);
     const draft: FindingDraft = {
       title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} in ${

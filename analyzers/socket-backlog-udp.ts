@@ -17,7 +17,7 @@ import {
 } from "../src/computed/skb_memory.ts";
 import { socketOwners } from "../src/computed/socket_owners.ts";
 import { type Judged, type JudgedQueue, judgeQueues } from "../src/computed/socket_queues.ts";
-import { theilSen } from "../src/computed/trend.ts";
+import { recentTrend } from "../src/computed/trend.ts";
 import { udpBacklog, type UdpQueue } from "../src/computed/udp_backlog.ts";
 import { netSnmp } from "../src/parsers/net_snmp.ts";
 import { slabinfo } from "../src/parsers/slabinfo.ts";
@@ -261,7 +261,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     const slab = skbSlab(slabFile, ledger);
     const materialBytes = materialQueueBytes(ledger.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
-    const trend = theilSen(backlog.series);
+    const trend = recentTrend(backlog.series);
     const draft: FindingDraft = {
       title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} unread in ${
         formatQuantity(judged.queues.length, "UDP receive queue")

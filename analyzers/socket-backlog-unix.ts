@@ -21,7 +21,7 @@ import {
   judgeQueues,
 } from "../src/computed/socket_queues.ts";
 import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
-import { theilSen } from "../src/computed/trend.ts";
+import { recentTrend } from "../src/computed/trend.ts";
 import { unixBacklog, type UnixQueue } from "../src/computed/unix_backlog.ts";
 
 /** Less than this in all queues is what any busy host has on its way to its readers: not worth a line. */
@@ -140,7 +140,7 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
     const readers = ends(judged, owners, "readerInode");
     const senders = ends(judged, owners, "senderInode");
     const inPages = judged.queues.filter(isInPages).reduce((sum, { bytes }) => sum + bytes, 0);
-    const trend = theilSen(backlog.series);
+    const trend = recentTrend(backlog.series);
     const by = senders.length === 0 ? "" : `, sent by ${nameOfGroups(senders)}`;
     const draft: FindingDraft = {
       title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} unread in ${

@@ -1,6 +1,6 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/analyzer.ts";
 import { formatBytes, formatShare } from "../src/core/format.ts";
-import { overTime, type Parsed, type TimePoint } from "../src/core/source.ts";
+import { lately, type Parsed, type TimePoint } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
@@ -70,8 +70,8 @@ export const swapThrash: Analyzer = defineAnalyzer({
     "Swap that is full and quiet: pages that nobody needs, which is what swap is for. A leak that fills swap: pages go out and do not come back. " +
     "Without swap the same happens to the pages of programs' files (workingset_refault_file).",
   references: ["https://docs.kernel.org/accounting/psi.html", "mm/workingset.c"],
-  needs: { ledger, vmstats: overTime(vmstat) },
-  uses: { memoryPressure, pressures: overTime(memoryPressure), processes },
+  needs: { ledger, vmstats: lately(vmstat) },
+  uses: { memoryPressure, pressures: lately(memoryPressure), processes },
   analyze({ vmstats, memoryPressure: pressure, pressures, processes: known }, { pageSizeBytes }) {
     const rate = pageSizeBytes === undefined ? undefined : rates(vmstats, pageSizeBytes);
     if (rate === undefined) return { ruledOut: "one look at the counters cannot tell a rate" };

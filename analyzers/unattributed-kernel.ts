@@ -5,7 +5,7 @@ import type { Owner, Remedy } from "../src/core/report.ts";
 import { type HostFacts, overTime, type Parsed } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
-import { exhaustion, theilSen, type Trend } from "../src/computed/trend.ts";
+import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
 import { arcstats } from "../src/parsers/arcstats.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
@@ -213,7 +213,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
         const residual = accountBytes(value, "unaccounted");
         return residual === undefined ? [] : [{ time, bytes: residual }];
       });
-      const line = theilSen(series);
+      const line = recentTrend(series);
       return line !== undefined && line.low > 0 && line.changeBytes >= MIN_GROWTH_BYTES ? line : undefined;
     }
 

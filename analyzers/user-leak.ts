@@ -2,14 +2,14 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
-import { overTime, type TimePoint } from "../src/core/source.ts";
+import { lately, overTime, type TimePoint } from "../src/core/source.ts";
 import { shellWord } from "../src/core/shell.ts";
 import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
-import { exhaustion, type Measurement, MIN_TREND_POINTS, theilSen, type Trend } from "../src/computed/trend.ts";
+import { exhaustion, type Measurement, MIN_TREND_POINTS, recentTrend, type Trend } from "../src/computed/trend.ts";
 
 /** Heaps grow in steps: a few transparent huge pages (2 MiB each) come and go in a process that leaks nothing. */
 const MIN_GROWTH_BYTES = 16 * 2 ** 20;
@@ -28,6 +28,8 @@ const WORTH_WATCHING_SHARE = 0.25;
 const MOSTLY_HUGE_SHARE = 0.5;
 /** Watched for this long, growth is no start-up and no burst. */
 const LONG_WATCH_SECONDS = 600;
+/** Over hours every program grows a little: caches fill, a day's load comes. */
+const MIN_LONG_GROWTH_SHARE = 0.01;
 /** Who has less than half of what the host's processes grew by over hours or days did not do most of it. */
 const MIN_SHARE_OF_LONG_GROWTH = 0.5;
 
@@ -83,21 +85,26 @@ function programs(tenants: readonly Tenant[], snapshots: number): Tenant[] {
 }
 
 /** Those that are large, grew in a straight enough line, and make up enough of the host's growth; the fastest first. */
-function leaking(tenants: readonly Tenant[], hostGrowthBytes: number | undefined): Grown[] {
+function leaking(tenants: readonly Tenant[], ledgers: readonly TimePoint<Ledger>[]): Grown[] {
   const grown: Grown[] = [];
+  const totalBytes = ledgers.at(-1)?.value.totalBytes ?? 0;
   for (const tenant of tenants) {
-    const trend = theilSen(tenant.series);
+    const trend = recentTrend(tenant.series);
     if (trend === undefined || trend.low <= 0 || trend.changeBytes < MIN_GROWTH_BYTES) continue;
     if (trend.high > MAX_RATE_SPREAD * trend.low) continue;
     if ((tenant.series.at(-1) as Measurement).bytes < MIN_LEAK_BYTES) continue;
-    if (trend.changeBytes < MIN_SHARE_OF_GROWTH * (hostGrowthBytes ?? 0)) continue;
+    if (trend.changeBytes < MIN_SHARE_OF_GROWTH * (anonGrowth(ledgers, trend.spanSeconds) ?? 0)) continue;
+    if (trend.spanSeconds >= LONG_WATCH_SECONDS && trend.changeBytes < MIN_LONG_GROWTH_SHARE * totalBytes) continue;
     grown.push({ ...tenant, trend });
   }
   return grown.sort((a, b) => b.trend.bytesPerSecond - a.trend.bytesPerSecond || (a.comm < b.comm ? -1 : 1));
 }
 
-function anonGrowth(ledgers: readonly TimePoint<Ledger>[]): number | undefined {
-  const first = ledgers[0] && accountBytes(ledgers[0].value, "anon");
+/** How much all anonymous memory grew in the last seconds of what was watched. */
+function anonGrowth(ledgers: readonly TimePoint<Ledger>[], seconds: number): number | undefined {
+  const since = (ledgers.at(-1)?.time ?? 0) - seconds * 1000;
+  const start = ledgers.find(({ time }) => time >= since);
+  const first = start && accountBytes(start.value, "anon");
   const last = ledgers.at(-1);
   const end = last && accountBytes(last.value, "anon");
   return first === undefined || end === undefined ? undefined : end - first;
@@ -177,13 +184,21 @@ export const userLeak: Analyzer = defineAnalyzer({
     "working set large. process-proliferation: many small processes of one program. shmem-leak: shared memory is in no process's RssAnon.",
   references: ["https://docs.kernel.org/filesystems/proc.html"],
   needs: { ledger, processes },
-  uses: { ledgers: overTime(ledger), history: overTime(processes), meminfo, recorded: importedHistory },
-  analyze({ ledger, processes: known, ledgers, history, meminfo: file, recorded }) {
-    const total = ledgers && anonGrowth(ledgers);
+  uses: {
+    ledgers: overTime(ledger),
+    history: overTime(processes),
+    recently: lately(processes),
+    meminfo,
+    recorded: importedHistory,
+  },
+  analyze({ ledger, processes: known, ledgers, history, recently, meminfo: file, recorded }) {
     const grownForLong = longGrowth(recorded, "AnonPages", accountBytes(ledger, "anon"));
     const tenants = lasting(history ?? []);
-    const single = leaking(tenants, total);
-    const leaks = single.length > 0 ? single : leaking(programs(tenants, history?.length ?? 0), total);
+    const single = leaking(tenants, ledgers ?? []);
+    // Of days, hardly all processes of a program are the same.
+    const leaks = single.length > 0
+      ? single
+      : leaking(programs(lasting(recently ?? []), recently?.length ?? 0), ledgers ?? []);
     if (leaks.length > 0) return { findings: leaks.map(leakFinding) };
     const [largest] = known;
     const watched = (history?.length ?? 0) >= MIN_TREND_POINTS;
@@ -234,7 +249,10 @@ export const userLeak: Analyzer = defineAnalyzer({
         growthBytesPerSecond: { low: trend.low, high: trend.high },
         exhaustion: last === undefined || available === undefined ? null : exhaustion(trend, available, last.time),
         owners: [{ pid: base[0]?.pid ?? null, comm, bytes, count: base.length, detail: unit }],
-        evidence: [...growthEvidence(base, leak, total), ...longGrowthEvidence(grownForLong)],
+        evidence: [
+          ...growthEvidence(base, leak, ledgers && anonGrowth(ledgers, leak.trend.spanSeconds)),
+          ...longGrowthEvidence(grownForLong),
+        ],
         remedies: remedies(leak, known),
       };
     }

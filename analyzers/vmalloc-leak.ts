@@ -6,7 +6,7 @@ import { shellWord } from "../src/core/shell.ts";
 import { overTime } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
-import { exhaustion, theilSen } from "../src/computed/trend.ts";
+import { exhaustion, recentTrend } from "../src/computed/trend.ts";
 import { type VmallocCaller, vmallocCallers } from "../src/computed/vmalloc_callers.ts";
 
 /**
@@ -75,7 +75,7 @@ export const vmallocLeak: Analyzer = defineAnalyzer({
     const open = callers.filter(({ caller }) => !ACCOUNTED_FOR.test(caller));
     const all = open.reduce((sum, { bytes }) => sum + bytes, 0);
     const [first] = open;
-    const trend = theilSen((ledgers ?? []).flatMap(({ time, value }) => {
+    const trend = recentTrend((ledgers ?? []).flatMap(({ time, value }) => {
       const bytes = accountBytes(value, "vmalloc");
       return bytes === undefined ? [] : [{ time, bytes }];
     }));

@@ -1,4 +1,5 @@
 /** What a bundle without a manifest (a sosreport, a plain copy of /proc) still tells about its machine. */
+import { BOOT_ID_PATH } from "../core/bundle.ts";
 import type { HostFacts } from "../core/source.ts";
 
 const utf8 = new TextDecoder();
@@ -35,7 +36,7 @@ export function factsWithoutManifest(files: ReadonlyMap<string, Uint8Array>): Ho
   };
 }
 
-/** Files that {@linkcode factsWithoutManifest} reads. */
+/** Files that are kept whatever sources there are. */
 export const factsPaths: readonly string[] = [
   "sos_commands/kernel/uname_-a",
   "uname",
@@ -44,4 +45,5 @@ export const factsPaths: readonly string[] = [
   "proc/sys/kernel/hostname",
   "proc/meminfo",
   "proc/vmstat",
+  BOOT_ID_PATH,
 ];

@@ -3,7 +3,7 @@ import type { EvidenceLine } from "../core/analyzer.ts";
 import { formatBytes, formatShare } from "../core/format.ts";
 import { accountBytes, type Ledger } from "../core/ledger.ts";
 import type { PressureLevel } from "../core/report.ts";
-import { defineComputed, overTime, type Parsed, type Source, type TimePoint } from "../core/source.ts";
+import { defineComputed, lately, overTime, type Parsed, type Source, type TimePoint } from "../core/source.ts";
 import { kernelLog, type KernelLogEvent } from "../parsers/kernel_log.ts";
 import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
 import { memoryPressure, type Pressure } from "../parsers/pressure.ts";
@@ -11,7 +11,7 @@ import { type Vmstat, vmstat } from "../parsers/vmstat.ts";
 import { type Zone, zoneinfo } from "../parsers/zoneinfo.ts";
 import { type ImportedHistory, importedHistory } from "./imported_history.ts";
 import { ledger } from "./ledger.ts";
-import { exhaustion, type Measurement, theilSen } from "./trend.ts";
+import { exhaustion, type Measurement, recentTrend, theilSen, type Trend } from "./trend.ts";
 
 /** How short of memory the host is, with what tells. */
 export interface MemoryPressure {
@@ -125,19 +125,23 @@ function directReclaim({ vmstats }: Inputs): Sign {
   };
 }
 
+function forecastSpans({ spanSeconds }: Trend): number {
+  return spanSeconds < MIN_HISTORY_SECONDS ? MAX_FORECAST_SPANS : MAX_HISTORY_FORECAST_SPANS;
+}
+
 /** Whether what is available falls in a straight enough line to an end that is not far beyond what was watched. */
 function falling({ ledgers, meminfo: { path, value } }: Inputs): Sign {
   const used: Measurement[] = (ledgers ?? []).flatMap(({ time, value: { totalBytes, availableBytes } }) =>
     availableBytes === undefined ? [] : [{ time, bytes: totalBytes - availableBytes }]
   );
-  const trend = theilSen(used);
+  const trend = recentTrend(used);
   const last = ledgers?.at(-1);
   const line = value.bytes.get("MemAvailable")?.line;
   if (trend === undefined || trend.low <= 0 || last?.value.availableBytes === undefined || line === undefined) {
     return undefined;
   }
   const end = exhaustion(trend, last.value.availableBytes, last.time);
-  if (end === null || (Date.parse(end.atLow) - last.time) / 1000 > MAX_FORECAST_SPANS * trend.spanSeconds) {
+  if (end === null || (Date.parse(end.atLow) - last.time) / 1000 > forecastSpans(trend) * trend.spanSeconds) {
     return undefined;
   }
   return {
@@ -199,7 +203,7 @@ export const pressure: Source<MemoryPressure> = defineComputed({
     kernelLog,
     ledgers: overTime(ledger),
     history: importedHistory,
-    vmstats: overTime(vmstat),
+    vmstats: lately(vmstat),
   },
   compute(inputs): MemoryPressure {
     const signs = [

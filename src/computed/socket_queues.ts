@@ -5,7 +5,7 @@
 import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { SourceLine } from "../core/ledger.ts";
 import type { Confidence } from "../core/report.ts";
-import { type Reader, readUses } from "../core/source.ts";
+import { latest, type Reader, readUses } from "../core/source.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
 import type { SocketOwners } from "./socket_owners.ts";
 import type { Measurement } from "./trend.ts";
@@ -44,7 +44,7 @@ export interface Backlog<Q extends SocketQueue = SocketQueue> {
   readonly chargedBytes: number;
   /** Sockets in all, empty ones included. */
   readonly sockets: number;
-  /** From the first snapshot to the last. */
+  /** How long the queues' behaviour was watched. */
   readonly seconds: number;
   /** What all queues together held in each snapshot. */
   readonly series: readonly Measurement[];
@@ -69,7 +69,11 @@ interface Watch {
 
 /** What the snapshots saw. */
 export interface Watched {
+  /** Over the last minutes: a queue that was read yesterday may be stuck since. */
   readonly behaviour: (key: string | number) => Behaviour;
+  /** How long the behaviour was watched. */
+  readonly seconds: number;
+  /** What all queues together held, over all snapshots. */
   readonly series: readonly Measurement[];
 }
 
@@ -82,12 +86,16 @@ export function watchQueues(
 ): Watched {
   const watches = new Map<string | number, Watch>();
   const series: Measurement[] = [];
+  const since = latest(timeline)[0]?.time ?? -Infinity;
+  let first: number | undefined;
   for (const snapshot of timeline) {
     const sightings = look(snapshot);
     if (sightings === undefined) continue;
+    const time = snapshot.time as number;
     let total = 0;
     for (const { key, bytes, drops } of sightings) {
       total += bytes;
+      if (time < since) continue;
       const watch = watches.get(key);
       if (watch !== undefined) {
         watch.seen++;
@@ -105,7 +113,8 @@ export function watchQueues(
         });
       }
     }
-    series.push({ time: snapshot.time as number, bytes: total });
+    series.push({ time, bytes: total });
+    if (time >= since) first ??= time;
   }
   const behaviour = (key: string | number): Behaviour => {
     const watch = watches.get(key);
@@ -114,16 +123,21 @@ export function watchQueues(
     const dropped = firstDrops === undefined || lastDrops === undefined ? undefined : lastDrops - firstDrops;
     return { seen, wasRead, dropped, filledBytes: lastBytes - firstBytes };
   };
-  return { behaviour, series };
+  const last = series.at(-1)?.time;
+  return { behaviour, seconds: first === undefined || last === undefined ? 0 : (last - first) / 1000, series };
 }
 
 /** Sorts queues into a backlog. */
-export function backlogOf<Q extends SocketQueue>(queues: Q[], sockets: number, { series }: Watched): Backlog<Q> {
+export function backlogOf<Q extends SocketQueue>(
+  queues: Q[],
+  sockets: number,
+  { seconds, series }: Watched,
+): Backlog<Q> {
   return {
     queues: queues.sort((a, b) => b.chargedBytes - a.chargedBytes || a.inode - b.inode || (a.local < b.local ? -1 : 1)),
     chargedBytes: queues.reduce((sum, { chargedBytes }) => sum + chargedBytes, 0),
     sockets,
-    seconds: ((series.at(-1)?.time ?? 0) - (series[0]?.time ?? 0)) / 1000,
+    seconds,
     series,
   };
 }

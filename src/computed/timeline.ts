@@ -1,6 +1,6 @@
 /** Memory over time: of the bundle's own snapshots, and of what other programs recorded before them. */
 import type { AccountId, KnownAccounts, Ledger } from "../core/ledger.ts";
-import { defineComputed, overTime, type Source, type TimePoint } from "../core/source.ts";
+import { beforeStart, defineComputed, overTime, type Source, type TimePoint } from "../core/source.ts";
 import { importedHistory, type ImportedPoint } from "./imported_history.ts";
 import { ledger } from "./ledger.ts";
 
@@ -36,10 +36,10 @@ function ofHistory({ bytes }: ImportedPoint): KnownAccounts {
 export const timeline: Source<readonly TimePoint<KnownAccounts>[]> = defineComputed({
   name: "timeline",
   needs: {},
-  uses: { ledgers: overTime(ledger), history: importedHistory },
-  compute: ({ ledgers, history }) =>
+  uses: { earlier: beforeStart(ledger), ledgers: overTime(ledger), history: importedHistory },
+  compute: ({ earlier, ledgers, history }) =>
     [
       ...(history?.points ?? []).map((point) => ({ time: point.time, value: ofHistory(point) })),
-      ...(ledgers ?? []).map(({ time, value }) => ({ time, value: ofLedger(value) })),
+      ...[...(earlier ?? []), ...(ledgers ?? [])].map(({ time, value }) => ({ time, value: ofLedger(value) })),
     ].sort((a, b) => a.time - b.time),
 });

@@ -22,7 +22,13 @@ export interface Trend {
 /** Fewer points than these have no trend: two make a line through any noise. */
 export const MIN_TREND_POINTS = 3;
 /** n points have n²/2 slopes: beyond this many the series is thinned out evenly, which leaves the median slope as good as unchanged. */
-const MAX_POINTS = 400;
+const MAX_POINTS = 128;
+/** From as many points on the interval is one of confidence, and two of them can be compared. */
+const MIN_COMPARED_POINTS = 9;
+/** By how much more of the past is looked at, as long as it tells the same. */
+const LOOK_BACK = 1.5;
+/** A rate that changed by less went on. */
+const SAME_RATE = 1.25;
 /** The normal distribution's 97.5 % quantile. */
 const Z_95 = 1.959964;
 
@@ -37,13 +43,15 @@ const Z_95 = 1.959964;
  */
 export function theilSen(series: readonly Measurement[]): Trend | undefined {
   const points = thin(series);
-  const slopes: number[] = [];
+  const found: number[] = [];
   for (const [i, a] of points.entries()) {
     for (let j = i + 1; j < points.length; j++) {
       const b = points[j] as Measurement;
-      if (b.time > a.time) slopes.push(((b.bytes - a.bytes) * 1000) / (b.time - a.time));
+      if (b.time > a.time) found.push(((b.bytes - a.bytes) * 1000) / (b.time - a.time));
     }
   }
+  // Many times as fast to sort.
+  const slopes = Float64Array.from(found).sort();
   const first = series[0];
   const last = series.at(-1);
   if (
@@ -51,7 +59,6 @@ export function theilSen(series: readonly Measurement[]): Trend | undefined {
   ) {
     return undefined;
   }
-  slopes.sort((a, b) => a - b);
   const n = points.length;
   const spread = Z_95 * Math.sqrt((n * (n - 1) * (2 * n + 5)) / 18);
   const at = (index: number): number => slopes[Math.min(slopes.length - 1, Math.max(0, index))] as number;
@@ -64,6 +71,42 @@ export function theilSen(series: readonly Measurement[]): Trend | undefined {
     spanSeconds: (last.time - first.time) / 1000,
     changeBytes: last.bytes - first.bytes,
   };
+}
+
+function sameRate(recent: Trend, whole: Trend): boolean {
+  if (recent.low <= whole.high && whole.low <= recent.high) return true;
+  const ratio = recent.bytesPerSecond / whole.bytesPerSecond;
+  return ratio >= 1 / SAME_RATE && ratio <= SAME_RATE;
+}
+
+/** Whether growth goes beyond all that was there before it: a heap that is swept, or the load of every morning, only comes back to it. */
+function isNewHigh(before: readonly Measurement[], part: readonly Measurement[], { changeBytes }: Trend): boolean {
+  const level = (part.at(-1) as Measurement).bytes - changeBytes / 2;
+  return before.every(({ bytes }) => bytes < level);
+}
+
+/**
+ * The line through the longest recent part of a series in which it went on at one rate: days of rest before a leak began, or a start-up long
+ * ago, tell nothing of what comes. A short series is taken as a whole, and so is one that grows but was as high before.
+ *
+ * @param series In time order.
+ * @returns As {@linkcode theilSen}, of that part.
+ */
+export function recentTrend(series: readonly Measurement[]): Trend | undefined {
+  if (series.length < 2 * MIN_COMPARED_POINTS) return theilSen(series);
+  let part = series.slice(-MIN_COMPARED_POINTS);
+  let trend = theilSen(part);
+  while (trend !== undefined && part.length < series.length) {
+    const longer = series.slice(-Math.ceil(part.length * LOOK_BACK));
+    const whole = theilSen(longer);
+    if (whole === undefined || !sameRate(trend, whole)) break;
+    part = longer;
+    trend = whole;
+  }
+  if (trend === undefined || (trend.low > 0 && !isNewHigh(series.slice(0, -part.length), part, trend))) {
+    return theilSen(series);
+  }
+  return trend;
 }
 
 function thin(series: readonly Measurement[]): readonly Measurement[] {

@@ -12,6 +12,9 @@ export interface Entry {
   read(maxBytes: number): Promise<{ readonly bytes: Uint8Array; readonly truncated: boolean }>;
 }
 
+/** Says which start of the host a snapshot is from. */
+export const BOOT_ID_PATH = "proc/sys/kernel/random/boot_id";
+
 /** What was read of a bundle: the files that some source wants, and what is known about the whole. */
 export interface Bundle {
   /** Undefined for a sosreport and for a directory that nailhouse did not make. */

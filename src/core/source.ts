@@ -44,8 +44,10 @@ export interface Reader {
   readonly facts: HostFacts;
   /** Milliseconds since 1970; undefined where a foreign bundle does not tell. */
   readonly time: number | undefined;
-  /** Every snapshot that can be put in time, the recorder's history first, in time order. */
+  /** Every snapshot since the host was last started that can be put in time, the recorder's history first, in time order. */
   readonly timeline: readonly Reader[];
+  /** Those from before that start: nothing in them can be compared with what is now. */
+  readonly earlier: readonly Reader[];
   /** Existing paths that match; `*` stands for one path segment or a part of one. Sorted. */
   paths(pattern: string): readonly string[];
   /** Parses a file of this snapshot, once. */
@@ -174,20 +176,40 @@ export interface TimePoint<T> {
   readonly value: T;
 }
 
-/** The same source in every snapshot that has it, in time order. */
+function points<T>(source: Source<T>, snapshots: readonly Reader[]): Captured<readonly TimePoint<T>[]> {
+  const found: TimePoint<T>[] = [];
+  for (const snapshot of snapshots) {
+    const captured = snapshot.read(source);
+    if (captured.status === "ok" && snapshot.time !== undefined) {
+      found.push({ time: snapshot.time, value: captured.value });
+    }
+  }
+  return { status: "ok", value: found };
+}
+
+/** The same source in every snapshot since the host was started that has it, in time order. */
 export function overTime<T>(source: Source<T>): Source<readonly TimePoint<T>[]> {
-  return {
-    name: `${source.name} over time`,
-    patterns: source.patterns,
-    read(reader) {
-      const points: TimePoint<T>[] = [];
-      for (const snapshot of reader.timeline) {
-        const captured = snapshot.read(source);
-        if (captured.status === "ok" && snapshot.time !== undefined) {
-          points.push({ time: snapshot.time, value: captured.value });
-        }
-      }
-      return { status: "ok", value: points };
-    },
-  };
+  const { name, patterns } = source;
+  return { name: `${name} over time`, patterns, read: ({ timeline }) => points(source, timeline) };
+}
+
+/** The same from before the host was started. */
+export function beforeStart<T>(source: Source<T>): Source<readonly TimePoint<T>[]> {
+  const { name, patterns } = source;
+  return { name: `${name} before the start`, patterns, read: ({ earlier }) => points(source, earlier) };
+}
+
+/** What goes on, and not what went on some day: a recorder's history may be of days. */
+const LATELY_MS = 600_000;
+
+/** The snapshots of the last minutes. */
+export function latest(timeline: readonly Reader[]): readonly Reader[] {
+  const end = timeline.at(-1)?.time;
+  return end === undefined ? [] : timeline.filter(({ time }) => time !== undefined && time >= end - LATELY_MS);
+}
+
+/** The same source in the snapshots of the last minutes. */
+export function lately<T>(source: Source<T>): Source<readonly TimePoint<T>[]> {
+  const { name, patterns } = source;
+  return { name: `${name} lately`, patterns, read: ({ timeline }) => points(source, latest(timeline)) };
 }

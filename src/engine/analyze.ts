@@ -175,7 +175,7 @@ export function analyze(bundle: Bundle, preset: Preset): Report {
     host: {
       hostname: bundle.facts.hostname ?? null,
       kernelRelease: bundle.facts.kernelRelease ?? null,
-      capturedAt: bundle.facts.capturedAt === undefined ? null : new Date(bundle.facts.capturedAt).toISOString(),
+      capturedAt: base.time === undefined ? null : new Date(base.time).toISOString(),
       totalBytes: ledger?.totalBytes ?? null,
       snapshots: Math.max(1, base.timeline.length),
     },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { exhaustion, theilSen } from "../../src/computed/trend.ts";
+import { exhaustion, recentTrend, theilSen } from "../../src/computed/trend.ts";
 
 const MINUTE = 60_000;
 
@@ -46,6 +46,37 @@ describe("theilSen()", () => {
   it("thins out a long series without a change of the slope", () => {
     const trend = theilSen(series(Array.from({ length: 5000 }, (_, i) => i * 60)));
     expect(trend).toMatchObject({ bytesPerSecond: 1, points: 5000 });
+  });
+});
+
+describe("recentTrend()", () => {
+  const noise = (i: number): number => (i * 7919) % 13;
+
+  it("is the whole line of a series that goes on as it began", () => {
+    const trend = recentTrend(series(Array.from({ length: 300 }, (_, i) => 600 * i + noise(i))));
+    expect(trend).toMatchObject({ points: 300, spanSeconds: 299 * 60 });
+    expect(trend?.bytesPerSecond).toBeCloseTo(10, 1);
+  });
+
+  it("is the rate since a rest ended, however long that was", () => {
+    const trend = recentTrend(series(Array.from({ length: 1000 }, (_, i) => Math.max(0, i - 960) * 600 + noise(i))));
+    expect(trend?.bytesPerSecond).toBeCloseTo(10, 0);
+    expect(trend?.spanSeconds).toBeLessThan(60 * 60);
+  });
+
+  it("is flat when the growth has ended", () => {
+    const trend = recentTrend(series(Array.from({ length: 1000 }, (_, i) => Math.min(i, 940) * 600 + noise(i))));
+    expect(trend?.high).toBeLessThan(0.1);
+  });
+
+  it("is no growth when the same heights were there before, again and again", () => {
+    const trend = recentTrend(series(Array.from({ length: 400 }, (_, i) => (i % 37) * 600 + noise(i))));
+    expect(trend?.low).toBeLessThanOrEqual(0);
+  });
+
+  it("is the whole of a short series, as theilSen() has it", () => {
+    const short = series([0, 0, 0, 0, 0, 0, 60, 120, 180, 240]);
+    expect(recentTrend(short)).toEqual(theilSen(short));
   });
 });
 
