@@ -15,6 +15,7 @@
  *
  * @module
  */
+export { type BundleLimits, defaultLimits } from "./bundle/limits.ts";
 export * from "./bundle/open.ts";
 export * from "./bundle/redact.ts";
 export * from "./bundle/tar_write.ts";
@@ -32,8 +33,6 @@ export * from "./core/source.ts";
 export * from "./core/version.ts";
 export * from "./engine/analyze.ts";
 export * from "./preset.ts";
-export * from "./render/html.ts";
 export * from "./render/json.ts";
-export * from "./render/markdown.ts";
 export * from "./render/text.ts";
 export * from "./engine/report_schema.ts";

@@ -1,5 +1,9 @@
 import { Gunzip } from "fflate";
 import type { Decompress } from "../core/bundle.ts";
+import { slices } from "../core/bytes.ts";
+
+/** At most a thousand times as much comes out at once. */
+const SLICE_BYTES = 16 * 1024;
 
 const CRC_TABLE: Uint32Array = Uint32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;
@@ -32,7 +36,7 @@ export const gunzip: Decompress = async function* (chunks, broken) {
   let trailer: Uint8Array = new Uint8Array(0);
   const stream = new Gunzip((chunk) => out.push(chunk));
   stream.onmember = () => furtherMembers++;
-  for await (const chunk of chunks) {
+  for await (const chunk of slices(chunks, SLICE_BYTES)) {
     try {
       stream.push(chunk);
     } catch (error) {

@@ -4,36 +4,31 @@ import { BundleError } from "../core/errors.ts";
 import type { Manifest } from "../core/manifest.ts";
 import { matcher } from "../core/patterns.ts";
 import type { HostFacts, Source } from "../core/source.ts";
+import { FewWarnings, shortName } from "./_few.ts";
+import { insightsPath, SUPPORTCONFIG_FILES, supportconfigSections } from "./_layouts.ts";
+import { bunzip2 } from "./bzip2.ts";
 import { factsPaths, factsWithoutManifest } from "./facts.ts";
 import { gunzip } from "./gzip.ts";
+import { Budget, type BundleLimits } from "./limits.ts";
 import { isKernelLog, kernelLogEntries } from "./log.ts";
 import { parseManifest, parseStatus } from "./manifest.ts";
 import { isTar, readTar } from "./tar.ts";
 import { unxz } from "./xz.ts";
 import { unzstd } from "./zstd.ts";
 
-/** What a bundle may at most contain: it comes from a host that nobody vouches for. */
-export interface BundleLimits {
-  /** Longer files are cut there, with a warning. The largest file of a real bundle is /proc/net or ss of a million sockets: 200 MB. */
-  readonly maxFileBytes: number;
-  /** All the files kept, together. */
-  readonly maxTotalBytes: number;
-  /** A host with 100,000 processes yields under a million files. */
-  readonly maxEntries: number;
-}
-
-export const defaultLimits: BundleLimits = {
-  maxFileBytes: 256 * 2 ** 20,
-  maxTotalBytes: 2 ** 30,
-  maxEntries: 2_000_000,
-};
-
-export interface OpenOptions {
-  /** Sources that will be read: files that none of them wants are passed over. */
-  readonly sources: readonly Source<unknown>[];
-  readonly limits?: BundleLimits;
+/** How an archive is read. */
+export interface ArchiveOptions {
+  /** Those that are not given are `defaultLimits`. */
+  readonly limits?: Partial<BundleLimits>;
+  /** Milliseconds since any moment, such as `performance.now`: without it time has no limit. */
+  readonly clock?: () => number;
   /** Reads gzip, instead of the portable one. */
   readonly decompress?: Decompress;
+}
+
+export interface OpenOptions extends ArchiveOptions {
+  /** Sources that will be read: files that none of them wants are passed over. */
+  readonly sources: readonly Source<unknown>[];
 }
 
 /** The folder of a snapshot after the first. */
@@ -47,12 +42,20 @@ const TOP_FOLDERS: ReadonlySet<string> = new Set([
   "sos_commands",
   "history",
   "history_imported",
+  "insights_commands",
   "etc",
   "var",
   "run",
 ]);
+/** The folder of an insights archive's files. */
+const INSIGHTS_DATA = "data";
 
 const utf8 = new TextDecoder();
+const encoder = new TextEncoder();
+
+function utf8Length(text: string): number {
+  return encoder.encode(text).length;
+}
 
 /** Splits a path; undefined when it tries to leave the bundle. */
 function segments(path: string): string[] | undefined {
@@ -71,36 +74,105 @@ export function linkDestination(path: string, target: string): string | undefine
   return stack.join("/");
 }
 
-/** An entry, and its path without the one root directory of its bundle. */
+/** An entry, and its path without the one root directory of its bundle. A hard link is a symbolic one here. */
 export interface PlacedEntry {
   readonly path: string;
   readonly entry: Entry;
 }
 
-/** Finds each entry's place. What points outside the bundle, and what is beyond the limit, is passed over with a warning. */
-export async function* placeEntries(
-  entries: AsyncIterable<Entry> | Iterable<Entry>,
-  limits: BundleLimits,
-  warnings: string[],
-): AsyncGenerator<PlacedEntry, void, undefined> {
-  let root: string | undefined;
-  let count = 0;
-  for await (const entry of entries) {
-    if (++count > limits.maxEntries) {
-      warnings.push(`the bundle has more than ${limits.maxEntries} entries: the rest was not read`);
-      break;
+/** Takes the folders away that stand around a bundle's own: the first entry that is no file at the top tells what they are called. */
+class Root {
+  #name: string | undefined;
+
+  inside(parts: readonly string[], kind: Entry["kind"]): readonly string[] {
+    const [first] = parts;
+    if (this.#name === undefined && (kind !== "file" || parts.length !== 1)) {
+      this.#name = first === undefined || TOP_FOLDERS.has(first) ? "" : first;
     }
+    const below = first === this.#name ? parts.slice(1) : parts;
+    return below[0] === INSIGHTS_DATA && TOP_FOLDERS.has(below[1] ?? "") ? below.slice(1) : below;
+  }
+}
+
+/** A link from one path of the bundle to another, as it would be written there. */
+function relativeTarget(path: string, target: string): string {
+  return "../".repeat(path.split("/").length - 1) + target;
+}
+
+function sectionEntry(path: string, bytes: Uint8Array): Entry {
+  return {
+    path,
+    kind: "file",
+    read: (maxBytes) => Promise.resolve({ bytes: bytes.subarray(0, maxBytes), truncated: bytes.length > maxBytes }),
+  };
+}
+
+/** Why an entry is passed over; undefined when it is not. */
+function objection(parts: readonly string[] | undefined, path: string, limits: BundleLimits): string | undefined {
+  if (parts === undefined) return "points outside the bundle";
+  if (parts.length > limits.maxDepth + 1) return `is deeper than ${limits.maxDepth} folders (limit maxDepth)`;
+  if (path.length > limits.maxPathBytes || utf8Length(path) > limits.maxPathBytes) {
+    return `has a name of more than ${limits.maxPathBytes} bytes (limit maxPathBytes)`;
+  }
+  return undefined;
+}
+
+async function* place(
+  entries: AsyncIterable<Entry> | Iterable<Entry>,
+  budget: Budget,
+  into: string[],
+): AsyncGenerator<PlacedEntry, void, undefined> {
+  const { limits } = budget;
+  const root = new Root();
+  const few = new FewWarnings(into);
+  const sections = new Set<string>();
+  for await (const entry of entries) {
+    budget.entry();
     const parts = segments(entry.path);
-    if (parts === undefined) {
-      warnings.push(`the entry "${entry.path}" points outside the bundle: passed over`);
+    const problem = objection(parts, entry.path, limits);
+    if (parts === undefined || problem !== undefined) {
+      few.add(String(problem), `the entry "${shortName(entry.path)}" ${problem}: passed over`);
       continue;
     }
-    if (root === undefined) {
-      root = parts.length === 0 || TOP_FOLDERS.has(parts[0] as string) || parts[0] === MANIFEST ? "" : parts[0];
-    }
-    if (parts[0] === root) parts.shift();
-    yield { path: parts.join("/"), entry };
+    const path = insightsPath(root.inside(parts, entry.kind).join("/"));
+    if (entry.kind === "hard-link") {
+      const target = root.inside(segments(entry.linkTarget ?? "") ?? [], entry.kind).join("/");
+      yield { path, entry: { ...entry, kind: "link", linkTarget: relativeTarget(path, target) } };
+    } else if (entry.kind === "file" && SUPPORTCONFIG_FILES.has(path)) {
+      const { bytes, truncated } = await entry.read(limits.maxFileBytes);
+      if (truncated) into.push(incomplete(path, bytes));
+      for (const section of supportconfigSections(bytes)) {
+        // Some commands are run for several of the files.
+        if (sections.has(section.path)) continue;
+        if (sections.size === 0) {
+          into.push("a supportconfig: what is cited by path and line stands in the sections of its .txt files");
+        }
+        sections.add(section.path);
+        yield { path: section.path, entry: sectionEntry(section.path, section.bytes) };
+      }
+    } else yield { path, entry };
   }
+  few.end();
+}
+
+/**
+ * Finds each entry's place. What points outside the bundle is passed over with a warning.
+ *
+ * @throws {LimitError} If there are too many.
+ */
+export function placeEntries(
+  entries: AsyncIterable<Entry> | Iterable<Entry>,
+  options: ArchiveOptions,
+  warnings: string[],
+): AsyncGenerator<PlacedEntry, void, undefined> {
+  return place(entries, new Budget(options.limits, options.clock), warnings);
+}
+
+/** Says that a file is not whole. */
+function incomplete(path: string, bytes: Uint8Array): string {
+  return bytes.length === 0
+    ? `${shortName(path)} cannot be read: left out`
+    : `${shortName(path)} is incomplete: its first ${bytes.length} bytes are used`;
 }
 
 /** Patterns of the files that are kept for some sources. */
@@ -111,34 +183,83 @@ export function wantedPatterns(sources: readonly Source<unknown>[]): readonly st
   return [...patterns, ...behindLink, ...factsPaths, MANIFEST, STATUS];
 }
 
+/** The files of one bundle, within its limits. */
+class Kept {
+  readonly files = new Map<string, Uint8Array>();
+  readonly links = new Map<string, string>();
+  readonly #limits: BundleLimits;
+  readonly #warnings: string[];
+  readonly #few: FewWarnings;
+  #room: number;
+  #isFull = false;
+
+  constructor(limits: BundleLimits, warnings: string[]) {
+    this.#limits = limits;
+    this.#warnings = warnings;
+    this.#few = new FewWarnings(warnings);
+    this.#room = limits.maxTotalBytes;
+  }
+
+  /** Takes so much of the room, if there is as much. */
+  #take(bytes: number): boolean {
+    if (bytes <= this.#room) {
+      this.#room -= bytes;
+      return true;
+    }
+    if (!this.#isFull) {
+      const { maxTotalBytes } = this.#limits;
+      this.#warnings.push(`more than ${maxTotalBytes} bytes are of use: the rest is left out (limit maxTotalBytes)`);
+    }
+    this.#isFull = true;
+    return false;
+  }
+
+  addLink(path: string, target: string): void {
+    const destination = linkDestination(path, target);
+    if (destination !== undefined && this.#take(path.length + destination.length)) this.links.set(path, destination);
+  }
+
+  async addFile(path: string, entry: Entry): Promise<void> {
+    if (!this.#take(path.length)) return;
+    const { maxFileBytes } = this.#limits;
+    const { bytes, truncated } = await entry.read(Math.min(maxFileBytes, this.#room));
+    if (truncated) {
+      const limit = bytes.length === this.#room ? "maxTotalBytes" : "maxFileBytes";
+      const isLimit = bytes.length === Math.min(maxFileBytes, this.#room);
+      this.#few.add("is incomplete", incomplete(path, bytes) + (isLimit ? ` (limit ${limit})` : ""));
+      if (bytes.length === 0) return;
+    }
+    this.#take(bytes.length);
+    if (this.files.has(path)) {
+      this.#few.add("is in the bundle twice", `${path} is in the bundle twice: the last one is used`);
+    }
+    this.files.set(path, bytes);
+  }
+
+  end(): void {
+    this.#few.end();
+  }
+}
+
 /**
  * Keeps what is wanted of a stream of entries, whatever they come from. Nothing is written anywhere, and links are data.
+ *
+ * @throws {LimitError} If it is larger than it may be.
  */
 export async function readEntries(
   entries: AsyncIterable<Entry> | Iterable<Entry>,
   options: OpenOptions,
   warnings: string[] = [],
 ): Promise<Bundle> {
-  const limits = options.limits ?? defaultLimits;
+  const budget = new Budget(options.limits, options.clock);
   const wanted = matcher(wantedPatterns(options.sources));
-  const files = new Map<string, Uint8Array>();
-  const links = new Map<string, string>();
-  let total = 0;
-  for await (const { path, entry } of placeEntries(entries, limits, warnings)) {
-    if (entry.kind === "link" && entry.linkTarget !== undefined) {
-      const destination = linkDestination(path, entry.linkTarget);
-      if (destination !== undefined) links.set(path, destination);
-      continue;
-    }
-    if (entry.kind !== "file" || !wanted(path.replace(HISTORY, ""))) continue;
-    const room = Math.min(limits.maxFileBytes, limits.maxTotalBytes - total);
-    const { bytes, truncated } = await entry.read(room);
-    if (truncated) warnings.push(`${path} is incomplete: its first ${bytes.length} bytes are used`);
-    if (files.has(path)) warnings.push(`${path} is in the bundle twice: the last one is used`);
-    files.set(path, bytes);
-    total += bytes.length;
+  const kept = new Kept(budget.limits, warnings);
+  for await (const { path, entry } of place(entries, budget, warnings)) {
+    if (entry.kind === "link") kept.addLink(path, entry.linkTarget ?? "");
+    else if (entry.kind === "file" && wanted(path.replace(HISTORY, ""))) await kept.addFile(path, entry);
   }
-  return describe(files, links, warnings);
+  kept.end();
+  return describe(kept.files, kept.links, warnings);
 }
 
 /** Reads the manifest and the status, and infers what a foreign bundle does not say. */
@@ -175,8 +296,12 @@ function manifestFacts(manifest: Manifest): HostFacts {
 }
 
 async function* prepend(head: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield* head;
-  for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+  try {
+    yield* head;
+    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+  } finally {
+    await rest.return?.();
+  }
 }
 
 /** Takes at least `size` bytes from the front, or all there are, without losing them. */
@@ -202,50 +327,44 @@ const COMPRESSIONS: readonly { readonly magic: readonly number[]; readonly decom
   { magic: [0x1f, 0x8b], decompress: gunzip },
   { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], decompress: unxz },
   { magic: [0x28, 0xb5, 0x2f, 0xfd], decompress: unzstd },
+  { magic: [0x42, 0x5a, 0x68], decompress: bunzip2 },
 ];
 
 /** A console's log may begin with the words of firmware and boot loader. */
 const LOG_HEAD_BYTES = 2 ** 20;
-
-const BZIP2 = [0x42, 0x5a, 0x68];
 
 function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
   return magic.every((byte, i) => bytes[i] === byte);
 }
 
 /**
- * The entries of an archive that comes as a stream: .tar, also compressed as .gz (.tgz), .xz or .zst; recognized by content. A
+ * The entries of an archive that comes as a stream: .tar, also compressed as .gz (.tgz), .bz2, .xz or .zst; recognized by content. A
  * kernel log in plain text (dmesg, journalctl, syslog, a serial console) is a bundle of that one file.
  *
- * @param nativeGunzip Used instead of the portable one, where there is one.
  * @param broken Told what is wrong when the archive is damaged or cut off; the entries before that are good.
- * @throws {BundleError} If it is empty or no archive.
+ * @throws {BundleError} If it is empty or no archive; a `LimitError`, here or while the entries are read, if it is larger than it may be.
  */
 export async function archiveEntries(
   chunks: AsyncIterable<Uint8Array>,
-  nativeGunzip: Decompress | undefined,
+  options: ArchiveOptions,
   broken: (message: string) => void,
 ): Promise<AsyncIterable<Entry>> {
+  const budget = new Budget(options.limits, options.clock);
   const start = await peek(chunks, 512);
   if (start.head.length === 0) throw new BundleError("Cannot read the bundle: it is empty");
-  if (startsWith(start.head, BZIP2)) {
-    throw new BundleError(
-      "Cannot read the bundle: bzip2 compression is not supported; try: bzip2 -dc FILE | nailhouse analyze -",
-    );
-  }
-  let plain = start;
+  let plain = { head: start.head, chunks: budget.unpacked(start.chunks) as AsyncIterable<Uint8Array> };
   const compression = COMPRESSIONS.find(({ magic }) => startsWith(start.head, magic));
   if (compression !== undefined) {
     const { decompress } = compression;
-    const native = decompress === gunzip ? nativeGunzip : undefined;
-    plain = await peek((native ?? decompress)(start.chunks, broken), 512);
+    const native = decompress === gunzip ? options.decompress : undefined;
+    plain = await peek(budget.unpacked((native ?? decompress)(budget.packed(start.chunks), broken)), 512);
     if (plain.head.length === 0) throw new BundleError("Cannot read the bundle: it is cut off before its first file");
   }
   if (!isTar(plain.head)) {
     const text = await peek(plain.chunks, LOG_HEAD_BYTES);
     if (isKernelLog(text.head)) return kernelLogEntries(text.chunks);
     throw new BundleError(
-      "Cannot read the bundle: it is neither a tar archive (plain, gzip, xz or zstd) nor a kernel log",
+      "Cannot read the bundle: it is neither a tar archive (plain, gzip, bzip2, xz or zstd) nor a kernel log",
     );
   }
   return readTar(plain.chunks, broken);
@@ -254,11 +373,11 @@ export async function archiveEntries(
 /**
  * Opens a bundle that comes as a stream.
  *
- * @throws {BundleError} If it is empty or no archive.
+ * @throws {BundleError} If it is empty or no archive; a `LimitError` if it is larger than it may be.
  */
 export async function openArchive(chunks: AsyncIterable<Uint8Array>, options: OpenOptions): Promise<Bundle> {
   const warnings: string[] = [];
   const broken = (message: string): void => void warnings.push(message);
-  const entries = await archiveEntries(chunks, options.decompress, broken);
+  const entries = await archiveEntries(chunks, options, broken);
   return await readEntries(entries, options, warnings);
 }

@@ -12,7 +12,8 @@ import type { HostFacts, Source } from "../core/source.ts";
 import { type Mapping, Pseudonyms } from "./_pseudonyms.ts";
 import { type Rule, type RuleContext, ruleOf } from "./_redact_rules.ts";
 import { textRedactor } from "./_redact_text.ts";
-import { defaultLimits, HISTORY, linkDestination, placeEntries, wantedPatterns } from "./open.ts";
+import { defaultLimits } from "./limits.ts";
+import { HISTORY, linkDestination, placeEntries, wantedPatterns } from "./open.ts";
 import type { TarSink } from "./tar_write.ts";
 
 export type { Mapping, SecretKind } from "./_pseudonyms.ts";
@@ -171,7 +172,7 @@ export async function redactEntries(
   onFile: (counts: RedactionCounts) => void,
 ): Promise<readonly string[]> {
   const warnings: string[] = [];
-  for await (const { path, entry } of placeEntries(entries, defaultLimits, warnings)) {
+  for await (const { path, entry } of placeEntries(entries, {}, warnings)) {
     if (entry.kind === "link" && entry.linkTarget !== undefined) {
       const link = redactor.link(path, entry.linkTarget);
       if (link !== undefined) await sink.link(link.path, link.target, mtimeMs);

@@ -1,5 +1,5 @@
 /**
- * Reads tar archives (ustar, GNU and PAX long names) as a stream of entries. Nothing is ever extracted.
+ * Reads tar archives (ustar, GNU and PAX, with long names, large sizes and sparse files) as a stream of entries. Nothing is ever extracted.
  *
  * An own reader because a bundle that was cut off anywhere must be read up to the cut and say so; the libraries
  * that were tried end silently there or fail as a whole.
@@ -7,10 +7,12 @@
 import type { Entry } from "../core/bundle.ts";
 import { concatBytes } from "../core/bytes.ts";
 import { BundleError } from "../core/errors.ts";
+import { shortName } from "./_few.ts";
+import { BLOCK, decimal, fieldNumber, fieldText, isHeader, paxRecords } from "./_tar_header.ts";
+import { oldGnuSparse, paxSparse, paxSparseBefore, type SparseFile } from "./_tar_sparse.ts";
 
-const BLOCK = 512;
-/** A name longer than any PATH_MAX times ten is an attack on memory, not a path. */
-const MAX_META_BYTES = 64 * 1024;
+/** A header that is longer holds no name: the longest of Linux has 4 KiB, and its attributes 64 KiB each. */
+const MAX_META_BYTES = 2 ** 20;
 
 /** Tar pads an archive with zeros to a multiple of its record size, 10 KiB unless asked otherwise. */
 const MAX_PADDING_BYTES = 2 ** 20;
@@ -20,7 +22,6 @@ class ChunkReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #chunk: Uint8Array = new Uint8Array(0);
   #at = 0;
-  ended = false;
 
   constructor(chunks: AsyncIterable<Uint8Array>) {
     this.#chunks = chunks[Symbol.asyncIterator]();
@@ -29,103 +30,168 @@ class ChunkReader {
   async #more(): Promise<boolean> {
     while (this.#at >= this.#chunk.length) {
       const next = await this.#chunks.next();
-      if (next.done === true) {
-        this.ended = true;
-        return false;
-      }
+      if (next.done === true) return false;
       this.#chunk = next.value;
       this.#at = 0;
     }
     return true;
   }
 
-  /** The next `size` bytes, fewer only at the end of the stream. */
+  /** What has come and is not read, at most `size` bytes of it: fewer if more is to come, none only at the end of the stream. */
+  async some(size: number): Promise<Uint8Array> {
+    if (size === 0 || !(await this.#more())) return new Uint8Array(0);
+    const part = this.#chunk.subarray(this.#at, this.#at + size);
+    this.#at += part.length;
+    return part;
+  }
+
+  /** A copy of the next `size` bytes, fewer only at the end of the stream: the chunk itself would stay in memory as long as they do. */
   async read(size: number): Promise<Uint8Array> {
-    if (this.#chunk.length - this.#at >= size) {
-      this.#at += size;
-      return this.#chunk.subarray(this.#at - size, this.#at);
-    }
     // Grows with what really arrives: a header may promise gigabytes that never come.
     const parts: Uint8Array[] = [];
-    let got = 0;
-    while (got < size && (await this.#more())) {
-      const part = this.#chunk.subarray(this.#at, Math.min(this.#chunk.length, this.#at + size - got));
+    for (let got = 0; got < size;) {
+      const part = await this.some(size - got);
+      if (part.length === 0) break;
       parts.push(part);
       got += part.length;
-      this.#at += part.length;
     }
     return concatBytes(parts);
   }
 
+  /** No more is wanted: whatever the chunks come from may be closed. */
+  async end(): Promise<void> {
+    await this.#chunks.return?.();
+  }
+
   /** Passes over bytes; the number passed is smaller only at the end of the stream. */
   async skip(size: number): Promise<number> {
-    let passed = 0;
-    while (passed < size && (await this.#more())) {
-      const step = Math.min(this.#chunk.length - this.#at, size - passed);
-      this.#at += step;
-      passed += step;
+    for (let passed = 0; passed < size;) {
+      const part = await this.some(size - passed);
+      if (part.length === 0) return passed;
+      passed += part.length;
     }
-    return passed;
+    return size;
   }
 }
 
-const utf8 = new TextDecoder();
-
-function text(block: Uint8Array, from: number, size: number): string {
-  const field = block.subarray(from, from + size);
-  const end = field.indexOf(0);
-  return utf8.decode(end === -1 ? field : field.subarray(0, end));
-}
-
-/** Octal, or GNU's base-256 for sizes from 8 GiB. Undefined when it is neither. */
-function number(block: Uint8Array, from: number, size: number): number | undefined {
-  const first = block[from] ?? 0;
-  if ((first & 0x80) !== 0) {
-    let value = first & 0x7f;
-    for (let i = from + 1; i < from + size; i++) value = value * 256 + (block[i] ?? 0);
-    return Number.isSafeInteger(value) ? value : undefined;
-  }
-  const digits = text(block, from, size).trim();
-  return digits === "" ? 0 : /^[0-7]+$/.test(digits) ? parseInt(digits, 8) : undefined;
-}
-
-function checksumMatches(block: Uint8Array): boolean {
-  let sum = 0;
-  for (let i = 0; i < BLOCK; i++) sum += i >= 148 && i < 156 ? 0x20 : (block[i] ?? 0);
-  return sum === number(block, 148, 8);
-}
-
-/** PAX records: `LENGTH KEY=VALUE\n`, the length counting the whole record in bytes. */
-function paxRecords(bytes: Uint8Array): Map<string, string> {
-  const records = new Map<string, string>();
-  let at = 0;
-  while (at < bytes.length) {
-    const space = bytes.indexOf(0x20, at);
-    const length = space === -1 ? NaN : Number(utf8.decode(bytes.subarray(at, space)));
-    if (!Number.isSafeInteger(length) || length <= space - at || at + length > bytes.length) break;
-    const record = utf8.decode(bytes.subarray(space + 1, at + length - 1));
-    const equals = record.indexOf("=");
-    if (equals > 0) records.set(record.slice(0, equals), record.slice(equals + 1));
-    at += length;
-  }
-  return records;
-}
+/** Types of headers that tell of the entry after them. */
+const META = /[LKxg]/;
 
 /** Whether these bytes begin a tar archive: a header whose checksum is right. */
 export function isTar(head: Uint8Array): boolean {
-  return head.length >= BLOCK && checksumMatches(head);
+  return isHeader(head.subarray(0, BLOCK));
+}
+
+function padding(size: number): number {
+  return (BLOCK - (size % BLOCK)) % BLOCK;
 }
 
 function entryKind(type: string): Entry["kind"] {
-  if (type === "0" || type === "\0" || type === "7" || type === "") return "file";
-  return type === "1" || type === "2" ? "link" : "other";
+  if (type === "0" || type === "\0" || type === "7" || type === "S") return "file";
+  return type === "1" ? "hard-link" : type === "2" ? "link" : "other";
+}
+
+/** What the headers before an entry's own say of it. */
+interface Meta {
+  readonly longName?: string;
+  readonly longLink?: string;
+  readonly pax: ReadonlyMap<string, string>;
+}
+
+const NO_META: Meta = { pax: new Map() };
+
+/** An entry, and how much of the archive it takes. */
+interface Header {
+  readonly path: string;
+  readonly kind: Entry["kind"];
+  readonly linkTarget: string;
+  /** Of what is stored: without the holes of a sparse file. */
+  readonly size: number;
+}
+
+/** The entry that a header is about; undefined when its size is impossible. */
+function headerOf(block: Uint8Array, { longName, longLink, pax }: Meta): Header | undefined {
+  const type = String.fromCharCode(block[156] ?? 0);
+  const kind = entryKind(type);
+  const stored = pax.has("size") && !META.test(type) ? decimal(pax.get("size")) : fieldNumber(block, 124, 12);
+  if (stored === undefined) return undefined;
+  const prefix = fieldText(block, 257, 6) === "ustar" ? fieldText(block, 345, 155) : "";
+  const name = fieldText(block, 0, 100);
+  return {
+    path: pax.get("GNU.sparse.name") ?? pax.get("path") ?? longName ?? (prefix === "" ? name : `${prefix}/${name}`),
+    kind,
+    linkTarget: pax.get("linkpath") ?? longLink ?? fieldText(block, 157, 100),
+    // Links, devices, folders and FIFOs have none, whatever their header says.
+    size: /[1-6]/.test(type) ? 0 : stored,
+  };
+}
+
+/** The content of one entry, which is read at most once. */
+class Content {
+  readonly #reader: ChunkReader;
+  /** Bytes of the archive up to the next entry's header, padding not included. */
+  left: number;
+
+  constructor(reader: ChunkReader, size: number) {
+    this.#reader = reader;
+    this.left = size;
+  }
+
+  async #take(size: number): Promise<Uint8Array> {
+    const bytes = await this.#reader.read(Math.min(size, this.left));
+    this.left -= bytes.length;
+    return bytes;
+  }
+
+  async read(maxBytes: number): Promise<{ bytes: Uint8Array; truncated: boolean }> {
+    const wanted = Math.min(this.left, maxBytes);
+    const isLonger = this.left > maxBytes;
+    const bytes = await this.#take(wanted);
+    return { bytes, truncated: isLonger || bytes.length < wanted };
+  }
+
+  /** With the holes filled, as the file was. */
+  async readSparse(
+    { size, parts }: SparseFile,
+    maxBytes: number,
+  ): Promise<{ bytes: Uint8Array; truncated: boolean }> {
+    const bytes = new Uint8Array(Math.min(size, maxBytes));
+    for (const part of parts) {
+      const wanted = Math.min(part.size, bytes.length - part.offset);
+      if (wanted <= 0) break;
+      const data = await this.#take(wanted);
+      bytes.set(data, part.offset);
+      if (data.length < wanted) return { bytes: bytes.slice(0, part.offset + data.length), truncated: true };
+    }
+    return { bytes, truncated: size > maxBytes };
+  }
+
+  nextBlock(): Promise<Uint8Array> {
+    return this.#take(BLOCK);
+  }
+}
+
+/** How a sparse file's content is read; undefined for a file that has no holes. */
+function sparseOf(
+  old: SparseFile | undefined,
+  pax: ReadonlyMap<string, string>,
+  content: Content,
+): (() => Promise<SparseFile | undefined>) | undefined {
+  if (old !== undefined) return () => Promise.resolve(old);
+  if (pax.get("GNU.sparse.major") === "1") {
+    const size = decimal(pax.get("GNU.sparse.realsize"));
+    return size === undefined
+      ? () => Promise.resolve(undefined)
+      : () => paxSparseBefore(size, () => content.nextBlock());
+  }
+  return pax.has("GNU.sparse.size") ? () => Promise.resolve(paxSparse(pax)) : undefined;
 }
 
 /**
  * The entries of a tar archive, in order. An entry's content is passed over unless it is read before the next one is asked for.
  *
  * @param chunks The archive, uncompressed, in pieces of any size.
- * @param broken Told once, in words, when the archive ends too early or is damaged; the entries before that are good.
+ * @param broken Told, in words, when the archive ends too early or is damaged; the entries before that are good.
  * @throws {BundleError} If the very first block is not a tar header.
  */
 export async function* readTar(
@@ -133,17 +199,24 @@ export async function* readTar(
   broken: (message: string) => void,
 ): AsyncGenerator<Entry, void, undefined> {
   const reader = new ChunkReader(chunks);
+  try {
+    yield* readEntries(reader, broken);
+  } finally {
+    await reader.end();
+  }
+}
+
+async function* readEntries(
+  reader: ChunkReader,
+  broken: (message: string) => void,
+): AsyncGenerator<Entry, void, undefined> {
   let offset = 0;
-  let longName: string | undefined;
-  let longLink: string | undefined;
-  let pax = new Map<string, string>();
-  let last = "";
+  let meta = NO_META;
+  let last = "none";
   for (;;) {
     const block = await reader.read(BLOCK);
     if (block.length < BLOCK) {
-      broken(
-        `the archive is cut off after ${offset + block.length} bytes (last entry: ${last === "" ? "none" : last})`,
-      );
+      broken(`the archive is cut off after ${offset + block.length} bytes (last entry: ${last})`);
       return;
     }
     // Two zero blocks end an archive; one is enough to know that no header follows.
@@ -152,56 +225,56 @@ export async function* readTar(
       await reader.skip(MAX_PADDING_BYTES);
       return;
     }
-    if (!checksumMatches(block)) {
+    if (!isHeader(block)) {
       if (offset === 0) throw new BundleError("Cannot read the archive: it does not start with a tar header");
       broken(`the archive is damaged at byte ${offset} (last good entry: ${last})`);
       return;
     }
-    offset += BLOCK;
     const type = String.fromCharCode(block[156] ?? 0);
-    const paxSize = pax.get("size");
-    const size = paxSize === undefined ? number(block, 124, 12) : Number(paxSize);
-    if (size === undefined || !Number.isSafeInteger(size) || size < 0) {
-      broken(`the archive has an entry of impossible size at byte ${offset - BLOCK} (last good entry: ${last})`);
+    const header = headerOf(block, meta);
+    const old = type === "S" ? await oldGnuSparse(block, () => reader.read(BLOCK)) : undefined;
+    if (header === undefined || (type === "S" && old === undefined)) {
+      broken(`the archive has an entry of impossible size at byte ${offset} (last good entry: ${last})`);
       return;
     }
-    const padding = (BLOCK - (size % BLOCK)) % BLOCK;
-    offset += size + padding;
+    offset += BLOCK + (old?.headerBytes ?? 0);
 
-    if (type === "L" || type === "K" || type === "x" || type === "g") {
-      const meta = await reader.read(Math.min(size, MAX_META_BYTES));
-      await reader.skip(size - meta.length + padding);
-      if (type === "L") longName = text(meta, 0, meta.length);
-      else if (type === "K") longLink = text(meta, 0, meta.length);
-      else if (type === "x") pax = paxRecords(meta);
+    if (META.test(type)) {
+      if (header.size > MAX_META_BYTES) {
+        broken(`the archive has a name of ${header.size} bytes at byte ${offset} (last good entry: ${last})`);
+        return;
+      }
+      const bytes = await reader.read(header.size);
+      await reader.skip(padding(header.size));
+      if (type === "L") meta = { ...meta, longName: fieldText(bytes, 0, bytes.length) };
+      else if (type === "K") meta = { ...meta, longLink: fieldText(bytes, 0, bytes.length) };
+      else if (type === "x") meta = { ...meta, pax: paxRecords(bytes) };
+      offset += header.size + padding(header.size);
       continue;
     }
 
-    const prefix = text(block, 257, 5) === "ustar" ? text(block, 345, 155) : "";
-    const name = text(block, 0, 100);
-    const path = pax.get("path") ?? longName ?? (prefix === "" ? name : `${prefix}/${name}`);
-    const linkTarget = pax.get("linkpath") ?? longLink ?? text(block, 157, 100);
-    longName = longLink = undefined;
-    pax = new Map();
-    last = path;
-
-    let left = size;
+    const { path, kind, linkTarget, size } = header;
+    const content = new Content(reader, size);
+    const sparse = sparseOf(old, meta.pax, content);
+    meta = NO_META;
+    last = shortName(path);
     yield {
       path,
-      kind: entryKind(type),
+      kind,
       ...(linkTarget === "" ? {} : { linkTarget }),
       async read(maxBytes) {
-        const wanted = Math.min(left, maxBytes);
-        const bytes = await reader.read(wanted);
-        left -= bytes.length;
-        // A copy: the chunk it is cut from would stay in memory as long as the file.
-        return { bytes: bytes.slice(), truncated: size > maxBytes || bytes.length < wanted };
+        if (sparse === undefined) return await content.read(maxBytes);
+        const file = await sparse();
+        return file === undefined
+          ? { bytes: new Uint8Array(0), truncated: true }
+          : await content.readSparse(file, maxBytes);
       },
     };
-    const passed = await reader.skip(left + padding);
-    if (passed < left) {
-      broken(`the archive is cut off inside ${path}`);
+    const passed = await reader.skip(content.left + padding(size));
+    if (passed < content.left) {
+      broken(`the archive is cut off inside ${last}`);
       return;
     }
+    offset += size + padding(size);
   }
 }

@@ -1,4 +1,5 @@
 import type { Decompress } from "../core/bundle.ts";
+import { BundleError } from "../core/errors.ts";
 
 /** A web stream of chunks, read as fast as it is asked for. */
 function streamOf(chunks: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
@@ -15,9 +16,24 @@ function streamOf(chunks: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array>
   }, { highWaterMark: 0 });
 }
 
+/** What the decoder's numbers mean (xz_ret of XZ Embedded). */
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ["2", "its kind of checksum is not supported"],
+  ["3", "out of memory"],
+  ["4", "its dictionary is larger than 64 MiB: unpack it with xz"],
+  ["6", "it was packed with options that are not supported: unpack it with xz"],
+]);
+
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return REASONS.get(/error code (\d+)$/.exec(message)?.[1] ?? "") ?? message;
+}
+
 /** Reads .xz (sosreport's default), by WebAssembly. It has no SHA-256 checks and no BCJ filters, which `tar` and `sos` do not use. */
 export const unxz: Decompress = async function* (chunks, broken) {
   const { default: { XzReadableStream } } = await import("xz-decompress");
+  // Its lock lets one stream be read at a time: an archive in an archive would wait for ever.
+  Object.assign(XzReadableStream, { _contextMutex: { acquire: () => Promise.resolve(), release: () => {} } });
   const reader = new XzReadableStream(streamOf(chunks)).getReader();
   let ended = false;
   try {
@@ -26,7 +42,8 @@ export const unxz: Decompress = async function* (chunks, broken) {
   } catch (error) {
     // A stream that has failed cannot be cancelled.
     ended = true;
-    broken(`the compressed data is damaged or cut off (${error instanceof Error ? error.message : String(error)})`);
+    if (error instanceof BundleError) throw error;
+    broken(`the compressed data is damaged or cut off (${reasonOf(error)})`);
   } finally {
     if (!ended) await reader.cancel();
   }

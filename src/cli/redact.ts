@@ -19,7 +19,7 @@ const help = `nailhouse redact IN OUT
 Writes a bundle that analyzes alike, to be passed on: host and user names, IP and MAC addresses, paths in homes, command-line
 arguments, secrets, e-mail addresses and UUIDs become pseudonyms, the same ones everywhere in it.
 
-  IN    a bundle or sosreport (.tgz, .tar.gz, .tar.xz, .tar.zst, .tar), or a directory; it is not changed
+  IN    a bundle or sosreport (.tgz, .tar.gz, .tar.xz, .tar.bz2, .tar.zst, .tar), or a directory; it is not changed
   OUT   the redacted .tgz; OUT.map.json beside it says what stands for what, and stays with you
 
 Only files that analysis reads are passed on. Names of programs, numbers of processes and ports stay, and so do names that tell
@@ -33,9 +33,9 @@ nothing but are somebody's choice: of network interfaces, control groups, and of
 async function open(path: string, broken: (message: string) => void): Promise<AsyncIterable<Entry>> {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) throw new BundleError("Cannot read the bundle: there is no such file or directory");
-  if (stat.isDirectory()) return directoryEntries(path);
+  if (stat.isDirectory()) return directoryEntries(path, broken);
   if (!stat.isFile()) throw new BundleError("Cannot read the bundle: it is neither a file nor a directory");
-  return await archiveEntries(fileChunks(path), nodeGunzip, broken);
+  return await archiveEntries(fileChunks(path), { clock: () => performance.now(), decompress: nodeGunzip }, broken);
 }
 
 function sameFile(a: string, b: string): boolean {

@@ -5,8 +5,8 @@ import type { HostFacts } from "./source.ts";
 export interface Entry {
   /** As the archive spells it. */
   readonly path: string;
-  readonly kind: "file" | "link" | "other";
-  /** For a symbolic or hard link. */
+  readonly kind: "file" | "link" | "hard-link" | "other";
+  /** For a symbolic link as it was written; for a hard link the path, in the same archive, of the file that it shares. */
   readonly linkTarget?: string;
   /** The content, at most `maxBytes` of it. Only valid until the next entry is asked for. */
   read(maxBytes: number): Promise<{ readonly bytes: Uint8Array; readonly truncated: boolean }>;

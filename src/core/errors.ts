@@ -26,6 +26,18 @@ export class BundleError extends Error {
   }
 }
 
+/** What was given is larger than it may be, or meant to do harm. The limit can be raised: `OpenOptions.limits`, `--limit` of the command line. */
+export class LimitError extends BundleError {
+  /** The limit's name. */
+  readonly limit: string;
+
+  constructor(message: string, limit: string) {
+    super(`${message} (limit ${limit})`);
+    this.name = "LimitError";
+    this.limit = limit;
+  }
+}
+
 /** This machine cannot be looked at (no Linux, no /proc, no permission). The command line exits with 3. */
 export class HostError extends Error {
   constructor(message: string, options?: ErrorOptions) {

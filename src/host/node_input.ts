@@ -1,12 +1,13 @@
 /** Bundles from this machine's file system: archives as streams, directories as entries. */
 import type { Dirent } from "node:fs";
-import { createReadStream } from "node:fs";
+import { constants, createReadStream } from "node:fs";
 import { open, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { constants, createGunzip } from "node:zlib";
+import { constants as zlib, createGunzip } from "node:zlib";
 import type { Decompress, Entry } from "../core/bundle.ts";
 import { concatBytes } from "../core/bytes.ts";
+import { BundleError } from "../core/errors.ts";
 
 /** zlib's streams are four to six times as fast with pieces of this size as with their default of 16 KiB. */
 const CHUNK_BYTES = 2 ** 20;
@@ -19,21 +20,25 @@ export function fileChunks(path: string): AsyncIterable<Uint8Array> {
 /** gunzip by the runtime's own zlib: what can be read of a cut-off or damaged stream is given before `broken` is told. */
 export const nodeGunzip: Decompress = async function* (chunks, broken) {
   // Without finishFlush zlib throws away the last block of a stream that was cut off.
-  const stream = createGunzip({ finishFlush: constants.Z_SYNC_FLUSH, chunkSize: CHUNK_BYTES });
+  const stream = createGunzip({ finishFlush: zlib.Z_SYNC_FLUSH, chunkSize: CHUNK_BYTES });
   const source = Readable.from(chunks);
   source.on("error", (error) => stream.destroy(error));
   source.pipe(stream);
   try {
     for await (const chunk of stream) yield chunk as Uint8Array;
   } catch (error) {
+    if (error instanceof BundleError) throw error;
     broken(`the compressed data is damaged (${error instanceof Error ? error.message : String(error)})`);
   } finally {
     source.destroy();
   }
 };
 
+// O_NONBLOCK: what was a file when its folder was read may be a FIFO by now, or a link out of the directory.
+const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+
 async function readUpTo(path: string, maxBytes: number): Promise<{ bytes: Uint8Array; truncated: boolean }> {
-  const file = await open(path);
+  const file = await open(path, OPEN_FLAGS);
   try {
     const parts: Uint8Array[] = [];
     let got = 0;
@@ -52,16 +57,47 @@ async function readUpTo(path: string, maxBytes: number): Promise<{ bytes: Uint8A
   }
 }
 
-/** A directory's files and links, depth first in the order of their names. No link is followed. */
-export async function* directoryEntries(root: string, below = ""): AsyncGenerator<Entry> {
-  const children: Dirent[] = await readdir(join(root, below), { withFileTypes: true });
+/** Of the errors of the system those that are about one file, and leave the others readable. */
+const ONE_FILE = new Set(["EACCES", "EPERM", "EIO", "ELOOP", "ENOENT", "ENAMETOOLONG", "ESTALE", "ENXIO"]);
+
+function isAboutOneFile(error: unknown): error is Error {
+  return error instanceof Error && ONE_FILE.has((error as NodeJS.ErrnoException).code ?? "");
+}
+
+/**
+ * A directory's files and links, depth first in the order of their names. No link is followed.
+ *
+ * @param broken Told of each file and folder below that cannot be read.
+ */
+export async function* directoryEntries(
+  root: string,
+  broken: (message: string) => void,
+  below = "",
+): AsyncGenerator<Entry> {
+  const read = async (path: string, maxBytes: number): ReturnType<Entry["read"]> => {
+    try {
+      return await readUpTo(join(root, path), maxBytes);
+    } catch (error) {
+      if (!isAboutOneFile(error)) throw error;
+      broken(error.message);
+      return { bytes: new Uint8Array(0), truncated: true };
+    }
+  };
+  let children: Dirent[];
+  try {
+    children = await readdir(join(root, below), { withFileTypes: true });
+  } catch (error) {
+    if (below === "" || !isAboutOneFile(error)) throw error;
+    broken(error.message);
+    return;
+  }
   children.sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const child of children) {
     const path = below === "" ? child.name : `${below}/${child.name}`;
-    const full = join(root, path);
-    if (child.isDirectory()) yield* directoryEntries(root, path);
+    const entry = { path, read: (max: number) => read(path, max) };
+    if (child.isDirectory()) yield* directoryEntries(root, broken, path);
     else if (child.isSymbolicLink()) {
-      yield { path, kind: "link", linkTarget: await readlink(full), read: (max) => readUpTo(full, max) };
-    } else yield { path, kind: child.isFile() ? "file" : "other", read: (max) => readUpTo(full, max) };
+      yield { ...entry, kind: "link", linkTarget: await readlink(join(root, path)) };
+    } else yield { ...entry, kind: child.isFile() ? "file" : "other" };
   }
 }

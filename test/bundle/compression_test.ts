@@ -32,10 +32,3 @@ describe.each(Object.entries(ARCHIVES))("a bundle compressed with %s", (_, base6
     expect(warnings).toMatch(/damaged or cut off|cut off before its first file/);
   });
 });
-
-describe("openArchive()", () => {
-  it("says what to do with bzip2", async () => {
-    const opened = openArchive(chunks(new TextEncoder().encode("BZh91AY&SY")), { sources: [] });
-    await expect(opened).rejects.toThrow("bzip2 -dc FILE | nailhouse analyze -");
-  });
-});

@@ -1,0 +1,103 @@
+// Archives that are no sosreports, but hold the same files and the output of the same commands: insights-client's, and SUSE's supportconfig.
+
+/** The plug-in of sosreport that runs a program, by the program's name. */
+const PLUGINS: ReadonlyMap<string, string> = new Map([
+  ["date", "date"],
+  ["df", "filesys"],
+  ["dmesg", "kernel"],
+  ["lsof", "process"],
+  ["netstat", "networking"],
+  ["ps", "process"],
+  ["ss", "networking"],
+  ["sysctl", "kernel"],
+  ["uname", "kernel"],
+]);
+
+/**
+ * Where a sosreport keeps the output of a command.
+ *
+ * @param mangled The command as sosreport and insights-client write it in names of files: `netstat_-neopa`.
+ */
+function sosCommandPath(mangled: string): string | undefined {
+  const program = mangled.split("_", 1)[0] as string;
+  const plugin = PLUGINS.get(program);
+  // Without options its columns are the same.
+  const name = mangled === "lsof" ? "lsof_" : mangled;
+  return plugin === undefined ? undefined : `sos_commands/${plugin}/${name}`;
+}
+
+const INSIGHTS = "insights_commands/";
+
+/** A path of an insights archive, below its folder `data`, as sosreport has it; any other path stays as it is. */
+export function insightsPath(path: string): string {
+  return path.startsWith(INSIGHTS) ? sosCommandPath(path.slice(INSIGHTS.length)) ?? path : path;
+}
+
+/** The files of a supportconfig that have what is looked for. */
+export const SUPPORTCONFIG_FILES: ReadonlySet<string> = new Set([
+  "basic-environment.txt",
+  "basic-health-check.txt",
+  "boot.txt",
+  "env.txt",
+  "hardware.txt",
+  "memory.txt",
+  "messages.txt",
+  "network.txt",
+  "open-files.txt",
+  "proc.txt",
+  "sysfs.txt",
+]);
+
+/** The path that a section's title stands for: `/proc/meminfo`, `/bin/cat /proc/meminfo`, `/usr/bin/uname -a`, `/var/log/messages - Last 500 Lines`. */
+function sectionPath(title: string): string | undefined {
+  if (/[|;&`$]| - File not found$/.test(title)) return undefined;
+  const words = title.replace(/ - Last \d+ Lines$/, "").split(" ").filter((word) => !/^\d?>/.test(word));
+  const [first = "", second] = words;
+  const program = first.slice(first.lastIndexOf("/") + 1);
+  if (program === "cat" && second?.startsWith("/") && words.length === 2) return second.slice(1);
+  const command = sosCommandPath([program, ...words.slice(1)].join("_").replaceAll("/", "."));
+  if (command !== undefined) return command;
+  return words.length === 1 && /^\/(?:proc|sys|etc|var)\//.test(first) ? first.slice(1) : undefined;
+}
+
+/** A file that was found in a supportconfig's section. */
+export interface Section {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+const NEWLINE = 0x0a;
+/** A header line, and the title below it. */
+const HEADER_LINES = /^#==\[ [\w ]{1,40} \]=*#?\n# ?(.*)$/;
+const MAX_HEADER_BYTES = 1000;
+const HASH = 0x23;
+
+const utf8 = new TextDecoder();
+
+/**
+ * The sections of one of supportconfig's files, those that stand for a file of a sosreport. Each begins with
+ *
+ *     #==[ Command ]======================================#
+ *     # /bin/uname -a
+ */
+export function* supportconfigSections(bytes: Uint8Array): Generator<Section> {
+  let path: string | undefined;
+  let start = 0;
+  for (let line = 0; line < bytes.length;) {
+    const newline = bytes.indexOf(NEWLINE, line);
+    const next = newline === -1 ? bytes.length : newline + 1;
+    if (bytes[line] === HASH && bytes[line + 1] === 0x3d) {
+      const titleEnd = bytes.indexOf(NEWLINE, next);
+      const end = titleEnd === -1 ? bytes.length : titleEnd;
+      const title = end - line > MAX_HEADER_BYTES ? null : HEADER_LINES.exec(utf8.decode(bytes.subarray(line, end)));
+      if (title !== null) {
+        if (path !== undefined) yield { path, bytes: bytes.slice(start, line) };
+        path = sectionPath((title[1] as string).trim());
+        line = start = Math.min(bytes.length, end + 1);
+        continue;
+      }
+    }
+    line = next;
+  }
+  if (path !== undefined) yield { path, bytes: bytes.slice(start) };
+}

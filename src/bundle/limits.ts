@@ -1,0 +1,103 @@
+import { LimitError } from "../core/errors.ts";
+
+/**
+ * What a bundle may at most be: it comes from a host that nobody vouches for. Errors, warnings and `analyze --limit NAME=VALUE` call a limit
+ * by its name here.
+ */
+export interface BundleLimits {
+  /** Files, folders and links; a bundle that has more is refused. A host with 100,000 processes yields under a million. */
+  readonly maxEntries: number;
+  /** An entry whose path is longer is passed over. Linux has no longer ones (PATH_MAX). */
+  readonly maxPathBytes: number;
+  /** Folders around a file; an entry that is deeper is passed over. The deepest ones of /sys are 20. */
+  readonly maxDepth: number;
+  /** A longer file is cut there. A table of half a million sockets is of this size. */
+  readonly maxFileBytes: number;
+  /** What is kept, together; files after that are left out. */
+  readonly maxTotalBytes: number;
+  /** The whole archive, unpacked; a larger one is refused. */
+  readonly maxUnpackedBytes: number;
+  /** Unpacked bytes for each packed one; an archive that is packed tighter is refused. Sosreports have 5 to 30, a bomb 1,000 and more. */
+  readonly maxRatio: number;
+  /** The time to read it all; a slower bundle is refused. Needs a clock (`ArchiveOptions.clock`). */
+  readonly maxSeconds: number;
+}
+
+export const defaultLimits: BundleLimits = {
+  maxEntries: 2_000_000,
+  maxPathBytes: 4096,
+  maxDepth: 64,
+  maxFileBytes: 64 * 2 ** 20,
+  maxTotalBytes: 256 * 2 ** 20,
+  maxUnpackedBytes: 8 * 2 ** 30,
+  maxRatio: 500,
+  maxSeconds: 900,
+};
+
+/** A small archive may be packed as tightly as it likes. */
+const RATIO_FROM_BYTES = 64 * 2 ** 20;
+
+/** What has been read of a bundle so far, against its limits. */
+export class Budget {
+  readonly limits: BundleLimits;
+  readonly #clock: (() => number) | undefined;
+  readonly #end: number;
+  #entries = 0;
+  #packedBytes = 0;
+  #unpackedBytes = 0;
+
+  /** @param clock Milliseconds since any moment. */
+  constructor(limits: Partial<BundleLimits> | undefined, clock: (() => number) | undefined) {
+    this.limits = { ...defaultLimits, ...limits };
+    this.#clock = clock;
+    this.#end = clock === undefined ? Infinity : clock() + this.limits.maxSeconds * 1000;
+  }
+
+  #checkTime(): void {
+    if (this.#clock !== undefined && this.#clock() > this.#end) {
+      const { maxSeconds } = this.limits;
+      throw new LimitError(`Cannot read the bundle: it takes longer than ${maxSeconds} seconds`, "maxSeconds");
+    }
+  }
+
+  /** Counts one more entry. */
+  entry(): void {
+    this.#checkTime();
+    const { maxEntries } = this.limits;
+    if (++this.#entries > maxEntries) {
+      throw new LimitError(`Cannot read the bundle: it has more than ${maxEntries} entries`, "maxEntries");
+    }
+  }
+
+  /** Passes compressed bytes on, and counts them. */
+  async *packed(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunks) {
+      this.#packedBytes += chunk.length;
+      this.#checkTime();
+      yield chunk;
+    }
+  }
+
+  /** Passes unpacked bytes on, and counts them. */
+  async *unpacked(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    const { maxUnpackedBytes, maxRatio } = this.limits;
+    for await (const chunk of chunks) {
+      this.#unpackedBytes += chunk.length;
+      this.#checkTime();
+      if (this.#unpackedBytes > maxUnpackedBytes) {
+        throw new LimitError(
+          `Cannot read the bundle: unpacked it is larger than ${maxUnpackedBytes} bytes`,
+          "maxUnpackedBytes",
+        );
+      }
+      const tight = this.#packedBytes > 0 && this.#unpackedBytes > this.#packedBytes * maxRatio;
+      if (tight && this.#unpackedBytes > RATIO_FROM_BYTES) {
+        throw new LimitError(
+          `Cannot read the bundle: unpacked it is more than ${maxRatio} times as large, as a decompression bomb is`,
+          "maxRatio",
+        );
+      }
+      yield chunk;
+    }
+  }
+}

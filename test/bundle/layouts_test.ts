@@ -1,0 +1,98 @@
+/** Archives of other tools: what they have in common with a sosreport is found where they keep it. */
+import { describe, expect, it } from "vitest";
+import { openArchive } from "../../src/bundle/open.ts";
+import type { Bundle } from "../../src/core/bundle.ts";
+import { analyze, presetSources } from "../../src/engine/analyze.ts";
+import { preset } from "../../src/preset.ts";
+import { findingOf, meminfoText } from "../analyzers/_bundle.ts";
+import { pieces, tar, tarEntry } from "./_archive.ts";
+
+const PS = "USER       PID  PPID %CPU %MEM    VSZ   RSS STAT     TIME CMD\n" +
+  "root         1     0  0.0  0.1  22000 12000 Ss   00:00:01 /sbin/init\n" +
+  "app        777     1  9.0 60.0 6400000 5242880 Sl  01:00:00 java -jar shop.jar\n";
+const MEMINFO = meminfoText({ AnonPages: 5 * 2 ** 30 });
+const UNAME = "Linux shop 5.14.21-150500-default #1 SMP PREEMPT_DYNAMIC x86_64 x86_64 x86_64 GNU/Linux\n";
+
+async function open(archive: Uint8Array): Promise<Bundle> {
+  return await openArchive(pieces(archive), { sources: presetSources(preset) });
+}
+
+function expectShop(bundle: Bundle): void {
+  const report = analyze(bundle, preset);
+  expect(report.host).toMatchObject({ hostname: "shop", totalBytes: 8 * 2 ** 30 });
+  expect(report.host.kernelRelease).toBe("5.14.21-150500-default");
+  const finding = findingOf(report, "user-leak");
+  expect(finding?.owners[0]).toMatchObject({ pid: 777, bytes: 5 * 2 ** 30 });
+}
+
+function section(kind: string, title: string, text: string): string {
+  return `#==[ ${kind} ]${"=".repeat(43 - kind.length)}#\n# ${title}\n${text}\n`;
+}
+
+describe("a supportconfig", () => {
+  // The texts of bin/supportconfig and its functions log_cmd, conf_files and log_files, which leave out what begins with # or is empty.
+  const header = `${"=".repeat(77)}\n                     Support Utilities - Supportconfig\n${"=".repeat(77)}\n\n`;
+  const files = {
+    "basic-environment.txt": header + section("Command", "/bin/date", "Mon Nov 23 13:00:00 UTC 2026\n") +
+      section("Command", "/bin/uname -a", UNAME),
+    "basic-health-check.txt": header +
+      section("Command", "/bin/ps axwwo user,pid,ppid,%cpu,%mem,vsz,rss,stat,time,cmd", PS),
+    "boot.txt": section("Command", "/bin/uname -a", "Linux twice 1\n") + section("Command", "/bin/dmesg -T", "[x] y\n"),
+    "env.txt": section("Command", "/sbin/sysctl -a 2>/dev/null", "net.ipv4.udp_mem = 1\t2\t3\n"),
+    "memory.txt": header + section("Command", "/usr/bin/free -k", "  total used\n") +
+      section("Configuration File", "/proc/meminfo", MEMINFO) +
+      section("Command", "sysctl -a 2>/dev/null | grep ^vm", "vm.swappiness = 1\n") +
+      section("Configuration File", "/proc/zoneinfo - File not found", "") +
+      section("Configuration File", "/proc/slabinfo", "slabinfo - version: 2.1\n"),
+  };
+  const archive = (root: string): Uint8Array =>
+    tar(...Object.entries(files).map(([name, text]) => tarEntry(`${root}${name}`, text)));
+
+  it.each(["scc_shop_261123_1300/", ""])(
+    "in the folder %j: its sections are the files of a sosreport",
+    async (root) => {
+      const bundle = await open(archive(root));
+      expect([...bundle.files.keys()].sort()).toEqual([
+        "proc/meminfo",
+        "proc/slabinfo",
+        "sos_commands/date/date",
+        "sos_commands/kernel/dmesg_-T",
+        "sos_commands/kernel/sysctl_-a",
+        "sos_commands/kernel/uname_-a",
+        "sos_commands/process/ps_axwwo_user,pid,ppid,%cpu,%mem,vsz,rss,stat,time,cmd",
+      ]);
+      expect(bundle.warnings).toEqual([expect.stringContaining("a supportconfig")]);
+      expectShop(bundle);
+    },
+  );
+
+  it("whose section's line is its file's last is read, too", async () => {
+    const bundle = await open(tar(tarEntry("memory.txt", "#==[ Configuration File ]====#\n# /proc/meminfo")));
+    expect(bundle.files.get("proc/meminfo")?.length).toBe(0);
+  });
+
+  it("is none when a file only has such a name", async () => {
+    const bundle = await open(tar(tarEntry("root/memory.txt", "#==[ nonsense\n#==\n#=="), tarEntry("root/proc/x", "")));
+    expect(bundle.files.size).toBe(0);
+    expect(bundle.warnings).toEqual([]);
+  });
+});
+
+describe("an insights archive", () => {
+  it("keeps files below data, and commands in one folder", async () => {
+    const root = "insights-shop-20261123130000";
+    const bundle = await open(tar(
+      tarEntry(`${root}/meta_data/insights.specs.Specs.meminfo.json`, "{}"),
+      tarEntry(`${root}/data/proc/meminfo`, MEMINFO),
+      tarEntry(`${root}/data/insights_commands/ps_auxwww`, PS),
+      tarEntry(`${root}/data/insights_commands/uname_-a`, UNAME),
+      tarEntry(`${root}/data/insights_commands/rpm_-qa`, "x"),
+    ));
+    expect([...bundle.files.keys()].sort()).toEqual([
+      "proc/meminfo",
+      "sos_commands/kernel/uname_-a",
+      "sos_commands/process/ps_auxwww",
+    ]);
+    expectShop(bundle);
+  });
+});
