@@ -8,7 +8,7 @@ const shared: Options = { format: ["esm"], target: "node20", outDir: "dist", sil
 const builds: Options[] = [
   {
     ...shared,
-    entry: { mod: "src/mod.ts", host: "src/host/mod.ts", parsers: "src/parsers/mod.ts" },
+    entry: { mod: "src/mod.ts", host: "src/host/mod.ts", parsers: "src/parsers/mod.ts", wudp: "src/host/node_wudp.ts" },
     platform: "neutral",
     // What both entries use is there once: an error class must be the same in both.
     splitting: true,

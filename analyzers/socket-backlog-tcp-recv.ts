@@ -26,6 +26,11 @@ const WORTH_A_LINE_BYTES = 2 ** 20;
 const FULL_SHARE = 0.5;
 /** A program that waits for its sockets reads within milliseconds; data that have lain for a second are not waited for. */
 const STALE_MS = 1000;
+/**
+ * A sender whose window was closed asks no sooner than this whether it opened (TCP_RTO_MIN): a full queue that took data in since was read
+ * just before, or became full just now.
+ */
+const TAKES_IN_MS = 200;
 
 type Queue = JudgedQueue<TcpQueue>;
 
@@ -39,12 +44,22 @@ function isHeldHere(queue: TcpQueue): boolean {
   return waitingBytes(queue) <= queue.chargedBytes;
 }
 
-function isStuck({ state, chargedBytes, limitBytes, lastReceivedMs, filledBytes, peer }: TcpQueue): boolean {
+function isFull({ chargedBytes, limitBytes }: TcpQueue): boolean {
+  return limitBytes !== undefined && chargedBytes > FULL_SHARE * limitBytes;
+}
+
+/** In one look: a full queue that took data in a moment ago is being read. */
+function seenToBeRead(queue: TcpQueue): boolean {
+  const { seen, lastReceivedMs } = queue;
+  return seen === 1 && isFull(queue) && lastReceivedMs !== undefined && lastReceivedMs < TAKES_IN_MS;
+}
+
+function isStuck(queue: TcpQueue): boolean {
+  const { state, lastReceivedMs, filledBytes, peer } = queue;
   if (state === "CLOSE_WAIT") return true;
   // A full queue takes in more only as it is read.
   if ((filledBytes ?? 0) > 0) return false;
-  return (limitBytes !== undefined && chargedBytes > FULL_SHARE * limitBytes) || (lastReceivedMs ?? 0) >= STALE_MS ||
-    (peer?.payloadBytes ?? 0) > 0;
+  return isFull(queue) || (lastReceivedMs ?? 0) >= STALE_MS || (peer?.payloadBytes ?? 0) > 0;
 }
 
 function closeWait({ queues }: Judged<TcpQueue>): Queue[] {
@@ -164,7 +179,12 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
   needs: { ledger, tcpBacklog },
   uses: { socketOwners, processes, sockstat },
   analyze({ ledger, tcpBacklog: { received }, socketOwners: owners, processes: known, sockstat: stat }) {
-    const here = { queues: received.queues.filter(isHeldHere) };
+    const here = {
+      queues: received.queues.filter(isHeldHere).map((queue) => ({
+        ...queue,
+        wasRead: queue.wasRead || seenToBeRead(queue),
+      })),
+    };
     const judged = judgeQueues(here, owners, { isStuck, bytes: (queue) => queue.chargedBytes + waitingBytes(queue) });
     if (judged.bytes < WORTH_A_LINE_BYTES) {
       return {

@@ -33,6 +33,8 @@ export * from "./core/source.ts";
 export * from "./core/version.ts";
 export * from "./engine/analyze.ts";
 export * from "./preset.ts";
+export * from "./render/html.ts";
 export * from "./render/json.ts";
+export * from "./render/markdown.ts";
 export * from "./render/text.ts";
 export * from "./engine/report_schema.ts";

@@ -10,16 +10,18 @@ import type { Confidence, Report } from "../core/report.ts";
 import { analyze, presetSources } from "../engine/analyze.ts";
 import { directoryEntries, fileChunks, nodeGunzip } from "../host/node_input.ts";
 import { preset } from "../preset.ts";
+import { renderHtml } from "../render/html.ts";
 import { renderJson } from "../render/json.ts";
+import { renderMarkdown } from "../render/markdown.ts";
 import { renderAnswer, renderText } from "../render/text.ts";
 import { type Command, UsageError } from "./_command.ts";
 
-const help = `nailhouse analyze PATH... [-f text|json|ndjson] [-o FILE] [--fail-on LEVEL] [--all]
+const help = `nailhouse analyze PATH... [-f text|json|ndjson|markdown|html] [-o FILE] [--fail-on LEVEL] [--all]
                           [--limit NAME=VALUE]...
 
   PATH            a bundle or sosreport (.tgz, .tar.gz, .tar.xz, .tar.bz2, .tar.zst, .tar), a directory, / (this host, now: takes about ten seconds), or - for standard input;
                   a kernel log (dmesg, journalctl, syslog, a serial console) tells of OOM kills alone
-  -f, --format    text (default), json, or ndjson (one line a bundle)
+  -f, --format    text (default), json, ndjson (one line a bundle), markdown (for a ticket), or html (one page, nothing is loaded)
   -o, --output    write to this file instead of standard output
   --fail-on       possible, likely or confirmed: exit with 1 if there is such a finding, or a surer one
   --limit         how large a bundle may be that nobody vouches for: ${Object.keys(defaultLimits).join(", ")};
@@ -27,12 +29,13 @@ const help = `nailhouse analyze PATH... [-f text|json|ndjson] [-o FILE] [--fail-
   --all           show every account, all the evidence and all owners; of several bundles the whole report, not just the answer
 
   nailhouse analyze bundle.tgz
+  nailhouse analyze bundle.tgz -f html -o report.html
   nailhouse analyze / --fail-on likely
   dmesg | nailhouse analyze -
 `;
 
 const LEVELS: readonly Confidence[] = ["possible", "likely", "confirmed"];
-const FORMATS = ["text", "json", "ndjson"] as const;
+const FORMATS = ["text", "json", "ndjson", "markdown", "html"] as const;
 type Format = (typeof FORMATS)[number];
 
 function oneOf<T extends string>(option: string, value: string, allowed: readonly T[]): T {
@@ -105,6 +108,8 @@ function render(analyzed: readonly Analyzed[], format: Format, all: boolean): st
   const reports = analyzed.map(({ report }) => report);
   const only = reports.length === 1 ? reports[0] : undefined;
   if (format === "ndjson") return reports.map((report) => `${JSON.stringify(report)}\n`).join("");
+  if (format === "markdown") return reports.map(renderMarkdown).join("\n---\n\n");
+  if (format === "html") return renderHtml(...reports as [Report, ...Report[]]);
   if (format === "json") return only === undefined ? `${JSON.stringify(reports, undefined, 2)}\n` : renderJson(only);
   const color = process.env["FORCE_COLOR"] !== undefined ||
     (process.stdout.isTTY && process.env["NO_COLOR"] === undefined);

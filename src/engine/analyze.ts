@@ -12,6 +12,7 @@ import type {
   Verdict,
 } from "../core/report.ts";
 import { readNeeds, readUses, type Source, type TimePoint } from "../core/source.ts";
+import { checkOutcome } from "./_outcome.ts";
 import { byRank, type Candidate, settleClaims, type Settled } from "./rank.ts";
 import { openSnapshots, type Snapshots } from "./reader.ts";
 
@@ -58,14 +59,17 @@ function quote(evidence: readonly EvidenceLine[], snapshots: Snapshots): Evidenc
   });
 }
 
+/** Where the analyzers put what they find. */
 interface Assessment {
+  readonly snapshots: Snapshots;
+  readonly ledger: Ledger | undefined;
   readonly candidates: Candidate[];
   readonly ruledOut: RuledOut[];
   readonly notAssessed: NotAssessed[];
 }
 
-/** Runs one analyzer. Whatever it does wrong costs only itself. */
-function assess(analyzer: Analyzer, snapshots: Snapshots, unclaimed: Unclaimed, into: Assessment): void {
+function judge(analyzer: Analyzer, unclaimed: Unclaimed, into: Assessment): void {
+  const { snapshots, ledger } = into;
   const cause = analyzer.id;
   const needed = readNeeds(analyzer.needs, snapshots.base);
   if (needed.status === "missing") {
@@ -80,18 +84,24 @@ function assess(analyzer: Analyzer, snapshots: Snapshots, unclaimed: Unclaimed, 
     into.notAssessed.push({ cause, missing: [`${needed.path}: ${needed.message}`], howToCapture: [] });
     return;
   }
+  const values = { ...readUses(analyzer.uses, snapshots.base), ...needed.value };
+  const outcome = analyzer.analyze(values, snapshots.base.facts, unclaimed);
+  checkOutcome(outcome, ledger);
+  if ("ruledOut" in outcome) {
+    into.ruledOut.push({ cause, because: outcome.ruledOut });
+    return;
+  }
+  for (const draft of outcome.findings) quote(draft.evidence, snapshots);
+  into.candidates.push(...outcome.findings.map((draft) => ({ cause, draft })));
+}
+
+/** Runs one analyzer. Whatever it does wrong costs only itself. */
+function assess(analyzer: Analyzer, unclaimed: Unclaimed, into: Assessment): void {
   try {
-    const values = { ...readUses(analyzer.uses, snapshots.base), ...needed.value };
-    const outcome = analyzer.analyze(values, snapshots.base.facts, unclaimed);
-    if ("ruledOut" in outcome) {
-      into.ruledOut.push({ cause, because: outcome.ruledOut });
-      return;
-    }
-    for (const draft of outcome.findings) quote(draft.evidence, snapshots);
-    into.candidates.push(...outcome.findings.map((draft) => ({ cause, draft })));
+    judge(analyzer, unclaimed, into);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    into.notAssessed.push({ cause, missing: [`the analyzer failed: ${message}`], howToCapture: [] });
+    into.notAssessed.push({ cause: analyzer.id, missing: [`the analyzer failed: ${message}`], howToCapture: [] });
   }
 }
 
@@ -153,11 +163,11 @@ export function analyze(bundle: Bundle, preset: Preset): Report {
     : { level: "none", because: "the bundle does not tell (no /proc/meminfo)", evidence: [] };
   const series = base.read(preset.timeline);
 
-  const assessed: Assessment = { candidates: [], ruledOut: [], notAssessed: [] };
+  const assessed: Assessment = { snapshots, ledger, candidates: [], ruledOut: [], notAssessed: [] };
   for (const last of [undefined, true]) {
     const { unclaimed } = settleClaims(assessed.candidates, ledger);
     for (const analyzer of preset.analyzers) {
-      if (analyzer.last === last) assess(analyzer, snapshots, unclaimed, assessed);
+      if (analyzer.last === last) assess(analyzer, unclaimed, assessed);
     }
   }
   const { settled, displaced } = settleClaims(assessed.candidates, ledger);

@@ -84,15 +84,31 @@ function tier({ draft }: Candidate): number {
   return draft.material ? 0 : 1;
 }
 
+/** What the kernel gives back by itself when memory is short explains no shortage. */
+const GIVEN_BACK: ReadonlySet<AccountId> = new Set([
+  "free",
+  "per-cpu-free-lists",
+  "page-cache",
+  "buffers",
+  "slab-reclaimable",
+  "kernel-misc-reclaimable",
+]);
+
+/** The least that it explains of a shortage. */
+function explainedBytes({ claims }: Settled): number {
+  return claims.reduce((sum, { account, bytes }) => sum + (GIVEN_BACK.has(account) ? 0 : bytes.low), 0);
+}
+
 /**
  * The order of the report: material causes with evidence, then immaterial ones, then mere possibilities, then symptoms. Within each what
- * grows comes before what is merely large, then by bytes, then by how direct the evidence is.
+ * grows comes before what is merely large, then by bytes (those that explain a shortage first), then by how direct the evidence is.
  */
 export function byRank(a: Settled, b: Settled): number {
   const grows = (s: Settled): number => ((s.draft.growthBytesPerSecond?.low ?? 0) > 0 ? 0 : 1);
   return (
     tier(a) - tier(b) ||
     grows(a) - grows(b) ||
+    explainedBytes(b) - explainedBytes(a) ||
     b.bytes.low - a.bytes.low ||
     b.bytes.high - a.bytes.high ||
     directness[a.draft.confidence] - directness[b.draft.confidence] ||

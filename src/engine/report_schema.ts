@@ -1,5 +1,6 @@
 /** The report's schema: for reports that come from elsewhere, and for publishing as JSON Schema. */
 import * as z from "zod";
+import type { Outcome } from "../core/analyzer.ts";
 import type { Report } from "../core/report.ts";
 
 const text = z.string();
@@ -76,6 +77,22 @@ const report = z.object({
   timeline: z.array(z.object({ at: time, availableBytes: bytes.nullable(), accounts: z.record(z.string(), bytes) })),
   warnings: z.array(text),
 }) satisfies z.ZodType<Report>;
+
+/** What an analyzer, of a third party too, may hand over. */
+export const outcomeSchema: z.ZodType<Outcome> = z.union([
+  z.object({ ruledOut: text }),
+  z.object({
+    findings: z.array(
+      finding.omit({ cause: true, bytes: true }).extend({
+        growthBytesPerSecond: range.optional(),
+        exhaustion: finding.shape.exhaustion.optional(),
+        symptomOf: text.optional(),
+        // The engine looks the text up itself.
+        evidence: z.array(z.object({ path: text, line, because: text })),
+      }),
+    ),
+  }),
+]) as z.ZodType<Outcome>;
 
 /**
  * Reads a report that `analyze -f json` wrote.

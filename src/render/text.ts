@@ -1,8 +1,9 @@
 import { getBorderCharacters, table } from "table";
 import { formatBytes, formatQuantity, formatShare } from "../core/format.ts";
-import type { Finding, Remedy, Report, ReportAccount, TimelinePoint, Verdict } from "../core/report.ts";
-import { duration, instant } from "./_duration.ts";
+import type { Finding, Remedy, Report, ReportAccount, TimelinePoint } from "../core/report.ts";
+import { instant } from "./_duration.ts";
 import { printable, wrap } from "./_printable.ts";
+import { answerOf, bytesRange, claimsText, growthText, hostFacts } from "./_summary.ts";
 
 export interface TextOptions {
   /** Columns of the terminal. */
@@ -29,50 +30,13 @@ function section(title: string, lines: readonly string[], style: Style): string 
   return lines.length === 0 ? "" : `\n${style.strong(title)}\n${lines.join("\n")}\n`;
 }
 
-const WITHOUT_CAUSE: { readonly [V in Exclude<Verdict, "cause-found">]: readonly [string, string] } = {
-  healthy: ["No leak found", "Nothing to do"],
-  unexplained: [
-    "Much memory is in no account, and no known cause explains it",
-    "See what could not be assessed, below",
-  ],
-  "insufficient-evidence": ["The bundle does not tell who holds the memory", "See what could not be assessed, below"],
-};
-
-/** The two lines the reader came for: who holds how much, and what to do now. */
+/** The two lines the reader came for. */
 function answer(report: Report, style: Style): string {
-  const top = report.findings.find((f) => f.material && f.confidence !== "possible");
-  if (report.verdict === "cause-found" && top !== undefined) {
-    const remedy = top.remedies.find(({ when }) => when === "now") ?? top.remedies[0];
-    const action = remedy === undefined ? "see below" : [...remedy.commands.slice(0, 1), `(${remedy.text})`].join("  ");
-    return `${style.strong(`${printable(top.title)} (${top.confidence})`)}\nNow: ${printable(action)}`;
-  }
-  const [what, then] = WITHOUT_CAUSE[report.verdict === "cause-found" ? "unexplained" : report.verdict];
-  const largest = report.findings[0];
-  const second = report.verdict === "healthy" || largest === undefined
-    ? `${then}. ${largestAccounts(report)}`
-    : `${then}. Largest candidate, not proven: ${printable(largest.title)}`;
-  return `${style.strong(`${what}: ${printable(report.pressure.because)}.`)}\n${second}`;
-}
-
-function largestAccounts(report: Report): string {
-  const largest = [...(report.ledger?.accounts ?? [])].sort((a, b) => b.bytes - a.bytes).slice(0, 3);
-  return largest.length === 0 ? "" : `Largest: ${largest.map((a) => `${a.title} ${formatBytes(a.bytes)}`).join(", ")}.`;
-}
-
-function head(report: Report): string {
-  const { hostname, kernelRelease, totalBytes, capturedAt, snapshots } = report.host;
-  const times = report.timeline;
-  const seconds = (Date.parse(times.at(-1)?.at ?? "") - Date.parse(times[0]?.at ?? "")) / 1000;
-  // What other programs recorded is longer than the snapshots.
-  const over = times.length > snapshots ? ", history of" : " over";
-  const span = times.length < 2 ? "" : `${over} ${duration(seconds)}`;
-  return [
-    `host ${printable(hostname ?? "unknown")}`,
-    kernelRelease === null ? "kernel unknown" : `Linux ${printable(kernelRelease)}`,
-    totalBytes === null ? "size unknown" : formatBytes(totalBytes),
-    capturedAt === null ? "time unknown" : instant(capturedAt),
-    `${formatQuantity(snapshots, "snapshot")}${span}`,
-  ].join(" | ");
+  const { headline, confidence, remedy, otherwise } = answerOf(report);
+  const first = style.strong(`${printable(headline)}${confidence === null ? "" : ` (${confidence})`}`);
+  if (confidence === null) return `${first}\n${printable(otherwise)}`;
+  const action = remedy === null ? otherwise : [...remedy.commands.slice(0, 1), `(${remedy.text})`].join("  ");
+  return `${first}\nNow: ${printable(action)}`;
 }
 
 function ledgerTable(report: Report, style: Style): string[] {
@@ -156,34 +120,19 @@ function bar(share: number): string {
   return "#".repeat(Math.min(BAR_WIDTH, Math.max(0, Math.round(share * BAR_WIDTH)))).padEnd(BAR_WIDTH, ".");
 }
 
-function bytesRange(low: number, high: number): string {
-  return formatBytes(low) === formatBytes(high) ? formatBytes(low) : `${formatBytes(low)} to ${formatBytes(high)}`;
-}
-
-function growth({ growthBytesPerSecond: rate, exhaustion }: Finding, capturedAt: string | null): string[] {
-  if (rate === null) return [];
-  const grows = `grows by ${bytesRange(rate.low, rate.high)} a second`;
-  if (exhaustion === null) return [grows];
-  const left = capturedAt === null
-    ? ""
-    : ` (${duration((Date.parse(exhaustion.atLow) - Date.parse(capturedAt)) / 1000)} after the capture)`;
-  const until = exhaustion.atHigh === null ? "" : ` and ${instant(exhaustion.atHigh)}`;
-  return [`${grows}; memory is used up between ${instant(exhaustion.atLow)}${left}${until}`];
-}
-
 function findingLines(finding: Finding, index: number, report: Report, style: Style): string[] {
   const { width, all } = style;
+  const growth = growthText(finding, report);
   const lines = [
     style.strong(wrap(`${index + 1}. ${finding.cause} (${finding.confidence}): ${printable(finding.title)}`, width)),
     wrap(
-      `holds ${bytesRange(finding.bytes.low, finding.bytes.high)}: ${
-        finding.claims.map((c) => `${bytesRange(c.bytes.low, c.bytes.high)} of ${c.account}`).join(", ") ||
-        "no account is claimed"
-      }${finding.symptomOf === null ? "" : `; a symptom of ${finding.symptomOf}`}`,
+      `holds ${bytesRange(finding.bytes)}: ${claimsText(finding.claims)}${
+        finding.symptomOf === null ? "" : `; a symptom of ${finding.symptomOf}`
+      }`,
       width,
       "   ",
     ),
-    ...growth(finding, report.timeline.at(-1)?.at ?? report.host.capturedAt).map((line) => wrap(line, width, "   ")),
+    ...(growth === undefined ? [] : [wrap(growth, width, "   ")]),
   ];
   const owners = all ? finding.owners : finding.owners.slice(0, OWNERS_SHOWN);
   if (owners.length > 0) lines.push("   owners:");
@@ -251,7 +200,7 @@ export function renderText(report: Report, options: TextOptions = {}): string {
     )
   );
   return [
-    `${answer(report, style)}\n\n${head(report)}\n`,
+    `${answer(report, style)}\n\n${printable(hostFacts(report).join(" | "))}\n`,
     `pressure ${report.pressure.level}: ${printable(report.pressure.because)}\n`,
     section("Where all of MemTotal is", ledgerTable(report, style), style),
     section("Since when", historyTable(report), style),

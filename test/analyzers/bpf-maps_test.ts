@@ -107,7 +107,7 @@ describe("bpf-maps", () => {
         "[null, 7, {}]",
         "{",
         '[{"id":1e300,"bytes_memlock":-1}]',
-        '[{"id":1,"type":{},"name":[],"bytes_memlock":9007199254740991,"pids":[null,{"pid":"x"}]}]',
+        '[{"id":1,"type":{},"name":[],"bytes_memlock":4096,"pids":[null,{"pid":"x"}]}]',
       ]
     ) {
       const report = await analyzeFiles({
@@ -117,5 +117,11 @@ describe("bpf-maps", () => {
       expect(report.notAssessed).toEqual([]);
       expect(report.findings.reduce((sum, { bytes }) => sum + bytes.high, 0)).toBeLessThan(GIB);
     }
+    const forged = await analyzeFiles({
+      "proc/meminfo": meminfoText(),
+      "sos_commands/ebpf/bpftool_-j_map_list": '[{"id":1,"bytes_memlock":9007199254740991}]',
+    }, [bpfMaps]);
+    expect(forged.findings).toEqual([]);
+    expect(forged.notAssessed[0]?.missing[0]).toContain("it claims 8192 TiB of a host that has 8.00 GiB");
   });
 });

@@ -72,6 +72,25 @@ describe(CAUSE, () => {
     expect(finding?.evidence.some(({ because }) => because.includes("data last came 5.3 s before"))).toBe(true);
   });
 
+  it.each([[40, undefined], [5320, "likely"]])(
+    "in one look, takes a full queue that took data in %i ms ago for one that is read",
+    async (lastReceivedMs, confidence) => {
+      const rows = pairs(6_000_000).filter(({ inode }) => inode < 2000);
+      const ss = `${SS_HEADER}${
+        rows.map(({ local, remote, rx, inode }) =>
+          `tcp ESTAB ${rx} 0 127.0.0.1:${local} 127.0.0.1:${remote} ino:${inode} sk:1 <->
+\t skmem:(r6086688,rb6291456,t0,tb3939840,f0,w0,o0,bl0,d0) ts sack lastrcv:${lastReceivedMs} lastack:4\n`
+        ).join("")
+      }`;
+      const report = await analyzeFiles({
+        ...held,
+        "proc/net/tcp": tcpText(rows),
+        "sos_commands/networking/ss_-peaonmi": ss,
+      });
+      expect(findingOf(report, CAUSE)?.confidence).toBe(confidence);
+    },
+  );
+
   it("scales the data to the kernel's own count where there is no ss", async () => {
     const files = {
       ...held,

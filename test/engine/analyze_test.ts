@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Analyzer, defineAnalyzer } from "../../src/core/analyzer.ts";
+import { type Analyzer, defineAnalyzer, type FindingDraft, type Outcome } from "../../src/core/analyzer.ts";
+import type { Claim } from "../../src/core/report.ts";
 import { ledger } from "../../src/computed/ledger.ts";
 import { parseReport, reportJsonSchema } from "../../src/engine/report_schema.ts";
 import { renderJson } from "../../src/render/json.ts";
@@ -17,6 +18,17 @@ const throws: Analyzer = defineAnalyzer({
     throw new RangeError("a defect in the plug-in");
   },
 });
+
+const claim = (bytes: number): Claim => ({ account: "anon", bytes: { low: bytes, high: bytes } });
+const draft: FindingDraft = {
+  title: "",
+  confidence: "confirmed",
+  material: true,
+  claims: [],
+  owners: [],
+  evidence: [],
+  remedies: [],
+};
 
 const misquotes: Analyzer = defineAnalyzer({
   ...about,
@@ -53,6 +65,33 @@ describe("analyze()", () => {
       "the analyzer failed: a defect in the plug-in",
     ]);
     expect(report.verdict).toBe("healthy");
+  });
+
+  it.each<[string, Partial<FindingDraft>, string]>([
+    ["more than there is", { claims: [claim(2 ** 50)] }, "it claims 1024 TiB of a host that has 8.00 GiB"],
+    [
+      "more than there is, in pieces",
+      { claims: Array.from({ length: 1000 }, () => claim(2 ** 30)) },
+      "it claims 0.98 TiB of a host",
+    ],
+    ["less than nothing", { claims: [claim(-1)] }, "it claims -1 B"],
+    ["no number", { claims: [claim(NaN)] }, "its outcome is wrong at findings.0.claims.0.bytes.low"],
+    ["an account that is none", { claims: [{ ...claim(1), account: "gold" as "anon" }] }, "claims.0.account"],
+    ["nothing at all", undefined as unknown as Partial<FindingDraft>, "its outcome is wrong"],
+  ])("refuses an analyzer that claims %s, and keeps what others found", async (_, wrong, message) => {
+    const lies: Analyzer = {
+      ...misquotes,
+      id: "lies",
+      analyze: () => ({ findings: [wrong && { ...draft, ...wrong }] }) as Outcome,
+    };
+    const honest: Analyzer = {
+      ...misquotes,
+      id: "honest",
+      analyze: () => ({ findings: [{ ...draft, claims: [claim(4096)] }] }),
+    };
+    const report = await analyzeFiles(files, [lies, honest]);
+    expect(report.findings.map(({ cause, bytes }) => [cause, bytes.low])).toEqual([["honest", 4096]]);
+    expect(report.notAssessed[0]?.missing[0]).toContain(message);
   });
 
   it("drops a finding whose evidence is not in the bundle", async () => {

@@ -4,6 +4,7 @@
  *
  * Runs in a PID namespace of its own, as samples.ts does.
  */
+import { execFileSync } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
@@ -172,6 +173,7 @@ async function writeReadme(rows: readonly Row[]): Promise<void> {
     "README.md",
     [text.slice(0, start) + START, ...content, END + text.slice(end + END.length)].join("\n\n"),
   );
+  execFileSync("deno", ["fmt", "--quiet", "README.md"]);
 }
 
 const every = [

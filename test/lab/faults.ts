@@ -88,11 +88,6 @@ function benign(fault: Fault, ...also: readonly string[]): Fault {
   return { ...fault, expect: { ...fault.expect, also } };
 }
 
-/** One look cannot tell a full queue that is read from one that nobody reads. */
-function unclearAtOnce(fault: Fault): Fault {
-  return { ...fault, expect: { ...fault.expect, once: "possible", sos: "possible" } };
-}
-
 /** One of those that `npm test` holds: the first causes with their near misses, and one fault for each of the others. */
 function live(fault: Fault): Fault {
   return { ...fault, live: true };
@@ -304,7 +299,7 @@ export const faults: readonly Fault[] = [
     { also: ["tcp-mem-pressure"] },
   )),
   nearMiss("tcp-read", "tcp_backlog", { side: "recv", read: 1 }, "socket-backlog-tcp-recv", "charge at the moment"),
-  unclearAtOnce(nearMiss(
+  nearMiss(
     "tcp-slow-reader",
     "tcp_backlog",
     { side: "recv", slow: 16 },
@@ -312,7 +307,7 @@ export const faults: readonly Fault[] = [
     "charge at the moment: each queue is refilled as it is read",
     ["unaccounted", "slab-unreclaimable"],
     [0.8, 1.2],
-  )),
+  ),
   nearMiss("tcp-small", "tcp_backlog", { side: "send", pairs: 3, total: 1 }, "socket-backlog-tcp-send", "charge"),
   live(real(
     "unix-stream",

@@ -1,0 +1,85 @@
+/** The accounts of the ledger in the few groups that a person thinks in. */
+import type { AccountId } from "../core/ledger.ts";
+import type { Finding, Report, ReportAccount } from "../core/report.ts";
+import { isAccusation } from "./_summary.ts";
+
+export type GroupId = "processes" | "shared" | "kernel" | "huge-pages" | "unaccounted" | "cache" | "free";
+
+/** In the order of a bar: first what is in use, then what the kernel gives back when asked, then what is free. */
+export const GROUPS: readonly { readonly id: GroupId; readonly title: string; readonly inUse: boolean }[] = [
+  { id: "processes", title: "processes", inUse: true },
+  { id: "shared", title: "shared memory", inUse: true },
+  { id: "huge-pages", title: "huge pages", inUse: true },
+  { id: "kernel", title: "kernel", inUse: true },
+  { id: "unaccounted", title: "unaccounted", inUse: true },
+  { id: "cache", title: "cache", inUse: false },
+  { id: "free", title: "free", inUse: false },
+];
+
+const GROUP_OF: { readonly [A in AccountId]: GroupId } = {
+  free: "free",
+  "per-cpu-free-lists": "free",
+  "page-cache": "cache",
+  buffers: "cache",
+  "slab-reclaimable": "cache",
+  "kernel-misc-reclaimable": "cache",
+  anon: "processes",
+  "swap-cache": "processes",
+  "pinned-lru": "processes",
+  shmem: "shared",
+  hugetlb: "huge-pages",
+  "slab-unreclaimable": "kernel",
+  "kernel-stacks": "kernel",
+  "page-tables": "kernel",
+  vmalloc: "kernel",
+  percpu: "kernel",
+  zspages: "kernel",
+  bounce: "kernel",
+  "writeback-tmp": "kernel",
+  balloon: "kernel",
+  gpu: "kernel",
+  "hardware-corrupted": "kernel",
+  unaccounted: "unaccounted",
+};
+
+/** What one finding holds of an account. */
+export interface Held {
+  readonly finding: Finding;
+  /** Its place in the report, from 1. */
+  readonly number: number;
+  readonly bytes: number;
+}
+
+/** Who is said to hold how much of an account: accusations only, at most (the high ends never add up to more than the account). */
+export function heldOf(account: AccountId, report: Report): readonly Held[] {
+  return report.findings.flatMap((finding, i) => {
+    const bytes = finding.claims.reduce((sum, claim) => sum + (claim.account === account ? claim.bytes.high : 0), 0);
+    return isAccusation(finding) && bytes > 0 ? [{ finding, number: i + 1, bytes }] : [];
+  });
+}
+
+/** One group: its accounts, the largest first. */
+export interface AccountGroup {
+  readonly id: GroupId;
+  readonly title: string;
+  readonly inUse: boolean;
+  readonly bytes: number;
+  /** Of these, what accusations hold. */
+  readonly heldBytes: number;
+  readonly accounts: readonly ReportAccount[];
+}
+
+/** The ledger in groups, in the order of {@linkcode GROUPS}; groups that the bundle does not know of are left out. */
+export function accountGroups(report: Report): readonly AccountGroup[] {
+  const all = report.ledger?.accounts ?? [];
+  return GROUPS.flatMap((group) => {
+    const accounts = all.filter(({ id }) => GROUP_OF[id] === group.id).sort((a, b) => b.bytes - a.bytes);
+    if (accounts.length === 0) return [];
+    return [{
+      ...group,
+      accounts,
+      bytes: accounts.reduce((sum, { bytes }) => sum + bytes, 0),
+      heldBytes: accounts.flatMap(({ id }) => heldOf(id, report)).reduce((sum, { bytes }) => sum + bytes, 0),
+    }];
+  });
+}

@@ -1,0 +1,62 @@
+/** The report's timeline as one series an account. */
+import type { AccountId } from "../core/ledger.ts";
+import type { Report } from "../core/report.ts";
+
+export interface SeriesPoint {
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly bytes: number;
+}
+
+/** One account over time, where it is known. */
+export interface Series {
+  readonly id: AccountId;
+  readonly title: string;
+  readonly points: readonly SeriesPoint[];
+  /** The largest minus the smallest. */
+  readonly movedBytes: number;
+}
+
+function moved(points: readonly SeriesPoint[]): number {
+  const bytes = points.map((point) => point.bytes);
+  return Math.max(...bytes) - Math.min(...bytes);
+}
+
+/** The available memory over time, where it is known. */
+export function availableSeries({ timeline }: Report): readonly SeriesPoint[] {
+  return timeline.flatMap(({ at, availableBytes }) =>
+    availableBytes === null ? [] : [{ time: Date.parse(at), bytes: availableBytes }]
+  );
+}
+
+/** Every account that is known at two times at least, what moved most first. */
+export function accountSeries({ timeline, ledger }: Report): readonly Series[] {
+  const titles = new Map<string, string>(ledger?.accounts.map(({ id, title }) => [id, title]));
+  const byId = new Map<string, SeriesPoint[]>();
+  for (const { at, accounts } of timeline) {
+    for (const [id, bytes] of Object.entries(accounts)) {
+      const points = byId.get(id);
+      const point = { time: Date.parse(at), bytes };
+      if (points === undefined) byId.set(id, [point]);
+      else points.push(point);
+    }
+  }
+  return [...byId]
+    .filter(([, points]) => points.length >= 2)
+    .map(([id, points]) => ({
+      id: id as AccountId,
+      title: titles.get(id) ?? id,
+      points,
+      movedBytes: moved(points),
+    }))
+    .sort((a, b) => b.movedBytes - a.movedBytes || (a.id < b.id ? -1 : 1));
+}
+
+/** An account that moved by less tells nothing. */
+export const MIN_MOVED_BYTES: number = 16 * 2 ** 20;
+
+/** At most so many, evenly, with the first and the last. */
+export function thinned<T>(all: readonly T[], most: number): readonly T[] {
+  if (all.length <= most) return all;
+  return Array.from({ length: most }, (_, i) => all[Math.round((i * (all.length - 1)) / (most - 1))] as T);
+}

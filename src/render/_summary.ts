@@ -1,0 +1,106 @@
+/** What all renderers say in the same words. Nothing here is escaped yet: names from the bundle are in it. */
+import { formatBytes, formatQuantity } from "../core/format.ts";
+import type { ByteRange, Claim, Confidence, Finding, Remedy, Report, Verdict } from "../core/report.ts";
+import { duration, instant } from "./_duration.ts";
+
+const WITHOUT_CAUSE: { readonly [V in Exclude<Verdict, "cause-found">]: readonly [string, string] } = {
+  healthy: ["No leak found", "Nothing to do"],
+  unexplained: [
+    "Much memory is in no account, and no known cause explains it",
+    "See what could not be assessed, below",
+  ],
+  "insufficient-evidence": ["The bundle does not tell who holds the memory", "See what could not be assessed, below"],
+};
+
+/** What the reader came for: who holds how much, and what to do now. */
+export interface Answer {
+  readonly headline: string;
+  /** Null where nobody is accused. */
+  readonly confidence: Confidence | null;
+  /** What to do now; null where nobody is accused, or there is no remedy. */
+  readonly remedy: Remedy | null;
+  /** Said instead of a remedy. */
+  readonly otherwise: string;
+}
+
+/** A finding that is abnormal on any host and more than a possibility: what makes the verdict. */
+export function isAccusation({ material, confidence, symptomOf }: Finding): boolean {
+  return material && confidence !== "possible" && symptomOf === null;
+}
+
+/** The answer of a report: its first accusation, or that there is none. */
+export function answerOf(report: Report): Answer {
+  const top = report.findings.find((f) => f.material && f.confidence !== "possible");
+  if (report.verdict === "cause-found" && top !== undefined) {
+    const remedy = top.remedies.find(({ when }) => when === "now") ?? top.remedies[0] ?? null;
+    return { headline: top.title, confidence: top.confidence, remedy, otherwise: "see below" };
+  }
+  const [what, then] = WITHOUT_CAUSE[report.verdict === "cause-found" ? "unexplained" : report.verdict];
+  const candidate = report.verdict === "healthy" ? undefined : report.findings[0];
+  const second = candidate === undefined
+    ? largestAccounts(report)
+    : `Largest candidate, not proven: ${candidate.title}`;
+  return {
+    headline: `${what}: ${report.pressure.because}.`,
+    confidence: null,
+    remedy: null,
+    otherwise: [`${then}.`, second].join(" ").trimEnd(),
+  };
+}
+
+function largestAccounts(report: Report): string {
+  const largest = [...(report.ledger?.accounts ?? [])].sort((a, b) => b.bytes - a.bytes).slice(0, 3);
+  return largest.length === 0 ? "" : `Largest: ${largest.map((a) => `${a.title} ${formatBytes(a.bytes)}`).join(", ")}.`;
+}
+
+/** From the first to the last time that the report knows of; undefined where it knows of one at most. */
+export function spanSeconds({ timeline }: Report): number | undefined {
+  const [first, last] = [timeline[0], timeline.at(-1)];
+  return first === undefined || last === undefined || first === last
+    ? undefined
+    : (Date.parse(last.at) - Date.parse(first.at)) / 1000;
+}
+
+/** Which host, when and how often looked at. */
+export function hostFacts(report: Report): readonly string[] {
+  const { hostname, kernelRelease, totalBytes, capturedAt, snapshots } = report.host;
+  const seconds = spanSeconds(report);
+  // What other programs recorded is longer than the snapshots.
+  const over = report.timeline.length > snapshots ? ", history of" : " over";
+  const span = seconds === undefined ? "" : `${over} ${duration(seconds)}`;
+  return [
+    `host ${hostname ?? "unknown"}`,
+    kernelRelease === null ? "kernel unknown" : `Linux ${kernelRelease}`,
+    totalBytes === null ? "size unknown" : formatBytes(totalBytes),
+    capturedAt === null ? "time unknown" : instant(capturedAt),
+    `${formatQuantity(snapshots, "snapshot")}${span}`,
+  ];
+}
+
+/** "400 MiB", or "380 MiB to 400 MiB". */
+export function bytesRange({ low, high }: ByteRange): string {
+  return formatBytes(low) === formatBytes(high) ? formatBytes(low) : `${formatBytes(low)} to ${formatBytes(high)}`;
+}
+
+/** What a finding claims of which accounts: "400 MiB of slab-unreclaimable". */
+export function claimsText(claims: readonly Claim[]): string {
+  return claims.map(({ account, bytes }) => `${bytesRange(bytes)} of ${account}`).join(", ") || "no account is claimed";
+}
+
+/** When the report's last look was; undefined where the bundle does not tell. */
+export function lastLook({ timeline, host }: Report): string | undefined {
+  return timeline.at(-1)?.at ?? host.capturedAt ?? undefined;
+}
+
+/** How fast it grows, and when memory is used up; undefined where growth is not known. */
+export function growthText({ growthBytesPerSecond: rate, exhaustion }: Finding, report: Report): string | undefined {
+  if (rate === null) return undefined;
+  const grows = `grows by ${bytesRange(rate)} a second`;
+  if (exhaustion === null) return grows;
+  const from = lastLook(report);
+  const left = from === undefined
+    ? ""
+    : ` (${duration((Date.parse(exhaustion.atLow) - Date.parse(from)) / 1000)} after the capture)`;
+  if (exhaustion.atHigh === null) return `${grows}; memory is used up at ${instant(exhaustion.atLow)}${left} or later`;
+  return `${grows}; memory is used up between ${instant(exhaustion.atLow)}${left} and ${instant(exhaustion.atHigh)}`;
+}

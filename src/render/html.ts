@@ -1,0 +1,163 @@
+import { formatBytes, formatQuantity } from "../core/format.ts";
+import type { Report, Verdict } from "../core/report.ts";
+import { version } from "../core/version.ts";
+import { duration, instant } from "./_duration.ts";
+import { type Content, type Markup, markup, prose } from "./_html.ts";
+import { timelineSection } from "./_html_charts.ts";
+import { badge, commandBlock, evidenceList, findingArticle } from "./_html_findings.ts";
+import { ledgerSection } from "./_html_ledger.ts";
+import { REPORT_SCRIPT, REPORT_SCRIPT_HASH } from "./_html_script.ts";
+import { REPORT_STYLE } from "./_html_style.ts";
+import { answerOf, spanSeconds } from "./_summary.ts";
+
+const MOOD: { readonly [V in Verdict]: string } = {
+  "cause-found": "found",
+  healthy: "healthy",
+  unexplained: "unclear",
+  "insufficient-evidence": "unclear",
+};
+
+/** Nothing is loaded from anywhere and nothing is sent; the one script that runs is named by its hash. */
+const POLICY =
+  `default-src 'none'; style-src 'unsafe-inline'; script-src '${REPORT_SCRIPT_HASH}'; base-uri 'none'; form-action 'none'`;
+
+function fact(term: string, value: Content, style = ""): Markup {
+  return markup`<div class="${style}"><dt>${term}</dt><dd>${value}</dd></div>
+`;
+}
+
+function hostList(report: Report): Markup {
+  const { hostname, kernelRelease, totalBytes, capturedAt, snapshots } = report.host;
+  const { level, because, evidence } = report.pressure;
+  const seconds = spanSeconds(report);
+  const looks = `${formatQuantity(snapshots, "snapshot")}${seconds === undefined ? "" : ` in ${duration(seconds)}`}`;
+  const proof = evidence.length > 0 && markup`<details><summary>Evidence</summary>
+${evidenceList(evidence)}</details>`;
+  return markup`<dl class="facts-list">
+${fact("Verdict", report.verdict)}${fact("Host", hostname ?? "unknown")}${fact("Kernel", kernelRelease ?? "unknown")}${
+    fact("MemTotal", totalBytes === null ? "unknown" : formatBytes(totalBytes))
+  }${
+    fact("Captured", `${capturedAt === null ? "at an unknown time" : instant(capturedAt)}, ${looks}`)
+  }<div class="wide"><dt>Pressure</dt><dd><strong>${level}</strong>: ${because}${proof}</dd></div>
+</dl>
+`;
+}
+
+function masthead(report: Report): Markup {
+  const { headline, confidence, remedy, otherwise } = answerOf(report);
+  const action = remedy === null
+    ? markup`<p class="answer">${otherwise}</p>
+`
+    : markup`<p class="answer"><strong>Now:</strong> ${prose(remedy.text)}</p>
+${commandBlock(remedy.commands.slice(0, 1))}`;
+  return markup`<header class="masthead ${MOOD[report.verdict]}">
+<h1>${headline} ${confidence !== null && badge(confidence)}</h1>
+${action}${hostList(report)}</header>
+`;
+}
+
+interface Section {
+  readonly id: string;
+  readonly title: string;
+  readonly body: Markup;
+}
+
+function list(items: readonly Content[]): Markup {
+  return markup`<ul class="others">
+${
+    items.map((item) =>
+      markup`<li>${item}</li>
+`
+    )
+  }</ul>
+`;
+}
+
+function notAssessedItem({ cause, missing, howToCapture }: Report["notAssessed"][number]): Markup {
+  const commands = howToCapture.map((command, i) => markup`${i > 0 && "; "}<code>${command}</code>`);
+  return markup`<strong>${cause}</strong>: needs ${missing.join(", ")}${
+    commands.length > 0 && markup`; capture: ${commands}`
+  }`;
+}
+
+function sections(report: Report, prefix: string): readonly Section[] {
+  const { findings, ruledOut, notAssessed, warnings } = report;
+  const since = timelineSection(report);
+  const all: readonly (Section | false | undefined)[] = [
+    { id: "ledger", title: "Where all of MemTotal is", body: ledgerSection(report, prefix) },
+    since && { id: "since", title: "Since when", body: since },
+    findings.length > 0 && {
+      id: "findings",
+      title: "Findings",
+      body: markup`${findings.map((finding, i) => findingArticle(finding, i + 1, report, prefix))}`,
+    },
+    notAssessed.length > 0 && {
+      id: "not-assessed",
+      title: "Could not be assessed",
+      body: list(notAssessed.map(notAssessedItem)),
+    },
+    warnings.length > 0 && { id: "warnings", title: "Warnings", body: list(warnings) },
+    ruledOut.length > 0 && {
+      id: "ruled-out",
+      title: "Ruled out",
+      body: markup`<details><summary>${formatQuantity(ruledOut.length, "cause")}</summary>
+${list(ruledOut.map(({ cause, because }) => markup`<strong>${cause}</strong>: ${because}`))}</details>
+`,
+    },
+  ];
+  return all.filter((each) => each !== false && each !== undefined);
+}
+
+/** What a page shows of a report, without the page around it. `prefix` keeps the names of several reports in one page apart. */
+export function reportMarkup(report: Report, prefix: string): Markup {
+  const parts = sections(report, prefix);
+  const contents = parts.map(({ id, title }) =>
+    markup`<a href="#${prefix}${id}">${title}</a>
+`
+  );
+  const bodies = parts.map(({ id, title, body }) =>
+    markup`<section aria-labelledby="${prefix}${id}">
+<h2 id="${prefix}${id}">${title}</h2>
+${body}</section>
+`
+  );
+  return markup`<article class="report" id="${prefix}report">
+<p class="brand">nailhouse ${version}: who holds the memory</p>
+${masthead(report)}<nav class="contents" aria-label="Parts of this report">
+${contents}</nav>
+${bodies}<footer>Made by nailhouse ${version} from the bundle alone. This page loads nothing and sends nothing.</footer>
+</article>
+`;
+}
+
+/**
+ * The report as one self-contained page: no request to anywhere, light and dark, printable. Of several reports, one below the other.
+ *
+ * @param reports From `analyze`, one at least.
+ */
+export function renderHtml(...reports: readonly [Report, ...Report[]]): string {
+  const isOne = reports.length === 1;
+  const titles = reports.map((report) => `${report.host.hostname ?? "host"}: ${answerOf(report).headline}`);
+  const items = titles.map((title, i) => markup`<a href="#${i + 1}-report">${title}</a>`);
+  const head = markup`<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${titles[0]}</title>`;
+  const body = markup`<main>
+${
+    !isOne && markup`<nav class="report" aria-label="Reports">${list(items)}</nav>
+`
+  }${reports.map((report, i) => reportMarkup(report, isOne ? "" : `${i + 1}-`))}</main>`;
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+${head.text}
+<style>${REPORT_STYLE}</style>
+</head>
+<body>
+${body.text}
+<script>${REPORT_SCRIPT}</script>
+</body>
+</html>
+`;
+}
