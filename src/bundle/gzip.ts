@@ -33,6 +33,7 @@ export const gunzip: Decompress = async function* (chunks, broken) {
   let out: Uint8Array[] = [];
   let furtherMembers = 0;
   let crc = 0;
+  let size = 0;
   let trailer: Uint8Array = new Uint8Array(0);
   const stream = new Gunzip((chunk) => out.push(chunk));
   stream.onmember = () => furtherMembers++;
@@ -44,13 +45,16 @@ export const gunzip: Decompress = async function* (chunks, broken) {
       broken(`the compressed data is damaged (${error instanceof Error ? error.message : String(error)})`);
       return;
     }
-    for (const piece of out) crc = crc32(piece, crc);
+    for (const piece of out) {
+      crc = crc32(piece, crc);
+      size += piece.length;
+    }
     trailer = tail(trailer, chunk, 8);
     yield* out;
     out = [];
   }
-  const expected = trailer.length === 8 ? new DataView(trailer.buffer).getUint32(0, true) : undefined;
-  if (furtherMembers === 0 && expected !== crc) {
+  const view = trailer.length === 8 ? new DataView(trailer.buffer) : undefined;
+  if (furtherMembers === 0 && (view?.getUint32(0, true) !== crc || view.getUint32(4, true) !== size % 2 ** 32)) {
     broken("the compressed data is damaged or cut off (its checksum is wrong)");
   }
 };
