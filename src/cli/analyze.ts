@@ -104,16 +104,22 @@ interface Analyzed {
   readonly report: Report;
 }
 
-function render(analyzed: readonly Analyzed[], format: Format, all: boolean): string {
+/** NO_COLOR (no-color.org) counts unless it is empty; FORCE_COLOR is the stronger one, and 0 switches it off. */
+function wantsColor(toFile: boolean): boolean {
+  const { FORCE_COLOR: forced, NO_COLOR: without } = process.env;
+  if (forced !== undefined && forced !== "") return forced !== "0" && forced !== "false";
+  return !toFile && process.stdout.isTTY && (without === undefined || without === "");
+}
+
+function render(analyzed: readonly Analyzed[], format: Format, all: boolean, toFile: boolean): string {
   const reports = analyzed.map(({ report }) => report);
   const only = reports.length === 1 ? reports[0] : undefined;
   if (format === "ndjson") return reports.map((report) => `${JSON.stringify(report)}\n`).join("");
   if (format === "markdown") return reports.map(renderMarkdown).join("\n---\n\n");
   if (format === "html") return renderHtml(...reports as [Report, ...Report[]]);
   if (format === "json") return only === undefined ? `${JSON.stringify(reports, undefined, 2)}\n` : renderJson(only);
-  const color = process.env["FORCE_COLOR"] !== undefined ||
-    (process.stdout.isTTY && process.env["NO_COLOR"] === undefined);
-  const options = { all, color, width: process.stdout.columns ?? 80 };
+  const color = wantsColor(toFile);
+  const options = { all, color, width: toFile ? 80 : process.stdout.columns ?? 80 };
   if (only !== undefined) return renderText(only, options);
   const part = all ? renderText : renderAnswer;
   return analyzed.map(({ path, report }) => `${path}\n${part(report, options)}`).join("\n");
@@ -148,7 +154,7 @@ async function run(args: string[]): Promise<number> {
     }
   }
   if (analyzed.length > 0) {
-    const output = render(analyzed, format, values.all);
+    const output = render(analyzed, format, values.all, values.output !== undefined);
     if (values.output === undefined) await new Promise((done) => process.stdout.write(output, done));
     else await writeFile(values.output, output);
   }

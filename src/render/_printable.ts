@@ -31,3 +31,11 @@ export function wrap(text: string, width: number, first = ""): string {
   }
   return [...lines, line].join("\n");
 }
+
+const NO_BREAK = "\u00a0";
+
+/** Items with a bar between them, broken into lines between items only. */
+export function wrapItems(items: readonly string[], width: number, first = ""): string {
+  const whole = items.map((item) => item.replaceAll(" ", NO_BREAK)).join(" | ");
+  return wrap(whole, width, first).replaceAll(NO_BREAK, " ");
+}

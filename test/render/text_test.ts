@@ -4,6 +4,7 @@ import { duration } from "../../src/render/_duration.ts";
 import { formatBytes, formatCount } from "../../src/core/format.ts";
 import { shellWord } from "../../src/core/shell.ts";
 import { renderText } from "../../src/render/text.ts";
+import { friendPush } from "./_hostile.ts";
 import { analyzeFiles, meminfoText, udpText } from "../analyzers/_bundle.ts";
 
 const MIB = 2 ** 20;
@@ -58,6 +59,36 @@ describe("renderText()", () => {
     const report = await analyzeFiles(held);
     expect(renderText(report)).not.toContain("\u001b");
     expect(renderText(report, { color: true })).toContain("\u001b[1m");
+  });
+
+  it("tells by letters, too, what the bar tells by colour", async () => {
+    const [whole, , used] = renderText(await analyzeFiles(held)).split("Where all of MemTotal is\n")[1]?.split("\n") ??
+      [];
+    expect(whole).toMatch(/^ {2}\[PS#+Kc\.{60,}\]$/);
+    // 400 MiB of the 469 MiB that are in use.
+    expect(used?.match(/#/g)?.length).toBe(64);
+    expect([whole?.length, used?.length]).toEqual([80, 80]);
+  });
+
+  it("draws what moved as a line with its scale and its times", async () => {
+    const text = renderText(await friendPush());
+    const plot = text.split("slab, unreclaimable: 420 MiB to 620 MiB (+200 MiB)\n")[1]?.split("\n").slice(0, 6) ?? [];
+    expect(plot[0]).toMatch(/^ {2}650 MiB \| +\S+$/);
+    expect(plot[3]).toMatch(/^ {2}400 MiB \|\S+$/);
+    expect(plot[5]).toMatch(/^ +2026-01-01 00:00:00Z +2026-01-01 00:01:00Z$/);
+  });
+
+  it("uses a wide terminal, and leaves out nothing with all", async () => {
+    const report = await friendPush();
+    const widest = (width: number): number =>
+      Math.max(...renderText(report, { width }).split("\n").map((line) => line.length));
+    expect(widest(60)).toBeLessThanOrEqual(80);
+    expect(widest(140)).toBeGreaterThan(100);
+    const all = renderText(report, { all: true });
+    for (const { because } of report.ruledOut) expect(all.replace(/\s+/g, " ")).toContain(because);
+    for (const { evidence } of report.findings) {
+      for (const { text } of evidence) expect(all).toContain(text.replaceAll("\t", " ").trim());
+    }
   });
 });
 

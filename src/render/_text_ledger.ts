@@ -1,0 +1,112 @@
+/** Where all of MemTotal is, for a terminal: a bar, what is in use of it magnified, and a table. */
+import { getBorderCharacters, table } from "table";
+import { formatBytes, formatQuantity, formatShare } from "../core/format.ts";
+import type { Report, ReportAccount } from "../core/report.ts";
+import { type AccountGroup, accountGroups, heldOf } from "./_accounts.ts";
+import { wrap, wrapItems } from "./_printable.ts";
+import { GROUP_LETTERS, HELD_LETTER, type Style } from "./_text_style.ts";
+
+/** Accounts below this share are folded into one line: they decide nothing. */
+const SMALL_SHARE = 0.002;
+/** What is in use is magnified when it is less than this of the whole. */
+const MAGNIFIED_SHARE = 0.6;
+const MAX_BAR_WIDTH = 100;
+
+interface Part {
+  readonly letter: string;
+  readonly bytes: number;
+  readonly paint: (text: string) => string;
+}
+
+function partsOf(groups: readonly AccountGroup[], style: Style): readonly Part[] {
+  return groups.flatMap(({ id, bytes, heldBytes }) => [
+    { letter: HELD_LETTER, bytes: heldBytes, paint: style.alarm },
+    {
+      letter: GROUP_LETTERS[id],
+      bytes: Math.max(0, bytes - heldBytes),
+      paint: (text: string) => style.group(id, text),
+    },
+  ]).filter(({ bytes }) => bytes > 0);
+}
+
+/** Letters in proportion: what is there has one at least, as long as there is room. */
+function bar(parts: readonly Part[], width: number): string {
+  const whole = parts.reduce((sum, { bytes }) => sum + bytes, 0);
+  const wanted = parts.map(({ bytes }) => Math.max(1, Math.round(width * bytes / whole)));
+  const widest = wanted.indexOf(Math.max(...wanted));
+  const excess = wanted.reduce((sum, count) => sum + count, 0) - width;
+  return `[${
+    parts.map(({ letter, paint }, i) =>
+      paint(letter.repeat(Math.max(1, (wanted[i] as number) - (i === widest ? excess : 0))))
+    ).join("")
+  }]`;
+}
+
+function legend(groups: readonly AccountGroup[], width: number): string {
+  const held = groups.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
+  const others = groups.filter(({ bytes }) => bytes > 0).map(({ id, title, bytes, heldBytes }) =>
+    `${GROUP_LETTERS[id]} ${title}${heldBytes > 0 ? ", other" : ""} ${formatBytes(Math.max(0, bytes - heldBytes))}`
+  );
+  return wrapItems(
+    [...(held > 0 ? [`${HELD_LETTER} held by findings ${formatBytes(held)}`] : []), ...others],
+    width,
+    "  ",
+  );
+}
+
+function bars(report: Report, style: Style): string[] {
+  const groups = accountGroups(report);
+  const width = Math.min(style.width - 4, MAX_BAR_WIDTH);
+  const all = partsOf(groups, style);
+  const used = partsOf(groups.filter(({ inUse }) => inUse), style);
+  const bytesOf = (parts: readonly Part[]): number => parts.reduce((sum, { bytes }) => sum + bytes, 0);
+  const lines = [`  ${bar(all, width)}`];
+  if (used.length > 0 && bytesOf(used) < MAGNIFIED_SHARE * bytesOf(all)) {
+    lines.push(`  of it ${formatBytes(bytesOf(used))} in use, neither cache nor free:`, `  ${bar(used, width)}`);
+  }
+  return [...lines, legend(groups, style.width), ""];
+}
+
+/** Who holds what of the account, else where its amount stands. */
+function note(account: ReportAccount, report: Report): string {
+  const holders = heldOf(account.id, report).map(({ finding, number }) => `#${number} ${finding.cause}`);
+  const [source] = account.sources;
+  return holders.length > 0 ? holders.join(", ") : source === undefined ? "" : `${source.path}:${source.line}`;
+}
+
+/** The accounts as a table, the largest first. */
+export function ledgerLines(report: Report, style: Style): string[] {
+  const { ledger } = report;
+  if (ledger === null) return [];
+  const sorted = [...ledger.accounts].sort((a, b) => b.bytes - a.bytes);
+  const isShown = (a: ReportAccount): boolean =>
+    style.all || a.id === "unaccounted" || Math.abs(a.bytes) >= SMALL_SHARE * ledger.totalBytes ||
+    heldOf(a.id, report).length > 0;
+  const folded = sorted.filter((a) => !isShown(a));
+  const row = (title: string, bytes: number, text: string): string[] => [
+    title,
+    formatBytes(bytes),
+    formatShare(bytes, ledger.totalBytes),
+    text,
+  ];
+  const rows = sorted.filter(isShown).map((account) => row(account.title, account.bytes, note(account, report)));
+  if (folded.length > 0) {
+    rows.push(row(formatQuantity(folded.length, "smaller account"), folded.reduce((sum, a) => sum + a.bytes, 0), ""));
+  }
+  rows.push(row("MemTotal", ledger.totalBytes, ""));
+  const text = table(rows, {
+    border: getBorderCharacters("void"),
+    columnDefault: { paddingLeft: 0, paddingRight: 2 },
+    columns: [{}, { alignment: "right" }, { alignment: "right" }, {
+      width: Math.max(20, style.width - 54),
+      wrapWord: true,
+    }],
+    drawHorizontalLine: () => false,
+  });
+  const missing = ledger.missing.map((term) => `not in this bundle, so still inside unaccounted: ${term}`);
+  return [
+    ...bars(report, style),
+    ...text.trimEnd().split("\n").map((line) => `  ${line.trimEnd()}`),
+    ...missing.map((line) => wrap(line, style.width, "  ")),
+  ];
+}
