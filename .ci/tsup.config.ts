@@ -1,21 +1,41 @@
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import type { Options } from "tsup";
 
 const shared: Options = { format: ["esm"], target: "node20", outDir: "dist", silent: true };
 
+const library = {
+  mod: "src/mod.ts",
+  host: "src/host/mod.ts",
+  parsers: "src/parsers/mod.ts",
+  wudp: "src/host/node_wudp.ts",
+};
+/** A file each, so that a program that uses one of them is not bundled with all. */
+const parsers = readdirSync("src/parsers").filter((name) => /^[^_].*\.ts$/.test(name) && name !== "mod.ts").map((
+  name,
+) => [`parsers/${name.slice(0, -".ts".length)}`, `src/parsers/${name}`] as const);
+
 const builds: Options[] = [
   {
     ...shared,
-    entry: { mod: "src/mod.ts", host: "src/host/mod.ts", parsers: "src/parsers/mod.ts", wudp: "src/host/node_wudp.ts" },
+    entry: { ...library, ...Object.fromEntries(parsers) },
     platform: "neutral",
+    esbuildOptions: (options) => void (options.chunkNames = "chunks/[name]-[hash]"),
     // What both entries use is there once: an error class must be the same in both.
     splitting: true,
     external: [/^node:/],
     clean: ["!cli.js", "!collect.sh"],
     // TypeScript 6 deprecates an option that tsup's declaration build still sets.
-    dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
+    // For programs in other languages that read reports.
+    onSuccess: () => {
+      const program =
+        'import { reportJsonSchema } from "nailhouse"; console.log(JSON.stringify(reportJsonSchema(), undefined, 2))';
+      const schema = execFileSync(process.execPath, ["--input-type=module", "--eval", program]);
+      writeFileSync("dist/report.schema.json", schema);
+      return Promise.resolve();
+    },
+    dts: { entry: library, compilerOptions: { ignoreDeprecations: "6.0" } },
   },
   {
     ...shared,

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
+import { posix } from "node:path";
 import { describe, expect, it } from "vitest";
 import builds from "../.ci/tsup.config.ts";
 import { version } from "../src/core/version.ts";
@@ -17,9 +18,10 @@ const npm = JSON.parse(read("package.json")) as {
   version: string;
   license: string;
   bin: { [name: string]: string };
-  exports: { [entry: string]: Target };
+  exports: { [entry: string]: Target | string };
   dependencies: { [name: string]: string };
 };
+const modules = Object.entries(npm.exports).filter((entry): entry is [string, Target] => typeof entry[1] !== "string");
 const jsr = JSON.parse(read("deno.json")) as {
   name: string;
   version: string;
@@ -37,7 +39,7 @@ describe("package.json and deno.json", () => {
 
   it("export the same, from sources that exist", () => {
     const entries: { [name: string]: string } = Object.assign({}, ...builds.map(({ entry }) => entry));
-    const built = Object.entries(npm.exports).map(([entry, target]) => {
+    const built = modules.map(([entry, target]) => {
       const [, name] = /^\.\/dist\/(\w+)\.js$/.exec(target.default) as unknown as [string, string];
       expect(target.types).toBe(`./dist/${name}.d.ts`);
       return [entry, `./${entries[name]}`];
@@ -50,7 +52,7 @@ describe("package.json and deno.json", () => {
 describe("dist (npm run build)", () => {
   it("has every file that package.json names", () => {
     const named = [
-      ...Object.values(npm.exports).flatMap(({ types, default: js }) => [types, js]),
+      ...Object.values(npm.exports).flatMap((target) => typeof target === "string" ? target : Object.values(target)),
       ...Object.values(npm.bin),
     ];
     expect(named.filter((path) => !existsSync(new URL(path, root)))).toEqual([]);
@@ -70,7 +72,7 @@ describe("dist (npm run build)", () => {
 /** Imports of a built file, and of the shared parts it is built from, that are no dependency of the package. */
 function foreignImports(path: string): string[] {
   return scan(path, read(path)).imports.flatMap(({ what }) => {
-    if (what.startsWith("./")) return foreignImports(`dist/${what.slice(2)}`);
+    if (what.startsWith(".")) return foreignImports(posix.join(posix.dirname(path), what));
     const [name = what] = what.split("/");
     return name in npm.dependencies ? [] : [`${path} imports ${what}`];
   });
