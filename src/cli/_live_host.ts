@@ -1,4 +1,5 @@
 /** What the commands that look at this host have in common. */
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import process from "node:process";
@@ -26,12 +27,15 @@ export function checkRoot(root: string): void {
 export function yieldToTheHost(): void {
   try {
     fs.writeFileSync("/proc/self/oom_score_adj", "1000");
-    // The default I/O priority follows from this as well (ioprio_set(2)).
-    os.setPriority(os.constants.priority.PRIORITY_LOW);
+    // Priorities are a thread's own, and loading the program has started some that read, write and compress.
+    const threads = fs.readdirSync("/proc/self/task");
+    for (const thread of threads) os.setPriority(Number(thread), os.constants.priority.PRIORITY_LOW);
+    // Not installed everywhere: then the default follows from the other priority (ioprio_set(2)).
+    spawnSync("ionice", ["-c", "3", "-p", ...threads], { stdio: "ignore" });
   } catch (error) {
-    // Some containers forbid it: collecting is what matters.
+    // Some containers forbid it, and a thread may have ended: collecting is what matters.
     const { code } = error as { code?: string };
-    if (code !== "EACCES" && code !== "EPERM" && code !== "EROFS") throw error;
+    if (!["EACCES", "EPERM", "EROFS", "ESRCH"].includes(code ?? "")) throw error;
   }
 }
 

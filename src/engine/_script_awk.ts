@@ -17,7 +17,7 @@ BEGIN {
   byte[NUL] = 0
   for (zeros = NUL; length(zeros) < 512;) zeros = zeros zeros
   mark = ENVIRON["mark"] "\\t"
-  root = ENVIRON["name"]
+  root = "nailhouse"
   out = "tr " QUOTE "\\\\377" QUOTE " " QUOTE "\\\\000" QUOTE " | " ENVIRON["packer"]
   room = ENVIRON["max_total"] + 0
   denied = ENVIRON["euid"] == 0 ? "permission denied" : "permission denied: not root"
@@ -43,14 +43,15 @@ function frame(text,    f, verb) {
   if (verb == "exit") { end_content(); code = f[2]; return }
   if (verb == "done" || verb == "hung") { if (path != "") { end_content(); keep(verb) }; reading = 0; return }
   if (verb == "output") { begin(f[2], f[3], f[4]) }
-  else if (verb == "list") { naming = 1; named = at = 0; list_max = f[2]; split("", finished) }
+  else if (verb == "list") { naming = 1; named = at = retrying = 0; list_max = f[2]; split("", finished) }
   else if (verb == "read") { naming = 0; reading = 1; at = 0; begin("-", list_max, "") }
-  else if (verb == "retry") { reading = 1; at = 0; named = 1; names[1] = f[2] "\\t" f[3]; begin("-", list_max, "") }
+  else if (verb == "retry") { reading = retrying = 1; at = 0; named = 1; names[1] = f[2] "\\t" f[3]; begin("-", list_max, "") }
   else if (verb == "raw") raw(f[2], f[3], f[4] + 0)
   else if (verb == "owners") owners(f[2])
   else if (verb == "problem") problem(f[2], f[3])
   else if (verb == "collector") collector(f[2], f[3])
   else if (verb == "booked") { time_of[current] += (f[2] - started_at) * 10; current = "" }
+  else if (verb == "name") root = f[2]
   else if (verb == "time") mtime = f[2]
   else if (verb == "snapshot") { times[++snapshots] = f[2]; prefix = f[3]; first = prefix == "" }
   else if (verb == "flush") flush()
@@ -122,9 +123,11 @@ function keep(how,    stored, group, why) {
   stored = path
   path = ""
   if (stored == "-") {
-    if (before == "" || how == "hung") return
     stored = names[1]
     sub(/\\t.*/, "", stored)
+    # What it had printed until it was killed may not have come.
+    if (how == "hung" && retrying && !(names[1] in finished)) problem(stored, "did not answer in time")
+    if (before == "" || how == "hung") return
     problem(stored, "its reader could not start: " before)
     return
   }

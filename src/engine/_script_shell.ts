@@ -102,6 +102,7 @@ settings() {
   wait_between=$(printf '%s\\n' "$wait_between" | sed 's/^0*//')
   wait_between=\${wait_between:-0}
   [ -d "$root" ] || wrong "--root is a directory, and there is none at \\"$root\\""
+  root=$(cd "$root" && pwd) || exit 2
   root=\${root%/}
   choose_collectors
 }
@@ -145,8 +146,6 @@ yield_to_the_host() {
 # What numbers in files of the kernel mean, without any program where that can be.
 find_facts() {
   read -r hostname </proc/sys/kernel/hostname
-  # In a container, the system's own name is the container's.
-  [ -z "$root" ] || [ ! -f "$root/etc/hostname" ] || read -r hostname <"$root/etc/hostname"
   read -r release </proc/sys/kernel/osrelease
   machine=$(uname -m)
   euid=$(id -u)
@@ -166,15 +165,27 @@ find_facts() {
   done
   [ "$cpus" -gt 0 ] || cpus=$(grep -c '^processor' /proc/cpuinfo)
   time=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-  name=nailhouse-$(printf '%.64s' "$hostname" | tr -c 'A-Za-z0-9_.-' '_')-$(printf '%s' "$time" | tr -d ':-')
   read -r mark </proc/sys/kernel/random/uuid
   mark=$(printf '\\001')$mark
+  # As awk will start it: this shell may have a gzip of its own.
   packer=gzip
-  command -v gzip >/dev/null || packer='cat'
+  { true | /bin/sh -c gzip; } >/dev/null 2>&1 || packer='cat'
+  # mawk would wait for a whole block before it looks at any of it: too late for what is to be on the disk.
+  case $(awk -W version 2>&1 </dev/null) in
+    mawk*) at_once=-W\${newline}interactive ;;
+    *) at_once= ;;
+  esac
   # busybox before 1.30 wants -t.
   if timeout -s KILL 5 true 2>/dev/null; then timeout_program=now
   elif timeout -t 5 -s KILL true 2>/dev/null; then timeout_program=old
   else timeout_program=; fi
+}
+
+name_bundle() {
+  # In a container, the system's own name is the container's.
+  if [ -n "$root" ] && answers head -n 1 "$root/etc/hostname"; then hostname=$(head -n 1 "$root/etc/hostname"); fi
+  name=nailhouse-$(printf '%.64s' "$hostname" | tr -c 'A-Za-z0-9_.-' '_')-$(printf '%s' "$time" | tr -d ':-')
+  send name "$name"
 }
 
 # What the file of these values says, as JSON.
@@ -238,12 +249,20 @@ await() {
   give_up=$((seconds + $2 + 1))
   while :; do
     wait "$1"
+    status=$?
     kill -0 "$1" 2>/dev/null || return 0
     if [ -n "$stopped" ] || [ "$seconds" -ge "$give_up" ]; then
       kill -s KILL "$1" 2>/dev/null
       return 1
     fi
   done
+}
+
+# Whether a program ends well and soon. A process that waits for a disk may be beyond any signal, so this shell must not. WORD...
+answers() {
+  "$@" >/dev/null 2>&1 &
+  await $! 3 || { status=hung; return 1; }
+  [ "$status" -eq 0 ]
 }
 
 # Runs a program that is killed with all it started where "timeout" exists; else "await" is all there is. SECONDS WORD...
@@ -392,6 +411,17 @@ file() {
   shift
   options "$@"
   due || return 0
+  case $pattern in
+    proc/* | sys/*) ;;
+    *)
+      # With a pattern, the folder; the shell itself touches it only then.
+      case $pattern in
+        *\\**) answers ls "$root/\${pattern%/*}" ;;
+        *) answers head -c 1 "$root/$pattern" ;;
+      esac
+      if [ "$status" = hung ]; then problem "$pattern" "did not answer in time"; return 0; fi
+      ;;
+  esac
   for path in $root/$pattern; do
     if [ -f "$path" ]; then add "\${path#"$root"/}" "$path"
     elif [ -e "$path" ]; then problem "\${path#"$root"/}" "not a regular file: not opened"; fi
@@ -408,7 +438,7 @@ output() {
   find_program "$1" || return 0
   set -- $enter "$@"
   read_batch
-  if [ -n "$network" ] && [ "$own_namespace" != "$first_namespace" ] && [ -n "$first_namespace" ]; then
+  if [ -n "$network" ] && [ "$own_namespace" != "$first_namespace" ]; then
     set -- nsenter "--net=$root/proc/1/ns/net" "$@"
   fi
   send_output "$as" "$@"
@@ -417,7 +447,7 @@ output() {
 # In a container the host's own program is run, if there is one: it sees the host's files and processes. PROGRAM
 find_program() {
   enter=
-  if [ -n "$in_root" ] && (limited 5 $in_root sh -c 'command -v "$1"' sh "$1") >/dev/null 2>&1; then
+  if [ -n "$in_root" ] && answers $in_root sh -c 'command -v "$1"' sh "$1"; then
     enter=$in_root
     return 0
   fi
@@ -568,11 +598,13 @@ folder() {
   shift
   options "$@"
   due || return 0
-  [ -d "$root/$top" ] || return 0
   read_batch
-  for name in $(cd "$root/$top" && (limited 5 ls -1t 2>/dev/null)); do
-    [ -f "$root/$top/$name" ] || continue
-    size=$( (limited 5 wc -c) 2>/dev/null <"$root/$top/$name") || continue
+  answers ls -lnt "$root/$top"
+  if [ "$status" = hung ]; then problem "$top" "did not answer in time"; return 0; fi
+  for name in $(ls -lnt "$root/$top" 2>/dev/null | sed -n 's/^-[^ ]* *[0-9]* *[^ ]* *[^ ]* *\\([0-9]*\\) *[^ ]* *[^ ]* *[^ ]* \\(.*\\)/\\1 \\2/p'); do
+    size=\${name%% *}
+    name=\${name#* }
+    if ! answers head -c 1 "$root/$top/$name"; then problem "$top/$name" "did not answer in time"; continue; fi
     max=$((max - size))
     if [ "$max" -lt 0 ]; then problem "$top" "too large: only its newest files were taken"; return 0; fi
     send raw "$top/$name" "$root/$top/$name" "$size"
@@ -636,7 +668,7 @@ start_snapshot() {
   tell "snapshot $snapshot of $snapshots"
   send time "$(printf '%011o' "$(date +%s)")"
   send snapshot "$time" "$folder"
-  pids=$(cd "$root/proc" && printf '%s\\n' [0-9]* | sort -n)
+  pids=$(cd "$root/proc" 2>/dev/null && printf '%s\\n' [0-9]* | sort -n)
   namespaces_known='' sizes=''
 }
 
@@ -652,13 +684,15 @@ produce() {
   trap 'stopped=interrupted' INT TERM HUP
   beat &
   beat=$!
-  first_namespace=$(readlink "$root/proc/1/ns/net")
   own_namespace=$(readlink /proc/self/ns/net)
+  # Some containers deny it.
+  first_namespace=$(readlink "$root/proc/1/ns/net") || first_namespace=$own_namespace
   in_root=
-  [ -z "$root" ] || ! (limited 5 chroot "$root" sh -c :) 2>/dev/null || in_root=chroot$newline$root
+  if [ -n "$root" ] && answers chroot "$root" sh -c :; then in_root=chroot$newline$root; fi
   look_at_clock
   start=$now
   snapshot=1
+  name_bundle
   send time "$(printf '%011o' "$(date +%s)")"
   manifest
   while [ "$snapshot" -le "$snapshots" ] && [ -z "$stopped" ]; do
@@ -684,6 +718,7 @@ produce() {
 
 # Writes the archive.
 write_bundle() {
+  IFS=$newline
   trap '' INT TERM HUP
   list_descriptors='cd "$root/proc" && exec 2>/dev/null; ls | grep -x "[0-9]*" | sort -n | sed "s,$,/fd," |
     xargs -n 100 sh -c "exec find \\"\\$@\\" -maxdepth 1 -type l" sh | head -n "$max_descriptors" | xargs ls -l'
@@ -693,8 +728,8 @@ write_bundle() {
     old) limit='timeout -t 20 -s KILL' ;;
     *) limit='' ;;
   esac
-  export limit root max_descriptors mark name packer euid max_total max_file min_queued list_descriptors
-  exec awk '${writerProgram}'
+  export limit root max_descriptors mark packer euid max_total max_file min_queued list_descriptors
+  exec awk $at_once '${writerProgram}'
 }
 
 main() {

@@ -98,7 +98,7 @@ function comment(text: string): string {
 
 function block({ id, title, captures }: Collector): string {
   const body = captures.flatMap(lines).map((line) => `      ${line}\n`).join("");
-  return `    ${id}) # ${title}\n${body}      ;;\n`;
+  return `    ${id}) # ${title.replaceAll(/\s+/g, " ")}\n${body}      ;;\n`;
 }
 
 /**
@@ -129,8 +129,9 @@ ${comment(usage)}
 #
 ${comment(explanation)}
 
-# Words without quotes are split at line ends on purpose, programs in quotes are for other shells, functions are called by name.
-# shellcheck disable=SC2016,SC2086,SC2089,SC2090,SC2317
+# Words without quotes are split at line ends on purpose, programs in quotes are for other shells, functions are called by name, and ls
+# tells sizes and ages to every shell.
+# shellcheck disable=SC2012,SC2016,SC2086,SC2089,SC2090,SC2317
 
 version=${version}
 collectors='${sorted.map((each) => each.id).join(" ")}'
