@@ -1,20 +1,15 @@
-import { statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { type BundleLimits, defaultLimits } from "../bundle/limits.ts";
-import { openArchive, type OpenOptions, readEntries } from "../bundle/open.ts";
-import type { Bundle } from "../core/bundle.ts";
-import { BundleError, LimitError } from "../core/errors.ts";
+import { defaultLimits } from "../bundle/limits.ts";
 import type { Confidence, Report } from "../core/report.ts";
 import { analyze, presetSources } from "../engine/analyze.ts";
-import { directoryEntries, fileChunks, nodeGunzip } from "../host/node_input.ts";
 import { preset } from "../preset.ts";
 import { renderHtml } from "../render/html.ts";
 import { renderJson } from "../render/json.ts";
 import { renderMarkdown } from "../render/markdown.ts";
 import { renderAnswer, renderText } from "../render/text.ts";
 import { type Command, UsageError } from "./_command.ts";
+import { inputProblem, oneOf, openPath, parseLimits, wantsColor } from "./_input.ts";
 
 const help = `nailhouse analyze PATH... [-f text|json|ndjson|markdown|html] [-o FILE] [--fail-on LEVEL] [--all]
                           [--limit NAME=VALUE]...
@@ -38,77 +33,10 @@ const LEVELS: readonly Confidence[] = ["possible", "likely", "confirmed"];
 const FORMATS = ["text", "json", "ndjson", "markdown", "html"] as const;
 type Format = (typeof FORMATS)[number];
 
-function oneOf<T extends string>(option: string, value: string, allowed: readonly T[]): T {
-  const found = allowed.find((each) => each === value);
-  if (found === undefined) throw new UsageError(`${option} is one of ${allowed.join(", ")}, not "${value}"`);
-  return found;
-}
-
-/** `--limit NAME=VALUE`, several times. */
-function parseLimits(given: readonly string[]): Partial<BundleLimits> {
-  const names = Object.keys(defaultLimits) as (keyof BundleLimits)[];
-  return Object.fromEntries(given.map((each) => {
-    const [name, value = ""] = each.split("=", 2) as [string, string?];
-    const [, digits, unit = ""] = /^(\d{1,15})([KMG]?)$/.exec(value) ?? [];
-    const limit = Number(digits) * 1024 ** " KMG".indexOf(unit || " ");
-    if (!Number.isSafeInteger(limit) || limit === 0) {
-      throw new UsageError(`--limit is NAME=VALUE with a number above 0, such as maxFileBytes=1G, not "${each}"`);
-    }
-    return [oneOf("--limit", name as keyof BundleLimits, names), limit];
-  }));
-}
-
-/** Reads one PATH of the command line. */
-async function openPath(path: string, limits: Partial<BundleLimits>): Promise<Bundle> {
-  const options: OpenOptions = {
-    sources: presetSources(preset),
-    limits,
-    clock: () => performance.now(),
-    decompress: nodeGunzip,
-  };
-  if (path === "-") return await openArchive(process.stdin, options);
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) throw new BundleError("Cannot read the bundle: there is no such file or directory");
-  if (!stat.isDirectory()) {
-    if (!stat.isFile()) throw new BundleError("Cannot read the bundle: it is neither a file nor a directory");
-    return await openArchive(fileChunks(path), options);
-  }
-  if (resolve(path) === "/") {
-    const { collectHere } = await import("./collect.ts");
-    return await readEntries(await collectHere(), options);
-  }
-  const warnings: string[] = [];
-  const broken = (message: string): void => void warnings.push(message);
-  const bundle = await readEntries(directoryEntries(path, broken), options, warnings);
-  if (bundle.files.size === 0) {
-    throw new BundleError(
-      "Cannot read the bundle: the directory has no file that a bundle or sosreport has (such as proc/meminfo)",
-    );
-  }
-  return bundle;
-}
-
-/** What is wrong with an input, in one line; anything else is a defect and is thrown on. */
-function inputProblem(error: unknown): string {
-  if (error instanceof LimitError) return `${error.message}; --limit ${error.limit}=VALUE raises it`;
-  if (error instanceof BundleError) return error.message;
-  if (error instanceof Error && ("syscall" in error || error.name === "NotCapable")) {
-    return `Cannot read the bundle: ${error.message}`;
-  }
-  throw error;
-}
-
 /** A bundle that could be read, as it was named on the command line. */
 interface Analyzed {
   readonly path: string;
   readonly report: Report;
-}
-
-/** NO_COLOR (no-color.org) counts unless it is empty; FORCE_COLOR is the stronger one, and 0 switches it off. */
-function wantsColor(toFile: boolean): boolean {
-  const { FORCE_COLOR: forced, NO_COLOR: without } = process.env;
-  if (forced !== undefined && forced !== "") return forced !== "0" && forced !== "false";
-  return !toFile && process.stdout.isTTY && (without === undefined || without === "");
 }
 
 function render(analyzed: readonly Analyzed[], format: Format, all: boolean, toFile: boolean): string {
@@ -147,7 +75,7 @@ async function run(args: string[]): Promise<number> {
   let unreadable = false;
   for (const path of positionals) {
     try {
-      analyzed.push({ path, report: analyze(await openPath(path, limits), preset) });
+      analyzed.push({ path, report: analyze(await openPath(path, presetSources(preset), limits), preset) });
     } catch (error) {
       console.error(`nailhouse: ${path}: ${inputProblem(error)}`);
       unreadable = true;

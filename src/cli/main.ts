@@ -7,6 +7,7 @@ const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["collect", async () => (await import("./collect.ts")).collectCommand],
   ["record", async () => (await import("./record.ts")).recordCommand],
   ["analyze", async () => (await import("./analyze.ts")).analyzeCommand],
+  ["compare", async () => (await import("./compare.ts")).compareCommand],
   ["redact", async () => (await import("./redact.ts")).redactCommand],
   ["explain", async () => (await import("./explain.ts")).explainCommand],
 ]);
@@ -16,6 +17,7 @@ const help = `nailhouse ${version}: finds the memory that will not move out
   nailhouse collect       capture a bundle of this host, before it is rebooted
   nailhouse record        sample this host every minute, so that a later bundle tells its last days
   nailhouse analyze PATH  who held the memory, how much, since when, and what to do
+  nailhouse compare A B   whether a fix worked: what changed from one bundle to the other
   nailhouse redact IN OUT the same bundle without names, addresses and arguments, to be passed on
   nailhouse explain       the causes it knows
 

@@ -1,0 +1,82 @@
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import process from "node:process";
+import { type BundleLimits, defaultLimits } from "../bundle/limits.ts";
+import { openArchive, type OpenOptions, readEntries } from "../bundle/open.ts";
+import type { Bundle } from "../core/bundle.ts";
+import { BundleError, LimitError } from "../core/errors.ts";
+import type { Source } from "../core/source.ts";
+import { directoryEntries, fileChunks, nodeGunzip } from "../host/node_input.ts";
+import { UsageError } from "./_command.ts";
+
+/** The value of an option that has only some. */
+export function oneOf<T extends string>(option: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((each) => each === value);
+  if (found === undefined) throw new UsageError(`${option} is one of ${allowed.join(", ")}, not "${value}"`);
+  return found;
+}
+
+/** `--limit NAME=VALUE`, several times. */
+export function parseLimits(given: readonly string[]): Partial<BundleLimits> {
+  const names = Object.keys(defaultLimits) as (keyof BundleLimits)[];
+  return Object.fromEntries(given.map((each) => {
+    const [name, value = ""] = each.split("=", 2) as [string, string?];
+    const [, digits, unit = ""] = /^(\d{1,15})([KMG]?)$/.exec(value) ?? [];
+    const limit = Number(digits) * 1024 ** " KMG".indexOf(unit || " ");
+    if (!Number.isSafeInteger(limit) || limit === 0) {
+      throw new UsageError(`--limit is NAME=VALUE with a number above 0, such as maxFileBytes=1G, not "${each}"`);
+    }
+    return [oneOf("--limit", name as keyof BundleLimits, names), limit];
+  }));
+}
+
+/** Reads one PATH of the command line: what `sources` ask for. */
+export async function openPath(
+  path: string,
+  sources: readonly Source<unknown>[],
+  limits: Partial<BundleLimits>,
+): Promise<Bundle> {
+  const options: OpenOptions = {
+    sources,
+    limits,
+    clock: () => performance.now(),
+    decompress: nodeGunzip,
+  };
+  if (path === "-") return await openArchive(process.stdin, options);
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) throw new BundleError("Cannot read the bundle: there is no such file or directory");
+  if (!stat.isDirectory()) {
+    if (!stat.isFile()) throw new BundleError("Cannot read the bundle: it is neither a file nor a directory");
+    return await openArchive(fileChunks(path), options);
+  }
+  if (resolve(path) === "/") {
+    const { collectHere } = await import("./collect.ts");
+    return await readEntries(await collectHere(), options);
+  }
+  const warnings: string[] = [];
+  const broken = (message: string): void => void warnings.push(message);
+  const bundle = await readEntries(directoryEntries(path, broken), options, warnings);
+  if (bundle.files.size === 0) {
+    throw new BundleError(
+      "Cannot read the bundle: the directory has no file that a bundle or sosreport has (such as proc/meminfo)",
+    );
+  }
+  return bundle;
+}
+
+/** What is wrong with an input, in one line; anything else is a defect and is thrown on. */
+export function inputProblem(error: unknown): string {
+  if (error instanceof LimitError) return `${error.message}; --limit ${error.limit}=VALUE raises it`;
+  if (error instanceof BundleError) return error.message;
+  if (error instanceof Error && ("syscall" in error || error.name === "NotCapable")) {
+    return `Cannot read the bundle: ${error.message}`;
+  }
+  throw error;
+}
+
+/** NO_COLOR (no-color.org) counts unless it is empty; FORCE_COLOR is the stronger one, and 0 switches it off. */
+export function wantsColor(toFile: boolean): boolean {
+  const { FORCE_COLOR: forced, NO_COLOR: without } = process.env;
+  if (forced !== undefined && forced !== "") return forced !== "0" && forced !== "false";
+  return !toFile && process.stdout.isTTY && (without === undefined || without === "");
+}

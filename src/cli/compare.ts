@@ -1,0 +1,98 @@
+import { readFile, writeFile } from "node:fs/promises";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import type { BundleLimits } from "../bundle/limits.ts";
+import { load } from "../computed/load.ts";
+import type { Comparison, Observed } from "../core/comparison.ts";
+import { BundleError } from "../core/errors.ts";
+import { analyze, presetSources } from "../engine/analyze.ts";
+import { compare } from "../engine/compare.ts";
+import { openSnapshots } from "../engine/reader.ts";
+import { parseReport } from "../engine/report_schema.ts";
+import { preset } from "../preset.ts";
+import { renderComparisonHtml } from "../render/compare_html.ts";
+import { renderComparisonMarkdown } from "../render/compare_markdown.ts";
+import { renderComparisonText } from "../render/compare_text.ts";
+import { type Command, UsageError } from "./_command.ts";
+import { inputProblem, oneOf, openPath, parseLimits, wantsColor } from "./_input.ts";
+
+const help = `nailhouse compare BEFORE AFTER [-f text|json|markdown|html] [-o FILE] [--all] [--limit NAME=VALUE]...
+
+Says whether a fix worked: which findings went or came, in which accounts the memory is now, and whether the load was the same.
+
+  BEFORE, AFTER   as for nailhouse analyze, or a report that it wrote with -f json (.json)
+  -f, --format    text (default), json, markdown (for a ticket), or html (one page, nothing is loaded)
+  -o, --output    write to this file instead of standard output
+  --all           show every account and finding
+  --limit         as for nailhouse analyze
+
+  nailhouse compare samples/friend-push.tgz samples/friend-push-wudp.tgz
+  nailhouse compare monday.tgz / -f markdown
+`;
+
+const FORMATS = ["text", "json", "markdown", "html"] as const;
+
+async function readReport(path: string): Promise<Observed> {
+  const json = await readFile(path, "utf8");
+  try {
+    return { report: parseReport(json) };
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
+    throw new BundleError(error.message, { cause: error });
+  }
+}
+
+async function observe(path: string, limits: Partial<BundleLimits>): Promise<Observed> {
+  if (path.endsWith(".json")) return await readReport(path);
+  const bundle = await openPath(path, [...presetSources(preset), load], limits);
+  const measured = openSnapshots(bundle).base.read(load);
+  return { report: analyze(bundle, preset), load: measured.status === "ok" ? measured.value : undefined };
+}
+
+function render(comparison: Comparison, format: (typeof FORMATS)[number], all: boolean, toFile: boolean): string {
+  if (format === "json") return `${JSON.stringify(comparison, undefined, 2)}\n`;
+  if (format === "markdown") return renderComparisonMarkdown(comparison);
+  if (format === "html") return renderComparisonHtml(comparison);
+  const width = toFile ? 80 : process.stdout.columns ?? 80;
+  return renderComparisonText(comparison, { all, color: wantsColor(toFile), width });
+}
+
+/** Carries out `nailhouse compare`; returns the exit code. */
+async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      format: { type: "string", short: "f", default: "text" },
+      output: { type: "string", short: "o" },
+      all: { type: "boolean", default: false },
+      limit: { type: "string", multiple: true, default: [] },
+    },
+  });
+  const format = oneOf("--format", values.format, FORMATS);
+  const limits = parseLimits(values.limit);
+  const [before, after] = positionals;
+  if (before === undefined || after === undefined || positionals.length > 2) {
+    throw new UsageError("compare needs two PATHs: BEFORE and AFTER");
+  }
+  const sides: Observed[] = [];
+  for (const path of [before, after]) {
+    try {
+      sides.push(await observe(path, limits));
+    } catch (error) {
+      console.error(`nailhouse: ${path}: ${inputProblem(error)}`);
+      return 3;
+    }
+  }
+  const output = render(
+    compare(sides[0] as Observed, sides[1] as Observed),
+    format,
+    values.all,
+    values.output !== undefined,
+  );
+  if (values.output === undefined) await new Promise((done) => process.stdout.write(output, done));
+  else await writeFile(values.output, output);
+  return 0;
+}
+
+export const compareCommand: Command = { run, help };

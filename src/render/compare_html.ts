@@ -1,0 +1,119 @@
+/** A comparison as a page. */
+import type { ComparedSide, Comparison, ComparisonOutcome } from "../core/comparison.ts";
+import { formatCount } from "../core/format.ts";
+import type { Finding } from "../core/report.ts";
+import { version } from "../core/version.ts";
+import { accountRows, findingState, sideText } from "./compare_text.ts";
+import { type Markup, markup } from "./_html.ts";
+import { REPORT_STYLE } from "./_html_style.ts";
+
+const MOOD: { readonly [O in ComparisonOutcome]: string } = {
+  fixed: "healthy",
+  "no-cause": "healthy",
+  unproven: "unclear",
+  improved: "unclear",
+  moved: "unclear",
+  unclear: "unclear",
+  unchanged: "found",
+  worse: "found",
+};
+
+/** Nothing is loaded, sent or run. */
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+function tableOf(caption: string, head: readonly string[], rows: readonly (readonly string[])[]): Markup {
+  return markup`<div class="scroll"><table>
+<caption class="caption">${caption}</caption>
+<thead><tr>${head.map((each) => markup`<th scope="col">${each}</th>`)}</tr></thead>
+<tbody>
+${
+    rows.map(([first, ...others]) =>
+      markup`<tr><th scope="row">${first}</th>${others.map((each) => markup`<td>${each}</td>`)}</tr>
+`
+    )
+  }</tbody></table></div>
+`;
+}
+
+function section(title: string, body: Markup): Markup {
+  return markup`<section><h2>${title}</h2>
+${body}</section>
+`;
+}
+
+function sideMarkup(name: string, side: ComparedSide): Markup {
+  return markup`<div class="wide"><dt>${name}</dt><dd>${sideText(side)}</dd></div>
+`;
+}
+
+function bodyOf(comparison: Comparison): Markup {
+  const { outcome, headline, because, before, after, findings, load, warnings } = comparison;
+  const accounts = accountRows(comparison, false);
+  const found = findings.map((pair) => [
+    pair.change,
+    `${pair.cause}: ${(pair.before ?? pair.after as Finding).title}`,
+    findingState(pair.before),
+    findingState(pair.after),
+  ]);
+  const rates = load.map(({ counter, beforePerSecond, afterPerSecond }) => [
+    counter,
+    formatCount(Math.round(beforePerSecond)),
+    formatCount(Math.round(afterPerSecond)),
+  ]);
+  return markup`<main><article class="report">
+<p class="brand">nailhouse ${version}: before and after</p>
+<header class="masthead ${MOOD[outcome]}">
+<h1>${headline}</h1>
+${
+    because.map((each) =>
+      markup`<p class="answer">${each}</p>
+`
+    )
+  }<dl class="facts-list">
+${sideMarkup("Before", before)}${sideMarkup("After", after)}</dl>
+</header>
+${
+    accounts.length > 0 &&
+    section(
+      "Accounts that changed",
+      tableOf("In bytes and shares of MemTotal.", ["account", "before", "after", "change"], accounts),
+    )
+  }${
+    found.length > 0 &&
+    section("Findings", tableOf("Those that made the verdicts first.", ["", "finding", "before", "after"], found))
+  }${
+    rates.length > 0 &&
+    section("Packets a second", tableOf("Of all network namespaces.", ["counter", "before", "after"], rates))
+  }${
+    warnings.length > 0 &&
+    section(
+      "Mind",
+      markup`<ul class="others">${warnings.map((warning) => markup`<li>${warning}</li>`)}</ul>
+`,
+    )
+  }<footer>Made by nailhouse ${version}. This page loads nothing and sends nothing.</footer>
+</article></main>`;
+}
+
+/**
+ * A comparison as one self-contained page.
+ *
+ * @param comparison From `compare`.
+ */
+export function renderComparisonHtml(comparison: Comparison): string {
+  const head = markup`<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${comparison.headline}</title>`;
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+${head.text}
+<style>${REPORT_STYLE}</style>
+</head>
+<body>
+${bodyOf(comparison).text}
+</body>
+</html>
+`;
+}

@@ -1,0 +1,104 @@
+/** A comparison for a terminal. */
+import { getBorderCharacters, table } from "table";
+import type { ComparedFinding, ComparedSide, Comparison } from "../core/comparison.ts";
+import { formatBytes, formatCount, formatShare } from "../core/format.ts";
+import type { Finding } from "../core/report.ts";
+import { instant } from "./_duration.ts";
+import { printable, wrap } from "./_printable.ts";
+import { bytesRange } from "./_summary.ts";
+import { styleOf } from "./_text_style.ts";
+import type { TextOptions } from "./text.ts";
+
+/** Accounts that changed by less than this share of MemTotal are left out: they decide nothing. */
+const SMALL_SHARE = 0.002;
+
+/** "+12.0 MiB": the sign is told also where it is plus. */
+export function signed(bytes: number): string {
+  return `${bytes > 0 ? "+" : ""}${formatBytes(bytes)}`;
+}
+
+/** A column of a side. */
+function amount(bytes: number | null, { host: { totalBytes } }: ComparedSide): string {
+  if (bytes === null) return "not told";
+  return `${formatBytes(bytes)}${totalBytes === null ? "" : ` (${formatShare(bytes, totalBytes)})`}`;
+}
+
+/** The accounts that changed as rows: account, before, after, change. */
+export function accountRows({ accounts, before, after }: Comparison, all: boolean): string[][] {
+  const least = all ? 0 : SMALL_SHARE * Math.min(before.host.totalBytes ?? 0, after.host.totalBytes ?? 0);
+  return accounts.filter(({ beforeBytes, afterBytes }) => Math.abs((afterBytes ?? 0) - (beforeBytes ?? 0)) >= least)
+    .map(({ title, beforeBytes, afterBytes }) => [
+      title,
+      amount(beforeBytes, before),
+      amount(afterBytes, after),
+      beforeBytes === null || afterBytes === null ? "" : signed(afterBytes - beforeBytes),
+    ]);
+}
+
+/** "confirmed, 400 MiB", with its growth. */
+export function findingState(finding: Finding | null): string {
+  if (finding === null) return "not found";
+  const rate = finding.growthBytesPerSecond;
+  return `${finding.confidence}, ${bytesRange(finding.bytes)}${
+    rate === null || rate.low <= 0 ? "" : `, grows by ${bytesRange(rate)} a second`
+  }`;
+}
+
+/** What the side is: "friend-host, Linux 6.18.0, 24 GiB, 2026-11-23 06:01:02Z: cause-found, pressure none". */
+export function sideText({ host, verdict, pressure }: ComparedSide): string {
+  const facts = [
+    host.hostname ?? "unknown host",
+    ...(host.kernelRelease === null ? [] : [`Linux ${host.kernelRelease}`]),
+    ...(host.totalBytes === null ? [] : [formatBytes(host.totalBytes)]),
+    ...(host.capturedAt === null ? [] : [instant(host.capturedAt)]),
+  ];
+  return `${facts.join(", ")}: ${verdict}, pressure ${pressure}`;
+}
+
+function findingLines(pair: ComparedFinding, width: number): string[] {
+  const { cause, change, before, after } = pair;
+  const title = (before ?? after as Finding).title;
+  return [
+    wrap(`${cause}: ${printable(title)}`, width, `  ${change.padEnd(5)} `),
+    `        before: ${findingState(before)}`,
+    `        after:  ${findingState(after)}`,
+  ];
+}
+
+/**
+ * A comparison as text: the answer in the first line, what it rests on in the second.
+ *
+ * @param comparison From `compare`.
+ */
+export function renderComparisonText(comparison: Comparison, options: TextOptions = {}): string {
+  const style = styleOf(options.width ?? 80, options.all ?? false, options.color ?? false);
+  const { outcome, headline, because, before, after, findings, load, warnings } = comparison;
+  const paint = outcome === "fixed" || outcome === "no-cause" ? style.strong : style.alarm;
+  const shown = style.all ? findings : findings.filter(({ before: a, after: b }) => a?.material || b?.material);
+  const rows = accountRows(comparison, style.all);
+  const accounts = rows.length === 0 ? [] : table([["", "before", "after", "change"], ...rows], {
+    border: getBorderCharacters("void"),
+    columnDefault: { paddingLeft: 0, paddingRight: 2, alignment: "right" },
+    columns: [{ alignment: "left" }],
+    drawHorizontalLine: () => false,
+  }).trimEnd().split("\n").map((line) => `  ${line.trimEnd()}`);
+  const rates = load.map(({ counter, beforePerSecond, afterPerSecond }) =>
+    `  ${counter.padEnd(18)} ${formatCount(Math.round(beforePerSecond)).padStart(12)} -> ${
+      formatCount(Math.round(afterPerSecond)).padStart(12)
+    }`
+  );
+  const section = (title: string, lines: readonly string[]): string[] =>
+    lines.length === 0 ? [] : ["", style.strong(title), ...lines];
+  const lines = [
+    paint(wrap(printable(headline), style.width)),
+    ...(because.length === 0 ? [] : [wrap(`${printable(because.join("; "))}.`, style.width)]),
+    "",
+    wrap(printable(sideText(before)), style.width, "before: "),
+    wrap(printable(sideText(after)), style.width, "after:  "),
+    ...section("Accounts that changed", accounts),
+    ...section("Findings", shown.flatMap((pair) => findingLines(pair, style.width))),
+    ...section("Packets a second", rates),
+    ...section("Mind", warnings.map((warning) => wrap(printable(warning), style.width, "  "))),
+  ];
+  return `${lines.join("\n")}\n`;
+}
