@@ -168,7 +168,7 @@ describe("a comparison that is rendered", () => {
     const html = renderComparisonHtml(hostile);
     expect(html).toContain("&lt;img src=x&gt;");
     expect(html).not.toContain("<img");
-    expect(html).toContain("default-src 'none'");
+    expect(html).toContain("default-src &#39;none&#39;");
     expect(html).not.toContain("<script");
   });
 });
