@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import type { Options } from "tsup";
+import { pageHtml } from "./page_html.ts";
 
 const shared: Options = { format: ["esm"], target: "node20", outDir: "dist", silent: true };
 
@@ -25,7 +26,7 @@ const builds: Options[] = [
     // What both entries use is there once: an error class must be the same in both.
     splitting: true,
     external: [/^node:/],
-    clean: ["!cli.js", "!collect.sh"],
+    clean: ["!cli.js", "!collect.sh", "!nailhouse.html"],
     // TypeScript 6 deprecates an option that tsup's declaration build still sets.
     // For programs in other languages that read reports.
     onSuccess: () => {
@@ -52,6 +53,23 @@ const builds: Options[] = [
     onSuccess: () => {
       const script = execFileSync(process.execPath, ["dist/cli.js", "collect", "--emit-script"]);
       writeFileSync("dist/collect.sh", script, { mode: 0o755 });
+      return Promise.resolve();
+    },
+  },
+  {
+    ...shared,
+    entry: { page: "src/page/page.ts", worker: "src/page/worker.ts" },
+    outDir: "out/page",
+    format: ["iife"],
+    platform: "browser",
+    target: "es2023",
+    minify: true,
+    // As ASCII, because a hash is of the bytes.
+    esbuildOptions: (options) => void (options.charset = "ascii"),
+    noExternal: [/.*/],
+    onSuccess: () => {
+      const [page, worker] = ["page", "worker"].map((name) => readFileSync(`out/page/${name}.global.js`, "utf8"));
+      writeFileSync("dist/nailhouse.html", pageHtml(page as string, worker as string));
       return Promise.resolve();
     },
   },

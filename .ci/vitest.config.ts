@@ -6,6 +6,7 @@ const portable = ["core", "parsers", "computed", "bundle", "engine", "render", "
   (folder) => `test/${folder}/**/*_test.ts`,
 );
 const lab = ["test/lab/**/*_test.ts"];
+const browser = ["test/browser/**/*_test.ts"];
 
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
@@ -24,10 +25,15 @@ export default defineConfig({
         test: {
           name: "host",
           include: ["test/**/*_test.ts"],
-          exclude: [...configDefaults.exclude, ...portable, ...lab, "test/samples_test.ts"],
+          exclude: [...configDefaults.exclude, ...portable, ...lab, ...browser, "test/samples_test.ts"],
           // These start compilers, Deno and the command line, on two cores.
           testTimeout: 60_000,
         },
+      },
+      {
+        extends: true,
+        // The built page in Debian's Chromium.
+        test: { name: "browser", include: browser, testTimeout: 60_000, hookTimeout: 60_000 },
       },
       {
         extends: true,

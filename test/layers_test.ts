@@ -27,6 +27,7 @@ const layers: { readonly [path: string]: Layer } = {
   "src/mod.ts": {
     imports: ["src/core", "src/parsers", "src/computed", "src/bundle", "src/engine", "src/render", "src/preset.ts"],
   },
+  "src/page": { imports: ["src/core", "src/bundle", "src/engine", "src/render", "src/preset.ts"] },
   "src/host": { imports: ["src/core"], npm: true, machine: true },
   "src/cli": {
     imports: [

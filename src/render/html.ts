@@ -36,10 +36,9 @@ ${evidenceList(evidence)}</details>`;
   return markup`<dl class="facts-list">
 ${fact("Verdict", report.verdict)}${fact("Host", hostname ?? "unknown")}${fact("Kernel", kernelRelease ?? "unknown")}${
     fact("MemTotal", totalBytes === null ? "unknown" : formatBytes(totalBytes))
-  }${
-    fact("Captured", `${capturedAt === null ? "at an unknown time" : instant(capturedAt)}, ${looks}`)
-  }<div class="wide"><dt>Pressure</dt><dd><strong>${level}</strong>: ${because}${proof}</dd></div>
-</dl>
+  }${fact("Captured", `${capturedAt === null ? "at an unknown time" : instant(capturedAt)}, ${looks}`, "double")}${
+    fact("Pressure", [markup`<strong>${level}</strong>: ${because}`, proof], "wide")
+  }</dl>
 `;
 }
 
@@ -108,8 +107,8 @@ ${list(ruledOut.map(({ cause, because }) => markup`<strong>${cause}</strong>: ${
   return all.filter((each) => each !== false && each !== undefined);
 }
 
-/** What a page shows of a report, without the page around it. `prefix` keeps the names of several reports in one page apart. */
-export function reportMarkup(report: Report, prefix: string): Markup {
+/** `prefix` keeps the names of several reports in one page apart. */
+function reportMarkup(report: Report, prefix: string): Markup {
   const parts = sections(report, prefix);
   const contents = parts.map(({ id, title }) =>
     markup`<a href="#${prefix}${id}">${title}</a>
@@ -128,6 +127,23 @@ ${contents}</nav>
 ${bodies}<footer>Made by nailhouse ${version} from the bundle alone. This page loads nothing and sends nothing.</footer>
 </article>
 `;
+}
+
+/** A report for a page that has {@linkcode REPORT_STYLE} and {@linkcode REPORT_SCRIPT}. */
+export interface HtmlParts {
+  /** The answer as plain text. */
+  readonly headline: string;
+  /** One `article`. */
+  readonly body: string;
+}
+
+/**
+ * The report as a part of another page.
+ *
+ * @param report From `analyze`.
+ */
+export function renderHtmlParts(report: Report): HtmlParts {
+  return { headline: answerOf(report).headline, body: reportMarkup(report, "").text };
 }
 
 /**

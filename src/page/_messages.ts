@@ -1,0 +1,26 @@
+/** What the page and its worker say to each other. The page sends one Blob; the worker answers with these. */
+
+export interface ProgressMessage {
+  readonly kind: "progress";
+  /** Bytes of the bundle read so far. */
+  readonly readBytes: number;
+}
+
+/** All that the page shows and saves, made in the worker so that the page stays responsive. */
+export interface DoneMessage {
+  readonly kind: "done";
+  readonly headline: string;
+  /** As `analyze -f json` prints it, byte for byte. */
+  readonly json: string;
+  /** As `analyze -f html` prints it. */
+  readonly html: string;
+  /** The report to be put into the page. */
+  readonly markup: string;
+}
+
+export interface FailedMessage {
+  readonly kind: "failed";
+  readonly message: string;
+}
+
+export type WorkerMessage = ProgressMessage | DoneMessage | FailedMessage;
