@@ -11,6 +11,8 @@ export interface BundleLimits {
   readonly maxPathBytes: number;
   /** Folders around a file; an entry that is deeper is passed over. The deepest ones of /sys are 20. */
   readonly maxDepth: number;
+  /** Archives in archives; one that is deeper is passed over. A must-gather with what sos collect made of several hosts has two. */
+  readonly maxNesting: number;
   /** A longer file is cut there. A table of half a million sockets is of this size. */
   readonly maxFileBytes: number;
   /** What is kept, together; files after that are left out. */
@@ -27,6 +29,7 @@ export const defaultLimits: BundleLimits = {
   maxEntries: 2_000_000,
   maxPathBytes: 4096,
   maxDepth: 64,
+  maxNesting: 2,
   maxFileBytes: 64 * 2 ** 20,
   maxTotalBytes: 256 * 2 ** 20,
   maxUnpackedBytes: 8 * 2 ** 30,

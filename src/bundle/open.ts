@@ -1,6 +1,6 @@
 import type { Bundle, Decompress, Entry } from "../core/bundle.ts";
 import { concatBytes } from "../core/bytes.ts";
-import { BundleError } from "../core/errors.ts";
+import { BundleError, LimitError } from "../core/errors.ts";
 import type { Manifest } from "../core/manifest.ts";
 import { matcher } from "../core/patterns.ts";
 import type { HostFacts, Source } from "../core/source.ts";
@@ -241,10 +241,24 @@ class Kept {
   }
 }
 
+/** A name that an archive has, which may be of a bundle. */
+const ARCHIVE = /\.(?:tar(?:\.(?:gz|bz2|xz|zst))?|tgz|tbz2?|txz|tzst)$/;
+
+/** Whether an entry may be a bundle itself, as in what `sos collect` makes: archives that a host's own files have are none. */
+function isInner({ path, entry }: PlacedEntry): boolean {
+  return entry.chunks !== undefined && ARCHIVE.test(path) && !TOP_FOLDERS.has(path.split("/", 1)[0] as string);
+}
+
+/** Puts an entry where it belongs. */
+async function keep({ path, entry }: PlacedEntry, wanted: (path: string) => boolean, kept: Kept): Promise<void> {
+  if (entry.kind === "link") kept.addLink(path, entry.linkTarget ?? "");
+  else if (entry.kind === "file" && wanted(path.replace(HISTORY, ""))) await kept.addFile(path, entry);
+}
+
 /**
  * Keeps what is wanted of a stream of entries, whatever they come from. Nothing is written anywhere, and links are data.
  *
- * @throws {LimitError} If it is larger than it may be.
+ * @throws {BundleError} If there is nothing but archives, which {@linkcode readBundles} reads; a `LimitError` if it is larger than it may be.
  */
 export async function readEntries(
   entries: AsyncIterable<Entry> | Iterable<Entry>,
@@ -254,12 +268,101 @@ export async function readEntries(
   const budget = new Budget(options.limits, options.clock);
   const wanted = matcher(wantedPatterns(options.sources));
   const kept = new Kept(budget.limits, warnings);
-  for await (const { path, entry } of place(entries, budget, warnings)) {
-    if (entry.kind === "link") kept.addLink(path, entry.linkTarget ?? "");
-    else if (entry.kind === "file" && wanted(path.replace(HISTORY, ""))) await kept.addFile(path, entry);
+  let inner: string | undefined;
+  for await (const placed of place(entries, budget, warnings)) {
+    if (isInner(placed)) inner = placed.path;
+    else await keep(placed, wanted, kept);
   }
   kept.end();
+  if (inner !== undefined && kept.files.size === 0) {
+    throw new BundleError(`Cannot read the bundle: it is none, but holds others, such as ${shortName(inner)}`);
+  }
   return describe(kept.files, kept.links, warnings);
+}
+
+/** A bundle, and where it was: empty, or the path of an archive inside of what was opened. */
+export interface OpenedBundle {
+  readonly path: string;
+  readonly bundle: Bundle;
+}
+
+/** What reading bundles in bundles has in common on all levels. */
+interface Opening {
+  readonly budget: Budget;
+  readonly options: OpenOptions;
+  readonly wanted: (path: string) => boolean;
+}
+
+async function* openInner(
+  { path, entry }: PlacedEntry,
+  opening: Opening,
+  level: number,
+  warn: (message: string) => void,
+): AsyncGenerator<OpenedBundle> {
+  const warnings: string[] = [];
+  let found = 0;
+  try {
+    const chunks = (entry.chunks as NonNullable<Entry["chunks"]>)();
+    const inner = await unpack(chunks, opening.budget, opening.options, (message) => void warnings.push(message));
+    for await (const opened of readLevel(inner, opening, level + 1, warnings)) {
+      if (opened.path === "" && opened.bundle.files.size === 0) {
+        warnings.push(...opened.bundle.warnings);
+        continue;
+      }
+      found++;
+      yield { path: opened.path === "" ? path : `${path}/${opened.path}`, bundle: opened.bundle };
+    }
+    for (const warning of warnings) warn(`${path}: ${warning}`);
+    if (found === 0) warn(`${path}: it has no file that a bundle or sosreport has`);
+  } catch (error) {
+    if (!(error instanceof BundleError) || error instanceof LimitError) throw error;
+    warn(`${path}: ${error.message}`);
+  }
+}
+
+async function* readLevel(
+  entries: AsyncIterable<Entry> | Iterable<Entry>,
+  opening: Opening,
+  level: number,
+  warnings: string[],
+): AsyncGenerator<OpenedBundle> {
+  const { limits } = opening.budget;
+  const kept = new Kept(limits, warnings);
+  const warn = (message: string): void => void warnings.push(message);
+  let found = 0;
+  for await (const placed of place(entries, opening.budget, warnings)) {
+    if (!isInner(placed)) await keep(placed, opening.wanted, kept);
+    else if (level === limits.maxNesting) {
+      warn(`${shortName(placed.path)}: an archive in an archive too many: passed over (limit maxNesting)`);
+    } else {
+      for await (const opened of openInner(placed, opening, level, warn)) {
+        found++;
+        yield opened;
+      }
+    }
+  }
+  kept.end();
+  if (kept.files.size > 0 || found === 0) {
+    yield { path: "", bundle: describe(kept.files, kept.links, warnings.splice(0)) };
+  }
+}
+
+/**
+ * Reads a bundle, or several: one, and those that are archives in it, as `sos collect` and must-gather have them. Each is given when it has
+ * been read, and is to be used before the next one is asked for, if not all are to be in memory.
+ *
+ * @param broken Told what was wrong that is in none of the bundles' own warnings.
+ * @throws {LimitError} If all together are larger than one may be.
+ */
+export async function* readBundles(
+  entries: AsyncIterable<Entry> | Iterable<Entry>,
+  options: OpenOptions,
+  broken: (message: string) => void,
+  warnings: string[] = [],
+): AsyncGenerator<OpenedBundle> {
+  const budget = new Budget(options.limits, options.clock);
+  yield* readLevel(entries, { budget, options, wanted: matcher(wantedPatterns(options.sources)) }, 0, warnings);
+  for (const warning of warnings) broken(warning);
 }
 
 /** Reads the manifest and the status, and infers what a foreign bundle does not say. */
@@ -337,19 +440,12 @@ function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
   return magic.every((byte, i) => bytes[i] === byte);
 }
 
-/**
- * The entries of an archive that comes as a stream: .tar, also compressed as .gz (.tgz), .bz2, .xz or .zst; recognized by content. A
- * kernel log in plain text (dmesg, journalctl, syslog, a serial console) is a bundle of that one file.
- *
- * @param broken Told what is wrong when the archive is damaged or cut off; the entries before that are good.
- * @throws {BundleError} If it is empty or no archive; a `LimitError`, here or while the entries are read, if it is larger than it may be.
- */
-export async function archiveEntries(
+async function unpack(
   chunks: AsyncIterable<Uint8Array>,
+  budget: Budget,
   options: ArchiveOptions,
   broken: (message: string) => void,
 ): Promise<AsyncIterable<Entry>> {
-  const budget = new Budget(options.limits, options.clock);
   const start = await peek(chunks, 512);
   if (start.head.length === 0) throw new BundleError("Cannot read the bundle: it is empty");
   let plain = { head: start.head, chunks: budget.unpacked(start.chunks) as AsyncIterable<Uint8Array> };
@@ -371,13 +467,43 @@ export async function archiveEntries(
 }
 
 /**
+ * The entries of an archive that comes as a stream: .tar, also compressed as .gz (.tgz), .bz2, .xz or .zst; recognized by content. A
+ * kernel log in plain text (dmesg, journalctl, syslog, a serial console) is a bundle of that one file.
+ *
+ * @param broken Told what is wrong when the archive is damaged or cut off; the entries before that are good.
+ * @throws {BundleError} If it is empty or no archive; a `LimitError`, here or while the entries are read, if it is larger than it may be.
+ */
+export async function archiveEntries(
+  chunks: AsyncIterable<Uint8Array>,
+  options: ArchiveOptions,
+  broken: (message: string) => void,
+): Promise<AsyncIterable<Entry>> {
+  return await unpack(chunks, new Budget(options.limits, options.clock), options, broken);
+}
+
+/**
  * Opens a bundle that comes as a stream.
  *
- * @throws {BundleError} If it is empty or no archive; a `LimitError` if it is larger than it may be.
+ * @throws {BundleError} If it is empty or no archive, or holds several bundles, which {@linkcode openArchives} opens; a `LimitError` if it is
+ * larger than it may be.
  */
 export async function openArchive(chunks: AsyncIterable<Uint8Array>, options: OpenOptions): Promise<Bundle> {
   const warnings: string[] = [];
-  const broken = (message: string): void => void warnings.push(message);
-  const entries = await archiveEntries(chunks, options, broken);
+  const entries = await archiveEntries(chunks, options, (message) => void warnings.push(message));
   return await readEntries(entries, options, warnings);
+}
+
+/**
+ * Opens a bundle that comes as a stream, and those that are archives in it: see {@linkcode readBundles}.
+ *
+ * @throws {BundleError} If it is empty or no archive; a `LimitError` if it is larger than it may be.
+ */
+export async function* openArchives(
+  chunks: AsyncIterable<Uint8Array>,
+  options: OpenOptions,
+  broken: (message: string) => void,
+): AsyncGenerator<OpenedBundle> {
+  const warnings: string[] = [];
+  const entries = await archiveEntries(chunks, options, (message) => void warnings.push(message));
+  yield* readBundles(entries, options, broken, warnings);
 }

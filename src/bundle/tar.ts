@@ -166,6 +166,15 @@ class Content {
     return { bytes, truncated: size > maxBytes };
   }
 
+  async *chunks(): AsyncGenerator<Uint8Array> {
+    while (this.left > 0) {
+      const part = await this.#reader.some(this.left);
+      if (part.length === 0) return;
+      this.left -= part.length;
+      yield part;
+    }
+  }
+
   nextBlock(): Promise<Uint8Array> {
     return this.#take(BLOCK);
   }
@@ -262,6 +271,7 @@ async function* readEntries(
       path,
       kind,
       ...(linkTarget === "" ? {} : { linkTarget }),
+      ...(sparse === undefined && kind === "file" ? { chunks: () => content.chunks() } : {}),
       async read(maxBytes) {
         if (sparse === undefined) return await content.read(maxBytes);
         const file = await sparse();

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
 import { type BundleLimits, defaultLimits } from "../bundle/limits.ts";
-import { openArchive, type OpenOptions, readEntries } from "../bundle/open.ts";
+import { openArchives, type OpenedBundle, type OpenOptions, readBundles, readEntries } from "../bundle/open.ts";
 import type { Bundle } from "../core/bundle.ts";
 import { BundleError, LimitError } from "../core/errors.ts";
 import type { Source } from "../core/source.ts";
@@ -30,38 +30,57 @@ export function parseLimits(given: readonly string[]): Partial<BundleLimits> {
   }));
 }
 
-/** Reads one PATH of the command line: what `sources` ask for. */
-export async function openPath(
+/** Reads one PATH of the command line, what `sources` ask for: a bundle, or an archive or directory of several. */
+export async function* openBundles(
   path: string,
   sources: readonly Source<unknown>[],
   limits: Partial<BundleLimits>,
-): Promise<Bundle> {
+): AsyncGenerator<OpenedBundle> {
+  const broken = (message: string): void => console.error(`nailhouse: ${path}: ${message}`);
   const options: OpenOptions = {
     sources,
     limits,
     clock: () => performance.now(),
     decompress: nodeGunzip,
   };
-  if (path === "-") return await openArchive(process.stdin, options);
+  if (path === "-") return yield* openArchives(process.stdin, options, broken);
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) throw new BundleError("Cannot read the bundle: there is no such file or directory");
   if (!stat.isDirectory()) {
     if (!stat.isFile()) throw new BundleError("Cannot read the bundle: it is neither a file nor a directory");
-    return await openArchive(fileChunks(path), options);
+    return yield* openArchives(fileChunks(path), options, broken);
   }
   if (resolve(path) === "/") {
     const { collectHere } = await import("./collect.ts");
-    return await readEntries(await collectHere(), options);
+    return yield { path: "", bundle: await readEntries(await collectHere(), options) };
   }
   const warnings: string[] = [];
-  const broken = (message: string): void => void warnings.push(message);
-  const bundle = await readEntries(directoryEntries(path, broken), options, warnings);
-  if (bundle.files.size === 0) {
-    throw new BundleError(
-      "Cannot read the bundle: the directory has no file that a bundle or sosreport has (such as proc/meminfo)",
-    );
+  const entries = directoryEntries(path, (message) => void warnings.push(message));
+  for await (const opened of readBundles(entries, options, broken, warnings)) {
+    if (opened.bundle.files.size === 0) {
+      throw new BundleError(
+        "Cannot read the bundle: the directory has no file that a bundle or sosreport has (such as proc/meminfo)",
+      );
+    }
+    yield opened;
   }
-  return bundle;
+}
+
+/** Reads one PATH that must be a single bundle. */
+export async function openPath(
+  path: string,
+  sources: readonly Source<unknown>[],
+  limits: Partial<BundleLimits>,
+): Promise<Bundle> {
+  let only: OpenedBundle | undefined;
+  for await (const opened of openBundles(path, sources, limits)) {
+    if (only !== undefined) {
+      throw new BundleError(`Cannot read the bundle: there are several (${only.path}, ${opened.path})`);
+    }
+    only = opened;
+  }
+  if (only === undefined) throw new BundleError("Cannot read the bundle: there is none");
+  return only.bundle;
 }
 
 /** What is wrong with an input, in one line; anything else is a defect and is thrown on. */

@@ -9,12 +9,12 @@ import { renderJson } from "../render/json.ts";
 import { renderMarkdown } from "../render/markdown.ts";
 import { renderAnswer, renderText } from "../render/text.ts";
 import { type Command, UsageError } from "./_command.ts";
-import { inputProblem, oneOf, openPath, parseLimits, wantsColor } from "./_input.ts";
+import { inputProblem, oneOf, openBundles, parseLimits, wantsColor } from "./_input.ts";
 
 const help = `nailhouse analyze PATH... [-f text|json|ndjson|markdown|html] [-o FILE] [--fail-on LEVEL] [--all]
                           [--limit NAME=VALUE]...
 
-  PATH            a bundle or sosreport (.tgz, .tar.gz, .tar.xz, .tar.bz2, .tar.zst, .tar), a directory, / (this host, now: takes about ten seconds), or - for standard input;
+  PATH            a bundle, sosreport, supportconfig or insights archive, or an archive of several (.tgz, .tar.gz, .tar.xz, .tar.bz2, .tar.zst, .tar), a directory, / (this host, now: takes about ten seconds), or - for standard input;
                   a kernel log (dmesg, journalctl, syslog, a serial console) tells of OOM kills alone
   -f, --format    text (default), json, ndjson (one line a bundle), markdown (for a ticket), or html (one page, nothing is loaded)
   -o, --output    write to this file instead of standard output
@@ -75,7 +75,10 @@ async function run(args: string[]): Promise<number> {
   let unreadable = false;
   for (const path of positionals) {
     try {
-      analyzed.push({ path, report: analyze(await openPath(path, presetSources(preset), limits), preset) });
+      for await (const opened of openBundles(path, presetSources(preset), limits)) {
+        const name = opened.path === "" ? path : `${path}: ${opened.path}`;
+        analyzed.push({ path: name, report: analyze(opened.bundle, preset) });
+      }
     } catch (error) {
       console.error(`nailhouse: ${path}: ${inputProblem(error)}`);
       unreadable = true;

@@ -10,6 +10,8 @@ export interface Entry {
   readonly linkTarget?: string;
   /** The content, at most `maxBytes` of it. Only valid until the next entry is asked for. */
   read(maxBytes: number): Promise<{ readonly bytes: Uint8Array; readonly truncated: boolean }>;
+  /** The content as a stream, instead: for an archive in an archive. */
+  readonly chunks?: () => AsyncIterable<Uint8Array>;
 }
 
 /** Says which start of the host a snapshot is from. */

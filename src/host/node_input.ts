@@ -98,6 +98,6 @@ export async function* directoryEntries(
     if (child.isDirectory()) yield* directoryEntries(root, broken, path);
     else if (child.isSymbolicLink()) {
       yield { ...entry, kind: "link", linkTarget: await readlink(join(root, path)) };
-    } else yield { ...entry, kind: child.isFile() ? "file" : "other" };
+    } else yield { ...entry, kind: child.isFile() ? "file" : "other", chunks: () => fileChunks(join(root, path)) };
   }
 }

@@ -1,5 +1,5 @@
 // `Name:   123 kB` lines, the format of meminfo, /proc/PID/status and smaps_rollup.
-import { parseCount } from "./_numbers.ts";
+import { parseKib } from "./_numbers.ts";
 
 /** A line's name and what follows the colon without the blanks around it; undefined when there is no colon. */
 export function splitKey(line: string): { key: string; value: string } | undefined {
@@ -11,7 +11,5 @@ export function splitKey(line: string): { key: string; value: string } | undefin
 /** Bytes of a `123 kB` value (the kernel's kB are KiB); undefined for anything else. */
 export function parseKb(value: string): number | undefined {
   if (!value.endsWith(" kB")) return undefined;
-  const kb = parseCount(value.slice(0, -3));
-  const bytes = kb === undefined ? undefined : kb * 1024;
-  return bytes !== undefined && Number.isSafeInteger(bytes) ? bytes : undefined;
+  return parseKib(value.slice(0, -3));
 }

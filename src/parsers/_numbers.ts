@@ -27,3 +27,8 @@ export function multiply(count: number | undefined, unit: number | undefined): n
   const product = count * unit;
   return Number.isSafeInteger(product) ? product : undefined;
 }
+
+/** Bytes of a number of KiB; undefined when it is none, or the bytes are no longer exact. */
+export function parseKib(text: string | undefined): number | undefined {
+  return multiply(parseCount(text), 1024);
+}

@@ -29,7 +29,7 @@ export function parseBpfPrograms(text: string): BpfProgramMaps {
   }
   if (!Array.isArray(values)) throw new ParseError("Cannot parse the BPF programs: not an array", { text });
   const maps = values.flatMap((each: { map_ids?: unknown } | null) => Array.isArray(each?.map_ids) ? each.map_ids : []);
-  return new Set(maps.filter((id) => typeof id === "number"));
+  return new Set(maps.filter((id) => Number.isSafeInteger(id) && id >= 0));
 }
 
 /** A snapshot's file, as {@linkcode parseBpfPrograms} reads it. */

@@ -6,7 +6,7 @@
 import { ParseError } from "../core/errors.ts";
 import type { ParseContext, Parsed, Source } from "../core/source.ts";
 import { forEachLine, quote } from "./_lines.ts";
-import { parseCount } from "./_numbers.ts";
+import { parseCount, parseKib } from "./_numbers.ts";
 
 /** One process; what the table has no column for is undefined. */
 export interface PsProcess {
@@ -57,11 +57,6 @@ function split(line: string, count: number): { fields: readonly string[]; rest: 
   return { fields, rest: line.slice(at).trimStart() };
 }
 
-function kib(text: string | undefined): number | undefined {
-  const count = parseCount(text);
-  return count === undefined ? undefined : count * 1024;
-}
-
 /**
  * Parses a table of ps.
  *
@@ -105,8 +100,8 @@ export function parsePs(text: string, context: ParseContext): readonly PsProcess
       ppid: parseCount(field("PPID")),
       state: /^[A-Z]/.exec(field("STAT", "S") ?? "")?.[0],
       threads: parseCount(field("NLWP", "THCNT")),
-      rssBytes: kib(field("RSS", "RSZ")),
-      vszBytes: kib(field("VSZ")),
+      rssBytes: parseKib(field("RSS", "RSZ")),
+      vszBytes: parseKib(field("VSZ")),
       comm: isLast ? undefined : parts.rest.slice(0, COMM_WIDTH).trimEnd(),
       command: isLast ? parts.rest : undefined,
       line: number,

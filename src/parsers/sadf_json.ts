@@ -7,7 +7,7 @@
 //   "boot": {"date": "2026-11-23", "time": "02:00:00", "utc": 1, "cpu_count": 2}
 import type { ParseContext } from "../core/source.ts";
 import { quote } from "./_lines.ts";
-import { parseCount } from "./_numbers.ts";
+import { parseKib } from "./_numbers.ts";
 import {
   dateTime,
   lineCounter,
@@ -51,8 +51,8 @@ export function parseSadfJson(text: string, context: ParseContext): RecordedMemo
       const bytes = new Map<string, number>();
       for (const [key, kib] of members) {
         const field = SYSSTAT_FIELDS.get(key);
-        const count = field === undefined ? undefined : parseCount(kib);
-        if (field !== undefined && count !== undefined) bytes.set(field, count * 1024);
+        const amount = field === undefined ? undefined : parseKib(kib);
+        if (field !== undefined && amount !== undefined) bytes.set(field, amount);
         else if (field !== undefined) context.warn(line, `not an amount in kB: ${quote(`${key}: ${kib}`)}`);
       }
       if (time === undefined) context.warn(line, "memory without a time before it");

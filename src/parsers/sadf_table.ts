@@ -6,7 +6,7 @@
 //   vm;-1;2026-11-23 02:00:00 UTC;LINUX-RESTART	(2 CPU)
 import type { ParseContext } from "../core/source.ts";
 import { forEachLine, quote } from "./_lines.ts";
-import { parseCount } from "./_numbers.ts";
+import { parseCount, parseKib } from "./_numbers.ts";
 import {
   dateTime,
   plausibleTime,
@@ -74,9 +74,9 @@ function bytesOf(names: readonly string[], cells: readonly string[]): ReadonlyMa
   for (const [i, name] of names.entries()) {
     const field = name.startsWith("kb") ? SYSSTAT_FIELDS.get(name.slice(2)) : undefined;
     if (field === undefined) continue;
-    const kib = parseCount(cells[i]);
-    if (kib === undefined) return undefined;
-    bytes.set(field, kib * 1024);
+    const amount = parseKib(cells[i]);
+    if (amount === undefined) return undefined;
+    bytes.set(field, amount);
   }
   return bytes;
 }

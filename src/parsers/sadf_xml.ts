@@ -8,7 +8,7 @@
 //   <boot date="2026-11-23" time="02:00:00" utc="1" cpu_count="2"/>
 import type { ParseContext } from "../core/source.ts";
 import { quote } from "./_lines.ts";
-import { parseCount } from "./_numbers.ts";
+import { parseKib } from "./_numbers.ts";
 import {
   dateTime,
   lineCounter,
@@ -60,11 +60,11 @@ export function parseSadfXml(text: string, context: ParseContext): RecordedMemor
       close();
       if (closing === "") open = { line: undefined, bytes: new Map() };
     } else if (field !== undefined) {
-      const kib = parseCount(amount);
-      if (kib === undefined) context.warn(line, `not an amount in kB: ${quote(match[0])}`);
+      const bytes = parseKib(amount);
+      if (bytes === undefined) context.warn(line, `not an amount in kB: ${quote(match[0])}`);
       else if (open !== undefined) {
         open.line ??= line;
-        open.bytes.set(SYSSTAT_FIELDS.get(field) as string, kib * 1024);
+        open.bytes.set(SYSSTAT_FIELDS.get(field) as string, bytes);
       }
     } else {
       const attributes = attributesOf(attributeText as string);

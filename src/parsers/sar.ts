@@ -11,7 +11,7 @@
 import { ParseError } from "../core/errors.ts";
 import type { HostFacts, ParseContext } from "../core/source.ts";
 import { columns, forEachLine, quote } from "./_lines.ts";
-import { parseCount } from "./_numbers.ts";
+import { parseKib } from "./_numbers.ts";
 import { dayOf, type RecordedMemory, type RecordedPoint, someRecorded, SYSSTAT_FIELDS } from "./_recorded_memory.ts";
 
 const DAY_MS = 86_400_000;
@@ -110,9 +110,9 @@ function layoutOf(names: readonly string[]): Layout {
 function bytesOf(values: readonly string[], { fields }: Layout): ReadonlyMap<string, number> | undefined {
   const bytes = new Map<string, number>();
   for (const [i, field] of fields) {
-    const kib = parseCount(values[i]);
-    if (kib === undefined) return undefined;
-    bytes.set(field, kib * 1024);
+    const amount = parseKib(values[i]);
+    if (amount === undefined) return undefined;
+    bytes.set(field, amount);
   }
   return bytes;
 }

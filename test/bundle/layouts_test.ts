@@ -1,6 +1,11 @@
 /** Archives of other tools: what they have in common with a sosreport is found where they keep it. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { openArchive } from "../../src/bundle/open.ts";
+import { openArchive, openArchives } from "../../src/bundle/open.ts";
 import type { Bundle } from "../../src/core/bundle.ts";
 import { analyze, presetSources } from "../../src/engine/analyze.ts";
 import { preset } from "../../src/preset.ts";
@@ -94,5 +99,96 @@ describe("an insights archive", () => {
       "sos_commands/process/ps_auxwww",
     ]);
     expectShop(bundle);
+  });
+});
+
+describe("an archive of several bundles", () => {
+  const one = (host: string): Uint8Array =>
+    tar(tarEntry(`sosreport-${host}/proc/meminfo`, MEMINFO), tarEntry(`sosreport-${host}/etc/hostname`, host));
+
+  async function hosts(
+    archive: Uint8Array,
+    limits = {},
+  ): Promise<{ hosts: (string | undefined)[]; broken: string[] }> {
+    const broken: string[] = [];
+    const found: (string | undefined)[] = [];
+    const options = { sources: presetSources(preset), limits };
+    for await (const { path, bundle } of openArchives(pieces(archive), options, (message) => broken.push(message))) {
+      found.push(`${path}: ${bundle.facts.hostname}`);
+      broken.push(...bundle.warnings);
+    }
+    return { hosts: found, broken };
+  }
+
+  const collected = tar(
+    tarEntry("sos-collector-x/sos_logs/sos.log", "x"),
+    tarEntry("sos-collector-x/sosreport-a.tar.gz", gzipSync(one("a"))),
+    tarEntry("sos-collector-x/sosreport-a.tar.gz.md5", "x"),
+    tarEntry("sos-collector-x/sosreport-b.tar", one("b")),
+  );
+
+  it("gives each of them (sos collect)", async () => {
+    expect(await hosts(collected)).toEqual({ hosts: ["sosreport-a.tar.gz: a", "sosreport-b.tar: b"], broken: [] });
+    await expect(open(collected)).rejects.toThrow("it is none, but holds others, such as sosreport-b.tar");
+  });
+
+  it("in archives of archives, up to a limit that is named", async () => {
+    const mustGather = gzipSync(tar(
+      tarEntry("must-gather.local.1/quay-io/nodes/collected.tgz", gzipSync(collected)),
+      tarEntry("must-gather.local.1/version", "x"),
+    ));
+    expect((await hosts(mustGather)).hosts).toEqual([
+      "quay-io/nodes/collected.tgz/sosreport-a.tar.gz: a",
+      "quay-io/nodes/collected.tgz/sosreport-b.tar: b",
+    ]);
+    const { broken } = await hosts(mustGather, { maxNesting: 1 });
+    expect(broken.join("\n")).toContain(
+      "sosreport-a.tar.gz: an archive in an archive too many: passed over (limit maxNesting)",
+    );
+  });
+
+  it("gives the good ones, and says what is wrong with the others", async () => {
+    const archive = tar(
+      tarEntry("all/empty.tar.gz", ""),
+      tarEntry("all/text.tar.gz", "hello"),
+      tarEntry("all/other.tar", tar(tarEntry("x", "y"))),
+      tarEntry("all/good.tar", one("good")),
+      tarEntry("all/cut.tar", one("cut").subarray(0, 1600)),
+    );
+    const { hosts: found, broken } = await hosts(archive);
+    expect(found).toEqual(["good.tar: good", "cut.tar: cut"]);
+    expect(broken).toEqual([
+      expect.stringMatching(/^the archive is cut off/),
+      "empty.tar.gz: Cannot read the bundle: it is empty",
+      expect.stringContaining("text.tar.gz: Cannot read the bundle: it is neither"),
+      "other.tar: it has no file that a bundle or sosreport has",
+    ]);
+  });
+
+  it("does not take a host's own archives for bundles", async () => {
+    const archive = tar(
+      tarEntry("sosreport-a/proc/meminfo", MEMINFO),
+      tarEntry("sosreport-a/var/crash/127.0.0.1.tar.gz", gzipSync(one("inner"))),
+    );
+    expect((await hosts(archive)).hosts).toEqual([": undefined"]);
+  });
+
+  it("shares the limits with what is in it: a bomb inside is refused", async () => {
+    const archive = tar(tarEntry("x/a.tar.gz", gzipSync(tar(tarEntry("x/proc/x", new Uint8Array(2 ** 27))))));
+    await expect(hosts(archive)).rejects.toThrow("limit maxRatio");
+  });
+
+  it("reads xz in xz, which is what sos collect makes", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "nailhouse-xz-"));
+    const xz = (bytes: Uint8Array): Uint8Array => {
+      writeFileSync(join(folder, "x"), bytes);
+      return new Uint8Array(execFileSync("xz", ["-c", join(folder, "x")]));
+    };
+    try {
+      const parts = ["a", "b"].map((host) => tarEntry(`x/sosreport-${host}.tar.xz`, xz(one(host))));
+      expect((await hosts(xz(tar(...parts)))).hosts).toEqual(["sosreport-a.tar.xz: a", "sosreport-b.tar.xz: b"]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
