@@ -1,8 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import type { Options } from "tsup";
 import { pageHtml } from "./page_html.ts";
+
+// The builds run at the same time, and the first to end may be one that writes here by itself.
+mkdirSync("dist", { recursive: true });
 
 const shared: Options = { format: ["esm"], target: "node20", outDir: "dist", silent: true };
 
@@ -27,7 +30,6 @@ const builds: Options[] = [
     splitting: true,
     external: [/^node:/],
     clean: ["!cli.js", "!collect.sh", "!nailhouse.html"],
-    // TypeScript 6 deprecates an option that tsup's declaration build still sets.
     // For programs in other languages that read reports.
     onSuccess: () => {
       const program =
@@ -36,6 +38,7 @@ const builds: Options[] = [
       writeFileSync("dist/report.schema.json", schema);
       return Promise.resolve();
     },
+    // TypeScript 6 deprecates an option that tsup's declaration build still sets.
     dts: { entry: library, compilerOptions: { ignoreDeprecations: "6.0" } },
   },
   {
