@@ -1,15 +1,19 @@
-import { writeFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
+import process from "node:process";
 import { parseArgs } from "node:util";
 import { defaultLimits } from "../bundle/limits.ts";
 import type { Confidence, Report } from "../core/report.ts";
-import { analyze, presetSources } from "../engine/analyze.ts";
-import { preset } from "../preset.ts";
+import type { FleetSummary, HostDigest } from "../core/summary.ts";
+import { digest, summarize } from "../engine/summarize.ts";
+import { answerOf } from "../render/_summary.ts";
 import { renderHtml } from "../render/html.ts";
 import { renderJson } from "../render/json.ts";
 import { renderMarkdown } from "../render/markdown.ts";
-import { renderAnswer, renderText } from "../render/text.ts";
+import { renderSummaryMarkdown, renderSummaryText } from "../render/summary_text.ts";
+import { renderText, type TextOptions } from "../render/text.ts";
 import { type Command, UsageError } from "./_command.ts";
-import { inputProblem, oneOf, openBundles, parseLimits, wantsColor } from "./_input.ts";
+import { type Analysis, analyzeAll, analyzePath } from "./_fleet.ts";
+import { oneOf, parseLimits, wantsColor } from "./_input.ts";
 
 const help = `nailhouse analyze PATH... [-f text|json|ndjson|markdown|html] [-o FILE] [--fail-on LEVEL] [--all]
                           [--limit NAME=VALUE]...
@@ -21,9 +25,13 @@ const help = `nailhouse analyze PATH... [-f text|json|ndjson|markdown|html] [-o 
   --fail-on       possible, likely or confirmed: exit with 1 if there is such a finding, or a surer one
   --limit         how large a bundle may be that nobody vouches for: ${Object.keys(defaultLimits).join(", ")};
                   a number, perhaps with K, M or G: --limit maxFileBytes=1G
-  --all           show every account, all the evidence and all owners; of several bundles the whole report, not just the answer
+  --all           show every account, all the evidence and all owners; of several bundles the whole reports after the summary
+
+Of several bundles: a summary (which causes on how many hosts, the worst first), from all cores; ndjson is a line a bundle, as soon as it is
+ready; json is {summary, reports}. A bundle that cannot be read costs only itself.
 
   nailhouse analyze bundle.tgz
+  nailhouse analyze *.tgz -f ndjson > reports.ndjson
   nailhouse analyze bundle.tgz -f html -o report.html
   nailhouse analyze / --fail-on likely
   dmesg | nailhouse analyze -
@@ -33,24 +41,101 @@ const LEVELS: readonly Confidence[] = ["possible", "likely", "confirmed"];
 const FORMATS = ["text", "json", "ndjson", "markdown", "html"] as const;
 type Format = (typeof FORMATS)[number];
 
+/** What is printed of one bundle. */
+function renderOne(report: Report, format: Format, all: boolean, toFile: boolean): string {
+  if (format === "ndjson") return `${JSON.stringify(report)}\n`;
+  if (format === "markdown") return renderMarkdown(report);
+  if (format === "html") return renderHtml(report);
+  if (format === "json") return renderJson(report);
+  return renderText(report, textOptions(all, toFile));
+}
+
+function textOptions(all: boolean, toFile: boolean): TextOptions {
+  return { all, color: wantsColor(toFile), width: toFile ? 80 : process.stdout.columns ?? 80 };
+}
+
 /** A bundle that could be read, as it was named on the command line. */
 interface Analyzed {
   readonly path: string;
   readonly report: Report;
 }
 
-function render(analyzed: readonly Analyzed[], format: Format, all: boolean, toFile: boolean): string {
+/** What is printed of several, once all of them are there. Their reports are there only for a format that has them. */
+function renderMany(
+  summary: FleetSummary,
+  analyzed: readonly Analyzed[],
+  format: Exclude<Format, "ndjson">,
+  all: boolean,
+  toFile: boolean,
+): string {
   const reports = analyzed.map(({ report }) => report);
-  const only = reports.length === 1 ? reports[0] : undefined;
-  if (format === "ndjson") return reports.map((report) => `${JSON.stringify(report)}\n`).join("");
-  if (format === "markdown") return reports.map(renderMarkdown).join("\n---\n\n");
+  if (format === "json") return `${JSON.stringify({ schemaVersion: 1, summary, reports: analyzed }, undefined, 2)}\n`;
   if (format === "html") return renderHtml(...reports as [Report, ...Report[]]);
-  if (format === "json") return only === undefined ? `${JSON.stringify(reports, undefined, 2)}\n` : renderJson(only);
-  const color = wantsColor(toFile);
-  const options = { all, color, width: toFile ? 80 : process.stdout.columns ?? 80 };
-  if (only !== undefined) return renderText(only, options);
-  const part = all ? renderText : renderAnswer;
-  return analyzed.map(({ path, report }) => `${path}\n${part(report, options)}`).join("\n");
+  if (format === "markdown") return [renderSummaryMarkdown(summary), ...reports.map(renderMarkdown)].join("\n---\n\n");
+  const options = textOptions(all, toFile);
+  const whole = analyzed.map(({ path, report }) => `\n${path}\n${renderText(report, options)}`);
+  return [renderSummaryText(summary, options), ...whole].join("");
+}
+
+/** Where the result goes. */
+async function openOutput(
+  path: string | undefined,
+): Promise<{ write(text: string): Promise<void>; close(): Promise<void> }> {
+  if (path === undefined) {
+    return {
+      write: (text) => new Promise((done) => process.stdout.write(text, () => done())),
+      close: () => Promise.resolve(),
+    };
+  }
+  const file = await open(path, "w");
+  return { write: async (text) => void (await file.write(text)), close: () => file.close() };
+}
+
+interface Settings {
+  readonly format: Format;
+  readonly all: boolean;
+  readonly output: string | undefined;
+  readonly fails: (report: Report) => boolean;
+}
+
+async function printOne(analysis: Analysis, { format, all, output, fails }: Settings): Promise<number> {
+  if ("problem" in analysis) {
+    console.error(`nailhouse: ${analysis.path}: ${analysis.problem}`);
+    return 3;
+  }
+  const out = await openOutput(output);
+  await out.write(renderOne(analysis.report, format, all, output !== undefined));
+  await out.close();
+  return fails(analysis.report) ? 1 : 0;
+}
+
+async function printMany(analyses: AsyncIterable<Analysis> | Iterable<Analysis>, settings: Settings): Promise<number> {
+  const { format, all, output, fails } = settings;
+  const out = await openOutput(output);
+  const keep = format === "json" || format === "html" || format === "markdown" || all;
+  const analyzed: Analyzed[] = [];
+  const digests: HostDigest[] = [];
+  const unreadable: { path: string; problem: string }[] = [];
+  let failed = false;
+  for await (const analysis of analyses) {
+    const { path } = analysis;
+    if ("problem" in analysis) {
+      console.error(`nailhouse: ${path}: ${analysis.problem}`);
+      unreadable.push(analysis);
+      continue;
+    }
+    const { report } = analysis;
+    failed ||= fails(report);
+    if (format === "ndjson") await out.write(`${JSON.stringify({ path, ...report })}\n`);
+    else digests.push(digest(path, report, answerOf(report).headline));
+    if (keep && format !== "ndjson") analyzed.push({ path, report });
+  }
+  if (format !== "ndjson" && digests.length > 0) {
+    await out.write(renderMany(summarize(digests, unreadable), analyzed, format, all, output !== undefined));
+  }
+  await out.close();
+  if (unreadable.length > 0) return 3;
+  return failed ? 1 : 0;
 }
 
 /** Carries out `nailhouse analyze`; returns the exit code. */
@@ -66,33 +151,22 @@ async function run(args: string[]): Promise<number> {
       limit: { type: "string", multiple: true, default: [] },
     },
   });
-  const format = oneOf("--format", values.format, FORMATS);
   const failOn = values["fail-on"] === undefined ? undefined : oneOf("--fail-on", values["fail-on"], LEVELS);
   const limits = parseLimits(values.limit);
-  if (positionals.length === 0) throw new UsageError("analyze needs a PATH: a bundle, a directory, / or -");
-
-  const analyzed: Analyzed[] = [];
-  let unreadable = false;
-  for (const path of positionals) {
-    try {
-      for await (const opened of openBundles(path, presetSources(preset), limits)) {
-        const name = opened.path === "" ? path : `${path}: ${opened.path}`;
-        analyzed.push({ path: name, report: analyze(opened.bundle, preset) });
-      }
-    } catch (error) {
-      console.error(`nailhouse: ${path}: ${inputProblem(error)}`);
-      unreadable = true;
-    }
-  }
-  if (analyzed.length > 0) {
-    const output = render(analyzed, format, values.all, values.output !== undefined);
-    if (values.output === undefined) await new Promise((done) => process.stdout.write(output, done));
-    else await writeFile(values.output, output);
-  }
-  if (unreadable) return 3;
-  const fails = (report: Report): boolean =>
-    failOn !== undefined && report.findings.some((f) => LEVELS.indexOf(f.confidence) >= LEVELS.indexOf(failOn));
-  return analyzed.some(({ report }) => fails(report)) ? 1 : 0;
+  const settings: Settings = {
+    format: oneOf("--format", values.format, FORMATS),
+    all: values.all,
+    output: values.output,
+    fails: ({ findings }) =>
+      failOn !== undefined && findings.some((f) => LEVELS.indexOf(f.confidence) >= LEVELS.indexOf(failOn)),
+  };
+  const [first] = positionals;
+  if (first === undefined) throw new UsageError("analyze needs a PATH: a bundle, a directory, / or -");
+  if (positionals.length > 1) return await printMany(analyzeAll(positionals, limits), settings);
+  const analyses = await analyzePath({ path: first, limits });
+  return analyses.length === 1
+    ? await printOne(analyses[0] as Analysis, settings)
+    : await printMany(analyses, settings);
 }
 
 export const analyzeCommand: Command = { run, help };

@@ -1,3 +1,4 @@
+import { isMainThread } from "node:worker_threads";
 import { HostError } from "../core/errors.ts";
 import { version } from "../core/version.ts";
 import { type Command, UsageError } from "./_command.ts";
@@ -56,11 +57,17 @@ async function main(args: readonly string[]): Promise<number> {
   return await command.run(rest);
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  const code = exitCode(error);
-  if (code === undefined) throw error;
-  console.error(`nailhouse: ${(error as Error).message}`);
-  process.exitCode = code;
+async function runCommandLine(): Promise<void> {
+  try {
+    process.exitCode = await main(process.argv.slice(2));
+  } catch (error) {
+    const code = exitCode(error);
+    if (code === undefined) throw error;
+    console.error(`nailhouse: ${(error as Error).message}`);
+    process.exitCode = code;
+  }
 }
+
+// A thread that analyzes one of several bundles runs this same file.
+if (isMainThread) await runCommandLine();
+else (await import("./_fleet.ts")).serveAnalyses();

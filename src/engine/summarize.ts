@@ -1,0 +1,115 @@
+import type { AccountId } from "../core/ledger.ts";
+import type { Finding, Report } from "../core/report.ts";
+import type { CauseSummary, FleetSummary, HostCount, HostDigest, Outlier } from "../core/summary.ts";
+
+/** Fewer hosts have no usual share. */
+const MIN_FLEET = 5;
+/** Of a normal distribution, one in a million lies further from the median than this many deviations. */
+const OUTLYING_DEVIATIONS = 5;
+/** Makes a median absolute deviation a standard deviation, of a normal distribution. */
+const MAD_TO_DEVIATION = 1.4826;
+/** Of MemTotal: less than this decides nothing, however unusual. */
+const WORTH_A_LINE_SHARE = 0.05;
+/** These are as full as the work of a host makes them, and are given back. */
+const VARYING: ReadonlySet<string> = new Set<AccountId>(["free", "per-cpu-free-lists", "page-cache", "buffers"]);
+
+function isAccusation({ material, confidence, symptomOf }: Finding): boolean {
+  return material && confidence !== "possible" && symptomOf === null;
+}
+
+/**
+ * What a summary needs of a report.
+ *
+ * @param path What the bundle is called there.
+ * @param headline The answer in one sentence.
+ */
+export function digest(path: string, report: Report, headline: string): HostDigest {
+  const { host, verdict, pressure, findings, ledger } = report;
+  return {
+    path,
+    hostname: host.hostname,
+    kernelRelease: host.kernelRelease,
+    totalBytes: host.totalBytes,
+    verdict,
+    pressure: pressure.level,
+    headline,
+    accusations: findings.filter(isAccusation).map(({ cause, confidence, bytes, owners }) => ({
+      cause,
+      confidence,
+      bytes: bytes.high,
+      programs: [...new Set(owners.map(({ comm }) => comm))].slice(0, 3),
+    })),
+    shares: Object.fromEntries(
+      (ledger?.accounts ?? []).map(({ id, bytes }) => [id, bytes / (ledger?.totalBytes ?? 1)]),
+    ),
+  };
+}
+
+function heldBytes({ accusations }: HostDigest): number {
+  return accusations.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** What is on most hosts first. */
+function count(names: readonly string[]): HostCount[] {
+  const hosts = new Map<string, number>();
+  for (const name of names) hosts.set(name, (hosts.get(name) ?? 0) + 1);
+  return [...hosts].map(([name, number]) => ({ name, hosts: number }))
+    .sort((a, b) => b.hosts - a.hosts || (a.name < b.name ? -1 : 1));
+}
+
+function causes(hosts: readonly HostDigest[]): CauseSummary[] {
+  const byCause = new Map<string, HostDigest[]>();
+  for (const host of hosts) {
+    for (const cause of new Set(host.accusations.map((each) => each.cause))) {
+      byCause.set(cause, [...(byCause.get(cause) ?? []), host]);
+    }
+  }
+  return [...byCause].map(([cause, found]) => {
+    const own = found.map((host) => host.accusations.filter((each) => each.cause === cause));
+    const sums = own.map((each) => each.reduce((sum, { bytes }) => sum + bytes, 0));
+    const most = Math.max(...sums);
+    return {
+      cause,
+      hosts: found.length,
+      bytes: sums.reduce((sum, each) => sum + each, 0),
+      worst: { path: (found[sums.indexOf(most)] as HostDigest).path, bytes: most },
+      kernels: count(found.flatMap(({ kernelRelease }) => kernelRelease ?? [])),
+      programs: count(own.flatMap((each) => [...new Set(each.flatMap(({ programs }) => programs))])),
+    };
+  }).sort((a, b) => b.hosts - a.hosts || b.bytes - a.bytes || (a.cause < b.cause ? -1 : 1));
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = (sorted.length - 1) / 2;
+  return ((sorted[Math.floor(half)] as number) + (sorted[Math.ceil(half)] as number)) / 2;
+}
+
+/** By the median and its deviation, which a few broken hosts do not move. */
+function outliers(hosts: readonly HostDigest[]): Outlier[] {
+  const told = hosts.filter(({ shares }) => Object.keys(shares).length > 0);
+  if (told.length < MIN_FLEET) return [];
+  const accounts = [...new Set(told.flatMap(({ shares }) => Object.keys(shares)))].filter((id) => !VARYING.has(id));
+  return accounts.flatMap((account) => {
+    const shares = told.map((host) => host.shares[account] ?? 0);
+    const middle = median(shares);
+    const deviation = MAD_TO_DEVIATION * median(shares.map((share) => Math.abs(share - middle)));
+    const most = Math.max(WORTH_A_LINE_SHARE, OUTLYING_DEVIATIONS * deviation);
+    return told.flatMap(({ path }, i) => {
+      const share = shares[i] as number;
+      return share - middle > most ? [{ path, account: account as AccountId, share, medianShare: middle }] : [];
+    });
+  }).sort((a, b) => b.share - b.medianShare - (a.share - a.medianShare));
+}
+
+/** What many bundles say together. Pure: the order of `hosts` does not matter, but for ties. */
+export function summarize(hosts: readonly HostDigest[], unreadable: FleetSummary["unreadable"]): FleetSummary {
+  return {
+    schemaVersion: 1,
+    verdicts: Object.fromEntries(count(hosts.map(({ verdict }) => verdict)).map(({ name, hosts }) => [name, hosts])),
+    causes: causes(hosts),
+    hosts: [...hosts].sort((a, b) => heldBytes(b) - heldBytes(a)),
+    outliers: outliers(hosts),
+    unreadable,
+  };
+}
