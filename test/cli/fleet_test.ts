@@ -27,7 +27,7 @@ describe("nailhouse analyze of several bundles", () => {
     const { status, stdout, stderr } = run(bad, ...samples);
     expect(status).toBe(3);
     expect(stderr.trim().split("\n")).toEqual([expect.stringContaining(`${bad}: Cannot read the bundle`)]);
-    expect(stdout).toMatch(/^A cause in 2 of 3 bundles, most often socket-backlog-udp \(2\); 1\s+could not be read/);
+    expect(stdout).toMatch(/^A cause in 2 of 3 bundles, most often socket-backlog-udp \(2\)/);
     const { summary, reports } = JSON.parse(run(bad, ...samples, "-f", "json").stdout);
     expect(reports.map(({ path }: { path: string }) => path)).toEqual(samples);
     expect(summary.unreadable[0].path).toBe(bad);

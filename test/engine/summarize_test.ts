@@ -89,7 +89,7 @@ describe("a summary that is rendered", () => {
 
   it("fits a terminal, answers first, and has no escapes of a bundle in it", () => {
     const text = renderSummaryText(summary);
-    expect(text).toMatch(/^A cause in 1 of 2 bundles, most often socket-backlog-udp \(1\); 1\s+could not be read\./);
+    expect(text).toMatch(/^A cause in 1 of 2 bundles, most often socket-backlog-udp \(1\)./);
     expect(text).toContain("c.tgz: it is empty");
     expect(text).not.toContain("\u001b");
     expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
