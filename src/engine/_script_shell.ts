@@ -6,6 +6,7 @@ import { censusProgram, namespacesProgram, writerProgram } from "./_script_awk.t
 export const usage: string = `
 sh collect.sh [-o FILE] [--snapshots N] [--interval SEC] [--root DIR] [--only IDS] [--skip IDS]
               [--timeout SEC] [--max-size MB] [--quiet]
+sh collect.sh --record DIR [--every SEC] [--keep DAYS] [--max-size MB] [--root DIR] [--quiet]
 ssh HOST 'sh -s' < collect.sh > bundle.tgz
 ssh HOST 'sh -s -- --snapshots 6' < collect.sh > bundle.tgz
 
@@ -21,6 +22,10 @@ out before it is passed on, use "nailhouse redact bundle.tgz redacted.tgz" after
   --timeout       seconds for the whole (default 300)
   --max-size      MB of captured files for the whole, before compression (default 512)
   --quiet         print nothing but errors
+  --record        do not collect, but look at the small changing files again and again, and keep them in this folder as "nailhouse record"
+                  does, until ended: "nailhouse collect --history DIR" packs them into its bundle
+  --every, --keep seconds from one look to the next (default 60), days after which a file is deleted (default 7); --max-size is that of the
+                  folder then (default 256)
 
 Each may come from the environment instead: NAILHOUSE_SNAPSHOTS=6, NAILHOUSE_MAX_SIZE=64, NAILHOUSE_QUIET=1, ...
 The census of all pages is slow in sh, and taken only with --only page-flags or NAILHOUSE_CENSUS=1.
@@ -66,7 +71,10 @@ settings() {
   only=\${NAILHOUSE_ONLY:-}
   skip=\${NAILHOUSE_SKIP:-}
   timeout=\${NAILHOUSE_TIMEOUT:-300}
-  max_size=\${NAILHOUSE_MAX_SIZE:-512}
+  max_size=\${NAILHOUSE_MAX_SIZE:-}
+  record=\${NAILHOUSE_RECORD:-}
+  every=\${NAILHOUSE_EVERY:-60}
+  keep=\${NAILHOUSE_KEEP:-7}
   quiet=\${NAILHOUSE_QUIET:-}
   census=\${NAILHOUSE_CENSUS:-}
   while [ $# -gt 0 ]; do
@@ -84,13 +92,19 @@ settings() {
       --skip) skip=$2 ;;
       --timeout) timeout=$2 ;;
       --max-size) max_size=$2 ;;
+      --record) record=$2 ;;
+      --every) every=$2 ;;
+      --keep) keep=$2 ;;
       *) wrong "there is no option $1" ;;
     esac
     shift 2
   done
   whole_number --snapshots "$snapshots"
   whole_number --timeout "$timeout"
+  if [ -n "$record" ]; then max_size=\${max_size:-256}; else max_size=\${max_size:-512}; fi
   whole_number --max-size "$max_size"
+  whole_number --every "$every"
+  whole_number --keep "$keep"
   max_total=$((max_size * 1048576))
   case $interval in
     '' | . | *[!0-9.]* | *.*.*) wrong "--interval is a number of seconds, not \\"$interval\\"" ;;
@@ -164,6 +178,9 @@ find_facts() {
     cpus=$((cpus + \${range#*-} - \${range%-*} + 1))
   done
   [ "$cpus" -gt 0 ] || cpus=$(grep -c '^processor' /proc/cpuinfo)
+  own_namespace=$(readlink /proc/self/ns/net)
+  # Some containers deny it.
+  first_namespace=$(readlink "$root/proc/1/ns/net") || first_namespace=$own_namespace
   time=$(date -u +%Y-%m-%dT%H:%M:%SZ)
   read -r mark </proc/sys/kernel/random/uuid
   mark=$(printf '\\001')$mark
@@ -184,6 +201,7 @@ find_facts() {
 name_bundle() {
   # In a container, the system's own name is the container's.
   if [ -n "$root" ] && answers head -n 1 "$root/etc/hostname"; then hostname=$(head -n 1 "$root/etc/hostname"); fi
+  [ -z "$recording" ] || return 0
   name=nailhouse-$(printf '%.64s' "$hostname" | tr -c 'A-Za-z0-9_.-' '_')-$(printf '%s' "$time" | tr -d ':-')
   send name "$name"
 }
@@ -301,7 +319,7 @@ problem() {
 
 # The options of a capture, up to --; how many words they are is left in "words".
 options() {
-  changing='' network='' largest='' may_hang='' having='' by='' depth='' folders=''
+  changing='' recorded='' network='' largest='' may_hang='' having='' by='' depth='' folders=''
   max=$max_file limit_seconds=20 words=0
   for option; do
     words=$((words + 1))
@@ -309,6 +327,8 @@ options() {
       --) break ;;
       changing) changing=1 ;;
       changing=*) changing=\${option#*=} ;;
+      recorded) recorded=1 ;;
+      recorded=*) recorded=\${option#*=} ;;
       max=*) max=\${option#*=} ;;
       seconds=*) limit_seconds=\${option#*=} ;;
       network) network=1 ;;
@@ -325,6 +345,7 @@ options() {
 # Whether the capture with these options is taken in this snapshot.
 due() {
   [ -z "$stopped" ] || return 1
+  if [ -n "$recording" ]; then [ -n "$recorded" ]; return; fi
   [ "$snapshot" -eq 1 ] || [ -n "$changing" ]
 }
 
@@ -497,6 +518,7 @@ namespaces() {
   options "$@"
   shift "$words"
   due || return 0
+  [ -z "$recording" ] || max_namespaces=64
   own=1
   [ -r "$root/proc/1/net/dev" ] || own=self
   for name; do
@@ -544,6 +566,7 @@ process() {
   shift "$words"
   due || return 0
   [ "$snapshot" -eq 1 ] || largest=$changing
+  [ -z "$recording" ] || largest=$recorded
   which=$pids
   if [ -n "$largest$may_hang" ]; then
     find_sizes
@@ -554,7 +577,7 @@ process() {
     [ -z "$stopped" ] || return 0
     for name; do add "proc/$pid/$name" "$root/proc/$pid/$name"; done
   done
-  read_batch
+  [ -n "$recording" ] || read_batch
 }
 
 # All processes with memory of their own, which kernel threads have not: the largest first, once a snapshot.
@@ -665,6 +688,7 @@ start_snapshot() {
     [ "$time" != "$last_time" ] || { sleep 1; time=$(date -u +%Y-%m-%dT%H:%M:%SZ); }
     folder=history/$time/
   fi
+  [ -z "$recording" ] || folder=history/$time/
   tell "snapshot $snapshot of $snapshots"
   send time "$(printf '%011o' "$(date +%s)")"
   send snapshot "$time" "$folder"
@@ -684,17 +708,16 @@ produce() {
   trap 'stopped=interrupted' INT TERM HUP
   beat &
   beat=$!
-  own_namespace=$(readlink /proc/self/ns/net)
-  # Some containers deny it.
-  first_namespace=$(readlink "$root/proc/1/ns/net") || first_namespace=$own_namespace
   in_root=
   if [ -n "$root" ] && answers chroot "$root" sh -c :; then in_root=chroot$newline$root; fi
   look_at_clock
   start=$now
   snapshot=1
-  name_bundle
-  send time "$(printf '%011o' "$(date +%s)")"
-  manifest
+  if [ -z "$recording" ] || [ ! -s "$ring_file" ]; then
+    name_bundle
+    send time "$(printf '%011o' "$(date +%s)")"
+    manifest
+  fi
   while [ "$snapshot" -le "$snapshots" ] && [ -z "$stopped" ]; do
     [ "$snapshot" -eq 1 ] || wait_until $((start + (snapshot - 1) * wait_between))
     [ -z "$stopped" ] || break
@@ -704,11 +727,14 @@ produce() {
       look_at_clock
       send collector "$id" "$now"
       captures "$id"
+      # A sample is one flush, and reads what it can at once: processes cost more than the files.
+      [ -z "$recording" ] || continue
       read_batch
       look_at_clock
       send booked "$now"
       send flush
     done
+    read_batch
     snapshot=$((snapshot + 1))
   done
   send stop "$stopped"
@@ -728,14 +754,134 @@ write_bundle() {
     old) limit='timeout -t 20 -s KILL' ;;
     *) limit='' ;;
   esac
-  export limit root max_descriptors mark packer euid max_total max_file min_queued list_descriptors
+  export limit root recording queued max_descriptors mark packer euid max_total max_file min_queued list_descriptors
   exec awk $at_once '${writerProgram}'
+}
+
+# ---- recording ----
+
+# Process, its start in clock ticks since boot, and the boot: no other process ever has all three. PID
+identify() {
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+  read -r boot </proc/sys/kernel/random/boot_id
+  IFS=' '
+  set -- "$1" \${stat##*) }
+  IFS=$newline
+  identity="$1 \${21} $boot"
+}
+
+# A symbolic link to nowhere: made in one step, with its content, even on a full disk.
+lock_ring() {
+  identify "$$" || exit 3
+  own_identity=$identity
+  until ln -s "$own_identity" "$record/lock" 2>/dev/null; do
+    holder=$(readlink "$record/lock") || { echo "nailhouse: Cannot write into $record" >&2; exit 1; }
+    if identify "\${holder%% *}" && [ "$identity" = "$holder" ]; then
+      echo "nailhouse: Cannot record into $record: process \${holder%% *} does already; give each recorder a folder of its own" >&2
+      exit 3
+    fi
+    # That one was killed.
+    rm -f "$record/lock"
+  done
+}
+
+# The oldest first.
+ring_files() {
+  for each in "$record"/ring-[0-9]*.tar.gz; do [ ! -f "$each" ] || printf '%s\\n' "$each"; done
+}
+
+# Some print blanks before it.
+size_of() {
+  wc -c <"$1"
+}
+
+# Deletes the oldest file, but never the one that is being written.
+delete_oldest() {
+  oldest=$(ring_files | head -n 1)
+  [ -n "$oldest" ] && [ "$oldest" != "$ring_file" ] || return 1
+  used=$((used - $(size_of "$oldest")))
+  rm -f "$oldest"
+}
+
+# Makes room for so many bytes. BYTES
+make_room() {
+  while [ $((used + $1)) -gt "$ring_max" ] && delete_oldest; do :; done
+}
+
+# A new file an hour, and for an eighth of the ring, so that deleting one leaves most of it. Never behind what another recorder left.
+choose_file() {
+  hour=\${time%%:*}
+  if [ "$hour" = "$ring_hour" ] && [ $((bytes * 8)) -lt "$ring_max" ]; then return 0; fi
+  find "$record" -name 'ring-[0-9]*.tar.gz' -type f -mtime "+$((keep - 1))" -exec rm -f {} + 2>/dev/null
+  used=0
+  for each in $(ring_files); do used=$((used + $(size_of "$each"))); done
+  name_of_file=$record/ring-$(printf '%s' "$time" | tr -d ':-')
+  ring_hour=$hour ring_file=$name_of_file.tar.gz copy=2 bytes=0
+  while [ -e "$ring_file" ]; do ring_file=$name_of_file-$copy.tar.gz copy=$((copy + 1)); done
+}
+
+# All of a sample, or nothing: what stands behind half of one could not be read.
+take_sample() {
+  if [ "$(readlink "$record/lock")" != "$own_identity" ]; then echo "nailhouse: Another recorder took $record over" >&2; exit 3; fi
+  time=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+  choose_file
+  make_room $((sample_bytes * 2))
+  # What the writer says are the sockets with something in a queue.
+  if queued=$(produce 2>&3 | write_bundle 2>&1 >>"$ring_file") && [ -z "$interrupted" ] &&
+    dd if=/dev/null of="$ring_file" bs=1 conv=notrunc,fsync 2>/dev/null
+  then
+    told='' sample_bytes=$bytes bytes=$(($(size_of "$ring_file")))
+    sample_bytes=$((bytes - sample_bytes)) used=$((used + sample_bytes))
+    make_room 0
+    return 0
+  fi
+  dd if=/dev/null of="$ring_file" bs=1 seek="$bytes" 2>/dev/null
+  [ "$bytes" -gt 0 ] || { rm -f "$ring_file"; ring_hour=''; }
+  [ -z "$interrupted" ] || return 0
+  # What the programs said instead.
+  [ -n "$told" ] || echo "nailhouse: Cannot keep a sample in $record: $(printf '%s' "$queued" | tr -s '\\n' ' ')" >&2
+  told=1 queued=
+  # Others may have filled the disk: the oldest samples are worth less than the next one.
+  if [ "$(df -P "$record" | awk 'END { print $4 + 0 }')" -lt 1024 ]; then delete_oldest; fi
+}
+
+record_ring() {
+  mkdir -p "$record" && record=$(cd "$record" && pwd) || exit 1
+  IFS=$newline
+  lock_ring
+  yield_to_the_host
+  find_facts
+  if [ "$packer" = cat ]; then echo "nailhouse: Cannot record without gzip: the ring is to stay small" >&2; exit 3; fi
+  recording=1 snapshots=1 wait_between=$((every * 100)) quiet=1
+  ring_max=$max_total ring_file='' ring_hour='' bytes=0 sample_bytes=65536 used=0 queued='' told=''
+  # Of one sample.
+  max_total=16777216 max_file=1048576 timeout=30
+  exec 3>&2
+  trap 'interrupted=1' INT TERM HUP
+  look_at_clock
+  next=$now
+  while :; do
+    take_sample
+    look_at_clock
+    # After a suspension, or a host that stood still, nothing is made up for.
+    next=$((next + every * 100))
+    [ "$next" -gt "$now" ] || next=$((now + 100))
+    [ -z "$interrupted" ] || break
+    sleep $(((next - now + 99) / 100)) >/dev/null 2>&1 3>&- &
+    wait $!
+    [ -z "$interrupted" ] || break
+  done
+  kill $! 2>/dev/null
+  rm -f "$record/lock"
+  exit 0
 }
 
 main() {
   umask 077
   settings "$@"
   [ -r /proc/meminfo ] || { echo "nailhouse: Cannot look at this host: is this Linux, with /proc mounted?" >&2; exit 3; }
+  interrupted='' recording=''
+  [ -z "$record" ] || record_ring
   [ "$output" != - ] || output=
   if [ -n "$output" ]; then
     { true >"$output"; } || exit 1
@@ -746,7 +892,6 @@ main() {
   fi
   yield_to_the_host
   find_facts
-  interrupted=
   trap interrupt INT TERM HUP
   produce | write_bundle &
   writer=$!

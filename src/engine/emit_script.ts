@@ -24,6 +24,7 @@ function command(capture: CommandCapture): string[] {
       "output",
       shellWord(as),
       capture.changing && "changing",
+      capture.recorded && "recorded",
       capture.network && "network",
       option("seconds", capture.timeoutSeconds),
       option("max", capture.maxBytes),
@@ -42,13 +43,19 @@ function lines(capture: Capture): string[] {
           "file",
           shellWord(capture.path.slice(1)),
           capture.changing && "changing",
+          capture.recorded && "recorded",
           option("max", capture.maxBytes),
         ),
       ];
     case "command":
       return command(capture);
     case "netns": {
-      const options = words(capture.changing && "changing", option("max", capture.maxBytes), "--");
+      const options = words(
+        capture.changing && "changing",
+        capture.recorded && "recorded",
+        option("max", capture.maxBytes),
+        "--",
+      );
       return [
         ...(capture.files.length === 0
           ? []
@@ -63,6 +70,7 @@ function lines(capture: Capture): string[] {
         words(
           "process",
           option("changing", capture.changing?.largest),
+          option("recorded", capture.recorded?.largest),
           option("largest", capture.largest),
           capture.mayHang && "may-hang",
           option("max", capture.maxBytes),

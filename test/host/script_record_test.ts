@@ -1,0 +1,244 @@
+/** The shell collector as a recorder: the same ring as that of `nailhouse record`. */
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { gunzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readTar } from "../../src/bundle/tar.ts";
+import { fileChunks, nodeGunzip } from "../../src/host/node_input.ts";
+import { ringFiles } from "../../src/host/node_ring.ts";
+import { cli, ended, run, shells, start, writeScript } from "./_collectors.ts";
+
+const linux = process.platform === "linux";
+const root = process.getuid?.() === 0;
+const has = (program: string) => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+let folder: string;
+let script: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "nailhouse-script-record-"));
+  script = writeScript(folder);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const inNewFolder = () => mkdtempSync(join(folder, "run-"));
+
+/** Every complete file in a ring, in the order in which it was written. */
+async function contents(ring: string): Promise<string[]> {
+  if (!existsSync(ring)) return [];
+  const paths: string[] = [];
+  for (const file of (await ringFiles(ring)).reverse()) {
+    for await (const each of readTar(nodeGunzip(fileChunks(file), () => {}), () => {})) {
+      const { truncated } = await each.read(2 ** 20);
+      if (!truncated) paths.push(each.path.replace(/^nailhouse-ring\//, ""));
+    }
+  }
+  return paths;
+}
+
+/** The times of whole samples. */
+async function samples(ring: string): Promise<string[]> {
+  return (await contents(ring)).filter((path) => path.endsWith("boot_id")).map((path) => path.split("/")[1] as string);
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + 30_000; !(await condition()); await sleep(50)) {
+    if (Date.now() > end) throw new Error("Nothing came in 30 s");
+  }
+}
+
+const sizeOf = (ring: string) =>
+  readdirSync(ring).filter((name) => name.startsWith("ring-")).reduce(
+    (sum, name) => sum + statSync(join(ring, name)).size,
+    0,
+  );
+
+// Waiting is most of it.
+describe.skipIf(!linux).concurrent("collect.sh --record", () => {
+  it.each(shells.filter(([program]) => has(program)).map((shell) => [shell.join(" "), shell] as const))(
+    "in %s loses no whole sample to kill -9, goes on, and is packed into a bundle",
+    async (_, shell) => {
+      const here = inNewFolder();
+      const ring = join(here, "ring");
+      const args = [script, "--record", ring, "--every", "1"];
+      const first = start(here, [...shell, ...args]);
+      await until(async () => (await samples(ring)).length >= 2);
+      await sleep(Math.random() * 1000);
+      const exit = ended(first);
+      process.kill(-(first.pid as number), "SIGKILL");
+      await exit;
+      const before = await samples(ring);
+
+      const second = start(here, [...shell, ...args]);
+      await until(async () => (await samples(ring)).length >= before.length + 2);
+      const ending = ended(second);
+      second.kill("SIGTERM");
+      expect(await ending).toBe(0);
+      const all = await samples(ring);
+      expect(all.slice(0, before.length)).toEqual(before);
+      // The lock was given back, and the second recorder wrote nothing behind what the first one left.
+      expect(readdirSync(ring).sort().map((name) => name.replace(/\d{8}T\d{6}/, "TIME"))).toEqual([
+        "ring-TIMEZ.tar.gz",
+        "ring-TIMEZ.tar.gz",
+      ]);
+      for (const name of readdirSync(ring)) expect(statSync(join(ring, name)).mode & 0o777).toBe(0o600);
+      // Of the second, which ended by itself, every byte.
+      expect(() => gunzipSync(readFileSync(join(ring, readdirSync(ring).sort()[1] as string)))).not.toThrow();
+
+      const packing = ["--only", "memory", "--snapshots", "1", "--quiet", "--history", ring, "-o", "bundle.tgz"];
+      expect(run(here, ["node", cli, "collect", ...packing])).toMatchObject({ status: 0, stderr: "" });
+      const { stdout } = run(here, ["node", cli, "analyze", "-f", "json", "bundle.tgz"]);
+      const report = JSON.parse(stdout) as { timeline: { time: string }[]; warnings: string[] };
+      // The second recorder may have begun in the second in which the first one was killed.
+      expect(report.timeline).toHaveLength(new Set(all).size + 1);
+    },
+  );
+
+  it("records what nailhouse record does", async () => {
+    const here = inNewFolder();
+    const recorders = [["sh", script, "--record"], ["node", cli, "record", "--dir"]] as const;
+    const [mine, other] = await Promise.all(recorders.map(async (line, i) => {
+      const ring = join(here, `ring${i}`);
+      const child = start(here, [...line, ring, "--every", "60"]);
+      await until(async () => (await samples(ring)).length === 1);
+      const exit = ended(child);
+      child.kill("SIGTERM");
+      expect(await exit).toBe(0);
+      const paths = (await contents(ring)).map((path) => path.replace(/history\/[^/]+\//, ""));
+      expect(paths.filter((path) => /^proc\/\d+\/status$/.test(path)).length).toBeGreaterThan(0);
+      // Processes come and go.
+      return new Set(paths.filter((path) => path !== "" && !/^proc\/\d+\//.test(path)));
+    }));
+    expect(mine).toEqual(other);
+  });
+
+  it("keeps to its size and age, and leaves other files alone", async () => {
+    const ring = inNewFolder();
+    const old = ["01", "02", "03", "04"].map((day) => join(ring, `ring-202001${day}T000000Z.tar.gz`));
+    for (const path of old) writeFileSync(path, new Uint8Array(400_000));
+    const long = join(ring, "ring-20200105T000000Z.tar.gz");
+    writeFileSync(long, "x");
+    utimesSync(long, Date.now() / 1000 - 3 * 86_400, Date.now() / 1000 - 3 * 86_400);
+    writeFileSync(join(ring, "notes.txt"), new Uint8Array(2 ** 21));
+    symlinkSync(`${process.pid} 1 00000000-0000-0000-0000-000000000000`, join(ring, "lock"));
+    const child = start(ring, ["sh", script, "--record", ring, "--every", "1", "--max-size", "1", "--keep", "2"]);
+    const written = () => readdirSync(ring).filter((name) => /^ring-(?!2020)/.test(name));
+    await until(() => written().length === 1 && statSync(join(ring, String(written()[0]))).size > 0);
+    expect(sizeOf(ring)).toBeLessThanOrEqual(2 ** 20);
+    const exit = ended(child);
+    child.kill("SIGTERM");
+    await exit;
+    expect(old.map((path) => existsSync(path))).toEqual([false, false, true, true]);
+    expect(existsSync(long)).toBe(false);
+    expect(statSync(join(ring, "notes.txt")).size).toBe(2 ** 21);
+  });
+
+  it("is one recorder a folder, whichever of the two it is", async () => {
+    const here = inNewFolder();
+    const ring = join(here, "ring");
+    const child = start(here, ["sh", script, "--record", ring]);
+    await until(async () => (await samples(ring)).length === 1);
+    const others: [string, ...string[]][] = [["sh", script, "--record", ring], ["node", cli, "record", "--dir", ring]];
+    for (const line of others) {
+      const { status, stderr } = run(here, line);
+      expect(status).toBe(3);
+      expect(stderr).toContain(`Cannot record into ${ring}: process ${child.pid} does already`);
+    }
+    expect(readlinkSync(join(ring, "lock"))).toMatch(new RegExp(`^${child.pid} `));
+    const exit = ended(child);
+    child.kill("SIGTERM");
+    expect(await exit).toBe(0);
+  });
+
+  it("says that it cannot write, or what is wrong with its options", () => {
+    const here = inNewFolder();
+    writeFileSync(join(here, "file"), "");
+    expect(run(here, ["sh", script, "--record", "file"]).status).toBe(1);
+    const { status, stderr } = run(here, ["sh", script, "--record", "ring", "--every", "0.5"]);
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr: 'nailhouse: --every is a whole number above 0, not "0.5" (see --help)\n',
+    });
+  });
+
+  it.skipIf(!root)(
+    "on a full disk gives up its oldest samples, and goes on when there is room (root only)",
+    async () => {
+      const here = inNewFolder();
+      const ring = join(here, "ring");
+      mkdirSync(ring);
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "none", ring]);
+      try {
+        writeFileSync(join(ring, "ring-20260101T000000Z.tar.gz"), new Uint8Array(100_000));
+        writeFileSync(join(ring, "others"), new Uint8Array(2 ** 21 - 100_000 - 3 * 4096));
+        const child = start(here, ["sh", script, "--record", ring, "--every", "1"]);
+        let said = "";
+        child.stderr?.on("data", (text) => said += text);
+        await until(async () => (await samples(ring)).length >= 2);
+        expect(said).toMatch(/^nailhouse: Cannot keep a sample in .*: .*[Nn]o space left on device/);
+        expect(said.trim().split("\n")).toHaveLength(1);
+        expect(existsSync(join(ring, "ring-20260101T000000Z.tar.gz"))).toBe(false);
+        const exit = ended(child);
+        child.kill("SIGTERM");
+        expect(await exit).toBe(0);
+        // Nothing of the sample that did not fit is left.
+        for (const file of await ringFiles(ring)) expect(() => gunzipSync(readFileSync(file))).not.toThrow();
+      } finally {
+        execFileSync("umount", [ring]);
+      }
+    },
+  );
+
+  it("of a large table of sockets keeps those that hold something, and those that did a moment ago", async () => {
+    const here = inNewFolder();
+    const net = join(here, "root/proc/1/net");
+    mkdirSync(net, { recursive: true });
+    mkdirSync(join(here, "root/proc/sys/kernel/random"), { recursive: true });
+    const row = (inode: number, queued: string) =>
+      `${inode}: 00000000:0001 00000000:0000 07 00000000:${queued} 00:00000000 00000000     0        0 ${inode} 2 0 0`
+        .padEnd(127) + "\n";
+    const table = (queued: readonly number[]) =>
+      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n" +
+      Array.from({ length: 3000 }, (_, i) => row(i + 1, queued.includes(i + 1) ? "00000400" : "00000000")).join("");
+    writeFileSync(join(here, "root/proc/sys/kernel/random/boot_id"), "boot\n");
+    writeFileSync(join(net, "dev"), "");
+    writeFileSync(join(net, "udp"), table([2000, 2500]));
+    const ring = join(here, "ring");
+    const child = start(here, ["sh", script, "--record", ring, "--root", join(here, "root"), "--every", "1"]);
+    await until(async () => (await samples(ring)).length >= 1);
+    writeFileSync(join(net, "udp"), table([2500]));
+    await until(async () => (await samples(ring)).length >= 4);
+    const exit = ended(child);
+    child.kill("SIGTERM");
+    await exit;
+    const kept: string[] = [];
+    for (const file of (await ringFiles(ring)).reverse()) {
+      for await (const each of readTar(nodeGunzip(fileChunks(file), () => {}), () => {})) {
+        if (!each.path.endsWith("/udp")) continue;
+        const text = new TextDecoder().decode((await each.read(2 ** 20)).bytes);
+        kept.push(
+          [...text.matchAll(/ 0 (\d+) 2 0 0/g)].map(([, inode]) => Number(inode)).filter((i) => i > 1100).join(),
+        );
+      }
+    }
+    // Full, empty once more, gone.
+    expect(kept[0]).toBe("2000,2500");
+    expect(kept.filter((each, i) => each !== kept[i - 1])).toEqual(["2000,2500", "2500"]);
+    const emptied = kept.lastIndexOf("2000,2500");
+    expect(emptied).toBeGreaterThan(0);
+  });
+});
