@@ -4,8 +4,6 @@
  *
  * Runs in a PID namespace of its own, as samples.ts does.
  */
-import { execFileSync } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
 import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -15,6 +13,7 @@ import type { ByteRange, Report } from "../../src/core/report.ts";
 import { accusations, causesIn } from "../_expect.ts";
 import { chosen, collect, reportOn, sosreport, withFaults, withFolder } from "./capture.ts";
 import { type CaptureKind, fault, faults, mixes } from "./faults.ts";
+import { markdown, writeReadme } from "./readme.ts";
 
 const KINDS: { readonly [K in CaptureKind]: string } = {
   once: "one snapshot",
@@ -151,29 +150,14 @@ function summary(rows: readonly Row[]): string[][] {
   ];
 }
 
-function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
-}
-
-const START = "<!-- accuracy:start -->";
-const END = "<!-- accuracy:end -->";
-
-/** Replaces what stands between the two marks. */
-async function writeReadme(rows: readonly Row[]): Promise<void> {
-  const text = await readFile("README.md", "utf8");
-  const [start, end] = [text.indexOf(START), text.indexOf(END)];
-  if (start < 0 || end < start) throw new Error(`README.md has no ${START} and ${END}`);
+/** What goes into README.md. */
+function paragraphs(rows: readonly Row[]): string[] {
   const host = `Linux ${release()}, ${cpus().length} CPUs, ${formatBytes(totalmem())}`;
-  const content = [
+  return [
     `Measured on ${host}, ${new Date().toISOString().slice(0, 10)}.`,
     markdown(["", ...kinds.map((kind) => KINDS[kind])], summary(rows)),
     markdown(HEAD, rows.map(cells)),
   ];
-  await writeFile(
-    "README.md",
-    [text.slice(0, start) + START, ...content, END + text.slice(end + END.length)].join("\n\n"),
-  );
-  execFileSync("deno", ["fmt", "--quiet", "README.md"]);
 }
 
 const every = [
@@ -199,4 +183,4 @@ for (const { name, faults, causes } of some) {
 }
 console.log(table([HEAD, ...rows.map(cells)], { columnDefault: { width: 26, wrapWord: true } }));
 console.log(table([["", ...kinds.map((kind) => KINDS[kind])], ...summary(rows)]));
-if (some.length === every.length && rows.length === every.length) await writeReadme(rows);
+if (some.length === every.length && rows.length === every.length) await writeReadme("accuracy", paragraphs(rows));
