@@ -868,7 +868,8 @@ record_ring() {
     [ "$next" -gt "$now" ] || next=$((now + 100))
     [ -z "$interrupted" ] || break
     sleep $(((next - now + 99) / 100)) >/dev/null 2>&1 3>&- &
-    wait $!
+    # Some shells say what ended it.
+    wait $! 2>/dev/null
     [ -z "$interrupted" ] || break
   done
   kill $! 2>/dev/null
