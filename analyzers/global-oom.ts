@@ -95,26 +95,39 @@ export const globalOom: Analyzer = defineAnalyzer({
       return constraint === "CONSTRAINT_MEMORY_POLICY" ? " on the nodes that its NUMA policy allows" : "";
     }
 
+    /** What became of it. */
+    function outcome({ victims, panic }: KernelLogEvent): string {
+      const victim = victims.at(-1);
+      if (panic?.because === "panic_on_oom") return "panicked, as vm.panic_on_oom says";
+      if (panic !== undefined) return "found nobody more to kill and panicked";
+      return victim === undefined ? "found nobody to kill" : `killed ${victim.comm} (pid ${victim.pid})`;
+    }
+
+    function owners(): Owner[] {
+      const killed = events.flatMap(({ victims }) => victims).slice(-VICTIMS_LISTED).map((each): Owner => ({
+        pid: each.pid,
+        comm: each.comm,
+        bytes: (each.anonRssBytes ?? 0) + (each.shmemRssBytes ?? 0),
+        count: 1,
+        detail: "killed; the largest process, which need not be the cause",
+      }));
+      if (killed.length > 0 || report?.largest === undefined) return killed;
+      const { pid, comm, rssBytes } = report.largest;
+      return [{ pid, comm, bytes: rssBytes, count: 1, detail: "the largest process, which need not be the cause" }];
+    }
+
     function finding(event: KernelLogEvent): FindingDraft {
-      const victim = event.victims.at(-1);
-      const killed = victim === undefined ? "found nobody to kill" : `killed ${victim.comm} (pid ${victim.pid})`;
       const times = events.length === 1 ? "" : `, the last of ${events.length} times`;
       const was = most === undefined
         ? ""
         : `; most of it was ${most.what}: ${formatBytes(most.bytes)} of ${formatBytes(dump.total)}`;
       return {
-        title: `The host ran out of memory${scope(event)}, and the kernel ${killed}${times}${was}`,
+        title: `The host ran out of memory${scope(event)}, and the kernel ${outcome(event)}${times}${was}`,
         confidence: "confirmed",
         material: true,
         claims: [],
         symptomOf: most?.cause ?? "user-leak",
-        owners: events.flatMap(({ victims }) => victims).slice(-VICTIMS_LISTED).map((each): Owner => ({
-          pid: each.pid,
-          comm: each.comm,
-          bytes: (each.anonRssBytes ?? 0) + (each.shmemRssBytes ?? 0),
-          count: 1,
-          detail: "killed; the largest process, which need not be the cause",
-        })),
+        owners: owners(),
         evidence: evidence(event),
         remedies: REMEDIES,
       };
@@ -138,6 +151,21 @@ export const globalOom: Analyzer = defineAnalyzer({
           path: log.path,
           line: victim.line,
           because: `the victim, not necessarily the cause${own}${share}`,
+        });
+      }
+      if (event.panic !== undefined) {
+        lines.push({
+          path: log.path,
+          line: event.panic.line,
+          because: "the kernel stopped: the host was started anew",
+        });
+      }
+      if (victim === undefined && report?.largest !== undefined) {
+        const { comm, pid, rssBytes, line } = report.largest;
+        lines.push({
+          path: log.path,
+          line,
+          because: `the largest process, not necessarily the cause: ${comm} (pid ${pid}) had ${formatBytes(rssBytes)}`,
         });
       }
       for (const { what, bytes, line } of dump.shares.slice(0, 3)) {

@@ -7,8 +7,11 @@ import { type Sysctl, sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 
 /** Programs fail to allocate when the promises come this near to the limit: one large request is more than the rest. */
 const NEARLY_COMMITTED = 0.95;
-/** The kernel's own choice is 4 * sqrt(16 * lowmem kB), at most 256 MiB since 5.x: far below. Documentation/admin-guide/sysctl/vm.rst: too high "will OOM instantly". */
-const HIGH_MIN_FREE_SHARE = 0.05;
+/**
+ * The kernel itself sets up to 5 % of low memory where transparent huge pages are on (mm/khugepaged.c set_recommended_min_free_kbytes()), and does
+ * not lower it when a balloon takes memory away: twice that is somebody's setting. Documentation/admin-guide/sysctl/vm.rst: too high "will OOM instantly".
+ */
+const HIGH_MIN_FREE_SHARE = 0.1;
 
 /** One setting that decides what happens when memory ends. */
 interface Setting {

@@ -39,7 +39,6 @@ export const cgroups: Collector = defineCollector({
         "memory.swap.current",
         "memory.swap.max",
         "pids.current",
-        "cgroup.stat",
       ],
       largestBy: "memory.current",
       maxDepth: MAX_DEPTH,

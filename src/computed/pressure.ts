@@ -37,8 +37,9 @@ const MIN_HISTORY_SECONDS = 600;
 const MAX_HISTORY_FORECAST_SPANS = 3;
 
 interface Inputs {
-  readonly ledger: Ledger;
-  readonly meminfo: Parsed<Meminfo>;
+  /** Both undefined where there is nothing but a kernel log. */
+  readonly ledger: Ledger | undefined;
+  readonly meminfo: Parsed<Meminfo> | undefined;
   readonly zoneinfo: Parsed<readonly Zone[]> | undefined;
   readonly memoryPressure: Parsed<Pressure> | undefined;
   readonly kernelLog: Parsed<readonly KernelLogEvent[]> | undefined;
@@ -67,11 +68,11 @@ function oomKills({ kernelLog: log }: Inputs): Sign {
   };
 }
 
-function available(
-  { ledger: { availableBytes, totalBytes }, meminfo: { path, value }, zoneinfo: zones }: Inputs,
-): Sign {
-  const line = value.bytes.get("MemAvailable")?.line;
-  if (availableBytes === undefined || line === undefined) return undefined;
+function available({ ledger: memory, meminfo: file, zoneinfo: zones }: Inputs): Sign {
+  const line = file?.value.bytes.get("MemAvailable")?.line;
+  if (memory?.availableBytes === undefined || file === undefined || line === undefined) return undefined;
+  const { availableBytes, totalBytes } = memory;
+  const { path } = file;
   const low = zones?.value.reduce((sum, zone) => sum + (zone.low?.bytes ?? 0), 0);
   const text = `${formatBytes(availableBytes)} (${formatShare(availableBytes, totalBytes)}) is available`;
   const sign = (level: PressureLevel, why: string): Sign => ({
@@ -85,10 +86,12 @@ function available(
   return sign("none", "");
 }
 
-function stalls({ memoryPressure: file, ledger: { availableBytes, totalBytes } }: Inputs): Sign {
+function stalls({ memoryPressure: file, ledger: memory }: Inputs): Sign {
   const full = file?.value.full;
   if (file === undefined || full === undefined || full.avg60 < SHORT_FULL_AVG60) return undefined;
-  if (availableBytes !== undefined && availableBytes > AMPLE_AVAILABLE_SHARE * totalBytes) return undefined;
+  if (
+    memory?.availableBytes !== undefined && memory.availableBytes > AMPLE_AVAILABLE_SHARE * memory.totalBytes
+  ) return undefined;
   return {
     level: "short",
     because: `all tasks waited for memory ${full.avg60} % of the last minute`,
@@ -130,7 +133,9 @@ function forecastSpans({ spanSeconds }: Trend): number {
 }
 
 /** Whether what is available falls in a straight enough line to an end that is not far beyond what was watched. */
-function falling({ ledgers, meminfo: { path, value } }: Inputs): Sign {
+function falling({ ledgers, meminfo: file }: Inputs): Sign {
+  if (file === undefined) return undefined;
+  const { path, value } = file;
   const used: Measurement[] = (ledgers ?? []).flatMap(({ time, value: { totalBytes, availableBytes } }) =>
     availableBytes === undefined ? [] : [{ time, bytes: totalBytes - availableBytes }]
   );
@@ -158,7 +163,9 @@ function falling({ ledgers, meminfo: { path, value } }: Inputs): Sign {
 }
 
 /** The same over what other programs recorded since the host was started, up to the snapshots. */
-function fallingForLong({ history, ledgers, ledger: { totalBytes } }: Inputs): Sign {
+function fallingForLong({ history, ledgers, ledger: memory }: Inputs): Sign {
+  if (memory === undefined) return undefined;
+  const { totalBytes } = memory;
   const recorded = (history?.sinceBoot ?? []).flatMap((point) => {
     const availableBytes = point.bytes.get("MemAvailable");
     return availableBytes === undefined ? [] : [{ ...point, availableBytes }];
@@ -196,8 +203,11 @@ const SEVERITY: readonly PressureLevel[] = ["none", "rising", "short", "exhauste
 /** The worst sign decides; all that are not `none` are given as evidence. */
 export const pressure: Source<MemoryPressure> = defineComputed({
   name: "pressure",
-  needs: { ledger, meminfo },
+  // A kernel log alone tells of an OOM, too.
+  needs: {},
   uses: {
+    ledger,
+    meminfo,
     zoneinfo,
     memoryPressure,
     kernelLog,
@@ -218,6 +228,9 @@ export const pressure: Source<MemoryPressure> = defineComputed({
       .sort((a, b) => SEVERITY.indexOf(b.level) - SEVERITY.indexOf(a.level));
     const [worst] = signs;
     if (worst === undefined) {
+      if (inputs.ledger === undefined) {
+        return { level: "none", because: "the bundle does not tell (no /proc/meminfo)", evidence: [] };
+      }
       const free = accountBytes(inputs.ledger, "free") ?? 0;
       return { level: "none", because: `no sign of shortage in the bundle (${formatBytes(free)} free)`, evidence: [] };
     }

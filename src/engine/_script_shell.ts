@@ -166,7 +166,8 @@ find_facts() {
   page_size=$(getconf PAGESIZE 2>/dev/null) || page_size=
   user_hz=$(getconf CLK_TCK 2>/dev/null) || user_hz=
   if [ -z "$page_size" ]; then
-    while read -r key value _; do
+    # Whatever IFS the caller has.
+    while IFS=' ' read -r key value _; do
       case $key in KernelPageSize:) page_size=$((value * 1024)); break ;; esac
     done </proc/self/smaps
   fi
@@ -174,7 +175,7 @@ find_facts() {
   user_hz=\${user_hz:-100}
   cpus=0
   { read -r online <"$root/sys/devices/system/cpu/online"; } 2>/dev/null || online=
-  for range in $(printf '%s' "$online" | tr ',' ' '); do
+  for range in $(printf '%s' "$online" | tr ',' '\\n'); do
     cpus=$((cpus + \${range#*-} - \${range%-*} + 1))
   done
   [ "$cpus" -gt 0 ] || cpus=$(grep -c '^processor' /proc/cpuinfo)

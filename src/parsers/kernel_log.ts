@@ -5,6 +5,7 @@
 //   [  12.3] oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=hog,pid=116,uid=0
 //   [  12.3] Out of memory: Killed process 116 (hog) total-vm:812kB, anon-rss:512kB, file-rss:4kB, shmem-rss:0kB, UID:0 pgtables:1372kB oom_score_adj:0
 //   [  12.3] Memory cgroup out of memory: Killed process 63214 (uwsgi) total-vm:3149468kB, ...
+//   [  12.3] Kernel panic - not syncing: Out of memory: system-wide panic_on_oom is enabled
 //   [  12.3] swapper/0: page allocation failure: order:4, mode:0x40cc0(GFP_KERNEL|__GFP_COMP), nodemask=(null)
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
@@ -20,6 +21,13 @@ export interface OomVictim {
   readonly anonRssBytes: number | undefined;
   readonly fileRssBytes: number | undefined;
   readonly shmemRssBytes: number | undefined;
+  readonly line: number;
+}
+
+/** The end of the host. */
+export interface OomPanic {
+  /** By vm.panic_on_oom; or nobody was left to be killed ("System is deadlocked on memory"). */
+  readonly because: "panic_on_oom" | "deadlock";
   readonly line: number;
 }
 
@@ -41,6 +49,8 @@ export interface KernelLogEvent {
   readonly memcg: string | undefined;
   /** Empty when the log ends before the kill, or nobody could be killed. */
   readonly victims: readonly OomVictim[];
+  /** Undefined when the host lived on. */
+  readonly panic: OomPanic | undefined;
 }
 
 type Draft = { -readonly [K in keyof KernelLogEvent]: KernelLogEvent[K] } & { victims: OomVictim[] };
@@ -92,6 +102,7 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
       constraint: undefined,
       memcg: undefined,
       victims: [],
+      panic: undefined,
     };
     events.push(event);
     return event;
@@ -120,12 +131,15 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
       kill.kind = "memcg-oom";
       kill.memcg ??= after(message, "as a result of limit of ");
     } else if (
-      /^(?:Memory cgroup out of memory|Out of memory|Killed process |Kernel panic .*[Oo]ut of memory|System is deadlocked on memory)/
+      /^(?:Memory cgroup out of memory|Out of memory|Killed process |Kernel panic .*(?:[Oo]ut of|deadlocked on) memory)/
         .test(message)
     ) {
       const memcg = message.startsWith("Memory cgroup");
       kill ??= begin(memcg ? "memcg-oom" : "global-oom", line, number);
       if (memcg) kill.kind = "memcg-oom";
+      if (message.startsWith("Kernel panic ")) {
+        kill.panic = { because: message.includes("panic_on_oom") ? "panic_on_oom" : "deadlock", line: number };
+      }
       if (/Kill(?:ed)? process \d/.test(message)) {
         const victim = parseVictim(message, number);
         if (victim === undefined) context.warn(number, `not a killed process: ${quote(message)}`);

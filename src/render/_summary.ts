@@ -37,9 +37,10 @@ export function answerOf(report: Report): Answer {
   }
   const [what, then] = WITHOUT_CAUSE[report.verdict === "cause-found" ? "unexplained" : report.verdict];
   const candidate = report.verdict === "healthy" ? undefined : report.findings[0];
-  const second = candidate === undefined
-    ? largestAccounts(report)
-    : `Largest candidate, not proven: ${candidate.title}`;
+  let second = candidate === undefined ? largestAccounts(report) : `Largest candidate, not proven: ${candidate.title}`;
+  // Such as an OOM kill after which the cause is gone.
+  const known = report.findings.find((f) => f.symptomOf !== null && f.confidence === "confirmed");
+  if (report.verdict !== "healthy" && known !== undefined) second = `What is known: ${known.title}`;
   return {
     headline: `${what}: ${report.pressure.because}.`,
     confidence: null,

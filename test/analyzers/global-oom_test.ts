@@ -79,9 +79,32 @@ describe(ID, () => {
     expect(findingOf(await analyzeFiles(log(text)), ID)?.title).toContain("ran out of memory in its cpuset");
   });
 
-  it("tells of a panic in which nobody was killed", async () => {
-    const text = "[ 1.0] Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled\n";
-    expect(findingOf(await analyzeFiles(log(text)), ID)?.title).toContain("found nobody to kill");
+  it("tells of a panic in which nobody was killed, and whose memory it was", async () => {
+    const table = `[   21.3] [  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name
+[   21.3] [     91]     0    91     1000      500     4096        0             0 small
+[   21.3] [    116]     0   116    40000    38400     4096        0             0 innocent
+`;
+    const end = (message: string): string =>
+      `${SLAB_LOG.split("\n").slice(0, -3).join("\n")}\n${table}[   21.3] Kernel panic - not syncing: ${message}\n`;
+    const finding = findingOf(
+      await analyzeFiles(log(end("Out of memory: system-wide panic_on_oom is enabled"))),
+      ID,
+    );
+    expect(finding?.title).toContain("and the kernel panicked, as vm.panic_on_oom says; most of it was unreclaimable");
+    expect(finding?.owners).toMatchObject([{ pid: 116, comm: "innocent", bytes: 38_400 * 4096 }]);
+    expect(finding?.evidence.map(({ text }) => text)).toEqual(expect.arrayContaining([
+      expect.stringContaining("Kernel panic"),
+      expect.stringContaining("innocent"),
+    ]));
+    const deadlock = await analyzeFiles(log(end("System is deadlocked on memory")));
+    expect(findingOf(deadlock, ID)?.title).toContain("found nobody more to kill and panicked");
+  });
+
+  it("tells from the kernel log alone that the host was short, and what the memory was", async () => {
+    const report = await analyzeFiles({ "sos_commands/kernel/dmesg": SLAB_LOG });
+    expect(report.pressure.level).toBe("exhausted");
+    expect(report.verdict).toBe("insufficient-evidence");
+    expect(findingOf(report, ID)?.title).toContain("unreclaimable slab: 511 MiB of 716 MiB");
   });
 
   it("accuses nobody when a person asked for the kill, or a control group was at its limit", async () => {

@@ -13,7 +13,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { gunzipSync } from "node:zlib";
@@ -124,6 +124,25 @@ describe.skipIf(!linux).concurrent("collect.sh --record", () => {
       return new Set(paths.filter((path) => path !== "" && !/^proc\/\d+\//.test(path)));
     }));
     expect(mine).toEqual(other);
+  });
+
+  it("knows the page size where there is no getconf", async () => {
+    const here = inNewFolder();
+    const ring = join(here, "ring");
+    writeFileSync(join(here, "getconf"), "#!/bin/sh\nexit 127\n", { mode: 0o755 });
+    const line = ["env", `PATH=${here}:${process.env["PATH"]}`, "sh", script, "--record", ring] as const;
+    const child = start(here, line);
+    await until(async () => (await samples(ring)).length === 1);
+    const exit = ended(child);
+    child.kill("SIGTERM");
+    expect(await exit).toBe(0);
+    const [file] = await ringFiles(ring);
+    const manifest = execFileSync("tar", ["-xzOf", file as string, "nailhouse-ring/nailhouse.json"], {
+      encoding: "utf8",
+    });
+    expect(JSON.parse(manifest)).toMatchObject({
+      host: { pageSizeBytes: Number(execFileSync("getconf", ["PAGESIZE"])), cpus: cpus().length },
+    });
   });
 
   it("keeps to its size and age, and leaves other files alone", async () => {

@@ -37,6 +37,7 @@ describe("parseKernelLog()", () => {
           shmemRssBytes: 0,
           line: 8,
         }],
+        panic: undefined,
       },
       {
         kind: "allocation-failure",
@@ -47,6 +48,7 @@ describe("parseKernelLog()", () => {
         constraint: undefined,
         memcg: undefined,
         victims: [],
+        panic: undefined,
       },
     ]);
   });
@@ -109,6 +111,22 @@ ${prefix}Out of memory: Killed process 7 (x), UID 1000, total-vm:4kB, anon-rss:4
       { line: 1, comm: undefined, victims: [{ pid: 7 }] },
       { line: 2, comm: "x", victims: [] },
     ]);
+  });
+
+  it("tells whether the host ended, by its setting or because nobody could be killed", () => {
+    const invoked =
+      "[1.0] a invoked oom-killer: gfp_mask=0xcc0, order=0, oom_score_adj=0\n[1.0] Kernel panic - not syncing: ";
+    const panicOf = (text: string) => parseClean(parseKernelLog, `${invoked}${text}\n`).map(({ panic }) => panic);
+    expect(panicOf("Out of memory: system-wide panic_on_oom is enabled")).toEqual([{
+      because: "panic_on_oom",
+      line: 2,
+    }]);
+    expect(panicOf("Out of memory: compulsory panic_on_oom is enabled")).toEqual([{
+      because: "panic_on_oom",
+      line: 2,
+    }]);
+    expect(panicOf("System is deadlocked on memory")).toEqual([{ because: "deadlock", line: 2 }]);
+    expect(panicOf("VFS: Unable to mount root fs")).toEqual([undefined]);
   });
 
   it("is empty when nothing happened, but throws when the log was not read", () => {

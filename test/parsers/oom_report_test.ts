@@ -35,6 +35,33 @@ describe("parseOomReports()", () => {
     expect(unlimited).toMatchObject({ usageBytes: 4096, limitBytes: undefined });
   });
 
+  it("finds the largest process, whatever columns and prefixes there are", () => {
+    const old = `Mem-Info:
+[ pid ]   uid  tgid total_vm      rss nr_ptes swapents oom_score_adj name
+[   91]     0    91    38649    38577      88        0             0 database
+[  170]     0   170   512249   124080     600        0             0 leak er
+[  783]     0   783      567      360       5        0          1000 sleep
+Out of memory: Kill process 170
+[  999]     0   999      999   999999       5        0             0 not in the table
+`;
+    // As journalctl -k shows it.
+    const journal = `Nov 23 16:00:00 host kernel: Mem-Info:
+Nov 23 16:00:00 host kernel: [  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes swapents oom_score_adj name
+Nov 23 16:00:00 host kernel: [    170]     0   170   512249   124080   123917        1       162  1036288        0             0 leak er
+`;
+    const largest = { pid: 170, comm: "leak er", rssBytes: 124_080 * 4096 };
+    expect(parseClean(parseOomReports, old)).toMatchObject([{ largest: { ...largest, line: 4 } }]);
+    expect(parseClean(parseOomReports, journal)).toMatchObject([{ largest: { ...largest, line: 3 } }]);
+    expect(parseClean(parseOomReports, "[ 1.0] Mem-Info:\n")).toMatchObject([{ largest: undefined }]);
+  });
+
+  it("takes the page size from the smallest free blocks where the bundle does not tell it", () => {
+    const text = "Mem-Info:\nactive_anon:2\nNode 0 Normal: 3*64kB (U) 0*128kB = 192kB\n5 pages RAM\n";
+    const [report] = parseClean(parseOomReports, text, {});
+    expect(report?.bytes.get("active_anon")?.bytes).toBe(2 * 65_536);
+    expect(report?.bytes.get("RAM")?.bytes).toBe(5 * 65_536);
+  });
+
   it("knows no totals without the page size, and nothing in a quiet log", () => {
     expect(parseClean(parseOomReports, "Mem-Info:\nactive_anon:1\n", {})[0]?.bytes.size).toBe(0);
     expect(parseClean(parseOomReports, "[ 1.0] all is well\n")).toEqual([]);

@@ -55,6 +55,14 @@ describe("renderText()", () => {
     expect(text.split("\n")[0]).toMatch(/^No leak found/);
   });
 
+  it("says what is known when the cause is gone", async () => {
+    const log = "[ 1.0] Out of memory: Killed process 7 (hog) total-vm:9kB, anon-rss:9kB\n";
+    const files = { "proc/meminfo": meminfoText(), "sos_commands/kernel/dmesg": log };
+    const [first, second] = renderText(await analyzeFiles(files)).split("\n");
+    expect(first).toMatch(/^The bundle does not tell who holds the memory: the kernel log has an OOM/);
+    expect(second).toMatch(/What is known: The host ran out of memory, and the kernel killed hog/);
+  });
+
   it("uses no colour unless asked", async () => {
     const report = await analyzeFiles(held);
     expect(renderText(report)).not.toContain("\u001b");

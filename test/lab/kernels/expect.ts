@@ -11,8 +11,12 @@ export interface GuestFault {
   readonly name: string;
   /** What must be said of the bundle that was captured inside. */
   readonly expect: Expectation;
+  /** It is over when it is looked at: nobody can be accused any more. */
+  readonly event?: true;
   /** What is claimed must be what the fault program said that it held. */
   readonly claimed?: true;
+  /** The kernel panics and boots anew: what was recorded until then is taken out. */
+  readonly panics?: true;
   /** What the serial console alone must tell: the title of what is found in it. */
   readonly console?: RegExp;
 }
@@ -35,4 +39,26 @@ export const guestFaults: readonly GuestFault[] = [
     also: ["udp-mem-limit"],
     claimed: true,
   }),
+  // After the fact: who leaked is gone, and only the kernel's own words are left.
+  guestFault("oom", "global-oom", "nothing any more: the leaking process was killed", {
+    event: true,
+    console: /ran out of memory, and the kernel killed leaker .* most of it was processes' own memory/,
+  }),
+  guestFault("oom-udp", "socket-backlog-udp", "most of memory, and an innocent process was killed for it", {
+    also: ["global-oom"],
+    claimed: true,
+    console: /ran out of memory, and the kernel killed .* most of it was unreclaimable slab/,
+  }),
+  guestFault("memcg-oom", "healthy", "nothing: the process was killed", {
+    also: ["memcg-oom"],
+    console: /^Control group .* its limit of 200 MiB, and the kernel killed memcg_hog/,
+  }),
+  // What was recorded until then says who; the console says how it ended.
+  guestFault("panic", "user-leak", "a leak up to a panic (panic_on_oom)", {
+    panics: true,
+    console:
+      /ran out of memory, and the kernel panicked, as vm.panic_on_oom says; most of it was processes' own memory/,
+  }),
+  guestFault("swap", "swap-thrash", "800 MiB written round and round, on a disk"),
+  guestFault("balloon", "balloon", "320 MiB taken by the hypervisor"),
 ];

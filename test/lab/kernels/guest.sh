@@ -22,8 +22,8 @@ hold() {
 tell() { echo "NAILHOUSE $(tail -n 1 "/held-$1")"; }
 
 # The drive has no end of file: the size is told apart.
-collect() {
-  sh /collect.sh --quiet --snapshots 3 --interval 2 | tee /dev/vda | wc -c > /size
+out() {
+  tee /dev/vda | wc -c > /size
   sync
   echo "NAILHOUSE captured $(cat /size)"
 }
@@ -34,12 +34,18 @@ udp_wall() {
   echo 16777216 > /proc/sys/net/core/rmem_max
 }
 
-# An innocent, large process.
-database() { hold database start=150 rate=0 max=150; }
+# Large and innocent. Not named as the program: it would call itself.
+innocent() { hold database start=150 rate=0 max=150; }
 
 until_killed() { until dmesg | grep -q "$1"; do sleep 0.5; done; }
 
+mkdir /disk
 # shellcheck disable=SC2154 # from the kernel's command line
+if [ "$fault" = panic ] && mount -t ext4 /dev/vdb /disk 2> /dev/null; then
+  cat /disk/ring/ring-* | out
+  poweroff -f
+fi
+
 case $fault in
   idle) ;;
   udp)
@@ -55,14 +61,14 @@ case $fault in
     ;;
   # A leak until the kernel kills it; looked at afterwards.
   oom)
-    database
+    innocent
     hold leaker start=300 rate=40 max=2000
     until_killed 'Out of memory: Killed process'
     tell leaker
     ;;
   # UDP queues eat the memory, and the largest process is killed for it.
   oom-udp)
-    database
+    innocent
     udp_wall 1000000
     hold friend_push clients=50 rcvbuf=8388608 total=520
     until_killed 'Out of memory: Killed process'
@@ -72,12 +78,15 @@ case $fault in
     hold memcg_oom
     until_killed 'Memory cgroup out of memory'
     ;;
-  # Captured while it grows; then the kernel panics, and the console is the only witness of that.
+  # Recorded on a disk while it grows, until the kernel panics and boots anew. The console is the only witness of that.
   panic)
+    mke2fs /dev/vdb > /dev/null
+    mount -t ext4 /dev/vdb /disk
     echo 1 > /proc/sys/vm/panic_on_oom
-    database
-    hold leaker start=200 rate=5 max=2000
-    tell leaker
+    sh /collect.sh --quiet --record /disk/ring --every 1 &
+    innocent
+    hold leaker start=100 rate=20 max=2000
+    sleep 1000
     ;;
   # More than there is, written round and round, on a disk.
   swap)
@@ -96,7 +105,5 @@ case $fault in
     ;;
   *) echo "NAILHOUSE has no fault $fault" ;;
 esac
-collect
-# The leak goes on, as fast as it can.
-if [ "$fault" = panic ]; then leaker start=2000 rate=0 max=2000; fi
+sh /collect.sh --quiet --snapshots 3 --interval 2 | out
 poweroff -f

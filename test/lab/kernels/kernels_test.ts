@@ -25,7 +25,7 @@ describe.skipIf(!available)("a guest of Debian (skipped without the lab and fetc
       const answers: Record<string, readonly string[]> = {};
       for (const fault of FAULTS) {
         answers[fault.name] = await withFolder(async (work) =>
-          (await judge(fault, await runGuest(image, fault.name, work))).wrong
+          (await judge(fault, await runGuest(image, fault, work))).wrong
         );
       }
       return answers;

@@ -44,7 +44,7 @@ interface Trial {
 async function look({ kernel, image, fault }: Trial): Promise<string> {
   return await withFolder(async (work) => {
     const start = performance.now();
-    const guest = await runGuest(image, fault.name, work);
+    const guest = await runGuest(image, fault, work);
     const seconds = Math.round((performance.now() - start) / 1000);
     if (keep !== undefined) {
       await copyFile(guest.bundle, join(keep, `${kernel}-${fault.name}.tgz`));
