@@ -48,6 +48,8 @@ const builds: Options[] = [
     // One file, that can be copied to a host. What a command does not use is not compiled: it starts as fast as from many files.
     splitting: false,
     clean: ["!*"],
+    // Of the code's comments one would do to make the runtime keep all of it with two bytes a character, which is a megabyte more.
+    esbuildOptions: (options) => void (options.minifyWhitespace = true),
     noExternal: [/^(?!xz-decompress$)/],
     // CommonJS that requires a module of Node, which a bundle cannot; loaded only for what is compressed so.
     external: ["xz-decompress"],

@@ -18,12 +18,11 @@ import {
   type RecordedHistory,
   UnknownCollectorError,
 } from "../engine/collect.ts";
-import { presetSources } from "../engine/analyze.ts";
 import { emitScript } from "../engine/emit_script.ts";
 import { type NodeHost, nodeHost } from "../host/node.ts";
 import { nodeGunzip } from "../host/node_input.ts";
 import { gzipOutput } from "../host/node_output.ts";
-import { collectors, preset } from "../preset.ts";
+import { collectors } from "../preset_collectors.ts";
 import { checkRoot, endDespiteStuckReads, positive, yieldToTheHost } from "./_live_host.ts";
 import { openMapping, openPrivate } from "./_private_file.ts";
 import { collectProgress } from "./_progress.ts";
@@ -180,13 +179,20 @@ async function printScript(args: readonly string[]): Promise<number> {
   return 0;
 }
 
+/** Only what analysis reads is passed on, so it takes the analyzers. */
+async function newRedactor(host: NodeHost): Promise<Redactor> {
+  const { presetSources } = await import("../engine/analyze.ts");
+  const { preset } = await import("../preset.ts");
+  return new Redactor(host.facts, presetSources(preset));
+}
+
 /** Carries out `nailhouse collect`; returns the exit code. */
 async function run(args: string[]): Promise<number> {
   if (args.includes("--emit-script")) return await printScript(args);
   const { output, root, history, redact, quiet, options } = readSettings(args);
   yieldToTheHost();
   const host = await nodeHost({ root });
-  const redactor = redact ? new Redactor(host.facts, presetSources(preset)) : undefined;
+  const redactor = redact ? await newRedactor(host) : undefined;
   const name = redactor === undefined ? bundleName(host) : redactor.root(bundleName(host));
   const interruption = new AbortController();
   const interrupt = () => interruption.abort();

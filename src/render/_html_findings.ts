@@ -55,7 +55,7 @@ function headCell({ title }: Column): Markup {
 
 function cell({ value, shown = String }: Column, owner: Owner): Markup {
   const found = value(owner);
-  if (found === null) return markup`<td class="number" data-value="-1">–</td>`;
+  if (found === null) return markup`<td class="number" data-value="-1">\u2013</td>`;
   if (typeof found === "string") return markup`<td data-value="${found}">${found}</td>`;
   return markup`<td class="number" data-value="${found}">${shown(found)}</td>`;
 }

@@ -216,6 +216,20 @@ describe.skipIf(process.platform !== "linux")("nailhouse record", () => {
     expect(report.timeline).toHaveLength(seconds.size + 1);
   });
 
+  // The program itself takes 40 to 50 MB, mapped, and the more the newer it is.
+  it("never takes 20 MB more than the runtime itself", async () => {
+    const mostBytes = (status: string) => Number(/^VmHWM:\s*(\d+) kB$/m.exec(status)?.[1]) * 1024;
+    const status = "process.stdout.write(require('fs').readFileSync('/proc/self/status'))";
+    const runtime = mostBytes(execFileSync("node", ["-e", status], { encoding: "utf8" }));
+    const child = spawn("node", args(dir), { stdio: "ignore" });
+    await untilRecorded(20);
+    const recorder = mostBytes(fs.readFileSync(`/proc/${child.pid}/status`, "utf8"));
+    child.kill("SIGTERM");
+    await once(child, "exit");
+    expect(recorder - runtime).toBeGreaterThan(0);
+    expect(recorder - runtime).toBeLessThan(20e6);
+  });
+
   it("ends on SIGTERM with 0, and gives the ring free", async () => {
     const child = spawn("node", args(dir), { stdio: ["ignore", "ignore", "inherit"] });
     await untilRecorded(1);
