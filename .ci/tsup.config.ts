@@ -11,6 +11,7 @@ const shared: Options = { format: ["esm"], target: "node20", outDir: "dist", sil
 
 const library = {
   mod: "src/mod.ts",
+  node: "src/host/node_sdk.ts",
   host: "src/host/mod.ts",
   parsers: "src/parsers/mod.ts",
   wudp: "src/host/node_wudp.ts",

@@ -4,13 +4,12 @@
  *
  * @example
  * ```ts
- * import { analyze, openArchive, preset, presetSources } from "nailhouse";
- * import { createReadStream } from "node:fs";
- * import { equal } from "node:assert";
+ * import { analyze, openBundle, renderMarkdown } from "nailhouse";
+ * import { match } from "node:assert";
+ * import { readFile } from "node:fs/promises";
  *
- * const file = createReadStream("samples/friend-push.tgz");
- * const report = analyze(await openArchive(file, { sources: presetSources(preset) }), preset);
- * equal(report.findings[0]?.cause, "socket-backlog-udp");
+ * const bytes = await readFile("samples/friend-push.tgz");
+ * match(renderMarkdown(analyze(await openBundle(bytes))), /UDP receive queues/);
  * ```
  *
  * @module
@@ -34,8 +33,9 @@ export * from "./core/report.ts";
 export * from "./core/source.ts";
 export * from "./core/summary.ts";
 export * from "./core/version.ts";
-export * from "./engine/analyze.ts";
+export { type Preset, presetSources, type PressureDraft } from "./engine/analyze.ts";
 export * from "./engine/compare.ts";
+export { type Plugin, PluginError } from "./engine/plugins.ts";
 export * from "./preset.ts";
 export { renderComparisonHtml } from "./render/compare_html.ts";
 export { renderComparisonMarkdown } from "./render/compare_markdown.ts";
@@ -46,3 +46,13 @@ export * from "./render/markdown.ts";
 export * from "./render/text.ts";
 export * from "./engine/report_schema.ts";
 export * from "./engine/summarize.ts";
+export {
+  analyze,
+  type AnalyzeOptions,
+  type BundleFiles,
+  type BundleInput,
+  observe,
+  openBundle,
+  type OpenBundleOptions,
+  type PresetBundle,
+} from "./sdk.ts";

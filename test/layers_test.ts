@@ -28,10 +28,22 @@ const layers: { readonly [path: string]: Layer } = {
     imports: ["src/core", "src/parsers", "src/computed", "src/engine", "src/preset_collectors.ts", "analyzers"],
   },
   "src/mod.ts": {
-    imports: ["src/core", "src/parsers", "src/computed", "src/bundle", "src/engine", "src/render", "src/preset.ts"],
+    imports: [
+      "src/core",
+      "src/parsers",
+      "src/computed",
+      "src/bundle",
+      "src/engine",
+      "src/render",
+      "src/preset.ts",
+      "src/sdk.ts",
+    ],
   },
+  "src/sdk.ts": { imports: ["src/core", "src/computed", "src/bundle", "src/engine", "src/preset.ts"] },
   "src/page": { imports: ["src/core", "src/bundle", "src/engine", "src/render", "src/preset.ts"] },
   "src/host": { imports: ["src/core"], npm: true, machine: true },
+  "src/host/mod.ts": { imports: ["src/core", "src/engine", "src/host"], machine: true },
+  "src/host/node_sdk.ts": { imports: ["src/core", "src/mod.ts", "src/sdk.ts", "src/host"], machine: true },
   "src/cli": {
     imports: [
       "src/core",
@@ -42,6 +54,7 @@ const layers: { readonly [path: string]: Layer } = {
       "src/render",
       "src/preset_collectors.ts",
       "src/preset.ts",
+      "src/sdk.ts",
       "src/host",
     ],
     npm: true,

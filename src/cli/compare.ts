@@ -5,14 +5,14 @@ import type { BundleLimits } from "../bundle/limits.ts";
 import { load } from "../computed/load.ts";
 import type { Comparison, Observed } from "../core/comparison.ts";
 import { BundleError } from "../core/errors.ts";
-import { analyze, presetSources } from "../engine/analyze.ts";
+import { presetSources } from "../engine/analyze.ts";
 import { compare } from "../engine/compare.ts";
-import { openSnapshots } from "../engine/reader.ts";
 import { parseReport } from "../engine/report_schema.ts";
 import { preset } from "../preset.ts";
 import { renderComparisonHtml } from "../render/compare_html.ts";
 import { renderComparisonMarkdown } from "../render/compare_markdown.ts";
 import { renderComparisonText } from "../render/compare_text.ts";
+import { observe } from "../sdk.ts";
 import { type Command, UsageError } from "./_command.ts";
 import { inputProblem, oneOf, openPath, parseLimits, wantsColor } from "./_input.ts";
 
@@ -42,11 +42,9 @@ async function readReport(path: string): Promise<Observed> {
   }
 }
 
-async function observe(path: string, limits: Partial<BundleLimits>): Promise<Observed> {
+async function observePath(path: string, limits: Partial<BundleLimits>): Promise<Observed> {
   if (path.endsWith(".json")) return await readReport(path);
-  const bundle = await openPath(path, [...presetSources(preset), load], limits);
-  const measured = openSnapshots(bundle).base.read(load);
-  return { report: analyze(bundle, preset), load: measured.status === "ok" ? measured.value : undefined };
+  return observe({ ...await openPath(path, [...presetSources(preset), load], limits), preset });
 }
 
 function render(comparison: Comparison, format: (typeof FORMATS)[number], all: boolean, toFile: boolean): string {
@@ -78,7 +76,7 @@ async function run(args: string[]): Promise<number> {
   const sides: Observed[] = [];
   for (const path of [before, after]) {
     try {
-      sides.push(await observe(path, limits));
+      sides.push(await observePath(path, limits));
     } catch (error) {
       console.error(`nailhouse: ${path}: ${inputProblem(error)}`);
       return 3;

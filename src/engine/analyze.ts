@@ -151,8 +151,9 @@ function thin<T>(points: readonly T[], most: number): readonly T[] {
  *
  * @param bundle From `openArchive`, `readEntries` or `collect`.
  * @param preset The analyzers to run, and how the ledger and the pressure are read.
+ * @param onAnalyzer Told the id of each analyzer before it, or what it reads, is run.
  */
-export function analyze(bundle: Bundle, preset: Preset): Report {
+export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string) => void): Report {
   const snapshots = openSnapshots(bundle);
   const { base } = snapshots;
   const ledgerRead = base.read(preset.ledger);
@@ -167,7 +168,9 @@ export function analyze(bundle: Bundle, preset: Preset): Report {
   for (const last of [undefined, true]) {
     const { unclaimed } = settleClaims(assessed.candidates, ledger);
     for (const analyzer of preset.analyzers) {
-      if (analyzer.last === last) assess(analyzer, unclaimed, assessed);
+      if (analyzer.last !== last) continue;
+      onAnalyzer?.(analyzer.id);
+      assess(analyzer, unclaimed, assessed);
     }
   }
   const { settled, displaced } = settleClaims(assessed.candidates, ledger);
