@@ -1,12 +1,15 @@
 import { statSync } from "node:fs";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import process from "node:process";
-import { type BundleLimits, defaultLimits } from "../bundle/limits.ts";
+import { Budget, type BundleLimits, defaultLimits } from "../bundle/limits.ts";
 import { openArchives, type OpenedBundle, type OpenOptions, readBundles, readEntries } from "../bundle/open.ts";
-import type { Bundle } from "../core/bundle.ts";
+import { readTar } from "../bundle/tar.ts";
+import type { Bundle, Entry } from "../core/bundle.ts";
 import { BundleError, LimitError } from "../core/errors.ts";
 import type { Source } from "../core/source.ts";
+import { ringEntries } from "../engine/ring.ts";
 import { directoryEntries, fileChunks, nodeGunzip } from "../host/node_input.ts";
+import { ringFiles } from "../host/node_ring.ts";
 import { UsageError } from "./_command.ts";
 
 /** The value of an option that has only some. */
@@ -28,6 +31,26 @@ export function parseLimits(given: readonly string[]): Partial<BundleLimits> {
     }
     return [oneOf("--limit", name as keyof BundleLimits, names), limit];
   }));
+}
+
+/** The files of a ring are archives without an end: only what the compression says tells whether one is whole. */
+function openRing(
+  newestFirst: readonly string[],
+  { limits, clock }: OpenOptions,
+  warn: (message: string) => void,
+): AsyncIterable<Entry> {
+  const budget = new Budget(limits, clock);
+  const told = new Set<string>();
+  // The newest file is read twice.
+  const tell = (text: string): void => {
+    if (!told.has(text)) warn(text);
+    told.add(text);
+  };
+  const open = (path: string) => () => {
+    const broken = (message: string): void => tell(`${basename(path)}: ${message}: what stands before that is used`);
+    return readTar(budget.unpacked(nodeGunzip(budget.packed(fileChunks(path)), broken)), () => {});
+  };
+  return ringEntries(newestFirst.map(open), warn);
 }
 
 /** Reads one PATH of the command line, what `sources` ask for: a bundle, or an archive or directory of several. */
@@ -55,6 +78,16 @@ export async function* openBundles(
     return yield { path: "", bundle: await readEntries(await collectHere(), options) };
   }
   const warnings: string[] = [];
+  const ring = await ringFiles(path);
+  if (ring.length > 0) {
+    const opened = await readEntries(
+      openRing(ring, options, (message) => void warnings.push(message)),
+      options,
+      warnings,
+    );
+    if (opened.files.size === 0) throw new BundleError("Cannot read the ring: it has no whole sample");
+    return yield { path: "", bundle: opened };
+  }
   const entries = directoryEntries(path, (message) => void warnings.push(message));
   for await (const opened of readBundles(entries, options, broken, warnings)) {
     if (opened.bundle.files.size === 0) {

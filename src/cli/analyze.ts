@@ -18,7 +18,7 @@ import { oneOf, parseLimits, wantsColor } from "./_input.ts";
 const help = `nailhouse analyze PATH... [-f text|json|ndjson|markdown|html] [-o FILE] [--fail-on LEVEL] [--all]
                           [--limit NAME=VALUE]...
 
-  PATH            a bundle, sosreport, supportconfig or insights archive, or an archive of several (.tgz, .tar.gz, .tar.xz, .tar.bz2, .tar.zst, .tar), a directory, / (this host, now: takes about ten seconds), or - for standard input;
+  PATH            a bundle, sosreport, supportconfig or insights archive, or an archive of several (.tgz, .tar.gz, .tar.xz, .tar.bz2, .tar.zst, .tar), a directory, a folder of nailhouse record, / (this host, now: takes about ten seconds), or - for standard input;
                   a kernel log (dmesg, journalctl, syslog, a serial console) tells of OOM kills alone
   -f, --format    text (default), json, ndjson (one line a bundle), markdown (for a ticket), or html (one page, nothing is loaded)
   -o, --output    write to this file instead of standard output

@@ -18,7 +18,8 @@ export type Unpack = (bytes: Uint8Array, broken: (message: string) => void) => A
 
 /** Files of a ring have their time in their names. */
 const RING_FILE = /^ring-\d{8}T\d{6}Z(-\d+)?\.tar\.gz$/;
-const SAMPLE = /^[^/]+\/history\/(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)\/(.+)$/;
+/** A file of a sample: when it was taken, and its path. */
+export const SAMPLE: RegExp = /^[^/]+\/history\/(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)\/(.+)$/;
 
 /** A ring file is an hour, or an eighth of a ring; a hundred times what an ordinary host has. */
 const MAX_RING_FILE_BYTES = 64 * 2 ** 20;
@@ -26,7 +27,7 @@ const READ_TIMEOUT_MS = 20_000;
 /** Longer files of other recorders would be cut, and half a JSON is none. */
 const MAX_IMPORTED_BYTES = 32 * 2 ** 20;
 /** All samples together, before compression: a week of an ordinary host is 70 MB, and 5 MB in the bundle. */
-const MAX_HISTORY_BYTES = 128 * 2 ** 20;
+export const MAX_HISTORY_BYTES: number = 128 * 2 ** 20;
 
 /** One sample in so many seconds is packed, by how old it is: a week has as many as a trend needs, and a bundle stays small. */
 const SPACING: readonly { readonly upToSeconds: number; readonly everySeconds: number }[] = [
@@ -50,13 +51,13 @@ interface Sample {
 }
 
 /** Counts of what a ring has. */
-interface Tally {
+export interface Tally {
   samples: number;
   packed: number;
 }
 
 /** The samples of one file that are worth packing, in its order; the newest of them as far as there is room. */
-async function chooseSamples(
+export async function chooseSamples(
   entries: AsyncIterable<Entry>,
   now: number,
   room: number,

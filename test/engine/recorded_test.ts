@@ -1,45 +1,13 @@
 import { gzipSync } from "fflate";
 import { describe, expect, it } from "vitest";
-import { gunzip } from "../../src/bundle/gzip.ts";
-import { readTar } from "../../src/bundle/tar.ts";
 import { tarHeader } from "../../src/bundle/tar_write.ts";
 import type { Host } from "../../src/core/host.ts";
-import {
-  collect,
-  type CollectOptions,
-  memorySink,
-  type RecordedHistory,
-  type Unpack,
-} from "../../src/engine/collect.ts";
+import { collect, type CollectOptions, memorySink, type RecordedHistory } from "../../src/engine/collect.ts";
 import { type MemoryContent, memoryHost } from "../../src/host/memory.ts";
+import { member, ringFile, unpack } from "./_ring_files.ts";
 
 const NOW = Date.parse("2026-11-23T06:01:02Z");
 const MINUTE = 60_000;
-
-const unpack: Unpack = (bytes, broken) =>
-  readTar(
-    gunzip(
-      (async function* () {
-        yield await Promise.resolve(bytes);
-      })(),
-      broken,
-    ),
-    () => {},
-  );
-
-/** One member of a ring file: files of one sample. */
-function member(time: number, files: Readonly<Record<string, string | Uint8Array>>): Uint8Array {
-  const parts = Object.entries(files).flatMap(([path, content]) => {
-    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-    const header = tarHeader(`ring/history/${new Date(time).toISOString()}/${path}`, bytes.length, time);
-    return [...header, ...bytes, ...new Uint8Array((512 - bytes.length % 512) % 512)];
-  });
-  return gzipSync(Uint8Array.from(parts));
-}
-
-function ringFile(...members: Uint8Array[]): Uint8Array {
-  return Uint8Array.from(members.flatMap((each) => [...each]));
-}
 
 /** The name that the recorder gives a file that it begins then. */
 function ringName(time: number): string {

@@ -214,6 +214,12 @@ describe.skipIf(process.platform !== "linux")("nailhouse record", () => {
     expect(packed.filter((path) => /history.*proc\/meminfo$/.test(path))).toHaveLength(seconds.size);
     const report = JSON.parse(execFileSync("node", [cli, "analyze", "-f", "json", bundle], { encoding: "utf8" }));
     expect(report.timeline).toHaveLength(seconds.size + 1);
+
+    // Without a capture, as of a host that did not come back.
+    const alone = JSON.parse(execFileSync("node", [cli, "analyze", "-f", "json", dir], { encoding: "utf8" }));
+    expect(alone.timeline).toHaveLength(seconds.size);
+    expect(alone.ledger).not.toBeNull();
+    expect(alone.warnings.join()).not.toMatch(/cut off/);
   });
 
   // The program itself takes 40 to 50 MB, mapped, and the more the newer it is.
