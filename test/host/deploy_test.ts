@@ -56,17 +56,16 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const inNewFolder = () => mkdtempSync(join(folder, "run-"));
 
-/** Texts of the complete files in a ring, by the path in their sample. */
-async function recorded(ring: string): Promise<Map<string, string>> {
+/** Texts of the files in a ring, by the path in their sample; undefined until the first sample is whole. */
+async function recorded(ring: string): Promise<Map<string, string> | undefined> {
+  const [file] = existsSync(ring) ? await ringFiles(ring) : [];
+  if (file === undefined || spawnSync("gzip", ["-t", file]).status !== 0) return undefined;
   const texts = new Map<string, string>();
-  for (const file of existsSync(ring) ? await ringFiles(ring) : []) {
-    for await (const entry of readTar(nodeGunzip(fileChunks(file), () => {}), () => {})) {
-      const { bytes, truncated } = await entry.read(2 ** 20);
-      const path = entry.path.replace(/^nailhouse-ring\/history\/[^/]+\//, "");
-      if (!truncated) texts.set(path, new TextDecoder().decode(bytes));
-    }
+  for await (const entry of readTar(nodeGunzip(fileChunks(file), () => {}), () => {})) {
+    const { bytes } = await entry.read(2 ** 20);
+    texts.set(entry.path.replace(/^nailhouse-ring\/history\/[^/]+\//, ""), new TextDecoder().decode(bytes));
   }
-  return texts;
+  return texts.has("proc/loadavg") ? texts : undefined;
 }
 
 /** Starts a recorder, waits for its first sample, and ends it as its supervisor would. */
@@ -75,13 +74,15 @@ async function recordOnce(command: [string, ...string[]], ring: string): Promise
   let said = "";
   child.stderr?.on("data", (text) => said += text);
   const exit = ended(child);
-  for (const end = Date.now() + 30_000; !(await recorded(ring)).has("proc/loadavg"); await sleep(100)) {
+  let texts: Map<string, string> | undefined;
+  for (const end = Date.now() + 30_000; texts === undefined; await sleep(100)) {
+    texts = await recorded(ring);
     if (Date.now() > end || child.exitCode !== null) throw new Error(`Nothing was recorded: ${said}`);
   }
   process.kill(-(child.pid as number), "SIGTERM");
   await exit;
   expect(said.replace(/^Terminated\n/, "")).toBe("");
-  return recorded(ring);
+  return texts;
 }
 
 /** Mounts and namespaces that a container runtime would make of the pod, around a root directory of busybox alone. */
