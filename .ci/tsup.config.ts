@@ -51,9 +51,9 @@ const builds: Options[] = [
     clean: ["!*"],
     // Of the code's comments one would do to make the runtime keep all of it with two bytes a character, which is a megabyte more.
     esbuildOptions: (options) => void (options.minifyWhitespace = true),
-    noExternal: [/^(?!xz-decompress$)/],
-    // CommonJS that requires a module of Node, which a bundle cannot; loaded only for what is compressed so.
-    external: ["xz-decompress"],
+    noExternal: [/^(?!(?:xz-decompress|jiti)$)/],
+    // CommonJS that requires a module of Node, which a bundle cannot; loaded only for what is compressed so. And what reads TypeScript, only for plug-ins.
+    external: ["xz-decompress", "jiti"],
     banner: { js: "#!/usr/bin/env node" },
     // The collector for hosts without a runtime.
     onSuccess: () => {

@@ -3,9 +3,12 @@ import { availableParallelism } from "node:os";
 import process from "node:process";
 import { parentPort, Worker } from "node:worker_threads";
 import type { BundleLimits } from "../bundle/limits.ts";
+import type { Bundle } from "../core/bundle.ts";
+import type { Collector } from "../core/collector.ts";
 import type { Report } from "../core/report.ts";
+import type { Source } from "../core/source.ts";
 import { analyze, presetSources } from "../engine/analyze.ts";
-import { preset } from "../preset.ts";
+import { collectors, preset } from "../preset.ts";
 import { inputProblem, openBundles } from "./_input.ts";
 
 /** What came of one bundle of a PATH of the command line. */
@@ -21,13 +24,26 @@ interface Job {
   readonly limits: Partial<BundleLimits>;
 }
 
+/** Who analyzes: what is to be kept of a bundle, and captured of this host, and what becomes of it. */
+export interface Analyst {
+  readonly sources: readonly Source<unknown>[];
+  readonly collectors: readonly Collector[];
+  analyze(bundle: Bundle): Report | Promise<Report>;
+}
+
+const shipped: Analyst = {
+  sources: presetSources(preset),
+  collectors,
+  analyze: (bundle) => analyze(bundle, preset),
+};
+
 /** Analyzes one PATH, with all bundles in it. What cannot be read is a result; a defect of nailhouse is thrown. */
-export async function analyzePath({ path, limits }: Job): Promise<Analysis[]> {
+export async function analyzePath({ path, limits }: Job, analyst: Analyst = shipped): Promise<Analysis[]> {
   const analyses: Analysis[] = [];
   try {
-    for await (const opened of openBundles(path, presetSources(preset), limits)) {
+    for await (const opened of openBundles(path, analyst, limits)) {
       const name = opened.path === "" ? path : `${path}: ${opened.path}`;
-      analyses.push({ path: name, report: analyze(opened.bundle, preset) });
+      analyses.push({ path: name, report: await analyst.analyze(opened.bundle) });
     }
   } catch (error) {
     analyses.push({ path, problem: inputProblem(error) });
@@ -41,7 +57,7 @@ export function serveAnalyses(): void {
 }
 
 /** The command line's own file: this one once it is built. */
-function mainModule(): URL {
+export function mainModule(): URL {
   return new URL(import.meta.url.endsWith("/_fleet.ts") ? "./main.ts" : import.meta.url, import.meta.url);
 }
 
@@ -54,6 +70,15 @@ function ask(worker: Worker, job: Job): Promise<Analysis[]> {
     });
     worker.postMessage(job);
   });
+}
+
+/** Analyzes all PATHs, one after the other. */
+export async function* analyzeInTurn(
+  paths: readonly string[],
+  limits: Partial<BundleLimits>,
+  analyst: Analyst,
+): AsyncGenerator<Analysis, void, undefined> {
+  for (const path of paths) yield* await analyzePath({ path, limits }, analyst);
 }
 
 /** Standard input and this host are one each, and belong to this thread. */

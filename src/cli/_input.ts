@@ -5,9 +5,11 @@ import { Budget, type BundleLimits, defaultLimits } from "../bundle/limits.ts";
 import { openArchives, type OpenedBundle, type OpenOptions, readBundles, readEntries } from "../bundle/open.ts";
 import { readTar } from "../bundle/tar.ts";
 import type { Bundle, Entry } from "../core/bundle.ts";
+import type { Collector } from "../core/collector.ts";
 import { BundleError, LimitError } from "../core/errors.ts";
 import type { Source } from "../core/source.ts";
 import { ringEntries } from "../engine/ring.ts";
+import { collectors } from "../preset_collectors.ts";
 import { directoryEntries, fileChunks, nodeGunzip } from "../host/node_input.ts";
 import { ringFiles } from "../host/node_ring.ts";
 import { UsageError } from "./_command.ts";
@@ -56,7 +58,7 @@ function openRing(
 /** Reads one PATH of the command line, what `sources` ask for: a bundle, or an archive or directory of several. */
 export async function* openBundles(
   path: string,
-  sources: readonly Source<unknown>[],
+  { sources, collectors }: { readonly sources: readonly Source<unknown>[]; readonly collectors: readonly Collector[] },
   limits: Partial<BundleLimits>,
 ): AsyncGenerator<OpenedBundle> {
   const broken = (message: string): void => console.error(`nailhouse: ${path}: ${message}`);
@@ -75,7 +77,7 @@ export async function* openBundles(
   }
   if (resolve(path) === "/") {
     const { collectHere } = await import("./collect.ts");
-    return yield { path: "", bundle: await readEntries(await collectHere(), options) };
+    return yield { path: "", bundle: await readEntries(await collectHere(collectors), options) };
   }
   const warnings: string[] = [];
   const ring = await ringFiles(path);
@@ -106,7 +108,7 @@ export async function openPath(
   limits: Partial<BundleLimits>,
 ): Promise<Bundle> {
   let only: OpenedBundle | undefined;
-  for await (const opened of openBundles(path, sources, limits)) {
+  for await (const opened of openBundles(path, { sources, collectors }, limits)) {
     if (only !== undefined) {
       throw new BundleError(`Cannot read the bundle: there are several (${only.path}, ${opened.path})`);
     }

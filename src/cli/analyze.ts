@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { defaultLimits } from "../bundle/limits.ts";
+import { type BundleLimits, defaultLimits } from "../bundle/limits.ts";
 import type { Confidence, Report } from "../core/report.ts";
 import type { FleetSummary, HostDigest } from "../core/summary.ts";
 import { digest, summarize } from "../engine/summarize.ts";
@@ -12,11 +12,13 @@ import { renderMarkdown } from "../render/markdown.ts";
 import { renderSummaryMarkdown, renderSummaryText } from "../render/summary_text.ts";
 import { renderText, type TextOptions } from "../render/text.ts";
 import { type Command, UsageError } from "./_command.ts";
-import { type Analysis, analyzeAll, analyzePath } from "./_fleet.ts";
+import { type Analysis, analyzeAll, analyzeInTurn, analyzePath } from "./_fleet.ts";
 import { oneOf, parseLimits, wantsColor } from "./_input.ts";
+import { startPlugins } from "./_plugin_thread.ts";
+import { pluginFiles, pluginHelp, pluginOptions } from "./_plugins.ts";
 
 const help = `nailhouse analyze PATH... [-f text|json|ndjson|markdown|html] [-o FILE] [--fail-on LEVEL] [--all]
-                          [--limit NAME=VALUE]...
+                          [--limit NAME=VALUE]... [--plugin FILE]...
 
   PATH            a bundle, sosreport, supportconfig or insights archive, or an archive of several (.tgz, .tar.gz, .tar.xz, .tar.bz2, .tar.zst, .tar), a directory, a folder of nailhouse record, / (this host, now: takes about ten seconds), or - for standard input;
                   a kernel log (dmesg, journalctl, syslog, a serial console) tells of OOM kills alone
@@ -25,6 +27,7 @@ const help = `nailhouse analyze PATH... [-f text|json|ndjson|markdown|html] [-o 
   --fail-on       possible, likely or confirmed: exit with 1 if there is such a finding, or a surer one
   --limit         how large a bundle may be that nobody vouches for: ${Object.keys(defaultLimits).join(", ")};
                   a number, perhaps with K, M or G: --limit maxFileBytes=1G
+${pluginHelp}
   --all           show every account, all the evidence and all owners; of several bundles the whole reports after the summary
 
 Of several bundles: a summary (which causes on how many hosts, the worst first), from all cores; ndjson is a line a bundle, as soon as it is
@@ -138,6 +141,27 @@ async function printMany(analyses: AsyncIterable<Analysis> | Iterable<Analysis>,
   return failed ? 1 : 0;
 }
 
+/** What came of one PATH. */
+function printAnalyses(analyses: readonly Analysis[], settings: Settings): Promise<number> {
+  return analyses.length === 1 ? printOne(analyses[0] as Analysis, settings) : printMany(analyses, settings);
+}
+
+async function runWithPlugins(
+  files: readonly string[],
+  paths: readonly string[],
+  limits: Partial<BundleLimits>,
+  settings: Settings,
+): Promise<number> {
+  const thread = await startPlugins(files);
+  try {
+    if (paths.length > 1) return await printMany(analyzeInTurn(paths, limits, thread), settings);
+    const analyses = await analyzePath({ path: paths[0] as string, limits }, thread);
+    return await printAnalyses(analyses, settings);
+  } finally {
+    await thread.end();
+  }
+}
+
 /** Carries out `nailhouse analyze`; returns the exit code. */
 async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -149,6 +173,7 @@ async function run(args: string[]): Promise<number> {
       "fail-on": { type: "string" },
       all: { type: "boolean", default: false },
       limit: { type: "string", multiple: true, default: [] },
+      ...pluginOptions,
     },
   });
   const failOn = values["fail-on"] === undefined ? undefined : oneOf("--fail-on", values["fail-on"], LEVELS);
@@ -162,11 +187,10 @@ async function run(args: string[]): Promise<number> {
   };
   const [first] = positionals;
   if (first === undefined) throw new UsageError("analyze needs a PATH: a bundle, a directory, / or -");
+  const files = pluginFiles(values, positionals);
+  if (files.length > 0) return await runWithPlugins(files, positionals, limits, settings);
   if (positionals.length > 1) return await printMany(analyzeAll(positionals, limits), settings);
-  const analyses = await analyzePath({ path: first, limits });
-  return analyses.length === 1
-    ? await printOne(analyses[0] as Analysis, settings)
-    : await printMany(analyses, settings);
+  return await printAnalyses(await analyzePath({ path: first, limits }), settings);
 }
 
 export const analyzeCommand: Command = { run, help };

@@ -5,7 +5,9 @@ import { parseArgs } from "node:util";
 import { redactingSink, Redactor } from "../bundle/redact.ts";
 import { readTar } from "../bundle/tar.ts";
 import { tarSink } from "../bundle/tar_write.ts";
+import type { Analyzer } from "../core/analyzer.ts";
 import type { Entry } from "../core/bundle.ts";
+import type { Collector } from "../core/collector.ts";
 import type { Status } from "../core/manifest.ts";
 import {
   bundleName,
@@ -18,6 +20,7 @@ import {
   type RecordedHistory,
   UnknownCollectorError,
 } from "../engine/collect.ts";
+import type { Plugins } from "../engine/plugins.ts";
 import { emitScript } from "../engine/emit_script.ts";
 import { type NodeHost, nodeHost } from "../host/node.ts";
 import { nodeGunzip } from "../host/node_input.ts";
@@ -27,13 +30,15 @@ import { checkRoot, endDespiteStuckReads, positive, yieldToTheHost } from "./_li
 import { openMapping, openPrivate } from "./_private_file.ts";
 import { collectProgress } from "./_progress.ts";
 import { type Command, UsageError } from "./_command.ts";
+import { pluginFiles, pluginHelp, pluginOptions, withPlugins } from "./_plugins.ts";
 
 /** Where the systemd unit and the DaemonSet in samples/deploy let the recorder write. */
 const DEFAULT_RING = "/var/lib/nailhouse/ring";
 
 const help = `nailhouse collect [-o FILE|-] [--snapshots N] [--interval SEC] [--root DIR] [--only IDS] [--skip IDS]
                   [--timeout SEC] [--max-size MB] [--history DIR|FILE]... [--redact] [--quiet]
-nailhouse collect --emit-script
+                  [--plugin FILE]...
+nailhouse collect --emit-script [--plugin FILE]...
 
 Captures what tells where this host's memory is, into one .tgz file. Needs root for all of it; without, it captures what it may.
 
@@ -50,6 +55,7 @@ Captures what tells where this host's memory is, into one .tgz file. Needs root 
                   asked for), or a file of sar, sadf, atop or a Prometheus range query
   --redact        with pseudonyms for hosts, users, addresses and arguments; what stands for what is written beside the bundle,
                   as FILE.map.json, and stays with you (see nailhouse redact --help)
+${pluginHelp}
   --quiet         print nothing but errors
   --emit-script   print the same collectors as one POSIX sh script, for a host without a runtime
 
@@ -68,6 +74,8 @@ interface Settings {
   readonly redact: boolean;
   readonly quiet: boolean;
   readonly options: CollectOptions;
+  /** All collectors, and the analyzers that are not shipped. */
+  readonly plugins: Plugins;
 }
 
 function ids(value: string | undefined): string[] | undefined {
@@ -81,7 +89,7 @@ function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], un
   >;
 }
 
-function readSettings(args: string[]): Settings {
+async function readSettings(args: string[]): Promise<Settings> {
   const { values } = parseArgs({
     args,
     options: {
@@ -96,6 +104,7 @@ function readSettings(args: string[]): Settings {
       history: { type: "string", multiple: true, default: [] },
       redact: { type: "boolean", default: false },
       quiet: { type: "boolean", default: false },
+      ...pluginOptions,
     },
   });
   const maxMegabytes = positive("--max-size", values["max-size"], false);
@@ -107,8 +116,9 @@ function readSettings(args: string[]): Settings {
     only: ids(values.only),
     skip: ids(values.skip),
   });
+  const plugins = await withPlugins(pluginFiles(values), { analyzers: [], collectors });
   try {
-    if (chooseCollectors(collectors, options).length === 0) {
+    if (chooseCollectors(plugins.collectors, options).length === 0) {
       throw new UsageError("--only and --skip leave no collector to run");
     }
   } catch (error) {
@@ -120,7 +130,7 @@ function readSettings(args: string[]): Settings {
     throw new UsageError("--redact writes a second file beside the bundle: -o names a file, not standard output");
   }
   const { output, root, history, redact, quiet } = values;
-  return { output, root, history, redact, quiet, options };
+  return { output, root, history, redact, quiet, options, plugins };
 }
 
 /** Opens the bundle so that only its owner can read it: it tells command lines and addresses. */
@@ -171,28 +181,35 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 /** Prints the shell collector; its own options are given to the script, not here. */
-async function printScript(args: readonly string[]): Promise<number> {
-  if (args.length > 1) {
+async function printScript(args: string[]): Promise<number> {
+  const options = { "emit-script": { type: "boolean" }, ...pluginOptions } as const;
+  if (
+    parseArgs({ args, strict: false, options, tokens: true }).tokens.some(({ kind, ...each }) =>
+      kind !== "option" || !("name" in each && each.name in options)
+    )
+  ) {
     throw new UsageError("--emit-script stands alone: the script has options of its own (sh collect.sh --help)");
   }
-  await new Promise((done) => process.stdout.write(emitScript(collectors), done));
+  const { values } = parseArgs({ args, options });
+  const plugins = await withPlugins(pluginFiles(values), { analyzers: [], collectors });
+  await new Promise((done) => process.stdout.write(emitScript(plugins.collectors), done));
   return 0;
 }
 
 /** Only what analysis reads is passed on, so it takes the analyzers. */
-async function newRedactor(host: NodeHost): Promise<Redactor> {
+async function newRedactor(host: NodeHost, added: readonly Analyzer[]): Promise<Redactor> {
   const { presetSources } = await import("../engine/analyze.ts");
   const { preset } = await import("../preset.ts");
-  return new Redactor(host.facts, presetSources(preset));
+  return new Redactor(host.facts, presetSources({ ...preset, analyzers: [...preset.analyzers, ...added] }));
 }
 
 /** Carries out `nailhouse collect`; returns the exit code. */
 async function run(args: string[]): Promise<number> {
   if (args.includes("--emit-script")) return await printScript(args);
-  const { output, root, history, redact, quiet, options } = readSettings(args);
+  const { output, root, history, redact, quiet, options, plugins } = await readSettings(args);
   yieldToTheHost();
   const host = await nodeHost({ root });
-  const redactor = redact ? await newRedactor(host) : undefined;
+  const redactor = redact ? await newRedactor(host, plugins.analyzers) : undefined;
   const name = redactor === undefined ? bundleName(host) : redactor.root(bundleName(host));
   const interruption = new AbortController();
   const interrupt = () => interruption.abort();
@@ -209,7 +226,7 @@ async function run(args: string[]): Promise<number> {
     const recorded = await recordedHistory(host, root, history);
     const status = await collect(
       host,
-      collectors,
+      plugins.collectors,
       sink,
       { ...options, recorded, signal: interruption.signal },
       progress.show,
@@ -239,7 +256,7 @@ async function run(args: string[]): Promise<number> {
 }
 
 /** Collects this host into memory, for `nailhouse analyze /`. */
-export async function collectHere(): Promise<Iterable<Entry>> {
+export async function collectHere(collectors: readonly Collector[]): Promise<Iterable<Entry>> {
   const host = await nodeHost();
   const sink = memorySink();
   const progress = collectProgress(false);

@@ -1,11 +1,14 @@
 import { parseArgs } from "node:util";
-import { preset } from "../preset.ts";
+import { collectors, preset } from "../preset.ts";
 import { explainCause, listCauses } from "../render/catalogue.ts";
 import { type Command, UsageError } from "./_command.ts";
+import { pluginFiles, pluginHelp, pluginOptions, withPlugins } from "./_plugins.ts";
 
-const help = `nailhouse explain [CAUSE]
+const help = `nailhouse explain [CAUSE] [--plugin FILE]...
 
 Says how a cause comes about, what it is taken for and what it is read from; without CAUSE, lists them all.
+
+${pluginHelp}
 
   nailhouse explain socket-backlog-udp
 `;
@@ -31,22 +34,23 @@ function nearest(id: string, ids: readonly string[]): string[] {
   return close.length > 0 ? close : [...ids];
 }
 
-function run(args: string[]): Promise<number> {
-  const { positionals } = parseArgs({ args, allowPositionals: true, options: {} });
+async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options: pluginOptions });
   if (positionals.length > 1) throw new UsageError("explain takes one CAUSE");
   const [id] = positionals;
+  const { analyzers } = await withPlugins(pluginFiles(values), { analyzers: preset.analyzers, collectors });
   const width = process.stdout.columns ?? 80;
   if (id === undefined) {
-    process.stdout.write(listCauses(preset.analyzers, width));
-    return Promise.resolve(0);
+    process.stdout.write(listCauses(analyzers, width));
+    return 0;
   }
-  const analyzer = preset.analyzers.find((each) => each.id === id);
+  const analyzer = analyzers.find((each) => each.id === id);
   if (analyzer === undefined) {
-    const ids = preset.analyzers.map((each) => each.id);
+    const ids = analyzers.map((each) => each.id);
     throw new UsageError(`there is no cause "${id}"; perhaps ${nearest(id, ids).join(", ")}`);
   }
   process.stdout.write(explainCause(analyzer, width));
-  return Promise.resolve(0);
+  return 0;
 }
 
 export const explainCommand: Command = { run, help };

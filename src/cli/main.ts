@@ -1,4 +1,4 @@
-import { isMainThread } from "node:worker_threads";
+import { isMainThread, workerData } from "node:worker_threads";
 import { HostError } from "../core/errors.ts";
 import { version } from "../core/version.ts";
 import { type Command, UsageError } from "./_command.ts";
@@ -68,6 +68,7 @@ async function runCommandLine(): Promise<void> {
   }
 }
 
-// A thread that analyzes one of several bundles runs this same file.
+// A thread that analyzes one of several bundles runs this same file, and one that runs plug-ins.
 if (isMainThread) await runCommandLine();
-else (await import("./_fleet.ts")).serveAnalyses();
+else if (workerData === null || workerData === undefined) (await import("./_fleet.ts")).serveAnalyses();
+else await (await import("./_plugin_thread.ts")).servePlugins();

@@ -1,0 +1,166 @@
+/** Plug-ins run in a thread of their own: one that does not end is ended with it, and the others judge again without it. */
+import { parentPort, Worker, workerData } from "node:worker_threads";
+import type { Analyzer } from "../core/analyzer.ts";
+import type { Bundle } from "../core/bundle.ts";
+import type { Collector } from "../core/collector.ts";
+import type { Report } from "../core/report.ts";
+import type { Source } from "../core/source.ts";
+import { analyze, presetSources } from "../engine/analyze.ts";
+import { collectors, preset } from "../preset.ts";
+import { UsageError } from "./_command.ts";
+import { type Analyst, mainModule } from "./_fleet.ts";
+import { withPlugins } from "./_plugins.ts";
+
+/** The shipped analyzers take milliseconds each, of the largest bundles a second. */
+const MAX_SECONDS = 5;
+const LOOK_EVERY_MS = 100;
+
+/** A plug-in that ended, or had to be ended. */
+interface Ended {
+  readonly id: string;
+  readonly why: string;
+}
+
+interface ThreadData {
+  readonly files: readonly string[];
+  readonly ended: readonly Ended[];
+  readonly shared: SharedArrayBuffer;
+}
+
+/** What the thread tells first, and of each bundle. */
+type Message =
+  | { readonly kind: "refused"; readonly message: string }
+  | { readonly kind: "ready"; readonly ids: string[]; readonly patterns: string[]; readonly collectors: Collector[] }
+  | { readonly kind: "report"; readonly report: Report };
+
+/** What the thread is at: a place in the list of plug-in analyzers, or one of these. Shared, for a thread in a loop sends no messages. */
+const NOT_A_PLUGIN = -1;
+const LOADING = -2;
+
+function outOfAction({ id, why }: Ended): Analyzer {
+  return {
+    id,
+    title: id,
+    mechanism: "",
+    lookAlikes: "",
+    references: [],
+    needs: {},
+    uses: {},
+    analyze() {
+      throw new Error(why);
+    },
+  };
+}
+
+/** What a thread does that was started for plug-ins. */
+export async function servePlugins(): Promise<void> {
+  const { files, ended, shared } = workerData as ThreadData;
+  const at = new Int32Array(shared);
+  const send = (message: Message): void => parentPort?.postMessage(message);
+  Atomics.store(at, 0, LOADING);
+  try {
+    const loaded = await withPlugins(files, { analyzers: preset.analyzers, collectors });
+    const analyzers = loaded.analyzers.map((each) => {
+      const out = ended.find(({ id }) => id === each.id);
+      return out === undefined ? each : outOfAction(out);
+    });
+    const mine = { ...preset, analyzers };
+    const ids = analyzers.slice(preset.analyzers.length).map(({ id }) => id);
+    parentPort?.on("message", (bundle: Bundle) => {
+      const report = analyze(bundle, mine, (id) => void Atomics.store(at, 0, ids.indexOf(id)));
+      Atomics.store(at, 0, NOT_A_PLUGIN);
+      send({ kind: "report", report });
+    });
+    Atomics.store(at, 0, NOT_A_PLUGIN);
+    const patterns = presetSources(mine).flatMap((source) => source.patterns);
+    send({ kind: "ready", ids, patterns, collectors: loaded.collectors.slice() });
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    send({ kind: "refused", message: error.message });
+  }
+}
+
+/** What became of a question to the thread: its answer, or where it was when it ended. */
+type Answer = { readonly message: Message } | { readonly at: number; readonly why: string };
+
+/** A thread that was started, with what it said of itself. */
+interface Thread {
+  readonly worker: Worker;
+  readonly at: Int32Array;
+}
+
+function answerOf({ worker, at }: Thread): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    let last = { at: Atomics.load(at, 0), since: performance.now() };
+    const ended = (why: string) => done(() => resolve({ at: Atomics.load(at, 0), why }));
+    const fail = (error: Error) => Atomics.load(at, 0) >= 0 ? ended(error.message) : done(() => reject(error));
+    const exit = (): void => ended("it ended the thread that it ran in");
+    const message = (message: Message): void => done(() => resolve({ message }));
+    const timer = setInterval(() => {
+      const now = Atomics.load(at, 0);
+      if (now !== last.at || now === NOT_A_PLUGIN) last = { at: now, since: performance.now() };
+      else if (performance.now() - last.since > MAX_SECONDS * 1000) ended(`no answer after ${MAX_SECONDS} seconds`);
+    }, LOOK_EVERY_MS);
+    worker.on("message", message).on("error", fail).on("exit", exit);
+    const done = (settle: () => void): void => {
+      clearInterval(timer);
+      worker.off("message", message).off("error", fail).off("exit", exit);
+      settle();
+    };
+  });
+}
+
+/** Analyzes with plug-ins. */
+export interface PluginThread extends Analyst {
+  end(): Promise<void>;
+}
+
+/**
+ * Starts a thread with plug-ins.
+ *
+ * @throws {UsageError} If a file cannot be loaded.
+ */
+export async function startPlugins(files: readonly string[]): Promise<PluginThread> {
+  const ended: Ended[] = [];
+
+  const start = async (): Promise<{ thread: Thread; ready: Extract<Message, { kind: "ready" }> }> => {
+    const shared = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    const at = new Int32Array(shared).fill(LOADING);
+    const worker = new Worker(mainModule(), { workerData: { files, ended, shared } satisfies ThreadData });
+    const answer = await answerOf({ worker, at });
+    if ("message" in answer && answer.message.kind === "ready") {
+      return { thread: { worker, at }, ready: answer.message };
+    }
+    await worker.terminate();
+    const why = "why" in answer ? `loading it: ${answer.why}` : (answer.message as { message: string }).message;
+    throw new UsageError("why" in answer ? `${files.join(", ")}: ${why}` : why);
+  };
+
+  const first = await start();
+  let { thread } = first;
+  const { ids, patterns } = first.ready;
+  // Files are kept here for what is read of them there.
+  const all: Source<unknown> = {
+    name: "what the plug-ins read",
+    patterns,
+    read: () => ({ status: "missing", missing: [] }),
+  };
+  return {
+    sources: [all],
+    collectors: first.ready.collectors,
+    async analyze(bundle: Bundle): Promise<Report> {
+      for (;;) {
+        const answered = answerOf(thread);
+        thread.worker.postMessage(bundle);
+        const answer = await answered;
+        if ("message" in answer) return (answer.message as Extract<Message, { kind: "report" }>).report;
+        await thread.worker.terminate();
+        const id = ids[answer.at];
+        if (id === undefined) throw new Error(`the thread of the plug-ins ended: ${answer.why}`);
+        ended.push({ id, why: answer.why });
+        ({ thread } = await start());
+      }
+    },
+    end: async () => void (await thread.worker.terminate()),
+  };
+}

@@ -1,0 +1,199 @@
+/** Plug-ins as files, on the command line of Node and Deno: the worked example, and ones that misbehave. */
+import { spawnSync } from "node:child_process";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import process from "node:process";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Report } from "../../src/core/report.ts";
+import { parseReport } from "../../src/engine/report_schema.ts";
+
+const example = resolve("samples/plugin/cached.ts");
+const sample = resolve("samples/friend-push.tgz");
+const runtimes = { Node: ["node", resolve("dist/cli.js")], Deno: deno() } as const;
+let folder: string;
+let bundle: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "nailhouse-plugins-"));
+  bundle = hostWith("host", "pid 7\ncache_bytes 600000000\ncache_limit_bytes 100000000\n");
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function deno(): string[] {
+  // Of the permissions only those that analyzing needs.
+  return [
+    resolve("node_modules/.bin/deno"),
+    "run",
+    "--allow-read",
+    "--allow-env=NO_COLOR,FORCE_COLOR",
+    resolve("src/cli/main.ts"),
+  ];
+}
+
+/** A host of 1 GB, on which cached counts what it holds. */
+function hostWith(name: string, counters: string): string {
+  const root = join(folder, name);
+  mkdirSync(join(root, "proc"), { recursive: true });
+  mkdirSync(join(root, "run/cached"), { recursive: true });
+  writeFileSync(
+    join(root, "proc/meminfo"),
+    "MemTotal: 1000000 kB\nMemFree: 300000 kB\nMemAvailable: 300000 kB\nActive(anon): 700000 kB\nAnonPages: 700000 kB\n",
+  );
+  writeFileSync(join(root, "run/cached/counters"), counters);
+  return root;
+}
+
+function plugin(name: string, code: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, code);
+  return path;
+}
+
+/** A plug-in analyzer in TypeScript, of which only analyze() matters. */
+function analyzer(name: string, body: string): string {
+  return plugin(
+    `${name}.ts`,
+    `import { type Analyzer, defineAnalyzer } from "nailhouse";
+    const about = { title: "", mechanism: "", lookAlikes: "", references: [], needs: {}, uses: {} };
+    export const it: Analyzer = defineAnalyzer({ ...about, id: "${name}", analyze() { ${body} } });`,
+  );
+}
+
+function run([program = "", ...words]: readonly string[], args: readonly string[], cwd = ".") {
+  const { status, stdout, stderr } = spawnSync(program, [...words, ...args], { cwd, encoding: "utf8" });
+  return { status, stdout, stderr };
+}
+
+function reportOf(runtime: readonly string[], args: readonly string[]): Report {
+  const { status, stdout, stderr } = run(runtime, ["analyze", ...args, "-f", "json"]);
+  expect(status, stderr).toBe(0);
+  return parseReport(stdout);
+}
+
+describe("samples/plugin/cached.ts", () => {
+  it.each(Object.entries(runtimes))("is judged on %s", (_, runtime) => {
+    const { findings } = reportOf(runtime, [bundle, "--plugin", example]);
+    expect(findings[0]).toMatchObject({
+      cause: "cached-over-limit",
+      bytes: { low: 500_000_000, high: 500_000_000 },
+      evidence: [{ path: "run/cached/counters", line: 2, text: "cache_bytes 600000000" }],
+    });
+  });
+
+  it("is ruled out within its limit, and not assessed where the daemon does not run", () => {
+    const within = hostWith("within", "pid 7\ncache_bytes 5\ncache_limit_bytes 100\n");
+    expect(reportOf(runtimes.Node, [within, "--plugin", example]).ruledOut).toContainEqual({
+      cause: "cached-over-limit",
+      because: "its cache holds 5 B of 100 B",
+    });
+    expect(reportOf(runtimes.Node, [sample, "--plugin", example]).notAssessed).toContainEqual({
+      cause: "cached-over-limit",
+      missing: ["run/cached/counters"],
+      howToCapture: ["cat /run/cached/counters"],
+    });
+  });
+
+  it("tells a file that it cannot parse, as shipped analyzers do", () => {
+    const broken = hostWith("broken", "gibberish\n");
+    expect(reportOf(runtimes.Node, [broken, "--plugin", example]).notAssessed).toContainEqual({
+      cause: "cached-over-limit",
+      missing: ["run/cached/counters: pid is no number"],
+      howToCapture: [],
+    });
+  });
+
+  it("is explained", () => {
+    const { stdout } = run(runtimes.Node, ["explain", "cached-over-limit", "--plugin", example]);
+    expect(stdout).toContain("drops entries when a client asks");
+  });
+
+  it("is part of the shell collector", () => {
+    const { status, stdout } = run(runtimes.Node, ["collect", "--emit-script", "--plugin", example]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^ +file run\/cached\/counters changing$/m);
+  });
+
+  it.skipIf(process.platform !== "linux")("is collected, and then judged (Linux)", () => {
+    const root = hostWith("root", "pid 7\ncache_bytes 1\ncache_limit_bytes 2\n");
+    const out = join(folder, "b.tgz");
+    const words = ["collect", "--root", root, "--snapshots", "1", "--only", "cached", "-o", out, "--plugin", example];
+    expect(run(runtimes.Node, words)).toMatchObject({ status: 0 });
+    const { ruledOut } = reportOf(runtimes.Node, [out, "--plugin", example]);
+    expect(ruledOut.map(({ cause }) => cause)).toContain("cached-over-limit");
+  });
+});
+
+describe("a plug-in that misbehaves", () => {
+  it.each(Object.entries(runtimes))(
+    "costs only itself on %s: one hangs, one ends the process, one throws",
+    (_, runtime) => {
+      const files = [
+        analyzer("hangs", "for (;;);"),
+        analyzer("throws", 'throw new Error("no idea");'),
+        analyzer("exits", "process.exit(0);"),
+        analyzer("fine", 'return { ruledOut: "it is not" };'),
+      ];
+      const report = reportOf(runtime, [sample, ...files.flatMap((file) => ["--plugin", file])]);
+      expect(report.findings[0]?.cause).toBe("socket-backlog-udp");
+      expect(report.ruledOut).toContainEqual({ cause: "fine", because: "it is not" });
+      const told = Object.fromEntries(report.notAssessed.map(({ cause, missing }) => [cause, missing[0]]));
+      expect(told).toMatchObject({
+        hangs: "the analyzer failed: no answer after 5 seconds",
+        throws: "the analyzer failed: no idea",
+        exits: "the analyzer failed: it ended the thread that it ran in",
+      });
+    },
+  );
+
+  it.each([
+    ["a file that is not there", () => "absent.ts", "there is no file"],
+    ["a file that is no program", () => plugin("wrong.ts", "this is no program"), "wrong.ts cannot be loaded"],
+    ["a file without plug-ins", () => plugin("empty.ts", "export const a = 1;"), "exports neither an analyzer nor"],
+    ["an id that is shipped", () => analyzer("user-leak", ""), 'two analyzers with the id "user-leak"'],
+  ])("%s is a usage error", (_, file, message) => {
+    const { status, stdout, stderr } = run(runtimes.Node, ["analyze", sample, "--plugin", file()]);
+    expect(stderr).toContain(message);
+    expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+    expect([status, stdout]).toEqual([2, ""]);
+  });
+});
+
+describe("nailhouse.config.ts", () => {
+  const causes = (cwd: string, ...args: string[]) => {
+    const { stdout, stderr } = run(runtimes.Node, ["analyze", ...args, "-f", "json"], cwd);
+    return { known: parseReport(stdout).notAssessed.map(({ cause }) => cause), stderr };
+  };
+  const withConfig = (name: string): string => {
+    const cwd = join(folder, name);
+    mkdirSync(cwd);
+    copyFileSync(example, join(cwd, "cached.ts"));
+    writeFileSync(join(cwd, "nailhouse.config.ts"), 'export * from "./cached.ts";');
+    return cwd;
+  };
+
+  it("is loaded from the current directory, unless it is not wanted", () => {
+    const cwd = withConfig("mine");
+    expect(causes(cwd, sample)).toEqual({ known: expect.arrayContaining(["cached-over-limit"]), stderr: "" });
+    expect(causes(cwd, sample, "--no-config").known).not.toContain("cached-over-limit");
+  });
+
+  it.skipIf(process.platform === "win32")("is not loaded if others can write it or its directory", () => {
+    const cwd = withConfig("shared");
+    chmodSync(cwd, 0o777);
+    expect(causes(cwd, sample).stderr).toContain("not loaded, because others can write its directory");
+    chmodSync(cwd, 0o755);
+    chmodSync(join(cwd, "nailhouse.config.ts"), 0o666);
+    const { known, stderr } = causes(cwd, sample);
+    expect(stderr).toContain("not loaded, because others can write it;");
+    expect(known).not.toContain("cached-over-limit");
+  });
+
+  it("is not loaded from inside of what is analyzed", () => {
+    const cwd = withConfig("bundle");
+    mkdirSync(join(cwd, "proc"));
+    writeFileSync(join(cwd, "proc/meminfo"), readFileSync(join(bundle, "proc/meminfo")));
+    const { known, stderr } = causes(cwd, ".");
+    expect(stderr).toContain("not loaded, because it is in what is to be read (.)");
+    expect(known).not.toContain("cached-over-limit");
+  });
+});
