@@ -11,6 +11,7 @@ const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["compare", async () => (await import("./compare.ts")).compareCommand],
   ["redact", async () => (await import("./redact.ts")).redactCommand],
   ["explain", async () => (await import("./explain.ts")).explainCommand],
+  ["new", async () => (await import("./new.ts")).newCommand],
 ]);
 
 const help = `nailhouse ${version}: finds the memory that will not move out
@@ -21,6 +22,7 @@ const help = `nailhouse ${version}: finds the memory that will not move out
   nailhouse compare A B   whether a fix worked: what changed from one bundle to the other
   nailhouse redact IN OUT the same bundle without names, addresses and arguments, to be passed on
   nailhouse explain       the causes it knows
+  nailhouse new           an analyzer or a collector of your own, to start from
 
 nailhouse COMMAND --help tells more.
 `;
