@@ -24,9 +24,13 @@ function run(cwd: string, program: string, ...args: string[]): string {
 describe("nailhouse new", () => {
   it("on its own: a plug-in that finds its sample, and a test that passes", () => {
     const cwd = join(folder, "own");
-    mkdirSync(join(cwd, "node_modules"), { recursive: true });
-    symlinkSync(resolve("."), join(cwd, "node_modules/nailhouse"));
-    symlinkSync(resolve("node_modules/@types"), join(cwd, "node_modules/@types"));
+    // As it is installed: a link out of node_modules is no package.
+    const installed = join(cwd, "node_modules/nailhouse");
+    cpSync("dist", join(installed, "dist"), { recursive: true });
+    cpSync("package.json", join(installed, "package.json"));
+    for (const name of ["@types", "zod", "date-fns", "fflate", "fzstd", "table", "xz-decompress"]) {
+      symlinkSync(resolve("node_modules", name), join(cwd, "node_modules", name));
+    }
     writeFileSync(join(cwd, "package.json"), '{ "dependencies": { "nailhouse": "*" } }');
     expect(nailhouse(cwd, "new", "analyzer", "my-cause")).toMatchObject({
       status: 0,
