@@ -1,7 +1,7 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
-import { reportOf } from "../src/computed/memcg_ooms.ts";
+import { reportOf } from "../src/computed/oom_dump.ts";
 import { buddyinfo, type BuddyZone } from "../src/parsers/buddyinfo.ts";
 import { kernelLog, type KernelLogEvent } from "../src/parsers/kernel_log.ts";
 import { type OomReport, oomReports } from "../src/parsers/oom_report.ts";

@@ -1,13 +1,13 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Owner, Remedy } from "../src/core/report.ts";
-import { reportOf } from "../src/computed/memcg_ooms.ts";
+import type { AccountId, Ledger } from "../src/core/ledger.ts";
+import { dumpLedger, hostOoms, reportOf } from "../src/computed/oom_dump.ts";
 import { kernelLog, type KernelLogEvent } from "../src/parsers/kernel_log.ts";
-import { type OomReport, oomReports } from "../src/parsers/oom_report.ts";
+import { type OomReport, oomReports, type OomTask } from "../src/parsers/oom_report.ts";
 
 const VICTIMS_LISTED = 5;
-/** A person asked for the kill (sysrq f). */
-const SYSRQ_ORDER = -1;
+const SLABS_LISTED = 3;
 
 /** What the memory was when the kernel looked for a process to kill, and the cause that stands for it. */
 interface Share {
@@ -17,39 +17,62 @@ interface Share {
   readonly line: number;
 }
 
-/** The kernel's own dump by kind. Page cache and free memory are left out: they are not why. Empty when the dump was cut off. */
-function shares({ line, bytes }: OomReport): { readonly total: number; readonly shares: readonly Share[] } {
-  const of = (name: string): number => bytes.get(name)?.bytes ?? 0;
-  const total = of("RAM") - of("reserved");
-  if (total <= 0 || !bytes.has("slab_unreclaimable") || !bytes.has("active_anon")) return { total: 0, shares: [] };
-  const shmem = of("shmem");
-  // tmpfs is on the anonymous lists.
-  const anon = Math.max(0, of("active_anon") + of("inactive_anon") + of("isolated_anon") + of("unevictable") - shmem);
-  const file = of("active_file") + of("inactive_file") + of("isolated_file");
-  const free = of("free") + of("free_pcp");
-  const tables = of("pagetables") + of("sec_pagetables");
-  const known = shmem + anon + file + free + tables + of("slab_unreclaimable") + of("slab_reclaimable") + of("hugetlb");
-  const at = (name: string): number => bytes.get(name)?.line ?? line;
-  const found: Share[] = [
-    { what: "processes' own memory", cause: "user-leak", bytes: anon, line: at("active_anon") },
-    { what: "shared memory and tmpfs", cause: "shmem-leak", bytes: shmem, line: at("shmem") },
-    { what: "unreclaimable slab", cause: "slab-leak", bytes: of("slab_unreclaimable"), line: at("slab_unreclaimable") },
-    {
-      what: "reclaimable slab",
-      cause: "slab-reclaimable",
-      bytes: of("slab_reclaimable"),
-      line: at("slab_reclaimable"),
-    },
-    { what: "page tables", cause: "page-table-bloat", bytes: tables, line: at("pagetables") },
-    { what: "huge pages", cause: "hugetlb-reservation", bytes: of("hugetlb"), line: at("hugetlb") },
-    {
-      what: "kernel pages in no account of the dump",
-      cause: "unattributed-kernel",
-      bytes: Math.max(0, total - known),
-      line: at("RAM"),
-    },
-  ];
-  return { total, shares: found.sort((a, b) => b.bytes - a.bytes) };
+/** Page cache and free memory are left out: they are not why. */
+const WHAT: ReadonlyMap<AccountId, { readonly what: string; readonly cause: string }> = new Map([
+  ["anon", { what: "processes' own memory", cause: "user-leak" }],
+  ["shmem", { what: "shared memory and tmpfs", cause: "shmem-leak" }],
+  ["slab-unreclaimable", { what: "unreclaimable slab", cause: "slab-leak" }],
+  ["slab-reclaimable", { what: "reclaimable slab", cause: "slab-reclaimable" }],
+  ["page-tables", { what: "page tables", cause: "page-table-bloat" }],
+  ["kernel-stacks", { what: "kernel stacks", cause: "kernel-stack-leak" }],
+  ["hugetlb", { what: "huge pages", cause: "hugetlb-reservation" }],
+  ["zspages", { what: "compressed memory", cause: "zram-held" }],
+  ["unaccounted", { what: "kernel pages in no account of the dump", cause: "unattributed-kernel" }],
+]);
+
+/** The kernel's own dump by kind, the largest first. Empty when the dump was cut off. */
+function sharesOf(dump: Ledger | undefined, report: OomReport | undefined): Share[] {
+  return (dump?.accounts ?? []).flatMap(({ id, bytes, sources: [source] }) => {
+    const known = WHAT.get(id);
+    if (known === undefined || report === undefined) return [];
+    return [{ ...known, bytes: Math.max(0, bytes), line: source?.line ?? report.line }];
+  }).sort((a, b) => b.bytes - a.bytes);
+}
+
+/** Who has at least half of the largest share, as far as the dump tells. */
+function holder({ cause, bytes }: Share, { tasks, slabs }: OomReport): string {
+  const [task] = tasks;
+  const own = task === undefined ? 0 : task.anonBytes ?? task.rssBytes;
+  if (cause === "user-leak" && task !== undefined && own >= bytes / 2) {
+    return `, ${formatBytes(own)} of it ${task.comm}'s (pid ${task.pid})`;
+  }
+  const [slab] = slabs;
+  return cause === "slab-leak" && slab !== undefined && slab.bytes >= bytes / 2
+    ? `, ${formatBytes(slab.bytes)} of it in the slab cache ${slab.name}`
+    : "";
+}
+
+/** What the kernel compares: mm/oom_kill.c oom_badness(). Undefined where the table lacks a column of it. */
+function scoreBytes(task: OomTask, dump: Ledger, { bytes }: OomReport): number | undefined {
+  const { rssBytes, swapBytes, pageTableBytes, oomScoreAdj } = task;
+  if (swapBytes === undefined || pageTableBytes === undefined || oomScoreAdj === undefined) return undefined;
+  const all = dump.totalBytes + (bytes.get("swap_total")?.bytes ?? 0);
+  return rssBytes + swapBytes + pageTableBytes + oomScoreAdj * all / 1000;
+}
+
+/** Why this one: its score, and who was larger and spared. */
+function whyThis(task: OomTask, report: OomReport, dump: Ledger | undefined): string {
+  const score = dump && scoreBytes(task, dump, report);
+  const adj = task.oomScoreAdj ?? 0;
+  const adjusted = adj === 0 ? "" : `, with oom_score_adj ${adj} counted as ${formatBytes(Math.max(0, score ?? 0))}`;
+  const held = formatBytes(task.rssBytes + (task.swapBytes ?? 0) + (task.pageTableBytes ?? 0));
+  const [largest] = report.tasks;
+  const spared = largest === undefined || largest.pid === task.pid
+    ? `; none of ${formatQuantity(report.tasks.length, "process", "processes")} was larger`
+    : `; ${largest.comm} (pid ${largest.pid}) was larger with ${formatBytes(largest.rssBytes)}, but has oom_score_adj ${
+      largest.oomScoreAdj ?? "unknown"
+    }`;
+  return `why this one: it had ${held} of RSS, swap and page tables${adjusted}${spared}`;
 }
 
 const REMEDIES: readonly Remedy[] = [
@@ -82,12 +105,13 @@ export const globalOom: Analyzer = defineAnalyzer({
   needs: { kernelLog },
   uses: { oomReports },
   analyze({ kernelLog: log, oomReports: reports }) {
-    const events = log.value.filter(({ kind, order }) => kind === "global-oom" && order !== SYSRQ_ORDER);
+    const events = hostOoms(log.value);
     const last = events.at(-1);
     if (last === undefined) return { ruledOut: "the kernel log has no OOM of the whole host" };
     const report = reportOf(last, log.value, reports?.value);
-    const dump = report === undefined ? { total: 0, shares: [] } : shares(report);
-    const [most] = dump.shares;
+    const dump = report && dumpLedger(log.path, report);
+    const shares = sharesOf(dump, report);
+    const [most] = shares;
     return { findings: [finding(last)] };
 
     function scope({ constraint }: KernelLogEvent): string {
@@ -111,16 +135,19 @@ export const globalOom: Analyzer = defineAnalyzer({
         count: 1,
         detail: "killed; the largest process, which need not be the cause",
       }));
-      if (killed.length > 0 || report?.largest === undefined) return killed;
-      const { pid, comm, rssBytes } = report.largest;
+      const [largest] = report?.tasks ?? [];
+      if (killed.length > 0 || largest === undefined) return killed;
+      const { pid, comm, rssBytes } = largest;
       return [{ pid, comm, bytes: rssBytes, count: 1, detail: "the largest process, which need not be the cause" }];
     }
 
     function finding(event: KernelLogEvent): FindingDraft {
       const times = events.length === 1 ? "" : `, the last of ${events.length} times`;
-      const was = most === undefined
+      const was = most === undefined || dump === undefined || report === undefined
         ? ""
-        : `; most of it was ${most.what}: ${formatBytes(most.bytes)} of ${formatBytes(dump.total)}`;
+        : `; most of it was ${most.what}: ${formatBytes(most.bytes)} of ${formatBytes(dump.totalBytes)}${
+          holder(most, report)
+        }`;
       return {
         title: `The host ran out of memory${scope(event)}, and the kernel ${outcome(event)}${times}${was}`,
         confidence: "confirmed",
@@ -144,9 +171,9 @@ export const globalOom: Analyzer = defineAnalyzer({
       const victim = event.victims.at(-1);
       if (victim !== undefined) {
         const own = victim.anonRssBytes === undefined ? "" : `: it had ${formatBytes(victim.anonRssBytes)} of its own`;
-        const share = victim.anonRssBytes === undefined || dump.total === 0
+        const share = victim.anonRssBytes === undefined || dump === undefined
           ? ""
-          : `, ${formatShare(victim.anonRssBytes, dump.total)} of memory`;
+          : `, ${formatShare(victim.anonRssBytes, dump.totalBytes)} of memory`;
         lines.push({
           path: log.path,
           line: victim.line,
@@ -160,22 +187,49 @@ export const globalOom: Analyzer = defineAnalyzer({
           because: "the kernel stopped: the host was started anew",
         });
       }
-      if (victim === undefined && report?.largest !== undefined) {
-        const { comm, pid, rssBytes, line } = report.largest;
+      const [largest] = report?.tasks ?? [];
+      if (victim === undefined && largest !== undefined) {
+        const { comm, pid, rssBytes, line } = largest;
         lines.push({
           path: log.path,
           line,
           because: `the largest process, not necessarily the cause: ${comm} (pid ${pid}) had ${formatBytes(rssBytes)}`,
         });
       }
-      for (const { what, bytes, line } of dump.shares.slice(0, 3)) {
-        if (bytes > 0) {
+      for (const { what, bytes, line } of shares.slice(0, 3)) {
+        if (bytes > 0 && dump !== undefined) {
           lines.push({
             path: log.path,
             line,
-            because: `at that moment ${formatBytes(bytes)} (${formatShare(bytes, dump.total)}) were ${what}`,
+            because: `at that moment ${formatBytes(bytes)} (${formatShare(bytes, dump.totalBytes)}) were ${what}`,
           });
         }
+      }
+      return [...lines, ...details(event)];
+    }
+
+    /** Why this victim, who had the slab, swap, and the times before. */
+    function details({ victims }: KernelLogEvent): EvidenceLine[] {
+      const lines: EvidenceLine[] = [];
+      const killed = report?.tasks.find(({ pid }) => pid === victims.at(-1)?.pid);
+      if (report !== undefined && killed !== undefined) {
+        lines.push({ path: log.path, line: killed.line, because: whyThis(killed, report, dump) });
+      }
+      for (const { name, bytes, line } of report?.slabs.slice(0, SLABS_LISTED) ?? []) {
+        lines.push({ path: log.path, line, because: `${formatBytes(bytes)} were in the slab cache ${name}` });
+      }
+      const swap = report?.bytes.get("swap_total");
+      const free = report?.bytes.get("swap_free");
+      if (swap !== undefined && free !== undefined && swap.bytes > 0) {
+        const used = formatBytes(Math.max(0, swap.bytes - free.bytes));
+        lines.push({
+          path: log.path,
+          line: free.line,
+          because: `${used} of ${formatBytes(swap.bytes)} swap were in use`,
+        });
+      }
+      for (const earlier of events.slice(0, -1).slice(-VICTIMS_LISTED)) {
+        lines.push({ path: log.path, line: earlier.line, because: `before that the kernel ${outcome(earlier)}` });
       }
       return lines;
     }

@@ -5,6 +5,7 @@ import { shellWord } from "../src/core/shell.ts";
 import { type MemcgOom, memcgOoms } from "../src/computed/memcg_ooms.ts";
 
 const GROUPS_LISTED = 5;
+const CHARGES_LISTED = 3;
 
 /** The systemd unit that a group is, if it is one. */
 function unitOf(group: string): string | undefined {
@@ -15,10 +16,42 @@ function when(seconds: number | undefined): string {
   return seconds === undefined ? "" : ` (${Math.round(seconds)} s after boot)`;
 }
 
-/** What filled the group: the kernel kills the largest process, which in a small group mostly is the cause. */
-function causeOf({ victim }: MemcgOom): string {
+/** Kinds of charges by memory.stat's names, which do not overlap, and the causes that stand for them. */
+const KINDS: readonly { readonly name: string; readonly what: string; readonly cause: string }[] = [
+  { name: "anon", what: "its processes' own memory", cause: "user-leak" },
+  { name: "shmem", what: "shared memory and tmpfs", cause: "shmem-leak" },
+  { name: "slab_unreclaimable", what: "unreclaimable slab", cause: "slab-leak" },
+  { name: "slab_reclaimable", what: "reclaimable slab", cause: "slab-reclaimable" },
+  { name: "pagetables", what: "page tables", cause: "page-table-bloat" },
+  { name: "kernel_stack", what: "kernel stacks", cause: "kernel-stack-leak" },
+  { name: "sock", what: "TCP buffers", cause: "socket-backlog-tcp-recv" },
+  { name: "percpu", what: "per-CPU data", cause: "percpu-growth" },
+  { name: "vmalloc", what: "vmalloc", cause: "vmalloc-leak" },
+  // Of cgroup v1.
+  { name: "rss", what: "its processes' own memory", cause: "user-leak" },
+];
+
+interface Charge {
+  readonly what: string;
+  readonly cause: string;
+  readonly bytes: number;
+  readonly line: number;
+}
+
+/** What the group was charged for, the largest first; page cache is left out: it is given back. */
+function chargesOf({ report }: MemcgOom): Charge[] {
+  return KINDS.flatMap(({ name, ...kind }) => {
+    const charged = report?.groupBytes.get(name);
+    return charged === undefined || charged.bytes === 0 ? [] : [{ ...kind, ...charged }];
+  }).sort((a, b) => b.bytes - a.bytes);
+}
+
+/** What filled the group. Without its dump: the kernel kills the largest process, which in a small group mostly is the cause. */
+function causeOf(group: MemcgOom): string {
+  const [most] = chargesOf(group);
+  const { victim } = group;
   const shmem = victim?.shmemRssBytes ?? 0;
-  return shmem > (victim?.anonRssBytes ?? 0) ? "shmem-leak" : "user-leak";
+  return most?.cause ?? (shmem > (victim?.anonRssBytes ?? 0) ? "shmem-leak" : "user-leak");
 }
 
 function remedies(first: MemcgOom): Remedy[] {
@@ -89,10 +122,12 @@ function finding(first: MemcgOom, groups: readonly MemcgOom[]): FindingDraft {
     ? formatQuantity(first.kills, "process", "processes")
     : `${first.victim.comm} (pid ${first.victim.pid})`;
   const others = groups.length === 1 ? "" : `; ${formatQuantity(groups.length - 1, "other group")} likewise`;
+  const [most] = chargesOf(first);
+  const was = most === undefined ? "" : `; most of it was ${most.what}: ${formatBytes(most.bytes)}`;
   return {
     title: `Control group ${first.group} was at ${limit}, and the kernel killed ${victim}${when(first.seconds)}${
       kills > 1 ? `, ${kills} kills in all` : ""
-    }${others}`,
+    }${was}${others}`,
     confidence: "confirmed",
     // The limit of a group is no memory of the host's.
     material: false,
@@ -112,7 +147,8 @@ function finding(first: MemcgOom, groups: readonly MemcgOom[]): FindingDraft {
   };
 }
 
-function evidence({ group, kills, log, counter, usageBytes, limitBytes }: MemcgOom): EvidenceLine[] {
+function evidence(each: MemcgOom): EvidenceLine[] {
+  const { group, kills, log, counter, usageBytes, limitBytes } = each;
   const lines: EvidenceLine[] = [];
   if (log !== undefined) {
     lines.push({
@@ -120,6 +156,19 @@ function evidence({ group, kills, log, counter, usageBytes, limitBytes }: MemcgO
       line: log.line,
       because: `the kernel killed in ${group}, not for want of memory on the host but at the group's limit`,
     });
+    for (const { what, bytes, line } of chargesOf(each).slice(0, CHARGES_LISTED)) {
+      lines.push({ path: log.path, line, because: `${formatBytes(bytes)} of it were ${what}` });
+    }
+    const [largest] = each.report?.tasks ?? [];
+    if (largest !== undefined) {
+      lines.push({
+        path: log.path,
+        line: largest.line,
+        because: `the largest of ${
+          formatQuantity(each.report?.tasks.length ?? 0, "process", "processes")
+        } in the group: ${formatBytes(largest.rssBytes)}`,
+      });
+    }
     if (log.limitLine !== undefined && usageBytes !== undefined && limitBytes !== undefined) {
       lines.push({
         path: log.path,

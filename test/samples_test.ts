@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { openArchive } from "../src/bundle/open.ts";
 import { analyze, presetSources } from "../src/engine/analyze.ts";
 import { preset } from "../src/preset.ts";
+import { renderText } from "../src/render/text.ts";
 import { brokenPromises, wrongAnswers } from "./_expect.ts";
 import { type CaptureKind, fault, faults, hasSosSample } from "./lab/faults.ts";
 
@@ -35,4 +36,72 @@ describe.each<{ kind: CaptureKind; ending: string; of: typeof faults }>([
     expect(wrongAnswers(found, fault(name).expect, kind)).toEqual([]);
     expect(brokenPromises(found)).toEqual([]);
   });
+});
+
+/** What must be said of each kernel log, and what its ledger's largest account is: of a control group there is none. */
+const logs: {
+  readonly [file: string]: { readonly says: RegExp; readonly symptomOf: string; readonly largest?: string };
+} = {
+  "oom-3.10.txt": {
+    says: /killed mysqld \(pid 2300\); most of it was shared memory and tmpfs: 5\.34 GiB of 6\.89 GiB/,
+    symptomOf: "shmem-leak",
+    largest: "shmem",
+  },
+  "oom-4.18-syslog.txt": {
+    says:
+      /killed java \(pid 4410\), the last of 2 times; most of it was kernel pages in no account .*: 5\.80 GiB of 7\.57 GiB/,
+    symptomOf: "unattributed-kernel",
+    largest: "unaccounted",
+  },
+  "oom-5.10-udp.txt": {
+    says:
+      /killed database \(pid 91\); most of it was unreclaimable slab: 499 MiB of 727 MiB, 439 MiB of it in .* kmalloc-2k/,
+    symptomOf: "slab-leak",
+    largest: "slab-unreclaimable",
+  },
+  "oom-6.12-journal.txt": {
+    says: /killed leaker \(pid 156\); most of it was processes' own memory: 639 MiB of 716 MiB, 489 MiB of it leaker's/,
+    symptomOf: "user-leak",
+    largest: "anon",
+  },
+  "oom-6.18-udp.txt": {
+    says:
+      /killed database \(pid 139\); most of it was unreclaimable slab: 497 MiB of 714 MiB, 433 MiB of it in .* kmalloc-2k/,
+    symptomOf: "slab-leak",
+    largest: "slab-unreclaimable",
+  },
+  "oom-7.2-memcg.txt": {
+    says:
+      /^Control group \/nailhouse-oom-113 was at its limit of 200 MiB, and the kernel killed memcg_hog .* own memory: 200 MiB/,
+    symptomOf: "user-leak",
+  },
+  "oom-7.2.txt": {
+    says: /killed leaker \(pid 122\); most of it was processes' own memory: 621 MiB of 712 MiB, 471 MiB of it leaker's/,
+    symptomOf: "user-leak",
+    largest: "anon",
+  },
+};
+
+describe("samples/oom-*.txt", () => {
+  it("are all expected", () => {
+    expect(readdirSync(folder).filter((file) => file.endsWith(".txt")).sort()).toEqual(Object.keys(logs).sort());
+  });
+
+  it.each(Object.entries(logs))(
+    "%s: the first two lines say what the memory was, the victim is not accused",
+    async (file, expected) => {
+      const found = await report(file);
+      expect(brokenPromises(found)).toEqual([]);
+      expect(
+        found.findings.filter(({ material, confidence, symptomOf }) =>
+          material && confidence !== "possible" && symptomOf === null
+        ),
+      ).toEqual([]);
+      const { title, symptomOf } = found.findings.find(({ title }) => expected.says.test(title)) ?? {};
+      expect({ symptomOf, found: title !== undefined }).toEqual({ symptomOf: expected.symptomOf, found: true });
+      expect(renderText(found).split("\n").slice(0, 2).join("\n")).toContain(title);
+      const [largest] = [...(found.ledger?.accounts ?? [])].sort((a, b) => b.bytes - a.bytes);
+      expect(largest?.id).toBe(expected.largest);
+    },
+  );
 });

@@ -16,6 +16,18 @@ function pageSizeBytes(meminfo: string | undefined, vmstat: string | undefined):
   return size >= 4096 && size <= 65536 ? size : undefined;
 }
 
+/** `CPU: 0 PID: 115 Comm: hog Not tainted 5.10.0-45-amd64 #1`, of every trace; `Linux version 5.10.0-45-amd64 (...)`, of every boot. */
+const LOGGED_RELEASE =
+  /\bLinux version (\d\S{1,80})|\bPID: \d{1,10} .{0,100}(?:Not tainted|Tainted: [A-Z -]{1,60}) {1,8}(\d\S{1,80}) #/g;
+/** `Nov 23 08:12:58 HOST kernel: `, `2026-11-23T08:12:58+0000 HOST kernel: ` */
+const LOGGED_HOST = /^(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S{8,32}) (\S{1,255}) kernel: /m;
+
+/** A log may be of several kernels: the last one counts. */
+function loggedRelease(log: string): string | undefined {
+  const [, boot, trace] = [...log.matchAll(LOGGED_RELEASE)].at(-1) ?? [];
+  return boot ?? trace;
+}
+
 /** @param read The text of a file of the first snapshot, by the first of the paths that exists. */
 export function factsWithoutManifest(files: ReadonlyMap<string, Uint8Array>): HostFacts {
   const read = (...paths: string[]): string | undefined => {
@@ -24,8 +36,9 @@ export function factsWithoutManifest(files: ReadonlyMap<string, Uint8Array>): Ho
   };
   // Linux HOST 6.1.0-18-amd64 #1 SMP ... x86_64 GNU/Linux
   const uname = read("sos_commands/kernel/uname_-a", "uname")?.trim().split(/\s+/);
-  const kernelRelease = uname?.[2] ?? read("proc/version")?.match(/^Linux version (\S+)/)?.[1];
-  const hostname = uname?.[1] ?? read("etc/hostname", "proc/sys/kernel/hostname")?.trim();
+  const log = read("sos_commands/kernel/dmesg") ?? "";
+  const kernelRelease = uname?.[2] ?? read("proc/version")?.match(/^Linux version (\S+)/)?.[1] ?? loggedRelease(log);
+  const hostname = uname?.[1] ?? read("etc/hostname", "proc/sys/kernel/hostname")?.trim() ?? LOGGED_HOST.exec(log)?.[1];
   const machine = uname?.at(-2);
   const size = pageSizeBytes(read("proc/meminfo"), read("proc/vmstat"));
   return {

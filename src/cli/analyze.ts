@@ -21,7 +21,8 @@ const help = `nailhouse analyze PATH... [-f text|json|ndjson|markdown|html] [-o 
                           [--limit NAME=VALUE]... [--plugin FILE]...
 
   PATH            a bundle, sosreport, supportconfig or insights archive, or an archive of several (.tgz, .tar.gz, .tar.xz, .tar.bz2, .tar.zst, .tar), a directory, a folder of nailhouse record, / (this host, now: takes about ten seconds), or - for standard input;
-                  a kernel log (dmesg, journalctl, syslog, a serial console) tells of OOM kills alone
+                  a kernel log (dmesg, journalctl, syslog, a serial console) is enough: the last OOM's dump tells what the memory
+                  was, who was killed and why that one
   -f, --format    text (default), json, ndjson (one line a bundle), markdown (for a ticket), or html (one page, nothing is loaded)
   -o, --output    write to this file instead of standard output
   --fail-on       possible, likely or confirmed: exit with 1 if there is such a finding, or a surer one

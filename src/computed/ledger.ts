@@ -16,6 +16,7 @@ import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
 import { type VmallocArea, vmallocinfo } from "../parsers/vmallocinfo.ts";
 import { pagesBytes, type Vmstat, vmstat } from "../parsers/vmstat.ts";
 import { type Zone, zoneinfo } from "../parsers/zoneinfo.ts";
+import { dumpLedger, hostAtOom } from "./oom_dump.ts";
 
 interface Inputs {
   readonly meminfo: Parsed<Meminfo>;
@@ -187,10 +188,24 @@ function balloonInside(balloon: Amount | undefined, total: Amount, accounts: rea
   return room >= balloon.bytes ? balloon : { ...balloon, bytes: 0 };
 }
 
-/** The ledger of one snapshot. */
-export const ledger: Source<Ledger> = defineComputed({
-  name: "ledger",
+const fromMeminfo: Source<Ledger> = defineComputed({
+  name: "ledger of meminfo",
   needs: { meminfo },
   uses: { zoneinfo, vmstat, vmallocinfo },
   compute: computeLedger,
 });
+
+/** The ledger of one snapshot; where nothing but a kernel log was kept, that of the last OOM's dump. */
+export const ledger: Source<Ledger> = {
+  name: "ledger",
+  patterns: [...fromMeminfo.patterns, ...hostAtOom.patterns],
+  read(reader) {
+    const captured = reader.read(fromMeminfo);
+    if (captured.status !== "missing") return captured;
+    const dump = reader.read(hostAtOom);
+    const value = dump.status === "ok" && dump.value.report !== undefined
+      ? dumpLedger(dump.value.path, dump.value.report)
+      : undefined;
+    return value === undefined ? captured : { status: "ok", value };
+  },
+};

@@ -3,6 +3,7 @@ import { type Captured, type Parsed, type Reader, readUses, type Source } from "
 import { kernelLog, type KernelLogEvent, type OomVictim } from "../parsers/kernel_log.ts";
 import { type MemoryEvents, memoryEvents } from "../parsers/memory_events.ts";
 import { type OomReport, oomReports } from "../parsers/oom_report.ts";
+import { reportOf } from "./oom_dump.ts";
 
 /** A control group that was at its limit and had a process killed. */
 export interface MemcgOom {
@@ -15,19 +16,11 @@ export interface MemcgOom {
   readonly seconds: number | undefined;
   readonly usageBytes: number | undefined;
   readonly limitBytes: number | undefined;
+  /** The dump of the last kill; undefined where it is not in the log. */
+  readonly report: OomReport | undefined;
   /** The lines that tell: of the log, of the group's counter. */
   readonly log: (SourceLine & { readonly limitLine: number | undefined }) | undefined;
   readonly counter: SourceLine | undefined;
-}
-
-/** The dump that belongs to an event: it stands between its line and the next event's. */
-export function reportOf(
-  event: KernelLogEvent,
-  events: readonly KernelLogEvent[],
-  reports: readonly OomReport[] | undefined,
-): OomReport | undefined {
-  const next = events.find(({ line }) => line > event.line)?.line ?? Infinity;
-  return reports?.find(({ line }) => line > event.line && line < next);
 }
 
 function fromLog(
@@ -46,6 +39,7 @@ function fromLog(
       seconds: event.seconds,
       usageBytes: report?.usageBytes,
       limitBytes: report?.limitBytes,
+      report,
       log: {
         path: (log as Parsed<unknown>).path,
         line: event.victims.at(-1)?.line ?? event.line,
@@ -110,6 +104,7 @@ function read(reader: Reader): Captured<readonly MemcgOom[]> {
           seconds: undefined,
           usageBytes: undefined,
           limitBytes: undefined,
+          report: undefined,
           log: undefined,
           counter,
         }

@@ -1,6 +1,7 @@
 import type { SourceLine } from "../core/ledger.ts";
 import { defineComputed, type Source } from "../core/source.ts";
 import { processCgroup, systemdUnit } from "../parsers/process_cgroup.ts";
+import { type HostAtOom, hostAtOom } from "./oom_dump.ts";
 import { processStatuses } from "./process_statuses.ts";
 
 /** A user process and the memory that is its own. */
@@ -14,9 +15,8 @@ export interface Process extends SourceLine {
   readonly unit: string | undefined;
 }
 
-/** User processes, the largest first. Kernel threads have no memory of their own and are left out. */
-export const processes: Source<readonly Process[]> = defineComputed({
-  name: "processes",
+const fromStatuses: Source<readonly Process[]> = defineComputed({
+  name: "processes of /proc",
   needs: { processStatuses },
   uses: { processCgroup },
   compute({ processStatuses: files, processCgroup: cgroups }) {
@@ -37,6 +37,40 @@ export const processes: Source<readonly Process[]> = defineComputed({
         line,
       });
     }
-    return found.sort((a, b) => b.anonBytes + b.swapBytes - a.anonBytes - a.swapBytes || a.pid - b.pid);
+    return found.sort(bySize);
   },
 });
+
+function bySize(a: Process, b: Process): number {
+  return b.anonBytes + b.swapBytes - a.anonBytes - a.swapBytes || a.pid - b.pid;
+}
+
+/** The table of an OOM's dump. */
+function fromDump({ path, report }: HostAtOom): Process[] {
+  return (report?.tasks ?? []).map(({ pid, comm, rssBytes, anonBytes, swapBytes, line }) => ({
+    pid,
+    comm,
+    // Before 6.8 the table tells only all of RSS.
+    anonBytes: anonBytes ?? rssBytes,
+    swapBytes: swapBytes ?? 0,
+    unit: undefined,
+    path,
+    line,
+  })).sort(bySize);
+}
+
+/**
+ * User processes, the largest first; where nothing but a kernel log was kept, those of the last OOM's dump. Kernel threads have no memory of their own and
+ * are left out.
+ */
+export const processes: Source<readonly Process[]> = {
+  name: "processes",
+  patterns: [...fromStatuses.patterns, ...hostAtOom.patterns],
+  read(reader) {
+    const captured = reader.read(fromStatuses);
+    if (captured.status !== "missing") return captured;
+    const dump = reader.read(hostAtOom);
+    const found = dump.status === "ok" ? fromDump(dump.value) : [];
+    return found.length === 0 ? captured : { status: "ok", value: found };
+  },
+};

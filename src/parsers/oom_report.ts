@@ -11,11 +11,13 @@
 //   [  12.3] [  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes swapents oom_score_adj name
 //   [  12.3] [    170]     0   170   512249   124080   123917        1       162  1036288        0             0 leaker
 //   [  12.3] memory: usage 204800kB, limit 204800kB, failcnt 19
+//   [  12.3] Memory cgroup stats for /app:
+//   [  12.3] anon 209301504
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { KERNEL_LOG_PATHS, messageOf } from "./_kernel_messages.ts";
 import { columns, forEachLine } from "./_lines.ts";
-import { multiply, parseCount } from "./_numbers.ts";
+import { multiply, parseCount, parseInteger } from "./_numbers.ts";
 import type { BytesAtLine } from "./_values.ts";
 
 /** Free blocks of one zone. */
@@ -30,8 +32,19 @@ export interface FreeBlocks {
 export interface OomTask {
   readonly pid: number;
   readonly comm: string;
+  /** All that it has in RAM, of files and shared memory, too. */
   readonly rssBytes: number;
+  /** Its own alone; undefined before 6.8. */
+  readonly anonBytes: number | undefined;
+  readonly swapBytes: number | undefined;
+  readonly pageTableBytes: number | undefined;
+  readonly oomScoreAdj: number | undefined;
   readonly line: number;
+}
+
+/** A cache that cannot be reclaimed. */
+export interface OomSlab extends BytesAtLine {
+  readonly name: string;
 }
 
 /** One dump. */
@@ -39,21 +52,29 @@ export interface OomReport {
   /** `Mem-Info:`, or a control group's `memory: usage`. */
   readonly line: number;
   /**
-   * Totals of the host by the kernel's name (`active_anon`, `shmem`, `slab_unreclaimable`, `free`), and `hugetlb` (all huge pages), `RAM` and `reserved`. Empty for a control
-   * group, and when the page size is not known: neither from the bundle nor from the dump's free blocks.
+   * Totals of the host by the kernel's name (`active_anon`, `shmem`, `slab_unreclaimable`, `free`; `kernel_stack`, `zspages`, `managed` added up over nodes or
+   * zones), and `hugetlb` (all huge pages), `RAM`, `reserved`, `swap_total` and `swap_free`. Without what is counted in pages when the page size is not known:
+   * neither from the bundle nor from the dump's free blocks.
    */
   readonly bytes: ReadonlyMap<string, BytesAtLine>;
   readonly zones: readonly FreeBlocks[];
   /** What a control group at its limit was charged. */
   readonly usageBytes: number | undefined;
   readonly limitBytes: number | undefined;
-  /** Of the processes that could have been killed the one with the most memory. */
-  readonly largest: OomTask | undefined;
+  /** What the control group was charged for, as in its memory.stat (`anon`, `file`, `slab`; v1: `rss`, `cache`). */
+  readonly groupBytes: ReadonlyMap<string, BytesAtLine>;
+  /** The processes that could have been killed, the largest first. Of a control group: its own. */
+  readonly tasks: readonly OomTask[];
+  /** From 4.15 on, and only when slab has more than user processes have; the largest first. */
+  readonly slabs: readonly OomSlab[];
 }
 
 type Draft = { -readonly [K in keyof OomReport]: OomReport[K] } & {
   bytes: Map<string, BytesAtLine>;
   zones: FreeBlocks[];
+  groupBytes: Map<string, BytesAtLine>;
+  tasks: OomTask[];
+  slabs: OomSlab[];
 };
 
 const GROUP = /^memory: usage (\d+)kB, limit (\d+)kB/;
@@ -63,7 +84,16 @@ const HUGE = /^Node \d+ hugepages_total=(\d+) hugepages_free=\d+ hugepages_surp=
 const TASKS = /^uid +tgid +total_vm +rss /;
 /** The smallest free block is a page. */
 const PAGE_KIB = /\bNode \d{1,5} \w{1,16}: \d{1,15}\*(\d{1,7})kB /;
-const WHOLE = /^(\d+) pages (RAM|reserved)\b/;
+const WHOLE = /^(\d+) pages (RAM|reserved|hwpoisoned)\b/;
+const SWAP = /^(Total|Free) swap {1,2}= (\d+)kB/;
+/** What only the lines of nodes and zones tell; which of them, differs from kernel to kernel. */
+const PER_NODE = /\b(kernel_stack|zspages|managed|Balloon|gpu_active|gpu_reclaim):(\d+)kB/g;
+const SLAB = /^(\S+) +(\d+)KB +(\d+)KB$/;
+const GROUP_STATS = "Memory cgroup stats for ";
+/** `anon 209301504` of v2. What has no unit and is no amount is left to those who look for amounts. */
+const GROUP_STAT = /^([a-z_0-9]+) (\d+)$/;
+/** The table is over; other lines in it are another CPU's, or were lost. */
+const AFTER_TASKS = /^(?:oom-kill:|Out of memory|Memory cgroup out of memory|Kill(?:ed)? process |Kernel panic )/;
 
 /**
  * Finds the dumps in a kernel log.
@@ -85,50 +115,109 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
   if (text.trim() === "") throw new ParseError("Cannot parse the kernel log: it is empty");
   const pageBytes = facts.pageSizeBytes ?? multiply(parseCount(PAGE_KIB.exec(text)?.[1]), 1024);
   const reports: Draft[] = [];
-  let inTotals = false;
-  // The table's columns, while it lasts.
-  let taskColumns: readonly string[] | undefined;
+  // Which part of the dump the lines belong to; lines of others may stand between them.
+  let part: "totals" | "zones" | "slabs" | "group" | "tasks" = "totals";
+  let taskColumns: readonly string[] = [];
+  const begin = (line: number, group: RegExpExecArray | null): void => {
+    part = group === null ? "totals" : "group";
+    reports.push({
+      line,
+      bytes: new Map(),
+      zones: [],
+      usageBytes: multiply(parseCount(group?.[1]), 1024),
+      limitBytes: multiply(parseCount(group?.[2]), 1024),
+      groupBytes: new Map(),
+      tasks: [],
+      slabs: [],
+    });
+  };
+  const headings = (message: string, row: string): void => {
+    if (message.startsWith("Node ")) part = "zones";
+    else if (message.startsWith("Unreclaimable slab info:")) part = "slabs";
+    else if (AFTER_TASKS.test(message)) part = "zones";
+    else if (TASKS.test(row)) {
+      part = "tasks";
+      taskColumns = columns(row);
+    }
+  };
   forEachLine(text, (line, number) => {
     const message = messageOf(line);
     const group = GROUP.exec(message);
-    if (message.startsWith("Mem-Info:") || group !== null) {
-      inTotals = group === null;
-      reports.push({
-        line: number,
-        bytes: new Map(),
-        zones: [],
-        usageBytes: multiply(parseCount(group?.[1]), 1024),
-        limitBytes: multiply(parseCount(group?.[2]), 1024),
-        largest: undefined,
-      });
-      return;
+    // A log that was cut off may begin with the totals.
+    if (
+      message.startsWith("Mem-Info:") || group !== null || (reports.length === 0 && /^active_anon:\d/.test(message))
+    ) {
+      begin(number, group);
     }
     const report = reports.at(-1);
     if (report === undefined) return;
-    if (inTotals && /^[a-z_]+:\d/.test(message)) totals(message, number, report, pageBytes);
-    else inTotals = false;
-    const zone = ZONE.exec(message);
-    if (zone !== null) {
-      report.zones.push({ zone: `node ${zone[1]} ${zone[2]}`, blocks: blocksOf(zone[3] as string), line: number });
-    }
-    const huge = HUGE.exec(message);
-    const pool = multiply(parseCount(huge?.[1]), multiply(parseCount(huge?.[2]), 1024));
-    if (pool !== undefined) {
-      report.bytes.set("hugetlb", { bytes: (report.bytes.get("hugetlb")?.bytes ?? 0) + pool, line: number });
-    }
-    const whole = WHOLE.exec(message);
-    const bytes = multiply(parseCount(whole?.[1]), pageBytes);
-    if (whole !== null && bytes !== undefined) report.bytes.set(whole[2] as string, { bytes, line: number });
     // The pid before it may have been taken for something that dmesg put there.
     const row = message.replace(/^\[[ \w]{1,16}\] */, "");
-    if (TASKS.test(row)) taskColumns = columns(row);
-    else if (taskColumns !== undefined) {
+    headings(message, row);
+    if (message.startsWith(GROUP_STATS)) groupStats(message, number, report);
+    else if (part === "totals" && /^[a-z_]+:\d/.test(message)) totals(message, number, report, pageBytes);
+    else if (part === "totals" || part === "zones") zoneLine(message, number, report, pageBytes);
+    else if (part === "slabs") slabLine(message, number, report);
+    else if (part === "group") groupStat(message, number, report);
+    else if (part === "tasks") {
       const task = taskOf(columns(row), taskColumns, number, pageBytes);
-      if (task === undefined) taskColumns = undefined;
-      else if (task.rssBytes > (report.largest?.rssBytes ?? 0)) report.largest = task;
+      if (task !== undefined) report.tasks.push(task);
     }
   });
+  for (const { tasks, slabs } of reports) {
+    tasks.sort((a, b) => b.rssBytes - a.rssBytes || a.pid - b.pid);
+    slabs.sort((a, b) => b.bytes - a.bytes || a.line - b.line);
+  }
   return reports;
+}
+
+function addTo(report: Draft, name: string, bytes: number | undefined, line: number): void {
+  if (bytes !== undefined) report.bytes.set(name, { bytes: (report.bytes.get(name)?.bytes ?? 0) + bytes, line });
+}
+
+/** What comes after the totals: nodes, zones, free blocks, huge pages, swap and the size of all. */
+function zoneLine(message: string, line: number, report: Draft, pageBytes: number | undefined): void {
+  const zone = ZONE.exec(message);
+  if (zone !== null) {
+    report.zones.push({ zone: `node ${zone[1]} ${zone[2]}`, blocks: blocksOf(zone[3] as string), line });
+  }
+  const huge = HUGE.exec(message);
+  if (huge !== null) {
+    addTo(report, "hugetlb", multiply(parseCount(huge[1]), multiply(parseCount(huge[2]), 1024)), line);
+  } else if (message.startsWith("Node ")) {
+    for (const [, name, kb] of message.matchAll(PER_NODE)) {
+      addTo(report, name as string, multiply(parseCount(kb), 1024), line);
+    }
+  }
+  const swap = SWAP.exec(message);
+  const swapBytes = multiply(parseCount(swap?.[2]), 1024);
+  if (swap !== null && swapBytes !== undefined) {
+    report.bytes.set(swap[1] === "Total" ? "swap_total" : "swap_free", { bytes: swapBytes, line });
+  }
+  const whole = WHOLE.exec(message);
+  const bytes = multiply(parseCount(whole?.[1]), pageBytes);
+  if (whole !== null && bytes !== undefined) report.bytes.set(whole[2] as string, { bytes, line });
+}
+
+/** `kmalloc-2k             447744KB     447744KB`: in use, and all of its pages. */
+function slabLine(message: string, line: number, report: Draft): void {
+  const [, name, , kb] = SLAB.exec(message) ?? [];
+  const bytes = multiply(parseCount(kb), 1024);
+  if (name !== undefined && bytes !== undefined) report.slabs.push({ name, bytes, line });
+}
+
+/** v1 tells all on one line: `Memory cgroup stats for /app: cache:4KB rss:204796KB`. */
+function groupStats(message: string, line: number, report: Draft): void {
+  for (const [, name, kb] of message.matchAll(/ ([a-z_]+):(\d+)KB\b/g)) {
+    const bytes = multiply(parseCount(kb), 1024);
+    if (bytes !== undefined) report.groupBytes.set(name as string, { bytes, line });
+  }
+}
+
+function groupStat(message: string, line: number, report: Draft): void {
+  const [, name, digits] = GROUP_STAT.exec(message) ?? [];
+  const bytes = parseCount(digits);
+  if (name !== undefined && bytes !== undefined) report.groupBytes.set(name, { bytes, line });
 }
 
 /** `active_anon:1536 inactive_anon:2`, in pages. Before 3.16 also `pagetables:1` and more on the same lines. */
@@ -147,10 +236,25 @@ function taskOf(
   line: number,
   pageBytes: number | undefined,
 ): OomTask | undefined {
-  const pid = parseCount(words[names.indexOf("tgid")]);
-  const rssBytes = multiply(parseCount(words[names.indexOf("rss")]), pageBytes);
+  const word = (name: string): string | undefined => names.includes(name) ? words[names.indexOf(name)] : undefined;
+  const pages = (name: string): number | undefined => multiply(parseCount(word(name)), pageBytes);
+  const pid = parseCount(word("tgid"));
+  const rssBytes = pages("rss");
   const comm = words.slice(names.length - 1).join(" ");
-  return pid === undefined || rssBytes === undefined || comm === "" ? undefined : { pid, comm, rssBytes, line };
+  if (pid === undefined || rssBytes === undefined || comm === "") return undefined;
+  // Before 4.15 pages of tables: one column, from 4.0 on another one for the level above.
+  const tables = pages("nr_ptes");
+  return {
+    pid,
+    comm,
+    rssBytes,
+    anonBytes: pages("rss_anon"),
+    swapBytes: pages("swapents"),
+    pageTableBytes: parseCount(word("pgtables_bytes")) ??
+      (tables === undefined ? undefined : tables + (pages("nr_pmds") ?? 0)),
+    oomScoreAdj: parseInteger(word("oom_score_adj")),
+    line,
+  };
 }
 
 /** `14*4kB (UE) 3*8kB (M)` */

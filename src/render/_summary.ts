@@ -35,11 +35,15 @@ export function answerOf(report: Report): Answer {
     const remedy = top.remedies.find(({ when }) => when === "now") ?? top.remedies[0] ?? null;
     return { headline: top.title, confidence: top.confidence, remedy, otherwise: "see below" };
   }
+  // Such as an OOM kill: what the kernel wrote of it is more than that the rest is not known.
+  const known = report.findings.find((f) => f.symptomOf !== null && f.confidence === "confirmed");
+  if (report.verdict === "insufficient-evidence" && known !== undefined) {
+    const remedy = known.remedies.find(({ when }) => when === "now") ?? null;
+    return { headline: known.title, confidence: known.confidence, remedy, otherwise: "see below" };
+  }
   const [what, then] = WITHOUT_CAUSE[report.verdict === "cause-found" ? "unexplained" : report.verdict];
   const candidate = report.verdict === "healthy" ? undefined : report.findings[0];
   let second = candidate === undefined ? largestAccounts(report) : `Largest candidate, not proven: ${candidate.title}`;
-  // Such as an OOM kill after which the cause is gone.
-  const known = report.findings.find((f) => f.symptomOf !== null && f.confidence === "confirmed");
   if (report.verdict !== "healthy" && known !== undefined) second = `What is known: ${known.title}`;
   return {
     headline: `${what}: ${report.pressure.because}.`,

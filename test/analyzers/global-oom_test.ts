@@ -107,6 +107,25 @@ describe(ID, () => {
     expect(findingOf(report, ID)?.title).toContain("unreclaimable slab: 511 MiB of 716 MiB");
   });
 
+  it("says why this victim: its score, and who was larger and spared", async () => {
+    const table = `[   21.3] [  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name
+[   21.3] [     91]     0    91    60000    50000     4096        0         -1000 database
+[   21.3] [    116]     0   116    40000    38400   368640        0           300 innocent
+`;
+    const text = SLAB_LOG.replace("[   21.3] oom-kill:", `${table}[   21.3] oom-kill:`);
+    const finding = findingOf(await analyzeFiles(log(text)), ID);
+    expect(finding?.evidence.map(({ because }) => because)).toContainEqual(
+      "why this one: it had 150 MiB of RSS, swap and page tables, with oom_score_adj 300 counted as 365 MiB; " +
+        "database (pid 91) was larger with 195 MiB, but has oom_score_adj -1000",
+    );
+  });
+
+  it("prefers what the host says now to what the log says of some day", async () => {
+    const report = await analyzeFiles(log(SLAB_LOG));
+    expect(report.ledger?.totalBytes).toBe(8 * 2 ** 30);
+    expect(report.notAssessed.map(({ cause }) => cause)).toContain("user-leak");
+  });
+
   it("accuses nobody when a person asked for the kill, or a control group was at its limit", async () => {
     for (
       const text of [

@@ -1,7 +1,10 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { openArchive } from "../../src/bundle/open.ts";
+import type { Report } from "../../src/core/report.ts";
 import { analyze, presetSources } from "../../src/engine/analyze.ts";
 import { preset } from "../../src/preset.ts";
+import { brokenPromises } from "../_expect.ts";
 
 async function* chunks(text: string): AsyncGenerator<Uint8Array> {
   const bytes = new TextEncoder().encode(text);
@@ -26,6 +29,68 @@ describe("a kernel log in plain text", () => {
     const report = analyze(bundle, preset);
     expect(report.findings.map(({ cause }) => cause)).toContain("memcg-oom");
     expect(report.verdict).toBe("insufficient-evidence");
+  });
+
+  const sample = (name: string): string[] => {
+    const text = readFileSync(new URL(`../../samples/${name}`, import.meta.url), "utf8");
+    return text.trimEnd().split("\n").slice(1);
+  };
+  const analyzeText = async (text: string): Promise<Report> =>
+    analyze(await openArchive(chunks(text), { sources: presetSources(preset) }), preset);
+
+  it.each<[string, (line: string) => string]>([
+    ["a console that prints no time", (line) => line],
+    ["dmesg", (line) => `[   13.367000] ${line}`],
+    ["dmesg -T", (line) => `[Mon Nov 23 16:41:27 2026] ${line}`],
+    ["dmesg -x", (line) => `kern  :warn  : [   13.367000] ${line}`],
+    ["dmesg --time-format iso", (line) => `2026-11-23T16:41:27,367000+00:00 ${line}`],
+    ["dmesg --raw", (line) => `<4>[   13.367000] ${line}`],
+    ["with printk's caller", (line) => `[   13.367000][  T122] ${line}`],
+    ["syslog", (line) => `Nov 23 16:41:27 host kernel: [   13.367000] ${line}`],
+    ["journalctl -o short-iso", (line) => `2026-11-23T16:41:27+0000 host kernel: ${line}`],
+    ["journalctl -o short-monotonic", (line) => `[   13.367000] host kernel: ${line}`],
+  ])("tells the same in every form: %s", async (_, prefix) => {
+    for (
+      const [name, victim] of [["oom-7.2.txt", "leaker"], ["oom-3.10.txt", "mysqld"], ["oom-5.10-udp.txt", "database"]]
+    ) {
+      const plain = sample(name as string);
+      const text = plain.map((line) => prefix(line.replace(/^\[ *[\d.]+\] ?/, ""))).join("\r\n");
+      const [shown, expected] = [await analyzeText(`${text}\r\n`), await analyzeText(`${plain.join("\n")}\n`)];
+      expect(shown.ledger?.accounts.map(({ id, bytes }) => [id, bytes])).toEqual(
+        expected.ledger?.accounts.map(({ id, bytes }) => [id, bytes]),
+      );
+      expect(shown.findings.map(({ title }) => title)).toEqual(expected.findings.map(({ title }) => title));
+      expect(shown.findings.find(({ cause }) => cause === "global-oom")?.owners[0]?.comm).toBe(victim);
+    }
+  });
+
+  it("that is cut off, at either end, tells what is left of it and never a wrong sum", async () => {
+    const lines = sample("oom-7.2.txt");
+    for (let at = 1; at < lines.length; at += 7) {
+      for (const part of [lines.slice(0, at), lines.slice(at)]) {
+        const report = await analyzeText(`${part.join("\n")}\n`);
+        expect(brokenPromises(report)).toEqual([]);
+        expect([undefined, 712]).toContain(
+          report.ledger && Math.round(report.ledger.totalBytes / 2 ** 20) || undefined,
+        );
+      }
+    }
+    // From the totals on all is there, though who asked is not.
+    const start = lines.findIndex((line) => line.includes("active_anon:"));
+    expect((await analyzeText(`${lines.slice(start).join("\n")}\n`)).findings.at(-1)?.title).toMatch(
+      /killed leaker \(pid 122\); most of it was processes' own memory: 621 MiB of 712 MiB/,
+    );
+  });
+
+  it("tells the kernel and the host it is of", async () => {
+    expect((await analyzeText(sample("oom-6.12-journal.txt").join("\n"))).host).toMatchObject({
+      hostname: "web1",
+      kernelRelease: "6.12.117+deb12-cloud-amd64",
+    });
+    expect((await analyzeText(sample("oom-4.18-syslog.txt").join("\n"))).host).toMatchObject({
+      hostname: "db7",
+      kernelRelease: "4.18.0-553.el8_10.x86_64",
+    });
   });
 
   it("is not any text, nor any file", async () => {

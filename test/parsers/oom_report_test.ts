@@ -50,9 +50,11 @@ Nov 23 16:00:00 host kernel: [  pid  ]   uid  tgid total_vm      rss rss_anon rs
 Nov 23 16:00:00 host kernel: [    170]     0   170   512249   124080   123917        1       162  1036288        0             0 leak er
 `;
     const largest = { pid: 170, comm: "leak er", rssBytes: 124_080 * 4096 };
-    expect(parseClean(parseOomReports, old)).toMatchObject([{ largest: { ...largest, line: 4 } }]);
-    expect(parseClean(parseOomReports, journal)).toMatchObject([{ largest: { ...largest, line: 3 } }]);
-    expect(parseClean(parseOomReports, "[ 1.0] Mem-Info:\n")).toMatchObject([{ largest: undefined }]);
+    expect(parseClean(parseOomReports, old)).toMatchObject([{
+      tasks: [{ ...largest, line: 4 }, { pid: 91 }, { pid: 783, oomScoreAdj: 1000 }],
+    }]);
+    expect(parseClean(parseOomReports, journal)).toMatchObject([{ tasks: [{ ...largest, line: 3 }] }]);
+    expect(parseClean(parseOomReports, "[ 1.0] Mem-Info:\n")).toMatchObject([{ tasks: [] }]);
   });
 
   it("takes the page size from the smallest free blocks where the bundle does not tell it", () => {
@@ -66,5 +68,74 @@ Nov 23 16:00:00 host kernel: [    170]     0   170   512249   124080   123917   
     expect(parseClean(parseOomReports, "Mem-Info:\nactive_anon:1\n", {})[0]?.bytes.size).toBe(0);
     expect(parseClean(parseOomReports, "[ 1.0] all is well\n")).toEqual([]);
     expect(() => parseClean(parseOomReports, "\n")).toThrow(ParseError);
+  });
+
+  it("reads columns, swap, stacks and slab, with another CPU's lines between", () => {
+    const text = `Mem-Info:
+active_anon:10 inactive_anon:2
+audit: type=1400
+ slab_unreclaimable:3 free:4
+Node 0 active_anon:40kB kernel_stack:16kB Balloon:8kB
+Node 0 Normal free:16kB min:4kB managed:100kB zspages:12kB
+Node 0 DMA32 free:16kB managed:50kB zspages:0kB
+Node 0 Normal: 4*4kB (U) = 16kB
+Free swap  = 20kB
+Total swap = 60kB
+Unreclaimable slab info:
+Name                      Used          Total
+kmalloc-64                 1KB          2KB
+kmalloc-2k                30KB         40KB
+Tasks state (memory values in pages):
+[  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes swapents oom_score_adj name
+[     91]     0    91      100       50       30       10        10     4096        3         -1000 db
+ata1: link is slow to respond
+[    170]     0   170      100       20       20        0         0     8192        0             0 leaker
+Out of memory: Killed process 170 (leaker) total-vm:1kB
+[    999]     0   999      100      900       20        0         0     8192        0             0 not in the table
+`;
+    const [report] = parseClean(parseOomReports, text);
+    expect(
+      ["slab_unreclaimable", "kernel_stack", "managed", "zspages", "Balloon", "swap_total", "swap_free"].map((name) =>
+        report?.bytes.get(name)?.bytes
+      ),
+    ).toEqual([12_288, 16_384, 153_600, 12_288, 8192, 61_440, 20_480]);
+    expect(report?.slabs).toEqual([
+      { name: "kmalloc-2k", bytes: 40_960, line: 14 },
+      { name: "kmalloc-64", bytes: 2048, line: 13 },
+    ]);
+    expect(report?.tasks).toEqual([
+      {
+        pid: 91,
+        comm: "db",
+        rssBytes: 204_800,
+        anonBytes: 122_880,
+        swapBytes: 12_288,
+        pageTableBytes: 4096,
+        oomScoreAdj: -1000,
+        line: 17,
+      },
+      {
+        pid: 170,
+        comm: "leaker",
+        rssBytes: 81_920,
+        anonBytes: 81_920,
+        swapBytes: 0,
+        pageTableBytes: 8192,
+        oomScoreAdj: 0,
+        line: 19,
+      },
+    ]);
+  });
+
+  it("reads what a control group was charged for, of both versions", () => {
+    const v2 =
+      "memory: usage 8kB, limit 8kB, failcnt 1\nMemory cgroup stats for /a:\nanon 4096\nslab_unreclaimable 100\n";
+    expect([...(parseClean(parseOomReports, v2)[0]?.groupBytes ?? [])]).toEqual([
+      ["anon", { bytes: 4096, line: 3 }],
+      ["slab_unreclaimable", { bytes: 100, line: 4 }],
+    ]);
+    const v1 =
+      "memory: usage 8kB, limit 8kB, failcnt 1\nMemory cgroup stats for /a: cache:4KB rss:204796KB rss_huge:0KB\n";
+    expect(parseClean(parseOomReports, v1)[0]?.groupBytes.get("rss")).toEqual({ bytes: 204_796 * 1024, line: 2 });
   });
 });

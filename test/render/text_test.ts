@@ -59,8 +59,8 @@ describe("renderText()", () => {
     const log = "[ 1.0] Out of memory: Killed process 7 (hog) total-vm:9kB, anon-rss:9kB\n";
     const files = { "proc/meminfo": meminfoText(), "sos_commands/kernel/dmesg": log };
     const [first, second] = renderText(await analyzeFiles(files)).split("\n");
-    expect(first).toMatch(/^The bundle does not tell who holds the memory: the kernel log has an OOM/);
-    expect(second).toMatch(/What is known: The host ran out of memory, and the kernel killed hog/);
+    expect(first).toBe("The host ran out of memory, and the kernel killed hog (pid 7) (confirmed)");
+    expect(second).toBe("Now: nailhouse collect");
   });
 
   it("uses no colour unless asked", async () => {

@@ -1,0 +1,103 @@
+/** What the kernel wrote of the host when no memory was left: the only account there is where nothing but a kernel log was kept. */
+import type { Account, AccountId, Ledger, SourceLine } from "../core/ledger.ts";
+import { defineComputed, type Source } from "../core/source.ts";
+import { kernelLog, type KernelLogEvent } from "../parsers/kernel_log.ts";
+import { meminfo } from "../parsers/meminfo.ts";
+import { type OomReport, oomReports } from "../parsers/oom_report.ts";
+
+/** A person asked for the kill (sysrq f): nothing was short. */
+const SYSRQ_ORDER = -1;
+
+/** The OOMs of the whole host that the kernel itself started, in the log's order. */
+export function hostOoms(events: readonly KernelLogEvent[]): readonly KernelLogEvent[] {
+  return events.filter(({ kind, order }) => kind === "global-oom" && order !== SYSRQ_ORDER);
+}
+
+/** The dump that belongs to an event: it stands between its line and the next event's; in a log that begins within the dump, before its line. */
+export function reportOf(
+  event: KernelLogEvent,
+  events: readonly KernelLogEvent[],
+  reports: readonly OomReport[] | undefined,
+): OomReport | undefined {
+  const start = event === events[0] && event.comm === undefined ? 0 : event.line;
+  const next = events.find(({ line }) => line > event.line)?.line ?? Infinity;
+  return reports?.find(({ line }) => line > start && line < next);
+}
+
+/**
+ * The ledger at the moment of the dump, which tells all but vmalloc and per-CPU data. Undefined when the dump was cut off.
+ *
+ * mm/show_mem.c: the counters of /proc/meminfo by list, so that swap cache is in the anonymous pages and buffers are in the page cache.
+ */
+export function dumpLedger(path: string, report: OomReport): Ledger | undefined {
+  const { bytes } = report;
+  const of = (name: string): number => bytes.get(name)?.bytes ?? 0;
+  const source = (name: string): SourceLine[] => {
+    const found = bytes.get(name);
+    return found === undefined ? [] : [{ path, line: found.line }];
+  };
+  const size = bytes.has("RAM") ? "RAM" : "managed";
+  const totalBytes = of(size) - (size === "RAM" ? of("reserved") : 0);
+  if (totalBytes <= 0 || !bytes.has("slab_unreclaimable") || !bytes.has("active_anon")) return undefined;
+  const accounts: Account[] = [];
+  const add = (id: AccountId, title: string, names: readonly string[], outside = 0): void => {
+    const known = names.filter((name) => bytes.has(name));
+    if (known.length === 0) return;
+    const sum = known.reduce((total, name) => total + of(name), 0);
+    accounts.push({ id, title, bytes: Math.max(0, sum - outside), sources: known.flatMap(source) });
+  };
+  add("free", "free", ["free"]);
+  add("per-cpu-free-lists", "free, on per-CPU lists", ["free_pcp"]);
+  add("page-cache", "page cache", ["active_file", "inactive_file", "isolated_file"]);
+  add("shmem", "shared memory, tmpfs", ["shmem"]);
+  // Shared memory is on the anonymous lists; locked memory, of whatever kind, is on that of the unevictable.
+  const lists = ["active_anon", "inactive_anon", "isolated_anon", "unevictable"];
+  add("anon", "anonymous (processes)", lists, of("shmem"));
+  add("slab-reclaimable", "slab, reclaimable", ["slab_reclaimable"]);
+  add("slab-unreclaimable", "slab, unreclaimable", ["slab_unreclaimable"]);
+  add("kernel-misc-reclaimable", "kernel, other reclaimable", ["kernel_misc_reclaimable"]);
+  add("kernel-stacks", "kernel stacks", ["kernel_stack"]);
+  add("page-tables", "page tables", ["pagetables", "sec_pagetables"]);
+  add("hugetlb", "huge pages (hugetlbfs)", ["hugetlb"]);
+  add("zspages", "compressed (zram, zswap)", ["zspages"]);
+  add("bounce", "bounce buffers", ["bounce"]);
+  add("gpu", "GPU", ["gpu_active", "gpu_reclaim"]);
+  add("hardware-corrupted", "hardware-corrupted", ["hwpoisoned"]);
+  const accounted = accounts.reduce((sum, account) => sum + account.bytes, 0);
+  accounts.push({ id: "unaccounted", title: "unaccounted", bytes: totalBytes - accounted, sources: source(size) });
+  return {
+    totalBytes,
+    availableBytes: undefined,
+    accounts,
+    missing: ["vmalloc, per-CPU data (an OOM's dump does not tell them; cat /proc/meminfo)"],
+  };
+}
+
+/** The host at its last OOM, where the bundle tells nothing newer of it. */
+export interface HostAtOom {
+  readonly path: string;
+  /** Undefined when the dump is not in the log, or was cut off. */
+  readonly report: OomReport | undefined;
+}
+
+const lastOom: Source<HostAtOom> = defineComputed({
+  name: "last OOM",
+  needs: { kernelLog, oomReports },
+  uses: {},
+  compute({ kernelLog: { path, value: events }, oomReports: reports }) {
+    const last = hostOoms(events).at(-1);
+    return { path, report: last && reportOf(last, events, reports.value) };
+  },
+});
+
+/** Only where there is no /proc/meminfo: an OOM of some day ago says nothing of a host that was looked at later. */
+export const hostAtOom: Source<HostAtOom> = {
+  name: "host at its last OOM",
+  patterns: [...meminfo.patterns, ...lastOom.patterns],
+  read(reader) {
+    const known = reader.read(meminfo);
+    if (known.status !== "missing") return { status: "missing", missing: [] };
+    const dump = reader.read(lastOom);
+    return dump.status === "ok" && dump.value.report === undefined ? known : dump;
+  },
+};
