@@ -45,6 +45,8 @@ function frame(text,    f, verb) {
   verb = f[1]
   if (verb == "next") { next_file(); return }
   if (verb == "exit") { end_content(); code = f[2]; return }
+  if (verb == "reader") { reader = f[2] + 0; return }
+  if (verb == "hung") give_up()
   if (verb == "done" || verb == "hung") { if (path != "") { end_content(); keep(verb) }; reading = 0; return }
   if (verb == "output") { begin(f[2], f[3], f[4]) }
   else if (verb == "list") { naming = 1; named = at = retrying = 0; list_max = f[2]; split("", finished) }
@@ -61,6 +63,16 @@ function frame(text,    f, verb) {
   else if (verb == "flush") flush()
   else if (verb == "stop") { if (stopped == "") stopped = f[2] }
   else if (verb == "end") { complete = 1; exit }
+}
+
+# The shell knows only the last process of a pipe. A reader that is stuck in the kernel stays: the next sample is to know.
+function give_up(    file) {
+  if (!reading || !reader) return
+  system("kill -s KILL " reader " 2>/dev/null")
+  file = names[1]
+  sub(/.*\\t/, "", file)
+  if (recording && retrying) print "stuck " reader " " file "\\n" | "cat >&2"
+  reader = 0
 }
 
 # One of the files that are read together ends here, and the next one begins.

@@ -354,6 +354,7 @@ due() {
 # can read, stands between them. STORED-PATH PATH
 add() {
   case $2 in *"$tab"* | *"$newline"*) return 0 ;; esac
+  case $newline$stuck in *" $2$newline"*) return 0 ;; esac
   if [ "$count" -gt 0 ] && [ "$batch_max" != "$max" ]; then read_batch; fi
   batch_max=$max
   list="$list$1$tab$2$newline"
@@ -400,10 +401,16 @@ read_files() {
   [ "$batch_max" = "$max_file" ] || reader="head$newline-q$newline-c$newline$batch_max"
   set -f
   {
-    # cat says in its place which file it could not read; the output of head comes later than what it says.
-    [ "$reader" = cat ] || exec 2>/dev/null
-    exec env -i "PATH=$PATH" "LC_ALL=C" "NAILHOUSE_MARK=$newline$mark\${tab}next$newline" $via $reader $2 /proc/self/environ
-  } 2>&1 | tr '\\000' '\\377' &
+    {
+      IFS=' ' read -r reader_pid _ </proc/self/stat
+      # Past tr, which would keep it.
+      printf '%s\\treader\\t%s\\n' "$mark" "$reader_pid" >&5
+      exec 5>&-
+      # cat says in its place which file it could not read; the output of head comes later than what it says.
+      [ "$reader" = cat ] || exec 2>/dev/null
+      exec env -i "PATH=$PATH" "LC_ALL=C" "NAILHOUSE_MARK=$newline$mark\${tab}next$newline" $via $reader $2 /proc/self/environ
+    } 2>&1 | tr '\\000' '\\377' 5>&- &
+  } 5>&1
   set +f
   await $! "$1"
 }
@@ -478,7 +485,7 @@ find_program() {
 
 # Whether the system has more open files than this.
 open_files_above() {
-  IFS="$tab " read -r open_files _ <"$root/proc/sys/fs/file-nr" && [ "$open_files" -gt "$1" ]
+  { IFS="$tab " read -r open_files _ <"$root/proc/sys/fs/file-nr"; } 2>/dev/null && [ "$open_files" -gt "$1" ]
 }
 
 # All network namespaces but the first one, as lines of name, file and processes; once a snapshot.
@@ -821,13 +828,25 @@ choose_file() {
   while [ -e "$ring_file" ]; do ring_file=$name_of_file-$copy.tar.gz copy=$((copy + 1)); done
 }
 
+# Files whose readers never came back are passed over while these are there: each sample would leave more of them behind.
+look_for_stuck_readers() {
+  still=
+  for line in $stuck$queued; do
+    case $line in "stuck "*) ;; *) continue ;; esac
+    reader_pid=\${line#stuck }
+    ! kill -0 "\${reader_pid%% *}" 2>/dev/null || still=$still$line$newline
+  done
+  stuck=$still
+}
+
 # All of a sample, or nothing: what stands behind half of one could not be read.
 take_sample() {
   if [ "$(readlink "$record/lock")" != "$own_identity" ]; then echo "nailhouse: Another recorder took $record over" >&2; exit 3; fi
+  look_for_stuck_readers
   time=$(date -u +%Y-%m-%dT%H:%M:%SZ)
   choose_file
   make_room $((sample_bytes * 2))
-  # What the writer says are the sockets with something in a queue.
+  # The writer says which sockets have something in a queue, and which readers it gave up.
   if queued=$(produce 2>&3 | write_bundle 2>&1 >>"$ring_file") && [ -z "$interrupted" ] &&
     dd if=/dev/null of="$ring_file" bs=1 conv=notrunc,fsync 2>/dev/null
   then
@@ -882,7 +901,7 @@ main() {
   umask 077
   settings "$@"
   [ -r /proc/meminfo ] || { echo "nailhouse: Cannot look at this host: is this Linux, with /proc mounted?" >&2; exit 3; }
-  interrupted='' recording=''
+  interrupted='' recording='' stuck=''
   [ -z "$record" ] || record_ring
   [ "$output" != - ] || output=
   if [ -n "$output" ]; then

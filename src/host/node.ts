@@ -96,17 +96,24 @@ export async function nodeHost(options: { readonly root?: string } = {}): Promis
   const root = options.root ?? "/";
   const localPath = (path: string) => root === "/" ? path : join(root, path);
   let stuck = 0;
+  // Files whose reader never came back. No other one is sent after it: a recorder would leave thousands behind.
+  const unanswered = new Set<string>();
 
   const inChild = async (path: string, limits: Limits): Promise<ReadResult> => {
-    for await (const { result } of readWithCat([path], limits)) return result;
+    const onHung = (gone: Promise<void>) => {
+      unanswered.add(path);
+      gone.then(() => unanswered.delete(path));
+    };
+    for await (const { result } of readWithCat([path], limits, [], onHung)) return result;
     return { status: "missing" };
   };
-  const inTime = (answer: Promise<ReadResult>, limits: Limits): Promise<ReadResult> =>
+  const inTime = (path: string, answer: Promise<ReadResult>, limits: Limits): Promise<ReadResult> =>
     new Promise((resolve) => {
       let late = false;
       const giveUp = () => {
         late = true;
         stuck++;
+        unanswered.add(path);
         limits.signal?.removeEventListener("abort", giveUp);
         resolve({ status: "hung", bytes: new Uint8Array(0) });
       };
@@ -115,15 +122,20 @@ export async function nodeHost(options: { readonly root?: string } = {}): Promis
       answer.then((result) => {
         clearTimeout(timer);
         limits.signal?.removeEventListener("abort", giveUp);
-        if (late) stuck--;
+        if (late) {
+          stuck--;
+          unanswered.delete(path);
+        }
         resolve(result);
       });
     });
   const readFile = (path: string, limits: Limits): Promise<ReadResult> => {
+    const local = localPath(path);
+    if (unanswered.has(local)) return Promise.resolve({ status: "hung", bytes: new Uint8Array(0) });
     // A thread that waits for a disk or a network may be beyond SIGKILL, and this process with it: that is left to a
     // child. The pool has four threads, of which compression needs one: after a first one is lost, no more are risked.
     const direct = stuck === 0 && /^\/(proc|sys)\//.test(path);
-    return direct ? inTime(readOnThread(localPath(path), limits.maxBytes), limits) : inChild(localPath(path), limits);
+    return direct ? inTime(local, readOnThread(local, limits.maxBytes), limits) : inChild(local, limits);
   };
   // In a container, the system's own name is the container's.
   const named = root === "/" ? undefined : trimmed(await readFile("/etc/hostname", { maxBytes: 256, timeoutMs: 5000 }));

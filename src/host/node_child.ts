@@ -99,14 +99,17 @@ const BATCH = 2000;
  * ends in a random number, so each file ends where that text comes. A process cannot forge it in its own command line,
  * since nobody else can read the environment of this child, and a child for every file would cost a hundred times as
  * much.
+ *
+ * @param onHung Told of a reader that is given up, and when it is gone: killed at once, but not if it is stuck in the kernel.
  */
 export async function* readWithCat(
   paths: readonly string[],
   limits: Limits,
   via: readonly string[] = [],
+  onHung: (gone: Promise<void>) => void = () => {},
 ): AsyncGenerator<{ path: string; result: ReadResult }> {
   for (let from = 0; from < paths.length;) {
-    from += yield* readBatch(paths.slice(from, from + BATCH), limits, via);
+    from += yield* readBatch(paths.slice(from, from + BATCH), limits, via, onHung);
   }
 }
 
@@ -171,6 +174,7 @@ async function* readBatch(
   paths: readonly string[],
   limits: Limits,
   via: readonly string[],
+  onHung: (gone: Promise<void>) => void,
 ): AsyncGenerator<{ path: string; result: ReadResult }, number> {
   const environment = `${PROGRAM_PATH}:/${randomBytes(16).toString("hex")}`;
   const separator = Buffer.from(`PATH=${environment}\0`);
@@ -203,6 +207,7 @@ async function* readBatch(
         break;
       }
       if (how === "hung") {
+        onHung(new Promise((resolve) => child.once("exit", () => resolve())));
         yield { path, result: { status: "hung", bytes } };
         break;
       }

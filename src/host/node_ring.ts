@@ -55,7 +55,14 @@ async function listFiles(dir: string): Promise<RingFile[]> {
     const [year, month, day, hour, minute, second, number = 1] = match.slice(1).map((digits) =>
       digits === undefined ? undefined : Number(digits)
     ) as [number, number, number, number, number, number, number?];
-    const { size } = await fs.lstat(join(dir, name));
+    let size: number;
+    try {
+      ({ size } = await fs.lstat(join(dir, name)));
+    } catch (error) {
+      // The recorder deleted it meanwhile.
+      if (code(error) === "ENOENT") continue;
+      throw error;
+    }
     files.push({ name, startMs: Date.UTC(year, month - 1, day, hour, minute, second), number, bytes: size });
   }
   return files.sort((a, b) => a.startMs - b.startMs || a.number - b.number);
