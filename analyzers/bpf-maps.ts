@@ -2,6 +2,7 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import { accountBytes, type AccountId } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
+import type { Missing } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { type VmallocCaller, vmallocCallers } from "../src/computed/vmalloc_callers.ts";
@@ -71,6 +72,8 @@ function remedies(map: BpfMap | undefined): Remedy[] {
   ];
 }
 
+const MAP_LIST: Missing = { path: "sos_commands/ebpf/bpftool_-j_map_list", howToCapture: "bpftool -j map list" };
+
 export const bpfMaps: Analyzer = defineAnalyzer({
   id: "bpf-maps",
   title: "Maps of BPF programs",
@@ -96,11 +99,9 @@ export const bpfMaps: Analyzer = defineAnalyzer({
     if (file !== undefined && listed >= materialBytes) return { findings: [byMap(file.path)] };
     if (inAreas >= materialBytes) return { findings: [byCaller(areas as [VmallocCaller, ...VmallocCaller[]])] };
     if (file === undefined && callers === undefined) {
-      return {
-        ruledOut: `there is no list of maps, and vmalloc as a whole is ${
-          formatBytes(accountBytes(ledger, "vmalloc") ?? 0)
-        }`,
-      };
+      const vmalloc = accountBytes(ledger, "vmalloc");
+      if (vmalloc === undefined || vmalloc >= materialBytes) return { notAssessed: [MAP_LIST] };
+      return { ruledOut: `there is no list of maps, and vmalloc as a whole is ${formatBytes(vmalloc)}` };
     }
     return {
       ruledOut: file === undefined

@@ -2,6 +2,7 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import { type Account, accountBytes, type SourceLine } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
+import type { Missing } from "../src/core/source.ts";
 import { type DescriptorDetail, descriptors, type DescriptorTable } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
@@ -104,6 +105,15 @@ function remedies(
   ];
 }
 
+/** Either would do: what is pinned and in no process, or the rings themselves. */
+const PINNED: readonly Missing[] = [
+  { path: "Active and Inactive of proc/meminfo", howToCapture: "cat /proc/meminfo" },
+  {
+    path: "sos_commands/process/descriptor_samples",
+    howToCapture: "ls -l /proc/[0-9]*/fd; grep . /proc/[0-9]*/fdinfo/*",
+  },
+];
+
 export const ioUring: Analyzer = defineAnalyzer({
   id: "io-uring",
   title: "io_uring rings and registered buffers",
@@ -121,7 +131,9 @@ export const ioUring: Analyzer = defineAnalyzer({
     { pageSizeBytes },
   ) {
     const materialBytes = materialQueueBytes(ledger.totalBytes);
-    const pinned = accountBytes(ledger, "pinned-lru") ?? 0;
+    const pinnedLru = accountBytes(ledger, "pinned-lru");
+    if (pinnedLru === undefined && table === undefined) return { notAssessed: PINNED };
+    const pinned = pinnedLru ?? 0;
     const residual = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
     const holders = pageSizeBytes === undefined ? [] : groups(table?.details ?? [], pageSizeBytes);
     const rings = holders.reduce((sum, group) => sum + group.ringBytes, 0);

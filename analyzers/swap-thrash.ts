@@ -1,6 +1,6 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/analyzer.ts";
 import { formatBytes, formatShare } from "../src/core/format.ts";
-import { lately, type Parsed, type TimePoint } from "../src/core/source.ts";
+import { lately, type Missing, type Parsed, type TimePoint } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
@@ -60,6 +60,11 @@ function stalls(series: readonly TimePoint<Parsed<Pressure>>[]): { some: number;
   return some === undefined || full === undefined ? undefined : { some, full };
 }
 
+const TWO_LOOKS: Missing = {
+  path: "proc/vmstat of two snapshots",
+  howToCapture: "nailhouse collect --snapshots 3 --interval 5",
+};
+
 export const swapThrash: Analyzer = defineAnalyzer({
   id: "swap-thrash",
   title: "Memory that goes to swap and comes back all the time",
@@ -74,7 +79,8 @@ export const swapThrash: Analyzer = defineAnalyzer({
   uses: { memoryPressure, pressures: lately(memoryPressure), processes },
   analyze({ vmstats, memoryPressure: pressure, pressures, processes: known }, { pageSizeBytes }) {
     const rate = pageSizeBytes === undefined ? undefined : rates(vmstats, pageSizeBytes);
-    if (rate === undefined) return { ruledOut: "one look at the counters cannot tell a rate" };
+    // One look at the counters tells no rate.
+    if (rate === undefined) return { notAssessed: [TWO_LOOKS] };
     const { inPerSecond, outPerSecond, seconds } = rate;
     if (Math.min(inPerSecond, outPerSecond) < THRASH_BYTES_PER_SECOND) {
       return {

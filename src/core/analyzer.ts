@@ -1,6 +1,6 @@
 import type { AccountId, SourceLine } from "./ledger.ts";
 import type { Claim, Confidence, Exhaustion, Finding, Owner, Remedy } from "./report.ts";
-import type { HostFacts, MaybeValues, Sources, Values } from "./source.ts";
+import type { HostFacts, MaybeValues, Missing, Sources, Values } from "./source.ts";
 
 /** Evidence as an analyzer gives it: the engine looks the text up, so no analyzer can misquote. */
 export interface EvidenceLine extends SourceLine {
@@ -24,8 +24,14 @@ export interface FindingDraft {
 /** Bytes of each account that no finding claims. An account that the bundle cannot tell is not in it. */
 export type Unclaimed = ReadonlyMap<AccountId, number>;
 
-/** What an analyzer says: findings, or why its cause is not there. */
-export type Outcome = { readonly findings: readonly FindingDraft[] } | { readonly ruledOut: string };
+/**
+ * What an analyzer says: findings, why its cause is not there, or what it lacks to tell (which `needs` says of what is needed always: this is for what
+ * would do instead of something else).
+ */
+export type Outcome =
+  | { readonly findings: readonly FindingDraft[] }
+  | { readonly ruledOut: string }
+  | { readonly notAssessed: readonly Missing[] };
 
 /** One cause. Its file and its id have the same name. */
 export interface Analyzer {

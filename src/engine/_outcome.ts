@@ -13,11 +13,11 @@ export function checkOutcome(outcome: Outcome, ledger: Ledger | undefined): void
   const parsed = outcomeSchema.safeParse(outcome);
   if (!parsed.success) {
     const [top] = parsed.error.issues;
-    // Of the two kinds of outcome, findings is the one that can be wrong in many places.
+    // Of the kinds of outcome, findings is the one that can be wrong in many places.
     const issue = top?.code === "invalid_union" ? top.errors.at(-1)?.[0] : top;
     throw new TypeError(`its outcome is wrong at ${issue?.path.join(".")}: ${issue?.message}`);
   }
-  if ("ruledOut" in outcome) return;
+  if (!("findings" in outcome)) return;
   const claims = outcome.findings.flatMap((draft) => draft.claims);
   const wrong = claims.find(({ bytes }) => bytes.low < 0 || bytes.low > bytes.high);
   if (wrong !== undefined) {

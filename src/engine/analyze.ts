@@ -11,7 +11,7 @@ import type {
   TimelinePoint,
   Verdict,
 } from "../core/report.ts";
-import { readNeeds, readUses, type Source, type TimePoint } from "../core/source.ts";
+import { type Missing, readNeeds, readUses, type Source, type TimePoint } from "../core/source.ts";
 import { checkOutcome } from "./_outcome.ts";
 import { byRank, type Candidate, settleClaims, type Settled } from "./rank.ts";
 import { openSnapshots, type Snapshots } from "./reader.ts";
@@ -68,16 +68,20 @@ interface Assessment {
   readonly notAssessed: NotAssessed[];
 }
 
+function notAssessed(cause: string, missing: readonly Missing[]): NotAssessed {
+  return {
+    cause,
+    missing: [...new Set(missing.map(({ path }) => path))],
+    howToCapture: [...new Set(missing.map(({ howToCapture }) => howToCapture))],
+  };
+}
+
 function judge(analyzer: Analyzer, unclaimed: Unclaimed, into: Assessment): void {
   const { snapshots, ledger } = into;
   const cause = analyzer.id;
   const needed = readNeeds(analyzer.needs, snapshots.base);
   if (needed.status === "missing") {
-    into.notAssessed.push({
-      cause,
-      missing: [...new Set(needed.missing.map(({ path }) => path))],
-      howToCapture: [...new Set(needed.missing.map(({ howToCapture }) => howToCapture))],
-    });
+    into.notAssessed.push(notAssessed(cause, needed.missing));
     return;
   }
   if (needed.status === "failed") {
@@ -89,6 +93,10 @@ function judge(analyzer: Analyzer, unclaimed: Unclaimed, into: Assessment): void
   checkOutcome(outcome, ledger);
   if ("ruledOut" in outcome) {
     into.ruledOut.push({ cause, because: outcome.ruledOut });
+    return;
+  }
+  if ("notAssessed" in outcome) {
+    into.notAssessed.push(notAssessed(cause, outcome.notAssessed));
     return;
   }
   for (const draft of outcome.findings) quote(draft.evidence, snapshots);

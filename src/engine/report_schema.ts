@@ -81,6 +81,7 @@ const report = z.object({
 /** What an analyzer, of a third party too, may hand over. */
 export const outcomeSchema: z.ZodType<Outcome> = z.union([
   z.object({ ruledOut: text }),
+  z.object({ notAssessed: z.array(z.object({ path: text, howToCapture: text })) }),
   z.object({
     findings: z.array(
       finding.omit({ cause: true, bytes: true }).extend({
