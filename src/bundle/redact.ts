@@ -161,6 +161,23 @@ export function redactingSink(redactor: Redactor, sink: Sink): Sink {
 /**
  * Redacts a bundle, entry by entry: one file at a time is in memory.
  *
+ * @example
+ * ```ts
+ * import { analyze, archiveEntries, openBundle, presetSources, redactEntries, Redactor, tarSink } from "nailhouse";
+ * import { equal } from "node:assert";
+ * import { createReadStream } from "node:fs";
+ *
+ * const path = "samples/friend-push.tgz";
+ * const { facts, preset } = await openBundle(path);
+ * const redactor = new Redactor(facts, presetSources(preset));
+ * const parts: Uint8Array<ArrayBuffer>[] = [];
+ * const output = { write: async (bytes: Uint8Array) => void parts.push(bytes.slice()), flush: async () => {} };
+ * const tar = tarSink(redactor.root("friend-push"), output);
+ * await redactEntries(await archiveEntries(createReadStream(path), {}, () => {}), redactor, tar, 0, () => {});
+ * await tar.end();
+ * equal(analyze(await openBundle(new Blob(parts))).findings[0]?.cause, "socket-backlog-udp");
+ * ```
+ *
  * @param onFile Told after each file that was passed on.
  * @returns What was wrong with the bundle, in words.
  */

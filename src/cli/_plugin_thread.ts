@@ -81,31 +81,50 @@ export async function servePlugins(): Promise<void> {
 }
 
 /** What became of a question to the thread: its answer, or where it was when it ended. */
-type Answer = { readonly message: Message } | { readonly at: number; readonly why: string };
+type Answer = { readonly message: Message } | { readonly at: number; readonly why: string; readonly cause?: Error };
 
 /** A thread that was started, with what it said of itself. */
 interface Thread {
   readonly worker: Worker;
   readonly at: Int32Array;
+  /** It has been asked, and has not answered yet. */
+  isAsked: boolean;
+  hasEnded: boolean;
 }
 
-function answerOf({ worker, at }: Thread): Promise<Answer> {
-  return new Promise((resolve, reject) => {
+function newThread(data: Omit<ThreadData, "shared">): Thread {
+  const shared = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  const at = new Int32Array(shared).fill(LOADING);
+  const worker = new Worker(mainModule(), { workerData: { ...data, shared } satisfies ThreadData });
+  const thread: Thread = { worker, at, isAsked: true, hasEnded: false };
+  worker.on("exit", () => void (thread.hasEnded = true));
+  // A timer that a plug-in set, say: nobody can tell whose it was, and the report is there.
+  worker.on("error", (error: Error) => {
+    if (!thread.isAsked) console.error(`nailhouse: a plug-in failed after it had answered: ${error.message}`);
+  });
+  return thread;
+}
+
+function answerOf(thread: Thread): Promise<Answer> {
+  const { worker, at } = thread;
+  thread.isAsked = true;
+  return new Promise((resolve) => {
     let last = { at: Atomics.load(at, 0), since: performance.now() };
-    const ended = (why: string) => done(() => resolve({ at: Atomics.load(at, 0), why }));
-    const fail = (error: Error) => Atomics.load(at, 0) >= 0 ? ended(error.message) : done(() => reject(error));
+    const ended = (why: string, cause?: Error) => done({ at: Atomics.load(at, 0), why, ...(cause && { cause }) });
+    const fail = (error: Error): void => ended(error.message, error);
     const exit = (): void => ended("it ended the thread that it ran in");
-    const message = (message: Message): void => done(() => resolve({ message }));
+    const message = (message: Message): void => done({ message });
     const timer = setInterval(() => {
       const now = Atomics.load(at, 0);
       if (now !== last.at || now === NOT_A_PLUGIN) last = { at: now, since: performance.now() };
       else if (performance.now() - last.since > MAX_SECONDS * 1000) ended(`no answer after ${MAX_SECONDS} seconds`);
     }, LOOK_EVERY_MS);
     worker.on("message", message).on("error", fail).on("exit", exit);
-    const done = (settle: () => void): void => {
+    const done = (answer: Answer): void => {
       clearInterval(timer);
       worker.off("message", message).off("error", fail).off("exit", exit);
-      settle();
+      thread.isAsked = false;
+      resolve(answer);
     };
   });
 }
@@ -124,14 +143,12 @@ export async function startPlugins(files: readonly string[]): Promise<PluginThre
   const ended: Ended[] = [];
 
   const start = async (): Promise<{ thread: Thread; ready: Extract<Message, { kind: "ready" }> }> => {
-    const shared = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-    const at = new Int32Array(shared).fill(LOADING);
-    const worker = new Worker(mainModule(), { workerData: { files, ended, shared } satisfies ThreadData });
-    const answer = await answerOf({ worker, at });
+    const thread = newThread({ files, ended });
+    const answer = await answerOf(thread);
     if ("message" in answer && answer.message.kind === "ready") {
-      return { thread: { worker, at }, ready: answer.message };
+      return { thread, ready: answer.message };
     }
-    await worker.terminate();
+    await thread.worker.terminate();
     const why = "why" in answer ? `loading it: ${answer.why}` : (answer.message as { message: string }).message;
     throw new UsageError("why" in answer ? `${files.join(", ")}: ${why}` : why);
   };
@@ -149,16 +166,19 @@ export async function startPlugins(files: readonly string[]): Promise<PluginThre
     sources: [all],
     collectors: first.ready.collectors,
     async analyze(bundle: Bundle): Promise<Report> {
-      for (;;) {
+      for (let strays = 0;;) {
+        if (thread.hasEnded) ({ thread } = await start());
         const answered = answerOf(thread);
         thread.worker.postMessage(bundle);
         const answer = await answered;
         if ("message" in answer) return (answer.message as Extract<Message, { kind: "report" }>).report;
         await thread.worker.terminate();
         const id = ids[answer.at];
-        if (id === undefined) throw new Error(`the thread of the plug-ins ended: ${answer.why}`);
-        ended.push({ id, why: answer.why });
-        ({ thread } = await start());
+        if (id !== undefined) ended.push({ id, why: answer.why });
+        // What a plug-in left behind for later may end the thread when it is nobody's turn: once a bundle.
+        else if (++strays > 1) {
+          throw new Error(`the thread of the plug-ins ended: ${answer.why}`, { cause: answer.cause });
+        }
       }
     },
     end: async () => void (await thread.worker.terminate()),

@@ -55,6 +55,29 @@ export interface Analyzer {
 /**
  * Declares a cause: `analyze` gets `needs` as they are and `uses` as possibly undefined, both typed by the sources. `unclaimed` is the whole
  * ledger for all but those that run last.
+ *
+ * @example
+ * ```ts
+ * import { accountBytes, analyze, defineAnalyzer, formatBytes, ledger, openBundle } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * const bounceBuffers = defineAnalyzer({
+ *   id: "bounce-buffers",
+ *   title: "Bounce buffers",
+ *   mechanism: "A device that cannot reach all memory is given a copy in memory that it can reach.",
+ *   lookAlikes: "Nothing.",
+ *   references: ["https://docs.kernel.org/filesystems/proc.html"],
+ *   needs: { ledger },
+ *   uses: {},
+ *   analyze({ ledger }) {
+ *     const bytes = accountBytes(ledger, "bounce");
+ *     return { ruledOut: bytes === undefined ? "the kernel does not tell" : `${formatBytes(bytes)} are in use` };
+ *   },
+ * });
+ * const files = { "proc/meminfo": "MemTotal: 1000 kB\nMemFree: 900 kB\nBounce: 4 kB\n" };
+ * const { ruledOut } = analyze(await openBundle(files, { plugins: [bounceBuffers] }));
+ * equal(ruledOut.find(({ cause }) => cause === "bounce-buffers")?.because, "4.00 KiB are in use");
+ * ```
  */
 export function defineAnalyzer<const N extends Sources, const U extends Sources>(
   declaration: Omit<Analyzer, "needs" | "uses" | "analyze"> & {

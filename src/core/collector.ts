@@ -132,7 +132,27 @@ export interface Collector {
   readonly captures: readonly Capture[];
 }
 
-/** Declares a collector. Its file and its id have the same name. */
+/**
+ * Declares a collector. Its file and its id have the same name.
+ *
+ * @example
+ * ```ts
+ * import { defineCollector } from "nailhouse";
+ * import { collect, memoryHost, memorySink } from "nailhouse/host";
+ * import { deepEqual } from "node:assert";
+ *
+ * const cached = defineCollector({
+ *   id: "cached",
+ *   title: "The counters of cached",
+ *   why: "Its memory is a cache that it promises to bound.",
+ *   priority: 50,
+ *   captures: [{ kind: "file", path: "/run/cached/counters", changing: true }],
+ * });
+ * const sink = memorySink();
+ * await collect(memoryHost({ files: { "/run/cached/counters": "cache_bytes 1\n" } }), [cached], sink, { snapshots: 1 });
+ * deepEqual([...sink.files.keys()], ["nailhouse.json", "run/cached/counters", "nailhouse-status.json"]);
+ * ```
+ */
 export function defineCollector(collector: Collector): Collector {
   return collector;
 }

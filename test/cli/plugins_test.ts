@@ -1,13 +1,15 @@
 /** Plug-ins as files, on the command line of Node and Deno: the worked example, and ones that misbehave. */
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Report } from "../../src/core/report.ts";
 import { parseReport } from "../../src/engine/report_schema.ts";
 
+const execute = promisify(execFile);
 const example = resolve("samples/plugin/cached.ts");
 const sample = resolve("samples/friend-push.tgz");
 const runtimes = { Node: ["node", resolve("dist/cli.js")], Deno: deno() } as const;
@@ -124,16 +126,20 @@ describe("samples/plugin/cached.ts", () => {
 });
 
 describe("a plug-in that misbehaves", () => {
-  it.each(Object.entries(runtimes))(
-    "costs only itself on %s: one hangs, one ends the process, one throws",
-    (_, runtime) => {
-      const files = [
-        analyzer("hangs", "for (;;);"),
-        analyzer("throws", 'throw new Error("no idea");'),
-        analyzer("exits", "process.exit(0);"),
-        analyzer("fine", 'return { ruledOut: "it is not" };'),
-      ];
-      const report = reportOf(runtime, [sample, ...files.flatMap((file) => ["--plugin", file])]);
+  // At the same time, because both wait for the one that hangs.
+  it("costs only itself on Node and Deno: one hangs, one ends the process, one throws", async () => {
+    const files = [
+      analyzer("hangs", "for (;;);"),
+      analyzer("throws", 'throw new Error("no idea");'),
+      analyzer("exits", "process.exit(0);"),
+      analyzer("fine", 'return { ruledOut: "it is not" };'),
+    ];
+    const words = ["analyze", sample, ...files.flatMap((file) => ["--plugin", file]), "-f", "json"];
+    const printed = await Promise.all(
+      Object.values(runtimes).map(([program = "", ...start]) => execute(program, [...start, ...words])),
+    );
+    for (const { stdout } of printed) {
+      const report = parseReport(stdout);
       expect(report.findings[0]?.cause).toBe("socket-backlog-udp");
       expect(report.ruledOut).toContainEqual({ cause: "fine", because: "it is not" });
       const told = Object.fromEntries(report.notAssessed.map(({ cause, missing }) => [cause, missing[0]]));
@@ -142,8 +148,16 @@ describe("a plug-in that misbehaves", () => {
         throws: "the analyzer failed: no idea",
         exits: "the analyzer failed: it ended the thread that it ran in",
       });
-    },
-  );
+    }
+  });
+
+  it.each(Object.entries(runtimes))("that fails after it has answered costs nothing on %s", (_, runtime) => {
+    const late = analyzer("late", 'setTimeout(() => { throw new Error("too late"); }, 0); return { ruledOut: "no" };');
+    const { status, stdout } = run(runtime, ["analyze", sample, sample, sample, "-f", "ndjson", "--plugin", late]);
+    expect(status).toBe(0);
+    const reports = stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as Report);
+    expect(reports.map(({ findings }) => findings[0]?.cause)).toEqual(Array(3).fill("socket-backlog-udp"));
+  });
 
   it.each([
     ["a file that is not there", () => "absent.ts", "there is no file"],
