@@ -68,7 +68,9 @@ export const ${exportName(id)}: Analyzer = defineAnalyzer({
   uses: {},
   analyze({ ledger }) {
     const account = ledger.accounts.find(({ id }) => id === "bounce");
-    if (account === undefined) return { ruledOut: "the kernel does not tell its bounce buffers" };
+    if (account === undefined) {
+      return { notAssessed: [{ path: "Bounce in proc/meminfo", howToCapture: "cat /proc/meminfo" }] };
+    }
     const { id, bytes, sources } = account;
     if (bytes <= NORMAL_BYTES) return { ruledOut: \`\${formatBytes(bytes)} are normal\` };
     return {
