@@ -46,41 +46,57 @@ function placeOf(kind: "analyzer" | "collector", id: string, isCheckout: boolean
 }
 
 const CHECKOUT_ANALYZER_IMPORTS = `import { type Analyzer, defineAnalyzer } from "../src/core/analyzer.ts";
+import { ParseError } from "../src/core/errors.ts";
 import { formatBytes } from "../src/core/format.ts";
-import { ledger } from "../src/computed/ledger.ts";
+import { defineArtifact } from "../src/core/source.ts";
 `;
-const ANALYZER_IMPORTS = `import { type Analyzer, defineAnalyzer, formatBytes, ledger } from "nailhouse";
+const ANALYZER_IMPORTS =
+  `import { type Analyzer, defineAnalyzer, defineArtifact, formatBytes, ParseError } from "nailhouse";
 `;
+
+/** The captured file that the example reads. */
+function countersOf(id: string): string {
+  return `run/${id}/counters`;
+}
 
 function analyzerText(id: string, isCheckout: boolean): string {
   return `${isCheckout ? CHECKOUT_ANALYZER_IMPORTS : ANALYZER_IMPORTS}
+// The example reads a program's own counters; src/parsers of nailhouse has those of the kernel.
+const counters = defineArtifact({
+  name: "${id} counters",
+  paths: ["${countersOf(id)}"],
+  howToCapture: "cat /${countersOf(id)}",
+  // Evidence needs the line, which counts from 1.
+  parse(text): { bytes: number; line: number } {
+    const lines = text.split("\\n");
+    const line = lines.findIndex((each) => /^held_bytes \\d{1,15}$/.test(each)) + 1;
+    if (line === 0) throw new ParseError("there is no held_bytes");
+    return { bytes: Number(lines[line - 1]?.slice("held_bytes ".length)), line };
+  },
+});
+
 /** Why this much is abnormal on any host: say where the figure comes from. */
 const NORMAL_BYTES: number = 64 * 2 ** 20;
 
-// As an example, the kernel's bounce buffers, which no host of today has.
 export const ${exportName(id)}: Analyzer = defineAnalyzer({
   id: "${id}",
   title: "What ${id} is, in a few words",
   mechanism: "How the memory comes to be held.",
   lookAlikes: "What it is taken for, and what tells them apart.",
   references: ["https://docs.kernel.org/filesystems/proc.html"],
-  needs: { ledger },
+  needs: { counters },
   uses: {},
-  analyze({ ledger }) {
-    const account = ledger.accounts.find(({ id }) => id === "bounce");
-    if (account === undefined) {
-      return { notAssessed: [{ path: "Bounce in proc/meminfo", howToCapture: "cat /proc/meminfo" }] };
-    }
-    const { id, bytes, sources } = account;
+  analyze({ counters: { path, value } }) {
+    const { bytes, line } = value;
     if (bytes <= NORMAL_BYTES) return { ruledOut: \`\${formatBytes(bytes)} are normal\` };
     return {
       findings: [{
-        title: \`\${formatBytes(bytes)} of bounce buffers\`,
+        title: \`\${formatBytes(bytes)} held\`,
         confidence: "likely",
         material: true,
-        claims: [{ account: id, bytes: { low: bytes, high: bytes } }],
+        claims: [{ account: "unaccounted", bytes: { low: bytes, high: bytes } }],
         owners: [],
-        evidence: sources.map((source) => ({ ...source, because: \`more than \${formatBytes(NORMAL_BYTES)}\` })),
+        evidence: [{ path, line, because: \`more than \${formatBytes(NORMAL_BYTES)}\` }],
         remedies: [],
       }],
     };
@@ -97,23 +113,23 @@ function analyzerTestText(id: string, place: Place, isCheckout: boolean): string
 import { describe, it } from "${place.testRunner}";
 import { analyze, openBundle } from "${place.sdkFromTest}";
 ${plugin}
-const meminfo = (bounceKb: number): string => \`MemTotal: 8388608 kB\\nMemFree: 7000000 kB\\nBounce: \${bounceKb} kB\\n\`;
+const meminfo = "MemTotal: 8388608 kB\\nMemFree: 7000000 kB\\n";
 
 describe("${id}", () => {
   it("is found in the sample", async () => {
-    const report = analyze(await openBundle(new URL("${place.root}/samples/${id}", import.meta.url)${own}));
-    equal(report.findings[0]?.cause, "${id}");
-    equal(report.findings[0]?.bytes.low, 2 ** 30);
+    const { findings } = analyze(await openBundle(new URL("${place.root}/samples/${id}", import.meta.url)${own}));
+    equal(findings.find(({ cause }) => cause === "${id}")?.bytes.low, 2 ** 29);
   });
 
   it("is ruled out in a near miss", async () => {
-    const { ruledOut } = analyze(await openBundle({ "proc/meminfo": meminfo(65_536) }${own}));
+    const files = { "proc/meminfo": meminfo, "${countersOf(id)}": "held_bytes 67108864\\n" };
+    const { ruledOut } = analyze(await openBundle(files${own}));
     equal(ruledOut.find(({ cause }) => cause === "${id}")?.because, "64.0 MiB are normal");
   });
 
   it("is not assessed without its file", async () => {
-    const { notAssessed } = analyze(await openBundle({ "proc/vmstat": "nr_free_pages 1\\n" }${own}));
-    equal(notAssessed.some(({ cause }) => cause === "${id}"), true);
+    const { notAssessed } = analyze(await openBundle({ "proc/meminfo": meminfo }${own}));
+    equal(notAssessed.find(({ cause }) => cause === "${id}")?.missing[0], "${countersOf(id)}");
   });
 });
 `;
@@ -125,7 +141,6 @@ MemAvailable:    7000000 kB
 Buffers:               0 kB
 Cached:           100000 kB
 AnonPages:        200000 kB
-Bounce:          1048576 kB
 `;
 
 /** A cause of memory that is held: its file, a sample in which it is, and its test. */
@@ -134,6 +149,7 @@ export function newAnalyzer(id: string, isCheckout: boolean): readonly NewFile[]
   return [
     { path: place.file, text: analyzerText(id, isCheckout) },
     { path: `samples/${id}/proc/meminfo`, text: SAMPLE_MEMINFO },
+    { path: `samples/${id}/${countersOf(id)}`, text: `held_bytes ${2 ** 29}\n` },
     { path: place.test, text: analyzerTestText(id, place, isCheckout) },
   ];
 }

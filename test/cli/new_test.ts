@@ -34,11 +34,11 @@ describe("nailhouse new", () => {
     writeFileSync(join(cwd, "package.json"), '{ "dependencies": { "nailhouse": "*" } }');
     expect(nailhouse(cwd, "new", "analyzer", "my-cause")).toMatchObject({
       status: 0,
-      stdout: "my-cause.ts\nsamples/my-cause/proc/meminfo\nmy-cause_test.ts\n",
+      stdout: "my-cause.ts\nsamples/my-cause/proc/meminfo\nsamples/my-cause/run/my-cause/counters\nmy-cause_test.ts\n",
     });
     expect(nailhouse(cwd, "new", "collector", "my-files").status).toBe(0);
     const { stdout } = nailhouse(cwd, "analyze", "samples/my-cause", "--plugin", "my-cause.ts", "-f", "json");
-    expect(JSON.parse(stdout).findings[0]).toMatchObject({ cause: "my-cause", bytes: { low: 2 ** 30 } });
+    expect(JSON.parse(stdout).findings[0]).toMatchObject({ cause: "my-cause", bytes: { low: 2 ** 29 } });
     run(cwd, deno, "test", "-A", "--node-modules-dir=manual", "my-cause_test.ts", "my-files_test.ts");
   });
 
