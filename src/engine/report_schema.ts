@@ -54,7 +54,7 @@ const finding = z.object({
 });
 
 const report = z.object({
-  schemaVersion: z.literal(1),
+  schemaVersion: z.literal(1, "this nailhouse reads schemaVersion 1: a newer one may be needed"),
   host: z.object({
     hostname: text.nullable(),
     kernelRelease: text.nullable(),
@@ -96,7 +96,8 @@ export const outcomeSchema: z.ZodType<Outcome> = z.union([
 ]) as z.ZodType<Outcome>;
 
 /**
- * Reads a report that `analyze -f json` wrote.
+ * Reads a report that `analyze -f json` wrote, of this version of nailhouse or of any before it: a field that came later has a default here,
+ * and a new `schemaVersion` would come with a step from the one before it. What it does not know is left out.
  *
  * @throws {SyntaxError} If it is not JSON.
  * @throws {TypeError} If it is JSON, but no report of a version that is known.

@@ -2,8 +2,6 @@ import { describe, expect, it } from "vitest";
 import { type Analyzer, defineAnalyzer, type FindingDraft, type Outcome } from "../../src/core/analyzer.ts";
 import type { Claim } from "../../src/core/report.ts";
 import { ledger } from "../../src/computed/ledger.ts";
-import { parseReport, reportJsonSchema } from "../../src/engine/report_schema.ts";
-import { renderJson } from "../../src/render/json.ts";
 import { netlink } from "../../src/parsers/netlink.ts";
 import { analyzeFiles, meminfoText } from "../analyzers/_bundle.ts";
 
@@ -146,23 +144,5 @@ describe("analyze()", () => {
       "2026-01-01T00:00:10.000Z",
     ]);
     expect(report.warnings.join()).toContain("history/not-a-time");
-  });
-});
-
-describe("parseReport()", () => {
-  it("reads back what renderJson() wrote", async () => {
-    const report = await analyzeFiles(files);
-    expect(parseReport(renderJson(report))).toEqual(report);
-  });
-
-  it("says which field is wrong", () => {
-    expect(() => parseReport('{"schemaVersion":2}')).toThrow(/schemaVersion/);
-  });
-
-  it("has a JSON Schema", () => {
-    expect(reportJsonSchema()).toMatchObject({
-      type: "object",
-      properties: { verdict: { enum: expect.arrayContaining(["healthy"]) } },
-    });
   });
 });
