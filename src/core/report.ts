@@ -84,6 +84,20 @@ export interface TimelinePoint {
   readonly accounts: { readonly [account: string]: number };
 }
 
+/** What the kernel's log tells of memory that could not be had. */
+export interface KernelEvent {
+  /** The whole host was out of memory; one control group was at its limit; no block of the size that was asked for, which kills nobody. */
+  readonly kind: "global-oom" | "memcg-oom" | "allocation-failure";
+  /** Null where the log does not tell, or tells the time of day. */
+  readonly secondsSinceBoot: number | null;
+  readonly title: string;
+  readonly path: string;
+  /** Line in that file, from 1. */
+  readonly line: number;
+  /** The raw line. */
+  readonly text: string;
+}
+
 export interface RuledOut {
   readonly cause: string;
   readonly because: string;
@@ -121,5 +135,7 @@ export interface Report {
   readonly ruledOut: readonly RuledOut[];
   readonly notAssessed: readonly NotAssessed[];
   readonly timeline: readonly TimelinePoint[];
+  /** In the log's order; of many the last ones. */
+  readonly events: readonly KernelEvent[];
   readonly warnings: readonly string[];
 }

@@ -4,6 +4,7 @@ import { accountBytes, type KnownAccounts, type Ledger } from "../core/ledger.ts
 import type {
   Evidence,
   Finding,
+  KernelEvent,
   NotAssessed,
   PressureLevel,
   Report,
@@ -23,6 +24,9 @@ export interface PressureDraft {
   readonly evidence: readonly EvidenceLine[];
 }
 
+/** What the kernel's log tells, before the engine has looked the line up. */
+export type EventDraft = Omit<KernelEvent, "text">;
+
 /** Everything the engine is given from outside: it knows no cause and no account. */
 export interface Preset {
   readonly analyzers: readonly Analyzer[];
@@ -30,6 +34,7 @@ export interface Preset {
   readonly pressure: Source<PressureDraft>;
   /** In time order. */
   readonly timeline: Source<readonly TimePoint<KnownAccounts>[]>;
+  readonly events: Source<readonly EventDraft[]>;
 }
 
 /** Evidence longer than this is cut: a page wide enough to read, and a hostile line stays small. */
@@ -40,6 +45,8 @@ const MAX_EVIDENCE_TEXT = 400;
 const UNEXPLAINED_SHARE = 0.1;
 /** More points than this are thinned out evenly in the report: a plot shows no more. */
 const MAX_TIMELINE_POINTS = 500;
+/** A host that kills for hours says nothing new. */
+const MAX_EVENTS = 100;
 
 /** The sources a preset reads, for opening a bundle. */
 export function presetSources(preset: Preset): readonly Source<unknown>[] {
@@ -47,6 +54,7 @@ export function presetSources(preset: Preset): readonly Source<unknown>[] {
     preset.ledger,
     preset.pressure,
     preset.timeline,
+    preset.events,
     ...preset.analyzers.flatMap(({ needs, uses }) => [...Object.values(needs), ...Object.values(uses)]),
   ];
 }
@@ -149,6 +157,11 @@ function timelinePoint({ time, value }: TimePoint<KnownAccounts>): TimelinePoint
   };
 }
 
+function kernelEvent(draft: EventDraft, snapshots: Snapshots): KernelEvent {
+  const [{ text }] = quote([{ ...draft, because: "" }], snapshots) as [Evidence];
+  return { ...draft, text };
+}
+
 function thin<T>(points: readonly T[], most: number): readonly T[] {
   if (points.length <= most) return points;
   return Array.from({ length: most }, (_, i) => points[Math.round((i * (points.length - 1)) / (most - 1))] as T);
@@ -171,6 +184,7 @@ export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string
     ? pressureRead.value
     : { level: "none", because: "the bundle does not tell (no /proc/meminfo)", evidence: [] };
   const series = base.read(preset.timeline);
+  const events = base.read(preset.events);
 
   const assessed: Assessment = { snapshots, ledger, candidates: [], ruledOut: [], notAssessed: [] };
   for (const last of [undefined, true]) {
@@ -219,6 +233,9 @@ export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string
     findings,
     ruledOut,
     notAssessed: assessed.notAssessed.sort((a, b) => (a.cause < b.cause ? -1 : 1)),
+    events: (events.status === "ok" ? events.value : []).slice(-MAX_EVENTS).map((event) =>
+      kernelEvent(event, snapshots)
+    ),
     timeline: thin(series.status === "ok" ? series.value : [], MAX_TIMELINE_POINTS).map(timelinePoint),
     warnings: [...bundle.warnings, ...snapshots.warnings, ...statusWarnings(bundle)],
   };

@@ -74,6 +74,15 @@ const report = z.object({
   findings: z.array(finding),
   ruledOut: z.array(z.object({ cause: text, because: text })),
   notAssessed: z.array(z.object({ cause: text, missing: z.array(text), howToCapture: z.array(text) })),
+  // Reports of 0.1.0 do not tell.
+  events: z.array(z.object({
+    kind: z.enum(["global-oom", "memcg-oom", "allocation-failure"]),
+    secondsSinceBoot: z.number().nullable(),
+    title: text,
+    path: text,
+    line,
+    text,
+  })).default([]),
   timeline: z.array(z.object({ at: time, availableBytes: bytes.nullable(), accounts: z.record(z.string(), bytes) })),
   warnings: z.array(text),
 }) satisfies z.ZodType<Report>;

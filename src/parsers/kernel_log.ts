@@ -135,6 +135,9 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
         .test(message)
     ) {
       const memcg = message.startsWith("Memory cgroup");
+      // A kill of the other kind is another's, whose first lines are not in the log.
+      const other = memcg ? "global-oom" : "memcg-oom";
+      if (/^(?:Memory cgroup o|O)ut/.test(message) && kill?.kind === other && kill.victims.length > 0) kill = undefined;
       kill ??= begin(memcg ? "memcg-oom" : "global-oom", line, number);
       if (memcg) kill.kind = "memcg-oom";
       if (message.startsWith("Kernel panic ")) {

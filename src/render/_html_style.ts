@@ -95,6 +95,9 @@ pre { background: var(--soft); border-radius: 5px; padding: 0.5rem 0.75rem; over
 .evidence { padding-left: 1.4rem; display: grid; gap: 0.75rem; margin-top: 0.5rem; }
 .evidence > li, .remedies > li, .others > li, .charts > figure { min-width: 0; } .evidence pre { margin-top: 0.25rem; } .where { color: var(--faint); }
 .others { padding-left: 1.2rem; display: grid; gap: 0.3rem; margin-top: 0.5rem; overflow-wrap: anywhere; }
+.events { list-style: none; padding: 0 0 0 1rem; margin-left: 0.4rem; border-left: 2px solid var(--faint); display: grid; gap: 0.5rem; overflow-wrap: anywhere; }
+.events .when { display: block; font-size: 0.85rem; color: var(--faint); } .events .when span { margin-left: calc(-1rem - 0.5em); margin-right: 0.5rem; background: var(--ground); }
+.events .global-oom .when span { color: var(--held); } .events .memcg-oom .when span { color: var(--warn); } .events small { color: var(--faint); }
 footer { color: var(--faint); font-size: 0.85rem; margin-top: 3rem; border-top: 1px solid var(--rule); padding-top: 0.75rem; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @media (max-width: 40rem) {

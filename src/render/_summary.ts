@@ -1,6 +1,6 @@
 /** What all renderers say in the same words. Nothing here is escaped yet: names from the bundle are in it. */
 import { formatBytes, formatQuantity } from "../core/format.ts";
-import type { ByteRange, Claim, Confidence, Finding, Remedy, Report, Verdict } from "../core/report.ts";
+import type { ByteRange, Claim, Confidence, Finding, KernelEvent, Remedy, Report, Verdict } from "../core/report.ts";
 import { duration, instant } from "./_duration.ts";
 
 const WITHOUT_CAUSE: { readonly [V in Exclude<Verdict, "cause-found">]: readonly [string, string] } = {
@@ -56,6 +56,24 @@ export function answerOf(report: Report): Answer {
 function largestAccounts(report: Report): string {
   const largest = [...(report.ledger?.accounts ?? [])].sort((a, b) => b.bytes - a.bytes).slice(0, 3);
   return largest.length === 0 ? "" : `Largest: ${largest.map((a) => `${a.title} ${formatBytes(a.bytes)}`).join(", ")}.`;
+}
+
+/** What would capture what is missing, and for which causes: one command often serves several. */
+export function captures(notAssessed: Report["notAssessed"]): ReadonlyMap<string, readonly string[]> {
+  const causes = new Map<string, string[]>();
+  for (const { cause, missing, howToCapture } of notAssessed) {
+    for (const how of howToCapture.length === 0 ? missing : howToCapture) {
+      const others = causes.get(how);
+      if (others === undefined) causes.set(how, [cause]);
+      else others.push(cause);
+    }
+  }
+  return causes;
+}
+
+/** When an event was, as the log tells it. */
+export function eventTime({ secondsSinceBoot }: KernelEvent): string {
+  return secondsSinceBoot === null ? "time not told" : `${duration(secondsSinceBoot)} after boot`;
 }
 
 /** From the first to the last time that the report knows of; undefined where it knows of one at most. */

@@ -1,5 +1,5 @@
 import { formatBytes, formatQuantity } from "../core/format.ts";
-import type { Report, Verdict } from "../core/report.ts";
+import type { KernelEvent, Report, Verdict } from "../core/report.ts";
 import { version } from "../core/version.ts";
 import { duration, instant } from "./_duration.ts";
 import { type Content, type Markup, markup, prose } from "./_html.ts";
@@ -8,7 +8,7 @@ import { badge, commandBlock, evidenceList, findingArticle } from "./_html_findi
 import { ledgerSection } from "./_html_ledger.ts";
 import { REPORT_SCRIPT, REPORT_SCRIPT_HASH } from "./_html_script.ts";
 import { REPORT_STYLE } from "./_html_style.ts";
-import { answerOf, spanSeconds } from "./_summary.ts";
+import { answerOf, captures, eventTime, spanSeconds } from "./_summary.ts";
 
 const MOOD: { readonly [V in Verdict]: string } = {
   "cause-found": "found",
@@ -72,19 +72,43 @@ ${
 `;
 }
 
-function notAssessedItem({ cause, missing, howToCapture }: Report["notAssessed"][number]): Markup {
-  const commands = howToCapture.map((command, i) => markup`${i > 0 && "; "}<code>${command}</code>`);
-  return markup`<strong>${cause}</strong>: needs ${missing.join(", ")}${
-    commands.length > 0 && markup`; capture: ${commands}`
-  }`;
+/** One command often serves several causes. */
+function notAssessedTable(notAssessed: Report["notAssessed"]): Markup {
+  const rows = [...captures(notAssessed)].map(([how, causes]) =>
+    markup`<tr><td><code>${how}</code></td><td>${causes.join(", ")}</td></tr>
+`
+  );
+  return markup`<div class="scroll" role="region" aria-label="Could not be assessed" tabindex="0"><table>
+<thead><tr><th scope="col">What would capture it</th><th scope="col">For</th></tr></thead>
+<tbody>
+${rows}</tbody></table></div>
+`;
+}
+
+const EVENT_FORM: { readonly [K in KernelEvent["kind"]]: string } = {
+  "global-oom": "■",
+  "memcg-oom": "◧",
+  "allocation-failure": "□",
+};
+
+function eventList(events: readonly KernelEvent[]): Markup {
+  const item = (event: KernelEvent): Markup =>
+    markup`<li class="${event.kind}"><span class="when"><span aria-hidden="true">${EVENT_FORM[event.kind]}</span> ${
+      eventTime(event)
+    }</span> ${event.title} <small><code>${event.path}:${event.line}</code></small></li>
+`;
+  return markup`<ol class="events">
+${events.map(item)}</ol>
+`;
 }
 
 function sections(report: Report, prefix: string): readonly Section[] {
-  const { findings, ruledOut, notAssessed, warnings } = report;
+  const { events, findings, ruledOut, notAssessed, warnings } = report;
   const since = timelineSection(report);
   const all: readonly (Section | false | undefined)[] = [
     { id: "ledger", title: "Where all of MemTotal is", body: ledgerSection(report, prefix) },
     since && { id: "since", title: "Since when", body: since },
+    events.length > 0 && { id: "events", title: "What the kernel did", body: eventList(events) },
     findings.length > 0 && {
       id: "findings",
       title: "Findings",
@@ -93,7 +117,7 @@ function sections(report: Report, prefix: string): readonly Section[] {
     notAssessed.length > 0 && {
       id: "not-assessed",
       title: "Could not be assessed",
-      body: list(notAssessed.map(notAssessedItem)),
+      body: notAssessedTable(notAssessed),
     },
     warnings.length > 0 && { id: "warnings", title: "Warnings", body: list(warnings) },
     ruledOut.length > 0 && {

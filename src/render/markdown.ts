@@ -3,7 +3,16 @@ import type { Evidence, Finding, Owner, Remedy, Report } from "../core/report.ts
 import { heldOf } from "./_accounts.ts";
 import { codeBlock, codeSpan, collapsed, inline, prose } from "./_markdown.ts";
 import { printable } from "./_printable.ts";
-import { answerOf, bytesRange, claimsText, growthText, hostFacts, isAccusation } from "./_summary.ts";
+import {
+  answerOf,
+  bytesRange,
+  captures,
+  claimsText,
+  eventTime,
+  growthText,
+  hostFacts,
+  isAccusation,
+} from "./_summary.ts";
 
 /** Accounts below this share are one row: a ticket is read in a minute. */
 const SMALL_SHARE = 0.01;
@@ -135,12 +144,12 @@ export function renderMarkdown(report: Report): string {
     ...list("Lesser findings", others.map(({ finding, number }) => heading(finding, number))),
     ...list("Ruled out", report.ruledOut.map(({ cause, because }) => `${inline(cause)}: ${inline(because)}`)),
     ...list(
-      "Could not be assessed",
-      report.notAssessed.map(({ cause, missing, howToCapture }) =>
-        `${inline(cause)}: needs ${missing.map(inline).join(", ")}${
-          howToCapture.length === 0 ? "" : `; capture: ${howToCapture.map(codeSpan).join("; ")}`
-        }`
-      ),
+      "Could not be assessed, by what would capture it",
+      [...captures(report.notAssessed)].map(([how, causes]) => `${codeSpan(how)} for ${causes.map(inline).join(", ")}`),
+    ),
+    ...list(
+      "What the kernel did",
+      report.events.map((event) => `${inline(eventTime(event))}: ${inline(event.title)}`),
     ),
     ...list("Warnings", report.warnings.map(inline)),
   ];

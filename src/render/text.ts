@@ -1,7 +1,16 @@
 import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { Finding, NotAssessed, Remedy, Report } from "../core/report.ts";
 import { printable, wrap, wrapItems } from "./_printable.ts";
-import { answerOf, bytesRange, claimsText, growthText, hostFacts, isAccusation } from "./_summary.ts";
+import {
+  answerOf,
+  bytesRange,
+  captures,
+  claimsText,
+  eventTime,
+  growthText,
+  hostFacts,
+  isAccusation,
+} from "./_summary.ts";
 import { ledgerLines } from "./_text_ledger.ts";
 import { type Style, styleOf } from "./_text_style.ts";
 import { timelineLines } from "./_text_timeline.ts";
@@ -17,6 +26,7 @@ export interface TextOptions {
 
 const OWNERS_SHOWN = 5;
 const EVIDENCE_SHOWN = 4;
+const EVENTS_SHOWN = 3;
 
 function section(title: string, lines: readonly string[], style: Style): string {
   return lines.length === 0 ? "" : `\n${style.strong(title)}\n${lines.join("\n")}\n`;
@@ -108,16 +118,20 @@ function notAssessedLines(notAssessed: readonly NotAssessed[], style: Style): st
       )
     );
   }
-  const causes = new Map<string, string[]>();
-  for (const { cause, missing, howToCapture } of notAssessed) {
-    for (const how of howToCapture.length === 0 ? missing : howToCapture) {
-      causes.set(how, [...(causes.get(how) ?? []), cause]);
-    }
-  }
-  return [...causes].flatMap(([how, of]) => [
+  return [...captures(notAssessed)].flatMap(([how, of]) => [
     `  ${style.strong(printable(how))}`,
     wrap(`for ${of.join(", ")}`, style.width, "      "),
   ]);
+}
+
+function eventLines({ events }: Report, style: Style): string[] {
+  const shown = style.all ? events : events.slice(-EVENTS_SHOWN);
+  return [
+    ...(shown.length < events.length
+      ? [`  ${formatQuantity(events.length - shown.length, "earlier event")} (--all)`]
+      : []),
+    ...shown.map((event) => wrap(`${eventTime(event)}: ${printable(event.title)}`, style.width, "  ")),
+  ];
 }
 
 /** Only the answer: who holds how much, and what to do now. For many bundles at once. */
@@ -145,6 +159,7 @@ export function renderText(report: Report, options: TextOptions = {}): string {
     `${wrap(`pressure ${level}: ${printable(because)}`, style.width)}\n`,
     section("Where all of MemTotal is", ledgerLines(report, style), style),
     section("Since when", timelineLines(report, style), style),
+    section("What the kernel did", eventLines(report, style), style),
     section("Findings", findings(report, style), style),
     section(captured, notAssessedLines(report.notAssessed, style), style),
     section("Warnings", report.warnings.map((w) => wrap(printable(w), style.width, "  ")), style),

@@ -1,0 +1,43 @@
+/** What the kernel's log tells of memory that could not be had, as events in time. */
+import { formatBytes, formatQuantity } from "../core/format.ts";
+import type { KernelEvent } from "../core/report.ts";
+import { defineComputed, type Source } from "../core/source.ts";
+import { kernelLog, type KernelLogEvent, type OomVictim } from "../parsers/kernel_log.ts";
+
+function killed(victims: readonly OomVictim[]): string {
+  if (victims.length === 0) return "no kill is in the log";
+  return `the kernel killed ${
+    victims.map(({ comm, pid, anonRssBytes }) =>
+      `${comm} (pid ${pid}${anonRssBytes === undefined ? "" : `, ${formatBytes(anonRssBytes)} of its own`})`
+    ).join(", ")
+  }`;
+}
+
+function title({ kind, comm, order, memcg, victims }: KernelLogEvent): string {
+  const asked = comm === undefined ? "" : ` when ${comm} asked for memory`;
+  switch (kind) {
+    case "global-oom":
+      return `the host was out of memory${asked}: ${killed(victims)}`;
+    case "memcg-oom":
+      return `control group ${memcg ?? "(not named)"} was at its limit${asked}: ${killed(victims)}`;
+    case "allocation-failure":
+      return `${comm ?? "a process"} found no ${
+        order === undefined ? "memory" : `${formatQuantity(2 ** order, "page")} in one piece`
+      }`;
+  }
+}
+
+/** In the order of the log. */
+export const kernelEvents: Source<readonly Omit<KernelEvent, "text">[]> = defineComputed({
+  name: "events in the kernel log",
+  needs: { kernelLog },
+  uses: {},
+  compute: ({ kernelLog: { path, value } }) =>
+    value.map((event) => ({
+      kind: event.kind,
+      secondsSinceBoot: event.seconds ?? null,
+      title: title(event),
+      path,
+      line: event.line,
+    })),
+});
