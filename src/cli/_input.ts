@@ -21,6 +21,9 @@ export function oneOf<T extends string>(option: string, value: string, allowed: 
   return found;
 }
 
+/** For completion. */
+export const LIMITS: readonly string[] = Object.keys(defaultLimits).map((name) => `${name}=`);
+
 /** `--limit NAME=VALUE`, several times. */
 export function parseLimits(given: readonly string[]): Partial<BundleLimits> {
   const names = Object.keys(defaultLimits) as (keyof BundleLimits)[];

@@ -13,7 +13,7 @@ import { renderSummaryMarkdown, renderSummaryText } from "../render/summary_text
 import { renderText, type TextOptions } from "../render/text.ts";
 import { type Command, UsageError } from "./_command.ts";
 import { type Analysis, analyzeAll, analyzeInTurn, analyzePath } from "./_fleet.ts";
-import { oneOf, parseLimits, wantsColor } from "./_input.ts";
+import { LIMITS, oneOf, parseLimits, wantsColor } from "./_input.ts";
 import { startPlugins } from "./_plugin_thread.ts";
 import { pluginFiles, pluginHelp, pluginOptions } from "./_plugins.ts";
 
@@ -40,6 +40,15 @@ ready; json is {summary, reports}. A bundle that cannot be read costs only itsel
   nailhouse analyze / --fail-on likely
   dmesg | nailhouse analyze -
 `;
+
+const options = {
+  format: { type: "string", short: "f", default: "text" },
+  output: { type: "string", short: "o" },
+  "fail-on": { type: "string" },
+  all: { type: "boolean", default: false },
+  limit: { type: "string", multiple: true, default: [] as string[] },
+  ...pluginOptions,
+} as const;
 
 const LEVELS: readonly Confidence[] = ["possible", "likely", "confirmed"];
 const FORMATS = ["text", "json", "ndjson", "markdown", "html"] as const;
@@ -165,18 +174,7 @@ async function runWithPlugins(
 
 /** Carries out `nailhouse analyze`; returns the exit code. */
 async function run(args: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      format: { type: "string", short: "f", default: "text" },
-      output: { type: "string", short: "o" },
-      "fail-on": { type: "string" },
-      all: { type: "boolean", default: false },
-      limit: { type: "string", multiple: true, default: [] },
-      ...pluginOptions,
-    },
-  });
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
   const failOn = values["fail-on"] === undefined ? undefined : oneOf("--fail-on", values["fail-on"], LEVELS);
   const limits = parseLimits(values.limit);
   const settings: Settings = {
@@ -194,4 +192,10 @@ async function run(args: string[]): Promise<number> {
   return await printAnalyses(await analyzePath({ path: first, limits }), settings);
 }
 
-export const analyzeCommand: Command = { run, help };
+export const analyzeCommand: Command = {
+  run,
+  help,
+  options,
+  optionWords: { format: FORMATS, output: "paths", "fail-on": LEVELS, limit: LIMITS, plugin: "paths" },
+  words: "paths",
+};

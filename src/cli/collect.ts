@@ -64,6 +64,21 @@ ${pluginHelp}
   nailhouse collect --emit-script | ssh host sh -s > host.tgz
 `;
 
+const commandOptions = {
+  output: { type: "string", short: "o" },
+  snapshots: { type: "string" },
+  interval: { type: "string" },
+  root: { type: "string", default: "/" },
+  only: { type: "string" },
+  skip: { type: "string" },
+  timeout: { type: "string" },
+  "max-size": { type: "string" },
+  history: { type: "string", multiple: true, default: [] as string[] },
+  redact: { type: "boolean", default: false },
+  quiet: { type: "boolean", default: false },
+  ...pluginOptions,
+} as const;
+
 type Recorded = NonNullable<CollectOptions["recorded"]>;
 
 interface Settings {
@@ -90,23 +105,7 @@ function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], un
 }
 
 async function readSettings(args: string[]): Promise<Settings> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      output: { type: "string", short: "o" },
-      snapshots: { type: "string" },
-      interval: { type: "string" },
-      root: { type: "string", default: "/" },
-      only: { type: "string" },
-      skip: { type: "string" },
-      timeout: { type: "string" },
-      "max-size": { type: "string" },
-      history: { type: "string", multiple: true, default: [] },
-      redact: { type: "boolean", default: false },
-      quiet: { type: "boolean", default: false },
-      ...pluginOptions,
-    },
-  });
+  const { values } = parseArgs({ args, options: commandOptions });
   const maxMegabytes = positive("--max-size", values["max-size"], false);
   const options = given({
     snapshots: positive("--snapshots", values.snapshots, true),
@@ -268,4 +267,17 @@ export async function collectHere(collectors: readonly Collector[]): Promise<Ite
   return entriesOf(sink);
 }
 
-export const collectCommand: Command = { run, help };
+export const collectCommand: Command = {
+  run,
+  help,
+  options: { ...commandOptions, "emit-script": { type: "boolean" } },
+  optionWords: {
+    output: "paths",
+    root: "paths",
+    only: collectors.map(({ id }) => id),
+    skip: collectors.map(({ id }) => id),
+    history: "paths",
+    plugin: "paths",
+  },
+  words: [],
+};

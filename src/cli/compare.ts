@@ -14,7 +14,7 @@ import { renderComparisonMarkdown } from "../render/compare_markdown.ts";
 import { renderComparisonText } from "../render/compare_text.ts";
 import { observe } from "../sdk.ts";
 import { type Command, UsageError } from "./_command.ts";
-import { inputProblem, oneOf, openPath, parseLimits, wantsColor } from "./_input.ts";
+import { inputProblem, LIMITS, oneOf, openPath, parseLimits, wantsColor } from "./_input.ts";
 
 const help = `nailhouse compare BEFORE AFTER [-f text|json|markdown|html] [-o FILE] [--all] [--limit NAME=VALUE]...
 
@@ -29,6 +29,13 @@ Says whether a fix worked: which findings went or came, in which accounts the me
   nailhouse compare samples/friend-push.tgz samples/friend-push-wudp.tgz
   nailhouse compare monday.tgz / -f markdown
 `;
+
+const options = {
+  format: { type: "string", short: "f", default: "text" },
+  output: { type: "string", short: "o" },
+  all: { type: "boolean", default: false },
+  limit: { type: "string", multiple: true, default: [] as string[] },
+} as const;
 
 const FORMATS = ["text", "json", "markdown", "html"] as const;
 
@@ -57,16 +64,7 @@ function render(comparison: Comparison, format: (typeof FORMATS)[number], all: b
 
 /** Carries out `nailhouse compare`; returns the exit code. */
 async function run(args: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      format: { type: "string", short: "f", default: "text" },
-      output: { type: "string", short: "o" },
-      all: { type: "boolean", default: false },
-      limit: { type: "string", multiple: true, default: [] },
-    },
-  });
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
   const format = oneOf("--format", values.format, FORMATS);
   const limits = parseLimits(values.limit);
   const [before, after] = positionals;
@@ -93,4 +91,10 @@ async function run(args: string[]): Promise<number> {
   return 0;
 }
 
-export const compareCommand: Command = { run, help };
+export const compareCommand: Command = {
+  run,
+  help,
+  options,
+  optionWords: { format: FORMATS, output: "paths", limit: LIMITS },
+  words: "paths",
+};

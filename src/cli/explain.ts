@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { collectors, preset } from "../preset.ts";
 import { explainCause, listCauses } from "../render/catalogue.ts";
 import { type Command, UsageError } from "./_command.ts";
+import { perhaps } from "./_nearest.ts";
 import { pluginFiles, pluginHelp, pluginOptions, withPlugins } from "./_plugins.ts";
 
 const help = `nailhouse explain [CAUSE] [--plugin FILE]...
@@ -12,27 +13,6 @@ ${pluginHelp}
 
   nailhouse explain socket-backlog-udp
 `;
-
-/** The least number of letters to add, drop or change (Levenshtein). */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (const [i, letter] of [...a].entries()) {
-    const next = [i + 1];
-    for (const [j, other] of [...b].entries()) {
-      next.push(
-        Math.min((row[j] as number) + Number(letter !== other), (row[j + 1] as number) + 1, (next[j] as number) + 1),
-      );
-    }
-    row = next;
-  }
-  return row[b.length] as number;
-}
-
-/** Ids that a mistyped one may have meant. */
-function nearest(id: string, ids: readonly string[]): string[] {
-  const close = ids.filter((known) => known.includes(id) || distance(id, known) <= Math.max(2, known.length / 4));
-  return close.length > 0 ? close : [...ids];
-}
 
 async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options: pluginOptions });
@@ -47,10 +27,16 @@ async function run(args: string[]): Promise<number> {
   const analyzer = analyzers.find((each) => each.id === id);
   if (analyzer === undefined) {
     const ids = analyzers.map((each) => each.id);
-    throw new UsageError(`there is no cause "${id}"; perhaps ${nearest(id, ids).join(", ")}`);
+    throw new UsageError(`there is no cause "${id}"${perhaps(id, ids) ?? `; there are ${ids.join(", ")}`}`);
   }
   process.stdout.write(explainCause(analyzer, width));
   return 0;
 }
 
-export const explainCommand: Command = { run, help };
+export const explainCommand: Command = {
+  run,
+  help,
+  options: pluginOptions,
+  optionWords: { plugin: "paths" },
+  words: preset.analyzers.map(({ id }) => id),
+};

@@ -2,6 +2,7 @@ import { isMainThread, workerData } from "node:worker_threads";
 import { HostError } from "../core/errors.ts";
 import { version } from "../core/version.ts";
 import { type Command, UsageError } from "./_command.ts";
+import { perhaps } from "./_nearest.ts";
 
 /** Each command is loaded only when it is used: a dying host should not pay for the analyzers, nor a laptop for the collectors. */
 const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
@@ -11,6 +12,7 @@ const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["compare", async () => (await import("./compare.ts")).compareCommand],
   ["redact", async () => (await import("./redact.ts")).redactCommand],
   ["explain", async () => (await import("./explain.ts")).explainCommand],
+  ["completion", async () => (await import("./completion.ts")).completionCommand(commands)],
   ["new", async () => (await import("./new.ts")).newCommand],
 ]);
 
@@ -22,9 +24,14 @@ const help = `nailhouse ${version}: finds the memory that will not move out
   nailhouse compare A B   whether a fix worked: what changed from one bundle to the other
   nailhouse redact IN OUT the same bundle without names, addresses and arguments, to be passed on
   nailhouse explain       the causes it knows
+  nailhouse completion    what the Tab key completes, for bash, zsh and fish
   nailhouse new           an analyzer or a collector of your own, to start from
 
-nailhouse COMMAND --help tells more.
+nailhouse COMMAND --help tells more; nailhouse --version tells the version.
+
+  nailhouse collect -o bundle.tgz && nailhouse analyze bundle.tgz
+  ssh host 'sh -s' < collect.sh > bundle.tgz      # without a runtime there: nailhouse collect --emit-script > collect.sh
+  nailhouse analyze / --fail-on likely            # this host, now
 `;
 
 /** The exit code of an error that the user can do something about; anything else is a defect of nailhouse and is shown whole. */
@@ -49,14 +56,30 @@ async function main(args: readonly string[]): Promise<number> {
   const load = name === undefined ? undefined : commands.get(name);
   if (load === undefined) {
     const what = name === undefined ? "a command is missing" : `there is no command "${name}"`;
-    throw new UsageError(`${what}; the commands are ${[...commands.keys()].join(", ")} (see --help)`);
+    const names = [...commands.keys()];
+    throw new UsageError(
+      `${what}${perhaps(name ?? "", names) ?? `; the commands are ${names.join(", ")}`} (see --help)`,
+    );
   }
   const command = await load();
   if (rest.includes("--help") || rest.includes("-h")) {
     process.stdout.write(command.help);
     return 0;
   }
-  return await command.run(rest);
+  try {
+    return await command.run(rest);
+  } catch (error) {
+    throw withHint(error, command);
+  }
+}
+
+/** A mistyped option, with the one that was meant. */
+function withHint(error: unknown, { options }: Command): unknown {
+  const [, option] = /^Unknown option '(-[^']*)'/.exec(error instanceof Error ? error.message : "") ?? [];
+  if (option === undefined || (error as { code?: unknown }).code !== "ERR_PARSE_ARGS_UNKNOWN_OPTION") return error;
+  const known = Object.keys(options).map((name) => `--${name}`);
+  const all = known.length === 0 ? "; this command has none" : `; the options are ${known.join(", ")}`;
+  return new UsageError(`there is no option ${option}${perhaps(option, known) ?? all} (see --help)`, { cause: error });
 }
 
 async function runCommandLine(): Promise<void> {

@@ -74,4 +74,4 @@ function run(args: string[]): Promise<number> {
   return Promise.resolve(0);
 }
 
-export const newCommand: Command = { run, help };
+export const newCommand: Command = { run, help, options: {}, words: KINDS };

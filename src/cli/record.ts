@@ -30,6 +30,15 @@ until it is ended (SIGTERM, Ctrl-C). "nailhouse collect" packs it into its bundl
   nailhouse collect --history /var/lib/nailhouse/ring
 `;
 
+const options = {
+  dir: { type: "string" },
+  every: { type: "string" },
+  keep: { type: "string" },
+  "max-size": { type: "string" },
+  root: { type: "string", default: "/" },
+  quiet: { type: "boolean", default: false },
+} as const;
+
 /** The root directory of the archives in a ring; readers take it off. */
 const ROOT = "nailhouse-ring";
 
@@ -83,17 +92,7 @@ function smallHeap(): () => void {
 
 /** Carries out `nailhouse record`; returns the exit code. */
 async function run(args: string[]): Promise<number> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      dir: { type: "string" },
-      every: { type: "string" },
-      keep: { type: "string" },
-      "max-size": { type: "string" },
-      root: { type: "string", default: "/" },
-      quiet: { type: "boolean", default: false },
-    },
-  });
+  const { values } = parseArgs({ args, options });
   const { dir, root, quiet } = values;
   if (dir === undefined) throw new UsageError("record needs --dir DIR: the folder to keep the samples in");
   const everySeconds = positive("--every", values.every, false) ?? recordDefaults.everySeconds;
@@ -137,4 +136,10 @@ async function run(args: string[]): Promise<number> {
   return 0;
 }
 
-export const recordCommand: Command = { run, help };
+export const recordCommand: Command = {
+  run,
+  help,
+  options,
+  optionWords: { dir: "paths", root: "paths" },
+  words: [],
+};

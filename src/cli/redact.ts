@@ -100,4 +100,4 @@ async function run(args: string[]): Promise<number> {
   }
 }
 
-export const redactCommand: Command = { run, help };
+export const redactCommand: Command = { run, help, options: {}, words: "paths" };
