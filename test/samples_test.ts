@@ -7,6 +7,8 @@ import { preset } from "../src/preset.ts";
 import { renderText } from "../src/render/text.ts";
 import { brokenPromises, wrongAnswers } from "./_expect.ts";
 import { type CaptureKind, fault, faults, hasSosSample } from "./lab/faults.ts";
+import { guestFaults } from "./lab/kernels/expect.ts";
+import { wrongOfConsole, wrongOfGuest } from "./lab/kernels/wrong.ts";
 
 const folder = new URL("../samples/", import.meta.url);
 
@@ -23,7 +25,7 @@ describe.each<{ kind: CaptureKind; ending: string; of: typeof faults }>([
   { kind: "growing", ending: ".tgz", of: faults },
   { kind: "sos", ending: ".sos.tar.gz", of: faults.filter(hasSosSample) },
 ])("samples/*$ending", ({ kind, ending, of }) => {
-  const names = readdirSync(folder).filter((file) => file.endsWith(ending)).map((file) =>
+  const names = readdirSync(folder).filter((file) => file.endsWith(ending) && !file.startsWith("guest-")).map((file) =>
     file.slice(0, -ending.length)
   );
 
@@ -84,7 +86,7 @@ const logs: {
 
 describe("samples/oom-*.txt", () => {
   it("are all expected", () => {
-    expect(readdirSync(folder).filter((file) => file.endsWith(".txt")).sort()).toEqual(Object.keys(logs).sort());
+    expect(readdirSync(folder).filter((file) => file.startsWith("oom-")).sort()).toEqual(Object.keys(logs).sort());
   });
 
   it.each(Object.entries(logs))(
@@ -104,4 +106,26 @@ describe("samples/oom-*.txt", () => {
       expect(largest?.id).toBe(expected.largest);
     },
   );
+});
+
+/** Guests with other kernels: npm run kernels -- samples. */
+describe("samples/guest-*", () => {
+  const sampled = guestFaults.filter(({ sample }) => sample !== undefined).map((fault) => ({
+    fault,
+    name: `guest-${fault.sample}-${fault.name}`,
+  }));
+  const consoles = sampled.filter(({ fault }) => fault.console !== undefined);
+
+  it("are there for each fault that names a kernel, and for nothing else", () => {
+    const files = [...sampled.map(({ name }) => `${name}.tgz`), ...consoles.map(({ name }) => `${name}.txt`)];
+    expect(readdirSync(folder).filter((file) => file.startsWith("guest-")).sort()).toEqual(files.sort());
+  });
+
+  it.each(sampled)("$name: what was captured inside tells it", async ({ name, fault }) => {
+    expect(wrongOfGuest(await report(`${name}.tgz`), fault)).toEqual([]);
+  });
+
+  it.each(consoles)("$name: so does the serial console alone", async ({ name, fault }) => {
+    expect(wrongOfConsole(await report(`${name}.txt`), fault)).toEqual([]);
+  });
 });

@@ -19,6 +19,8 @@ export interface GuestFault {
   readonly panics?: true;
   /** What the serial console alone must tell: the title of what is found in it. */
   readonly console?: RegExp;
+  /** The kernel whose guest is in samples/, as guest-KERNEL-NAME. */
+  readonly sample?: string;
 }
 
 const NOTHING_COUNTED: Pick<Expectation, "accounts" | "ratio"> = { accounts: [], ratio: [-Infinity, Infinity] };
@@ -42,11 +44,13 @@ export const guestFaults: readonly GuestFault[] = [
   // After the fact: who leaked is gone, and only the kernel's own words are left.
   guestFault("oom", "global-oom", "nothing any more: the leaking process was killed", {
     event: true,
+    sample: "5.10",
     console: /ran out of memory, and the kernel killed leaker .* most of it was processes' own memory/,
   }),
   guestFault("oom-udp", "socket-backlog-udp", "most of memory, and an innocent process was killed for it", {
     also: ["global-oom"],
     claimed: true,
+    sample: "6.12",
     console: /ran out of memory, and the kernel killed .* most of it was unreclaimable slab/,
   }),
   guestFault("memcg-oom", "healthy", "nothing: the process was killed", {
@@ -56,9 +60,10 @@ export const guestFaults: readonly GuestFault[] = [
   // What was recorded until then says who; the console says how it ended.
   guestFault("panic", "user-leak", "a leak up to a panic (panic_on_oom)", {
     panics: true,
+    sample: "6.1",
     console:
       /ran out of memory, and the kernel panicked, as vm.panic_on_oom says; most of it was processes' own memory/,
   }),
-  guestFault("swap", "swap-thrash", "800 MiB written round and round, on a disk"),
-  guestFault("balloon", "balloon", "320 MiB taken by the hypervisor"),
+  guestFault("swap", "swap-thrash", "800 MiB written round and round, on a disk", { sample: "6.18" }),
+  guestFault("balloon", "balloon", "320 MiB taken by the hypervisor", { sample: "7.2" }),
 ];

@@ -2,10 +2,11 @@
 import { writeFile } from "node:fs/promises";
 import type { Report } from "../../../src/core/report.ts";
 import { formatBytes } from "../../../src/core/format.ts";
-import { accusations, brokenPromises, causesIn, wrongAnswers } from "../../_expect.ts";
+import { causesIn } from "../../_expect.ts";
 import { reportOn } from "../capture.ts";
 import type { GuestFault } from "./expect.ts";
 import type { Guest } from "./guest.ts";
+import { wrongOfConsole, wrongOfGuest } from "./wrong.ts";
 
 /** What is claimed may be off by this much of what is held. */
 const TOLERANCE = 0.15;
@@ -23,17 +24,8 @@ function wrongBytes({ findings }: Report, { expect: { cause } }: GuestFault, hel
   return [`claims ${formatBytes(low)} to ${formatBytes(high)} of the ${formatBytes(heldBytes)} that were held`];
 }
 
-/** After the fact: it must be told, and of those who are there now nobody accused. */
-function wrongEvent(report: Report, event: string): string[] {
-  const found = report.findings.find(({ cause }) => cause === event);
-  return [
-    ...(found?.confidence === "confirmed" && found.material ? [] : [`is not sure of ${event}`]),
-    ...accusations(report).map(({ cause, confidence }) => `accuses ${cause} (${confidence})`),
-  ];
-}
-
-/** The kernel's lines from the first shortage to the last one, as somebody would save them; empty when there was none. */
-function shortageText(console: string): string {
+/** The kernel's lines from the first shortage to the next start, as somebody would save them; empty when there was none. */
+export function shortageText(console: string): string {
   const lines = console.split("\n").filter((line) => /^\[ *\d+\.\d+\]/.test(line));
   const first = lines.findIndex((line) => /invoked oom-killer/.test(line));
   const rest = lines.slice(first === -1 ? lines.length : first);
@@ -42,13 +34,11 @@ function shortageText(console: string): string {
 }
 
 /** What is said of the serial console alone. */
-async function wrongConsole({ console: expected }: GuestFault, { console, bundle }: Guest): Promise<string[]> {
-  if (expected === undefined) return [];
+async function wrongConsole(fault: GuestFault, { console, bundle }: Guest): Promise<string[]> {
+  if (fault.console === undefined) return [];
   const path = `${bundle}.console`;
   await writeFile(path, shortageText(console));
-  const report = await reportOn(path);
-  const titles = report.findings.map(({ title }) => title);
-  return titles.some((title) => expected.test(title)) ? [] : [`of the console: ${titles.join("; ") || "nothing"}`];
+  return wrongOfConsole(await reportOn(path), fault);
 }
 
 /** Analyzes the bundle, and the console where it is a witness. */
@@ -60,9 +50,8 @@ export async function judge(fault: GuestFault, guest: Guest): Promise<Judgement>
   return {
     said: (report.verdict === "cause-found" ? first : event)?.confidence ?? report.verdict,
     wrong: [
-      ...(fault.event ? wrongEvent(report, fault.expect.cause) : wrongAnswers(report, fault.expect, "growing")),
+      ...wrongOfGuest(report, fault),
       ...await wrongConsole(fault, guest),
-      ...brokenPromises(report),
       ...(fault.claimed ? wrongBytes(report, fault, heldBytes) : []),
     ],
   };

@@ -4,6 +4,7 @@
  *
  *     npm run kernels                       all kernels and faults of expect.ts; the table goes into README.md, too
  *     npm run kernels -- 5.10 7.2 idle      these kernels, this fault
+ *     npm run kernels -- samples            those of samples/, which are captured anew; `samples oom` one of them
  *
  * NAILHOUSE_KERNELS_OUT=FOLDER keeps each guest's bundle and what its serial console showed.
  */
@@ -15,10 +16,11 @@ import { table } from "table";
 import { withFolder } from "../capture.ts";
 import { type GuestFault, guestFaults, kernels } from "./expect.ts";
 import { type BootImage, bootImage, fetchKernels, runGuest } from "./guest.ts";
-import { judge } from "./judge.ts";
+import { judge, shortageText } from "./judge.ts";
 import { markdown, writeReadme } from "../readme.ts";
 
-const words = process.argv.slice(2);
+const forSamples = process.argv.includes("samples");
+const words = process.argv.slice(2).filter((word) => word !== "samples");
 const known = [...kernels, ...guestFaults.map(({ name }) => name)];
 const unknown = words.filter((word) => !known.includes(word));
 if (unknown.length > 0) throw new Error(`no kernel or fault ${unknown.join(", ")}; there are ${known.join(", ")}`);
@@ -50,6 +52,11 @@ async function look({ kernel, image, fault }: Trial): Promise<string> {
       await copyFile(guest.bundle, join(keep, `${kernel}-${fault.name}.tgz`));
       await writeFile(join(keep, `${kernel}-${fault.name}.txt`), guest.console);
     }
+    if (forSamples) {
+      const name = `samples/guest-${kernel}-${fault.name}`;
+      await copyFile(guest.bundle, `${name}.tgz`);
+      if (fault.console !== undefined) await writeFile(`${name}.txt`, shortageText(guest.console));
+    }
     const { said, wrong } = await judge(fault, guest);
     wrongs += wrong.length;
     return `${wrong.length === 0 ? said : `WRONG: ${wrong.join("; ")}`}, ${seconds} s`;
@@ -61,14 +68,16 @@ async function fill(trial: Trial): Promise<void> {
   const { kernel, fault } = trial;
   const cell = await look(trial).catch((error: Error) => {
     wrongs++;
-    return `FAILED: ${error.message.slice(0, ERROR_LENGTH)}`;
+    return `FAILED: ${error.message.split("\n", 1)[0]?.slice(0, ERROR_LENGTH)}`;
   });
   cells.set(`${kernel} ${fault.name}`, cell);
   console.error(`${kernel} ${fault.name}: ${cell}`);
 }
 
-const faults = named(guestFaults, ({ name }) => name);
-const wanted = named(kernels, (kernel) => kernel);
+const faults = named(guestFaults, ({ name }) => name).filter(({ sample }) => !forSamples || sample !== undefined);
+const wanted = named(kernels, (kernel) => kernel).filter((kernel) =>
+  !forSamples || faults.some(({ sample }) => sample === kernel)
+);
 const found = await fetchKernels(wanted);
 if (found.length === 0) throw new Error("Cannot boot any kernel: see above why none could be fetched");
 if (keep !== undefined) await mkdir(keep, { recursive: true });
@@ -78,7 +87,8 @@ await withFolder(async (work) => {
     const folder = join(work, kernel);
     await mkdir(folder);
     const image = await bootImage(kernel, folder);
-    trials.push(...faults.map((fault) => ({ kernel, image, fault })));
+    const tried = faults.filter(({ sample }) => !forSamples || sample === kernel);
+    trials.push(...tried.map((fault) => ({ kernel, image, fault })));
   }
   // One for each CPU. In between others may have the lab.
   while (trials.length > 0) await Promise.all(trials.splice(0, availableParallelism()).map(fill));
@@ -88,7 +98,7 @@ const head = ["held", "expected", ...found];
 const rows = faults.map(({ name, expect: { cause } }) => [
   name,
   cause,
-  ...found.map((kernel) => cells.get(`${kernel} ${name}`) as string),
+  ...found.map((kernel) => cells.get(`${kernel} ${name}`) ?? ""),
 ]);
 console.log(table([head, ...rows], { columnDefault: { width: 16, wrapWord: true } }));
 console.log(wrongs === 0 ? "all as expected" : `${wrongs} wrong`);
