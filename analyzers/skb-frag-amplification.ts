@@ -3,10 +3,12 @@ import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts"
 import { accountBytes } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { ledger } from "../src/computed/ledger.ts";
+import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
 import { groupByOwner, nameOfGroup, type OwnerGroup, stopCommands } from "../src/computed/owners.ts";
 import { packetRings } from "../src/computed/packet_rings.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
+import { quoteProgram } from "../src/computed/remedy_program.ts";
 import { type ReceiveCharge, receiveCharges } from "../src/computed/receive_charges.ts";
 import {
   FRAGMENT_BLOCK_BYTES,
@@ -29,7 +31,12 @@ interface Pinned {
   readonly census: FragmentBlocks | undefined;
 }
 
-function remedies(groups: readonly OwnerGroup<ReceiveCharge>[], known: readonly Process[] | undefined): Remedy[] {
+function remedies(
+  groups: readonly OwnerGroup<ReceiveCharge>[],
+  known: readonly Process[] | undefined,
+  spoken: Languages | undefined,
+): Remedy[] {
+  const filter = quoteProgram("udp-filter", "socket-backlog-udp", groups[0], spoken);
   return [
     {
       when: "now",
@@ -42,8 +49,9 @@ function remedies(groups: readonly OwnerGroup<ReceiveCharge>[], known: readonly 
       when: "fix",
       text:
         "Let no packet stay: read the queue, or attach a drop-all filter (SO_ATTACH_FILTER, return 0), which keeps nothing. A small receive buffer " +
-        "(WUDP) still keeps a packet or two a socket, and each of them pins a block of 32 KiB.",
-      commands: [],
+        "(WUDP) still keeps a packet or two a socket, and each of them pins a block of 32 KiB. " +
+        filter.said,
+      commands: [filter.text],
       verify: "Recv-Q of `ss -uanm` returns to 0",
     },
     {
@@ -72,7 +80,7 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     "commit 3226b158e67c (32x truesize under-estimation)",
   ],
   needs: { ledger, receiveCharges },
-  uses: { fragmentBlocks, socketOwners, processes, sysctl, meminfo, tcpBacklog, unixBacklog, packetRings },
+  uses: { fragmentBlocks, socketOwners, processes, languages, sysctl, meminfo, tcpBacklog, unixBacklog, packetRings },
   analyze(
     {
       ledger,
@@ -80,6 +88,7 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
       fragmentBlocks: census,
       socketOwners: owners,
       processes: known,
+      languages: spoken,
       sysctl: settings,
       meminfo: file,
       tcpBacklog: tcp,
@@ -145,7 +154,7 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
             (group.comm === undefined ? "; to find the owner: ss -anp" : ""),
         })).map((owner) => ({ ...owner, bytes: Math.round(owner.bytes) })),
         evidence: evidence(ratio),
-        remedies: remedies(groups, known),
+        remedies: remedies(groups, known, spoken),
       };
     }
 

@@ -3,10 +3,12 @@ import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
 import { ledger } from "../src/computed/ledger.ts";
+import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { type ProtocolMemory, protocolMemory } from "../src/computed/protocol_memory.ts";
+import { quoteProgram } from "../src/computed/remedy_program.ts";
 import { placeStreamBytes } from "../src/computed/skb_memory.ts";
 import {
   backlogConfidence,
@@ -19,6 +21,8 @@ import { socketOwners } from "../src/computed/socket_owners.ts";
 import { tcpBacklog, type TcpQueue } from "../src/computed/tcp_backlog.ts";
 import { recentTrend } from "../src/computed/trend.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
+
+const ID = "socket-backlog-tcp-recv";
 
 /** Less than this in all queues is what any busy host has on its way to its readers: not worth a line. */
 const WORTH_A_LINE_BYTES = 2 ** 20;
@@ -126,7 +130,12 @@ function countEvidence(tcp: ProtocolMemory | undefined): EvidenceLine[] {
   return [{ path: tcp.path, line: tcp.line, because }];
 }
 
-function remedies(groups: readonly OwnerGroup<Queue>[], known: readonly Process[] | undefined): Remedy[] {
+function remedies(
+  groups: readonly OwnerGroup<Queue>[],
+  known: readonly Process[] | undefined,
+  spoken: Languages | undefined,
+): Remedy[] {
+  const buffer = quoteProgram("tcp-small-buffer", ID, groups[0], spoken);
   const [pid] = groups[0]?.pids ?? [];
   const watch = pid === undefined ? "ss -tanm" : `ss -tanmp | grep -A1 pid=${pid},`;
   return [
@@ -149,11 +158,18 @@ function remedies(groups: readonly OwnerGroup<Queue>[], known: readonly Process[
       verify: `${watch} shows Recv-Q 0, or a Recv-Q that moves`,
     },
     {
+      when: "fix",
+      text:
+        "Where a connection must stay open and what comes on it is not wanted, give it the smallest receive buffer when it is new. " +
+        `shutdown(SHUT_RD) is no cure: the kernel goes on queueing. ${buffer.said}`,
+      commands: [buffer.text],
+      verify: `${watch} shows a Recv-Q of some 33 KB at most`,
+    },
+    {
       when: "prevent",
       text:
-        "Bound what one connection can hold: the last number of tcp_rmem is its most, unless the program sets SO_RCVBUF itself (SO_RCVBUF 0 " +
-        "leaves about 33 KB). shutdown(SHUT_RD) is no cure: the kernel goes on queueing. The setting is of new connections only (not verified " +
-        "by nailhouse's lab).",
+        "Bound what one connection can hold: the last number of tcp_rmem is its most, unless the program sets SO_RCVBUF itself. The " +
+        "setting is of new connections only (not verified by nailhouse's lab).",
       commands: [`sysctl -w net.ipv4.tcp_rmem=${shellWord("4096 131072 2097152")}`],
       verify: "rb in skmem of `ss -tanm` is at most that for new connections",
     },
@@ -161,7 +177,7 @@ function remedies(groups: readonly OwnerGroup<Queue>[], known: readonly Process[
 }
 
 export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
-  id: "socket-backlog-tcp-recv",
+  id: ID,
   title: "TCP data that arrived and nobody here reads",
   mechanism:
     "Data wait in a connection's receive queue until the program reads them. One that stopped reading keeps them for as long as the socket is " +
@@ -177,8 +193,10 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
     "net/ipv4/tcp_input.c tcp_data_queue()",
   ],
   needs: { ledger, tcpBacklog },
-  uses: { socketOwners, processes, sockstat },
-  analyze({ ledger, tcpBacklog: { received }, socketOwners: owners, processes: known, sockstat: stat }) {
+  uses: { socketOwners, processes, languages, sockstat },
+  analyze(
+    { ledger, tcpBacklog: { received }, socketOwners: owners, processes: known, languages: spoken, sockstat: stat },
+  ) {
     const here = {
       queues: received.queues.filter(isHeldHere).map((queue) => ({
         ...queue,
@@ -211,7 +229,7 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
         ...waitingEvidence(judged),
         ...countEvidence(protocolMemory(stat, "TCP")),
       ],
-      remedies: remedies(groups, known),
+      remedies: remedies(groups, known, spoken),
     };
     return { findings: [draft] };
   },

@@ -2,6 +2,7 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { ledger } from "../src/computed/ledger.ts";
+import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import {
   groupByOwner,
@@ -13,6 +14,7 @@ import {
 } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { type ProtocolMemory, protocolMemory } from "../src/computed/protocol_memory.ts";
+import { quoteProgram } from "../src/computed/remedy_program.ts";
 import { placeStreamBytes } from "../src/computed/skb_memory.ts";
 import {
   backlogConfidence,
@@ -25,6 +27,8 @@ import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.t
 import { tcpBacklog, type TcpQueue, ZERO_WINDOW_PROBE } from "../src/computed/tcp_backlog.ts";
 import { recentTrend } from "../src/computed/trend.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
+
+const ID = "socket-backlog-tcp-send";
 
 /** Less than this in all queues is what any busy host has on its way to its peers: not worth a line. */
 const WORTH_A_LINE_BYTES = 2 ** 20;
@@ -113,7 +117,10 @@ function remedies(
   groups: readonly OwnerGroup<Queue>[],
   readers: readonly OwnerGroup<Queue>[],
   known: readonly Process[] | undefined,
+  spoken: Languages | undefined,
 ): Remedy[] {
+  const timeout = quoteProgram("tcp-user-timeout", ID, groups[0], spoken);
+  const reset = quoteProgram("tcp-reset", ID, groups[0], spoken);
   const blame = readers.length > 0 ? readers : groups;
   return [
     {
@@ -129,12 +136,17 @@ function remedies(
       when: "fix",
       text:
         "Do not wait for ever for a peer: give the sender a write timeout, or set TCP_USER_TIMEOUT, after which the kernel resets a connection whose " +
-        "peer takes nothing, closed window or silence alike (not verified by nailhouse's lab).",
-      commands: [
-        `unsigned int milliseconds = 60000;
-setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof(milliseconds));`,
-      ],
+        `peer takes nothing, closed window or silence alike. Keepalive does not: a peer that does not read answers it. ${timeout.said}`,
+      commands: [timeout.text],
       verify: "`ss -tano` shows no timer:(persist,...) that stays for longer than that",
+    },
+    {
+      when: "fix",
+      text:
+        "To give a connection up, reset it. An ordinary close() leaves what is unsent to the kernel, where no process owns it any more. " +
+        reset.said,
+      commands: [reset.text],
+      verify: "`ss -tano state fin-wait-1` shows no Send-Q that stays",
     },
     {
       when: "prevent",
@@ -148,7 +160,7 @@ setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof(milliseconds
 }
 
 export const socketBacklogTcpSend: Analyzer = defineAnalyzer({
-  id: "socket-backlog-tcp-send",
+  id: ID,
   title: "TCP data that the peer does not take",
   mechanism:
     "What a program wrote waits in the connection's send queue until the peer has acknowledged it. A peer that does not read closes its window, and the " +
@@ -163,8 +175,8 @@ export const socketBacklogTcpSend: Analyzer = defineAnalyzer({
     "net/ipv4/tcp_timer.c tcp_probe_timer()",
   ],
   needs: { ledger, tcpBacklog },
-  uses: { socketOwners, processes, sockstat },
-  analyze({ ledger, tcpBacklog: { sent }, socketOwners: owners, processes: known, sockstat: stat }) {
+  uses: { socketOwners, processes, languages, sockstat },
+  analyze({ ledger, tcpBacklog: { sent }, socketOwners: owners, processes: known, languages: spoken, sockstat: stat }) {
     const judged = judgeQueues({ queues: sent.queues.filter(isHeldHere) }, owners, {
       isStuck,
       onlyStuck: true,
@@ -192,7 +204,7 @@ export const socketBacklogTcpSend: Analyzer = defineAnalyzer({
       ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
       owners: groups.map((group) => ownerOf(group, "socket", "ss -tanp", peers(group, readers))),
       evidence: [...evidence(judged, sent.seconds, owners), ...countEvidence(protocolMemory(stat, "TCP"))],
-      remedies: remedies(groups, readers, known),
+      remedies: remedies(groups, readers, known, spoken),
     };
     return { findings: [draft] };
   },

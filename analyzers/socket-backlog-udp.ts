@@ -4,10 +4,12 @@ import type { Ledger } from "../src/core/ledger.ts";
 import type { Confidence, Remedy } from "../src/core/report.ts";
 import type { Parsed } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
+import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { isAtUdpWall, udpLimit } from "../src/computed/protocol_limits.ts";
+import { type QuotedProgram, quoteProgram } from "../src/computed/remedy_program.ts";
 import {
   MIN_TRUESIZE_BYTES,
   PACKET_OVERHEAD_BYTES,
@@ -23,6 +25,8 @@ import { netSnmp } from "../src/parsers/net_snmp.ts";
 import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { type Sockstat, sockstat } from "../src/parsers/sockstat.ts";
 import { type Sysctl, sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
+
+const ID = "socket-backlog-udp";
 
 /**
  * Less than this in all queues is what a write-only socket keeps (one packet of up to 64 KiB each in an empty queue) or a burst: not worth a line.
@@ -168,14 +172,14 @@ function ports(group: OwnerGroup<Queue>): string {
     : `, the fullest ${first.local} to ${first.remote}`;
 }
 
-const FILTER_PROGRAM = `struct sock_filter drop = { BPF_RET | BPF_K, 0, 0, 0 };
-struct sock_fprog program = { 1, &drop };
-setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));`;
-const WUDP_PROGRAM = `int none = 0;  /* before bind() or the first send() */
-setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &none, sizeof(none));`;
-const DRAIN_PROGRAM = `while (recv(fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC) >= 0) {}`;
-
-function remedies(groups: readonly OwnerGroup<Queue>[], known: readonly Process[] | undefined): Remedy[] {
+function remedies(
+  groups: readonly OwnerGroup<Queue>[],
+  known: readonly Process[] | undefined,
+  spoken: Languages | undefined,
+): Remedy[] {
+  const [filter, buffer, drain] = ["udp-filter", "udp-small-buffer", "udp-drain"].map((remedy) =>
+    quoteProgram(remedy, ID, groups[0], spoken)
+  ) as [QuotedProgram, QuotedProgram, QuotedProgram];
   const watch = `watch -n 1 "ss -uanmp | grep -A1 -E '^UNCONN +[1-9]|^ESTAB +[1-9]'"`;
   return [
     {
@@ -187,24 +191,26 @@ function remedies(groups: readonly OwnerGroup<Queue>[], known: readonly Process[
     {
       when: "fix",
       text:
-        "If the program never needs the replies: attach a drop-all filter to the socket right after socket(). It keeps nothing " +
-        "(0 bytes measured, against 8.4 MB with an 8 MiB buffer); the socket still sends. It does not empty a queue that is already full.",
-      commands: [FILTER_PROGRAM],
+        "If the program never needs the replies: attach a drop-all filter to the socket right after socket(). It keeps nothing; the socket still " +
+        `sends. It does not empty a queue that is already full. ${filter.said}`,
+      commands: [filter.text],
       verify: `${watch} shows Recv-Q 0; drops (d in skmem) count up instead`,
     },
     {
       when: "fix",
       text:
         "Or make it a write-only socket (WUDP) with the smallest receive buffer. Its limits: an empty queue always admits one packet " +
-        "(16.6 KB for one of 8,000 bytes, 60.8 KB for one of 60,000), and it does not empty a queue that is already full.",
-      commands: [WUDP_PROGRAM],
+        "(16.6 KB for one of 8,000 bytes, 60.8 KB for one of 60,000), and it does not empty a queue that is already full. " +
+        buffer.said,
+      commands: [buffer.text],
       verify: `${watch} shows a Recv-Q of at most one or two packets`,
     },
     {
       when: "fix",
       text:
-        "If replies matter: read them, or at least throw them away after each send. shutdown(SHUT_RD) is no cure: the kernel goes on queueing.",
-      commands: [DRAIN_PROGRAM],
+        "If replies matter: read them, or at least throw them away after each send. shutdown(SHUT_RD) is no cure: the kernel goes on queueing. " +
+        drain.said,
+      commands: [drain.text],
       verify: "Recv-Q returns to 0 between requests",
     },
     {
@@ -219,7 +225,7 @@ function remedies(groups: readonly OwnerGroup<Queue>[], known: readonly Process[
 }
 
 export const socketBacklogUdp: Analyzer = defineAnalyzer({
-  id: "socket-backlog-udp",
+  id: ID,
   title: "UDP receive queues that nobody reads",
   mechanism:
     "A program sends UDP requests and never reads the replies. Each socket keeps them up to its receive buffer (SO_RCVBUF, often " +
@@ -235,13 +241,14 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     "net/core/sock.c __sk_mem_raise_allocated()",
   ],
   needs: { ledger, udpBacklog },
-  uses: { socketOwners, processes, sockstat, sysctl, netSnmp, slabinfo, udpLimit },
+  uses: { socketOwners, processes, languages, sockstat, sysctl, netSnmp, slabinfo, udpLimit },
   analyze(
     {
       ledger,
       udpBacklog: backlog,
       socketOwners: owners,
       processes: known,
+      languages: spoken,
       slabinfo: slabFile,
       udpLimit: limit,
       ...files
@@ -272,7 +279,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
       ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
       owners: groups.map((group) => ownerOf(group, "socket", "ss -uanp", ports(group))),
       evidence: evidence(judged, backlog.seconds, { ledger, slab, pageSizeBytes, ...files }),
-      remedies: remedies(groups, known),
+      remedies: remedies(groups, known, spoken),
     };
     return { findings: [draft] };
   },

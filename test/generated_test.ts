@@ -1,11 +1,22 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
+import { remedyProgramsNow } from "../.ci/remedies.ts";
 import { analyzers } from "../analyzers/mod.ts";
 import { collectors } from "../collectors/mod.ts";
+import { remedyPrograms } from "../src/core/remedy_programs.ts";
 import { causesPage, collectorsPage } from "../src/render/catalogue.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -35,6 +46,26 @@ describe("the pages of causes and collectors", () => {
     "%s/README.md is up to date (npm run gen)",
     (folder, page) => expect(readFileSync(join(root, folder, "README.md"), "utf8")).toBe(page),
   );
+});
+
+describe("src/core/remedy_programs.ts", () => {
+  it("is what samples/remedies has now (npm run gen)", () => expect(remedyPrograms).toEqual(remedyProgramsNow()));
+
+  it("has a trial of every program as it is now (npm run remedies)", () =>
+    expect(remedyPrograms.filter(({ trials }) => trials.length === 0).map(({ file }) => file)).toEqual([]));
+
+  it("quotes no trial of a text that was changed since", () => {
+    const folder = mkdtempSync(join(tmpdir(), "nailhouse-remedies-"));
+    try {
+      cpSync(join(root, "samples/remedies"), folder, { recursive: true });
+      appendFileSync(join(folder, "udp-filter.c"), "/* other */\n");
+      const changed = remedyProgramsNow(folder).find(({ file }) => file.endsWith("/udp-filter.c"));
+      expect(changed?.trials).toEqual([]);
+      expect(changed?.causes).toEqual(["socket-backlog-udp"]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
 });
 
 describe("npm run gen", () => {

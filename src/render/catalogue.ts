@@ -2,6 +2,8 @@
 import type { Analyzer } from "../core/analyzer.ts";
 import type { Capture, Collector } from "../core/collector.ts";
 import type { Sources } from "../core/source.ts";
+import { describeTrial, didNothing, type RemedyProgram } from "../core/remedy.ts";
+import { remedyPrograms } from "../core/remedy_programs.ts";
 import { wrap } from "./_printable.ts";
 
 function files(sources: Sources): string[] {
@@ -20,7 +22,24 @@ export function explainCause(analyzer: Analyzer, width = 80): string {
     part("Cannot be told without", needs.join(" ")),
     ...(uses.length === 0 ? [] : [part("Told better with", uses.join(" "))]),
     part("References", analyzer.references.join("; ")),
+    ...programsOf(analyzer.id).map((each) => programPart(each, analyzer.id, width)),
   ].join("\n");
+}
+
+/** Programs of a cause's remedies; last those that look like one and did nothing. */
+function programsOf(cause: string): RemedyProgram[] {
+  const fails = ({ trials }: RemedyProgram): boolean =>
+    trials.some((trial) => trial.cause === cause && didNothing(trial));
+  const programs = remedyPrograms.filter(({ causes }) => causes.includes(cause));
+  return [...programs.filter((each) => !fails(each)), ...programs.filter(fails)];
+}
+
+/** A remedy's program, and what it did where it was tried. */
+function programPart({ file, text, trials }: RemedyProgram, cause: string, width: number): string {
+  const trial = trials.find((each) => each.cause === cause);
+  const effect = trial === undefined ? "Not proven here." : describeTrial(trial);
+  const lines = text.trimEnd().split("\n").map((line) => (line === "" ? "" : `    ${line.replaceAll("\t", "    ")}`));
+  return [`Remedy: ${file}`, wrap(effect, width, "  "), "", ...lines, ""].join("\n");
 }
 
 /** All causes, a line each. */
