@@ -9,5 +9,6 @@ int tcp_read(int fd)
 	do
 		length = recv(fd, data, sizeof data, MSG_DONTWAIT);
 	while (length > 0 || (length < 0 && errno == EINTR));
-	return length == 0 || errno == EAGAIN ? 0 : -1; /* 0: the peer has closed, so close it, too */
+	/* 0: the peer has closed, so close it, too. */
+	return length == 0 || errno == EAGAIN ? 0 : -1;
 }

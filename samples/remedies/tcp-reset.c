@@ -5,5 +5,7 @@
 int tcp_reset(int fd)
 {
 	struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
-	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) || close(fd) ? -1 : 0;
+	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once))
+		return -1;
+	return close(fd);
 }

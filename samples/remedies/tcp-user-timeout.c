@@ -6,5 +6,6 @@
 
 int tcp_user_timeout(int fd, unsigned milliseconds)
 {
-	return setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
+	return setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+			&milliseconds, sizeof milliseconds);
 }

@@ -4,7 +4,9 @@
 
 int udp_drain(int fd)
 {
-	while (recv(fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC) >= 0 || errno == EINTR)
-		;
+	ssize_t length;
+	do
+		length = recv(fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC);
+	while (length >= 0 || errno == EINTR);
 	return errno == EAGAIN ? 0 : -1;
 }

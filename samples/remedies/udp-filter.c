@@ -7,5 +7,6 @@ int udp_filter(int fd)
 {
 	struct sock_filter drop = { BPF_RET | BPF_K, 0, 0, 0 };
 	struct sock_fprog program = { 1, &drop };
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER,
+			&program, sizeof program);
 }

@@ -8,6 +8,7 @@ SO_ATTACH_FILTER = 26  # x86, ARM and most others
 
 
 def udp_filter(sock):
-    drop = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))  # BPF_RET | BPF_K: keep 0 bytes
+    # BPF_RET | BPF_K: keep 0 bytes
+    drop = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))
     program = struct.pack("HP", 1, ctypes.addressof(drop))
     sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)

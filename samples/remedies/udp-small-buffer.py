@@ -4,4 +4,5 @@ import socket
 
 
 def udp_small_buffer(sock):
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)  # the kernel makes it its least, 2,304 bytes
+    # The kernel makes it its least, 2,304 bytes.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)

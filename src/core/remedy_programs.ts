@@ -17,10 +17,10 @@ export const remedyPrograms: readonly RemedyProgram[] = [
         "cause": "socket-backlog-tcp-recv",
         "kernel": "6.18.44-fc-v769",
         "date": "2026-11-23",
-        "beforeBytes": 41670781,
-        "afterBytes": 41670781,
-        "refilledBytes": 41670781,
-        "fromStartBytes": 41689533,
+        "beforeBytes": 41685693,
+        "afterBytes": 41685693,
+        "refilledBytes": 41685693,
+        "fromStartBytes": 41695933,
       },
       {
         "cause": "socket-backlog-udp",
@@ -48,10 +48,10 @@ export const remedyPrograms: readonly RemedyProgram[] = [
         "cause": "socket-backlog-tcp-recv",
         "kernel": "6.18.44-fc-v769",
         "date": "2026-11-23",
-        "beforeBytes": 41689917,
-        "afterBytes": 41689917,
-        "refilledBytes": 41689917,
-        "fromStartBytes": 41698493,
+        "beforeBytes": 41691837,
+        "afterBytes": 41691837,
+        "refilledBytes": 41691837,
+        "fromStartBytes": 41687869,
       },
       {
         "cause": "socket-backlog-udp",
@@ -80,7 +80,7 @@ export const remedyPrograms: readonly RemedyProgram[] = [
         "cause": "socket-backlog-tcp-recv",
         "kernel": "6.18.44-fc-v769",
         "date": "2026-11-23",
-        "beforeBytes": 41689789,
+        "beforeBytes": 41685821,
         "afterBytes": 0,
         "refilledBytes": 0,
       },
@@ -156,7 +156,7 @@ export const remedyPrograms: readonly RemedyProgram[] = [
         "cause": "socket-backlog-tcp-recv",
         "kernel": "6.18.44-fc-v769",
         "date": "2026-11-23",
-        "beforeBytes": 41693885,
+        "beforeBytes": 41689789,
         "afterBytes": 0,
         "refilledBytes": 0,
       },
@@ -249,15 +249,15 @@ export const remedyPrograms: readonly RemedyProgram[] = [
       "socket-backlog-tcp-recv",
     ],
     "text":
-      "/* Reads what waits in a TCP socket. Whenever poll() says that there is something: new data fill it again. */\n#include <errno.h>\n#include <sys/socket.h>\n\nint tcp_read(int fd)\n{\n\tstatic char data[65536];\n\tssize_t length;\n\tdo\n\t\tlength = recv(fd, data, sizeof data, MSG_DONTWAIT);\n\twhile (length > 0 || (length < 0 && errno == EINTR));\n\treturn length == 0 || errno == EAGAIN ? 0 : -1; /* 0: the peer has closed, so close it, too */\n}\n",
+      "/* Reads what waits in a TCP socket. Whenever poll() says that there is something: new data fill it again. */\n#include <errno.h>\n#include <sys/socket.h>\n\nint tcp_read(int fd)\n{\n\tstatic char data[65536];\n\tssize_t length;\n\tdo\n\t\tlength = recv(fd, data, sizeof data, MSG_DONTWAIT);\n\twhile (length > 0 || (length < 0 && errno == EINTR));\n\t/* 0: the peer has closed, so close it, too. */\n\treturn length == 0 || errno == EAGAIN ? 0 : -1;\n}\n",
     "trials": [
       {
         "cause": "socket-backlog-tcp-recv",
         "kernel": "6.18.44-fc-v769",
         "date": "2026-11-23",
-        "beforeBytes": 41693885,
-        "afterBytes": 9010,
-        "refilledBytes": 41644688,
+        "beforeBytes": 41689789,
+        "afterBytes": 9063,
+        "refilledBytes": 41559256,
       },
     ],
   },
@@ -295,9 +295,9 @@ export const remedyPrograms: readonly RemedyProgram[] = [
         "cause": "socket-backlog-tcp-recv",
         "kernel": "6.18.44-fc-v769",
         "date": "2026-11-23",
-        "beforeBytes": 41689533,
-        "afterBytes": 9063,
-        "refilledBytes": 41586578,
+        "beforeBytes": 41689661,
+        "afterBytes": 0,
+        "refilledBytes": 41648863,
       },
     ],
   },
@@ -309,7 +309,7 @@ export const remedyPrograms: readonly RemedyProgram[] = [
       "socket-backlog-tcp-send",
     ],
     "text":
-      "/* Ends a connection at once and drops what was to be sent: an ordinary close() leaves it to the kernel, which goes on trying. */\n#include <sys/socket.h>\n#include <unistd.h>\n\nint tcp_reset(int fd)\n{\n\tstruct linger at_once = { .l_onoff = 1, .l_linger = 0 };\n\treturn setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) || close(fd) ? -1 : 0;\n}\n",
+      "/* Ends a connection at once and drops what was to be sent: an ordinary close() leaves it to the kernel, which goes on trying. */\n#include <sys/socket.h>\n#include <unistd.h>\n\nint tcp_reset(int fd)\n{\n\tstruct linger at_once = { .l_onoff = 1, .l_linger = 0 };\n\tif (setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once))\n\t\treturn -1;\n\treturn close(fd);\n}\n",
     "trials": [
       {
         "cause": "socket-backlog-tcp-send",
@@ -375,9 +375,9 @@ export const remedyPrograms: readonly RemedyProgram[] = [
         "cause": "socket-backlog-tcp-recv",
         "kernel": "6.18.44-fc-v769",
         "date": "2026-11-23",
-        "beforeBytes": 41689917,
-        "afterBytes": 41689917,
-        "refilledBytes": 41689917,
+        "beforeBytes": 41701949,
+        "afterBytes": 41701949,
+        "refilledBytes": 41701949,
         "fromStartBytes": 163835,
       },
     ],
@@ -390,15 +390,15 @@ export const remedyPrograms: readonly RemedyProgram[] = [
       "socket-backlog-tcp-recv",
     ],
     "text":
-      "# The smallest receive buffer, where TCP data are not wanted. Right after accept(), or before listen(): it does not empty a queue\n# that is full.\nimport socket\n\n\ndef tcp_small_buffer(sock):\n    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)  # the kernel makes it its least, 2,304 bytes\n",
+      "# The smallest receive buffer, where TCP data are not wanted. Right after accept(), or before listen(): it does not empty a queue\n# that is full.\nimport socket\n\n\ndef tcp_small_buffer(sock):\n    # The kernel makes it its least, 2,304 bytes.\n    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)\n",
     "trials": [
       {
         "cause": "socket-backlog-tcp-recv",
         "kernel": "6.18.44-fc-v769",
         "date": "2026-11-23",
-        "beforeBytes": 41685821,
-        "afterBytes": 41685821,
-        "refilledBytes": 41685821,
+        "beforeBytes": 41669470,
+        "afterBytes": 41669470,
+        "refilledBytes": 41669470,
         "fromStartBytes": 163835,
       },
     ],
@@ -411,7 +411,7 @@ export const remedyPrograms: readonly RemedyProgram[] = [
       "socket-backlog-tcp-send",
     ],
     "text":
-      "/* The kernel ends a connection whose peer takes nothing for that long, be it silent or its window closed, and frees what was to\n * be sent. send() then fails with ETIMEDOUT: close it. Helps when the data are waiting already, too. */\n#include <netinet/in.h>\n#include <netinet/tcp.h>\n#include <sys/socket.h>\n\nint tcp_user_timeout(int fd, unsigned milliseconds)\n{\n\treturn setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);\n}\n",
+      "/* The kernel ends a connection whose peer takes nothing for that long, be it silent or its window closed, and frees what was to\n * be sent. send() then fails with ETIMEDOUT: close it. Helps when the data are waiting already, too. */\n#include <netinet/in.h>\n#include <netinet/tcp.h>\n#include <sys/socket.h>\n\nint tcp_user_timeout(int fd, unsigned milliseconds)\n{\n\treturn setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,\n\t\t\t&milliseconds, sizeof milliseconds);\n}\n",
     "trials": [
       {
         "cause": "socket-backlog-tcp-send",
@@ -474,7 +474,7 @@ export const remedyPrograms: readonly RemedyProgram[] = [
       "socket-backlog-udp",
     ],
     "text":
-      "/* Throws away what waits in a UDP socket, without copying it. After each send(), or now and then: new replies fill it again. */\n#include <errno.h>\n#include <sys/socket.h>\n\nint udp_drain(int fd)\n{\n\twhile (recv(fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC) >= 0 || errno == EINTR)\n\t\t;\n\treturn errno == EAGAIN ? 0 : -1;\n}\n",
+      "/* Throws away what waits in a UDP socket, without copying it. After each send(), or now and then: new replies fill it again. */\n#include <errno.h>\n#include <sys/socket.h>\n\nint udp_drain(int fd)\n{\n\tssize_t length;\n\tdo\n\t\tlength = recv(fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC);\n\twhile (length >= 0 || errno == EINTR);\n\treturn errno == EAGAIN ? 0 : -1;\n}\n",
     "trials": [
       {
         "cause": "socket-backlog-udp",
@@ -534,7 +534,7 @@ export const remedyPrograms: readonly RemedyProgram[] = [
       "socket-backlog-udp",
     ],
     "text":
-      "/* Drop-all filter, for a UDP socket that only sends: the kernel throws away what comes before it is queued. Right after\n * socket(): it does not empty a queue that is full (udp-drain does). */\n#include <linux/filter.h>\n#include <sys/socket.h>\n\nint udp_filter(int fd)\n{\n\tstruct sock_filter drop = { BPF_RET | BPF_K, 0, 0, 0 };\n\tstruct sock_fprog program = { 1, &drop };\n\treturn setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);\n}\n",
+      "/* Drop-all filter, for a UDP socket that only sends: the kernel throws away what comes before it is queued. Right after\n * socket(): it does not empty a queue that is full (udp-drain does). */\n#include <linux/filter.h>\n#include <sys/socket.h>\n\nint udp_filter(int fd)\n{\n\tstruct sock_filter drop = { BPF_RET | BPF_K, 0, 0, 0 };\n\tstruct sock_fprog program = { 1, &drop };\n\treturn setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER,\n\t\t\t&program, sizeof program);\n}\n",
     "trials": [
       {
         "cause": "socket-backlog-udp",
@@ -555,7 +555,7 @@ export const remedyPrograms: readonly RemedyProgram[] = [
       "socket-backlog-udp",
     ],
     "text":
-      '# Drop-all filter, for a UDP socket that only sends: the kernel throws away what comes before it is queued. Right after\n# socket(): it does not empty a queue that is full (udp-drain does).\nimport ctypes\nimport socket\nimport struct\n\nSO_ATTACH_FILTER = 26  # x86, ARM and most others\n\n\ndef udp_filter(sock):\n    drop = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))  # BPF_RET | BPF_K: keep 0 bytes\n    program = struct.pack("HP", 1, ctypes.addressof(drop))\n    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)\n',
+      '# Drop-all filter, for a UDP socket that only sends: the kernel throws away what comes before it is queued. Right after\n# socket(): it does not empty a queue that is full (udp-drain does).\nimport ctypes\nimport socket\nimport struct\n\nSO_ATTACH_FILTER = 26  # x86, ARM and most others\n\n\ndef udp_filter(sock):\n    # BPF_RET | BPF_K: keep 0 bytes\n    drop = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))\n    program = struct.pack("HP", 1, ctypes.addressof(drop))\n    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)\n',
     "trials": [
       {
         "cause": "socket-backlog-udp",
@@ -597,7 +597,7 @@ export const remedyPrograms: readonly RemedyProgram[] = [
       "socket-backlog-udp",
     ],
     "text":
-      '// The smallest receive buffer: a write-only socket (WUDP) of node:dgram. When it is bound; nailhouse/wudp does so by itself. It does\n// not empty a queue that is full, and an empty queue always admits one packet, however large. Deno 2.9 cannot set it.\nexport function udpSmallBuffer(socket) {\n  socket.setRecvBufferSize(1); // 0 would mean "leave it"; the kernel makes it its least, 2,304 bytes\n}\n',
+      '// The smallest receive buffer: a write-only socket (WUDP) of node:dgram. When it is bound; nailhouse/wudp does so by itself. It does\n// not empty a queue that is full, and an empty queue always admits one packet, however large. Deno 2.9 cannot set it.\nexport function udpSmallBuffer(socket) {\n  // 0 would mean "leave it"; the kernel makes it its least, 2,304 bytes.\n  socket.setRecvBufferSize(1);\n}\n',
     "trials": [
       {
         "cause": "socket-backlog-udp",
@@ -618,7 +618,7 @@ export const remedyPrograms: readonly RemedyProgram[] = [
       "socket-backlog-udp",
     ],
     "text":
-      "# The smallest receive buffer: a write-only UDP socket (WUDP). Right after socket(): it does not empty a queue that is full, and an\n# empty queue always admits one packet, however large.\nimport socket\n\n\ndef udp_small_buffer(sock):\n    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)  # the kernel makes it its least, 2,304 bytes\n",
+      "# The smallest receive buffer: a write-only UDP socket (WUDP). Right after socket(): it does not empty a queue that is full, and an\n# empty queue always admits one packet, however large.\nimport socket\n\n\ndef udp_small_buffer(sock):\n    # The kernel makes it its least, 2,304 bytes.\n    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)\n",
     "trials": [
       {
         "cause": "socket-backlog-udp",
