@@ -44,6 +44,8 @@ export default defineConfig({
           // One fault at a time on the whole machine, and nothing else that moves its memory.
           sequence: { groupOrder: 1 },
           fileParallelism: false,
+          // Other people's processes may move this machine's memory in the few seconds of a capture; twice running is our fault.
+          retry: 1,
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },

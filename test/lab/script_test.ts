@@ -57,7 +57,9 @@ describe.skipIf(!available)("the script and the TypeScript collector", () => {
         expect(status.stopped).toBeNull();
         expect(paths.filter((path) => /^proc\/\d+\/status$/.test(path)).length).toBeGreaterThan(PROCESSES);
         const report = await reportOn(`${folder}/${name}.tgz`);
-        expect(report.warnings.filter((text) => /cut|ended early|more than/.test(text))).toEqual([]);
+        // A long command line of somebody else's process is cut by design: lab faults have short ones.
+        const warnings = report.warnings.filter((text) => !text.includes("proc/*/cmdline"));
+        expect(warnings.filter((text) => /cut|ended early|more than/.test(text))).toEqual([]);
       }
     });
   });
