@@ -49,6 +49,7 @@ describe("nailhouse new", () => {
     for (
       const part of [
         ...parts,
+        "samples/remedies",
         "test/generated_test.ts",
         "test/collectors_test.ts",
         "test/layers_test.ts",

@@ -19,6 +19,7 @@ import { mountSilent, silentFsProblem } from "./silent_fs.ts";
 
 const limits: Limits = { maxBytes: 2 ** 20, timeoutMs: 500 };
 const utf8 = new TextDecoder();
+const NOBODY = 65534;
 
 function text(result: ReadResult | undefined): string {
   if (result?.status !== "ok") throw new Error(`not read: ${JSON.stringify(result)}`);
@@ -87,10 +88,12 @@ describe.skipIf(process.platform !== "linux")("nodeHost()", () => {
       expect(await read("/proc/sys/vm", limits)).toEqual({ status: "not-regular" });
     });
 
-    it.runIf(name === "readNow()")("does not open FIFOs and devices for reading", () => {
-      expect(host.readNow(file("fifo"), 100)).toEqual({ status: "not-regular" });
-      expect(host.readNow("/dev/zero", 100)).toEqual({ status: "not-regular" });
-    });
+    if (name === "readNow()") {
+      it("does not open FIFOs and devices for reading", () => {
+        expect(host.readNow(file("fifo"), 100)).toEqual({ status: "not-regular" });
+        expect(host.readNow("/dev/zero", 100)).toEqual({ status: "not-regular" });
+      });
+    }
 
     it.runIf(root)("tells what is denied", async () => {
       expect(await read("/proc/sys/vm/drop_caches", limits)).toEqual({ status: "denied" });
@@ -286,9 +289,14 @@ describe.skipIf(process.platform !== "linux")("nodeHost()", () => {
     },
   );
 
-  it.skipIf(root)("tells what is denied to an ordinary user", async () => {
+  it("tells what is denied to an ordinary user", async () => {
     chmodSync(file("a"), 0);
-    expect(await host.readFile(file("a"), limits)).toEqual({ status: "denied" });
-    chmodSync(file("a"), 0o600);
+    if (root) process.seteuid?.(NOBODY);
+    try {
+      expect(await host.readFile(file("a"), limits)).toEqual({ status: "denied" });
+    } finally {
+      if (root) process.seteuid?.(0);
+      chmodSync(file("a"), 0o600);
+    }
   });
 });
