@@ -13,7 +13,7 @@ export interface BundleLimits {
   readonly maxDepth: number;
   /** Archives in archives; one that is deeper is passed over. A must-gather with what sos collect made of several hosts has two. */
   readonly maxNesting: number;
-  /** A longer file is cut there. A table of half a million sockets is of this size. */
+  /** A longer file is cut there. Of a table of sockets only the rows count that are kept, which are those that hold something. */
   readonly maxFileBytes: number;
   /** What is kept, together; files after that are left out. */
   readonly maxTotalBytes: number;

@@ -5,6 +5,7 @@ import type { Manifest } from "../core/manifest.ts";
 import { matcher } from "../core/patterns.ts";
 import type { HostFacts, Source } from "../core/source.ts";
 import { FewWarnings, shortName } from "./_few.ts";
+import { IdleSockets } from "./_idle_sockets.ts";
 import { insightsPath, SUPPORTCONFIG_FILES, supportconfigSections } from "./_layouts.ts";
 import { bunzip2 } from "./bzip2.ts";
 import { factsPaths, factsWithoutManifest } from "./facts.ts";
@@ -190,6 +191,7 @@ class Kept {
   readonly #limits: BundleLimits;
   readonly #warnings: string[];
   readonly #few: FewWarnings;
+  readonly #idle: IdleSockets = new IdleSockets();
   #room: number;
   #isFull = false;
 
@@ -222,7 +224,10 @@ class Kept {
   async addFile(path: string, entry: Entry): Promise<void> {
     if (!this.#take(path.length)) return;
     const { maxFileBytes } = this.#limits;
-    const { bytes, truncated } = await entry.read(Math.min(maxFileBytes, this.#room));
+    const condenser = this.#idle.condenser(path, (rows) => {
+      this.#few.add("rows of sockets", `${path} is large: ${rows} rows of sockets that hold nothing are passed over`);
+    });
+    const { bytes, truncated } = await entry.read(Math.min(maxFileBytes, this.#room), condenser);
     if (truncated) {
       const limit = bytes.length === this.#room ? "maxTotalBytes" : "maxFileBytes";
       const isLimit = bytes.length === Math.min(maxFileBytes, this.#room);

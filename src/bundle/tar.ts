@@ -4,7 +4,7 @@
  * An own reader because a bundle that was cut off anywhere must be read up to the cut and say so; the libraries
  * that were tried end silently there or fail as a whole.
  */
-import type { Entry } from "../core/bundle.ts";
+import { CONDENSE_FROM_BYTES, type Condenser, type Entry } from "../core/bundle.ts";
 import { concatBytes } from "../core/bytes.ts";
 import { BundleError } from "../core/errors.ts";
 import { shortName } from "./_few.ts";
@@ -143,11 +143,28 @@ class Content {
     return bytes;
   }
 
-  async read(maxBytes: number): Promise<{ bytes: Uint8Array; truncated: boolean }> {
+  async read(maxBytes: number, condenser?: Condenser): Promise<{ bytes: Uint8Array; truncated: boolean }> {
+    if (condenser !== undefined && this.left > CONDENSE_FROM_BYTES) return await this.#condense(maxBytes, condenser);
     const wanted = Math.min(this.left, maxBytes);
     const isLonger = this.left > maxBytes;
     const bytes = await this.#take(wanted);
     return { bytes, truncated: isLonger || bytes.length < wanted };
+  }
+
+  async #condense(maxBytes: number, condenser: Condenser): Promise<{ bytes: Uint8Array; truncated: boolean }> {
+    const parts: Uint8Array[] = [];
+    let room = maxBytes;
+    const add = (part: Uint8Array): void => {
+      if (part.length > 0) parts.push(part.subarray(0, room));
+      room -= part.length;
+    };
+    for await (const piece of this.chunks()) {
+      add(condenser.push(piece));
+      if (room < 0) break;
+    }
+    const isWhole = this.left === 0;
+    if (room >= 0) add(condenser.end());
+    return { bytes: concatBytes(parts), truncated: !isWhole || room < 0 };
   }
 
   /** With the holes filled, as the file was. */
@@ -272,8 +289,8 @@ async function* readEntries(
       kind,
       ...(linkTarget === "" ? {} : { linkTarget }),
       ...(sparse === undefined && kind === "file" ? { chunks: () => content.chunks() } : {}),
-      async read(maxBytes) {
-        if (sparse === undefined) return await content.read(maxBytes);
+      async read(maxBytes, condenser) {
+        if (sparse === undefined) return await content.read(maxBytes, condenser);
         const file = await sparse();
         return file === undefined
           ? { bytes: new Uint8Array(0), truncated: true }

@@ -142,6 +142,11 @@ export function backlogOf<Q extends SocketQueue>(
   };
 }
 
+/** How many sockets a table of /proc/net has below its header, those included whose rows are left out of a large one because they hold nothing. */
+export function tableSize(rows: readonly { readonly line: number }[]): number {
+  return Math.max(rows.length, (rows.at(-1)?.line ?? 1) - 1);
+}
+
 /** What `ss` tells of a socket, and in which file. */
 export interface SsRow {
   readonly path: string;

@@ -15,6 +15,7 @@ import {
   type SocketQueue,
   type SsRow,
   ssRows,
+  tableSize,
   type Watched,
   watchQueues,
 } from "./socket_queues.ts";
@@ -163,7 +164,7 @@ function read(reader: Reader): Captured<TcpBacklog> {
   const all = new Map<string, Socket>();
   let sockets = 0;
   for (const { path, value } of tables.value) {
-    sockets += value.length;
+    sockets += tableSize(value);
     for (const row of value) {
       const local = endpoint(row.localAddress, row.localPort);
       const remote = endpoint(row.remoteAddress, row.remotePort);

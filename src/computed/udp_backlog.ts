@@ -10,6 +10,7 @@ import {
   skmemLine,
   type SocketQueue,
   ssRows,
+  tableSize,
   watchQueues,
 } from "./socket_queues.ts";
 
@@ -37,8 +38,8 @@ function read(reader: Reader): Captured<UdpBacklog> {
   const queues: UdpQueue[] = [];
   let sockets = 0;
   for (const { path, value } of tables.value) {
+    sockets += tableSize(value);
     for (const socket of value) {
-      sockets++;
       const detail = details.get(socket.inode);
       // rx_queue leaves out what was read but not yet given back, so r is the better number; both are snapshots of their own moment.
       const chargedBytes = Math.max(socket.rxQueueBytes ?? 0, detail?.socket.skmem?.rmemAllocBytes ?? 0);

@@ -1,6 +1,14 @@
 import type { Manifest, Status } from "./manifest.ts";
 import type { HostFacts } from "./source.ts";
 
+/** Makes a long content shorter while it is read, piece by piece, so that the whole of it is never in memory. */
+export interface Condenser {
+  /** What is to be kept of the content so far that was not given before. */
+  push(piece: Uint8Array): Uint8Array;
+  /** The rest, when there is no more. */
+  end(): Uint8Array;
+}
+
 /** One entry of an archive, a directory or a live host, before it is decided whether to keep it. */
 export interface Entry {
   /** As the archive spells it. */
@@ -8,11 +16,18 @@ export interface Entry {
   readonly kind: "file" | "link" | "hard-link" | "other";
   /** For a symbolic link as it was written; for a hard link the path, in the same archive, of the file that it shares. */
   readonly linkTarget?: string;
-  /** The content, at most `maxBytes` of it. Only valid until the next entry is asked for. */
-  read(maxBytes: number): Promise<{ readonly bytes: Uint8Array; readonly truncated: boolean }>;
+  /**
+   * The content, at most `maxBytes` of it. Only valid until the next entry is asked for.
+   *
+   * @param condenser What is kept of a content that is longer than {@linkcode CONDENSE_FROM_BYTES}, where the entry is read piece by piece.
+   */
+  read(maxBytes: number, condenser?: Condenser): Promise<{ readonly bytes: Uint8Array; readonly truncated: boolean }>;
   /** The content as a stream, instead: for an archive in an archive. */
   readonly chunks?: () => AsyncIterable<Uint8Array>;
 }
+
+/** Shorter contents are kept as they are: a hundred thousand sockets. */
+export const CONDENSE_FROM_BYTES: number = 16 * 2 ** 20;
 
 /** Says which start of the host a snapshot is from. */
 export const BOOT_ID_PATH = "proc/sys/kernel/random/boot_id";

@@ -5,7 +5,7 @@ import { open, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { constants as zlib, createGunzip } from "node:zlib";
-import type { Decompress, Entry } from "../core/bundle.ts";
+import { CONDENSE_FROM_BYTES, type Condenser, type Decompress, type Entry } from "../core/bundle.ts";
 import { concatBytes } from "../core/bytes.ts";
 import { BundleError } from "../core/errors.ts";
 
@@ -37,20 +37,20 @@ export const nodeGunzip: Decompress = async function* (chunks, broken) {
 // O_NONBLOCK: what was a file when its folder was read may be a FIFO by now, or a link out of the directory.
 const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
-async function readUpTo(path: string, maxBytes: number): Promise<{ bytes: Uint8Array; truncated: boolean }> {
+async function readUpTo(path: string, maxBytes: number, condenser?: Condenser): ReturnType<Entry["read"]> {
   const file = await open(path, OPEN_FLAGS);
   try {
+    const condense = (await file.stat()).size > CONDENSE_FROM_BYTES ? condenser : undefined;
     const parts: Uint8Array[] = [];
-    let got = 0;
+    let room = maxBytes;
     for (;;) {
-      const { bytesRead, buffer } = await file.read(new Uint8Array(Math.min(CHUNK_BYTES, maxBytes - got + 1)), 0);
-      if (bytesRead === 0) return { bytes: concatBytes(parts), truncated: false };
-      if (got + bytesRead > maxBytes) {
-        parts.push(buffer.subarray(0, maxBytes - got));
-        return { bytes: concatBytes(parts), truncated: true };
-      }
-      parts.push(buffer.subarray(0, bytesRead));
-      got += bytesRead;
+      const { bytesRead, buffer } = await file.read(new Uint8Array(Math.min(CHUNK_BYTES, room + 1)), 0);
+      const read = buffer.subarray(0, bytesRead);
+      const isEnd = bytesRead === 0;
+      const kept = condense === undefined ? read : isEnd ? condense.end() : condense.push(read);
+      parts.push(kept.subarray(0, room));
+      room -= kept.length;
+      if (isEnd || room < 0) return { bytes: concatBytes(parts), truncated: room < 0 };
     }
   } finally {
     await file.close();
@@ -74,9 +74,9 @@ export async function* directoryEntries(
   broken: (message: string) => void,
   below = "",
 ): AsyncGenerator<Entry> {
-  const read = async (path: string, maxBytes: number): ReturnType<Entry["read"]> => {
+  const read = async (path: string, maxBytes: number, condenser?: Condenser): ReturnType<Entry["read"]> => {
     try {
-      return await readUpTo(join(root, path), maxBytes);
+      return await readUpTo(join(root, path), maxBytes, condenser);
     } catch (error) {
       if (!isAboutOneFile(error)) throw error;
       broken(error.message);
@@ -94,7 +94,7 @@ export async function* directoryEntries(
   children.sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const child of children) {
     const path = below === "" ? child.name : `${below}/${child.name}`;
-    const entry = { path, read: (max: number) => read(path, max) };
+    const entry = { path, read: (max: number, condenser?: Condenser) => read(path, max, condenser) };
     if (child.isDirectory()) yield* directoryEntries(root, broken, path);
     else if (child.isSymbolicLink()) {
       yield { ...entry, kind: "link", linkTarget: await readlink(join(root, path)) };
