@@ -30,18 +30,20 @@ const MAX_IMPORTED_BYTES = 32 * 2 ** 20;
 export const MAX_HISTORY_BYTES: number = 128 * 2 ** 20;
 
 /** One sample in so many seconds is packed, by how old it is: a week has as many as a trend needs, and a bundle stays small. */
-const SPACING: readonly { readonly upToSeconds: number; readonly everySeconds: number }[] = [
+export const SPACING: readonly { readonly upToSeconds: number; readonly everySeconds: number }[] = [
   { upToSeconds: 120, everySeconds: 1 },
   { upToSeconds: 600, everySeconds: 10 },
   { upToSeconds: 2 * 3600, everySeconds: 60 },
   { upToSeconds: 24 * 3600, everySeconds: 300 },
-  { upToSeconds: Infinity, everySeconds: 1800 },
 ];
+/** From this age on it is the first one of each file, which is an hour at most: the rest of it need not even be unpacked. */
+export const ONE_A_FILE_SECONDS: number = 24 * 3600;
+const FILE_SECONDS = 3600;
 
-/** A number that samples have in common of which one is enough. */
+/** What samples of a file have in common of which one is enough. */
 function slot(time: number, now: number): string {
-  const { everySeconds } = SPACING.find(({ upToSeconds }) => now - time < upToSeconds * 1000) as typeof SPACING[number];
-  return `${everySeconds} ${Math.floor(time / (everySeconds * 1000))}`;
+  const spacing = SPACING.find(({ upToSeconds }) => now - time < upToSeconds * 1000);
+  return spacing === undefined ? "old" : `${spacing.everySeconds} ${Math.floor(time / (spacing.everySeconds * 1000))}`;
 }
 
 interface Sample {
@@ -50,10 +52,12 @@ interface Sample {
   readonly files: { readonly path: string; readonly bytes: Uint8Array }[];
 }
 
-/** Counts of what a ring has. */
+/** What became of a ring's samples. */
 export interface Tally {
-  samples: number;
-  packed: number;
+  /** Of those that were packed. One recorder may have ended, and the next one begun, in the same second. */
+  readonly times: Set<string>;
+  /** Whether there are others. */
+  passedOver: boolean;
 }
 
 /** The samples of one file that are worth packing, in its order; the newest of them as far as there is room. */
@@ -72,12 +76,16 @@ export async function chooseSamples(
     const [, at, path] = SAMPLE.exec(entry.path) ?? [];
     if (at === undefined || path === undefined || Number.isNaN(Date.parse(at))) continue;
     if (at !== time) {
+      if (time !== undefined && now - Date.parse(time) >= (ONE_A_FILE_SECONDS + FILE_SECONDS) * 1000) {
+        tally.passedOver = true;
+        break;
+      }
       time = at;
-      tally.samples++;
       const taken = slot(Date.parse(at), now);
-      sample = taken === last ? undefined : { time: at, bytes: 0, files: [] };
+      sample = taken === last || tally.times.has(at) ? undefined : { time: at, bytes: 0, files: [] };
       last = taken;
-      if (sample !== undefined) chosen.push(sample);
+      if (sample === undefined) tally.passedOver = true;
+      else chosen.push(sample);
     }
     if (sample === undefined) continue;
     const content = await entry.read(room);
@@ -86,7 +94,10 @@ export async function chooseSamples(
     sample.files.push({ path, bytes: content.bytes });
     sample.bytes += content.bytes.length;
     bytes += content.bytes.length;
-    while (bytes > room) bytes -= (chosen.shift() as Sample).bytes;
+    while (bytes > room) {
+      bytes -= (chosen.shift() as Sample).bytes;
+      tally.passedOver = true;
+    }
   }
   return chosen;
 }
@@ -122,7 +133,7 @@ async function packRing(run: Run, { path, host, optional }: RecordedHistory, unp
   }
 
   const now = host.now();
-  const tally: Tally = { samples: 0, packed: 0 };
+  const tally: Tally = { times: new Set(), passedOver: false };
   let room = Math.min(MAX_HISTORY_BYTES, Math.floor(run.room / 2));
   let left = names.length;
   for (const name of names) {
@@ -138,22 +149,21 @@ async function packRing(run: Run, { path, host, optional }: RecordedHistory, unp
     else if (result.status !== "ok") run.fail(file, result);
     else {
       const broken = (message: string) => run.problem(file, `${message}: what stands before that is packed`);
-      const before = tally.samples;
       const samples = await chooseSamples(unpack(result.bytes, broken), now, room, tally);
       for (const sample of samples) {
         run.startSnapshot(`history/${sample.time}/`);
         for (const each of sample.files) await run.store(each.path, each.bytes);
         room -= sample.bytes;
-        tally.packed++;
+        tally.times.add(sample.time);
       }
       // The oldest samples of this file did not fit any more: no older file does.
-      if (samples[0] !== undefined && tally.samples > before && room < samples[0].bytes) break;
+      if (samples[0] !== undefined && room < samples[0].bytes) break;
       await run.flush();
     }
   }
-  if (tally.packed < tally.samples || left > 0) {
+  if (tally.passedOver || left > 0) {
     const older = left === 0 ? "" : `, and none of ${left} older files`;
-    run.problem(path, `${tally.packed} of ${tally.samples} samples were packed, the older they are the fewer${older}`);
+    run.problem(path, `${tally.times.size} samples were packed, the older they are the fewer${older}`);
   }
 }
 

@@ -1,3 +1,5 @@
+import { MAX_HISTORY_BYTES, ONE_A_FILE_SECONDS, SPACING } from "./_recorded.ts";
+
 /**
  * The awk programs of the shell collector. They run in mawk, gawk, busybox and the original awk: no NUL ever reaches them (`tr` makes
  * it \377 and back), no gsub with backslashes, no regular expression with braces, no apostrophe.
@@ -22,6 +24,8 @@ BEGIN {
   root = recording ? "nailhouse-ring" : "nailhouse"
   out = "tr " QUOTE "\\\\377" QUOTE " " QUOTE "\\\\000" QUOTE " | " ENVIRON["packer"]
   room = ENVIRON["max_total"] + 0
+  recorded_room = int(room / 4)
+  if (recorded_room > ${MAX_HISTORY_BYTES}) recorded_room = ${MAX_HISTORY_BYTES}
   denied = ENVIRON["euid"] == 0 ? "permission denied" : "permission denied: not root"
   split(ENVIRON["queued"], inet, " ")
   for (i in inet) had_queue[inet[i]] = 1
@@ -52,6 +56,12 @@ function frame(text,    f, verb) {
   else if (verb == "list") { naming = 1; named = at = retrying = 0; list_max = f[2]; split("", finished) }
   else if (verb == "read") { naming = 0; reading = 1; at = 0; begin("-", list_max, "") }
   else if (verb == "retry") { reading = retrying = 1; at = 0; named = 1; names[1] = f[2] "\\t" f[3]; begin("-", list_max, "") }
+  else if (verb == "folder") { first = 0; prefix = f[2] }
+  else if (verb == "sample") recorded_sample(f[2])
+  else if (verb == "recorded") { if (packing) { recorded_room -= f[3]; begin(f[2], f[3], "") } }
+  else if (verb == "drop") path = ""
+  else if (verb == "passed") passed = 1
+  else if (verb == "ring") { if (passed) problem(f[2], packed + 0 " samples were packed, the older they are the fewer") }
   else if (verb == "raw") raw(f[2], f[3], f[4] + 0)
   else if (verb == "owners") owners(f[2])
   else if (verb == "problem") problem(f[2], f[3])
@@ -59,10 +69,20 @@ function frame(text,    f, verb) {
   else if (verb == "booked") { time_of[current] += (f[2] - started_at) * 10; current = "" }
   else if (verb == "name") root = f[2]
   else if (verb == "time") mtime = f[2]
-  else if (verb == "snapshot") { times[++snapshots] = f[2]; prefix = f[3]; first = prefix == "" }
+  else if (verb == "snapshot") { times[++snapshots] = f[2]; taken[f[2]] = 1; prefix = f[3]; first = prefix == "" }
   else if (verb == "flush") flush()
   else if (verb == "stop") { if (stopped == "") stopped = f[2] }
   else if (verb == "end") { complete = 1; exit }
+}
+
+# The files of a recorded sample follow. One recorder may have ended, and the next one begun, in the same second.
+function recorded_sample(time) {
+  packing = recorded_room > 0 && !(time in taken)
+  if (!packing) { passed = 1; return }
+  taken[time] = 1
+  packed++
+  first = 0
+  prefix = "history/" time "/"
 }
 
 # The shell knows only the last process of a pipe. A reader that is stuck in the kernel stays: the next sample is to know.
@@ -514,5 +534,113 @@ END {
     used[name] = 1
     print name "\\t" file "\\t" pids[link]
   }
+}
+`;
+
+/**
+ * Reads a file of a recorder's ring, unpacked, and passes the samples on that are worth packing: those that `nailhouse collect` chooses. A line
+ * of the shell that begins with the mark says that it is damaged.
+ */
+export const ringProgram: string = `
+BEGIN {
+  NUL = "\\377"
+  ORS = ""
+  mark = ENVIRON["mark"] "\\t"
+}
+index($0, mark) == 1 { say("problem\\t" ENVIRON["file"] "\\tthe compressed data is damaged or cut off: what stands before that is packed"); exit }
+left > length($0) && pax == "" { if (copying) print $0 "\\n"; left -= length($0) + 1; if (!left) end_of_file(); next }
+{ take($0 "\\n") }
+END { if (left && copying) say("drop") }
+
+function say(text) { print "\\n" mark text "\\n" }
+
+# Takes a tar archive apart: the content of a file, what fills its last block, the header of the next one.
+function take(bytes,    part) {
+  while (bytes != "") {
+    if (left) {
+      part = substr(bytes, 1, left)
+      left -= length(part)
+      if (copying) print part
+      else if (pax != "") pax = pax part
+      if (!left) end_of_file()
+    } else if (padding) {
+      part = substr(bytes, 1, padding)
+      padding -= length(part)
+    } else {
+      part = substr(bytes, 1, 512 - length(head))
+      head = head part
+      if (length(head) == 512) { begin(); head = "" }
+    }
+    bytes = substr(bytes, length(part) + 1)
+  }
+}
+
+function field(from, size,    text) {
+  text = substr(head, from, size)
+  if (index(text, NUL)) text = substr(text, 1, index(text, NUL) - 1)
+  return text
+}
+
+# A header, or the blocks at the end of an archive.
+function begin(    type, digits, i, name) {
+  if (substr(head, 258, 5) != "ustar") exit
+  digits = field(125, 12)
+  for (i = 1; i <= length(digits); i++) left = left * 8 + index("01234567", substr(digits, i, 1)) - 1
+  padding = (512 - left % 512) % 512
+  type = substr(head, 157, 1)
+  name = long == "" ? field(1, 100) : long
+  long = ""
+  if (type == "x") pax = " "
+  else if (type == "0") copying = chosen(name)
+  if (!left) end_of_file()
+}
+
+# Of a name that did not fit there is a record: LENGTH path=NAME.
+function end_of_file(    at) {
+  if (copying) say("done")
+  copying = 0
+  if ((at = index(pax, " path="))) long = substr(pax, at + 6, length(pax) - at - 6)
+  pax = ""
+}
+
+# Whether a file is of a sample that is packed; the writer is told then.
+function chosen(name,    time) {
+  sub(/^[^\\/]+\\//, "", name)
+  if (name !~ /^history\\/[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?Z\\/[A-Za-z0-9_.,:=+@ \\/-]+$/) return 0
+  if (index(name, "..")) return 0
+  sub(/^history\\//, "", name)
+  time = substr(name, 1, index(name, "/") - 1)
+  if (time != last_time) {
+    # A file is of an hour at most: it has no younger ones.
+    if (last_time != "" && age >= ${ONE_A_FILE_SECONDS + 3600}) { say("passed"); exit }
+    last_time = time
+    slot = slot_of(time)
+    packing = slot != last_slot
+    last_slot = slot
+    say(packing ? "sample\\t" time : "passed")
+  }
+  if (packing) say("recorded\\t" substr(name, length(time) + 2) "\\t" left)
+  return packing
+}
+
+# Of all samples that have it in common one is enough.
+function slot_of(time,    seconds, every) {
+  seconds = seconds_of(time)
+  age = ENVIRON["now"] - seconds
+  if (age >= ${ONE_A_FILE_SECONDS}) return "old"
+  every = ${
+  SPACING.reduceRight((rest, { upToSeconds, everySeconds }) =>
+    rest === "" ? `${everySeconds}` : `age < ${upToSeconds} ? ${everySeconds} : ${rest}`, "")
+}
+  return every " " int(seconds / every)
+}
+
+# Since 1970. Years begin in March here, so that a day more is at their end.
+function seconds_of(time,    year, month, days) {
+  year = substr(time, 1, 4) + 0
+  month = substr(time, 6, 2) + 0
+  if (month < 3) { year--; month += 12 }
+  days = 365 * year + int(year / 4) - int(year / 100) + int(year / 400) + int((153 * month - 457) / 5) + substr(time, 9, 2) - 719469
+  return ((days * 24 + substr(time, 12, 2)) * 60 + substr(time, 15, 2)) * 60 + substr(time, 18)
 }
 `;

@@ -1,11 +1,11 @@
 /** The parts of the shell collector that are the same whatever is captured. */
 import { shellWord } from "../core/shell.ts";
-import { censusProgram, namespacesProgram, writerProgram } from "./_script_awk.ts";
+import { censusProgram, namespacesProgram, ringProgram, writerProgram } from "./_script_awk.ts";
 
 /** How it is used: the script's first comment, and what --help prints. */
 export const usage: string = `
 sh collect.sh [-o FILE] [--snapshots N] [--interval SEC] [--root DIR] [--only IDS] [--skip IDS]
-              [--timeout SEC] [--max-size MB] [--quiet]
+              [--timeout SEC] [--max-size MB] [--history DIR|FILE]... [--quiet]
 sh collect.sh --record DIR [--every SEC] [--keep DAYS] [--max-size MB] [--root DIR] [--quiet]
 ssh HOST 'sh -s' < collect.sh > bundle.tgz
 ssh HOST 'sh -s -- --snapshots 6' < collect.sh > bundle.tgz
@@ -21,9 +21,11 @@ out before it is passed on, use "nailhouse redact bundle.tgz redacted.tgz" after
   --only, --skip  collectors to run or to leave out, separated by commas
   --timeout       seconds for the whole (default 300)
   --max-size      MB of captured files for the whole, before compression (default 512)
+  --history       what was recorded before: a folder that --record or "nailhouse record" wrote (/var/lib/nailhouse/ring is packed without
+                  being asked for), or a file of sar, sadf, atop or a Prometheus range query
   --quiet         print nothing but errors
   --record        do not collect, but look at the small changing files again and again, and keep them in this folder as "nailhouse record"
-                  does, until ended: "nailhouse collect --history DIR" packs them into its bundle
+                  does, until ended
   --every, --keep seconds from one look to the next (default 60), days after which a file is deleted (default 7); --max-size is that of the
                   folder then (default 256)
 
@@ -55,6 +57,8 @@ PATH=\${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 file_seconds=10
 # Longer files and outputs are cut here.
 max_file=33554432
+# A week of samples takes seconds.
+ring_seconds=60
 
 # ---- settings ----
 
@@ -73,6 +77,7 @@ settings() {
   timeout=\${NAILHOUSE_TIMEOUT:-300}
   max_size=\${NAILHOUSE_MAX_SIZE:-}
   record=\${NAILHOUSE_RECORD:-}
+  history=\${NAILHOUSE_HISTORY:-}
   every=\${NAILHOUSE_EVERY:-60}
   keep=\${NAILHOUSE_KEEP:-7}
   quiet=\${NAILHOUSE_QUIET:-}
@@ -93,6 +98,7 @@ settings() {
       --timeout) timeout=$2 ;;
       --max-size) max_size=$2 ;;
       --record) record=$2 ;;
+      --history) history="\${history:+$history$newline}$2" ;;
       --every) every=$2 ;;
       --keep) keep=$2 ;;
       *) wrong "there is no option $1" ;;
@@ -683,6 +689,79 @@ take_census() {
 }
 `;
 
+/** Packs what was recorded before. */
+export const historyPart: string = `
+# ---- what was recorded before ----
+
+# What --history names, and the usual ring when that is no other ring.
+recorded_history() {
+  look_at_clock
+  send collector recorded "$now"
+  ring=
+  for each in $history; do
+    [ -z "$stopped" ] || return 0
+    answers ls "$each"
+    if [ "$status" = hung ]; then problem "$each" "did not answer in time"
+    elif [ -d "$each" ]; then ring=$each; pack_ring
+    elif [ -f "$each" ]; then import_file "$each"
+    else problem "$each" "there is no such file or folder"; fi
+  done
+  if [ -z "$ring" ]; then
+    ring=$root/var/lib/nailhouse/ring
+    if answers ls "$ring"; then pack_ring
+    elif [ "$status" = hung ]; then problem "$ring" "did not answer in time"; fi
+  fi
+  look_at_clock
+  send booked "$now"
+  send flush
+}
+
+# A file of another recorder, as it is. PATH
+import_file() {
+  answers head -c 1 "$1"
+  if [ "$status" != 0 ]; then problem "$1" "cannot be read"; return 0; fi
+  size=$(($(size_of "$1")))
+  if [ "$size" -gt "$max_file" ]; then
+    problem "$1" "larger than $max_file bytes: not packed; a longer step or a shorter time has fewer points"
+    return 0
+  fi
+  send folder history_imported/
+  send raw "$(printf '%s' "\${1##*/}" | tr -c 'A-Za-z0-9_.-' '_')" "$1" "$size"
+}
+
+pack_ring() {
+  ring_names=$(ls -r "$ring" | sed -n '/^ring-[0-9]\\{8\\}T[0-9]\\{6\\}Z\\(-[0-9]*\\)\\{0,1\\}[.]tar[.]gz$/p')
+  if [ -z "$ring_names" ]; then
+    problem "$ring" "nothing is recorded there: it has no ring-*.tar.gz of nailhouse record"
+    return 0
+  fi
+  command -v gzip >/dev/null || { problem "$ring" "cannot be read without gzip"; return 0; }
+  tell "packing what was recorded before"
+  last_second=$((seconds + ring_seconds))
+  for name in $ring_names; do
+    [ -z "$stopped" ] || return 0
+    if [ "$seconds" -ge "$last_second" ]; then
+      problem "$ring" "none of its files from $name on was packed: the newer ones took $ring_seconds s"
+      break
+    fi
+    # A FIFO of that name would not end.
+    [ -f "$ring/$name" ] || continue
+    unpack "$ring/$name" | tr '\\000' '\\377' |
+      env "mark=$mark" "file=$ring/$name" "now=$(date +%s)" awk '${ringProgram}' &
+    if ! await $! "$file_seconds"; then
+      send drop
+      problem "$ring/$name" "did not answer in time"
+    fi
+    send flush
+  done
+  send ring "$ring"
+}
+
+unpack() {
+  { gzip -dc <"$1" || printf '\\n%s\\tbroken\\n' "$mark"; } 2>/dev/null
+}
+`;
+
 /** Runs what was declared. */
 export const mainPart: string = `
 # ---- from the first to the last ----
@@ -745,6 +824,7 @@ produce() {
     read_batch
     snapshot=$((snapshot + 1))
   done
+  if [ -z "$recording" ] && [ -z "$stopped" ]; then recorded_history; fi
   send stop "$stopped"
   send end
   kill "$beat" 2>/dev/null

@@ -2,7 +2,7 @@
 import type { Capture, Collector, CommandCapture } from "../core/collector.ts";
 import { shellWord } from "../core/shell.ts";
 import { version } from "../core/version.ts";
-import { explanation, functions, mainPart, usage } from "./_script_shell.ts";
+import { explanation, functions, historyPart, mainPart, usage } from "./_script_shell.ts";
 
 /** `changing=128 -- status` */
 function words(...all: readonly (string | false | undefined)[]): string {
@@ -153,5 +153,5 @@ captures() {
   case $1 in
 ${sorted.map(block).join("")}  esac
 }
-${functions}${mainPart}`;
+${functions}${historyPart}${mainPart}`;
 }

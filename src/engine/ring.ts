@@ -40,8 +40,7 @@ export async function* ringEntries(
   newestFirst: readonly OpenRingFile[],
   warn: (message: string) => void,
 ): AsyncGenerator<Entry, void, undefined> {
-  const tally: Tally = { samples: 0, packed: 0 };
-  const times: string[] = [];
+  const tally: Tally = { times: new Set(), passedOver: false };
   let end: number | undefined;
   let room = MAX_HISTORY_BYTES;
   let left = newestFirst.length;
@@ -55,22 +54,20 @@ export async function* ringEntries(
       yield file("nailhouse.json", last.manifest);
     }
     for (const sample of await chooseSamples(open(), end, room, tally)) {
-      // One recorder may have ended, and the next one begun, in the same second.
-      if (times.includes(sample.time)) continue;
       for (const { path, bytes } of sample.files) yield file(`history/${sample.time}/${path}`, bytes);
-      times.push(sample.time);
+      tally.times.add(sample.time);
       room -= sample.bytes;
     }
   }
   if (end === undefined) return;
-  if (times.length < tally.samples || left > 0) {
+  if (tally.passedOver || left > 0) {
     const older = left === 0 ? "" : `, and none of ${left} older files`;
-    warn(`${times.length} of ${tally.samples} samples are used, the older they are the fewer${older}`);
+    warn(`${tally.times.size} samples are used, the older they are the fewer${older}`);
   }
   const status: Status = {
     schemaVersion: 1,
     finishedAt: new Date(end).toISOString(),
-    snapshots: times.sort(),
+    snapshots: [...tally.times].sort(),
     stopped: null,
     collectors: [],
   };

@@ -54,7 +54,7 @@ describe("ringEntries()", () => {
     const samples = kept.size - 1;
     expect(samples - 120).toBeGreaterThanOrEqual(180 / 5);
     expect(samples - 120).toBeLessThanOrEqual(180 / 5 + 1);
-    expect(warnings).toEqual([`${samples} of 300 samples are used, the older they are the fewer`]);
+    expect(warnings).toEqual([`${samples} samples are used, the older they are the fewer`]);
   });
 
   it("goes back to the file before, when the newest has no whole sample", async () => {

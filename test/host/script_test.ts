@@ -17,8 +17,10 @@ import process from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseManifest } from "../../src/bundle/manifest.ts";
 import type { Capture, Collector } from "../../src/core/collector.ts";
+import { member, ringFile } from "../engine/_ring_files.ts";
 import {
   cli,
+  type Content,
   contentOf,
   ended,
   open,
@@ -119,7 +121,61 @@ for (const shell of linux ? shells : []) {
       expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "", stderr: "" });
       const bundle = contentOf(inFolder("env.tgz"));
       expect(bundle.status.snapshots).toHaveLength(2);
-      expect(bundle.status.collectors.map((each) => each.id)).toEqual(["memory"]);
+      expect(bundle.status.collectors.map((each) => each.id)).toEqual(["memory", "recorded"]);
+    });
+
+    it("packs the samples of a ring that the TypeScript collector packs, and what another recorder wrote", () => {
+      const here = inNewFolder();
+      const long =
+        "sos_commands/networking/namespaces/a-name-that-makes-the-path-longer-than-a-tar-header-has/proc/net/udp";
+      const files = (text: string) => ({ "proc/meminfo": text, "proc/empty": "", [long]: `${text}\n\nlast line` });
+      const HOUR = 3_600_000;
+      const now = Date.now();
+      // By age in milliseconds: every second, one in ten seconds, a minute, five minutes, and of older files one.
+      const ring: readonly (readonly number[])[] = [
+        [31_500, 31_000, 30_000],
+        [31_500],
+        [5 * 60_000, 5 * 60_000 - 4000, 5 * 60_000 - 8000],
+        [HOUR, HOUR - 20_000, HOUR - 40_000, HOUR - 60_000],
+        [10, 9.99, 9.98, 9.95, 9.9, 9.8].map((hours) => hours * HOUR),
+        [24.5, 24.4, 24.3].map((hours) => hours * HOUR),
+        [48, 47.9, 47.8].map((hours) => hours * HOUR),
+      ];
+      for (const ages of ring) {
+        const name = new Date(now - (ages[0] as number)).toISOString().replace(/\.\d+|[-:]/g, "");
+        const copy = ages === ring[1] ? "-2" : "";
+        const members = ages.map((age) => member(now - age, files(`${"x".repeat(age % 1021)}\n`)));
+        writeFileSync(
+          join(here, `ring-${name}${copy}.tar.gz`),
+          ringFile(member(0, { "/nailhouse.json": "{}" }), ...members),
+        );
+      }
+      // Of what a crash cut off, one gzip gives more than another does: here it is too little for any.
+      const cut = readdirSync(here).sort().reverse()[2] as string;
+      writeFileSync(join(here, cut), member(now - 200_000, files("x")).subarray(0, 20), { flag: "a" });
+      writeFileSync(join(here, "ring-20260101T000000Z.tar.gz"), "no gzip");
+      writeFileSync(join(here, "sar 1.txt"), "a\0b");
+      const [mine, other] = ([[...shell, script], ["node", cli, "collect"]] as [string, ...string[]][]).map(
+        (line, i) => {
+          const history = ["--history", here, "--history", join(here, "sar 1.txt"), "--history", "/nowhere"];
+          const options = ["--quiet", "--only", "kernel-log", "--snapshots", "1", ...history];
+          expect(run(folder, [...line, ...options, "-o", `ring${i}.tgz`])).toMatchObject({ status: 0, stderr: "" });
+          return contentOf(inFolder(`ring${i}.tgz`));
+        },
+      ) as [Content, Content];
+      const recorded = ({ paths }: Content) => paths.filter((path) => path.startsWith("history"));
+      expect(recorded(mine)).toEqual(recorded(other));
+      const times = new Set(recorded(mine).map((path) => path.split("/")[1]));
+      // 3, of which another file has one, too; one or two; two; three to five; one; one. And the folder of what is no sample.
+      expect(times.size).toBeGreaterThan(11);
+      for (const path of recorded(mine)) expect(mine.text(path)).toBe(other.text(path));
+      const damaged = "the compressed data is damaged or cut off: what stands before that is packed";
+      expect(problemsOf(mine).filter(({ path }) => path.startsWith("/"))).toEqual([
+        { path: join(here, cut), reason: damaged },
+        { path: join(here, "ring-20260101T000000Z.tar.gz"), reason: damaged },
+        { path: here, reason: `${times.size - 1} samples were packed, the older they are the fewer` },
+        { path: "/nowhere", reason: "there is no such file or folder" },
+      ]);
     });
 
     it("ends at its size limit, with a bundle that says so", () => {
