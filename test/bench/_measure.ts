@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { formatBytes } from "../../src/core/format.ts";
 
 /** A command line; what it writes goes into `scratch`, which is removed afterwards. */
 export type Command = (scratch: string) => readonly string[];
@@ -19,18 +20,43 @@ export interface Cost {
   readonly processPeakBytes: number;
 }
 
-/** Two commands for the same task. */
-export interface Comparison {
+/** One line of the table. */
+export interface Row {
+  /** What is compared with what. */
   readonly name: string;
-  readonly ours: Command;
-  readonly theirs: Command;
+  readonly measure: string;
+  /** As they were measured, ours first. */
+  readonly figures: string;
+  /** Ours by the other's, or what is limited itself. */
+  readonly value: string;
+  readonly limit?: string;
+  /** Undefined where there is no limit, or nothing could be measured. */
+  readonly met?: boolean;
+}
+
+/** How thorough a run is. */
+export interface Settings {
+  /** Each command is run so often. */
+  readonly runs: number;
+  /** The sizes of what is made are divided by this. */
+  readonly divisor: number;
 }
 
 /** One file of this folder. */
 export interface Family {
-  /** Programs that are compared with, and the Debian packages that have them. */
+  /** Programs that are needed, and the Debian packages that have them. */
   readonly needs: { readonly [program: string]: string };
-  readonly comparisons: readonly Comparison[];
+  /** Run only when it is named: it loads the machine. */
+  readonly onDemand?: true;
+  rows(settings: Settings): AsyncIterable<Row>;
+}
+
+/** What may be limited of a comparison, each as ours by the other's. */
+export interface Limits {
+  readonly wall?: number;
+  readonly cpu?: number;
+  /** Of all processes of the command together. */
+  readonly memory?: number;
 }
 
 const CGROUP_V1 = "/sys/fs/cgroup/memory";
@@ -96,4 +122,42 @@ export function median(costs: readonly Cost[]): Cost {
     treePeakBytes: middle("treePeakBytes"),
     processPeakBytes: middle("processPeakBytes"),
   };
+}
+
+/** Runs the commands by turns, so that all see the same machine. The first turn, which may find cold caches, is an outlier to the median. */
+export function measureByTurns(commands: readonly Command[], runs: number): Cost[] {
+  const costs = commands.map((): Cost[] => []);
+  for (let run = 0; run < runs; run++) {
+    for (const [index, command] of commands.entries()) costs[index]?.push(measure(command));
+  }
+  return costs.map(median);
+}
+
+const seconds = (value: number): string => `${value.toFixed(2)} s`;
+
+/** The row of a value that has a limit, or none. */
+export function limited(
+  row: Pick<Row, "name" | "measure" | "figures">,
+  value: number,
+  limit: number | undefined,
+  format: (value: number) => string = (each) => each.toFixed(2),
+): Row {
+  if (Number.isNaN(value)) return { ...row, value: "not measured" };
+  if (limit === undefined) return { ...row, value: format(value) };
+  return { ...row, value: format(value), limit: format(limit), met: value <= limit };
+}
+
+/** The rows of two costs. */
+export function ratios(name: string, ours: Cost, theirs: Cost, limits: Limits): Row[] {
+  const row = (measure: string, key: keyof Cost, limit: number | undefined, format: (value: number) => string): Row =>
+    limited(
+      { name, measure, figures: `${format(ours[key])} : ${format(theirs[key])}` },
+      ours[key] / theirs[key],
+      limit,
+    );
+  return [
+    row("wall time", "wallSeconds", limits.wall, seconds),
+    row("CPU time", "cpuSeconds", limits.cpu, seconds),
+    row("peak memory", "treePeakBytes", limits.memory, formatBytes),
+  ];
 }

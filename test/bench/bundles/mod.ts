@@ -9,7 +9,8 @@ import { slabs } from "./slabs.ts";
 import { sockets } from "./sockets.ts";
 import { sosreport } from "./sosreport.ts";
 
-interface Kind {
+/** A kind of bundle that can be made in any size. */
+export interface Kind {
   readonly entries: (size: number) => AsyncGenerator<Made>;
   /** What the size counts. */
   readonly unit: string;
