@@ -1,40 +1,27 @@
 /** Every analyzer on every sample, our own and sosreports: what was really held must come first, and nothing else be accused. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { openArchive } from "../src/bundle/open.ts";
-import { analyze, presetSources } from "../src/engine/analyze.ts";
-import { preset } from "../src/preset.ts";
 import { renderText } from "../src/render/text.ts";
 import { brokenPromises, wrongAnswers } from "./_expect.ts";
+import { sampleReport, samplesFolder } from "./_samples.ts";
 import { type CaptureKind, fault, faults, hasSosSample } from "./lab/faults.ts";
 import { guestFaults } from "./lab/kernels/expect.ts";
 import { wrongOfConsole, wrongOfGuest } from "./lab/kernels/wrong.ts";
-
-const folder = new URL("../samples/", import.meta.url);
-
-async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
-}
-
-async function report(file: string) {
-  const sources = presetSources(preset);
-  return analyze(await openArchive(oneChunk(readFileSync(new URL(file, folder))), { sources }), preset);
-}
 
 describe.each<{ kind: CaptureKind; ending: string; of: typeof faults }>([
   { kind: "growing", ending: ".tgz", of: faults },
   { kind: "sos", ending: ".sos.tar.gz", of: faults.filter(hasSosSample) },
 ])("samples/*$ending", ({ kind, ending, of }) => {
-  const names = readdirSync(folder).filter((file) => file.endsWith(ending) && !file.startsWith("guest-")).map((file) =>
-    file.slice(0, -ending.length)
-  );
+  const names = readdirSync(samplesFolder).filter((file) => file.endsWith(ending) && !file.startsWith("guest-")).map((
+    file,
+  ) => file.slice(0, -ending.length));
 
   it("are there for each fault, and for nothing else", () => {
     expect(names.sort()).toEqual(of.map(({ name }) => name).sort());
   });
 
   it.each(names)("%s: what was held comes first", async (name) => {
-    const found = await report(`${name}${ending}`);
+    const found = await sampleReport(`${name}${ending}`);
     expect(wrongAnswers(found, fault(name).expect, kind)).toEqual([]);
     expect(brokenPromises(found)).toEqual([]);
   });
@@ -86,13 +73,15 @@ const logs: {
 
 describe("samples/oom-*.txt", () => {
   it("are all expected", () => {
-    expect(readdirSync(folder).filter((file) => file.startsWith("oom-")).sort()).toEqual(Object.keys(logs).sort());
+    expect(readdirSync(samplesFolder).filter((file) => file.startsWith("oom-")).sort()).toEqual(
+      Object.keys(logs).sort(),
+    );
   });
 
   it.each(Object.entries(logs))(
     "%s: the first two lines say what the memory was, the victim is not accused",
     async (file, expected) => {
-      const found = await report(file);
+      const found = await sampleReport(file);
       expect(brokenPromises(found)).toEqual([]);
       expect(
         found.findings.filter(({ material, confidence, symptomOf }) =>
@@ -118,14 +107,14 @@ describe("samples/guest-*", () => {
 
   it("are there for each fault that names a kernel, and for nothing else", () => {
     const files = [...sampled.map(({ name }) => `${name}.tgz`), ...consoles.map(({ name }) => `${name}.txt`)];
-    expect(readdirSync(folder).filter((file) => file.startsWith("guest-")).sort()).toEqual(files.sort());
+    expect(readdirSync(samplesFolder).filter((file) => file.startsWith("guest-")).sort()).toEqual(files.sort());
   });
 
   it.each(sampled)("$name: what was captured inside tells it", async ({ name, fault }) => {
-    expect(wrongOfGuest(await report(`${name}.tgz`), fault)).toEqual([]);
+    expect(wrongOfGuest(await sampleReport(`${name}.tgz`), fault)).toEqual([]);
   });
 
   it.each(consoles)("$name: so does the serial console alone", async ({ name, fault }) => {
-    expect(wrongOfConsole(await report(`${name}.txt`), fault)).toEqual([]);
+    expect(wrongOfConsole(await sampleReport(`${name}.txt`), fault)).toEqual([]);
   });
 });

@@ -9,7 +9,9 @@ import { answerOf } from "../render/_summary.ts";
 import { renderHtml } from "../render/html.ts";
 import { renderJson } from "../render/json.ts";
 import { renderMarkdown } from "../render/markdown.ts";
-import { renderSummaryMarkdown, renderSummaryText } from "../render/summary_text.ts";
+import { renderSummaryHtml } from "../render/summary_html.ts";
+import { renderSummaryMarkdown } from "../render/summary_markdown.ts";
+import { renderSummaryText } from "../render/summary_text.ts";
 import { renderText, type TextOptions } from "../render/text.ts";
 import { type Command, UsageError } from "./_command.ts";
 import { type Analysis, analyzeAll, analyzeInTurn, analyzePath } from "./_fleet.ts";
@@ -31,10 +33,11 @@ const help = `nailhouse analyze PATH... [-f text|json|ndjson|markdown|html] [-o 
 ${pluginHelp}
   --all           show every account, all the evidence and all owners; of several bundles the whole reports after the summary
 
-Of several bundles: a summary (which causes on how many hosts, the worst first), from all cores; ndjson is a line a bundle, as soon as it is
-ready; json is {summary, reports}. A bundle that cannot be read costs only itself.
+Of several bundles: a summary (which causes on how many hosts, the worst first), from all cores; in html each host's headline opens its report;
+ndjson is a line a bundle, as soon as it is ready; json is {summary, reports}. A bundle that cannot be read costs only itself.
 
   nailhouse analyze bundle.tgz
+  nailhouse analyze *.tgz -f html -o summary.html
   nailhouse analyze *.tgz -f ndjson > reports.ndjson
   nailhouse analyze bundle.tgz -f html -o report.html
   nailhouse analyze / --fail-on likely
@@ -81,10 +84,12 @@ function renderMany(
   all: boolean,
   toFile: boolean,
 ): string {
-  const reports = analyzed.map(({ report }) => report);
   if (format === "json") return `${JSON.stringify({ schemaVersion: 1, summary, reports: analyzed }, undefined, 2)}\n`;
-  if (format === "html") return renderHtml(...reports as [Report, ...Report[]]);
-  if (format === "markdown") return [renderSummaryMarkdown(summary), ...reports.map(renderMarkdown)].join("\n---\n\n");
+  if (format === "html") return renderSummaryHtml(summary, new Map(analyzed.map(({ path, report }) => [path, report])));
+  if (format === "markdown") {
+    const whole = analyzed.map(({ report }) => renderMarkdown(report));
+    return [renderSummaryMarkdown(summary), ...whole].join("\n---\n\n");
+  }
   const options = textOptions(all, toFile);
   const whole = analyzed.map(({ path, report }) => `\n${path}\n${renderText(report, options)}`);
   return [renderSummaryText(summary, options), ...whole].join("");
@@ -125,7 +130,7 @@ async function printOne(analysis: Analysis, { format, all, output, fails }: Sett
 async function printMany(analyses: AsyncIterable<Analysis> | Iterable<Analysis>, settings: Settings): Promise<number> {
   const { format, all, output, fails } = settings;
   const out = await openOutput(output);
-  const keep = format === "json" || format === "html" || format === "markdown" || all;
+  const keep = format === "json" || format === "html" || all;
   const analyzed: Analyzed[] = [];
   const digests: HostDigest[] = [];
   const unreadable: { path: string; problem: string }[] = [];

@@ -229,7 +229,7 @@ export const pressure: Source<MemoryPressure> = defineComputed({
     const [worst] = signs;
     if (worst === undefined) {
       if (inputs.ledger === undefined) {
-        return { level: "none", because: "the bundle does not tell (no /proc/meminfo)", evidence: [] };
+        return { level: "none", because: "the bundle has no /proc/meminfo", evidence: [] };
       }
       const free = accountBytes(inputs.ledger, "free") ?? 0;
       return { level: "none", because: `no sign of shortage in the bundle (${formatBytes(free)} free)`, evidence: [] };

@@ -14,9 +14,16 @@ export interface HostDigest {
   readonly headline: string;
   /** The findings that made the verdict, the first one first. */
   readonly accusations: readonly Accusation[];
+  /** Who ran out of memory by the kernel's log: the host, or only a control group; null where the log has neither. */
+  readonly outOfMemory: OutOfMemory | null;
+  /** Causes that its confirmed symptoms are of, and that are not proven. */
+  readonly suspects: readonly string[];
   /** Of MemTotal, by account. */
   readonly shares: { readonly [account: string]: number };
 }
+
+/** Who ran out of memory. */
+export type OutOfMemory = "host" | "control-group";
 
 /** One of them. */
 export interface Accusation {
@@ -58,7 +65,11 @@ export interface FleetSummary {
   readonly verdicts: { readonly [verdict: string]: number };
   /** The one on most hosts first. */
   readonly causes: readonly CauseSummary[];
-  /** The worst first: by what is held there. */
+  /** How many ran out of memory by their kernels' logs. */
+  readonly outOfMemory: { readonly [O in OutOfMemory]: number };
+  /** What symptoms point at where no cause is proven, the one on most hosts first. */
+  readonly suspects: readonly HostCount[];
+  /** The worst first: by what is held there, then who ran out of memory, then how short of it they are. */
   readonly hosts: readonly HostDigest[];
   readonly outliers: readonly Outlier[];
   readonly unreadable: readonly { readonly path: string; readonly problem: string }[];

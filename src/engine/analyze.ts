@@ -182,7 +182,7 @@ export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string
   const pressureRead = base.read(preset.pressure);
   const pressure: PressureDraft = pressureRead.status === "ok"
     ? pressureRead.value
-    : { level: "none", because: "the bundle does not tell (no /proc/meminfo)", evidence: [] };
+    : { level: "none", because: "the bundle has no /proc/meminfo", evidence: [] };
   const series = base.read(preset.timeline);
   const events = base.read(preset.events);
 

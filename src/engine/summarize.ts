@@ -1,6 +1,6 @@
 import type { AccountId } from "../core/ledger.ts";
-import type { Finding, Report } from "../core/report.ts";
-import type { CauseSummary, FleetSummary, HostCount, HostDigest, Outlier } from "../core/summary.ts";
+import type { Finding, PressureLevel, Report } from "../core/report.ts";
+import type { CauseSummary, FleetSummary, HostCount, HostDigest, Outlier, OutOfMemory } from "../core/summary.ts";
 
 /** Fewer hosts have no usual share. */
 const MIN_FLEET = 5;
@@ -10,11 +10,27 @@ const OUTLYING_DEVIATIONS = 5;
 const MAD_TO_DEVIATION = 1.4826;
 /** Of MemTotal: less than this decides nothing, however unusual. */
 const WORTH_A_LINE_SHARE = 0.05;
+/** What is so on more of the hosts than this is another kind of host, and nothing unusual. */
+const UNUSUAL_SHARE = 0.2;
 /** These are as full as the work of a host makes them, and are given back. */
 const VARYING: ReadonlySet<string> = new Set<AccountId>(["free", "per-cpu-free-lists", "page-cache", "buffers"]);
 
+const LEVELS: readonly PressureLevel[] = ["none", "rising", "short", "exhausted"];
+
 function isAccusation({ material, confidence, symptomOf }: Finding): boolean {
   return material && confidence !== "possible" && symptomOf === null;
+}
+
+function outOfMemory({ events }: Report): OutOfMemory | null {
+  if (events.some(({ kind }) => kind === "global-oom")) return "host";
+  return events.some(({ kind }) => kind === "memcg-oom") ? "control-group" : null;
+}
+
+/** Symptoms that the kernel itself told of, such as an OOM kill: they say where to look, not who is at fault. */
+function suspects({ findings }: Report): string[] {
+  const proven = new Set(findings.filter(isAccusation).map(({ cause }) => cause));
+  const symptoms = findings.filter(({ confidence }) => confidence === "confirmed");
+  return [...new Set(symptoms.flatMap(({ symptomOf }) => symptomOf ?? []))].filter((cause) => !proven.has(cause));
 }
 
 /**
@@ -39,6 +55,8 @@ export function digest(path: string, report: Report, headline: string): HostDige
       bytes: bytes.high,
       programs: [...new Set(owners.map(({ comm }) => comm))].slice(0, 3),
     })),
+    outOfMemory: outOfMemory(report),
+    suspects: suspects(report),
     shares: Object.fromEntries(
       (ledger?.accounts ?? []).map(({ id, bytes }) => [id, bytes / (ledger?.totalBytes ?? 1)]),
     ),
@@ -47,6 +65,26 @@ export function digest(path: string, report: Report, headline: string): HostDige
 
 function heldBytes({ accusations }: HostDigest): number {
   return accusations.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** What does not go by itself, as far as it is told. */
+function usedBytes({ shares, totalBytes }: HostDigest): number {
+  const kept = Object.entries(shares).filter(([account]) => !VARYING.has(account));
+  return (totalBytes ?? 0) * kept.reduce((sum, [, share]) => sum + share, 0);
+}
+
+/** Where nothing held can be compared: a group's limit kills none but its own. */
+function rank({ outOfMemory, accusations }: HostDigest): number {
+  if (outOfMemory === "host") return 3;
+  return accusations.length > 0 ? 2 : outOfMemory === null ? 0 : 1;
+}
+
+/** The worst first. */
+function bySeverity(a: HostDigest, b: HostDigest): number {
+  return heldBytes(b) - heldBytes(a) ||
+    rank(b) - rank(a) ||
+    LEVELS.indexOf(b.pressure) - LEVELS.indexOf(a.pressure) ||
+    usedBytes(b) - usedBytes(a);
 }
 
 /** What is on most hosts first. */
@@ -95,10 +133,11 @@ function outliers(hosts: readonly HostDigest[]): Outlier[] {
     const middle = median(shares);
     const deviation = MAD_TO_DEVIATION * median(shares.map((share) => Math.abs(share - middle)));
     const most = Math.max(WORTH_A_LINE_SHARE, OUTLYING_DEVIATIONS * deviation);
-    return told.flatMap(({ path }, i) => {
+    const found = told.flatMap(({ path }, i) => {
       const share = shares[i] as number;
       return share - middle > most ? [{ path, account: account as AccountId, share, medianShare: middle }] : [];
     });
+    return found.length > UNUSUAL_SHARE * told.length ? [] : found;
   }).sort((a, b) => b.share - b.medianShare - (a.share - a.medianShare));
 }
 
@@ -108,7 +147,12 @@ export function summarize(hosts: readonly HostDigest[], unreadable: FleetSummary
     schemaVersion: 1,
     verdicts: Object.fromEntries(count(hosts.map(({ verdict }) => verdict)).map(({ name, hosts }) => [name, hosts])),
     causes: causes(hosts),
-    hosts: [...hosts].sort((a, b) => heldBytes(b) - heldBytes(a)),
+    outOfMemory: {
+      host: hosts.filter((each) => each.outOfMemory === "host").length,
+      "control-group": hosts.filter((each) => each.outOfMemory === "control-group").length,
+    },
+    suspects: count(hosts.flatMap((each) => each.suspects)),
+    hosts: [...hosts].sort(bySeverity),
     outliers: outliers(hosts),
     unreadable,
   };

@@ -37,7 +37,7 @@ export function answerOf(report: Report): Answer {
   }
   // Such as an OOM kill: what the kernel wrote of it is more than that the rest is not known.
   const known = report.findings.find((f) => f.symptomOf !== null && f.confidence === "confirmed");
-  if (report.verdict === "insufficient-evidence" && known !== undefined) {
+  if (known !== undefined && (report.verdict === "insufficient-evidence" || isOfThatMoment(report, known))) {
     const remedy = known.remedies.find(({ when }) => when === "now") ?? null;
     return { headline: known.title, confidence: known.confidence, remedy, otherwise: "see below" };
   }
@@ -51,6 +51,12 @@ export function answerOf(report: Report): Answer {
     remedy: null,
     otherwise: [`${then}.`, second].join(" ").trimEnd(),
   };
+}
+
+/** A kernel log alone: there is no other look at memory than the one that the finding is about. */
+function isOfThatMoment({ verdict, ledger }: Report, { evidence }: Finding): boolean {
+  const paths = new Set(ledger?.accounts.flatMap(({ sources }) => sources.map(({ path }) => path)));
+  return verdict === "unexplained" && paths.size === 1 && paths.has(evidence[0]?.path ?? "");
 }
 
 function largestAccounts(report: Report): string {

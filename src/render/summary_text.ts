@@ -1,61 +1,40 @@
-/** A summary of many bundles, for a terminal and for a ticket. */
+/** A summary of many bundles, for a terminal. */
 import { getBorderCharacters, table } from "table";
-import { formatBytes, formatQuantity, formatShare } from "../core/format.ts";
-import type { CauseSummary, FleetSummary, HostCount, HostDigest } from "../core/summary.ts";
-import { collapsed, inline } from "./_markdown.ts";
+import type { FleetSummary, HostDigest } from "../core/summary.ts";
+import { causeRow, fleetAnswer, hostName, isQuiet, names, outlierText, verdictText } from "./_fleet.ts";
 import { printable, wrap } from "./_printable.ts";
 import { styleOf } from "./_text_style.ts";
 import type { TextOptions } from "./text.ts";
 
 const HOSTS_SHOWN = 20;
-const NAMES_SHOWN = 3;
+/** What the table takes besides the programs. */
+const TABLE_COLUMNS = 52;
+const LEAST_COLUMN = 20;
 
-function names(counts: readonly HostCount[]): string {
-  const shown = counts.slice(0, NAMES_SHOWN).map(({ name, hosts }) => (hosts === 1 ? name : `${name} (${hosts})`));
-  return [...shown, ...(counts.length > NAMES_SHOWN ? [`${counts.length - NAMES_SHOWN} more`] : [])].join(", ");
+function hostText(host: HostDigest): string {
+  return `${hostName(host)}: ${host.headline}`;
 }
 
-/** The two lines the reader came for. */
-function answer({ hosts, causes, verdicts, unreadable }: FleetSummary): readonly [string, string] {
-  const accused = verdicts["cause-found"] ?? 0;
-  const [first] = causes;
-  const [worst] = hosts;
-  const all = formatQuantity(hosts.length, "bundle");
-  const unread = unreadable.length === 0 ? "" : `; ${unreadable.length} could not be read`;
-  if (first === undefined || worst === undefined) {
-    return [`No cause found in ${all}${unread}.`, `Verdicts: ${verdictText(verdicts)}.`];
-  }
-  return [
-    `A cause in ${accused} of ${all}, most often ${first.cause} (${first.hosts})${unread}.`,
-    `Worst: ${worst.path}: ${worst.headline}`,
-  ];
+function causeLines({ causes }: FleetSummary, width: number): string[] {
+  if (causes.length === 0) return [];
+  const rows = causes.map((cause) => [...causeRow(cause).slice(0, 3), names(cause.programs)].map(printable));
+  return table([["cause", "hosts", "held in all", "programs"], ...rows], {
+    border: getBorderCharacters("void"),
+    columnDefault: { paddingLeft: 0, paddingRight: 2 },
+    columns: [{}, { alignment: "right" }, { alignment: "right" }, {
+      width: Math.max(LEAST_COLUMN, width - TABLE_COLUMNS),
+      wrapWord: true,
+    }],
+    drawHorizontalLine: () => false,
+  }).trimEnd().split("\n").map((line) => `  ${line.trimEnd()}`);
 }
 
-function verdictText(verdicts: FleetSummary["verdicts"]): string {
-  return Object.entries(verdicts).map(([verdict, hosts]) => `${verdict} ${hosts}`).join(", ");
-}
-
-function causeRow({ cause, hosts, bytes, worst, kernels, programs }: CauseSummary): string[] {
-  return [
-    cause,
-    String(hosts),
-    formatBytes(bytes),
-    `${formatBytes(worst.bytes)}: ${worst.path}`,
-    names(programs),
-    names(kernels),
-  ];
-}
-
-const HEAD = ["cause", "hosts", "held in all", "most", "programs", "kernels"];
-
-function outlierText(summary: FleetSummary): string[] {
-  return summary.outliers.map(({ path, account, share, medianShare }) =>
-    `${path}: ${formatShare(share, 1)} of MemTotal is ${account}, against ${formatShare(medianShare, 1)} usually`
-  );
-}
-
-function hostText({ path, hostname, headline }: HostDigest): string {
-  return `${path}${hostname === null ? "" : ` (${hostname})`}: ${headline}`;
+/** The hosts with something to be told of, or all of them. */
+function hostLines({ hosts }: FleetSummary, all: boolean, width: number): string[] {
+  const shown = all ? hosts : hosts.filter((host) => !isQuiet(host)).slice(0, HOSTS_SHOWN);
+  const rest = hosts.length - shown.length;
+  const more = rest === 0 ? [] : [`  and ${rest} more (--all)`];
+  return shown.length === 0 ? [] : [...shown.map((host) => wrap(printable(hostText(host)), width, "  ")), ...more];
 }
 
 /**
@@ -65,21 +44,9 @@ function hostText({ path, hostname, headline }: HostDigest): string {
  */
 export function renderSummaryText(summary: FleetSummary, options: TextOptions = {}): string {
   const style = styleOf(options.width ?? 80, options.all ?? false, options.color ?? false);
-  const { causes, hosts, unreadable, verdicts } = summary;
-  const [first, second] = answer(summary);
-  const accused = hosts.filter(({ accusations }) => accusations.length > 0);
-  const shown = style.all ? hosts : accused.slice(0, HOSTS_SHOWN);
-  const more = style.all || accused.length <= HOSTS_SHOWN ? [] : [`  and ${accused.length - HOSTS_SHOWN} more (--all)`];
-  const rows = causes.map((cause) => causeRow(cause).slice(0, 3).concat(names(cause.programs)).map(printable));
-  const tableLines = rows.length === 0 ? [] : table([["cause", "hosts", "held in all", "programs"], ...rows], {
-    border: getBorderCharacters("void"),
-    columnDefault: { paddingLeft: 0, paddingRight: 2 },
-    columns: [{}, { alignment: "right" }, { alignment: "right" }, {
-      width: Math.max(20, style.width - 52),
-      wrapWord: true,
-    }],
-    drawHorizontalLine: () => false,
-  }).trimEnd().split("\n").map((line) => `  ${line.trimEnd()}`);
+  const { causes, outOfMemory, unreadable } = summary;
+  const isBad = causes.length + outOfMemory.host + outOfMemory["control-group"] > 0;
+  const [first, second] = fleetAnswer(summary);
   const section = (title: string, lines: readonly string[]): string[] =>
     lines.length === 0 ? [] : ["", style.strong(title), ...lines];
   const items = (texts: readonly string[]): string[] => texts.map((text) => wrap(printable(text), style.width, "  "));
@@ -87,45 +54,15 @@ export function renderSummaryText(summary: FleetSummary, options: TextOptions = 
     `${cause.cause}: ${names(cause.kernels)}`
   );
   const lines = [
-    (causes.length > 0 ? style.alarm : style.strong)(wrap(printable(first), style.width)),
+    (isBad ? style.alarm : style.strong)(wrap(printable(first), style.width)),
     wrap(printable(second), style.width),
     "",
-    wrap(`verdicts: ${verdictText(verdicts)}`, style.width),
-    ...section("Causes", tableLines),
+    wrap(`verdicts: ${verdictText(summary)}`, style.width),
+    ...section("Causes", causeLines(summary, style.width)),
     ...section("Kernels", items(kernels)),
-    ...section(
-      style.all ? "Hosts, the worst first" : "Hosts with a cause, the worst first",
-      items(shown.map(hostText)),
-    ),
-    ...more,
+    ...section("Hosts, the worst first", hostLines(summary, style.all, style.width)),
     ...section("Unlike the others", items(outlierText(summary))),
     ...section("Could not be read", items(unreadable.map(({ path, problem }) => `${path}: ${problem}`))),
   ];
   return `${lines.join("\n")}\n`;
-}
-
-/**
- * A summary as Markdown.
- *
- * @param summary From `summarize`.
- */
-export function renderSummaryMarkdown(summary: FleetSummary): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map(inline).join(" | ")} |`;
-  const [first, second] = answer(summary);
-  const list = (title: string, items: readonly string[]): string[] =>
-    items.length === 0
-      ? []
-      : [collapsed(`${title} (${items.length})`, items.map((each) => `- ${inline(each)}`).join("\n"))];
-  const parts = [
-    `**${inline(first)}**`,
-    inline(second),
-    ...(summary.causes.length === 0 ? [] : [
-      [line(HEAD), `|${HEAD.map(() => " --- |").join("")}`, ...summary.causes.map((cause) => line(causeRow(cause)))]
-        .join("\n"),
-    ]),
-    ...list("Hosts, the worst first", summary.hosts.map(hostText)),
-    ...list("Unlike the others", outlierText(summary)),
-    ...list("Could not be read", summary.unreadable.map(({ path, problem }) => `${path}: ${problem}`)),
-  ];
-  return `${parts.join("\n\n")}\n`;
 }

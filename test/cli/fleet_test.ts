@@ -34,6 +34,16 @@ describe("nailhouse analyze of several bundles", () => {
     expect(run(...samples, "--fail-on", "likely").status).toBe(1);
   });
 
+  it("makes one page of them, with each one's report, and a summary for a ticket", () => {
+    const page = run(...samples, "-f", "html").stdout;
+    expect(page.match(/<article id="\d-report">/g)).toHaveLength(3);
+    expect(page.indexOf("samples/friend-push")).toBeLessThan(page.indexOf("samples/busy.tgz"));
+    const short = run(...samples, "-f", "markdown").stdout;
+    expect(short).toMatch(/^## A cause in 2 of 3 bundles/);
+    expect(short.length).toBeLessThan(3000);
+    expect(run(...samples, "-f", "markdown", "--all").stdout.startsWith(`${short}\n---\n`)).toBe(true);
+  });
+
   it.skipIf(!existsSync("/usr/bin/time"))("stays below 600 MB with 200 of them (needs Debian's time)", () => {
     const paths = Array.from({ length: 200 }, (_, i) => samples[i % samples.length] as string);
     const words = ["-f", "%M", process.execPath, "dist/cli.js", "analyze", ...paths, "-f", "ndjson"];

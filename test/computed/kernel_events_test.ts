@@ -54,6 +54,6 @@ describe("pressure", () => {
     expect(pressure).toMatchObject({ level: "exhausted", because: "the kernel log has an OOM of the whole host" });
     expect(pressure.evidence[0]).toMatchObject({ line: 1 });
     const quiet = await analyzeFiles({ "sos_commands/kernel/dmesg": "[ 1.0] all is well\n" });
-    expect(quiet.pressure).toMatchObject({ level: "none", because: "the bundle does not tell (no /proc/meminfo)" });
+    expect(quiet.pressure).toMatchObject({ level: "none", because: "the bundle has no /proc/meminfo" });
   });
 });

@@ -1,27 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { HostDigest } from "../../src/core/summary.ts";
 import { digest, summarize } from "../../src/engine/summarize.ts";
-import { renderSummaryMarkdown, renderSummaryText } from "../../src/render/summary_text.ts";
 import { friendPush } from "../render/_hostile.ts";
-
-const MIB = 2 ** 20;
-
-function host(path: string, mib: number, more: Partial<HostDigest> = {}): HostDigest {
-  return {
-    path,
-    hostname: path,
-    kernelRelease: "6.1.0",
-    totalBytes: 2 ** 33,
-    verdict: mib > 0 ? "cause-found" : "healthy",
-    pressure: "none",
-    headline: mib > 0 ? `pusher: ${mib} MiB unread` : "No leak found",
-    accusations: mib > 0
-      ? [{ cause: "socket-backlog-udp", confidence: "likely", bytes: mib * MIB, programs: ["pusher"] }]
-      : [],
-    shares: { anon: 0.2, "page-cache": Math.min(0.7, mib / 1000) },
-    ...more,
-  };
-}
+import { fleetHost as host, MIB } from "../render/_fleet.ts";
 
 describe("digest()", () => {
   it("keeps what made the verdict, and the shares of all accounts", async () => {
@@ -75,27 +55,24 @@ describe("summarize()", () => {
     expect(summarize([...usual.slice(0, 3), odd], []).outliers).toEqual([]);
   });
 
-  it("says nothing was found when nothing was", () => {
-    expect(renderSummaryText(summarize([host("a", 0), host("b", 0)], []))).toMatch(/^No cause found in 2 bundles\./);
-  });
-});
-
-describe("a summary that is rendered", () => {
-  const evil = "<img src=x>\u001b[31m|\u202e";
-  const summary = summarize([host(evil, 100, { headline: evil }), host("b", 0)], [{
-    path: "c.tgz",
-    problem: "it is empty",
-  }]);
-
-  it("fits a terminal, answers first, and has no escapes of a bundle in it", () => {
-    const text = renderSummaryText(summary);
-    expect(text).toMatch(/^A cause in 1 of 2 bundles, most often socket-backlog-udp \(1\)./);
-    expect(text).toContain("c.tgz: it is empty");
-    expect(text).not.toContain("\u001b");
-    expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+  it("takes for unusual only what a few hosts have", () => {
+    const hosts = Array.from({ length: 8 }, (_, i) => host(`h${i}`, 0, { shares: { anon: i < 3 ? 0.9 : 0.1 } }));
+    expect(summarize(hosts, []).outliers).toEqual([]);
+    expect(summarize([...hosts.slice(2)], []).outliers).toMatchObject([{ path: "h2", account: "anon" }]);
   });
 
-  it("has no markup of a bundle in Markdown", () => {
-    expect(renderSummaryMarkdown(summary)).not.toMatch(/(?<!\\)<img/);
+  it("puts hosts that ran out of memory first where no cause is proven, the fullest of them first", () => {
+    const oom = { outOfMemory: "host", pressure: "exhausted", verdict: "insufficient-evidence" } as const;
+    const { hosts, outOfMemory, suspects } = summarize([
+      host("quiet", 0),
+      host("short", 0, { pressure: "short" }),
+      host("group", 0, { outOfMemory: "control-group", suspects: ["user-leak"] }),
+      host("oom", 0, { ...oom, suspects: ["user-leak"], shares: { anon: 0.5, "page-cache": 0.4 } }),
+      host("fuller", 0, { ...oom, suspects: ["slab-leak"], shares: { "slab-unreclaimable": 0.8 } }),
+      host("held", 1),
+    ], []);
+    expect(hosts.map(({ path }) => path)).toEqual(["held", "fuller", "oom", "group", "short", "quiet"]);
+    expect(outOfMemory).toEqual({ host: 2, "control-group": 1 });
+    expect(suspects).toEqual([{ name: "user-leak", hosts: 2 }, { name: "slab-leak", hosts: 1 }]);
   });
 });

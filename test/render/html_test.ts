@@ -6,22 +6,7 @@ import { REPORT_STYLE } from "../../src/render/_html_style.ts";
 import { renderHtml } from "../../src/render/html.ts";
 import { analyzeFiles, meminfoText } from "../analyzers/_bundle.ts";
 import { friendPush, withEveryText } from "./_hostile.ts";
-
-const VOID = new Set(["meta", "br"]);
-
-/** Elements that are opened and not closed, or closed and not open. */
-function unbalanced(page: string): string[] {
-  const body = page.replace(/<!DOCTYPE html>|<(style|script)>[^]*?<\/\1>/g, "");
-  const open: string[] = [];
-  const wrong: string[] = [];
-  for (const [, close, name, self] of body.matchAll(/<(\/?)([a-z][a-z0-9]*)(?:\s[^<>]*?)?(\/?)>/g)) {
-    if (self === "/" || VOID.has(name as string)) continue;
-    if (close === "") open.push(name as string);
-    else if (open.at(-1) === name) open.pop();
-    else wrong.push(`</${name}> inside <${open.at(-1)}>`);
-  }
-  return [...wrong, ...open.map((name) => `<${name}> is not closed`)];
-}
+import { unbalanced } from "./_markup.ts";
 
 describe("renderHtml()", () => {
   it("says first who holds how much, and what to do now", async () => {
@@ -67,16 +52,6 @@ describe("renderHtml()", () => {
     );
     // From the last look to the two times, on the line of zero: 348 is the right edge, and half of the way is the earlier one.
     expect(page).toMatch(/class="wedge" points="[\d.]+,[\d.]+ 348,144 213\.\d,144"/);
-  });
-
-  it("has names of its own for each of several reports", async () => {
-    const report = await friendPush();
-    const page = renderHtml(report, report);
-    const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
-    expect(new Set(ids).size).toBe(ids.length);
-    const targets = [...page.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id);
-    expect(targets.filter((id) => !ids.includes(id))).toEqual([]);
-    expect(unbalanced(page)).toEqual([]);
   });
 
   it("says that nothing is wrong, and does not know what it does not know", async () => {
