@@ -7,6 +7,8 @@ import { shellWord } from "../src/core/shell.ts";
 import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
+import { pressure } from "../src/computed/pressure.ts";
+import { type ProcessLife, processLives } from "../src/computed/process_lives.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { exhaustion, type Measurement, MIN_TREND_POINTS, recentTrend, type Trend } from "../src/computed/trend.ts";
@@ -28,6 +30,12 @@ const WORTH_WATCHING_SHARE = 0.25;
 const MOSTLY_HUGE_SHARE = 0.5;
 /** Watched for this long, growth is no start-up and no burst. */
 const LONG_WATCH_SECONDS = 600;
+/** What takes longer than this is no start-up: the time that systemd gives a service (DefaultTimeoutStartSec). */
+const START_UP_SECONDS = 90;
+/** An interpreter or virtual machine with its libraries, before it does anything: Node's and Java's compilers and test runners take 100 to 250 MB. */
+const START_UP_BYTES = 256 * 2 ** 20;
+/** Who has just been started and computes most of the time still loads and compiles, whatever its size; who leaks waits for work in between. */
+const START_UP_CPU_SHARE = 0.5;
 /** Over hours every program grows a little: caches fill, a day's load comes. */
 const MIN_LONG_GROWTH_SHARE = 0.01;
 /** Who has less than half of what the host's processes grew by over hours or days did not do most of it. */
@@ -84,20 +92,32 @@ function programs(tenants: readonly Tenant[], snapshots: number): Tenant[] {
   }));
 }
 
-/** Those that are large, grew in a straight enough line, and make up enough of the host's growth; the fastest first. */
-function leaking(tenants: readonly Tenant[], ledgers: readonly TimePoint<Ledger>[]): Grown[] {
+/** Those that are large, grew in a straight enough line, and make up enough of the growth that is left to explain; the fastest first. */
+function leaking(
+  tenants: readonly Tenant[],
+  totalBytes: number,
+  growthBytes: (seconds: number) => number,
+): Grown[] {
   const grown: Grown[] = [];
-  const totalBytes = ledgers.at(-1)?.value.totalBytes ?? 0;
   for (const tenant of tenants) {
     const trend = recentTrend(tenant.series);
     if (trend === undefined || trend.low <= 0 || trend.changeBytes < MIN_GROWTH_BYTES) continue;
     if (trend.high > MAX_RATE_SPREAD * trend.low) continue;
     if ((tenant.series.at(-1) as Measurement).bytes < MIN_LEAK_BYTES) continue;
-    if (trend.changeBytes < MIN_SHARE_OF_GROWTH * (anonGrowth(ledgers, trend.spanSeconds) ?? 0)) continue;
+    if (trend.changeBytes < MIN_SHARE_OF_GROWTH * growthBytes(trend.spanSeconds)) continue;
     if (trend.spanSeconds >= LONG_WATCH_SECONDS && trend.changeBytes < MIN_LONG_GROWTH_SHARE * totalBytes) continue;
     grown.push({ ...tenant, trend });
   }
   return grown.sort((a, b) => b.trend.bytesPerSecond - a.trend.bytesPerSecond || (a.comm < b.comm ? -1 : 1));
+}
+
+/** How much some processes grew in the last seconds; one that was not there yet began with nothing. */
+function growthOf(tenants: readonly Tenant[], since: number): number {
+  return tenants.reduce((sum, { series }) => {
+    const [first, last] = [series[0] as Measurement, series.at(-1) as Measurement];
+    const from = first.time > since ? 0 : series.find(({ time }) => time >= since)?.bytes ?? last.bytes;
+    return sum + Math.max(0, last.bytes - from);
+  }, 0);
 }
 
 /** How much all anonymous memory grew in the last seconds of what was watched. */
@@ -109,6 +129,24 @@ function anonGrowth(ledgers: readonly TimePoint<Ledger>[], seconds: number): num
   const end = last && accountBytes(last.value, "anon");
   return first === undefined || end === undefined ? undefined : end - first;
 }
+
+/** What is known of the oldest process of a tenant that may still be starting up. */
+function startUp({ processes: each }: Tenant, lives: ReadonlyMap<number, ProcessLife>): ProcessLife | undefined {
+  const known = each.map(({ pid }) => lives.get(pid)).filter((life) => life !== undefined);
+  const [oldest] = known.toSorted((a, b) => b.ageSeconds - a.ageSeconds);
+  if (oldest === undefined || known.length < each.length || oldest.ageSeconds >= START_UP_SECONDS) return undefined;
+  const isSmall = each.every((process) => sizeOf(process) < START_UP_BYTES);
+  const isBusy = known.every(({ cpuShare }) => cpuShare !== undefined && cpuShare >= START_UP_CPU_SHARE);
+  return isSmall || isBusy ? oldest : undefined;
+}
+
+/** Starting up is no leak: whether it goes on growing will be seen. */
+const LOOK_AGAIN: Remedy = {
+  when: "now",
+  text: "Look again in a few minutes: who starts up has what it needs then, and who leaks has more.",
+  commands: ["nailhouse collect --snapshots 6 --interval 30"],
+  verify: "whether user-leak is named then",
+};
 
 function remedies(
   tenant: { readonly comm: string; readonly processes: readonly Process[] },
@@ -173,6 +211,11 @@ function growthEvidence(
   }];
 }
 
+function startEvidence({ ageSeconds, cpuShare, path, line }: ProcessLife): EvidenceLine {
+  const computing = cpuShare === undefined ? "" : `, and computed ${formatShare(cpuShare, 1)} of the time`;
+  return { path, line, because: `it was started ${Math.round(ageSeconds)} s before the last snapshot${computing}` };
+}
+
 export const userLeak: Analyzer = defineAnalyzer({
   id: "user-leak",
   title: "Anonymous memory of a process that grows, or dominates",
@@ -180,7 +223,8 @@ export const userLeak: Analyzer = defineAnalyzer({
     "A process allocates (heap, stacks, private mappings) and does not give back. The pages are its own: RssAnon in /proc/PID/status, " +
     "AnonPages in /proc/meminfo.",
   lookAlikes:
-    "A large but steady process (a database's cache), which only growth tells from a leak. Start-up. thp-bloat: huge pages make a small " +
+    "A large but steady process (a database's cache), which only growth tells from a leak. A program that starts up: for 90 s it is at most possible, unless the " +
+    "host is short of memory. thp-bloat: huge pages make a small " +
     "working set large. process-proliferation: many small processes of one program. shmem-leak: shared memory is in no process's RssAnon.",
   references: ["https://docs.kernel.org/filesystems/proc.html"],
   needs: { ledger, processes },
@@ -188,25 +232,40 @@ export const userLeak: Analyzer = defineAnalyzer({
     ledgers: overTime(ledger),
     history: overTime(processes),
     recently: lately(processes),
+    lives: processLives,
+    pressure,
     meminfo,
     recorded: importedHistory,
   },
-  analyze({ ledger, processes: known, ledgers, history, recently, meminfo: file, recorded }) {
+  analyze({ ledger, processes: known, ledgers, history, recently, lives, pressure: short, meminfo: file, recorded }) {
     const grownForLong = longGrowth(recorded, "AnonPages", accountBytes(ledger, "anon"));
+    // Of what makes the host short of memory it does not matter why it grows.
+    const isShort = short?.level === "short" || short?.level === "exhausted";
+    const starting = (tenant: Tenant): ProcessLife | undefined =>
+      isShort || lives === undefined ? undefined : startUp(tenant, lives);
     const tenants = lasting(history ?? []);
-    const single = leaking(tenants, ledgers ?? []);
+    const newcomers = tenants.filter(starting);
+    const settled = tenants.filter((tenant) => !newcomers.includes(tenant));
+    const end = ledgers?.at(-1)?.time ?? 0;
+    const allGrowth = (seconds: number): number => anonGrowth(ledgers ?? [], seconds) ?? 0;
+    const growthLeft = (seconds: number): number => allGrowth(seconds) - growthOf(newcomers, end - seconds * 1000);
+    const single = leaking(settled, ledger.totalBytes, growthLeft);
     // Of days, hardly all processes of a program are the same.
-    const leaks = single.length > 0
-      ? single
-      : leaking(programs(lasting(recently ?? []), recently?.length ?? 0), ledgers ?? []);
-    if (leaks.length > 0) return { findings: leaks.map(leakFinding) };
+    const leaks = single.length > 0 ? single : leaking(
+      programs(lasting(recently ?? []), recently?.length ?? 0).filter((program) => starting(program) === undefined),
+      ledger.totalBytes,
+      growthLeft,
+    );
+    const startUps = leaking(newcomers, ledger.totalBytes, allGrowth).map(leakFinding);
+    if (leaks.length > 0) return { findings: [...leaks.map(leakFinding), ...startUps] };
     const [largest] = known;
     const watched = (history?.length ?? 0) >= MIN_TREND_POINTS;
     if (largest === undefined) return { ruledOut: "no process has memory of its own" };
     // Seconds do not show a leak of days. Who it is, the host's growth does not tell: the process that is large enough is worth watching.
     if (grownForLong !== undefined && mayBeBehind(largest, grownForLong.trend)) {
-      return { findings: [sizeFinding(largest)] };
+      return { findings: [sizeFinding(largest), ...startUps] };
     }
+    if (startUps.length > 0) return { findings: startUps };
     const anon = accountBytes(ledger, "anon") ?? Infinity;
     const worthWatching = sizeOf(largest) >= MIN_LEAK_BYTES && sizeOf(largest) >= WORTH_WATCHING_SHARE * anon &&
       (file?.value.bytes.get("AnonHugePages")?.bytes ?? 0) < MOSTLY_HUGE_SHARE * anon;
@@ -237,23 +296,28 @@ export const userLeak: Analyzer = defineAnalyzer({
       const pids = new Set(leak.processes.map(({ pid }) => pid));
       const base = known.filter(({ pid }) => pids.has(pid));
       const anonBytes = base.reduce((sum, process) => sum + process.anonBytes, 0);
-      const bytes = base.reduce((sum, process) => sum + sizeOf(process), 0);
-      const unit = base[0]?.unit ?? "no systemd unit known";
+      // One that was started later has none of what the ledger tells.
+      const seen = base.length > 0 ? base : leak.processes;
+      const bytes = seen.reduce((sum, process) => sum + sizeOf(process), 0);
+      const unit = seen[0]?.unit ?? "no systemd unit known";
+      const life = starting(leak);
+      const age = life === undefined ? "" : `; started ${Math.round(life.ageSeconds)} s ago, it may be starting up`;
       return {
         title: `${nameOf(leak)} has ${formatBytes(bytes)} of its own and grows by ${
           formatBytes(trend.bytesPerSecond)
-        } a second`,
-        confidence: trend.spanSeconds >= LONG_WATCH_SECONDS ? "confirmed" : "likely",
-        material: true,
+        } a second${age}`,
+        confidence: life !== undefined ? "possible" : trend.spanSeconds >= LONG_WATCH_SECONDS ? "confirmed" : "likely",
+        material: life === undefined,
         claims: [{ account: "anon", bytes: { low: anonBytes, high: anonBytes } }],
         growthBytesPerSecond: { low: trend.low, high: trend.high },
         exhaustion: last === undefined || available === undefined ? null : exhaustion(trend, available, last.time),
-        owners: [{ pid: base[0]?.pid ?? null, comm, bytes, count: base.length, detail: unit }],
+        owners: [{ pid: seen[0]?.pid ?? null, comm, bytes, count: seen.length, detail: unit }],
         evidence: [
-          ...growthEvidence(base, leak, ledgers && anonGrowth(ledgers, leak.trend.spanSeconds)),
+          ...growthEvidence(seen, leak, ledgers && anonGrowth(ledgers, leak.trend.spanSeconds)),
+          ...(life === undefined ? [] : [startEvidence(life)]),
           ...longGrowthEvidence(grownForLong),
         ],
-        remedies: remedies(leak, known),
+        remedies: life === undefined ? remedies(leak, known) : [LOOK_AGAIN],
       };
     }
 

@@ -1,11 +1,11 @@
 import { type Collector, defineCollector } from "../src/core/collector.ts";
 
 /**
- * Number, name, state, parent and threads of every process, which is little enough for each snapshot: so growth in number is seen whatever
- * their size. Kernel threads, the children of process 2, are left out.
+ * Number, name, state, parent, threads, start and CPU time of every process, which is little enough for each snapshot: so growth in number is
+ * seen whatever their size, and who has just been started. Kernel threads, the children of process 2, are left out.
  */
 const LIST =
-  `for stat in /proc/[0-9]*/stat; do echo "$stat"; done | xargs -r sed -n -E '/^[0-9]+ \\(.*\\) [A-Za-z] 2 /!s/^([0-9]+ \\(.*\\) [A-Za-z] [0-9]+)( -?[0-9]+){15} ([0-9]+) .*/\\1 \\3/p' 2>/dev/null`;
+  `for stat in /proc/[0-9]*/stat; do echo "$stat"; done | xargs -r sed -n -E '/^[0-9]+ \\(.*\\) [A-Za-z] 2 /!s/^([0-9]+ \\(.*\\) [A-Za-z] [0-9]+)( -?[0-9]+){9} ([0-9]+ [0-9]+)( -?[0-9]+){4} ([0-9]+) -?[0-9]+ ([0-9]+) .*/\\1 \\5 \\6 \\3/p' 2>/dev/null`;
 
 /** Which process holds how much, and which one the kernel would kill. */
 export const processes: Collector = defineCollector({

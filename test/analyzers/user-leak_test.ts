@@ -53,6 +53,93 @@ describe("user-leak", () => {
       .toBeUndefined();
   });
 
+  describe("of a process that has just been started", () => {
+    const USER_HZ = 100;
+    /** One that was started so many seconds before the first snapshot, and computes for so much of the time. */
+    function started(ageSeconds: number, cpuShare: number, amounts: readonly number[]): { [path: string]: string } {
+      const files = watched("node", amounts);
+      for (const [i, prefix] of times.entries()) {
+        const now = 1000 + 5 * i;
+        const ticks = (seconds: number): number => Math.round(seconds * USER_HZ);
+        files[`${prefix}sos_commands/process/process_list`] = [
+          `1 (init) S 0 1 12 40 50`,
+          `700 (node) R 1 8 ${ticks(1000 - ageSeconds)} ${ticks((ageSeconds + 5 * i) * cpuShare)} 0`,
+          `900 (sh) S 1 1 ${ticks(now)} 0 0`,
+        ].join("\n") + "\n";
+      }
+      return files;
+    }
+    const small = [100 * MIB, 160 * MIB, 220 * MIB];
+    const large = [300 * MIB, 400 * MIB, 500 * MIB];
+
+    it("says that it may be starting up while it is no larger than that takes, and what would tell", async () => {
+      const report = await analyzeFiles(started(2, 0.1, small));
+      expect(findingOf(report, "user-leak")).toMatchObject({
+        confidence: "possible",
+        material: false,
+        title: expect.stringContaining("started 12 s ago") as unknown,
+        growthBytesPerSecond: { low: 12 * MIB, high: 12 * MIB },
+        remedies: [{ commands: [expect.stringContaining("collect")] }],
+      });
+      expect(report.verdict).toBe("healthy");
+    });
+
+    it("says so of a larger one that computes all the time, and of none that waits in between", async () => {
+      const busy = findingOf(await analyzeFiles(started(2, 0.9, large)), "user-leak");
+      expect(busy).toMatchObject({ confidence: "possible", material: false });
+      expect(busy?.evidence.map(({ because }) => because)).toContain(
+        "it was started 12 s before the last snapshot, and computed 90.0 % of the time",
+      );
+      expect(findingOf(await analyzeFiles(started(2, 0.1, large)), "user-leak")?.confidence).toBe("likely");
+    });
+
+    it("accuses what was started longer ago than starting up takes, however small and busy", async () => {
+      for (const cpuShare of [0.1, 0.9]) {
+        const finding = findingOf(await analyzeFiles(started(80, cpuShare, small)), "user-leak");
+        expect(finding).toMatchObject({ confidence: "likely", material: true });
+      }
+    });
+
+    it("accuses it all the same on a host that is short of memory", async () => {
+      const files = started(2, 0.1, small);
+      files["history/2026-01-01T00:00:10.000Z/proc/pressure/memory"] =
+        files["proc/pressure/memory"] =
+          "some avg10=50.00 avg60=50.00 avg300=9.00 total=9\nfull avg10=40.00 avg60=40.00 avg300=8.00 total=8\n";
+      for (const prefix of times) {
+        files[`${prefix}proc/meminfo`] = (files[`${prefix}proc/meminfo`] as string)
+          .replace(/MemAvailable: +\d+/, "MemAvailable: 100000");
+      }
+      expect(findingOf(await analyzeFiles(files), "user-leak")?.confidence).toBe("likely");
+    });
+
+    it("does not hide a leak behind what starts up meanwhile", async () => {
+      const files = started(2, 0.9, [300 * MIB, 800 * MIB, 1300 * MIB]);
+      for (const [i, prefix] of times.entries()) {
+        files[`${prefix}proc/701/status`] = status("leaky", (300 + 50 * i) * MIB);
+        files[`${prefix}proc/meminfo`] = meminfoText({ AnonPages: (632 + 550 * i) * MIB });
+      }
+      const findings = (await analyzeFiles(files)).findings.filter(({ cause }) => cause === "user-leak");
+      expect(findings.map(({ confidence, owners }) => [confidence, owners[0]?.pid])).toEqual([
+        ["likely", 701],
+        ["possible", 700],
+      ]);
+    });
+
+    it("has nothing to claim of one that was started after the first snapshot", async () => {
+      const files = { ...watched("late", [100 * MIB, 300 * MIB, 400 * MIB], { 1: [MIB, MIB, MIB] }) };
+      delete files["proc/700/status"];
+      for (const [seconds, bytes] of [[15, 500], [20, 600]] as const) {
+        const prefix = `history/2026-01-01T00:00:${seconds}.000Z/`;
+        files[`${prefix}proc/700/status`] = status("late", bytes * MIB);
+        files[`${prefix}proc/meminfo`] = meminfoText({ AnonPages: (32 + bytes) * MIB });
+      }
+      expect(findingOf(await analyzeFiles(files), "user-leak")).toMatchObject({
+        bytes: { low: 0, high: 0 },
+        owners: [{ pid: 700, comm: "late", bytes: 600 * MIB }],
+      });
+    });
+  });
+
   it("accuses no process that goes up and down", async () => {
     expect(findingOf(await analyzeFiles(watched("busy", [300 * MIB, 500 * MIB, 310 * MIB])), "user-leak"))
       .toBeUndefined();

@@ -108,6 +108,13 @@ export const faults: readonly Fault[] = [
       ratio: GROWING,
     },
   )),
+  live(nearMiss(
+    "starting-process",
+    "anon_leak",
+    { start: 40, rate: 40, max: 240 },
+    "user-leak",
+    "memory touched when it was started, and then for five seconds",
+  )),
   live(
     nearMiss("steady-process", "anon_leak", { start: 500, rate: 0, max: 500 }, "user-leak", "memory touched", ["anon"]),
   ),

@@ -116,6 +116,19 @@ describe("parseProcessList()", () => {
     expect(at.warned).toEqual([2]);
   });
 
+  it("tells when it was started and what CPU time it had, where the list has that and the clock's rate is known", () => {
+    const line = "5 (a) S 4 3 1250 100 25\n";
+    const ticking = { facts: { userHz: 100 }, warn: () => {} };
+    expect(parseProcessList(line, ticking)[0]).toMatchObject({ startSeconds: 12.5, cpuSeconds: 1.25 });
+    for (const [text, at] of [[line, context()], ["5 (a) S 4 3\n", ticking]] as const) {
+      expect(parseProcessList(text, at)[0]).toMatchObject({
+        threads: 3,
+        startSeconds: undefined,
+        cpuSeconds: undefined,
+      });
+    }
+  });
+
   it("throws when there is none", () =>
     expect(() => parseProcessList("", context())).toThrow("Cannot parse process_list"));
 });

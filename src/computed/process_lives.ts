@@ -1,0 +1,62 @@
+/** Since when processes have been there, and what they did meanwhile. */
+import type { SourceLine } from "../core/ledger.ts";
+import { defineComputed, overTime, type Parsed, type Source, type TimePoint } from "../core/source.ts";
+import { type ListedProcess, processList } from "../parsers/process_list.ts";
+
+/** One process of the last snapshot. */
+export interface ProcessLife extends SourceLine {
+  /** When the last snapshot was taken. */
+  readonly ageSeconds: number;
+  /** CPU time for each second in which it was watched; undefined when it was seen once only. */
+  readonly cpuShare: number | undefined;
+}
+
+type List = Parsed<readonly ListedProcess[]>;
+
+/** The first snapshot in which it was seen. */
+function firstSight(
+  history: readonly TimePoint<ReadonlyMap<number, ListedProcess>>[],
+  { pid, startSeconds }: ListedProcess,
+): { time: number; cpuSeconds: number | undefined } | undefined {
+  for (const { time, value } of history) {
+    const process = value.get(pid);
+    if (process !== undefined && process.startSeconds === startSeconds) {
+      return { time, cpuSeconds: process.cpuSeconds };
+    }
+  }
+  return undefined;
+}
+
+function livesOf(history: readonly TimePoint<List>[]): Map<number, ProcessLife> {
+  const lives = new Map<number, ProcessLife>();
+  const last = history.at(-1);
+  if (last === undefined) return lives;
+  const starts = last.value.value.flatMap(({ startSeconds }) => startSeconds ?? []);
+  // The newest process is the one that writes the list.
+  const now = starts.reduce((latest, start) => Math.max(latest, start), 0);
+  const byPid = history.map(({ time, value: { value } }) => ({
+    time,
+    value: new Map(value.map((process) => [process.pid, process])),
+  }));
+  for (const process of last.value.value) {
+    const { pid, startSeconds, cpuSeconds, line } = process;
+    if (startSeconds === undefined) continue;
+    const first = firstSight(byPid, process);
+    const known = first?.cpuSeconds !== undefined && cpuSeconds !== undefined && last.time > first.time;
+    lives.set(pid, {
+      ageSeconds: now - startSeconds,
+      cpuShare: known ? (cpuSeconds - (first.cpuSeconds as number)) * 1000 / (last.time - first.time) : undefined,
+      path: last.value.path,
+      line,
+    });
+  }
+  return lives;
+}
+
+/** By pid; those whose start is not known are left out. */
+export const processLives: Source<ReadonlyMap<number, ProcessLife>> = defineComputed({
+  name: "processes' lives",
+  needs: {},
+  uses: { history: overTime(processList) },
+  compute: ({ history }) => livesOf(history ?? []),
+});
