@@ -109,7 +109,7 @@ describe("openBundle()", () => {
 
   it.each<[string, BundleInput, string]>([
     ["a path that is not there", "absent.tgz", 'there is no file or directory "absent.tgz"'],
-    ["a device", "/dev/null", "neither a file nor a directory"],
+    ["a device with nothing to read", "/dev/null", "it is empty"],
     ["bytes of something else", new Uint8Array(2000).fill(65), "neither a tar archive"],
     ["files of something else", { "README.md": "hello" }, "no file that a bundle or sosreport has"],
   ])("refuses %s", async (_, input, message) => await expect(openBundle(input)).rejects.toThrow(message));

@@ -10,7 +10,7 @@ import { BundleError, LimitError } from "../core/errors.ts";
 import type { Source } from "../core/source.ts";
 import { ringEntries } from "../engine/ring.ts";
 import { collectors } from "../preset_collectors.ts";
-import { directoryEntries, fileChunks, nodeGunzip } from "../host/node_input.ts";
+import { directoryEntries, fileChunks, isReadable, nodeGunzip } from "../host/node_input.ts";
 import { ringFiles } from "../host/node_ring.ts";
 import { UsageError } from "./_command.ts";
 
@@ -75,7 +75,9 @@ export async function* openBundles(
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) throw new BundleError("Cannot read the bundle: there is no such file or directory");
   if (!stat.isDirectory()) {
-    if (!stat.isFile()) throw new BundleError("Cannot read the bundle: it is neither a file nor a directory");
+    if (!isReadable(stat)) {
+      throw new BundleError("Cannot read the bundle: it is neither a file, a pipe nor a directory");
+    }
     return yield* openArchives(fileChunks(path), options, broken);
   }
   if (resolve(path) === "/") {

@@ -19,16 +19,21 @@ import { LIMITS, oneOf, parseLimits, wantsColor } from "./_input.ts";
 import { startPlugins } from "./_plugin_thread.ts";
 import { pluginFiles, pluginHelp, pluginOptions } from "./_plugins.ts";
 
+const limitNames = Object.keys(defaultLimits);
+
 const help = `nailhouse analyze PATH... [-f text|json|ndjson|markdown|html] [-o FILE] [--fail-on LEVEL] [--all]
                           [--limit NAME=VALUE]... [--plugin FILE]...
 
-  PATH            a bundle, sosreport, supportconfig or insights archive, or an archive of several (.tgz, .tar.gz, .tar.xz, .tar.bz2, .tar.zst, .tar), a directory, a folder of nailhouse record, / (this host, now: takes about ten seconds), or - for standard input;
+  PATH            a bundle, sosreport, supportconfig or insights archive, or an archive of several (.tgz, .tar.gz, .tar.xz,
+                  .tar.bz2, .tar.zst, .tar), a directory, a folder of nailhouse record, / (this host, now: takes about ten
+                  seconds), a pipe such as <(command), or - for standard input;
                   a kernel log (dmesg, journalctl, syslog, a serial console) is enough: the last OOM's dump tells what the memory
                   was, who was killed and why that one
   -f, --format    text (default), json, ndjson (one line a bundle), markdown (for a ticket), or html (one page, nothing is loaded)
   -o, --output    write to this file instead of standard output
   --fail-on       possible, likely or confirmed: exit with 1 if there is such a finding, or a surer one
-  --limit         how large a bundle may be that nobody vouches for: ${Object.keys(defaultLimits).join(", ")};
+  --limit         how large a bundle may be that nobody vouches for: ${limitNames.slice(0, 5).join(", ")},
+                  ${limitNames.slice(5).join(", ")};
                   a number, perhaps with K, M or G: --limit maxFileBytes=1G
 ${pluginHelp}
   --all           show every account, all the evidence and all owners; of several bundles the whole reports after the summary
@@ -42,6 +47,7 @@ ndjson is a line a bundle, as soon as it is ready; json is {summary, reports}. A
   nailhouse analyze bundle.tgz -f html -o report.html
   nailhouse analyze / --fail-on likely
   dmesg | nailhouse analyze -
+  nailhouse analyze <(ssh web1 dmesg) <(ssh web2 dmesg)
 `;
 
 const options = {

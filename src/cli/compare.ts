@@ -26,7 +26,7 @@ Says whether a fix worked: which findings went or came, in which accounts the me
   --all           show every account and finding
   --limit         as for nailhouse analyze
 
-  nailhouse compare samples/friend-push.tgz samples/friend-push-wudp.tgz
+  nailhouse compare before.tgz after.tgz
   nailhouse compare monday.tgz / -f markdown
 `;
 

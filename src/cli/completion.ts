@@ -11,9 +11,9 @@ const help = `nailhouse completion bash|zsh|fish
 
 Prints what lets the Tab key complete commands, options, causes, collectors and formats.
 
-  nailhouse completion bash > ~/.local/share/bash-completion/completions/nailhouse
-  nailhouse completion zsh > ~/.zfunc/_nailhouse            # with fpath+=~/.zfunc before compinit in ~/.zshrc
-  nailhouse completion fish > ~/.config/fish/completions/nailhouse.fish
+  mkdir -p ~/.local/share/bash-completion/completions && nailhouse completion bash > ~/.local/share/bash-completion/completions/nailhouse
+  mkdir -p ~/.zfunc && nailhouse completion zsh > ~/.zfunc/_nailhouse      # with fpath+=~/.zfunc before compinit in ~/.zshrc
+  mkdir -p ~/.config/fish/completions && nailhouse completion fish > ~/.config/fish/completions/nailhouse.fish
 `;
 
 interface Option {

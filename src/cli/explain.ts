@@ -12,6 +12,7 @@ measured of each; without CAUSE, lists them all.
 
 ${pluginHelp}
 
+  nailhouse explain
   nailhouse explain socket-backlog-udp
 `;
 

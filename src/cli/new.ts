@@ -16,6 +16,7 @@ In a checkout of nailhouse they are put where they belong, and the lists and pag
   NAME            of small letters and -; of a cause a noun for what is wrong: socket-backlog, not check-sockets
 
   nailhouse new analyzer my-cause
+  nailhouse new collector my-files
 `;
 
 const KINDS = ["analyzer", "collector"] as const;

@@ -26,7 +26,7 @@ Only files that analysis reads are passed on. Names of programs, numbers of proc
 nothing but are somebody's choice: of network interfaces, control groups, and of files outside homes. Look before you publish.
 
   nailhouse redact bundle.tgz redacted.tgz
-  nailhouse collect --redact -o redacted.tgz     the same while collecting
+  nailhouse collect --redact -o redacted.tgz     # the same while collecting
 `;
 
 /** Opens IN, which is read twice: what the host is called must be known before the first file is written. */
@@ -34,7 +34,11 @@ async function open(path: string, broken: (message: string) => void): Promise<As
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) throw new BundleError("Cannot read the bundle: there is no such file or directory");
   if (stat.isDirectory()) return directoryEntries(path, broken);
-  if (!stat.isFile()) throw new BundleError("Cannot read the bundle: it is neither a file nor a directory");
+  if (!stat.isFile()) {
+    throw new BundleError(
+      "Cannot redact the bundle: it is neither a file nor a directory, and is read twice; save it to a file first",
+    );
+  }
   return await archiveEntries(fileChunks(path), { clock: () => performance.now(), decompress: nodeGunzip }, broken);
 }
 

@@ -1,5 +1,5 @@
 /** Bundles from this machine's file system: archives as streams, directories as entries. */
-import type { Dirent } from "node:fs";
+import type { Dirent, Stats } from "node:fs";
 import { constants, createReadStream } from "node:fs";
 import { open, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,6 +11,11 @@ import { BundleError } from "../core/errors.ts";
 
 /** zlib's streams are four to six times as fast with pieces of this size as with their default of 16 KiB. */
 const CHUNK_BYTES = 2 ** 20;
+
+/** Whether it is read from its beginning to its end: a file, or what a shell makes of `<(command)`. */
+export function isReadable(stat: Stats): boolean {
+  return stat.isFile() || stat.isFIFO() || stat.isCharacterDevice();
+}
 
 /** The bytes of a file, as a stream. */
 export function fileChunks(path: string): AsyncIterable<Uint8Array> {

@@ -24,7 +24,7 @@ import {
   type PresetBundle,
   type RuntimeOptions,
 } from "../sdk.ts";
-import { directoryEntries, fileChunks, nodeGunzip } from "./node_input.ts";
+import { directoryEntries, fileChunks, isReadable, nodeGunzip } from "./node_input.ts";
 
 export * from "../mod.ts";
 
@@ -46,6 +46,8 @@ export async function openBundle(input: BundleInput, options: OpenBundleOptions 
     const entries = directoryEntries(path, (message) => void warnings.push(message));
     return await openFiles(entries, options, runtime, warnings);
   }
-  if (!stat.isFile()) throw new BundleError(`Cannot read the bundle: "${path}" is neither a file nor a directory`);
+  if (!isReadable(stat)) {
+    throw new BundleError(`Cannot read the bundle: "${path}" is neither a file, a pipe nor a directory`);
+  }
   return await openChunks(fileChunks(path), options, runtime);
 }

@@ -1,6 +1,8 @@
 /** The command line on bad input: one clear line, the right exit code, and nothing lost that was good. */
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -89,6 +91,28 @@ describe("nailhouse analyze", () => {
     const json = nailhouse(["analyze", sample, "-f", "json"]).stdout;
     expect(nailhouse(["analyze", "-", "-f", "json"], whole).stdout).toBe(json);
     expect(nailhouse(["analyze", "-", "-f", "json"], gunzipSync(whole)).stdout).toBe(json);
+  });
+
+  it("reads a pipe as it reads a file", () => {
+    const args = ["-c", `exec node dist/cli.js analyze <(cat ${sample}) -f json`];
+    expect(spawnSync("bash", args, { encoding: "utf8", maxBuffer: 2 ** 28 }).stdout)
+      .toBe(nailhouse(["analyze", sample, "-f", "json"]).stdout);
+    // What is read twice must be a file.
+    const redacted = spawnSync("bash", ["-c", `node dist/cli.js redact <(cat ${sample}) ${join(folder, "r.tgz")}`], {
+      encoding: "utf8",
+    });
+    expect([redacted.status, redacted.stderr]).toEqual([3, expect.stringContaining("save it to a file first")]);
+  });
+
+  it("reads no socket", async () => {
+    const path = join(folder, "socket");
+    const server = createServer().listen(path);
+    await once(server, "listening");
+    expect(nailhouse(["analyze", path])).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining("neither a file, a pipe nor a directory"),
+    });
+    server.close();
   });
 
   it("reads a directory as it reads the archive", () => {
