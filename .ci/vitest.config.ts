@@ -12,6 +12,8 @@ export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
   test: {
     reporters: ["default", "json"],
+    // A snapshot that differs or is missing is an error, also where it could be written; `npm run goldens` writes them.
+    update: "none",
     // Counted by .ci/run; the Deno task names another file.
     outputFile: { json: "out/tests-node.json" },
     projects: [

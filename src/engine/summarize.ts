@@ -74,9 +74,9 @@ function usedBytes({ shares, totalBytes }: HostDigest): number {
 }
 
 /** Where nothing held can be compared: a group's limit kills none but its own. */
-function rank({ outOfMemory, accusations }: HostDigest): number {
+function rank({ outOfMemory, accusations, verdict }: HostDigest): number {
   if (outOfMemory === "host") return 3;
-  return accusations.length > 0 ? 2 : outOfMemory === null ? 0 : 1;
+  return accusations.length > 0 ? 2 : verdict === "healthy" ? 0 : 1;
 }
 
 /** The worst first. */

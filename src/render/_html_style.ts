@@ -83,6 +83,10 @@ svg .wedge { fill: var(--held); fill-opacity: 0.18; } svg .forecast { fill: none
 .finding.lesser { padding: 0.6rem 1.25rem; } .finding.lesser > details { margin: 0; } .finding.lesser h3 { font-size: 0.98rem; font-weight: 500; }
 .finding .cause { display: block; color: var(--faint); font-weight: 500; font-size: 0.92rem; }
 summary .cause { display: inline-block !important; }
+.host { border-left: 4px solid var(--good); padding: 0.7rem 1rem; margin-top: 0.6rem; } .host.found { border-left-color: var(--held); } .host.unclear { border-left-color: var(--warn); }
+.host > summary { width: auto; padding-left: 1.1rem; text-indent: -1.1rem; } .host h3 { font-size: 1rem; }
+.host > summary .cause { display: inline !important; } .host > summary .headline { display: block; text-indent: 0; }
+.host > article { margin: 1.25rem 0 0.75rem; } .causes th[scope="row"] { white-space: nowrap; }
 .facts { list-style: none; padding: 0; margin-top: 0.4rem; }
 .remedies { list-style: none; padding: 0; display: grid; gap: 0.9rem; margin: 0.2rem 0 0.9rem; }
 .remedies > li { border-left: 3px solid var(--rule); padding-left: 0.8rem; }

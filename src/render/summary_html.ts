@@ -37,7 +37,7 @@ ${fact("Bundles", formatQuantity(summary.hosts.length, "bundle"))}${fact("Verdic
 
 function causeTable({ causes }: FleetSummary): Markup {
   const cells = (row: readonly string[]): readonly Markup[] => row.slice(1).map((cell) => markup`<td>${cell}</td>`);
-  return markup`<div class="scroll" role="region" aria-label="Causes" tabindex="0"><table>
+  return markup`<div class="scroll" role="region" aria-label="Causes" tabindex="0"><table class="causes">
 <thead><tr>${CAUSE_COLUMNS.map((title) => markup`<th scope="col">${title}</th>`)}</tr></thead>
 <tbody>
 ${
@@ -57,7 +57,9 @@ function hostDetails(host: HostDigest, report: Report | undefined, number: numbe
     kernelRelease === null ? undefined : `Linux ${kernelRelease}`,
     totalBytes === null ? undefined : formatBytes(totalBytes),
   ].filter((each) => each !== undefined);
-  const heading = markup`<h3><span class="cause">${hostName(host)} · ${facts.join(" · ")}</span> ${headline}</h3>`;
+  const heading = markup`<h3><span class="cause">${hostName(host)} · ${
+    facts.join(" · ")
+  }</span> <span class="headline">${headline}</span></h3>`;
   const style = MOOD[verdict];
   return report === undefined
     ? markup`<article class="finding host ${style}">${heading}</article>

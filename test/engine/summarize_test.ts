@@ -66,7 +66,7 @@ describe("summarize()", () => {
     const { hosts, outOfMemory, suspects } = summarize([
       host("quiet", 0),
       host("short", 0, { pressure: "short" }),
-      host("group", 0, { outOfMemory: "control-group", suspects: ["user-leak"] }),
+      host("group", 0, { outOfMemory: "control-group", suspects: ["user-leak"], verdict: "insufficient-evidence" }),
       host("oom", 0, { ...oom, suspects: ["user-leak"], shares: { anon: 0.5, "page-cache": 0.4 } }),
       host("fuller", 0, { ...oom, suspects: ["slab-leak"], shares: { "slab-unreclaimable": 0.8 } }),
       host("held", 1),
