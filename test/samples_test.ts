@@ -42,11 +42,21 @@ const logs: {
     symptomOf: "unattributed-kernel",
     largest: "unaccounted",
   },
+  "oom-5.4.txt": {
+    says: /killed java \(pid 2210\); most of it was huge pages: 5\.00 GiB of 7\.80 GiB/,
+    symptomOf: "hugetlb-reservation",
+    largest: "hugetlb",
+  },
   "oom-5.10-udp.txt": {
     says:
       /killed database \(pid 91\); most of it was unreclaimable slab: 499 MiB of 727 MiB, 439 MiB of it in .* kmalloc-2k/,
     symptomOf: "slab-leak",
     largest: "slab-unreclaimable",
+  },
+  "oom-5.15.txt": {
+    says: /killed postgres \(pid 1259\), the last of 2 times; most of it was page tables: 3\.40 GiB of 3\.85 GiB/,
+    symptomOf: "page-table-bloat",
+    largest: "page-tables",
   },
   "oom-6.12-journal.txt": {
     says: /killed leaker \(pid 156\); most of it was processes' own memory: 639 MiB of 716 MiB, 489 MiB of it leaker's/,

@@ -11,7 +11,7 @@ import { bunzip2 } from "./bzip2.ts";
 import { factsPaths, factsWithoutManifest } from "./facts.ts";
 import { gunzip } from "./gzip.ts";
 import { Budget, type BundleLimits } from "./limits.ts";
-import { isKernelLog, kernelLogEntries } from "./log.ts";
+import { isKernelLog, kernelLogEntries, newestOf } from "./log.ts";
 import { parseManifest, parseStatus } from "./manifest.ts";
 import { isTar, readTar } from "./tar.ts";
 import { unxz } from "./xz.ts";
@@ -224,13 +224,17 @@ class Kept {
   async addFile(path: string, entry: Entry): Promise<void> {
     if (!this.#take(path.length)) return;
     const { maxFileBytes } = this.#limits;
+    const maxBytes = Math.min(maxFileBytes, this.#room);
+    const limit = maxBytes === maxFileBytes ? "maxFileBytes" : "maxTotalBytes";
     const condenser = this.#idle.condenser(path, (rows) => {
       this.#few.add("rows of sockets", `${path} is large: ${rows} rows of sockets that hold nothing are passed over`);
+    }) ?? newestOf(path.replace(HISTORY, ""), maxBytes, () => {
+      const why = `${path} is longer than ${maxBytes} bytes (limit ${limit})`;
+      this.#few.add("is long", `${why}: its newest part is used, and its lines are counted from there`);
     });
-    const { bytes, truncated } = await entry.read(Math.min(maxFileBytes, this.#room), condenser);
+    const { bytes, truncated } = await entry.read(maxBytes, condenser);
     if (truncated) {
-      const limit = bytes.length === this.#room ? "maxTotalBytes" : "maxFileBytes";
-      const isLimit = bytes.length === Math.min(maxFileBytes, this.#room);
+      const isLimit = bytes.length === maxBytes;
       this.#few.add("is incomplete", incomplete(path, bytes) + (isLimit ? ` (limit ${limit})` : ""));
       if (bytes.length === 0) return;
     }

@@ -144,7 +144,9 @@ class Content {
   }
 
   async read(maxBytes: number, condenser?: Condenser): Promise<{ bytes: Uint8Array; truncated: boolean }> {
-    if (condenser !== undefined && this.left > CONDENSE_FROM_BYTES) return await this.#condense(maxBytes, condenser);
+    if (condenser !== undefined && this.left > Math.min(CONDENSE_FROM_BYTES, maxBytes)) {
+      return await this.#condense(maxBytes, condenser);
+    }
     const wanted = Math.min(this.left, maxBytes);
     const isLonger = this.left > maxBytes;
     const bytes = await this.#take(wanted);

@@ -19,7 +19,8 @@ export interface Entry {
   /**
    * The content, at most `maxBytes` of it. Only valid until the next entry is asked for.
    *
-   * @param condenser What is kept of a content that is longer than {@linkcode CONDENSE_FROM_BYTES}, where the entry is read piece by piece.
+   * @param condenser What is kept of a content that is longer than {@linkcode CONDENSE_FROM_BYTES} or `maxBytes`, where the entry is read piece by
+   * piece.
    */
   read(maxBytes: number, condenser?: Condenser): Promise<{ readonly bytes: Uint8Array; readonly truncated: boolean }>;
   /** The content as a stream, instead: for an archive in an archive. */

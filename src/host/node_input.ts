@@ -45,7 +45,7 @@ const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants
 async function readUpTo(path: string, maxBytes: number, condenser?: Condenser): ReturnType<Entry["read"]> {
   const file = await open(path, OPEN_FLAGS);
   try {
-    const condense = (await file.stat()).size > CONDENSE_FROM_BYTES ? condenser : undefined;
+    const condense = (await file.stat()).size > Math.min(CONDENSE_FROM_BYTES, maxBytes) ? condenser : undefined;
     const parts: Uint8Array[] = [];
     let room = maxBytes;
     for (;;) {

@@ -5,6 +5,11 @@ import type { Report } from "../../src/core/report.ts";
 import { analyze, presetSources } from "../../src/engine/analyze.ts";
 import { preset } from "../../src/preset.ts";
 import { brokenPromises } from "../_expect.ts";
+import { tar, tarEntry } from "./_archive.ts";
+
+async function* chunkOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
 
 async function* chunks(text: string): AsyncGenerator<Uint8Array> {
   const bytes = new TextEncoder().encode(text);
@@ -62,6 +67,56 @@ describe("a kernel log in plain text", () => {
       expect(shown.findings.map(({ title }) => title)).toEqual(expected.findings.map(({ title }) => title));
       expect(shown.findings.find(({ cause }) => cause === "global-oom")?.owners[0]?.comm).toBe(victim);
     }
+  });
+
+  describe("longer than a file may be", () => {
+    const oom = (name: string, seconds: number): string =>
+      sample(name).map((line) => line.replace(/^\[ *[\d.]+\]/, `[${seconds}.000000]`)).join("\n");
+    const noise = (count: number): string =>
+      Array.from({ length: count }, (_, i) => `[${100 + i}.000000] eth0: link is up, for the ${i}th time\n`).join("");
+    // The oldest OOM is out of reach, the newest is not the end.
+    const text = `${oom("oom-3.10.txt", 50)}\n${noise(3000)}${oom("oom-5.10-udp.txt", 9000)}\n${noise(40)}`;
+    const limits = { maxFileBytes: 64 * 1024 };
+    const warning = (path: string) =>
+      `${path} is longer than 65536 bytes (limit maxFileBytes): its newest part is used, and its lines are counted from there`;
+
+    it("tells of its newest OOM, and says that the rest is left out", async () => {
+      const bundle = await openArchive(chunks(text), { sources: presetSources(preset), limits });
+      expect(bundle.warnings).toEqual([warning("sos_commands/kernel/dmesg")]);
+      const log = new TextDecoder().decode(bundle.files.get("sos_commands/kernel/dmesg"));
+      expect(log.length).toBeLessThanOrEqual(limits.maxFileBytes);
+      expect(log.length).toBeGreaterThan(limits.maxFileBytes - 100);
+      // From the beginning of a line to the very end.
+      expect(log).toMatch(/^\[\d+\.000000\] eth0/);
+      expect(text.endsWith(log)).toBe(true);
+      const found = analyze(bundle, preset).findings.filter(({ cause }) => cause === "global-oom");
+      expect(found.map(({ title }) => title)).toEqual([expect.stringContaining("killed database (pid 91)")]);
+    });
+
+    it("does so in a bundle, and in its history", async () => {
+      const path = "sos_commands/kernel/dmesg_-T";
+      const inside = tar(
+        tarEntry(`root/${path}`, text),
+        tarEntry("root/history/2026-01-01T00:00:00Z/var/log/dmesg", text),
+        tarEntry("root/proc/meminfo", "MemTotal: 1 kB\n".repeat(9000)),
+      );
+      const bundle = await openArchive(chunkOf(inside), { sources: presetSources(preset), limits });
+      expect(bundle.warnings).toContain(warning(path));
+      expect(new TextDecoder().decode(bundle.files.get(path))).toContain("Killed process 91 (database)");
+      // Of other files the beginning is what counts.
+      expect(bundle.warnings).toContainEqual(
+        expect.stringMatching(/proc\/meminfo is incomplete: its first 65536 bytes/),
+      );
+    });
+
+    it("is whole with a larger limit", async () => {
+      const bundle = await openArchive(chunks(text), {
+        sources: presetSources(preset),
+        limits: { maxFileBytes: text.length },
+      });
+      expect(bundle.warnings).toEqual([]);
+      expect(bundle.files.get("sos_commands/kernel/dmesg")?.length).toBe(text.length);
+    });
   });
 
   it("that is cut off, at either end, tells what is left of it and never a wrong sum", async () => {
