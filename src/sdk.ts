@@ -105,8 +105,8 @@ class Watch {
     for await (const entry of entries) {
       yield {
         ...entry,
-        read: async (maxBytes) => {
-          const content = await entry.read(maxBytes);
+        read: async (maxBytes, condenser) => {
+          const content = await entry.read(maxBytes, condenser);
           this.#read(content.bytes.length);
           return content;
         },

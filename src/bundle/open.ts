@@ -1,10 +1,11 @@
-import type { Bundle, Decompress, Entry } from "../core/bundle.ts";
+import { type Bundle, CONDENSE_FROM_BYTES, type Decompress, type Entry } from "../core/bundle.ts";
 import { concatBytes } from "../core/bytes.ts";
 import { BundleError, LimitError } from "../core/errors.ts";
 import type { Manifest } from "../core/manifest.ts";
 import { matcher } from "../core/patterns.ts";
 import type { HostFacts, Source } from "../core/source.ts";
 import { FewWarnings, shortName } from "./_few.ts";
+import { belowSnapshot, HistoryThinner, snapshotOf } from "./_history.ts";
 import { IdleSockets } from "./_idle_sockets.ts";
 import { insightsPath, SUPPORTCONFIG_FILES, supportconfigSections } from "./_layouts.ts";
 import { bunzip2 } from "./bzip2.ts";
@@ -13,7 +14,7 @@ import { gunzip } from "./gzip.ts";
 import { Budget, type BundleLimits } from "./limits.ts";
 import { isKernelLog, kernelLogEntries, newestOf } from "./log.ts";
 import { parseManifest, parseStatus } from "./manifest.ts";
-import { isTar, readTar } from "./tar.ts";
+import { isTar, readTar, type TarEntries } from "./tar.ts";
 import { unxz } from "./xz.ts";
 import { unzstd } from "./zstd.ts";
 
@@ -93,6 +94,16 @@ class Root {
     const below = first === this.#name ? parts.slice(1) : parts;
     return below[0] === INSIGHTS_DATA && TOP_FOLDERS.has(below[1] ?? "") ? below.slice(1) : below;
   }
+
+  /** The same without taking the path apart, for one that has nothing special: almost all are so. */
+  insidePlain(path: string, { maxDepth, maxPathBytes }: BundleLimits): string | undefined {
+    const name = this.#name;
+    if (name === undefined || name === "" || !path.startsWith(name) || path[name.length] !== "/") return undefined;
+    // A folder takes two characters or more, and a character up to three bytes.
+    const isShort = path.length <= 2 * maxDepth && 3 * path.length <= maxPathBytes;
+    const isPlain = isShort && !path.includes("/.") && !path.includes("//") && !path.endsWith("/");
+    return isPlain && !path.startsWith(INSIGHTS_DATA, name.length + 1) ? path.slice(name.length + 1) : undefined;
+  }
 }
 
 /** A link from one path of the bundle to another, as it would be written there. */
@@ -118,42 +129,69 @@ function objection(parts: readonly string[] | undefined, path: string, limits: B
   return undefined;
 }
 
-async function* place(
-  entries: AsyncIterable<Entry> | Iterable<Entry>,
-  budget: Budget,
-  into: string[],
-): AsyncGenerator<PlacedEntry, void, undefined> {
-  const { limits } = budget;
-  const root = new Root();
-  const few = new FewWarnings(into);
-  const sections = new Set<string>();
-  for await (const entry of entries) {
-    budget.entry();
+/** Finds the place of a bundle's entries. */
+class Places {
+  readonly #budget: Budget;
+  readonly #warnings: string[];
+  readonly #few: FewWarnings;
+  readonly #root: Root = new Root();
+  readonly #sections: Set<string> = new Set();
+
+  constructor(budget: Budget, warnings: string[]) {
+    this.#budget = budget;
+    this.#warnings = warnings;
+    this.#few = new FewWarnings(warnings);
+  }
+
+  /** Undefined for an entry that is passed over. */
+  of(entry: Entry): PlacedEntry | undefined {
+    const { limits } = this.#budget;
+    this.#budget.entry();
+    const plain = this.#root.insidePlain(entry.path, limits);
+    if (plain !== undefined && entry.kind !== "hard-link") return { path: insightsPath(plain), entry };
     const parts = segments(entry.path);
     const problem = objection(parts, entry.path, limits);
     if (parts === undefined || problem !== undefined) {
-      few.add(String(problem), `the entry "${shortName(entry.path)}" ${problem}: passed over`);
-      continue;
+      this.#few.add(String(problem), `the entry "${shortName(entry.path)}" ${problem}: passed over`);
+      return undefined;
     }
-    const path = insightsPath(root.inside(parts, entry.kind).join("/"));
-    if (entry.kind === "hard-link") {
-      const target = root.inside(segments(entry.linkTarget ?? "") ?? [], entry.kind).join("/");
-      yield { path, entry: { ...entry, kind: "link", linkTarget: relativeTarget(path, target) } };
-    } else if (entry.kind === "file" && SUPPORTCONFIG_FILES.has(path)) {
-      const { bytes, truncated } = await entry.read(limits.maxFileBytes);
-      if (truncated) into.push(incomplete(path, bytes));
-      for (const section of supportconfigSections(bytes)) {
-        // Some commands are run for several of the files.
-        if (sections.has(section.path)) continue;
-        if (sections.size === 0) {
-          into.push("a supportconfig: what is cited by path and line stands in the sections of its .txt files");
-        }
-        sections.add(section.path);
-        yield { path: section.path, entry: sectionEntry(section.path, section.bytes) };
-      }
-    } else yield { path, entry };
+    const path = insightsPath(this.#root.inside(parts, entry.kind).join("/"));
+    if (entry.kind !== "hard-link") return { path, entry };
+    const target = this.#root.inside(segments(entry.linkTarget ?? "") ?? [], entry.kind).join("/");
+    return { path, entry: { ...entry, kind: "link", linkTarget: relativeTarget(path, target) } };
   }
-  few.end();
+
+  /** The files that stand in one of a supportconfig. */
+  async sections({ path, entry }: PlacedEntry): Promise<readonly PlacedEntry[]> {
+    const { bytes, truncated } = await entry.read(this.#budget.limits.maxFileBytes);
+    if (truncated) this.#warnings.push(incomplete(path, bytes));
+    const found: PlacedEntry[] = [];
+    for (const section of supportconfigSections(bytes)) {
+      // Some commands are run for several of the files.
+      if (this.#sections.has(section.path)) continue;
+      if (this.#sections.size === 0) {
+        this.#warnings.push("a supportconfig: what is cited by path and line stands in the sections of its .txt files");
+      }
+      this.#sections.add(section.path);
+      found.push({ path: section.path, entry: sectionEntry(section.path, section.bytes) });
+    }
+    return found;
+  }
+
+  end(): void {
+    this.#few.end();
+  }
+}
+
+function hasSections({ path, entry }: PlacedEntry): boolean {
+  return entry.kind === "file" && SUPPORTCONFIG_FILES.has(path);
+}
+
+type Entries = AsyncIterable<Entry> | Iterable<Entry> | TarEntries;
+
+async function* batchesOf(entries: Entries): AsyncGenerator<readonly Entry[]> {
+  if ("batches" in entries) yield* entries.batches();
+  else for await (const entry of entries) yield [entry];
 }
 
 /**
@@ -161,12 +199,21 @@ async function* place(
  *
  * @throws {LimitError} If there are too many.
  */
-export function placeEntries(
+export async function* placeEntries(
   entries: AsyncIterable<Entry> | Iterable<Entry>,
   options: ArchiveOptions,
   warnings: string[],
 ): AsyncGenerator<PlacedEntry, void, undefined> {
-  return place(entries, new Budget(options.limits, options.clock), warnings);
+  const places = new Places(new Budget(options.limits, options.clock), warnings);
+  for await (const batch of batchesOf(entries)) {
+    for (const entry of batch) {
+      const placed = places.of(entry);
+      if (placed === undefined) continue;
+      if (hasSections(placed)) yield* await places.sections(placed);
+      else yield placed;
+    }
+  }
+  places.end();
 }
 
 /** Says that a file is not whole. */
@@ -184,14 +231,75 @@ export function wantedPatterns(sources: readonly Source<unknown>[]): readonly st
   return [...patterns, ...behindLink, ...factsPaths, MANIFEST, STATUS];
 }
 
+/** Small files are copied into blocks: an array of its own costs each some hundred bytes and a microsecond. */
+const BLOCK_BYTES = 16 * 1024;
+
+/** Copies what was read out of the chunk that it came in, which is larger. */
+class Copies {
+  /** Blocks in use, by the group that they were begun for. */
+  readonly #blocks: Map<string | undefined, Uint8Array[]> = new Map();
+  /** By size. The collector of garbage would be late: it does not see how large they are. */
+  readonly #free: Map<number, Uint8Array[]> = new Map();
+  #group: string | undefined;
+  #block: Uint8Array = new Uint8Array(0);
+  #used = 0;
+
+  /** @param group What lies together, and may be given up as a whole: a snapshot. */
+  of(bytes: Uint8Array, group: string | undefined): Uint8Array {
+    const isLarge = bytes.length > BLOCK_BYTES / 4;
+    if (isLarge && group === undefined) return bytes.slice();
+    const block = isLarge
+      ? this.#take(Math.ceil(bytes.length / BLOCK_BYTES) * BLOCK_BYTES, group)
+      : this.#room(bytes.length, group);
+    const from = isLarge ? 0 : this.#used;
+    if (!isLarge) this.#used += bytes.length;
+    const copy = block.subarray(from, from + bytes.length);
+    copy.set(bytes);
+    return copy;
+  }
+
+  /** The block that has so much room behind what is used of it. */
+  #room(size: number, group: string | undefined): Uint8Array {
+    if (group !== this.#group || this.#used + size > this.#block.length) {
+      this.#block = this.#take(BLOCK_BYTES, group);
+      this.#group = group;
+      this.#used = 0;
+    }
+    return this.#block;
+  }
+
+  #take(size: number, group: string | undefined): Uint8Array {
+    const block = this.#free.get(size)?.pop() ?? new Uint8Array(size);
+    const blocks = this.#blocks.get(group);
+    if (blocks === undefined) this.#blocks.set(group, [block]);
+    else blocks.push(block);
+    return block;
+  }
+
+  /** Its copies are used no longer. */
+  giveUp(group: string): void {
+    for (const block of this.#blocks.get(group) ?? []) {
+      const free = this.#free.get(block.length);
+      if (free === undefined) this.#free.set(block.length, [block]);
+      else free.push(block);
+    }
+    this.#blocks.delete(group);
+  }
+}
+
 /** The files of one bundle, within its limits. */
 class Kept {
   readonly files = new Map<string, Uint8Array>();
+  readonly #first = { files: this.files, bytes: 0 };
+  /** The others, by name. */
+  readonly #snapshots = new Map<string, { readonly files: Map<string, Uint8Array>; bytes: number }>();
   readonly links = new Map<string, string>();
   readonly #limits: BundleLimits;
   readonly #warnings: string[];
   readonly #few: FewWarnings;
   readonly #idle: IdleSockets = new IdleSockets();
+  readonly #copies: Copies = new Copies();
+  readonly #history: HistoryThinner = new HistoryThinner((isKept) => this.#drop(isKept));
   #room: number;
   #isFull = false;
 
@@ -216,19 +324,47 @@ class Kept {
     return false;
   }
 
+  /** False for a file of a snapshot that is left out of a long history. */
+  admits(path: string): boolean {
+    const name = snapshotOf(path);
+    return name === undefined || this.#history.admits(name);
+  }
+
+  #drop(isKept: (name: string) => boolean): number {
+    let left = 0;
+    for (const [name, snapshot] of this.#snapshots) {
+      if (isKept(name)) left += snapshot.bytes;
+      else {
+        this.#snapshots.delete(name);
+        this.#copies.giveUp(name);
+        this.#room += snapshot.bytes;
+      }
+    }
+    return left;
+  }
+
   addLink(path: string, target: string): void {
     const destination = linkDestination(path, target);
     if (destination !== undefined && this.#take(path.length + destination.length)) this.links.set(path, destination);
   }
 
-  async addFile(path: string, entry: Entry): Promise<void> {
-    if (!this.#take(path.length)) return;
-    const { maxFileBytes } = this.#limits;
-    const maxBytes = Math.min(maxFileBytes, this.#room);
-    const limit = maxBytes === maxFileBytes ? "maxFileBytes" : "maxTotalBytes";
+  /** Keeps a file: a promise when it must be read first. */
+  addFile(path: string, entry: Entry): Promise<void> | undefined {
+    if (!this.#take(path.length)) return undefined;
+    const maxBytes = Math.min(this.#limits.maxFileBytes, this.#room);
+    const { bytes } = entry;
+    if (bytes === undefined || bytes.length > Math.min(maxBytes, CONDENSE_FROM_BYTES)) {
+      return this.#read(path, entry, maxBytes);
+    }
+    this.#add(path, this.#copies.of(bytes, snapshotOf(path)));
+    return undefined;
+  }
+
+  async #read(path: string, entry: Entry, maxBytes: number): Promise<void> {
+    const limit = maxBytes === this.#limits.maxFileBytes ? "maxFileBytes" : "maxTotalBytes";
     const condenser = this.#idle.condenser(path, (rows) => {
       this.#few.add("rows of sockets", `${path} is large: ${rows} rows of sockets that hold nothing are passed over`);
-    }) ?? newestOf(path.replace(HISTORY, ""), maxBytes, () => {
+    }) ?? newestOf(belowSnapshot(path), maxBytes, () => {
       const why = `${path} is longer than ${maxBytes} bytes (limit ${limit})`;
       this.#few.add("is long", `${why}: its newest part is used, and its lines are counted from there`);
     });
@@ -238,14 +374,26 @@ class Kept {
       this.#few.add("is incomplete", incomplete(path, bytes) + (isLimit ? ` (limit ${limit})` : ""));
       if (bytes.length === 0) return;
     }
+    this.#add(path, bytes);
+  }
+
+  #add(path: string, bytes: Uint8Array): void {
     this.#take(bytes.length);
-    if (this.files.has(path)) {
+    const name = snapshotOf(path);
+    let snapshot = name === undefined ? this.#first : this.#snapshots.get(name);
+    if (snapshot === undefined) this.#snapshots.set(name as string, snapshot = { files: new Map(), bytes: 0 });
+    if (snapshot.files.has(path)) {
       this.#few.add("is in the bundle twice", `${path} is in the bundle twice: the last one is used`);
     }
-    this.files.set(path, bytes);
+    snapshot.files.set(path, bytes);
+    snapshot.bytes += path.length + bytes.length;
+    if (name !== undefined) this.#history.add(name, bytes.length);
   }
 
   end(): void {
+    const thinned = this.#history.end();
+    if (thinned !== undefined) this.#warnings.push(thinned);
+    for (const { files } of this.#snapshots.values()) for (const [path, bytes] of files) this.files.set(path, bytes);
     this.#few.end();
   }
 }
@@ -258,10 +406,37 @@ function isInner({ path, entry }: PlacedEntry): boolean {
   return entry.chunks !== undefined && ARCHIVE.test(path) && !TOP_FOLDERS.has(path.split("/", 1)[0] as string);
 }
 
-/** Puts an entry where it belongs. */
-async function keep({ path, entry }: PlacedEntry, wanted: (path: string) => boolean, kept: Kept): Promise<void> {
+/** Puts an entry where it belongs: a promise when it must be read first. */
+function keep({ path, entry }: PlacedEntry, wanted: (path: string) => boolean, kept: Kept): Promise<void> | undefined {
   if (entry.kind === "link") kept.addLink(path, entry.linkTarget ?? "");
-  else if (entry.kind === "file" && wanted(path.replace(HISTORY, ""))) await kept.addFile(path, entry);
+  else if (entry.kind === "file" && wanted(belowSnapshot(path)) && kept.admits(path)) return kept.addFile(path, entry);
+  return undefined;
+}
+
+/** Keeps what is wanted, and gives the archives that may be bundles themselves, each to be read before the next one is asked for. */
+async function* keepAll(
+  entries: Entries,
+  { budget, wanted }: Pick<Opening, "budget" | "wanted">,
+  kept: Kept,
+  warnings: string[],
+): AsyncGenerator<PlacedEntry> {
+  const places = new Places(budget, warnings);
+  for await (const batch of batchesOf(entries)) {
+    for (const entry of batch) {
+      const placed = places.of(entry);
+      if (placed === undefined) continue;
+      if (hasSections(placed)) {
+        for (const section of await places.sections(placed)) await keep(section, wanted, kept);
+      } else if (isInner(placed)) yield placed;
+      else {
+        // Waiting for nothing takes longer than all the rest.
+        const reading = keep(placed, wanted, kept);
+        if (reading !== undefined) await reading;
+      }
+    }
+  }
+  places.end();
+  kept.end();
 }
 
 /**
@@ -278,11 +453,7 @@ export async function readEntries(
   const wanted = matcher(wantedPatterns(options.sources));
   const kept = new Kept(budget.limits, warnings);
   let inner: string | undefined;
-  for await (const placed of place(entries, budget, warnings)) {
-    if (isInner(placed)) inner = placed.path;
-    else await keep(placed, wanted, kept);
-  }
-  kept.end();
+  for await (const { path } of keepAll(entries, { budget, wanted }, kept, warnings)) inner = path;
   if (inner !== undefined && kept.files.size === 0) {
     throw new BundleError(`Cannot read the bundle: it is none, but holds others, such as ${shortName(inner)}`);
   }
@@ -339,18 +510,16 @@ async function* readLevel(
   const kept = new Kept(limits, warnings);
   const warn = (message: string): void => void warnings.push(message);
   let found = 0;
-  for await (const placed of place(entries, opening.budget, warnings)) {
-    if (!isInner(placed)) await keep(placed, opening.wanted, kept);
-    else if (level === limits.maxNesting) {
+  for await (const placed of keepAll(entries, opening, kept, warnings)) {
+    if (level === limits.maxNesting) {
       warn(`${shortName(placed.path)}: an archive in an archive too many: passed over (limit maxNesting)`);
-    } else {
-      for await (const opened of openInner(placed, opening, level, warn)) {
-        found++;
-        yield opened;
-      }
+      continue;
+    }
+    for await (const opened of openInner(placed, opening, level, warn)) {
+      found++;
+      yield opened;
     }
   }
-  kept.end();
   if (kept.files.size > 0 || found === 0) {
     yield { path: "", bundle: describe(kept.files, kept.links, warnings.splice(0)) };
   }

@@ -27,6 +27,17 @@ class ChunkReader {
     this.#chunks = chunks[Symbol.asyncIterator]();
   }
 
+  /** Whether so much has come and is not read. */
+  has(size: number): boolean {
+    return this.#chunk.length - this.#at >= size;
+  }
+
+  /** The next `size` bytes, which have come: a view, that keeps the whole chunk in memory. */
+  take(size: number): Uint8Array {
+    this.#at += size;
+    return this.#chunk.subarray(this.#at - size, this.#at);
+  }
+
   async #more(): Promise<boolean> {
     while (this.#at >= this.#chunk.length) {
       const next = await this.#chunks.next();
@@ -115,7 +126,8 @@ function headerOf(block: Uint8Array, { longName, longLink, pax }: Meta): Header 
   const kind = entryKind(type);
   const stored = pax.has("size") && !META.test(type) ? decimal(pax.get("size")) : fieldNumber(block, 124, 12);
   if (stored === undefined) return undefined;
-  const prefix = fieldText(block, 257, 6) === "ustar" ? fieldText(block, 345, 155) : "";
+  const hasPrefix = block[345] !== 0 && fieldText(block, 257, 6) === "ustar";
+  const prefix = hasPrefix ? fieldText(block, 345, 155) : "";
   const name = fieldText(block, 0, 100);
   return {
     path: pax.get("GNU.sparse.name") ?? pax.get("path") ?? longName ?? (prefix === "" ? name : `${prefix}/${name}`),
@@ -215,95 +227,157 @@ function sparseOf(
   return pax.has("GNU.sparse.size") ? () => Promise.resolve(paxSparse(pax)) : undefined;
 }
 
-/**
- * The entries of a tar archive, in order. An entry's content is passed over unless it is read before the next one is asked for.
- *
- * @param chunks The archive, uncompressed, in pieces of any size.
- * @param broken Told, in words, when the archive ends too early or is damaged; the entries before that are good.
- * @throws {BundleError} If the very first block is not a tar header.
- */
-export async function* readTar(
-  chunks: AsyncIterable<Uint8Array>,
-  broken: (message: string) => void,
-): AsyncGenerator<Entry, void, undefined> {
-  const reader = new ChunkReader(chunks);
-  try {
-    yield* readEntries(reader, broken);
-  } finally {
-    await reader.end();
+/** An entry that is read while it comes. */
+function streamEntry(
+  { path, kind, linkTarget }: Header,
+  content: Content,
+  sparse: (() => Promise<SparseFile | undefined>) | undefined,
+): Entry {
+  return {
+    path,
+    kind,
+    ...(linkTarget === "" ? {} : { linkTarget }),
+    ...(sparse === undefined && kind === "file" ? { chunks: () => content.chunks() } : {}),
+    async read(maxBytes, condenser) {
+      if (sparse === undefined) return await content.read(maxBytes, condenser);
+      const file = await sparse();
+      return file === undefined
+        ? { bytes: new Uint8Array(0), truncated: true }
+        : await content.readSparse(file, maxBytes);
+    },
+  };
+}
+
+/** An entry that has come as a whole. */
+class WholeEntry implements Entry {
+  readonly path: string;
+  readonly kind: Entry["kind"];
+  readonly linkTarget?: string;
+  readonly bytes: Uint8Array;
+
+  constructor({ path, kind, linkTarget }: Header, bytes: Uint8Array) {
+    this.path = path;
+    this.kind = kind;
+    if (linkTarget !== "") this.linkTarget = linkTarget;
+    this.bytes = bytes;
+  }
+
+  read(maxBytes: number, condenser?: Condenser): ReturnType<Entry["read"]> {
+    const bytes = condenser !== undefined && this.bytes.length > Math.min(CONDENSE_FROM_BYTES, maxBytes)
+      ? concatBytes([condenser.push(this.bytes), condenser.end()])
+      : this.bytes;
+    return Promise.resolve({ bytes: bytes.slice(0, maxBytes), truncated: bytes.length > maxBytes });
+  }
+
+  async *chunks(): AsyncGenerator<Uint8Array> {
+    yield this.bytes;
   }
 }
 
-async function* readEntries(
+/** The entries of an archive, in order. An entry's content is passed over unless it is read before the next one is asked for. */
+export interface TarEntries extends AsyncIterable<Entry> {
+  /** The same, together as they come: several hundred thousand small files are read in a tenth of the time. */
+  batches(): AsyncIterable<readonly Entry[]>;
+}
+
+/**
+ * The entries of a tar archive.
+ *
+ * @param chunks The archive, uncompressed, in pieces of any size.
+ * @param broken Told, in words, when the archive ends too early or is damaged; the entries before that are good.
+ * @throws {BundleError} While it is read, if the very first block is not a tar header.
+ */
+export function readTar(chunks: AsyncIterable<Uint8Array>, broken: (message: string) => void): TarEntries {
+  async function* batches(): AsyncGenerator<readonly Entry[]> {
+    const reader = new ChunkReader(chunks);
+    try {
+      yield* readBatches(reader, broken);
+    } finally {
+      await reader.end();
+    }
+  }
+  return {
+    batches,
+    async *[Symbol.asyncIterator]() {
+      for await (const batch of batches()) yield* batch;
+    },
+  };
+}
+
+async function* readBatches(
   reader: ChunkReader,
   broken: (message: string) => void,
-): AsyncGenerator<Entry, void, undefined> {
+): AsyncGenerator<readonly Entry[], void, undefined> {
+  let batch: Entry[] = [];
   let offset = 0;
   let meta = NO_META;
   let last = "none";
-  for (;;) {
-    const block = await reader.read(BLOCK);
+  /** What to say when the archive ends here. */
+  let problem: string | undefined;
+  while (problem === undefined) {
+    // Whoever reads this is not kept waiting for more.
+    if (!reader.has(BLOCK)) {
+      if (batch.length > 0) yield batch;
+      batch = [];
+    }
+    const block = reader.has(BLOCK) ? reader.take(BLOCK) : await reader.read(BLOCK);
     if (block.length < BLOCK) {
-      broken(`the archive is cut off after ${offset + block.length} bytes (last entry: ${last})`);
-      return;
+      problem = `the archive is cut off after ${offset + block.length} bytes (last entry: ${shortName(last)})`;
+      break;
     }
     // Two zero blocks end an archive; one is enough to know that no header follows.
-    if (block.every((byte) => byte === 0)) {
+    if (block[0] === 0 && block.every((byte) => byte === 0)) {
+      if (batch.length > 0) yield batch;
       // To its end, so that a checksum which stands there is verified.
       await reader.skip(MAX_PADDING_BYTES);
       return;
     }
     if (!isHeader(block)) {
       if (offset === 0) throw new BundleError("Cannot read the archive: it does not start with a tar header");
-      broken(`the archive is damaged at byte ${offset} (last good entry: ${last})`);
-      return;
+      problem = `the archive is damaged at byte ${offset} (last good entry: ${shortName(last)})`;
+      break;
     }
     const type = String.fromCharCode(block[156] ?? 0);
     const header = headerOf(block, meta);
     const old = type === "S" ? await oldGnuSparse(block, () => reader.read(BLOCK)) : undefined;
     if (header === undefined || (type === "S" && old === undefined)) {
-      broken(`the archive has an entry of impossible size at byte ${offset} (last good entry: ${last})`);
-      return;
+      problem = `the archive has an entry of impossible size at byte ${offset} (last good entry: ${shortName(last)})`;
+      break;
     }
     offset += BLOCK + (old?.headerBytes ?? 0);
 
+    const { size } = header;
+    const stored = size + padding(size);
     if (META.test(type)) {
-      if (header.size > MAX_META_BYTES) {
-        broken(`the archive has a name of ${header.size} bytes at byte ${offset} (last good entry: ${last})`);
-        return;
+      if (size > MAX_META_BYTES) {
+        problem = `the archive has a name of ${size} bytes at byte ${offset} (last good entry: ${shortName(last)})`;
+        break;
       }
-      const bytes = await reader.read(header.size);
-      await reader.skip(padding(header.size));
+      const bytes = await reader.read(size);
+      await reader.skip(padding(size));
       if (type === "L") meta = { ...meta, longName: fieldText(bytes, 0, bytes.length) };
       else if (type === "K") meta = { ...meta, longLink: fieldText(bytes, 0, bytes.length) };
       else if (type === "x") meta = { ...meta, pax: paxRecords(bytes) };
-      offset += header.size + padding(header.size);
+      offset += stored;
       continue;
     }
 
-    const { path, kind, linkTarget, size } = header;
     const content = new Content(reader, size);
     const sparse = sparseOf(old, meta.pax, content);
     meta = NO_META;
-    last = shortName(path);
-    yield {
-      path,
-      kind,
-      ...(linkTarget === "" ? {} : { linkTarget }),
-      ...(sparse === undefined && kind === "file" ? { chunks: () => content.chunks() } : {}),
-      async read(maxBytes, condenser) {
-        if (sparse === undefined) return await content.read(maxBytes, condenser);
-        const file = await sparse();
-        return file === undefined
-          ? { bytes: new Uint8Array(0), truncated: true }
-          : await content.readSparse(file, maxBytes);
-      },
-    };
-    const passed = await reader.skip(content.left + padding(size));
-    if (passed < content.left) {
-      broken(`the archive is cut off inside ${last}`);
-      return;
+    last = header.path;
+    offset += stored;
+    if (sparse === undefined && reader.has(stored)) {
+      batch.push(new WholeEntry(header, reader.take(size)));
+      reader.take(stored - size);
+      continue;
     }
-    offset += size + padding(size);
+    if (batch.length > 0) yield batch;
+    batch = [];
+    yield [streamEntry(header, content, sparse)];
+    if (await reader.skip(content.left + padding(size)) >= content.left) continue;
+    problem = `the archive is cut off inside ${shortName(last)}`;
   }
+  if (batch.length > 0) yield batch;
+  broken(problem);
 }

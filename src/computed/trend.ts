@@ -43,15 +43,16 @@ const Z_95 = 1.959964;
  */
 export function theilSen(series: readonly Measurement[]): Trend | undefined {
   const points = thin(series);
-  const found: number[] = [];
+  // Many times as fast to sort as an array.
+  const found = new Float64Array((points.length * (points.length - 1)) / 2);
+  let count = 0;
   for (const [i, a] of points.entries()) {
     for (let j = i + 1; j < points.length; j++) {
       const b = points[j] as Measurement;
-      if (b.time > a.time) found.push(((b.bytes - a.bytes) * 1000) / (b.time - a.time));
+      if (b.time > a.time) found[count++] = ((b.bytes - a.bytes) * 1000) / (b.time - a.time);
     }
   }
-  // Many times as fast to sort.
-  const slopes = Float64Array.from(found).sort();
+  const slopes = found.subarray(0, count).sort();
   const first = series[0];
   const last = series.at(-1);
   if (

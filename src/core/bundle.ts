@@ -23,6 +23,8 @@ export interface Entry {
    * piece.
    */
   read(maxBytes: number, condenser?: Condenser): Promise<{ readonly bytes: Uint8Array; readonly truncated: boolean }>;
+  /** The whole content, where it is at hand without waiting. To be copied if it is kept: it may be a part of something larger. */
+  readonly bytes?: Uint8Array;
   /** The content as a stream, instead: for an archive in an archive. */
   readonly chunks?: () => AsyncIterable<Uint8Array>;
 }

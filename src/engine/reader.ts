@@ -37,6 +37,63 @@ function follow(path: string, links: ReadonlyMap<string, string>): string {
   return path;
 }
 
+/** A longer text is hardly the same twice. */
+const MAX_KNOWN_LENGTH = 4096;
+/** Texts of a thousand processes. */
+const MAX_KNOWN_CHARS = 4 * 2 ** 20;
+
+/**
+ * What texts were parsed to: ten thousand processes of one service have the same cgroup file, and a process that sleeps has the same status in each
+ * snapshot.
+ */
+class KnownTexts {
+  readonly #byParser = new Map<unknown, Map<string, { readonly value: unknown }>>();
+  #chars = 0;
+
+  get(parse: unknown, text: string): { readonly value: unknown } | undefined {
+    return text.length > MAX_KNOWN_LENGTH ? undefined : this.#byParser.get(parse)?.get(text);
+  }
+
+  add(parse: unknown, text: string, value: unknown): void {
+    if (text.length > MAX_KNOWN_LENGTH) return;
+    this.#chars += text.length;
+    if (this.#chars > MAX_KNOWN_CHARS) {
+      this.#byParser.clear();
+      this.#chars = text.length;
+    }
+    let byText = this.#byParser.get(parse);
+    if (byText === undefined) this.#byParser.set(parse, byText = new Map());
+    byText.set(text, { value });
+  }
+}
+
+/** Paths by what patterns begin or end with. */
+class PathIndex {
+  readonly #byName = new Map<string, string[]>();
+  readonly #byTop = new Map<string, string[]>();
+
+  constructor(paths: Iterable<string>) {
+    for (const path of paths) {
+      add(this.#byName, path.slice(path.lastIndexOf("/") + 1), path);
+      add(this.#byTop, path.split("/", 1)[0] as string, path);
+    }
+  }
+
+  /** All paths that may match, and others. */
+  candidates(pattern: string): readonly string[] {
+    const name = pattern.slice(pattern.lastIndexOf("/") + 1);
+    if (!name.includes("*")) return this.#byName.get(name) ?? [];
+    const top = pattern.split("/", 1)[0] as string;
+    return top.includes("*") ? [...this.#byTop.values()].flat() : this.#byTop.get(top) ?? [];
+  }
+}
+
+function add(groups: Map<string, string[]>, key: string, path: string): void {
+  const group = groups.get(key);
+  if (group === undefined) groups.set(key, [path]);
+  else group.push(path);
+}
+
 class SnapshotReader implements Reader {
   timeline: readonly Reader[] = [];
   earlier: readonly Reader[] = [];
@@ -50,14 +107,19 @@ class SnapshotReader implements Reader {
   readonly #links: ReadonlyMap<string, string>;
   readonly #warnings: string[];
   readonly #sources = new Map<Source<unknown>, Captured<unknown>>();
-  readonly #parsed = new Map<string, Map<unknown, Captured<Parsed<unknown>>>>();
+  /** By parser, and then by path: there may be a hundred thousand processes. */
+  readonly #parsed = new Map<unknown, Map<string, Captured<Parsed<unknown>>>>();
+  readonly #known: KnownTexts;
+  #index: PathIndex | undefined;
   readonly #paths = new Map<string, readonly string[]>();
 
   constructor(
     bundle: Bundle,
     snapshot: { prefix: string; time: number | undefined; files: ReadonlyMap<string, Uint8Array> },
     warnings: string[],
+    known: KnownTexts,
   ) {
+    this.#known = known;
     this.facts = bundle.facts;
     this.time = snapshot.time;
     this.#prefix = snapshot.prefix;
@@ -71,8 +133,10 @@ class SnapshotReader implements Reader {
   paths(pattern: string): readonly string[] {
     let found = this.#paths.get(pattern);
     if (found === undefined) {
-      if (pattern.includes("*")) found = [...this.#files.keys()].filter(matcher([pattern])).sort();
-      else {
+      if (pattern.includes("*")) {
+        this.#index ??= new PathIndex(this.#files.keys());
+        found = this.#index.candidates(pattern).filter(matcher([pattern])).sort();
+      } else {
         const path = this.#files.has(pattern) ? pattern : follow(pattern, this.#links);
         found = this.#files.has(path) ? [path] : [];
       }
@@ -82,10 +146,10 @@ class SnapshotReader implements Reader {
   }
 
   parse<T>(path: string, parse: (text: string, context: ParseContext) => T): Captured<Parsed<T>> {
-    let byParser = this.#parsed.get(path);
-    if (byParser === undefined) this.#parsed.set(path, byParser = new Map());
-    let captured = byParser.get(parse) as Captured<Parsed<T>> | undefined;
-    if (captured === undefined) byParser.set(parse, captured = this.#parse(path, parse));
+    let byPath = this.#parsed.get(parse);
+    if (byPath === undefined) this.#parsed.set(parse, byPath = new Map());
+    let captured = byPath.get(path) as Captured<Parsed<T>> | undefined;
+    if (captured === undefined) byPath.set(path, captured = this.#parse(path, parse));
     return captured;
   }
 
@@ -96,7 +160,11 @@ class SnapshotReader implements Reader {
       if (++count <= MAX_WARNINGS_A_FILE) this.#warnings.push(`${full}:${line}: ${message}`);
     };
     try {
-      const value = parse(utf8.decode(this.#files.get(path)), { facts: this.facts, warn });
+      const text = utf8.decode(this.#files.get(path));
+      const known = this.#known.get(parse, text);
+      if (known !== undefined) return { status: "ok", value: { path: full, value: known.value as T } };
+      const value = parse(text, { facts: this.facts, warn });
+      if (count === 0) this.#known.add(parse, text, value);
       if (count > MAX_WARNINGS_A_FILE) {
         this.#warnings.push(`${full}: ${count - MAX_WARNINGS_A_FILE} more lines like these`);
       }
@@ -125,30 +193,12 @@ class SnapshotReader implements Reader {
   }
 }
 
-/** More snapshots than this are thinned out evenly: each costs two milliseconds and 0.3 MB, and no trend gets better. */
-const MAX_SNAPSHOTS = 1_000;
-
-/** The newest of too many snapshots are all kept, for the rates of what goes on; of the others, evenly as many as there is room for. */
-function thin(readers: readonly SnapshotReader[]): readonly SnapshotReader[] {
-  if (readers.length <= MAX_SNAPSHOTS) return readers;
-  const newest = readers.slice(-MAX_SNAPSHOTS / 2);
-  const older = readers.slice(0, -MAX_SNAPSHOTS / 2);
-  const step = older.length / (MAX_SNAPSHOTS / 2);
-  return [...older.filter((_, i) => Math.floor(i / step) !== Math.floor((i - 1) / step)), ...newest];
-}
-
 /** Tells the snapshots since the host was last started from those before, in which every counter began elsewhere. */
 function putInTime(base: SnapshotReader, readers: readonly SnapshotReader[], warnings: string[]): void {
-  const kept = thin(readers);
-  if (kept.length < readers.length) {
-    warnings.push(
-      `history: ${kept.length} of ${readers.length} snapshots are used, the newest ${MAX_SNAPSHOTS / 2} among them`,
-    );
-  }
   const isEarlier = ({ bootId }: SnapshotReader): boolean =>
     bootId !== undefined && base.bootId !== undefined && bootId !== base.bootId;
-  const earlier = kept.filter(isEarlier);
-  const timeline = kept.filter((each) => !isEarlier(each));
+  const earlier = readers.filter(isEarlier);
+  const timeline = readers.filter((each) => !isEarlier(each));
   if (earlier.length > 0) {
     const last = new Date(earlier.at(-1)?.time as number).toISOString();
     warnings.push(
@@ -156,7 +206,7 @@ function putInTime(base: SnapshotReader, readers: readonly SnapshotReader[], war
         "and not compared with what came after",
     );
   }
-  for (const reader of [base, ...kept]) {
+  for (const reader of [base, ...readers]) {
     reader.timeline = timeline;
     reader.earlier = earlier;
   }
@@ -178,12 +228,14 @@ export function openSnapshots(bundle: Bundle): Snapshots {
     if (files === undefined) historyFiles.set(time, files = new Map());
     files.set(rest, bytes);
   }
-  const first = new SnapshotReader(bundle, { prefix: "", time: bundle.facts.capturedAt, files: baseFiles }, warnings);
+  const known = new KnownTexts();
+  const whole = { prefix: "", time: bundle.facts.capturedAt, files: baseFiles };
+  const first = new SnapshotReader(bundle, whole, warnings, known);
   const readers: SnapshotReader[] = [];
   for (const [name, files] of historyFiles) {
     const time = Date.parse(name);
     if (Number.isNaN(time)) warnings.push(`history/${name}: the folder's name is no ISO 8601 time: passed over`);
-    else readers.push(new SnapshotReader(bundle, { prefix: `history/${name}/`, time, files }, warnings));
+    else readers.push(new SnapshotReader(bundle, { prefix: `history/${name}/`, time, files }, warnings, known));
   }
   readers.sort((a, b) => (a.time as number) - (b.time as number));
   // A file of the recorder has no first snapshot: its last one tells most.

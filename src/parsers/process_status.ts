@@ -8,7 +8,7 @@
 //   VmRSS:      1728 kB
 //   RssAnon:     120 kB
 import { ParseError } from "../core/errors.ts";
-import type { ParseContext, Source } from "../core/source.ts";
+import type { HostFacts, ParseContext, Source } from "../core/source.ts";
 import { defineProcessArtifacts, type ProcessFile } from "./_groups.ts";
 import { parseKb, splitKey } from "./_key_kb.ts";
 import { columns, forEachLine, quote } from "./_lines.ts";
@@ -45,6 +45,78 @@ export interface ProcessStatus {
   readonly lines: ReadonlyMap<string, number>;
 }
 
+/** Fields that are read. */
+const READ: ReadonlySet<string> = new Set([
+  "Name",
+  "Pid",
+  "Tgid",
+  "PPid",
+  "State",
+  "Threads",
+  "Uid",
+  "FDSize",
+  "VmSize",
+  "VmLck",
+  "VmPin",
+  "VmRSS",
+  "RssAnon",
+  "RssFile",
+  "RssShmem",
+  "VmPTE",
+  "VmSwap",
+  "HugetlbPages",
+  "SigQ",
+]);
+
+/** What stands in a file. */
+interface Scanned {
+  readonly values: ReadonlyMap<string, string>;
+  readonly lines: ReadonlyMap<string, number>;
+}
+
+/**
+ * The lines of a host's last file. One kernel prints the same for each of its processes: a hundred thousand files share one map, and are not
+ * split.
+ */
+const layouts = new WeakMap<HostFacts, ReadonlyMap<string, number>>();
+
+/** Reads a file that has the lines of the last one; undefined when it has others. */
+function again(text: string, layout: ReadonlyMap<string, number> | undefined): Scanned | undefined {
+  if (layout === undefined) return undefined;
+  const values = new Map<string, string>();
+  let start = 0;
+  for (const key of layout.keys()) {
+    const end = text.indexOf("\n", start);
+    if (end === -1 || text[start + key.length] !== ":" || !text.startsWith(key, start)) return undefined;
+    if (READ.has(key)) values.set(key, valueOf(key, text.slice(start, end)));
+    start = end + 1;
+  }
+  return start > 0 && start === text.length ? { values, lines: layout } : undefined;
+}
+
+function valueOf(key: string, line: string): string {
+  return key === "Name" ? line.slice("Name:\t".length) : line.slice(key.length + 1).trim();
+}
+
+function scan(text: string, context: ParseContext): Scanned {
+  const values = new Map<string, string>();
+  const lines = new Map<string, number>();
+  let rows = 0;
+  forEachLine(text, (line, number) => {
+    rows = number;
+    if (line === "") return;
+    const field = splitKey(line);
+    if (field === undefined) context.warn(number, `not a name and a value: ${quote(line)}`);
+    else if (!lines.has(field.key)) {
+      values.set(field.key, valueOf(field.key, line));
+      lines.set(field.key, number);
+    }
+  });
+  if (values.size === 0) throw new ParseError('Cannot parse status: no line like "Name: cat"', { text });
+  if (lines.size === rows && !text.includes("\r")) layouts.set(context.facts, lines);
+  return { values, lines };
+}
+
 /**
  * Parses /proc/PID/status.
  *
@@ -60,19 +132,7 @@ export interface ProcessStatus {
  * ```
  */
 export function parseProcessStatus(text: string, context: ParseContext): ProcessStatus {
-  const values = new Map<string, string>();
-  const lines = new Map<string, number>();
-  forEachLine(text, (line, number) => {
-    if (line === "") return;
-    const field = splitKey(line);
-    if (field === undefined) context.warn(number, `not a name and a value: ${quote(line)}`);
-    else if (!lines.has(field.key)) {
-      values.set(field.key, field.key === "Name" ? line.slice("Name:\t".length) : field.value);
-      lines.set(field.key, number);
-    }
-  });
-  if (values.size === 0) throw new ParseError('Cannot parse status: no line like "Name: cat"', { text });
-
+  const { values, lines } = again(text, layouts.get(context.facts)) ?? scan(text, context);
   const read = (key: string, parse: (value: string) => number | undefined): number | undefined => {
     const value = values.get(key);
     const number = value === undefined ? undefined : parse(value);

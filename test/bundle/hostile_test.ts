@@ -35,8 +35,9 @@ function textOf(bundle: Bundle, path: string): string | undefined {
 async function entries(archive: Uint8Array): Promise<{ names: string[]; broken: string[] }> {
   const names: string[] = [];
   const broken: string[] = [];
-  for await (const { path, kind, read } of readTar(pieces(archive), (message) => broken.push(message))) {
-    names.push(`${kind} ${path} ${kind === "file" ? (await read(1000)).bytes.length : ""}`.trim());
+  for await (const entry of readTar(pieces(archive), (message) => broken.push(message))) {
+    const { kind, path } = entry;
+    names.push(`${kind} ${path} ${kind === "file" ? (await entry.read(1000)).bytes.length : ""}`.trim());
   }
   return { names, broken };
 }

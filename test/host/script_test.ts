@@ -166,8 +166,8 @@ for (const shell of linux ? shells : []) {
       const recorded = ({ paths }: Content) => paths.filter((path) => path.startsWith("history"));
       expect(recorded(mine)).toEqual(recorded(other));
       const times = new Set(recorded(mine).map((path) => path.split("/")[1]));
-      // 3, of which another file has one, too; one or two; two; three to five; one; one. And the folder of what is no sample.
-      expect(times.size).toBeGreaterThan(11);
+      // Two or three, of which another file has one, too; one or two; two; three to five; one; one. And the folder of what is no sample.
+      expect(times.size).toBeGreaterThanOrEqual(11);
       for (const path of recorded(mine)) expect(mine.text(path)).toBe(other.text(path));
       const damaged = "the compressed data is damaged or cut off: what stands before that is packed";
       expect(problemsOf(mine).filter(({ path }) => path.startsWith("/"))).toEqual([
