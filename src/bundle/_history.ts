@@ -4,8 +4,8 @@
 const HISTORY = "history/";
 /** Each costs a millisecond to analyze. */
 const MAX_SNAPSHOTS = 1_000;
-/** What the recorder keeps of a week has 70 MB, without what is the same as before. */
-const MAX_BYTES = 64 * 2 ** 20;
+/** A thousand samples of an ordinary host have 7 MB; of one with thousands of processes and slab caches some hundred are kept. */
+const MAX_BYTES = 24 * 2 ** 20;
 /** So much more is let in before it is thinned out, that it is seldom done. */
 const SLACK = 1.25;
 

@@ -29,8 +29,8 @@ export interface Entry {
   readonly chunks?: () => AsyncIterable<Uint8Array>;
 }
 
-/** Shorter contents are kept as they are: a hundred thousand sockets. */
-export const CONDENSE_FROM_BYTES: number = 16 * 2 ** 20;
+/** Shorter contents are kept as they are: tens of thousands of sockets. */
+export const CONDENSE_FROM_BYTES: number = 8 * 2 ** 20;
 
 /** Says which start of the host a snapshot is from. */
 export const BOOT_ID_PATH = "proc/sys/kernel/random/boot_id";

@@ -10,7 +10,7 @@ import { concatBytes } from "../core/bytes.ts";
 import { BundleError } from "../core/errors.ts";
 
 /** zlib's streams are four to six times as fast with pieces of this size as with their default of 16 KiB. */
-const CHUNK_BYTES = 2 ** 20;
+const CHUNK_BYTES = 2 ** 18;
 
 /** Whether it is read from its beginning to its end: a file, or what a shell makes of `<(command)`. */
 export function isReadable(stat: Stats): boolean {
@@ -26,7 +26,7 @@ export function fileChunks(path: string): AsyncIterable<Uint8Array> {
 export const nodeGunzip: Decompress = async function* (chunks, broken) {
   // Without finishFlush zlib throws away the last block of a stream that was cut off.
   const stream = createGunzip({ finishFlush: zlib.Z_SYNC_FLUSH, chunkSize: CHUNK_BYTES });
-  const source = Readable.from(chunks);
+  const source = Readable.from(chunks, { highWaterMark: 1 });
   source.on("error", (error) => stream.destroy(error));
   source.pipe(stream);
   try {

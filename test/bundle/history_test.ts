@@ -42,8 +42,8 @@ describe("a history", () => {
 
   it("of large snapshots takes no more memory", () => {
     const { names, most } = kept(5000, 200_000);
-    expect(most * 200_000).toBeLessThan(90 * 2 ** 20);
-    expect(names.length * 200_000).toBeLessThanOrEqual(64 * 2 ** 20);
+    expect(most * 200_000).toBeLessThan(35 * 2 ** 20);
+    expect(names.length * 200_000).toBeLessThanOrEqual(24 * 2 ** 20);
     expect(names.at(-1)).toBe(name(4999));
   });
 
