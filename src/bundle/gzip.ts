@@ -1,4 +1,3 @@
-import { Gunzip } from "fflate";
 import type { Decompress } from "../core/bundle.ts";
 import { slices } from "../core/bytes.ts";
 
@@ -30,6 +29,8 @@ function tail(previous: Uint8Array, chunk: Uint8Array, size: number): Uint8Array
  * fflate does not look at the checksum: that of a stream of one member, which is what collectors write, is checked here.
  */
 export const gunzip: Decompress = async function* (chunks, broken) {
+  // Loaded only where there is no native one.
+  const { Gunzip } = await import("fflate");
   let out: Uint8Array[] = [];
   let furtherMembers = 0;
   let crc = 0;

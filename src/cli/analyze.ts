@@ -6,13 +6,8 @@ import type { Confidence, Report } from "../core/report.ts";
 import type { FleetSummary, HostDigest } from "../core/summary.ts";
 import { digest, summarize } from "../engine/summarize.ts";
 import { answerOf } from "../render/_summary.ts";
-import { renderHtml } from "../render/html.ts";
 import { renderJson } from "../render/json.ts";
-import { renderMarkdown } from "../render/markdown.ts";
-import { renderSummaryHtml } from "../render/summary_html.ts";
-import { renderSummaryMarkdown } from "../render/summary_markdown.ts";
-import { renderSummaryText } from "../render/summary_text.ts";
-import { renderText, type TextOptions } from "../render/text.ts";
+import type { TextOptions } from "../render/text.ts";
 import { type Command, UsageError } from "./_command.ts";
 import { type Analysis, analyzeAll, analyzeInTurn, analyzePath } from "./_fleet.ts";
 import { LIMITS, oneOf, parseLimits, wantsColor } from "./_input.ts";
@@ -63,13 +58,13 @@ const LEVELS: readonly Confidence[] = ["possible", "likely", "confirmed"];
 const FORMATS = ["text", "json", "ndjson", "markdown", "html"] as const;
 type Format = (typeof FORMATS)[number];
 
-/** What is printed of one bundle. */
-function renderOne(report: Report, format: Format, all: boolean, toFile: boolean): string {
+/** What is printed of one bundle. A renderer is loaded only when it is used: together they take as long to load as a small bundle to read. */
+async function renderOne(report: Report, format: Format, all: boolean, toFile: boolean): Promise<string> {
   if (format === "ndjson") return `${JSON.stringify(report)}\n`;
-  if (format === "markdown") return renderMarkdown(report);
-  if (format === "html") return renderHtml(report);
+  if (format === "markdown") return (await import("../render/markdown.ts")).renderMarkdown(report);
+  if (format === "html") return (await import("../render/html.ts")).renderHtml(report);
   if (format === "json") return renderJson(report);
-  return renderText(report, textOptions(all, toFile));
+  return (await import("../render/text.ts")).renderText(report, textOptions(all, toFile));
 }
 
 function textOptions(all: boolean, toFile: boolean): TextOptions {
@@ -83,19 +78,26 @@ interface Analyzed {
 }
 
 /** What is printed of several, once all of them are there. Their reports are there only for a format that has them. */
-function renderMany(
+async function renderMany(
   summary: FleetSummary,
   analyzed: readonly Analyzed[],
   format: Exclude<Format, "ndjson">,
   all: boolean,
   toFile: boolean,
-): string {
+): Promise<string> {
   if (format === "json") return `${JSON.stringify({ schemaVersion: 1, summary, reports: analyzed }, undefined, 2)}\n`;
-  if (format === "html") return renderSummaryHtml(summary, new Map(analyzed.map(({ path, report }) => [path, report])));
+  if (format === "html") {
+    const { renderSummaryHtml } = await import("../render/summary_html.ts");
+    return renderSummaryHtml(summary, new Map(analyzed.map(({ path, report }) => [path, report])));
+  }
   if (format === "markdown") {
+    const { renderMarkdown } = await import("../render/markdown.ts");
+    const { renderSummaryMarkdown } = await import("../render/summary_markdown.ts");
     const whole = analyzed.map(({ report }) => renderMarkdown(report));
     return [renderSummaryMarkdown(summary), ...whole].join("\n---\n\n");
   }
+  const { renderText } = await import("../render/text.ts");
+  const { renderSummaryText } = await import("../render/summary_text.ts");
   const options = textOptions(all, toFile);
   const whole = analyzed.map(({ path, report }) => `\n${path}\n${renderText(report, options)}`);
   return [renderSummaryText(summary, options), ...whole].join("");
@@ -128,7 +130,7 @@ async function printOne(analysis: Analysis, { format, all, output, fails }: Sett
     return 3;
   }
   const out = await openOutput(output);
-  await out.write(renderOne(analysis.report, format, all, output !== undefined));
+  await out.write(await renderOne(analysis.report, format, all, output !== undefined));
   await out.close();
   return fails(analysis.report) ? 1 : 0;
 }
@@ -155,7 +157,7 @@ async function printMany(analyses: AsyncIterable<Analysis> | Iterable<Analysis>,
     if (keep && format !== "ndjson") analyzed.push({ path, report });
   }
   if (format !== "ndjson" && digests.length > 0) {
-    await out.write(renderMany(summarize(digests, unreadable), analyzed, format, all, output !== undefined));
+    await out.write(await renderMany(summarize(digests, unreadable), analyzed, format, all, output !== undefined));
   }
   await out.close();
   if (unreadable.length > 0) return 3;

@@ -2,12 +2,13 @@ import * as fs from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { redactingSink, Redactor } from "../bundle/redact.ts";
+import type { Redactor } from "../bundle/redact.ts";
 import { readTar } from "../bundle/tar.ts";
 import { tarSink } from "../bundle/tar_write.ts";
 import type { Analyzer } from "../core/analyzer.ts";
 import type { Entry } from "../core/bundle.ts";
 import type { Collector } from "../core/collector.ts";
+import type { Sink } from "../core/host.ts";
 import type { Status } from "../core/manifest.ts";
 import {
   bundleName,
@@ -195,11 +196,20 @@ async function printScript(args: string[]): Promise<number> {
   return 0;
 }
 
+/** What `--redact` needs; a host that is not redacted does not load it. */
+interface Redaction {
+  readonly redactor: Redactor;
+  /** Redacts what goes into the sink. */
+  readonly before: (sink: Sink) => Sink;
+}
+
 /** Only what analysis reads is passed on, so it takes the analyzers. */
-async function newRedactor(host: NodeHost, added: readonly Analyzer[]): Promise<Redactor> {
+async function loadRedaction(host: NodeHost, added: readonly Analyzer[]): Promise<Redaction> {
+  const { redactingSink, Redactor } = await import("../bundle/redact.ts");
   const { presetSources } = await import("../engine/analyze.ts");
   const { preset } = await import("../preset.ts");
-  return new Redactor(host.facts, presetSources({ ...preset, analyzers: [...preset.analyzers, ...added] }));
+  const redactor = new Redactor(host.facts, presetSources({ ...preset, analyzers: [...preset.analyzers, ...added] }));
+  return { redactor, before: (sink) => redactingSink(redactor, sink) };
 }
 
 /** Carries out `nailhouse collect`; returns the exit code. */
@@ -208,8 +218,8 @@ async function run(args: string[]): Promise<number> {
   const { output, root, history, redact, quiet, options, plugins } = await readSettings(args);
   yieldToTheHost();
   const host = await nodeHost({ root });
-  const redactor = redact ? await newRedactor(host, plugins.analyzers) : undefined;
-  const name = redactor === undefined ? bundleName(host) : redactor.root(bundleName(host));
+  const redaction = redact ? await loadRedaction(host, plugins.analyzers) : undefined;
+  const name = redaction === undefined ? bundleName(host) : redaction.redactor.root(bundleName(host));
   const interruption = new AbortController();
   const interrupt = () => interruption.abort();
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt).once("SIGHUP", interrupt);
@@ -218,10 +228,10 @@ async function run(args: string[]): Promise<number> {
   try {
     const opened = openOutput(output, name);
     path = opened.path;
-    const map = redactor === undefined ? undefined : openMapping(path);
+    const map = redaction === undefined ? undefined : openMapping(path);
     const gzip = gzipOutput(opened.fd);
     const tar = tarSink(name, gzip);
-    const sink = redactor === undefined ? tar : redactingSink(redactor, tar);
+    const sink = redaction === undefined ? tar : redaction.before(tar);
     const recorded = await recordedHistory(host, root, history);
     const status = await collect(
       host,
@@ -232,7 +242,7 @@ async function run(args: string[]): Promise<number> {
     );
     await tar.end();
     await gzip.close();
-    if (redactor !== undefined) map?.write(redactor.mapping());
+    if (redaction !== undefined) map?.write(redaction.redactor.mapping());
     progress.end();
     if (!quiet) {
       const where = path === "-" ? "the bundle is on standard output" : path;
