@@ -421,9 +421,14 @@ export const slabLeak: Analyzer = defineAnalyzer({
       return trend?.changeBytes ?? 0;
     }
 
+    /** The largest cache, and those whose objects may come along with its own: of these there are as many at least. */
     function largeSuspects(): Suspect[] {
-      const most = unreclaimable[0]?.usedBytes ?? 0;
-      return unreclaimable.filter(({ usedBytes }) => usedBytes > 0 && usedBytes >= SHARE_OF_LARGEST * most);
+      const [most, ...others] = unreclaimable.filter(({ usedBytes }) => usedBytes > 0);
+      if (most === undefined) return [];
+      const along = ({ name, usedBytes, activeObjects }: Suspect): boolean =>
+        usedBytes >= SHARE_OF_LARGEST * most.usedBytes &&
+        (name === LARGE_KMALLOC || activeObjects >= (1 - SAME_COUNT) * most.activeObjects);
+      return [most, ...others.filter(along)];
     }
 
     function confidence(): Confidence {

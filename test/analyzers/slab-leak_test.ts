@@ -44,6 +44,20 @@ describe("slab-leak", () => {
     expect(report.verdict).toBe("cause-found");
   });
 
+  it("claims what may come along with the leaked objects, and no cache that has fewer of its own", async () => {
+    const report = await analyzeFiles({
+      ...slab(540_000),
+      "proc/meminfo": meminfoText({ SUnreclaim: 284 * MIB, SReclaimable: 4 * MIB }, 24 * GIB),
+      "proc/slabinfo": slabinfoText([
+        { name: "mnt_cache", size: 384, objects: 540_000 },
+        { name: "kmalloc-64", size: 64, objects: 545_000 },
+        { name: "kmalloc-192", size: 192, objects: 250_000 },
+      ]),
+    });
+    expect(report.findings[0]?.bytes.high).toBeCloseTo(540_000 * 384 + 545_000 * 64, -7);
+    expect(report.findings[0]?.owners.map(({ comm }) => comm)).toEqual(["mnt_cache", "kmalloc-64"]);
+  });
+
   it("is confirmed, with a rate, when it grew in every snapshot", async () => {
     const finding = findingOf(await analyzeFiles(watched([540_000, 550_000, 560_000], 1)), "slab-leak");
     expect(finding).toMatchObject({ confidence: "confirmed" });

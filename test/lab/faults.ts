@@ -397,9 +397,9 @@ export const faults: readonly Fault[] = [
     "fd_leak",
     { kind: "epoll", keep: 20, rate: 0 },
     "slab-fragmentation",
-    SLAB,
-    `${OBJECTS}; one object in 20 lives`,
-    { ratio: WALKED },
+    ["slab-unreclaimable"],
+    `${SLAB_GROWTH}; one object in 20 lives`,
+    { ratio: WALKED, taken: 0.95 },
   )),
   // Large, but the kernel gives it back: named, and nobody is accused.
   live(benign(

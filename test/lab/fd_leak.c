@@ -4,7 +4,8 @@
  *   kind=eventfd  SUnreclaim, and SReclaimable for the dentries: it looks half reclaimable
  *   kind=epoll    an epoll instance that watches one pipe
  *   kind=socket   a TCP socket that was never connected
- * keep=N closes all but one in N again: the few that live pin nearly all slab pages (slab fragmentation). held:
+ * keep=N closes all but one in N again: the few that live pin nearly all slab pages (slab fragmentation); of these held is
+ * the growth of SUnreclaim alone, for what the dentries leave free in a cache that all use is soon used again. Else held:
  * growth of SUnreclaim meanwhile, as only the kernel knows the sizes, and a dentry each, a socket's inode too (growth of SReclaimable would
  * count what others do: whoever walks /proc/PID/fd makes an inode and a dentry there for each descriptor). */
 #include "lab.h"
@@ -59,7 +60,7 @@ int main(int argc, char **argv)
 		sleep_ms(20);
 	if (keep > 1)
 		sleep_ms(1000); /* files are freed after an RCU grace period */
-	long reclaimable = DENTRY + (strcmp(kind, "socket") ? 0 : SOCKET_INODE);
+	long reclaimable = keep > 1 ? 0 : DENTRY + (strcmp(kind, "socket") ? 0 : SOCKET_INODE);
 	held(meminfo("SUnreclaim") - before + processes * count * reclaimable,
 	     "bytes of Slab for %ld descriptors of %ld processes, kind %s", processes * ((count + keep - 1) / keep), processes, kind);
 	wait_release();
