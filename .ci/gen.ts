@@ -20,6 +20,7 @@ function list(folder: string, type: string, typeFile: string): string {
     `import type { ${type} } from "../src/core/${typeFile}";`,
     ...ids.map((id) => `import { ${camelCase(id)} } from "./${id}.ts";`),
     "",
+    `/** All ${folder} that are shipped, by their ids. */`,
     `export const ${folder}: readonly ${type}[] = [${ids.length === 0 ? "" : "\n"}${
       ids.map((id) => `  ${camelCase(id)},\n`).join("")
     }];`,

@@ -37,6 +37,7 @@ import { userLeak } from "./user-leak.ts";
 import { vmallocLeak } from "./vmalloc-leak.ts";
 import { zramHeld } from "./zram-held.ts";
 
+/** All analyzers that are shipped, by their ids. */
 export const analyzers: readonly Analyzer[] = [
   balloon,
   bpfMaps,

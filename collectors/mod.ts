@@ -14,6 +14,7 @@ import { slab } from "./slab.ts";
 import { sockets } from "./sockets.ts";
 import { sysctl } from "./sysctl.ts";
 
+/** All collectors that are shipped, by their ids. */
 export const collectors: readonly Collector[] = [
   bpf,
   cgroups,

@@ -35,7 +35,7 @@ export * from "./core/report.ts";
 export * from "./core/source.ts";
 export * from "./core/summary.ts";
 export * from "./core/version.ts";
-export { type Preset, presetSources, type PressureDraft } from "./engine/analyze.ts";
+export { type EventDraft, type Preset, presetSources, type PressureDraft } from "./engine/analyze.ts";
 export * from "./engine/compare.ts";
 export { type Plugin, PluginError } from "./engine/plugins.ts";
 export * from "./preset.ts";
@@ -49,7 +49,7 @@ export { renderSummaryHtml } from "./render/summary_html.ts";
 export { renderSummaryMarkdown } from "./render/summary_markdown.ts";
 export { renderSummaryText } from "./render/summary_text.ts";
 export * from "./render/text.ts";
-export * from "./engine/report_schema.ts";
+export { parseReport, reportJsonSchema } from "./engine/report_schema.ts";
 export * from "./engine/summarize.ts";
 export {
   analyze,

@@ -83,6 +83,7 @@ import type { Analyzer } from "../src/core/analyzer.ts";
 import { socketBacklogUdp } from "./socket-backlog-udp.ts";
 import { userLeak } from "./user-leak.ts";
 
+/** All analyzers that are shipped, by their ids. */
 export const analyzers: readonly Analyzer[] = [
   socketBacklogUdp,
   userLeak,

@@ -25,6 +25,7 @@ export interface BundleLimits {
   readonly maxSeconds: number;
 }
 
+/** Room for the largest real bundle that is known (a must-gather, a million sockets), and an end to a bomb. */
 export const defaultLimits: BundleLimits = {
   maxEntries: 2_000_000,
   maxPathBytes: 4096,

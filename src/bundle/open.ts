@@ -28,6 +28,7 @@ export interface ArchiveOptions {
   readonly decompress?: Decompress;
 }
 
+/** How a bundle is opened, and which of its files are kept. */
 export interface OpenOptions extends ArchiveOptions {
   /** Sources that will be read: files that none of them wants are passed over. */
   readonly sources: readonly Source<unknown>[];
@@ -65,7 +66,18 @@ function segments(path: string): string[] | undefined {
   return parts.includes("..") ? undefined : parts;
 }
 
-/** Where a link points, seen from the bundle's root; undefined when that is outside. */
+/**
+ * Where a link points, seen from the bundle's root; undefined when that is outside.
+ *
+ * @example
+ * ```ts
+ * import { linkDestination } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * equal(linkDestination("proc/net", "self/net"), "proc/self/net");
+ * equal(linkDestination("etc/passwd", "../../etc/passwd"), undefined);
+ * ```
+ */
 export function linkDestination(path: string, target: string): string | undefined {
   const stack = target.startsWith("/") ? [] : path.split("/").slice(0, -1);
   for (const part of target.split("/")) {
@@ -197,6 +209,23 @@ async function* batchesOf(entries: Entries): AsyncGenerator<readonly Entry[]> {
 /**
  * Finds each entry's place. What points outside the bundle is passed over with a warning.
  *
+ * @example
+ * ```ts
+ * import { type Entry, placeEntries } from "nailhouse";
+ * import { deepEqual } from "node:assert";
+ *
+ * const entry = (path: string): Entry => ({
+ *   path,
+ *   kind: "file",
+ *   read: () => Promise.resolve({ bytes: new Uint8Array(0), truncated: false }),
+ * });
+ * const warnings: string[] = [];
+ * const paths: string[] = [];
+ * const entries = [entry("host-1/proc/meminfo"), entry("host-1/../../etc/shadow")];
+ * for await (const { path } of placeEntries(entries, {}, warnings)) paths.push(path);
+ * deepEqual([paths, warnings.length], [["proc/meminfo"], 1]);
+ * ```
+ *
  * @throws {LimitError} If there are too many.
  */
 export async function* placeEntries(
@@ -223,7 +252,18 @@ function incomplete(path: string, bytes: Uint8Array): string {
     : `${shortName(path)} is incomplete: its first ${bytes.length} bytes are used`;
 }
 
-/** Patterns of the files that are kept for some sources. */
+/**
+ * Patterns of the files that are kept for some sources.
+ *
+ * @example
+ * ```ts
+ * import { wantedPatterns } from "nailhouse";
+ * import { meminfo } from "nailhouse/parsers";
+ * import { ok } from "node:assert";
+ *
+ * ok(wantedPatterns([meminfo]).includes("proc/meminfo"));
+ * ```
+ */
 export function wantedPatterns(sources: readonly Source<unknown>[]): readonly string[] {
   const patterns = sources.flatMap((source) => source.patterns);
   // A sosreport has proc/net as a link to self/net, and proc/self as a link to a process: the files come before the links.
@@ -442,6 +482,18 @@ async function* keepAll(
 /**
  * Keeps what is wanted of a stream of entries, whatever they come from. Nothing is written anywhere, and links are data.
  *
+ * @example
+ * ```ts
+ * import { archiveEntries, readEntries } from "nailhouse";
+ * import { meminfo } from "nailhouse/parsers";
+ * import { ok } from "node:assert";
+ * import { createReadStream } from "node:fs";
+ *
+ * const entries = await archiveEntries(createReadStream("samples/friend-push.tgz"), {}, () => {});
+ * const { files } = await readEntries(entries, { sources: [meminfo] });
+ * ok(files.has("proc/meminfo") && !files.has("proc/net/udp"));
+ * ```
+ *
  * @throws {BundleError} If there is nothing but archives, which {@linkcode readBundles} reads; a `LimitError` if it is larger than it may be.
  */
 export async function readEntries(
@@ -528,6 +580,20 @@ async function* readLevel(
 /**
  * Reads a bundle, or several: one, and those that are archives in it, as `sos collect` and must-gather have them. Each is given when it has
  * been read, and is to be used before the next one is asked for, if not all are to be in memory.
+ *
+ * @example
+ * ```ts
+ * import { archiveEntries, readBundles } from "nailhouse";
+ * import { meminfo } from "nailhouse/parsers";
+ * import { equal } from "node:assert";
+ * import { createReadStream } from "node:fs";
+ *
+ * const entries = await archiveEntries(createReadStream("samples/friend-push.tgz"), {}, () => {});
+ * for await (const { path, bundle } of readBundles(entries, { sources: [meminfo] }, console.error)) {
+ *   equal(path, ""); // The bundle itself: it has no others in it.
+ *   equal(bundle.facts.pageSizeBytes, 4096);
+ * }
+ * ```
  *
  * @param broken Told what was wrong that is in none of the bundles' own warnings.
  * @throws {LimitError} If all together are larger than one may be.
@@ -648,6 +714,18 @@ async function unpack(
  * The entries of an archive that comes as a stream: .tar, also compressed as .gz (.tgz), .bz2, .xz or .zst; recognized by content. A
  * kernel log in plain text (dmesg, journalctl, syslog, a serial console) is a bundle of that one file.
  *
+ * @example
+ * ```ts
+ * import { archiveEntries } from "nailhouse";
+ * import { match } from "node:assert";
+ * import { createReadStream } from "node:fs";
+ *
+ * for await (const { path } of await archiveEntries(createReadStream("samples/friend-push.tgz"), {}, console.error)) {
+ *   match(path, /^nailhouse-[^/]+\/nailhouse.json$/); // The first one is the manifest.
+ *   break;
+ * }
+ * ```
+ *
  * @param broken Told what is wrong when the archive is damaged or cut off; the entries before that are good.
  * @throws {BundleError} If it is empty or no archive; a `LimitError`, here or while the entries are read, if it is larger than it may be.
  */
@@ -662,6 +740,16 @@ export async function archiveEntries(
 /**
  * Opens a bundle that comes as a stream.
  *
+ * @example
+ * ```ts
+ * import { analyze, openArchive, preset, presetSources } from "nailhouse";
+ * import { equal } from "node:assert";
+ * import { createReadStream } from "node:fs";
+ *
+ * const bundle = await openArchive(createReadStream("samples/friend-push.tgz"), { sources: presetSources(preset) });
+ * equal(analyze({ ...bundle, preset }).findings[0]?.cause, "socket-backlog-udp");
+ * ```
+ *
  * @throws {BundleError} If it is empty or no archive, or holds several bundles, which {@linkcode openArchives} opens; a `LimitError` if it is
  * larger than it may be.
  */
@@ -673,6 +761,18 @@ export async function openArchive(chunks: AsyncIterable<Uint8Array>, options: Op
 
 /**
  * Opens a bundle that comes as a stream, and those that are archives in it: see {@linkcode readBundles}.
+ *
+ * @example
+ * ```ts
+ * import { analyze, openArchives, preset, presetSources } from "nailhouse";
+ * import { equal } from "node:assert";
+ * import { createReadStream } from "node:fs";
+ *
+ * const archive = createReadStream("samples/friend-push.tgz");
+ * for await (const { bundle } of openArchives(archive, { sources: presetSources(preset) }, console.error)) {
+ *   equal(analyze({ ...bundle, preset }).verdict, "cause-found");
+ * }
+ * ```
  *
  * @throws {BundleError} If it is empty or no archive; a `LimitError` if it is larger than it may be.
  */

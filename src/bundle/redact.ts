@@ -50,7 +50,20 @@ function withoutCutAddress(text: string): string {
   return text.slice(0, last) + text.slice(last).replace(/[0-9A-Fa-f]*[.:-][0-9A-Fa-f.:-]*$/, "");
 }
 
-/** Redacts the files of one bundle, one after the other. */
+/**
+ * Redacts the files of one bundle, one after the other.
+ *
+ * @example
+ * ```ts
+ * import { preset, presetSources, Redactor } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * const redactor = new Redactor({ hostname: "web1" }, presetSources(preset));
+ * const file = redactor.file("etc/hostname", new TextEncoder().encode("web1\n"));
+ * equal(new TextDecoder().decode(file?.bytes), "host-1\n");
+ * equal(redactor.root("nailhouse-web1-20261123T060102Z"), "nailhouse-host-1-20261123T060102Z");
+ * ```
+ */
 export class Redactor {
   readonly #names = new Pseudonyms();
   readonly #context: RuleContext;
@@ -147,7 +160,21 @@ function parents(path: string): string[] {
   return parts.slice(1).map((_, i) => parts.slice(0, i + 1).join("/"));
 }
 
-/** Redacts what is being collected, before it is written. */
+/**
+ * Redacts what is being collected, before it is written.
+ *
+ * @example
+ * ```ts
+ * import { collectors, preset, presetSources, redactingSink, Redactor } from "nailhouse";
+ * import { collect, memoryHost, memorySink } from "nailhouse/host";
+ * import { doesNotMatch } from "node:assert";
+ *
+ * const host = memoryHost({ files: { "/proc/mounts": "web1:/export /mnt nfs rw 0 0\n" }, facts: { hostname: "web1" } });
+ * const sink = memorySink();
+ * await collect(host, collectors, redactingSink(new Redactor(host.facts, presetSources(preset)), sink), { snapshots: 1 });
+ * for (const bytes of sink.files.values()) doesNotMatch(new TextDecoder().decode(bytes), /web1/);
+ * ```
+ */
 export function redactingSink(redactor: Redactor, sink: Sink): Sink {
   return {
     async file(path, bytes, mtimeMs) {

@@ -58,7 +58,17 @@ function padding(size: number): number {
   return (BLOCK - (size % BLOCK)) % BLOCK;
 }
 
-/** The header of one regular file: one block, or three and more when the name is longer than 100 bytes or not ASCII. */
+/**
+ * The header of one regular file: one block, or three and more when the name is longer than 100 bytes or not ASCII.
+ *
+ * @example
+ * ```ts
+ * import { tarHeader } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * equal(tarHeader("host/proc/meminfo", 0, 0).length, 512);
+ * ```
+ */
 export function tarHeader(path: string, size: number, mtimeMs: number): Uint8Array {
   const name = utf8.encode(path);
   const seconds = Math.floor(mtimeMs / 1000);
@@ -99,6 +109,19 @@ export interface TarSink extends Sink {
 
 /**
  * Writes files into a tar archive.
+ *
+ * @example
+ * ```ts
+ * import { openBundle, tarSink } from "nailhouse";
+ * import { ok } from "node:assert";
+ *
+ * const parts: Uint8Array<ArrayBuffer>[] = [];
+ * const output = { write: async (bytes: Uint8Array) => void parts.push(bytes.slice()), flush: async () => {} };
+ * const tar = tarSink("host-1", output);
+ * await tar.file("proc/meminfo", new TextEncoder().encode("MemTotal: 1000 kB\n"), Date.UTC(2026, 10, 23));
+ * await tar.end();
+ * ok((await openBundle(new Blob(parts))).files.has("proc/meminfo"));
+ * ```
  *
  * @param root The one root directory of the archive.
  */

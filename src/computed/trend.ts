@@ -38,6 +38,16 @@ const Z_95 = 1.959964;
  *
  * A library does the median (ml-regression-theil-sen), none that was found gives the interval, which is what a forecast needs.
  *
+ * @example
+ * ```ts
+ * import { theilSen } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * const series = [0, 1, 2, 3].map((second) => ({ time: second * 1000, bytes: second * 4096 }));
+ * equal(theilSen(series)?.bytesPerSecond, 4096);
+ * equal(theilSen(series.slice(2)), undefined); // Two points make a line through any noise.
+ * ```
+ *
  * @param series In time order.
  * @returns Undefined for fewer than {@linkcode MIN_TREND_POINTS} points of different times.
  */
@@ -90,6 +100,17 @@ function isNewHigh(before: readonly Measurement[], part: readonly Measurement[],
  * The line through the longest recent part of a series in which it went on at one rate: days of rest before a leak began, or a start-up long
  * ago, tell nothing of what comes. A short series is taken as a whole, and so is one that grows but was as high before.
  *
+ * @example
+ * ```ts
+ * import { recentTrend } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * // At rest for a hundred seconds, then a leak.
+ * const bytesAt = (second: number) => Math.max(0, second - 100) * 4096;
+ * const series = Array.from({ length: 200 }, (_, second) => ({ time: second * 1000, bytes: bytesAt(second) }));
+ * equal(recentTrend(series)?.bytesPerSecond, 4096);
+ * ```
+ *
  * @param series In time order.
  * @returns As {@linkcode theilSen}, of that part.
  */
@@ -123,6 +144,18 @@ const MAX_FORECAST_SECONDS = 10 * 365 * 86_400;
 
 /**
  * When the available memory is used up if growth goes on at the rate of the interval.
+ *
+ * @example
+ * ```ts
+ * import { exhaustion } from "nailhouse";
+ * import { deepEqual } from "node:assert";
+ *
+ * const trend = { bytesPerSecond: 1000, low: 500, high: 2000, points: 9, spanSeconds: 8, changeBytes: 8000 };
+ * deepEqual(exhaustion(trend, 60_000, Date.UTC(2026, 0, 1)), {
+ *   atLow: "2026-01-01T00:00:30.000Z",
+ *   atHigh: "2026-01-01T00:02:00.000Z",
+ * });
+ * ```
  *
  * @param trend Of what grows; its whole interval must be above zero, otherwise there is no end in sight.
  * @param availableBytes MemAvailable at `from`.

@@ -108,6 +108,7 @@ export interface TreeCapture {
   readonly maxFolders: number;
 }
 
+/** One thing to capture. */
 export type Capture =
   | FileCapture
   | CommandCapture
@@ -157,7 +158,17 @@ export function defineCollector(collector: Collector): Collector {
   return collector;
 }
 
-/** Several files that are captured alike. */
+/**
+ * Several files that are captured alike.
+ *
+ * @example
+ * ```ts
+ * import { files } from "nailhouse";
+ * import { deepEqual } from "node:assert";
+ *
+ * deepEqual(files(["/proc/meminfo"], { changing: true }), [{ kind: "file", path: "/proc/meminfo", changing: true }]);
+ * ```
+ */
 export function files(paths: readonly string[], options: Omit<FileCapture, "kind" | "path"> = {}): FileCapture[] {
   return paths.map((path) => ({ kind: "file", path, ...options }));
 }

@@ -8,6 +8,7 @@ export interface Load {
   readonly rates: readonly LoadRate[];
 }
 
+/** How fast one counter of packets rose. */
 export interface LoadRate {
   /** The kernel's name: `Udp.OutDatagrams`. */
   readonly counter: string;
@@ -39,28 +40,34 @@ export type ComparisonOutcome =
 /** What became of a finding. */
 export type Change = "gone" | "came" | "less" | "more" | "same";
 
+/** A finding on both sides, or on one. */
 export interface ComparedFinding {
   readonly cause: string;
   readonly change: Change;
   /** Null where it was not found. */
   readonly before: Finding | null;
+  /** Null where it is not found any more. */
   readonly after: Finding | null;
 }
 
+/** An account of the ledger on both sides. */
 export interface ComparedAccount {
   readonly id: AccountId;
   readonly title: string;
   /** Null where the bundle does not tell it. */
   readonly beforeBytes: number | null;
+  /** As `beforeBytes`. */
   readonly afterBytes: number | null;
 }
 
+/** The rate of a counter on both sides, in packets a second. */
 export interface ComparedRate {
   readonly counter: string;
   readonly beforePerSecond: number;
   readonly afterPerSecond: number;
 }
 
+/** What a side was as a whole. */
 export interface ComparedSide {
   readonly host: Report["host"];
   readonly verdict: Verdict;

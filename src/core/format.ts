@@ -22,17 +22,48 @@ export function formatBytes(bytes: number): string {
   return `${bytes < 0 ? "-" : ""}${value.toFixed(digits)} ${UNITS[unit]}`;
 }
 
-/** A whole number with commas between its thousands. */
+/**
+ * A whole number with commas between its thousands.
+ *
+ * @example
+ * ```ts
+ * import { formatCount } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * equal(formatCount(1_234_567), "1,234,567");
+ * ```
+ */
 export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
-/** A share of a whole in per cent, one decimal. */
+/**
+ * A share of a whole in per cent, one decimal.
+ *
+ * @example
+ * ```ts
+ * import { formatShare } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * equal(formatShare(1, 8), "12.5 %");
+ * ```
+ */
 export function formatShare(part: number, whole: number): string {
   return `${((100 * part) / whole).toFixed(1)} %`;
 }
 
-/** "1 socket", "100 sockets". */
+/**
+ * "1 socket", "100 sockets".
+ *
+ * @example
+ * ```ts
+ * import { formatQuantity } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * equal(formatQuantity(1, "socket"), "1 socket");
+ * equal(formatQuantity(2000, "process", "processes"), "2,000 processes");
+ * ```
+ */
 export function formatQuantity(count: number, noun: string, plural = `${noun}s`): string {
   return `${formatCount(count)} ${count === 1 ? noun : plural}`;
 }

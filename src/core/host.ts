@@ -38,6 +38,7 @@ export type ReadResult =
   | { readonly status: "hung"; readonly bytes: Uint8Array }
   | Failure;
 
+/** What became of listing a folder: its names without the path, or why there are none. */
 export type ListResult = { readonly status: "ok"; readonly names: readonly string[] } | Failure;
 
 /** An open file that is read at chosen places. */
@@ -50,6 +51,10 @@ export interface RangeReader {
   close(): void;
 }
 
+/**
+ * A machine that is looked at: `nodeHost()` is this one, `memoryHost()` one for tests. Paths are absolute; what a path or a program does wrong is a
+ * result, never an error.
+ */
 export interface Host {
   readonly facts: MachineFacts;
   /** Milliseconds since 1970. */

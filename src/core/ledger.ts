@@ -31,6 +31,7 @@ export type AccountId =
   | "hardware-corrupted"
   | "unaccounted";
 
+/** One part of MemTotal, which no other account has. */
 export interface Account {
   readonly id: AccountId;
   readonly title: string;
@@ -54,7 +55,20 @@ export interface KnownAccounts {
   readonly accounts: ReadonlyMap<AccountId, number>;
 }
 
-/** The bytes of one account; undefined where the bundle cannot tell it. */
+/**
+ * The bytes of one account; undefined where the bundle cannot tell it.
+ *
+ * @example
+ * ```ts
+ * import { accountBytes, type Ledger } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * const accounts = [{ id: "free", title: "free", bytes: 4096, sources: [] }] as const;
+ * const ledger: Ledger = { totalBytes: 4096, availableBytes: undefined, accounts, missing: [] };
+ * equal(accountBytes(ledger, "free"), 4096);
+ * equal(accountBytes(ledger, "zspages"), undefined); // Not told, which is not 0.
+ * ```
+ */
 export function accountBytes(ledger: Ledger, id: AccountId): number | undefined {
   return ledger.accounts.find((account) => account.id === id)?.bytes;
 }

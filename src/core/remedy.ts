@@ -36,7 +36,19 @@ export interface RemedyProgram {
 /** Less than this of it gone: the remedy did nothing to what was held. */
 const UNCHANGED_SHARE = 0.98;
 
-/** Whether what is held was no less with it, put in place first or later: it is no remedy, however much it looks like one. */
+/**
+ * Whether what is held was no less with it, put in place first or later: it is no remedy, however much it looks like one.
+ *
+ * @example
+ * ```ts
+ * import { didNothing } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * const trial = { cause: "socket-backlog-udp", kernel: "6.18.44", date: "2026-11-23", beforeBytes: 4096 };
+ * equal(didNothing({ ...trial, afterBytes: 4096 }), true);
+ * equal(didNothing({ ...trial, afterBytes: 0 }), false);
+ * ```
+ */
 export function didNothing({ beforeBytes, afterBytes = Infinity, fromStartBytes = Infinity }: RemedyTrial): boolean {
   return Math.min(afterBytes, fromStartBytes) > beforeBytes * UNCHANGED_SHARE;
 }

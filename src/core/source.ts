@@ -93,7 +93,31 @@ function notCaptured(declaration: ArtifactDeclaration<unknown>): Captured<never>
   };
 }
 
-/** A file of which there is one in a snapshot: the first of its paths that exists. */
+/**
+ * A file of which there is one in a snapshot: the first of its paths that exists.
+ *
+ * @example
+ * ```ts
+ * import { analyze, defineAnalyzer, defineArtifact, openBundle } from "nailhouse";
+ * import { match } from "node:assert";
+ *
+ * const count = defineArtifact({
+ *   name: "count",
+ *   paths: ["run/app/count"],
+ *   howToCapture: "cat /run/app/count",
+ *   parse: (text) => Number(text),
+ * });
+ * const cause = { id: "app-count", title: "The app counts", mechanism: "", lookAlikes: "", references: [] };
+ * const analyzer = defineAnalyzer({
+ *   ...cause,
+ *   needs: { count },
+ *   uses: {},
+ *   analyze: ({ count: { path, value } }) => ({ ruledOut: `${path} says ${value}` }),
+ * });
+ * const report = analyze(await openBundle({ "run/app/count": "7" }, { plugins: [analyzer] }));
+ * match(report.ruledOut.find(({ cause }) => cause === "app-count")?.because ?? "", /run\/app\/count says 7/);
+ * ```
+ */
 export function defineArtifact<T>(declaration: ArtifactDeclaration<T>): Source<Parsed<T>> {
   return {
     name: declaration.name,
@@ -108,7 +132,24 @@ export function defineArtifact<T>(declaration: ArtifactDeclaration<T>): Source<P
   };
 }
 
-/** A file of which there are many in a snapshot (one a process, one a network namespace): all that match and parse. */
+/**
+ * A file of which there are many in a snapshot (one a process, one a network namespace): all that match and parse.
+ *
+ * @example
+ * ```ts
+ * import { defineArtifacts } from "nailhouse";
+ * import { deepEqual } from "node:assert";
+ *
+ * const counters = defineArtifacts({
+ *   name: "counters of all workers",
+ *   paths: ["run/app/counters.*"],
+ *   howToCapture: "cat /run/app/counters.*",
+ *   parse: (text) => Number(text),
+ * });
+ * // In an analyzer's needs it is a list: { path: "run/app/counters.1", value: 7 }, ...
+ * deepEqual(counters.patterns, ["run/app/counters.*"]);
+ * ```
+ */
 export function defineArtifacts<T>(declaration: ArtifactDeclaration<T>): Source<readonly Parsed<T>[]> {
   return {
     name: declaration.name,
@@ -127,7 +168,29 @@ export function defineArtifacts<T>(declaration: ArtifactDeclaration<T>): Source<
   };
 }
 
-/** Reads a set of sources of which every one must be there. */
+/**
+ * Reads a set of sources of which every one must be there.
+ *
+ * @example
+ * ```ts
+ * import { analyze, defineAnalyzer, openBundle, readNeeds, type Source } from "nailhouse";
+ * import { meminfo, vmstat } from "nailhouse/parsers";
+ * import { deepEqual } from "node:assert";
+ *
+ * const both: Source<number> = {
+ *   name: "free and used",
+ *   patterns: [...meminfo.patterns, ...vmstat.patterns],
+ *   read(reader) {
+ *     const needed = readNeeds({ meminfo, vmstat }, reader);
+ *     return needed.status === "ok" ? { status: "ok", value: needed.value.vmstat.value.size } : needed;
+ *   },
+ * };
+ * const cause = { id: "my-cause", title: "Mine", mechanism: "", lookAlikes: "", references: [] };
+ * const analyzer = defineAnalyzer({ ...cause, needs: { both }, uses: {}, analyze: ({ both }) => ({ ruledOut: `${both}` }) });
+ * const report = analyze(await openBundle({ "proc/meminfo": "MemTotal: 1 kB\n" }, { plugins: [analyzer] }));
+ * deepEqual(report.notAssessed.find(({ cause }) => cause === "my-cause")?.missing, ["proc/vmstat"]);
+ * ```
+ */
 export function readNeeds<N extends Sources>(needs: N, reader: Reader): Captured<Values<N>> {
   const values: Record<string, unknown> = {};
   const missing: Missing[] = [];
@@ -140,7 +203,29 @@ export function readNeeds<N extends Sources>(needs: N, reader: Reader): Captured
   return missing.length > 0 ? { status: "missing", missing } : { status: "ok", value: values as Values<N> };
 }
 
-/** Reads a set of sources, each of which may be absent. A file that is broken counts as absent here; the reader has warned of it. */
+/**
+ * Reads a set of sources, each of which may be absent. A file that is broken counts as absent here; the reader has warned of it.
+ *
+ * @example
+ * ```ts
+ * import { analyze, defineAnalyzer, openBundle, readUses, type Source } from "nailhouse";
+ * import { meminfo, vmstat } from "nailhouse/parsers";
+ * import { equal } from "node:assert";
+ *
+ * const both: Source<string> = {
+ *   name: "what is there",
+ *   patterns: [...meminfo.patterns, ...vmstat.patterns],
+ *   read(reader) {
+ *     const found = readUses({ meminfo, vmstat }, reader);
+ *     return { status: "ok", value: Object.keys(found).filter((name) => found[name as "meminfo"] !== undefined).join() };
+ *   },
+ * };
+ * const cause = { id: "my-cause", title: "Mine", mechanism: "", lookAlikes: "", references: [] };
+ * const analyzer = defineAnalyzer({ ...cause, needs: { both }, uses: {}, analyze: ({ both }) => ({ ruledOut: `${both}` }) });
+ * const report = analyze(await openBundle({ "proc/meminfo": "MemTotal: 1 kB\n" }, { plugins: [analyzer] }));
+ * equal(report.ruledOut.find(({ cause }) => cause === "my-cause")?.because, "meminfo");
+ * ```
+ */
 export function readUses<U extends Sources>(uses: U, reader: Reader): MaybeValues<U> {
   const values: Record<string, unknown> = {};
   for (const [name, source] of Object.entries(uses)) {
@@ -150,7 +235,32 @@ export function readUses<U extends Sources>(uses: U, reader: Reader): MaybeValue
   return values as MaybeValues<U>;
 }
 
-/** Declares a value that is derived once and shared by analyzers. */
+/**
+ * Declares a value that is derived once and shared by analyzers.
+ *
+ * @example
+ * ```ts
+ * import { analyze, defineAnalyzer, defineComputed, formatBytes, openBundle } from "nailhouse";
+ * import { meminfo } from "nailhouse/parsers";
+ * import { equal } from "node:assert";
+ *
+ * const dirty = defineComputed({
+ *   name: "dirty pages",
+ *   needs: { meminfo },
+ *   uses: {},
+ *   compute: ({ meminfo: { value } }) => value.bytes.get("Dirty")?.bytes,
+ * });
+ * const cause = { id: "my-cause", title: "Mine", mechanism: "", lookAlikes: "", references: [] };
+ * const analyzer = defineAnalyzer({
+ *   ...cause,
+ *   needs: { dirty },
+ *   uses: {},
+ *   analyze: ({ dirty }) => ({ ruledOut: dirty === undefined ? "not told" : formatBytes(dirty) }),
+ * });
+ * const report = analyze(await openBundle({ "proc/meminfo": "MemTotal: 9 kB\nDirty: 4 kB\n" }, { plugins: [analyzer] }));
+ * equal(report.ruledOut.find(({ cause }) => cause === "my-cause")?.because, "4.00 KiB");
+ * ```
+ */
 export function defineComputed<T, N extends Sources, U extends Sources>(declaration: {
   readonly name: string;
   readonly needs: N;
@@ -187,13 +297,55 @@ function points<T>(source: Source<T>, snapshots: readonly Reader[]): Captured<re
   return { status: "ok", value: found };
 }
 
-/** The same source in every snapshot since the host was started that has it, in time order. */
+/**
+ * The same source in every snapshot since the host was started that has it, in time order.
+ *
+ * @example
+ * ```ts
+ * import { defineAnalyzer, overTime } from "nailhouse";
+ * import { meminfo } from "nailhouse/parsers";
+ * import { deepEqual } from "node:assert";
+ *
+ * const analyzer = defineAnalyzer({
+ *   id: "my-cause",
+ *   title: "Mine",
+ *   mechanism: "",
+ *   lookAlikes: "",
+ *   references: [],
+ *   needs: { series: overTime(meminfo) },
+ *   uses: {},
+ *   analyze: ({ series }) => ({ ruledOut: `${series.length} snapshots, the first at ${series[0]?.time}` }),
+ * });
+ * deepEqual(analyzer.needs["series"]?.patterns, ["proc/meminfo"]);
+ * ```
+ */
 export function overTime<T>(source: Source<T>): Source<readonly TimePoint<T>[]> {
   const { name, patterns } = source;
   return { name: `${name} over time`, patterns, read: ({ timeline }) => points(source, timeline) };
 }
 
-/** The same from before the host was started. */
+/**
+ * The same from before the host was started.
+ *
+ * @example
+ * ```ts
+ * import { defineAnalyzer, beforeStart } from "nailhouse";
+ * import { meminfo } from "nailhouse/parsers";
+ * import { deepEqual } from "node:assert";
+ *
+ * const analyzer = defineAnalyzer({
+ *   id: "my-cause",
+ *   title: "Mine",
+ *   mechanism: "",
+ *   lookAlikes: "",
+ *   references: [],
+ *   needs: { series: beforeStart(meminfo) },
+ *   uses: {},
+ *   analyze: ({ series }) => ({ ruledOut: `${series.length} snapshots, the first at ${series[0]?.time}` }),
+ * });
+ * deepEqual(analyzer.needs["series"]?.patterns, ["proc/meminfo"]);
+ * ```
+ */
 export function beforeStart<T>(source: Source<T>): Source<readonly TimePoint<T>[]> {
   const { name, patterns } = source;
   return { name: `${name} before the start`, patterns, read: ({ earlier }) => points(source, earlier) };
@@ -202,13 +354,54 @@ export function beforeStart<T>(source: Source<T>): Source<readonly TimePoint<T>[
 /** What goes on, and not what went on some day: a recorder's history may be of days. */
 const LATELY_MS = 600_000;
 
-/** The snapshots of the last minutes. */
+/**
+ * The snapshots of the last minutes.
+ *
+ * @example
+ * ```ts
+ * import { latest, type Reader } from "nailhouse";
+ * import { deepEqual } from "node:assert";
+ *
+ * const at = (time: number): Reader => ({
+ *   facts: {},
+ *   time,
+ *   timeline: [],
+ *   earlier: [],
+ *   paths: () => [],
+ *   parse: (path) => ({ status: "missing", missing: [{ path, howToCapture: "" }] }),
+ *   read: ({ name }) => ({ status: "missing", missing: [{ path: name, howToCapture: "" }] }),
+ * });
+ * const minutes = [0, 60, 61, 62].map((minute) => at(minute * 60_000));
+ * deepEqual(latest(minutes), minutes.slice(1));
+ * ```
+ */
 export function latest(timeline: readonly Reader[]): readonly Reader[] {
   const end = timeline.at(-1)?.time;
   return end === undefined ? [] : timeline.filter(({ time }) => time !== undefined && time >= end - LATELY_MS);
 }
 
-/** The same source in the snapshots of the last minutes. */
+/**
+ * The same source in the snapshots of the last minutes.
+ *
+ * @example
+ * ```ts
+ * import { defineAnalyzer, lately } from "nailhouse";
+ * import { meminfo } from "nailhouse/parsers";
+ * import { deepEqual } from "node:assert";
+ *
+ * const analyzer = defineAnalyzer({
+ *   id: "my-cause",
+ *   title: "Mine",
+ *   mechanism: "",
+ *   lookAlikes: "",
+ *   references: [],
+ *   needs: { series: lately(meminfo) },
+ *   uses: {},
+ *   analyze: ({ series }) => ({ ruledOut: `${series.length} snapshots, the first at ${series[0]?.time}` }),
+ * });
+ * deepEqual(analyzer.needs["series"]?.patterns, ["proc/meminfo"]);
+ * ```
+ */
 export function lately<T>(source: Source<T>): Source<readonly TimePoint<T>[]> {
   const { name, patterns } = source;
   return { name: `${name} lately`, patterns, read: ({ timeline }) => points(source, latest(timeline)) };

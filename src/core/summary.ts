@@ -40,6 +40,7 @@ export interface HostCount {
   readonly hosts: number;
 }
 
+/** One cause over all hosts that have it. */
 export interface CauseSummary {
   readonly cause: string;
   readonly hosts: number;

@@ -48,7 +48,17 @@ const MAX_TIMELINE_POINTS = 500;
 /** A host that kills for hours says nothing new. */
 const MAX_EVENTS = 100;
 
-/** The sources a preset reads, for opening a bundle. */
+/**
+ * The sources a preset reads, for opening a bundle.
+ *
+ * @example
+ * ```ts
+ * import { preset, presetSources } from "nailhouse";
+ * import { ok } from "node:assert";
+ *
+ * ok(presetSources(preset).some(({ patterns }) => patterns.includes("proc/meminfo")));
+ * ```
+ */
 export function presetSources(preset: Preset): readonly Source<unknown>[] {
   return [
     preset.ledger,

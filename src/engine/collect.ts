@@ -16,6 +16,7 @@ import { Run, Stopped } from "./_run.ts";
 
 export type { RecordedHistory, Unpack } from "./_recorded.ts";
 
+/** How a bundle is collected; what is left out is `collectDefaults`. */
 export interface CollectOptions {
   /** How often to look: growth needs more than one. */
   readonly snapshots?: number;
@@ -90,7 +91,18 @@ export function chooseCollectors(collectors: readonly Collector[], { only, skip 
     .sort((a, b) => a.priority - b.priority);
 }
 
-/** The bundle's root directory, from the host and the time: `nailhouse-HOST-20261123T060102Z`. */
+/**
+ * The bundle's root directory, from the host and the time: `nailhouse-HOST-20261123T060102Z`.
+ *
+ * @example
+ * ```ts
+ * import { bundleName, memoryHost } from "nailhouse/host";
+ * import { equal } from "node:assert";
+ *
+ * const host = memoryHost({ files: {}, facts: { hostname: "web1" }, now: Date.UTC(2026, 10, 23, 6, 1, 2) });
+ * equal(bundleName(host), "nailhouse-web1-20261123T060102Z");
+ * ```
+ */
 export function bundleName(host: Host): string {
   const time = new Date(host.now()).toISOString().replace(/\.\d+|[-:]/g, "");
   return `nailhouse-${host.facts.hostname.replace(/[^\w.-]/g, "_").slice(0, 64)}-${time}`;
@@ -158,6 +170,20 @@ export function manifestOf(
  *
  * Only a sink that fails makes this fail. Whatever a file, a program or a limit does is noted in the status that it
  * returns, which is also the last entry of the bundle.
+ *
+ * @example
+ * ```ts
+ * import { collectors } from "nailhouse";
+ * import { collect, memoryHost, memorySink } from "nailhouse/host";
+ * import { ok, equal } from "node:assert";
+ *
+ * // await nodeHost() is this machine.
+ * const host = memoryHost({ files: { "/proc/meminfo": "MemTotal: 1000 kB\n" } });
+ * const sink = memorySink();
+ * const status = await collect(host, collectors, sink, { snapshots: 2, intervalSeconds: 1 });
+ * equal(status.stopped, null);
+ * ok(sink.files.has(`history/${status.snapshots[1]}/proc/meminfo`));
+ * ```
  *
  * @throws {UnknownCollectorError} If `only` or `skip` name a collector that is not there.
  */
@@ -252,7 +278,19 @@ export interface MemorySink extends Sink {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-/** Makes an empty {@linkcode MemorySink}. */
+/**
+ * Makes an empty {@linkcode MemorySink}.
+ *
+ * @example
+ * ```ts
+ * import { memorySink } from "nailhouse/host";
+ * import { deepEqual } from "node:assert";
+ *
+ * const sink = memorySink();
+ * await sink.file("proc/uptime", new TextEncoder().encode("1.00 2.00\n"), 0);
+ * deepEqual([...sink.files.keys()], ["proc/uptime"]);
+ * ```
+ */
 export function memorySink(): MemorySink {
   const files = new Map<string, Uint8Array>();
   return {

@@ -229,6 +229,17 @@ function side({ host, verdict, pressure }: Report): ComparedSide {
 /**
  * What changed between two reports, and whether a fix worked. Pure.
  *
+ * @example
+ * ```ts
+ * import { compare, observe, openBundle } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * const before = observe(await openBundle("samples/friend-push.tgz"));
+ * const { outcome, findings } = compare(before, before);
+ * equal(outcome, "unchanged");
+ * equal(findings[0]?.change, "same");
+ * ```
+ *
  * @param before Usually with the fault.
  * @param after The same host, or one like it, after what was done about it.
  */

@@ -108,6 +108,15 @@ export const outcomeSchema: z.ZodType<Outcome> = z.union([
  * Reads a report that `analyze -f json` wrote, of this version of nailhouse or of any before it: a field that came later has a default here,
  * and a new `schemaVersion` would come with a step from the one before it. What it does not know is left out.
  *
+ * @example
+ * ```ts
+ * import { analyze, openBundle, parseReport, renderJson } from "nailhouse";
+ * import { deepEqual } from "node:assert";
+ *
+ * const report = analyze(await openBundle({ "proc/meminfo": "MemTotal: 1000 kB\nMemFree: 900 kB\n" }));
+ * deepEqual(parseReport(renderJson(report)), report);
+ * ```
+ *
  * @throws {SyntaxError} If it is not JSON.
  * @throws {TypeError} If it is JSON, but no report of a version that is known.
  */
@@ -118,7 +127,17 @@ export function parseReport(json: string): Report {
   throw new TypeError(`Cannot read the report: ${issue?.path.join(".")}: ${issue?.message}`, { cause: parsed.error });
 }
 
-/** The report's JSON Schema (draft 2020-12). */
+/**
+ * The report's JSON Schema (draft 2020-12).
+ *
+ * @example
+ * ```ts
+ * import { reportJsonSchema } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * equal(reportJsonSchema()["$schema"], "https://json-schema.org/draft/2020-12/schema");
+ * ```
+ */
 export function reportJsonSchema(): Readonly<Record<string, unknown>> {
   return z.toJSONSchema(report) as Readonly<Record<string, unknown>>;
 }

@@ -36,6 +36,16 @@ function suspects({ findings }: Report): string[] {
 /**
  * What a summary needs of a report.
  *
+ * @example
+ * ```ts
+ * import { analyze, digest, openBundle, summarize } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * const report = analyze(await openBundle({ "proc/meminfo": "MemTotal: 1000 kB\nMemFree: 900 kB\n" }));
+ * const summary = summarize([digest("web1.tgz", report, "All is well")], []);
+ * equal(summary.hosts[0]?.path, "web1.tgz");
+ * ```
+ *
  * @param path What the bundle is called there.
  * @param headline The answer in one sentence.
  */
@@ -141,7 +151,19 @@ function outliers(hosts: readonly HostDigest[]): Outlier[] {
   }).sort((a, b) => b.share - b.medianShare - (a.share - a.medianShare));
 }
 
-/** What many bundles say together. Pure: the order of `hosts` does not matter, but for ties. */
+/**
+ * What many bundles say together. Pure: the order of `hosts` does not matter, but for ties.
+ *
+ * @example
+ * ```ts
+ * import { analyze, digest, openBundle, summarize } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * const report = analyze(await openBundle({ "proc/meminfo": "MemTotal: 1000 kB\nMemFree: 900 kB\n" }));
+ * const summary = summarize([digest("web1.tgz", report, "All is well")], []);
+ * equal(summary.hosts[0]?.path, "web1.tgz");
+ * ```
+ */
 export function summarize(hosts: readonly HostDigest[], unreadable: FleetSummary["unreadable"]): FleetSummary {
   return {
     schemaVersion: 1,

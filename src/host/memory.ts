@@ -7,6 +7,7 @@ import type { Failure, Host, Limits, MachineFacts, ReadResult } from "../core/ho
 /** What a path or program of the in-memory host gives: content, or what goes wrong. */
 export type MemoryContent = string | Uint8Array | Failure | { readonly status: "hung" };
 
+/** What a machine in memory consists of. A path that is not here is missing on it. */
 export interface MemoryMachine {
   /** By absolute path. */
   readonly files: Readonly<Record<string, MemoryContent>>;
@@ -34,7 +35,19 @@ const START = 1795413662000;
 
 const utf8 = new TextEncoder();
 
-/** Makes a host of a description. */
+/**
+ * Makes a host of a description.
+ *
+ * @example
+ * ```ts
+ * import { memoryHost } from "nailhouse/host";
+ * import { deepEqual } from "node:assert";
+ *
+ * const host = memoryHost({ files: { "/proc/uptime": { status: "denied" } } });
+ * deepEqual(host.readNow("/proc/uptime", 4096), { status: "denied" });
+ * deepEqual(host.readNow("/proc/meminfo", 4096), { status: "missing" });
+ * ```
+ */
 export function memoryHost(machine: MemoryMachine): Host {
   const links = machine.links ?? {};
   let now = machine.now ?? START;

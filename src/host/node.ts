@@ -8,6 +8,7 @@ import type { Host, Limits, MachineFacts, ReadResult } from "../core/host.ts";
 import { readWithCat, runProgram } from "./node_child.ts";
 import { failureOf, readOnThread, readSync } from "./node_read.ts";
 
+/** This machine, as {@linkcode nodeHost} gives it. */
 export interface NodeHost extends Host {
   /**
    * How many reads have not come back yet. Each keeps a thread that nothing can end: then process.exit() blocks, and
@@ -89,6 +90,18 @@ function firstNames(path: string, max: number): string[] {
 
 /**
  * This machine.
+ *
+ * @example
+ * ```ts
+ * import { nodeHost } from "nailhouse/host";
+ * import { ok } from "node:assert";
+ * import { platform } from "node:os";
+ *
+ * if (platform() === "linux") {
+ *   const host = await nodeHost();
+ *   ok(host.readNow("/proc/meminfo", 4096).status === "ok");
+ * }
+ * ```
  *
  * @param options.root Where the host's root directory is mounted, for a collector in a container.
  */

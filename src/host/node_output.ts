@@ -32,7 +32,29 @@ export interface GzipOutput {
   size(): number;
 }
 
-/** Compresses into an open file descriptor. */
+/**
+ * Compresses into an open file descriptor.
+ *
+ * @example
+ * ```ts
+ * import { openBundle, tarSink } from "nailhouse";
+ * import { gzipOutput } from "nailhouse/host";
+ * import { ok } from "node:assert";
+ * import { mkdtempSync, openSync, rmSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ *
+ * const folder = mkdtempSync(join(tmpdir(), "nailhouse-"));
+ * const path = join(folder, "bundle.tgz");
+ * const output = gzipOutput(openSync(path, "w"));
+ * const tar = tarSink("host-1", output);
+ * await tar.file("proc/meminfo", new TextEncoder().encode("MemTotal: 1000 kB\n"), 0);
+ * await tar.end();
+ * await output.close();
+ * ok((await openBundle(path)).files.has("proc/meminfo"));
+ * rmSync(folder, { recursive: true });
+ * ```
+ */
 export function gzipOutput(fd: number): GzipOutput {
   const gzip = createGzip({ level: LEVEL, chunkSize: CHUNK });
   let size = 0;

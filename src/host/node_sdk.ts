@@ -33,6 +33,15 @@ const runtime: RuntimeOptions = { clock: () => performance.now(), decompress: no
 /**
  * Opens one bundle, whatever it comes as, also by the path of an archive or a directory.
  *
+ * @example
+ * ```ts
+ * import { analyze, openBundle } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * const bundle = await openBundle("samples/friend-push.tgz", { limits: { maxSeconds: 60 } });
+ * equal(analyze(bundle).findings[0]?.cause, "socket-backlog-udp");
+ * ```
+ *
  * @throws {BundleError} If it cannot be read, or holds several bundles (see `openArchives`); a `LimitError` if it is larger than it may be.
  * @throws {PluginError} If a plug-in is none.
  */

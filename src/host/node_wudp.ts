@@ -46,6 +46,16 @@ export interface WriteOnlySocket extends Socket {
  * Makes a UDP socket with the smallest receive buffer, that throws away what it receives. `send`, `bind`, `connect`, `close` and all events but
  * `message` are those of `node:dgram`. An empty queue always admits one packet, however large: that one may wait until the process is idle.
  *
+ * @example
+ * ```ts
+ * import { createWriteOnlySocket, WriteOnlyError } from "nailhouse/wudp";
+ * import { throws } from "node:assert";
+ *
+ * const socket = createWriteOnlySocket("udp4");
+ * throws(() => socket.on("message", () => {}), WriteOnlyError);
+ * socket.close();
+ * ```
+ *
  * @param type `udp4` or `udp6`.
  * @throws {WriteOnlyError} Not here, but from `on("message")` and its like: replies that are wanted need an ordinary socket.
  */

@@ -13,13 +13,35 @@ export interface ProcessFile<T> extends Parsed<T> {
   readonly pid: number;
 }
 
-/** The network namespace that a path belongs to, as sosreport names it; undefined for the initial one. */
+/**
+ * The network namespace that a path belongs to, as sosreport names it; undefined for the initial one.
+ *
+ * @example
+ * ```ts
+ * import { netnsOf } from "nailhouse/parsers";
+ * import { equal } from "node:assert";
+ *
+ * equal(netnsOf("sos_commands/networking/namespaces/blue/proc/net/udp"), "blue");
+ * equal(netnsOf("proc/net/udp"), undefined);
+ * ```
+ */
 export function netnsOf(path: string): string | undefined {
   const at = path.indexOf(NAMESPACES);
   return at === -1 ? undefined : path.slice(at + NAMESPACES.length).split("/", 1)[0];
 }
 
-/** The process that a path below `proc/` belongs to; undefined for `proc/self` and the like. */
+/**
+ * The process that a path below `proc/` belongs to; undefined for `proc/self` and the like.
+ *
+ * @example
+ * ```ts
+ * import { pidOf } from "nailhouse/parsers";
+ * import { equal } from "node:assert";
+ *
+ * equal(pidOf("proc/1234/status"), 1234);
+ * equal(pidOf("proc/self/status"), undefined);
+ * ```
+ */
 export function pidOf(path: string): number | undefined {
   const pid = /(?:^|\/)proc\/(\d{1,10})\//.exec(path)?.[1];
   return pid === undefined ? undefined : Number(pid);

@@ -33,6 +33,7 @@ export interface DescriptorInfo {
   readonly line: number;
 }
 
+/** What links in /proc/PID/fd point at, and what the kernel tells of some of them. */
 export interface DescriptorSamples {
   readonly samples: readonly DescriptorSample[];
   readonly infos: readonly DescriptorInfo[];
@@ -41,7 +42,18 @@ export interface DescriptorSamples {
 const LINK = /\/proc\/(\d{1,10})\/fd\/(\d{1,10}) -> (.*)$/;
 const INFO = /^\/proc\/(\d{1,10})\/fdinfo\/(\d{1,10}): (.*)$/;
 
-/** The kind of what a link in /proc/PID/fd points at. */
+/**
+ * The kind of what a link in /proc/PID/fd points at.
+ *
+ * @example
+ * ```ts
+ * import { descriptorKind } from "nailhouse/parsers";
+ * import { equal } from "node:assert";
+ *
+ * equal(descriptorKind("anon_inode:[eventpoll]"), "eventpoll");
+ * equal(descriptorKind("socket:[4711]"), "socket");
+ * ```
+ */
 export function descriptorKind(target: string): string {
   if (target.startsWith("socket:[")) return "socket";
   if (target.startsWith("pipe:[")) return "pipe";

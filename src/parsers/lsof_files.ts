@@ -19,6 +19,7 @@ export interface MappedFile {
   readonly line: number;
 }
 
+/** Files of memory that lsof lists. */
 export interface LsofFiles {
   /** Memfds and deleted files. Their size is that of the file, holes included. */
   readonly unlinked: readonly UnlinkedFile[];

@@ -53,7 +53,17 @@ export function parseProcessCgroup(text: string, context: ParseContext): readonl
   return cgroups;
 }
 
-/** The innermost systemd service or scope, as systemd spells it (`foo\x2dbar.service`); undefined when there is none. */
+/**
+ * The innermost systemd service or scope, as systemd spells it (`foo\x2dbar.service`); undefined when there is none.
+ *
+ * @example
+ * ```ts
+ * import { systemdUnit } from "nailhouse/parsers";
+ * import { equal } from "node:assert";
+ *
+ * equal(systemdUnit([{ hierarchy: 0, controllers: [], path: "/system.slice/nginx.service", line: 1 }]), "nginx.service");
+ * ```
+ */
 export function systemdUnit(cgroups: readonly ProcessCgroup[]): string | undefined {
   for (const { path } of [...cgroups].sort((a, b) => rank(a) - rank(b))) {
     const unit = path.split("/").findLast((segment) => segment.endsWith(".service") || segment.endsWith(".scope"));

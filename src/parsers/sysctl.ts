@@ -40,7 +40,18 @@ export function parseSysctl(text: string, context: ParseContext): Sysctl {
   return settings;
 }
 
-/** A setting's numbers; undefined when the kernel does not have it or one of its words is no number. */
+/**
+ * A setting's numbers; undefined when the kernel does not have it or one of its words is no number.
+ *
+ * @example
+ * ```ts
+ * import { parseSysctl, sysctlNumbers } from "nailhouse/parsers";
+ * import { deepEqual } from "node:assert";
+ *
+ * const sysctl = parseSysctl("net.ipv4.udp_mem = 1 2 3\n", { facts: {}, warn() {} });
+ * deepEqual(sysctlNumbers(sysctl, "net.ipv4.udp_mem"), [1, 2, 3]);
+ * ```
+ */
 export function sysctlNumbers(sysctl: Sysctl, name: string): readonly number[] | undefined {
   const setting = sysctl.get(name);
   if (setting === undefined) return undefined;

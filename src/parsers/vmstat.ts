@@ -34,7 +34,19 @@ export function parseVmstat(text: string, context: ParseContext): Vmstat {
   return parseNamedNumbers(text, context, "vmstat", "nr_free_pages 1");
 }
 
-/** One of vmstat's page counts in bytes; undefined when the kernel does not print it or the page size is not known. */
+/**
+ * One of vmstat's page counts in bytes; undefined when the kernel does not print it or the page size is not known.
+ *
+ * @example
+ * ```ts
+ * import { pagesBytes, parseVmstat } from "nailhouse/parsers";
+ * import { equal } from "node:assert";
+ *
+ * const vmstat = parseVmstat("nr_zspages 10\n", { facts: {}, warn() {} });
+ * equal(pagesBytes(vmstat, "nr_zspages", { pageSizeBytes: 4096 })?.bytes, 40_960);
+ * equal(pagesBytes(vmstat, "nr_zspages", {}), undefined); // This machine's page size is never used.
+ * ```
+ */
 export function pagesBytes(vmstat: Vmstat, name: string, facts: HostFacts): BytesAtLine | undefined {
   const pages = vmstat.get(name);
   const bytes = multiply(pages?.value, facts.pageSizeBytes);

@@ -98,6 +98,15 @@ ${
 /**
  * A comparison as one self-contained page.
  *
+ * @example
+ * ```ts
+ * import { compare, observe, openBundle, renderComparisonHtml } from "nailhouse";
+ * import { match } from "node:assert";
+ *
+ * const side = observe(await openBundle({ "proc/meminfo": "MemTotal: 1000 kB\nMemFree: 900 kB\n" }));
+ * match(renderComparisonHtml(compare(side, side)), /<html/i);
+ * ```
+ *
  * @param comparison From `compare`.
  */
 export function renderComparisonHtml(comparison: Comparison): string {

@@ -15,6 +15,15 @@ function tableOf(head: readonly string[], rows: readonly (readonly string[])[]):
 /**
  * A comparison as Markdown: the answer first, tables in collapsed blocks.
  *
+ * @example
+ * ```ts
+ * import { compare, observe, openBundle, renderComparisonMarkdown } from "nailhouse";
+ * import { match } from "node:assert";
+ *
+ * const side = observe(await openBundle({ "proc/meminfo": "MemTotal: 1000 kB\nMemFree: 900 kB\n" }));
+ * match(renderComparisonMarkdown(compare(side, side)), /nobody/i);
+ * ```
+ *
  * @param comparison From `compare`.
  */
 export function renderComparisonMarkdown(comparison: Comparison): string {

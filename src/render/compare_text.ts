@@ -68,6 +68,15 @@ function findingLines(pair: ComparedFinding, width: number): string[] {
 /**
  * A comparison as text: the answer in the first line, what it rests on in the second.
  *
+ * @example
+ * ```ts
+ * import { compare, observe, openBundle, renderComparisonText } from "nailhouse";
+ * import { match } from "node:assert";
+ *
+ * const side = observe(await openBundle({ "proc/meminfo": "MemTotal: 1000 kB\nMemFree: 900 kB\n" }));
+ * match(renderComparisonText(compare(side, side)), /nobody/i);
+ * ```
+ *
  * @param comparison From `compare`.
  */
 export function renderComparisonText(comparison: Comparison, options: TextOptions = {}): string {

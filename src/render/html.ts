@@ -14,6 +14,15 @@ export interface HtmlParts {
 /**
  * The report as a part of another page.
  *
+ * @example
+ * ```ts
+ * import { analyze, openBundle, renderHtmlParts } from "nailhouse";
+ * import { match } from "node:assert";
+ *
+ * const { body } = renderHtmlParts(analyze(await openBundle({ "proc/meminfo": "MemTotal: 1000 kB\nMemFree: 900 kB\n" })));
+ * match(body, /<article/);
+ * ```
+ *
  * @param report From `analyze`.
  */
 export function renderHtmlParts(report: Report): HtmlParts {
@@ -22,6 +31,15 @@ export function renderHtmlParts(report: Report): HtmlParts {
 
 /**
  * The report as one self-contained page: no request to anywhere, light and dark, printable.
+ *
+ * @example
+ * ```ts
+ * import { analyze, openBundle, renderHtml } from "nailhouse";
+ * import { match } from "node:assert";
+ *
+ * const report = analyze(await openBundle({ "proc/meminfo": "MemTotal: 1000 kB\nMemFree: 900 kB\n" }));
+ * match(renderHtml(report), /<html/);
+ * ```
  *
  * @param report From `analyze`.
  */

@@ -130,6 +130,15 @@ function list(summary: string, items: readonly string[]): string[] {
 /**
  * The report as Markdown for a ticket or a chat: the answer first, evidence in collapsed blocks.
  *
+ * @example
+ * ```ts
+ * import { analyze, openBundle, renderMarkdown } from "nailhouse";
+ * import { match } from "node:assert";
+ *
+ * const report = analyze(await openBundle({ "proc/meminfo": "MemTotal: 1000 kB\nMemFree: 900 kB\n" }));
+ * match(renderMarkdown(report), /MemTotal/);
+ * ```
+ *
  * @param report From `analyze`.
  */
 export function renderMarkdown(report: Report): string {

@@ -72,6 +72,16 @@ ${reportMarkup(report, `${number}-`)}</details>
 /**
  * A summary as one self-contained page, in which each host's headline opens its report.
  *
+ * @example
+ * ```ts
+ * import { analyze, digest, openBundle, renderSummaryHtml, summarize } from "nailhouse";
+ * import { match } from "node:assert";
+ *
+ * const report = analyze(await openBundle({ "proc/meminfo": "MemTotal: 1000 kB\nMemFree: 900 kB\n" }));
+ * const summary = summarize([digest("web1.tgz", report, "All is well")], []);
+ * match(renderSummaryHtml(summary, new Map([["web1.tgz", report]])), /<html/);
+ * ```
+ *
  * @param summary From `summarize`.
  * @param reports By the paths of their bundles. Of a host without one there is only the headline.
  */

@@ -17,6 +17,16 @@ function list(title: string, items: readonly string[]): string[] {
 /**
  * A summary as Markdown.
  *
+ * @example
+ * ```ts
+ * import { analyze, digest, openBundle, renderSummaryMarkdown, summarize } from "nailhouse";
+ * import { match } from "node:assert";
+ *
+ * const report = analyze(await openBundle({ "proc/meminfo": "MemTotal: 1000 kB\nMemFree: 900 kB\n" }));
+ * const summary = summarize([digest("web1.tgz", report, "All is well")], []);
+ * match(renderSummaryMarkdown(summary), /web1.tgz/);
+ * ```
+ *
  * @param summary From `summarize`.
  */
 export function renderSummaryMarkdown(summary: FleetSummary): string {

@@ -40,6 +40,16 @@ function hostLines({ hosts }: FleetSummary, all: boolean, width: number): string
 /**
  * A summary as text.
  *
+ * @example
+ * ```ts
+ * import { analyze, digest, openBundle, renderSummaryText, summarize } from "nailhouse";
+ * import { match } from "node:assert";
+ *
+ * const report = analyze(await openBundle({ "proc/meminfo": "MemTotal: 1000 kB\nMemFree: 900 kB\n" }));
+ * const summary = summarize([digest("web1.tgz", report, "All is well")], []);
+ * match(renderSummaryText(summary), /web1.tgz/);
+ * ```
+ *
  * @param summary From `summarize`.
  */
 export function renderSummaryText(summary: FleetSummary, options: TextOptions = {}): string {

@@ -15,6 +15,7 @@ import { ledgerLines } from "./_text_ledger.ts";
 import { type Style, styleOf } from "./_text_style.ts";
 import { timelineLines } from "./_text_timeline.ts";
 
+/** How a result is laid out for a terminal. */
 export interface TextOptions {
   /** Columns of the terminal. */
   readonly width?: number;
@@ -134,13 +135,33 @@ function eventLines({ events }: Report, style: Style): string[] {
   ];
 }
 
-/** Only the answer: who holds how much, and what to do now. For many bundles at once. */
+/**
+ * Only the answer: who holds how much, and what to do now. For many bundles at once.
+ *
+ * @example
+ * ```ts
+ * import { analyze, openBundle, renderAnswer } from "nailhouse";
+ * import { match } from "node:assert";
+ *
+ * const report = analyze(await openBundle({ "proc/meminfo": "MemTotal: 1000 kB\nMemFree: 900 kB\n" }));
+ * match(renderAnswer(report), /./);
+ * ```
+ */
 export function renderAnswer(report: Report, options: TextOptions = {}): string {
   return `${answer(report, styleOf(options.width ?? 80, false, options.color ?? false))}\n`;
 }
 
 /**
  * The report as text for a terminal: the answer first, then where the memory is, the findings, what was ruled out and what could not be told.
+ *
+ * @example
+ * ```ts
+ * import { analyze, openBundle, renderText } from "nailhouse";
+ * import { match } from "node:assert";
+ *
+ * const report = analyze(await openBundle({ "proc/meminfo": "MemTotal: 1000 kB\nMemFree: 900 kB\n" }));
+ * match(renderText(report), /MemTotal/);
+ * ```
  *
  * @param report From `analyze`.
  */
