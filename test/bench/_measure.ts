@@ -46,8 +46,8 @@ export interface Settings {
 export interface Family {
   /** Programs that are needed, and the Debian packages that have them. */
   readonly needs: { readonly [program: string]: string };
-  /** Run only when it is named: it loads the machine. */
-  readonly onDemand?: true;
+  /** What bounds its figures. */
+  readonly about: string;
   rows(settings: Settings): AsyncIterable<Row>;
 }
 
@@ -78,6 +78,15 @@ function memoryCgroup(): { readonly folder: string; readonly peakFile: string } 
   return undefined;
 }
 
+/** Waits for what the command left behind, such as a watchdog that is about to notice its end. */
+function removeCgroup(folder: string): void {
+  for (let waits = 0; readFileSync(join(folder, "cgroup.procs"), "utf8") !== ""; waits++) {
+    if (waits === 100) throw new Error(`${folder}: processes of the command are still running after 10 s: end them`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+  }
+  rmdirSync(folder);
+}
+
 /** Runs a command to its end. Its output is thrown away; an error when it fails. */
 export function measure(command: Command): Cost {
   const scratch = mkdtempSync(join(tmpdir(), "nailhouse-bench-"));
@@ -104,7 +113,7 @@ export function measure(command: Command): Cost {
       processPeakBytes: kilobytes * 1024,
     };
   } finally {
-    if (cgroup !== undefined) rmdirSync(cgroup.folder);
+    if (cgroup !== undefined) removeCgroup(cgroup.folder);
     rmSync(scratch, { recursive: true });
   }
 }

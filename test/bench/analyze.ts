@@ -67,6 +67,9 @@ async function rowsOf(name: string, { largest, unit }: Kind, { runs, divisor }: 
 
 export const family: Family = {
   needs: {},
+  about:
+    "Small bundles: loading and compiling the program takes as long as the runtime itself, and all code runs for the first time. Large ones: each byte that is " +
+    "of use is decompressed, decoded and parsed once; what nobody wants is only decompressed. `decompress, count lines` is test/bench/_decompress.js.",
   async *rows(settings) {
     const node: Command = () => ["node", "-e", "0"];
     const [start, small, help, version] = measureByTurns([

@@ -1,14 +1,15 @@
 /**
- * `npm run bench [-- FAMILY... --runs N --quick]`: what nailhouse costs, each figure as a ratio to another program's for the same task, side by
+ * `npm run bench [-- FAMILY... --runs N --quick --write]`: what nailhouse costs, each figure as a ratio to another program's for the same task, side by
  * side on this machine. A family is a file of this folder.
  */
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { table } from "table";
 import type { Family, Row } from "./_measure.ts";
+import { performancePage, type Section } from "./_page.ts";
 
 const HEAD = ["", "measure", "nailhouse : the other", "ratio", "limit", "met"];
 
@@ -27,7 +28,7 @@ function isInstalled(program: string): boolean {
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const names = readdirSync(here)
-  .filter((file) => /^[^_].*\.ts$/.test(file) && file !== "bench.ts")
+  .filter((file) => /^[^_].*\.ts$/.test(file) && file !== "bench.ts" && !file.endsWith("_test.ts"))
   .map((file) => file.slice(0, -".ts".length))
   .sort();
 const families = new Map<string, Family>();
@@ -35,19 +36,30 @@ for (const name of names) families.set(name, (await import(`./${name}.ts`) as { 
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { runs: { type: "string" }, quick: { type: "boolean", default: false } },
+  options: {
+    runs: { type: "string" },
+    quick: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
+  },
 });
 const unknown = positionals.filter((name) => !families.has(name));
 // Quick is for whoever works on the bench itself, or wants to see the order of magnitude.
 const settings = { runs: Number(values.runs ?? (values.quick ? 1 : 3)), divisor: values.quick ? 8 : 1 };
-if (unknown.length > 0 || !(settings.runs >= 1)) {
-  console.error(`npm run bench -- [FAMILY...] [--runs N] [--quick]; the families are ${names.join(", ")}`);
+// The page is of everything at its full size.
+const wrongPage = values.write && (values.quick || positionals.length > 0);
+if (unknown.length > 0 || !(settings.runs >= 1) || wrongPage) {
+  console.error(
+    `npm run bench -- [FAMILY...] [--runs N] [--quick | --write]; --write is of all families, which are ${
+      names.join(", ")
+    }`,
+  );
   process.exit(2);
 }
 
 const rows: Row[] = [];
+const sections: Section[] = [];
 for (const [name, family] of families) {
-  if (positionals.length === 0 ? family.onDemand === true : !positionals.includes(name)) continue;
+  if (positionals.length > 0 && !positionals.includes(name)) continue;
   const missing = Object.entries({ "/usr/bin/time": "time", ...family.needs }).filter(([program]) =>
     !isInstalled(program)
   );
@@ -56,10 +68,12 @@ for (const [name, family] of families) {
     process.exitCode = 1;
     continue;
   }
+  const from = rows.length;
   for await (const row of family.rows(settings)) {
     console.error(cells(row).join("  "));
     rows.push(row);
   }
+  sections.push({ name, about: family.about, rows: rows.slice(from) });
 }
 if (rows.length > 0) {
   console.log(
@@ -71,4 +85,7 @@ if (rows.length > 0) {
       header: { content: `Medians of ${settings.runs} runs by turns; below 1 nailhouse costs less.` },
     }),
   );
+}
+if (values.write && process.exitCode === undefined) {
+  writeFileSync(new URL("../../samples/performance.md", import.meta.url), performancePage(sections, settings.runs));
 }
