@@ -3,7 +3,7 @@ import type { BundleLimits } from "./bundle/limits.ts";
 import { type ArchiveOptions, openArchive, type OpenOptions, readEntries } from "./bundle/open.ts";
 import { load } from "./computed/load.ts";
 import type { Bundle, Entry } from "./core/bundle.ts";
-import type { Observed } from "./core/comparison.ts";
+import type { Load, Observed } from "./core/comparison.ts";
 import { BundleError } from "./core/errors.ts";
 import type { Report } from "./core/report.ts";
 import { analyze as runAnalyzers, type Preset, presetSources } from "./engine/analyze.ts";
@@ -217,6 +217,11 @@ export function analyze(bundle: PresetBundle, options: AnalyzeOptions = {}): Rep
  * ```
  */
 export function observe(bundle: PresetBundle, options: AnalyzeOptions = {}): Observed {
+  return { report: analyze(bundle, options), load: loadOf(bundle) };
+}
+
+/** The load that a bundle's host was under; undefined where it does not tell. */
+export function loadOf(bundle: Bundle): Load | undefined {
   const measured = openSnapshots(bundle).base.read(load);
-  return { report: analyze(bundle, options), load: measured.status === "ok" ? measured.value : undefined };
+  return measured.status === "ok" ? measured.value : undefined;
 }

@@ -9,7 +9,6 @@ import type { Collector } from "../core/collector.ts";
 import { BundleError, LimitError } from "../core/errors.ts";
 import type { Source } from "../core/source.ts";
 import { ringEntries } from "../engine/ring.ts";
-import { collectors } from "../preset_collectors.ts";
 import { directoryEntries, fileChunks, isReadable, nodeGunzip } from "../host/node_input.ts";
 import { ringFiles } from "../host/node_ring.ts";
 import { UsageError } from "./_command.ts";
@@ -109,11 +108,11 @@ export async function* openBundles(
 /** Reads one PATH that must be a single bundle. */
 export async function openPath(
   path: string,
-  sources: readonly Source<unknown>[],
+  wanted: { readonly sources: readonly Source<unknown>[]; readonly collectors: readonly Collector[] },
   limits: Partial<BundleLimits>,
 ): Promise<Bundle> {
   let only: OpenedBundle | undefined;
-  for await (const opened of openBundles(path, { sources, collectors }, limits)) {
+  for await (const opened of openBundles(path, wanted, limits)) {
     if (only !== undefined) {
       throw new BundleError(`Cannot read the bundle: there are several (${only.path}, ${opened.path})`);
     }

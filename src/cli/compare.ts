@@ -5,18 +5,20 @@ import type { BundleLimits } from "../bundle/limits.ts";
 import { load } from "../computed/load.ts";
 import type { Comparison, Observed } from "../core/comparison.ts";
 import { BundleError } from "../core/errors.ts";
-import { presetSources } from "../engine/analyze.ts";
 import { compare } from "../engine/compare.ts";
 import { parseReport } from "../engine/report_schema.ts";
-import { preset } from "../preset.ts";
 import { renderComparisonHtml } from "../render/compare_html.ts";
 import { renderComparisonMarkdown } from "../render/compare_markdown.ts";
 import { renderComparisonText } from "../render/compare_text.ts";
-import { observe } from "../sdk.ts";
+import { loadOf } from "../sdk.ts";
 import { type Command, UsageError } from "./_command.ts";
+import { type Analyst, shipped } from "./_fleet.ts";
+import { startPlugins } from "./_plugin_thread.ts";
+import { pluginFiles, pluginHelp, pluginOptions } from "./_plugins.ts";
 import { inputProblem, LIMITS, oneOf, openPath, parseLimits, wantsColor } from "./_input.ts";
 
 const help = `nailhouse compare BEFORE AFTER [-f text|json|markdown|html] [-o FILE] [--all] [--limit NAME=VALUE]...
+                               [--plugin FILE]...
 
 Says whether a fix worked: which findings went or came, in which accounts the memory is now, and whether the load was the same.
 
@@ -25,6 +27,7 @@ Says whether a fix worked: which findings went or came, in which accounts the me
   -o, --output    write to this file instead of standard output
   --all           show every account and finding
   --limit         as for nailhouse analyze
+${pluginHelp}
 
   nailhouse compare before.tgz after.tgz
   nailhouse compare monday.tgz / -f markdown
@@ -35,6 +38,7 @@ const options = {
   output: { type: "string", short: "o" },
   all: { type: "boolean", default: false },
   limit: { type: "string", multiple: true, default: [] as string[] },
+  ...pluginOptions,
 } as const;
 
 const FORMATS = ["text", "json", "markdown", "html"] as const;
@@ -49,9 +53,11 @@ async function readReport(path: string): Promise<Observed> {
   }
 }
 
-async function observePath(path: string, limits: Partial<BundleLimits>): Promise<Observed> {
+async function observePath(path: string, limits: Partial<BundleLimits>, analyst: Analyst): Promise<Observed> {
   if (path.endsWith(".json")) return await readReport(path);
-  return observe({ ...await openPath(path, [...presetSources(preset), load], limits), preset });
+  const { sources, collectors } = analyst;
+  const bundle = await openPath(path, { sources: [...sources, load], collectors }, limits);
+  return { report: await analyst.analyze(bundle), load: loadOf(bundle) };
 }
 
 function render(comparison: Comparison, format: (typeof FORMATS)[number], all: boolean, toFile: boolean): string {
@@ -71,14 +77,20 @@ async function run(args: string[]): Promise<number> {
   if (before === undefined || after === undefined || positionals.length > 2) {
     throw new UsageError("compare needs two PATHs: BEFORE and AFTER");
   }
+  const files = pluginFiles(values, positionals);
+  const thread = files.length === 0 ? undefined : await startPlugins(files);
   const sides: Observed[] = [];
-  for (const path of [before, after]) {
-    try {
-      sides.push(await observePath(path, limits));
-    } catch (error) {
-      console.error(`nailhouse: ${path}: ${inputProblem(error)}`);
-      return 3;
+  try {
+    for (const path of [before, after]) {
+      try {
+        sides.push(await observePath(path, limits, thread ?? shipped));
+      } catch (error) {
+        console.error(`nailhouse: ${path}: ${inputProblem(error)}`);
+        return 3;
+      }
     }
+  } finally {
+    await thread?.end();
   }
   const output = render(
     compare(sides[0] as Observed, sides[1] as Observed),
@@ -95,6 +107,6 @@ export const compareCommand: Command = {
   run,
   help,
   options,
-  optionWords: { format: FORMATS, output: "paths", limit: LIMITS },
+  optionWords: { format: FORMATS, output: "paths", limit: LIMITS, plugin: "paths" },
   words: "paths",
 };

@@ -5,22 +5,28 @@ import { parseArgs } from "node:util";
 import { archiveEntries, readEntries } from "../bundle/open.ts";
 import { redactEntries, type RedactionCounts, Redactor } from "../bundle/redact.ts";
 import { tarSink } from "../bundle/tar_write.ts";
+import type { Analyzer } from "../core/analyzer.ts";
 import type { Entry } from "../core/bundle.ts";
 import { BundleError } from "../core/errors.ts";
 import { presetSources } from "../engine/analyze.ts";
 import { directoryEntries, fileChunks, nodeGunzip } from "../host/node_input.ts";
 import { gzipOutput } from "../host/node_output.ts";
-import { preset } from "../preset.ts";
+import { collectors, preset } from "../preset.ts";
+import { pluginFiles, pluginHelp, pluginOptions, withPlugins } from "./_plugins.ts";
 import { openMapping, openPrivate } from "./_private_file.ts";
 import { type Command, UsageError } from "./_command.ts";
 
-const help = `nailhouse redact IN OUT
+const help = `nailhouse redact IN OUT [--plugin FILE]...
 
 Writes a bundle that analyzes alike, to be passed on: host and user names, IP and MAC addresses, paths in homes, command-line
 arguments, secrets, e-mail addresses and UUIDs become pseudonyms, the same ones everywhere in it.
 
   IN    a bundle or sosreport (.tgz, .tar.gz, .tar.xz, .tar.bz2, .tar.zst, .tar), or a directory; it is not changed
   OUT   the redacted .tgz; OUT.map.json beside it says what stands for what, and stays with you
+
+${pluginHelp}
+
+Files that a plug-in's analyzers read are passed on, too, redacted as any text is: what else is secret in them only you know.
 
 Only files that analysis reads are passed on. Names of programs, numbers of processes and ports stay, and so do names that tell
 nothing but are somebody's choice: of network interfaces, control groups, and of files outside homes. Look before you publish.
@@ -51,7 +57,7 @@ function showCounts({ files }: RedactionCounts): void {
   if (process.stderr.isTTY && files % 100 === 0) process.stderr.write(`\r\x1b[Kredacting: ${files} files`);
 }
 
-async function redact(input: string, output: string): Promise<readonly string[]> {
+async function redact(input: string, output: string, analyzers: readonly Analyzer[]): Promise<readonly string[]> {
   const { facts, files } = await readEntries(await open(input, () => {}), { sources: [] });
   if (files.size === 0 && statSync(input).isDirectory()) {
     throw new BundleError(
@@ -62,7 +68,7 @@ async function redact(input: string, output: string): Promise<readonly string[]>
   const entries = await open(input, (message) => warnings.push(message));
   const map = openMapping(output);
   const gzip = gzipOutput(openPrivate(output));
-  const redactor = new Redactor(facts, presetSources(preset));
+  const redactor = new Redactor(facts, presetSources({ ...preset, analyzers }));
   const tar = tarSink(redactor.root(basename(input).replace(/\.(?:tgz|tar\.gz|tar)$/, "")), gzip);
   warnings.push(...await redactEntries(entries, redactor, tar, facts.capturedAt ?? 0, showCounts));
   await tar.end();
@@ -79,7 +85,7 @@ async function redact(input: string, output: string): Promise<readonly string[]>
 
 /** Carries out `nailhouse redact`; returns the exit code. */
 async function run(args: string[]): Promise<number> {
-  const { positionals } = parseArgs({ args, allowPositionals: true, options: {} });
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options: pluginOptions });
   const [input, output] = positionals;
   if (input === undefined || output === undefined || positionals.length > 2) {
     throw new UsageError("redact needs two paths: IN and OUT");
@@ -88,8 +94,9 @@ async function run(args: string[]): Promise<number> {
   if (sameFile(input, output) || sameFile(input, `${output}.map.json`)) {
     throw new UsageError(`OUT would overwrite IN (${input}): give it another name`);
   }
+  const { analyzers } = await withPlugins(pluginFiles(values, [input]), { analyzers: preset.analyzers, collectors });
   try {
-    for (const warning of await redact(input, output)) console.error(`nailhouse: ${input}: ${warning}`);
+    for (const warning of await redact(input, output, analyzers)) console.error(`nailhouse: ${input}: ${warning}`);
     return 0;
   } catch (error) {
     if (error instanceof BundleError) {
@@ -104,4 +111,10 @@ async function run(args: string[]): Promise<number> {
   }
 }
 
-export const redactCommand: Command = { run, help, options: {}, words: "paths" };
+export const redactCommand: Command = {
+  run,
+  help,
+  options: pluginOptions,
+  optionWords: { plugin: "paths" },
+  words: "paths",
+};

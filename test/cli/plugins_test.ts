@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Comparison } from "../../src/core/comparison.ts";
 import type { Report } from "../../src/core/report.ts";
 import { parseReport } from "../../src/engine/report_schema.ts";
 
@@ -113,6 +115,26 @@ describe("samples/plugin/cached.ts", () => {
     const { status, stdout } = run(runtimes.Node, ["collect", "--emit-script", "--plugin", example]);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^ +file run\/cached\/counters changing$/m);
+  });
+
+  it.each(Object.entries(runtimes))("is compared on %s: its finding is gone after a fix", (_, runtime) => {
+    const after = hostWith("fixed", "pid 7\ncache_bytes 5\ncache_limit_bytes 100000000\n");
+    const { status, stdout, stderr } = run(runtime, ["compare", bundle, after, "--plugin", example, "-f", "json"]);
+    expect(status, stderr).toBe(0);
+    const { findings } = JSON.parse(stdout) as Comparison;
+    expect(findings.map(({ cause, change }) => [cause, change])).toContainEqual(["cached-over-limit", "gone"]);
+  });
+
+  it("has its file redacted and passed on, and none without it", () => {
+    const root = hostWith("secret", "pid 7\ncache_bytes 600000000\ncache_limit_bytes 100000000\npeer 203.0.113.77\n");
+    const [with_, without] = [join(folder, "with.tgz"), join(folder, "without.tgz")];
+    expect(run(runtimes.Node, ["redact", root, with_, "--plugin", example])).toMatchObject({ status: 0 });
+    expect(run(runtimes.Node, ["redact", root, without])).toMatchObject({ status: 0 });
+    const text = (path: string): string => gunzipSync(readFileSync(path)).toString("latin1");
+    expect(text(with_)).toMatch(/cache_bytes 600000000\n.*\npeer (?!203\.0\.113\.77)\S/);
+    expect(text(with_)).not.toContain("203.0.113.77");
+    expect(text(without)).not.toContain("cache_bytes");
+    expect(reportOf(runtimes.Node, [with_, "--plugin", example]).findings[0]?.cause).toBe("cached-over-limit");
   });
 
   it.skipIf(process.platform !== "linux")("is collected, and then judged (Linux)", () => {
