@@ -15,7 +15,7 @@ export const pluginOptions = {
 /** For the help text of every command that takes plug-ins. */
 export const pluginHelp =
   `  --plugin        a file of JavaScript or TypeScript with analyzers or collectors of your own (see the README); its code may do all that
-                  you may. A nailhouse.config.ts in this directory is loaded, too, if nobody but you or root can write it
+                  you may. A nailhouse.config.ts in this directory is loaded, too, if nobody but you or root can write it (Deno: --allow-sys=uid)
   --no-config     do not`;
 
 const CONFIG = "nailhouse.config.ts";

@@ -36,6 +36,8 @@ ${pluginHelp}
 Of several bundles: a summary (which causes on how many hosts, the worst first), from all cores; in html each host's headline opens its report;
 ndjson is a line a bundle, as soon as it is ready; json is {summary, reports}. A bundle that cannot be read costs only itself.
 
+With Deno: --allow-read; and --allow-write for -o, -A for /.
+
   nailhouse analyze bundle.tgz
   nailhouse analyze *.tgz -f html -o summary.html
   nailhouse analyze *.tgz -f ndjson > reports.ndjson

@@ -60,6 +60,8 @@ ${pluginHelp}
   --quiet         print nothing but errors
   --emit-script   print the same collectors as one POSIX sh script, for a host without a runtime
 
+With Deno: -A, because it lets no program into /proc without. --emit-script: --allow-read.
+
   nailhouse collect --snapshots 6 --interval 10
   ssh host 'nailhouse collect -o -' > host.tgz
   nailhouse collect --emit-script | ssh host sh -s > host.tgz

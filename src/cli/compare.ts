@@ -29,6 +29,8 @@ Says whether a fix worked: which findings went or came, in which accounts the me
   --limit         as for nailhouse analyze
 ${pluginHelp}
 
+With Deno: --allow-read; and --allow-write for -o, -A for /.
+
   nailhouse compare before.tgz after.tgz
   nailhouse compare monday.tgz / -f markdown
 `;

@@ -11,6 +11,8 @@ const help = `nailhouse completion bash|zsh|fish
 
 Prints what lets the Tab key complete commands, options, causes, collectors and formats.
 
+With Deno: no permission.
+
   mkdir -p ~/.local/share/bash-completion/completions && nailhouse completion bash > ~/.local/share/bash-completion/completions/nailhouse
   mkdir -p ~/.zfunc && nailhouse completion zsh > ~/.zfunc/_nailhouse      # with fpath+=~/.zfunc before compinit in ~/.zshrc
   mkdir -p ~/.config/fish/completions && nailhouse completion fish > ~/.config/fish/completions/nailhouse.fish

@@ -12,6 +12,8 @@ measured of each; without CAUSE, lists them all.
 
 ${pluginHelp}
 
+With Deno: --allow-read
+
   nailhouse explain
   nailhouse explain socket-backlog-udp
 `;

@@ -15,6 +15,8 @@ In a checkout of nailhouse they are put where they belong, and the lists and pag
 
   NAME            of small letters and -; of a cause a noun for what is wrong: socket-backlog, not check-sockets
 
+With Deno: --allow-read --allow-write; and -A in a checkout.
+
   nailhouse new analyzer my-cause
   nailhouse new collector my-files
 `;

@@ -26,6 +26,8 @@ until it is ended (SIGTERM, Ctrl-C). "nailhouse collect" packs it into its bundl
   --root          where the host's root directory is mounted, if this runs in a container
   --quiet         print nothing but errors
 
+With Deno: -A, because it lets no program into /proc without.
+
   nailhouse record --dir /var/lib/nailhouse/ring &
   nailhouse collect --history /var/lib/nailhouse/ring
 `;

@@ -31,6 +31,8 @@ Files that a plug-in's analyzers read are passed on, too, redacted as any text i
 Only files that analysis reads are passed on. Names of programs, numbers of processes and ports stay, and so do names that tell
 nothing but are somebody's choice: of network interfaces, control groups, and of files outside homes. Look before you publish.
 
+With Deno: --allow-read --allow-write
+
   nailhouse redact bundle.tgz redacted.tgz
   nailhouse collect --redact -o redacted.tgz     # the same while collecting
 `;
