@@ -200,9 +200,7 @@ for (const shell of linux ? shells : []) {
         const hide =
           `mkdir real shown && mount --bind /usr/bin real && ln -s "$PWD"/real/* shown/ && rm shown/tar shown/gzip &&
         mount --bind shown /usr/bin && ! command -v tar gzip || exit 9
-        awk '$3 !~ /^(proc|sysfs|cgroup2?|devpts|mqueue|nsfs)$/ { print $2 }' /proc/mounts | sort -u |
-        while read -r m; do mount -o remount,bind,ro "$m"; done 2>/dev/null
-        ! touch /tmp/x /dev/shm/x 2>/dev/null && exec "$@"`;
+        ${SEALED}`;
         const args = [...shell, script, "--quiet", "--snapshots", "2", "--interval", "0.1"];
         const line = ["unshare", "--mount", "sh", "-c", hide, "sh", ...args];
         const quoted = line.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
@@ -219,6 +217,26 @@ for (const shell of linux ? shells : []) {
     );
   });
 }
+
+/** Runs the rest of the line where everything is mounted read-only. */
+const SEALED = `awk '$3 !~ /^(proc|sysfs|cgroup2?|devpts|mqueue|nsfs)$/ { print $2 }' /proc/mounts | sort -u |
+  while read -r m; do mount -o remount,bind,ro "$m"; done 2>/dev/null
+  ! touch /tmp/x /dev/shm/x 2>/dev/null && exec "$@"`;
+
+it.skipIf(!linux || !root)(
+  "the TypeScript collector writes nowhere, too: all is mounted read-only (root only)",
+  async () => {
+    const here = inNewFolder();
+    const options = "--quiet --snapshots 2 --interval 0.1 -o -";
+    const line = `unshare --mount sh -c '${
+      SEALED.replaceAll("'", "'\\''")
+    }' sh node ${cli} collect ${options} > sealed.tgz`;
+    expect(run(here, ["sh", "-c", line])).toMatchObject({ status: 0, stderr: "" });
+    const { bundle, report } = await open(join(here, "sealed.tgz"));
+    expect(bundle.warnings).toEqual([]);
+    expect(report.timeline).toHaveLength(2);
+  },
+);
 
 describe.skipIf(!linux)("the script's output", () => {
   it("as a user would see it: timeout -s KILL 1 sh collect.sh > cut.tgz; nailhouse analyze cut.tgz", () => {
@@ -486,36 +504,33 @@ describe.skipIf(!linux || !root || !canMakeGroups())(
     beforeAll(() => {
       for (const group of ["", ...groups]) {
         mkdirSync(`${top}/${group}`);
-        if (cgroup.top === "/sys/fs/cgroup") writeFileSync(`${top}/${group}/cgroup.subtree_control`, "+memory");
+        // In cgroup v2 a group has processes or passes its controllers on.
+        if (cgroup.top === "/sys/fs/cgroup" && ["", "b"].includes(group)) {
+          writeFileSync(`${top}/${group}/cgroup.subtree_control`, "+memory");
+        }
       }
     });
     afterAll(() => {
       for (const group of ["", ...groups].toReversed()) spawnSync("rmdir", [`${top}/${group}`]);
     });
 
-    it("of 32 MB is enough for the script; Node alone takes more", () => {
-      const here = inNewFolder();
-      writeFileSync(`${top}/a/${cgroup.max}`, String(32 * 2 ** 20));
-      const line = 'echo $$ > "$1" && shift && exec "$@"';
-      const enter = ["sh", "-c", line, "sh", `${top}/a/cgroup.procs`] as [string, ...string[]];
-      const { status, stderr } = run(here, [
-        ...enter,
-        "sh",
-        writeScript(here),
-        "--quiet",
-        "-o",
-        "b.tgz",
-        "--interval",
-        "0.2",
-      ]);
-      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-      expect(contentOf(join(here, "b.tgz")).status).toMatchObject({ stopped: null, snapshots: { length: 3 } });
-      const events = readFileSync(
-        `${top}/a/${cgroup.top.endsWith("memory") ? "memory.oom_control" : "memory.events"}`,
-        "utf8",
-      );
-      expect(events).toMatch(/^oom_kill 0$/m);
-    });
+    // Of Node alone 28 MB cannot be given back (20.x); the rest of its 58 MB is the program's file.
+    it.each(tools.map((tool) => ({ ...tool, megabytes: tool.name === "the script" ? 32 : 48 })))(
+      "of $megabytes MB are enough for $name",
+      ({ command, megabytes }) => {
+        const here = inNewFolder();
+        const group = `${top}/${megabytes === 32 ? "a" : "d"}`;
+        writeFileSync(`${group}/${cgroup.max}`, String(megabytes * 2 ** 20));
+        const line = 'echo $$ > "$1" && shift && exec "$@"';
+        const enter = ["sh", "-c", line, "sh", `${group}/cgroup.procs`] as [string, ...string[]];
+        const options = ["--quiet", "-o", "b.tgz", "--interval", "0.2"];
+        const { status, stderr } = run(here, [...enter, ...command(here), ...options]);
+        expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+        expect(contentOf(join(here, "b.tgz")).status).toMatchObject({ stopped: null, snapshots: { length: 3 } });
+        const counts = `${group}/${cgroup.top.endsWith("memory") ? "memory.oom_control" : "memory.events"}`;
+        expect(readFileSync(counts, "utf8")).toMatch(/^oom_kill 0$/m);
+      },
+    );
 
     it.each(tools)("are captured by $name in order of their memory, within depth and number", async ({ collect }) => {
       const here = inNewFolder();

@@ -13,9 +13,13 @@ function wrongEvent(report: Report, event: string): string[] {
 }
 
 /** Of the bundle that was captured inside. */
-export function wrongOfGuest(report: Report, { event, expect }: GuestFault): string[] {
+export function wrongOfGuest(report: Report, { event, expect, cites }: GuestFault): string[] {
   const wrong = event ? wrongEvent(report, expect.cause) : wrongAnswers(report, expect, "growing");
-  return [...wrong, ...brokenPromises(report)];
+  const cited = report.findings.flatMap(({ evidence }) => evidence).map(({ path }) => path);
+  const missing = cites === undefined || cited.some((path) => cites.test(path))
+    ? []
+    : [`does not cite ${cites.source}`];
+  return [...wrong, ...missing, ...brokenPromises(report)];
 }
 
 /** Of what the serial console showed. */
