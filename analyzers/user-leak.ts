@@ -250,13 +250,13 @@ export const userLeak: Analyzer = defineAnalyzer({
     const allGrowth = (seconds: number): number => anonGrowth(ledgers ?? [], seconds) ?? 0;
     const growthLeft = (seconds: number): number => allGrowth(seconds) - growthOf(newcomers, end - seconds * 1000);
     const single = leaking(settled, ledger.totalBytes, growthLeft);
-    // Of days, hardly all processes of a program are the same.
-    const leaks = single.length > 0 ? single : leaking(
-      programs(lasting(recently ?? []), recently?.length ?? 0).filter((program) => starting(program) === undefined),
-      ledger.totalBytes,
-      growthLeft,
-    );
-    const startUps = leaking(newcomers, ledger.totalBytes, allGrowth).map(leakFinding);
+    // Of days, hardly all processes of a program are the same. Newcomers are no part of what their elders do.
+    const recent = lasting(recently ?? []);
+    const together = (isNew: boolean): Tenant[] =>
+      programs(recent.filter((tenant) => (starting(tenant) !== undefined) === isNew), recently?.length ?? 0);
+    const leaks = single.length > 0 ? single : leaking(together(false), ledger.totalBytes, growthLeft);
+    const startUps = [newcomers, together(true)].map((each) => leaking(each, ledger.totalBytes, allGrowth))
+      .find((found) => found.length > 0)?.map(leakFinding) ?? [];
     if (leaks.length > 0) return { findings: [...leaks.map(leakFinding), ...startUps] };
     const [largest] = known;
     const watched = (history?.length ?? 0) >= MIN_TREND_POINTS;

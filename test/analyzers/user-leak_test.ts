@@ -112,6 +112,21 @@ describe("user-leak", () => {
       expect(findingOf(await analyzeFiles(files), "user-leak")?.confidence).toBe("likely");
     });
 
+    it("takes processes of one name that are just being started for no part of those that were there before", async () => {
+      const files: { [path: string]: string } = {};
+      for (const [i, prefix] of times.entries()) {
+        const sizes = [90, 30 + 45 * i, 20 + 45 * i];
+        for (const [n, mib] of sizes.entries()) files[`${prefix}proc/${700 + n}/status`] = status("node", mib * MIB);
+        files[`${prefix}proc/meminfo`] = meminfoText({ AnonPages: (172 + 90 * i) * MIB });
+        files[`${prefix}sos_commands/process/process_list`] = [50, 998, 999, 1000 + 5 * i].map((start, n) =>
+          `${n === 3 ? "900 (sh)" : `${700 + n} (node)`} S 1 1 ${start * USER_HZ} 0 0\n`
+        ).join("");
+      }
+      const report = await analyzeFiles(files);
+      expect(findingOf(report, "user-leak")).toMatchObject({ confidence: "possible", owners: [{ count: 2 }] });
+      expect(report.verdict).toBe("healthy");
+    });
+
     it("does not hide a leak behind what starts up meanwhile", async () => {
       const files = started(2, 0.9, [300 * MIB, 800 * MIB, 1300 * MIB]);
       for (const [i, prefix] of times.entries()) {
