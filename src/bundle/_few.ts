@@ -29,3 +29,10 @@ export class FewWarnings {
 export function shortName(path: string): string {
   return path.length > 200 ? `${path.slice(0, 200)}...` : path;
 }
+
+/** Says that a file is not whole. */
+export function incomplete(path: string, bytes: Uint8Array): string {
+  return bytes.length === 0
+    ? `${shortName(path)} cannot be read: left out`
+    : `${shortName(path)} is incomplete: its first ${bytes.length} bytes are used`;
+}

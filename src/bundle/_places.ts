@@ -1,0 +1,231 @@
+/** Where in a bundle the entries of an archive belong, whoever made it. */
+import type { Decompress, Entry } from "../core/bundle.ts";
+import { FewWarnings, incomplete, shortName } from "./_few.ts";
+import { insightsPath, SUPPORTCONFIG_FILES, supportconfigSections } from "./_layouts.ts";
+import { Budget, type BundleLimits } from "./limits.ts";
+import type { TarEntries } from "./tar.ts";
+
+/** How an archive is read. */
+export interface ArchiveOptions {
+  /** Those that are not given are `defaultLimits`. */
+  readonly limits?: Partial<BundleLimits>;
+  /** Milliseconds since any moment, such as `performance.now`: without it time has no limit. */
+  readonly clock?: () => number;
+  /** Reads gzip, instead of the portable one. */
+  readonly decompress?: Decompress;
+}
+
+/** Folders that stand at the top of a bundle itself: a path that starts so has no root directory before it. */
+const TOP_FOLDERS: ReadonlySet<string> = new Set([
+  "proc",
+  "sys",
+  "sos_commands",
+  "history",
+  "history_imported",
+  "insights_commands",
+  "etc",
+  "var",
+  "run",
+]);
+
+/** Whether a folder stands at the top of a bundle. */
+export function isTopFolder(name: string): boolean {
+  return TOP_FOLDERS.has(name);
+}
+
+/** The folder of an insights archive's files. */
+const INSIGHTS_DATA = "data";
+
+const encoder = new TextEncoder();
+
+function utf8Length(text: string): number {
+  return encoder.encode(text).length;
+}
+
+/** Splits a path; undefined when it tries to leave the bundle. */
+function segments(path: string): string[] | undefined {
+  const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+  return parts.includes("..") ? undefined : parts;
+}
+
+/**
+ * Where a link points, seen from the bundle's root; undefined when that is outside.
+ *
+ * @example
+ * ```ts
+ * import { linkDestination } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * equal(linkDestination("proc/net", "self/net"), "proc/self/net");
+ * equal(linkDestination("etc/passwd", "../../etc/passwd"), undefined);
+ * ```
+ */
+export function linkDestination(path: string, target: string): string | undefined {
+  const stack = target.startsWith("/") ? [] : path.split("/").slice(0, -1);
+  for (const part of target.split("/")) {
+    if (part === "..") {
+      if (stack.pop() === undefined) return undefined;
+    } else if (part !== "" && part !== ".") stack.push(part);
+  }
+  return stack.join("/");
+}
+
+/** An entry, and its path without the one root directory of its bundle. A hard link is a symbolic one here. */
+export interface PlacedEntry {
+  readonly path: string;
+  readonly entry: Entry;
+}
+
+/** Takes the folders away that stand around a bundle's own: the first entry that is no file at the top tells what they are called. */
+class Root {
+  #name: string | undefined;
+
+  inside(parts: readonly string[], kind: Entry["kind"]): readonly string[] {
+    const [first] = parts;
+    if (this.#name === undefined && (kind !== "file" || parts.length !== 1)) {
+      this.#name = first === undefined || TOP_FOLDERS.has(first) ? "" : first;
+    }
+    const below = first === this.#name ? parts.slice(1) : parts;
+    return below[0] === INSIGHTS_DATA && TOP_FOLDERS.has(below[1] ?? "") ? below.slice(1) : below;
+  }
+
+  /** The same without taking the path apart, for one that has nothing special: almost all are so. */
+  insidePlain(path: string, { maxDepth, maxPathBytes }: BundleLimits): string | undefined {
+    const name = this.#name;
+    if (name === undefined || name === "" || !path.startsWith(name) || path[name.length] !== "/") return undefined;
+    // A folder takes two characters or more, and a character up to three bytes.
+    const isShort = path.length <= 2 * maxDepth && 3 * path.length <= maxPathBytes;
+    const isPlain = isShort && !path.includes("/.") && !path.includes("//") && !path.endsWith("/");
+    return isPlain && !path.startsWith(INSIGHTS_DATA, name.length + 1) ? path.slice(name.length + 1) : undefined;
+  }
+}
+
+/** A link from one path of the bundle to another, as it would be written there. */
+function relativeTarget(path: string, target: string): string {
+  return "../".repeat(path.split("/").length - 1) + target;
+}
+
+function sectionEntry(path: string, bytes: Uint8Array): Entry {
+  return {
+    path,
+    kind: "file",
+    read: (maxBytes) => Promise.resolve({ bytes: bytes.subarray(0, maxBytes), truncated: bytes.length > maxBytes }),
+  };
+}
+
+/** Why an entry is passed over; undefined when it is not. */
+function objection(parts: readonly string[] | undefined, path: string, limits: BundleLimits): string | undefined {
+  if (parts === undefined) return "points outside the bundle";
+  if (parts.length > limits.maxDepth + 1) return `is deeper than ${limits.maxDepth} folders (limit maxDepth)`;
+  if (path.length > limits.maxPathBytes || utf8Length(path) > limits.maxPathBytes) {
+    return `has a name of more than ${limits.maxPathBytes} bytes (limit maxPathBytes)`;
+  }
+  return undefined;
+}
+
+/** Finds the place of a bundle's entries. */
+export class Places {
+  readonly #budget: Budget;
+  readonly #warnings: string[];
+  readonly #few: FewWarnings;
+  readonly #root: Root = new Root();
+  readonly #sections: Set<string> = new Set();
+
+  constructor(budget: Budget, warnings: string[]) {
+    this.#budget = budget;
+    this.#warnings = warnings;
+    this.#few = new FewWarnings(warnings);
+  }
+
+  /** Undefined for an entry that is passed over. */
+  of(entry: Entry): PlacedEntry | undefined {
+    const { limits } = this.#budget;
+    this.#budget.entry();
+    const plain = this.#root.insidePlain(entry.path, limits);
+    if (plain !== undefined && entry.kind !== "hard-link") return { path: insightsPath(plain), entry };
+    const parts = segments(entry.path);
+    const problem = objection(parts, entry.path, limits);
+    if (parts === undefined || problem !== undefined) {
+      this.#few.add(String(problem), `the entry "${shortName(entry.path)}" ${problem}: passed over`);
+      return undefined;
+    }
+    const path = insightsPath(this.#root.inside(parts, entry.kind).join("/"));
+    if (entry.kind !== "hard-link") return { path, entry };
+    const target = this.#root.inside(segments(entry.linkTarget ?? "") ?? [], entry.kind).join("/");
+    return { path, entry: { ...entry, kind: "link", linkTarget: relativeTarget(path, target) } };
+  }
+
+  /** The files that stand in one of a supportconfig. */
+  async sections({ path, entry }: PlacedEntry): Promise<readonly PlacedEntry[]> {
+    const { bytes, truncated } = await entry.read(this.#budget.limits.maxFileBytes);
+    if (truncated) this.#warnings.push(incomplete(path, bytes));
+    const found: PlacedEntry[] = [];
+    for (const section of supportconfigSections(bytes)) {
+      // Some commands are run for several of the files.
+      if (this.#sections.has(section.path)) continue;
+      if (this.#sections.size === 0) {
+        this.#warnings.push("a supportconfig: what is cited by path and line stands in the sections of its .txt files");
+      }
+      this.#sections.add(section.path);
+      found.push({ path: section.path, entry: sectionEntry(section.path, section.bytes) });
+    }
+    return found;
+  }
+
+  end(): void {
+    this.#few.end();
+  }
+}
+
+/** Whether a file holds others, as those of a supportconfig do. */
+export function hasSections({ path, entry }: PlacedEntry): boolean {
+  return entry.kind === "file" && SUPPORTCONFIG_FILES.has(path);
+}
+
+/** Entries as they come: from an archive, a directory or memory. */
+export type Entries = AsyncIterable<Entry> | Iterable<Entry> | TarEntries;
+
+/** The same, as many at a time as come together. */
+export async function* batchesOf(entries: Entries): AsyncGenerator<readonly Entry[]> {
+  if ("batches" in entries) yield* entries.batches();
+  else for await (const entry of entries) yield [entry];
+}
+
+/**
+ * Finds each entry's place. What points outside the bundle is passed over with a warning.
+ *
+ * @example
+ * ```ts
+ * import { type Entry, placeEntries } from "nailhouse";
+ * import { deepEqual } from "node:assert";
+ *
+ * const entry = (path: string): Entry => ({
+ *   path,
+ *   kind: "file",
+ *   read: () => Promise.resolve({ bytes: new Uint8Array(0), truncated: false }),
+ * });
+ * const warnings: string[] = [];
+ * const paths: string[] = [];
+ * const entries = [entry("host-1/proc/meminfo"), entry("host-1/../../etc/shadow")];
+ * for await (const { path } of placeEntries(entries, {}, warnings)) paths.push(path);
+ * deepEqual([paths, warnings.length], [["proc/meminfo"], 1]);
+ * ```
+ *
+ * @throws {LimitError} If there are too many.
+ */
+export async function* placeEntries(
+  entries: AsyncIterable<Entry> | Iterable<Entry>,
+  options: ArchiveOptions,
+  warnings: string[],
+): AsyncGenerator<PlacedEntry, void, undefined> {
+  const places = new Places(new Budget(options.limits, options.clock), warnings);
+  for await (const batch of batchesOf(entries)) {
+    for (const entry of batch) {
+      const placed = places.of(entry);
+      if (placed === undefined) continue;
+      if (hasSections(placed)) yield* await places.sections(placed);
+      else yield placed;
+    }
+  }
+  places.end();
+}
