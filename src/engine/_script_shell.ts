@@ -702,14 +702,17 @@ recorded_history() {
     [ -z "$stopped" ] || return 0
     answers ls "$each"
     if [ "$status" = hung ]; then problem "$each" "did not answer in time"
-    elif [ -d "$each" ]; then ring=$each; pack_ring
+    elif [ -d "$each" ]; then
+      ring=$each
+      if [ "$status" = 0 ]; then pack_ring; else problem "$each" "cannot be read"; fi
     elif [ -f "$each" ]; then import_file "$each"
     else problem "$each" "there is no such file or folder"; fi
   done
   if [ -z "$ring" ]; then
     ring=$root/var/lib/nailhouse/ring
     if answers ls "$ring"; then pack_ring
-    elif [ "$status" = hung ]; then problem "$ring" "did not answer in time"; fi
+    elif [ "$status" = hung ]; then problem "$ring" "did not answer in time"
+    elif [ -d "$ring" ]; then problem "$ring" "cannot be read"; fi
   fi
   look_at_clock
   send booked "$now"

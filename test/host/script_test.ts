@@ -464,9 +464,11 @@ describe.skipIf(!linux).each(tools)("$name on a host in trouble", ({ name, comma
       return join(here, word.endsWith(".js") ? "cli.mjs" : "user.sh");
     }) as [string, ...string[]];
     execFileSync("chown", ["-R", "65534", here]);
-    const args = ["--quiet", "--snapshots", "1", "-o", "user.tgz"];
-    expect(run(here, [...own, ...args], { uid: 65534 })).toMatchObject({ status: 0 });
+    const locked = inNewFolder();
+    const args = ["--quiet", "--snapshots", "1", "--history", locked, "-o", "user.tgz"];
+    expect(run(here, [...own, ...args], { uid: 65534 })).toMatchObject({ status: 0, stderr: "" });
     const content = contentOf(join(here, "user.tgz"));
+    expect(problemsOf(content).find(({ path }) => path === locked)?.reason).toMatch(/denied|cannot be read/);
     expect(problemsOf(content)).toContainEqual({ path: "proc/slabinfo", reason: "permission denied: not root" });
     expect(parseManifest(content.text("nailhouse.json")).privileged).toBe(false);
     expect((await open(join(here, "user.tgz"))).report.ledger).not.toBeNull();
