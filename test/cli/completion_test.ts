@@ -86,7 +86,7 @@ describe("what was mistyped", () => {
     [["analze"], 'no command "analze"; perhaps analyze'],
     [["analyze", "--fromat", "json"], "no option --fromat; perhaps --format"],
     [["explain", "shmem-laek"], 'no cause "shmem-laek"; perhaps shmem-leak'],
-    [["redact", "--x"], "no option --x; this command has none"],
+    [["new", "--x"], "no option --x; this command has none"],
     [["xyzzy"], "the commands are collect, record"],
     [["completion", "tcsh"], 'bash, zsh, fish, not "tcsh"'],
   ])("nailhouse %j", (args, hint) => {
