@@ -8,14 +8,16 @@ const folder = new URL("../../src/parsers/", import.meta.url);
 const modules = readdirSync(folder).filter((name) => /^[a-z].*\.ts$/.test(name) && name !== "mod.ts");
 
 describe("src/parsers", () => {
-  it.each(modules)("%s has an example that holds", (name) => {
+  it.each(modules)("%s has examples that hold", (name) => {
     const source = readFileSync(new URL(name, folder), "utf8");
     const examples = [...source.matchAll(/^ \* ```ts\n((?: \*.*\n)*?) \* ```$/gm)];
-    expect(examples).toHaveLength(1);
-    const code = (examples[0]?.[1] ?? "").replaceAll(/^ \* ?/gm, "")
-      .replace(/import (\{.*\}) from "nailhouse\/parsers";/, "const $1 = parsers;")
-      .replace(/import (\{.*\}) from "node:assert";/, "const $1 = assert;");
-    new Function("parsers", "assert", code)(parsers, assert);
+    expect(examples).not.toEqual([]);
+    for (const [, example] of examples) {
+      const code = (example as string).replaceAll(/^ \* ?/gm, "")
+        .replace(/import (\{.*\}) from "nailhouse\/parsers";/, "const $1 = parsers;")
+        .replace(/import (\{.*\}) from "node:assert";/, "const $1 = assert;");
+      new Function("parsers", "assert", code)(parsers, assert);
+    }
   });
 
   it.each(modules)("%s is exported by mod.ts", async (name) => {
