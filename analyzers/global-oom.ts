@@ -149,7 +149,9 @@ export const globalOom: Analyzer = defineAnalyzer({
           holder(most, report)
         }`;
       return {
-        title: `The host ran out of memory${scope(event)}, and the kernel ${outcome(event)}${times}${was}`,
+        title: `${event.isEarlierBoot ? "Before it was last started, the" : "The"} host ran out of memory${
+          scope(event)
+        }, and the kernel ${outcome(event)}${times}${was}`,
         confidence: "confirmed",
         material: true,
         claims: [],

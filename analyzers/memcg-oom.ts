@@ -125,7 +125,9 @@ function finding(first: MemcgOom, groups: readonly MemcgOom[]): FindingDraft {
   const [most] = chargesOf(first);
   const was = most === undefined ? "" : `; most of it was ${most.what}: ${formatBytes(most.bytes)}`;
   return {
-    title: `Control group ${first.group} was at ${limit}, and the kernel killed ${victim}${when(first.seconds)}${
+    title: `${
+      first.isEarlierBoot ? "Before the host was last started, control" : "Control"
+    } group ${first.group} was at ${limit}, and the kernel killed ${victim}${when(first.seconds)}${
       kills > 1 ? `, ${kills} kills in all` : ""
     }${was}${others}`,
     confidence: "confirmed",

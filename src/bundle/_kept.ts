@@ -140,8 +140,8 @@ export class Kept {
     const limit = maxBytes === this.#limits.maxFileBytes ? "maxFileBytes" : "maxTotalBytes";
     const condenser = this.#idle.condenser(path, (rows) => {
       this.#few.add("rows of sockets", `${path} is large: ${rows} rows of sockets that hold nothing are passed over`);
-    }) ?? newestOf(belowSnapshot(path), maxBytes, () => {
-      const why = `${path} is longer than ${maxBytes} bytes (limit ${limit})`;
+    }) ?? newestOf(belowSnapshot(path), maxBytes, (keptBytes) => {
+      const why = `${path} is longer than ${keptBytes} bytes${keptBytes === maxBytes ? ` (limit ${limit})` : ""}`;
       this.#few.add("is long", `${why}: its newest part is used, and its lines are counted from there`);
     });
     const { bytes, truncated } = await entry.read(maxBytes, condenser);

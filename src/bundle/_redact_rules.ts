@@ -279,7 +279,15 @@ const FILE_RULES: readonly FileRule[] = [
   { paths: ["sos_commands/process/ps_*"], rule: ps, whole: true },
   { paths: ["proc/*/cmdline"], rule: commandLine, whole: true },
   {
-    paths: ["sos_commands/kernel/dmesg*", "var/log/dmesg*", "var/log/messages*", "var/log/kern.log*"],
+    paths: [
+      "sos_commands/kernel/dmesg*",
+      "var/log/dmesg*",
+      "var/log/messages*",
+      "var/log/kern.log*",
+      "var/log/syslog*",
+      "sos_commands/logs/journalctl_*",
+      "sos_strings/logs/*",
+    ],
     rule: kernelLog,
   },
   { paths: ["sos_commands/kernel/uname_-a", "uname"], rule: uname },

@@ -14,7 +14,14 @@ export function isKernelLog(head: Uint8Array): boolean {
 
 /** Where a kernel log stands in a bundle. */
 const LOG_PATH = /^(?:sos_commands\/kernel\/dmesg[^/]*|var\/log\/dmesg)$/;
+/** Where the system's logs stand, which other programs write to as well. */
+const SYSTEM_LOG_PATH =
+  /^(?:var\/log\/(?:messages|syslog|kern\.log)[^/]*|sos_commands\/logs\/journalctl_[^/]*|sos_strings\/logs\/[^/]*)$/;
+/** Of a longer log the newest part is enough: the kernel's own buffer has 16 MiB at most on all but the largest hosts, and an OOM's dump 1 MiB. */
+const MOST_LOG_BYTES = 32 * 2 ** 20;
 const NEWLINE = 10;
+/** Time, host and program come first: at most 64 bytes of a host's name. */
+const HEAD_BYTES = 160;
 
 /** Keeps the end of a log, from the beginning of a line on: what happened last is what matters. */
 class NewestLines implements Condenser {
@@ -51,13 +58,74 @@ class NewestLines implements Condenser {
   }
 }
 
+/** Of a log that all programs write to, keeps the kernel's lines; the others become empty, so that every line keeps its number. */
+class KernelLines implements Condenser {
+  readonly #kept: Condenser;
+  /** The line's beginning, until it is known whose it is. */
+  #head: Uint8Array = new Uint8Array(0);
+  #isKernels: boolean | undefined;
+  #lines: Uint8Array = new Uint8Array(0);
+
+  /** @param kept What takes the kernel's lines. */
+  constructor(kept: Condenser) {
+    this.#kept = kept;
+  }
+
+  push(piece: Uint8Array): Uint8Array {
+    const mostBytes = this.#head.length + piece.length;
+    if (this.#lines.length < mostBytes) this.#lines = new Uint8Array(mostBytes);
+    let used = 0;
+    const keep = (bytes: Uint8Array): void => {
+      this.#lines.set(bytes, used);
+      used += bytes.length;
+    };
+    for (let at = 0; at < piece.length;) {
+      const newline = piece.indexOf(NEWLINE, at);
+      const end = newline === -1 ? piece.length : newline + 1;
+      let part = piece.subarray(at, end);
+      at = end;
+      if (this.#isKernels === undefined) {
+        if (this.#head.length > 0) part = concatBytes([this.#head, part]);
+        this.#head = new Uint8Array(0);
+        if (newline === -1 && part.length < HEAD_BYTES) {
+          this.#head = part.slice();
+          break;
+        }
+        this.#isKernels = isKernels(part.subarray(0, HEAD_BYTES));
+      }
+      if (this.#isKernels) keep(part);
+      else if (newline !== -1) keep(part.subarray(part.length - 1));
+      if (newline !== -1) this.#isKernels = undefined;
+    }
+    return this.#kept.push(this.#lines.slice(0, used));
+  }
+
+  end(): Uint8Array {
+    if (isKernels(this.#head)) this.#kept.push(this.#head);
+    return this.#kept.end();
+  }
+}
+
+const KERNEL = new TextEncoder().encode(" kernel: ");
+
+function isKernels(head: Uint8Array): boolean {
+  for (let at = head.indexOf(KERNEL[0] as number); at !== -1; at = head.indexOf(KERNEL[0] as number, at + 1)) {
+    if (KERNEL.every((byte, n) => head[at + n] === byte)) return true;
+  }
+  return false;
+}
+
 /**
- * Keeps the newest part of a kernel log that is too long; undefined for a file that is none.
+ * Keeps the newest part of a kernel log that is too long, and of one that all programs write to the kernel's lines; undefined for a file that is none.
  *
- * @param left Told when something was left out.
+ * @param left Told of how much is kept at most, when something was left out.
  */
-export function newestOf(path: string, maxBytes: number, left: () => void): Condenser | undefined {
-  return LOG_PATH.test(path) ? new NewestLines(maxBytes, left) : undefined;
+export function newestOf(path: string, maxBytes: number, left: (keptBytes: number) => void): Condenser | undefined {
+  const isSystems = SYSTEM_LOG_PATH.test(path);
+  if (!isSystems && !LOG_PATH.test(path)) return undefined;
+  const keptBytes = Math.min(maxBytes, MOST_LOG_BYTES);
+  const newest = new NewestLines(keptBytes, () => left(keptBytes));
+  return isSystems ? new KernelLines(newest) : newest;
 }
 
 /** A bundle that has nothing but a kernel log. */

@@ -13,7 +13,11 @@ function killed(victims: readonly OomVictim[]): string {
   }`;
 }
 
-function title({ kind, comm, order, memcg, victims }: KernelLogEvent): string {
+function title(event: KernelLogEvent): string {
+  return `${event.isEarlierBoot ? "before the host was last started: " : ""}${whatHappened(event)}`;
+}
+
+function whatHappened({ kind, comm, order, memcg, victims }: KernelLogEvent): string {
   const asked = comm === undefined ? "" : ` when ${comm} asked for memory`;
   switch (kind) {
     case "global-oom":

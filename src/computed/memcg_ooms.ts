@@ -12,6 +12,8 @@ export interface MemcgOom {
   readonly kills: number;
   /** Undefined where only the group's counter tells. */
   readonly victim: OomVictim | undefined;
+  /** Whether the last kill in the log was before the host was last started. */
+  readonly isEarlierBoot: boolean;
   /** Seconds since boot of the last kill. */
   readonly seconds: number | undefined;
   readonly usageBytes: number | undefined;
@@ -36,6 +38,7 @@ function fromLog(
       group,
       kills: (byGroup.get(group)?.kills ?? 0) + event.victims.length,
       victim: event.victims.at(-1),
+      isEarlierBoot: event.isEarlierBoot,
       seconds: event.seconds,
       usageBytes: report?.usageBytes,
       limitBytes: report?.limitBytes,
@@ -101,6 +104,7 @@ function read(reader: Reader): Captured<readonly MemcgOom[]> {
           group,
           kills: own.kills,
           victim: undefined,
+          isEarlierBoot: false,
           seconds: undefined,
           usageBytes: undefined,
           limitBytes: undefined,
@@ -108,7 +112,8 @@ function read(reader: Reader): Captured<readonly MemcgOom[]> {
           log: undefined,
           counter,
         }
-        : { ...known, kills: Math.max(known.kills, own.kills), counter },
+        // The counter is of now.
+        : { ...known, isEarlierBoot: false, kills: Math.max(known.kills, own.kills), counter },
     );
   }
   return { status: "ok", value: [...groups.values()].sort(byRecency) };

@@ -51,8 +51,10 @@ interface Inputs {
 type Sign = MemoryPressure | undefined;
 
 /** The kernel's last resort has run. */
-function oomKills({ kernelLog: log }: Inputs): Sign {
-  const kills = log?.value.filter(({ kind }) => kind === "global-oom") ?? [];
+function oomKills({ kernelLog: log, meminfo: now }: Inputs): Sign {
+  // What was before the last start is over, where the bundle tells what has been since.
+  const isOver = (event: KernelLogEvent): boolean => event.isEarlierBoot && now !== undefined;
+  const kills = log?.value.filter((event) => event.kind === "global-oom" && !isOver(event)) ?? [];
   const last = kills.at(-1);
   if (log === undefined || last === undefined) return undefined;
   return {

@@ -1,11 +1,79 @@
 // Where bundles keep the kernel log, and what programs put before its lines.
+import type { Captured, Reader } from "../core/source.ts";
 
-/** The best first. */
+/** Of the running kernel. */
+const DMESG_PATHS: readonly string[] = ["sos_commands/kernel/dmesg", "sos_commands/kernel/dmesg_-T", "var/log/dmesg"];
+
+/** The best first. The system's logs reach back to before the host was started: one that is looked at after an OOM often was. */
 export const KERNEL_LOG_PATHS: readonly string[] = [
-  "sos_commands/kernel/dmesg",
-  "sos_commands/kernel/dmesg_-T",
-  "var/log/dmesg",
+  ...DMESG_PATHS,
+  "var/log/kern.log",
+  "var/log/messages",
+  "var/log/syslog",
+  "sos_commands/logs/journalctl_*",
+  // What sos keeps of a log that is too long for it.
+  "sos_strings/logs/*",
+  "var/log/kern.log.1",
+  "var/log/syslog.1",
 ];
+
+/** What sos keeps of `journalctl --boot -1`. */
+const LAST_BOOT_PATH = /_--boot_(?:-1|last)\b/;
+const HOST_KILL =
+  /(?:^|[^\w ] |\] )Out of memory: Kill|,global_oom,|Kernel panic - not syncing: (?:Out of memory|System is deadlocked on memory)/m;
+const KILL = /invoked oom-killer: |[Oo]ut of memory: Kill/;
+/** How far to look for the kernel's first line. */
+const HEAD_LENGTH = 500;
+
+/** The log that sources read. */
+export interface ChosenLog {
+  readonly path: string;
+  /** Whether all that it tells of was before the host was last started. */
+  readonly isEarlier: boolean;
+}
+
+interface LogTraits {
+  /** Of the whole host. */
+  readonly hasHostKill: boolean;
+  readonly hasKill: boolean;
+  /** Since the host was started. */
+  readonly isWhole: boolean;
+}
+
+function parseTraits(text: string): LogTraits {
+  return {
+    hasHostKill: HOST_KILL.test(text),
+    hasKill: KILL.test(text),
+    isWhole: /\bLinux version \d/.test(text.slice(0, HEAD_LENGTH)),
+  };
+}
+
+/** Of several logs the first that tells of an OOM of the whole host; where none does, of a control group's; and of none, the first. */
+export function chooseLog(reader: Reader): Captured<ChosenLog> {
+  const paths = KERNEL_LOG_PATHS.flatMap((pattern) => reader.paths(pattern));
+  const [first] = paths;
+  if (first === undefined) {
+    return { status: "missing", missing: [{ path: KERNEL_LOG_PATHS[0] as string, howToCapture: "dmesg" }] };
+  }
+  if (paths.length === 1) return { status: "ok", value: { path: first, isEarlier: LAST_BOOT_PATH.test(first) } };
+  const is = (path: string, trait: keyof LogTraits): boolean => {
+    const traits = reader.parse(path, parseTraits);
+    return traits.status === "ok" && traits.value.value[trait];
+  };
+  const path = paths.find((each) => is(each, "hasHostKill")) ?? paths.find((each) => is(each, "hasKill")) ?? first;
+  // What a whole dmesg does not tell of was before it.
+  const isEarlier = !DMESG_PATHS.includes(path) &&
+    (LAST_BOOT_PATH.test(path) || paths.some((each) => DMESG_PATHS.includes(each) && is(each, "isWhole")));
+  return { status: "ok", value: { path, isEarlier } };
+}
+
+/** A line of syslog or the journal that another program than the kernel wrote: it may quote the kernel. */
+const OTHER_PROGRAM =
+  /^(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}(?:\.\d{1,9})?|\d{4}-\d\d-\d\dT\S{8,30}) \S{1,255} (?!kernel: )[^\s\[:]{1,64}(?:\[\d+\])?: /;
+
+export function isFromOtherProgram(line: string): boolean {
+  return OTHER_PROGRAM.test(line);
+}
 
 /** `2026-11-23T08:12:58,123456+00:00 ` of dmesg --time-format iso; `kern  :warn  : ` of dmesg -x. */
 const DMESG_PREFIX = /^(?:\d{4}-\d\d-\d\dT[\d:,.]{8,16}\S{0,6} +|[a-z]{2,8} {0,4}:[a-z]{3,6} {0,3}: )/;

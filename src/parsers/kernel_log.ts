@@ -8,8 +8,8 @@
 //   [  12.3] Kernel panic - not syncing: Out of memory: system-wide panic_on_oom is enabled
 //   [  12.3] swapper/0: page allocation failure: order:4, mode:0x40cc0(GFP_KERNEL|__GFP_COMP), nodemask=(null)
 import { ParseError } from "../core/errors.ts";
-import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
-import { KERNEL_LOG_PATHS, messageOf } from "./_kernel_messages.ts";
+import type { ParseContext, Parsed, Source } from "../core/source.ts";
+import { chooseLog, isFromOtherProgram, KERNEL_LOG_PATHS, messageOf } from "./_kernel_messages.ts";
 import { forEachLine, quote } from "./_lines.ts";
 import { multiply, parseCount, parseInteger } from "./_numbers.ts";
 
@@ -37,7 +37,9 @@ export interface KernelLogEvent {
   readonly kind: "global-oom" | "memcg-oom" | "allocation-failure";
   /** The first line that is about it. */
   readonly line: number;
-  /** Seconds since boot; undefined when the log has none or wall-clock times. */
+  /** Whether it was before the host was last started. */
+  readonly isEarlierBoot: boolean;
+  /** Seconds since the host was last started; undefined when it was before that, or the log has none or wall-clock times. */
   readonly seconds: number | undefined;
   /** The process that asked for memory. */
   readonly comm: string | undefined;
@@ -57,6 +59,8 @@ type Draft = { -readonly [K in keyof KernelLogEvent]: KernelLogEvent[K] } & { vi
 
 const INVOKED = " invoked oom-killer: ";
 const ALLOCATION_FAILURE = ": page allocation failure: ";
+/** The kernel's first line. */
+const STARTED = "Linux version ";
 /** Every line of interest has one of these. */
 const MARKS = [
   "oom-k",
@@ -65,6 +69,7 @@ const MARKS = [
   "Killed process",
   "as a result of limit of",
   "deadlocked on memory",
+  STARTED,
 ];
 
 /**
@@ -96,6 +101,7 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
     const event: Draft = {
       kind,
       line: number,
+      isEarlierBoot: false,
       seconds: secondsOf(line),
       comm: undefined,
       order: undefined,
@@ -108,8 +114,13 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
     return event;
   };
   forEachLine(text, (line, number) => {
-    if (!MARKS.some((mark) => line.includes(mark))) return;
+    if (!MARKS.some((mark) => line.includes(mark)) || isFromOtherProgram(line)) return;
     const message = messageOf(line);
+    if (message.startsWith(STARTED)) {
+      events.forEach(makeEarlier);
+      kill = undefined;
+      return;
+    }
     const invoked = message.indexOf(INVOKED);
     const failure = message.indexOf(ALLOCATION_FAILURE);
     if (invoked > 0) {
@@ -190,10 +201,22 @@ function parseVictim(message: string, line: number): OomVictim | undefined {
   };
 }
 
-/** A snapshot's file, as {@linkcode parseKernelLog} reads it. */
-export const kernelLog: Source<Parsed<readonly KernelLogEvent[]>> = defineArtifact({
+function makeEarlier(event: Draft): void {
+  event.isEarlierBoot = true;
+  event.seconds = undefined;
+}
+
+function parseEarlierLog(text: string, context: ParseContext): readonly KernelLogEvent[] {
+  return parseKernelLog(text, context).map((event) => ({ ...event, isEarlierBoot: true, seconds: undefined }));
+}
+
+/** A snapshot's log, as {@linkcode parseKernelLog} reads it: of several the first that tells of an OOM. */
+export const kernelLog: Source<Parsed<readonly KernelLogEvent[]>> = {
   name: "kernel_log",
-  paths: KERNEL_LOG_PATHS,
-  howToCapture: "dmesg",
-  parse: parseKernelLog,
-});
+  patterns: KERNEL_LOG_PATHS,
+  read(reader) {
+    const log = chooseLog(reader);
+    if (log.status !== "ok") return log;
+    return reader.parse(log.value.path, log.value.isEarlier ? parseEarlierLog : parseKernelLog);
+  },
+};

@@ -14,8 +14,8 @@
 //   [  12.3] Memory cgroup stats for /app:
 //   [  12.3] anon 209301504
 import { ParseError } from "../core/errors.ts";
-import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
-import { KERNEL_LOG_PATHS, messageOf } from "./_kernel_messages.ts";
+import type { ParseContext, Parsed, Source } from "../core/source.ts";
+import { chooseLog, KERNEL_LOG_PATHS, messageOf } from "./_kernel_messages.ts";
 import { columns, forEachLine } from "./_lines.ts";
 import { multiply, parseCount, parseInteger } from "./_numbers.ts";
 import type { BytesAtLine } from "./_values.ts";
@@ -264,10 +264,12 @@ function blocksOf(list: string): number[] {
   );
 }
 
-/** A snapshot's file, as {@linkcode parseOomReports} reads it. */
-export const oomReports: Source<Parsed<readonly OomReport[]>> = defineArtifact({
+/** A snapshot's log, as {@linkcode parseOomReports} reads it: the one that `kernelLog` reads. */
+export const oomReports: Source<Parsed<readonly OomReport[]>> = {
   name: "oom_report",
-  paths: KERNEL_LOG_PATHS,
-  howToCapture: "dmesg",
-  parse: parseOomReports,
-});
+  patterns: KERNEL_LOG_PATHS,
+  read(reader) {
+    const log = chooseLog(reader);
+    return log.status === "ok" ? reader.parse(log.value.path, parseOomReports) : log;
+  },
+};

@@ -42,14 +42,17 @@ export function answerOf(report: Report): Answer {
     return { headline: known.title, confidence: known.confidence, remedy, otherwise: "see below" };
   }
   const [what, then] = WITHOUT_CAUSE[report.verdict === "cause-found" ? "unexplained" : report.verdict];
+  // The host was started anew since it was out of memory: that is what the reader came for.
+  const isOver = report.verdict === "healthy" && known?.material === true;
   const candidate = report.verdict === "healthy" ? undefined : report.findings[0];
   let second = candidate === undefined ? largestAccounts(report) : `Largest candidate, not proven: ${candidate.title}`;
-  if (report.verdict !== "healthy" && known !== undefined) second = `What is known: ${known.title}`;
+  if (known !== undefined && (report.verdict !== "healthy" || isOver)) second = `What is known: ${known.title}`;
   return {
     headline: `${what}: ${report.pressure.because}.`,
     confidence: null,
     remedy: null,
-    otherwise: [`${then}.`, second].join(" ").trimEnd(),
+    otherwise: [isOver ? "Record memory until the next time (nailhouse record)." : `${then}.`, second].join(" ")
+      .trimEnd(),
   };
 }
 

@@ -119,6 +119,63 @@ describe("a kernel log in plain text", () => {
     });
   });
 
+  describe("of the whole system, in a bundle of a host that was started anew", () => {
+    const oom = sample("oom-5.10-udp.txt").map((line) => `Nov 22 23:10:01 db1 kernel: ${line}\n`).join("");
+    const kernel = (line: string): string => `Nov 22 23:15:01 db1 kernel: [    0.000000] ${line}\n`;
+    const others = (count: number): string =>
+      Array.from({ length: count }, (_, i) => `Nov 22 23:09:0${i % 9} db1 sshd[${i}]: Out of memory: the ${i}th\n`)
+        .join("");
+    const quoted = "Nov 22 23:12:01 db1 kubelet[7]: Out of memory: Killed process 7 (quoted) total-vm:1kB\n";
+    const dmesg = "[    0.000000] Linux version 5.10.0-45-amd64 (debian)\n[    1.000000] Run /sbin/init\n";
+    const meminfo = ["MemTotal", "MemFree", "MemAvailable"].map((name) => `${name}: 9000000 kB\n`).join("");
+    const bundleOf = (files: Record<string, string>, limits = {}) =>
+      openArchive(
+        chunkOf(tar(...Object.entries(files).map(([path, text]) => tarEntry(`sosreport-db1/${path}`, text)))),
+        { sources: presetSources(preset), limits },
+      );
+    const boot = kernel("Linux version 5.10.0-45-amd64 (debian)");
+
+    it.each<[string, Record<string, string>]>([
+      ["rsyslog's, with the start in it", { "var/log/messages": others(9) + oom + quoted + boot + others(9) }],
+      ["Debian's", { "sos_commands/kernel/dmesg": dmesg, "var/log/syslog": others(9) + oom + quoted + others(9) }],
+      ["the last boot's journal", {
+        "sos_commands/logs/journalctl_--no-pager_--catalog_--boot": boot,
+        "sos_commands/logs/journalctl_--no-pager_--catalog_--boot_-1": oom + quoted,
+      }],
+    ])("tells of the OOM before: %s", async (_, logs) => {
+      const report = analyze(await bundleOf({ "proc/meminfo": meminfo, ...logs }), preset);
+      expect(report.findings.map(({ title }) => title)).toEqual([
+        expect.stringMatching(
+          /^Before it was last started, the host ran out of memory, and the kernel killed database \(pid 91\)/,
+        ),
+      ]);
+      expect(report.pressure.level).toBe("none");
+      expect(report.events.map(({ title }) => title)).toEqual([
+        expect.stringMatching(/^before the host was last started: .*killed database/),
+      ]);
+    });
+
+    it("is of the running kernel where that one's own log is not whole", async () => {
+      const files = {
+        "proc/meminfo": meminfo,
+        "sos_commands/kernel/dmesg": "[99999.000000] eth0: up\n",
+        "var/log/syslog": oom,
+      };
+      const [finding] = analyze(await bundleOf(files), preset).findings;
+      expect(finding?.title).toMatch(/^The host ran out of memory/);
+    });
+
+    it("keeps of a long one the kernel's lines, at their numbers", async () => {
+      const path = "var/log/messages";
+      const text = others(4000) + oom + others(4000);
+      const limits = { maxFileBytes: 64 * 1024 };
+      const bundle = await bundleOf({ "proc/meminfo": meminfo, [path]: text }, limits);
+      expect(bundle.warnings).toEqual([]);
+      const kept = new TextDecoder().decode(bundle.files.get(path)).split("\n");
+      expect(kept).toEqual(text.split("\n").map((line) => line.includes(" kernel: ") ? line : ""));
+    });
+  });
+
   it("that is cut off, at either end, tells what is left of it and never a wrong sum", async () => {
     const lines = sample("oom-7.2.txt");
     for (let at = 1; at < lines.length; at += 7) {

@@ -23,6 +23,7 @@ describe("parseKernelLog()", () => {
       {
         kind: "global-oom",
         line: 2,
+        isEarlierBoot: false,
         seconds: 116.104211,
         comm: "stress-ng-vm",
         order: 0,
@@ -42,6 +43,7 @@ describe("parseKernelLog()", () => {
       {
         kind: "allocation-failure",
         line: 10,
+        isEarlierBoot: false,
         seconds: 300.000001,
         comm: "swapper/0",
         order: 4,
