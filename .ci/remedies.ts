@@ -5,7 +5,14 @@ import process from "node:process";
 import type { RemedyLanguage, RemedyProgram, RemedyTrial } from "../src/core/remedy.ts";
 
 const FOLDER = "samples/remedies";
-const LANGUAGES: Readonly<Record<string, RemedyLanguage>> = { c: "c", py: "python", js: "javascript", sh: "shell" };
+const LANGUAGES: Readonly<Record<string, RemedyLanguage>> = {
+  c: "c",
+  py: "python",
+  js: "javascript",
+  java: "java",
+  rs: "rust",
+  sh: "shell",
+};
 
 /** The programs. A trial of another text than the present one proves nothing, and is left out. */
 export function remedyProgramsNow(folder: string = FOLDER): RemedyProgram[] {

@@ -2,7 +2,14 @@ import { describeTrial } from "../core/remedy.ts";
 import { remedyPrograms } from "../core/remedy_programs.ts";
 import type { Languages, LikelyLanguage } from "./languages.ts";
 
-const NAMES = { c: "C", python: "Python", javascript: "JavaScript", java: "Java", shell: "shell" } as const;
+const NAMES = {
+  c: "C",
+  python: "Python",
+  javascript: "JavaScript",
+  java: "Java",
+  rust: "Rust",
+  shell: "shell",
+} as const;
 
 /** A program of samples/remedies for a report. */
 export interface QuotedProgram {

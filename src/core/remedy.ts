@@ -18,7 +18,7 @@ export interface RemedyTrial {
 }
 
 /** Languages that the programs are in. */
-export type RemedyLanguage = "c" | "python" | "javascript" | "shell";
+export type RemedyLanguage = "c" | "python" | "javascript" | "java" | "rust" | "shell";
 
 /** A program of samples/remedies. */
 export interface RemedyProgram {

@@ -105,6 +105,44 @@ export const remedyPrograms: readonly RemedyProgram[] = [
   },
   {
     "remedy": "socket-close",
+    "language": "java",
+    "file": "samples/remedies/socket-close.java",
+    "causes": [
+      "socket-backlog-tcp-recv",
+      "socket-backlog-tcp-send",
+      "socket-backlog-udp",
+    ],
+    "text":
+      "// Closes a socket that nobody wants any more: what nobody read goes at once. What TCP has not sent yet stays (see tcp-reset).\nimport java.io.IOException;\nimport java.nio.channels.NetworkChannel;\n\nclass SocketClose {\n    static void socketClose(NetworkChannel channel) throws IOException {\n        channel.close();\n    }\n}\n",
+    "trials": [
+      {
+        "cause": "socket-backlog-tcp-recv",
+        "kernel": "6.18.44-fc-v769",
+        "date": "2026-11-23",
+        "beforeBytes": 41685821,
+        "afterBytes": 0,
+        "refilledBytes": 0,
+      },
+      {
+        "cause": "socket-backlog-tcp-send",
+        "kernel": "6.18.44-fc-v769",
+        "date": "2026-11-23",
+        "beforeBytes": 40814080,
+        "afterBytes": 40814085,
+        "refilledBytes": 40814085,
+      },
+      {
+        "cause": "socket-backlog-udp",
+        "kernel": "6.18.44-fc-v769",
+        "date": "2026-11-23",
+        "beforeBytes": 41932800,
+        "afterBytes": 0,
+        "refilledBytes": 0,
+      },
+    ],
+  },
+  {
+    "remedy": "socket-close",
     "language": "javascript",
     "file": "samples/remedies/socket-close.js",
     "causes": [
@@ -180,6 +218,44 @@ export const remedyPrograms: readonly RemedyProgram[] = [
     ],
   },
   {
+    "remedy": "socket-close",
+    "language": "rust",
+    "file": "samples/remedies/socket-close.rs",
+    "causes": [
+      "socket-backlog-tcp-recv",
+      "socket-backlog-tcp-send",
+      "socket-backlog-udp",
+    ],
+    "text":
+      "// Closes a socket that nobody wants any more: what nobody read goes at once. What TCP has not sent yet stays (see tcp-reset).\nuse std::os::fd::OwnedFd;\n\npub fn socket_close(socket: impl Into<OwnedFd>) {\n    drop(socket.into());\n}\n",
+    "trials": [
+      {
+        "cause": "socket-backlog-tcp-recv",
+        "kernel": "6.18.44-fc-v769",
+        "date": "2026-11-23",
+        "beforeBytes": 41685693,
+        "afterBytes": 0,
+        "refilledBytes": 0,
+      },
+      {
+        "cause": "socket-backlog-tcp-send",
+        "kernel": "6.18.44-fc-v769",
+        "date": "2026-11-23",
+        "beforeBytes": 40814080,
+        "afterBytes": 40814085,
+        "refilledBytes": 40814085,
+      },
+      {
+        "cause": "socket-backlog-udp",
+        "kernel": "6.18.44-fc-v769",
+        "date": "2026-11-23",
+        "beforeBytes": 41932800,
+        "afterBytes": 0,
+        "refilledBytes": 0,
+      },
+    ],
+  },
+  {
     "remedy": "tcp-keepalive",
     "language": "c",
     "file": "samples/remedies/tcp-keepalive.c",
@@ -188,6 +264,27 @@ export const remedyPrograms: readonly RemedyProgram[] = [
     ],
     "text":
       "/* Finds connections whose peer is gone while nothing is to be sent. No remedy for data that wait: a peer that is there but does\n * not read answers the probes (see tcp-user-timeout). */\n#include <netinet/in.h>\n#include <netinet/tcp.h>\n#include <sys/socket.h>\n\nint tcp_keepalive(int fd, int seconds)\n{\n\tint on = 1, probes = 3;\n\treturn setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds) ||\n\t\t\tsetsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds) ||\n\t\t\tsetsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes) ||\n\t\t\tsetsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) ? -1 : 0;\n}\n",
+    "trials": [
+      {
+        "cause": "socket-backlog-tcp-send",
+        "kernel": "6.18.44-fc-v769",
+        "date": "2026-11-23",
+        "beforeBytes": 40814080,
+        "afterBytes": 40814080,
+        "refilledBytes": 41290240,
+        "fromStartBytes": 40814080,
+      },
+    ],
+  },
+  {
+    "remedy": "tcp-keepalive",
+    "language": "java",
+    "file": "samples/remedies/tcp-keepalive.java",
+    "causes": [
+      "socket-backlog-tcp-send",
+    ],
+    "text":
+      "// Finds connections whose peer is gone while nothing is to be sent. No remedy for data that wait: a peer that is there but does\n// not read answers the probes (see tcp-user-timeout).\nimport java.io.IOException;\nimport java.net.StandardSocketOptions;\nimport java.nio.channels.SocketChannel;\nimport jdk.net.ExtendedSocketOptions;\n\nclass TcpKeepalive {\n    static void tcpKeepalive(SocketChannel channel, int seconds) throws IOException {\n        channel.setOption(ExtendedSocketOptions.TCP_KEEPIDLE, seconds);\n        channel.setOption(ExtendedSocketOptions.TCP_KEEPINTERVAL, seconds);\n        channel.setOption(ExtendedSocketOptions.TCP_KEEPCOUNT, 3);\n        channel.setOption(StandardSocketOptions.SO_KEEPALIVE, true);\n    }\n}\n",
     "trials": [
       {
         "cause": "socket-backlog-tcp-send",
@@ -264,6 +361,26 @@ export const remedyPrograms: readonly RemedyProgram[] = [
   },
   {
     "remedy": "tcp-read",
+    "language": "java",
+    "file": "samples/remedies/tcp-read.java",
+    "causes": [
+      "socket-backlog-tcp-recv",
+    ],
+    "text":
+      "// Reads what waits in a TCP socket. Whenever the selector says that there is something: new data fill it again.\nimport java.io.IOException;\nimport java.nio.ByteBuffer;\nimport java.nio.channels.SocketChannel;\n\nclass TcpRead {\n    static void tcpRead(SocketChannel channel) throws IOException {\n        boolean blocks = channel.isBlocking();\n        ByteBuffer data = ByteBuffer.allocateDirect(65536);\n        channel.configureBlocking(false);\n        try {\n            while (channel.read(data.clear()) > 0) {}\n        } finally {\n            channel.configureBlocking(blocks);\n        }\n    }\n}\n",
+    "trials": [
+      {
+        "cause": "socket-backlog-tcp-recv",
+        "kernel": "6.18.44-fc-v769",
+        "date": "2026-11-23",
+        "beforeBytes": 41689533,
+        "afterBytes": 0,
+        "refilledBytes": 41617230,
+      },
+    ],
+  },
+  {
+    "remedy": "tcp-read",
     "language": "javascript",
     "file": "samples/remedies/tcp-read.js",
     "causes": [
@@ -303,6 +420,26 @@ export const remedyPrograms: readonly RemedyProgram[] = [
     ],
   },
   {
+    "remedy": "tcp-read",
+    "language": "rust",
+    "file": "samples/remedies/tcp-read.rs",
+    "causes": [
+      "socket-backlog-tcp-recv",
+    ],
+    "text":
+      "// Reads what waits in a TCP socket. Whenever epoll says that there is something: new data fill it again.\nuse std::io::{self, ErrorKind, Read};\nuse std::net::TcpStream;\n\npub fn tcp_read(mut socket: &TcpStream) -> io::Result<()> {\n    let mut data = vec![0; 65536];\n    socket.set_nonblocking(true)?;\n    let read = loop {\n        match socket.read(&mut data) {\n            Ok(0) => break Ok(()), // the peer has closed\n            Ok(_) => {}\n            Err(error) if error.kind() == ErrorKind::WouldBlock => break Ok(()),\n            Err(error) => break Err(error),\n        }\n    };\n    socket.set_nonblocking(false)?;\n    read\n}\n",
+    "trials": [
+      {
+        "cause": "socket-backlog-tcp-recv",
+        "kernel": "6.18.44-fc-v769",
+        "date": "2026-11-23",
+        "beforeBytes": 41689789,
+        "afterBytes": 9010,
+        "refilledBytes": 41651002,
+      },
+    ],
+  },
+  {
     "remedy": "tcp-reset",
     "language": "c",
     "file": "samples/remedies/tcp-reset.c",
@@ -311,6 +448,26 @@ export const remedyPrograms: readonly RemedyProgram[] = [
     ],
     "text":
       "/* Ends a connection at once and drops what was to be sent: an ordinary close() leaves it to the kernel, which goes on trying. */\n#include <sys/socket.h>\n#include <unistd.h>\n\nint tcp_reset(int fd)\n{\n\tstruct linger at_once = { .l_onoff = 1, .l_linger = 0 };\n\tif (setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once))\n\t\treturn -1;\n\treturn close(fd);\n}\n",
+    "trials": [
+      {
+        "cause": "socket-backlog-tcp-send",
+        "kernel": "6.18.44-fc-v769",
+        "date": "2026-11-23",
+        "beforeBytes": 40814080,
+        "afterBytes": 0,
+        "refilledBytes": 0,
+      },
+    ],
+  },
+  {
+    "remedy": "tcp-reset",
+    "language": "java",
+    "file": "samples/remedies/tcp-reset.java",
+    "causes": [
+      "socket-backlog-tcp-send",
+    ],
+    "text":
+      "// Ends a connection at once and drops what was to be sent: an ordinary close() leaves it to the kernel, which goes on trying.\nimport java.io.IOException;\nimport java.net.StandardSocketOptions;\nimport java.nio.channels.SocketChannel;\n\nclass TcpReset {\n    static void tcpReset(SocketChannel channel) throws IOException {\n        channel.configureBlocking(true); // of one that does not block, the option is not taken\n        channel.setOption(StandardSocketOptions.SO_LINGER, 0);\n        channel.close();\n    }\n}\n",
     "trials": [
       {
         "cause": "socket-backlog-tcp-send",
@@ -363,6 +520,26 @@ export const remedyPrograms: readonly RemedyProgram[] = [
     ],
   },
   {
+    "remedy": "tcp-reset",
+    "language": "rust",
+    "file": "samples/remedies/tcp-reset.rs",
+    "causes": [
+      "socket-backlog-tcp-send",
+    ],
+    "text":
+      '// Ends a connection at once and drops what was to be sent: an ordinary close leaves it to the kernel, which goes on trying.\nuse std::ffi::{c_int, c_void};\nuse std::io;\nuse std::net::TcpStream;\nuse std::os::fd::AsRawFd;\nuse std::ptr::addr_of;\n\nconst SOL_SOCKET: c_int = 1; // x86, ARM and most others\nconst SO_LINGER: c_int = 13;\n\nextern "C" {\n    fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, length: u32)\n        -> c_int;\n}\n\npub fn tcp_reset(socket: TcpStream) -> io::Result<()> {\n    let at_once: [c_int; 2] = [1, 0];\n    let value = addr_of!(at_once).cast();\n    // SAFETY: the kernel reads the numbers before it returns.\n    match unsafe { setsockopt(socket.as_raw_fd(), SOL_SOCKET, SO_LINGER, value, 8) } {\n        0 => Ok(()),\n        _ => Err(io::Error::last_os_error()),\n    }\n}\n',
+    "trials": [
+      {
+        "cause": "socket-backlog-tcp-send",
+        "kernel": "6.18.44-fc-v769",
+        "date": "2026-11-23",
+        "beforeBytes": 40814080,
+        "afterBytes": 0,
+        "refilledBytes": 0,
+      },
+    ],
+  },
+  {
     "remedy": "tcp-small-buffer",
     "language": "c",
     "file": "samples/remedies/tcp-small-buffer.c",
@@ -379,6 +556,27 @@ export const remedyPrograms: readonly RemedyProgram[] = [
         "beforeBytes": 41701949,
         "afterBytes": 41701949,
         "refilledBytes": 41701949,
+        "fromStartBytes": 163835,
+      },
+    ],
+  },
+  {
+    "remedy": "tcp-small-buffer",
+    "language": "java",
+    "file": "samples/remedies/tcp-small-buffer.java",
+    "causes": [
+      "socket-backlog-tcp-recv",
+    ],
+    "text":
+      "// The smallest receive buffer, where TCP data are not wanted. Right after accept(), or before listen(): it does not empty a queue\n// that is full.\nimport java.io.IOException;\nimport java.net.StandardSocketOptions;\nimport java.nio.channels.NetworkChannel;\n\nclass TcpSmallBuffer {\n    static void tcpSmallBuffer(NetworkChannel channel) throws IOException {\n        // The kernel makes it its least, 2,304 bytes.\n        channel.setOption(StandardSocketOptions.SO_RCVBUF, 0);\n    }\n}\n",
+    "trials": [
+      {
+        "cause": "socket-backlog-tcp-recv",
+        "kernel": "6.18.44-fc-v769",
+        "date": "2026-11-23",
+        "beforeBytes": 41694013,
+        "afterBytes": 41694013,
+        "refilledBytes": 41694013,
         "fromStartBytes": 163835,
       },
     ],
@@ -468,6 +666,27 @@ export const remedyPrograms: readonly RemedyProgram[] = [
     ],
   },
   {
+    "remedy": "tcp-user-timeout",
+    "language": "rust",
+    "file": "samples/remedies/tcp-user-timeout.rs",
+    "causes": [
+      "socket-backlog-tcp-send",
+    ],
+    "text":
+      '// The kernel ends a connection whose peer takes nothing for that long, be it silent or its window closed, and frees what was to\n// be sent. A write then fails with ErrorKind::TimedOut: close it. Helps when the data are waiting already, too.\nuse std::ffi::{c_int, c_uint, c_void};\nuse std::io;\nuse std::net::TcpStream;\nuse std::os::fd::AsRawFd;\nuse std::ptr::addr_of;\n\nconst IPPROTO_TCP: c_int = 6;\nconst TCP_USER_TIMEOUT: c_int = 18;\n\nextern "C" {\n    fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, length: u32)\n        -> c_int;\n}\n\npub fn tcp_user_timeout(socket: &TcpStream, milliseconds: c_uint) -> io::Result<()> {\n    let value = addr_of!(milliseconds).cast();\n    // SAFETY: the kernel reads the number before it returns.\n    match unsafe { setsockopt(socket.as_raw_fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, value, 4) } {\n        0 => Ok(()),\n        _ => Err(io::Error::last_os_error()),\n    }\n}\n',
+    "trials": [
+      {
+        "cause": "socket-backlog-tcp-send",
+        "kernel": "6.18.44-fc-v769",
+        "date": "2026-11-23",
+        "beforeBytes": 40814080,
+        "afterBytes": 0,
+        "refilledBytes": 0,
+        "fromStartBytes": 0,
+      },
+    ],
+  },
+  {
     "remedy": "udp-drain",
     "language": "c",
     "file": "samples/remedies/udp-drain.c",
@@ -476,6 +695,26 @@ export const remedyPrograms: readonly RemedyProgram[] = [
     ],
     "text":
       "/* Throws away what waits in a UDP socket, without copying it. After each send(), or now and then: new replies fill it again. */\n#include <errno.h>\n#include <sys/socket.h>\n\nint udp_drain(int fd)\n{\n\tssize_t length;\n\tdo\n\t\tlength = recv(fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC);\n\twhile (length >= 0 || errno == EINTR);\n\treturn errno == EAGAIN ? 0 : -1;\n}\n",
+    "trials": [
+      {
+        "cause": "socket-backlog-udp",
+        "kernel": "6.18.44-fc-v769",
+        "date": "2026-11-23",
+        "beforeBytes": 41932800,
+        "afterBytes": 0,
+        "refilledBytes": 41932800,
+      },
+    ],
+  },
+  {
+    "remedy": "udp-drain",
+    "language": "java",
+    "file": "samples/remedies/udp-drain.java",
+    "causes": [
+      "socket-backlog-udp",
+    ],
+    "text":
+      "// Throws away what waits in a UDP socket. After each send, or now and then: new replies fill it again.\nimport java.io.IOException;\nimport java.nio.ByteBuffer;\nimport java.nio.channels.DatagramChannel;\n\nclass UdpDrain {\n    static void udpDrain(DatagramChannel channel) throws IOException {\n        boolean blocks = channel.isBlocking();\n        ByteBuffer first = ByteBuffer.allocate(1); // the rest of a datagram goes with it\n        channel.configureBlocking(false);\n        try {\n            while (channel.receive(first.clear()) != null) {}\n        } finally {\n            channel.configureBlocking(blocks);\n        }\n    }\n}\n",
     "trials": [
       {
         "cause": "socket-backlog-udp",
@@ -516,6 +755,26 @@ export const remedyPrograms: readonly RemedyProgram[] = [
     ],
     "text":
       "# Throws away what waits in a UDP socket, without copying it. After each send, or now and then: new replies fill it again.\nimport socket\n\n\ndef udp_drain(sock):\n    nothing = bytearray(1)\n    try:\n        while True:\n            sock.recv_into(nothing, 1, socket.MSG_DONTWAIT | socket.MSG_TRUNC)\n    except BlockingIOError:\n        pass  # the queue is empty\n",
+    "trials": [
+      {
+        "cause": "socket-backlog-udp",
+        "kernel": "6.18.44-fc-v769",
+        "date": "2026-11-23",
+        "beforeBytes": 41932800,
+        "afterBytes": 0,
+        "refilledBytes": 41932800,
+      },
+    ],
+  },
+  {
+    "remedy": "udp-drain",
+    "language": "rust",
+    "file": "samples/remedies/udp-drain.rs",
+    "causes": [
+      "socket-backlog-udp",
+    ],
+    "text":
+      "// Throws away what waits in a UDP socket. After each send, or now and then: new replies fill it again.\nuse std::io::{self, ErrorKind};\nuse std::net::UdpSocket;\n\npub fn udp_drain(socket: &UdpSocket) -> io::Result<()> {\n    socket.set_nonblocking(true)?;\n    let drained = loop {\n        // The rest of a datagram goes with its first byte.\n        match socket.recv(&mut [0]) {\n            Ok(_) => {}\n            Err(error) if error.kind() == ErrorKind::WouldBlock => break Ok(()),\n            Err(error) => break Err(error),\n        }\n    };\n    socket.set_nonblocking(false)?;\n    drained\n}\n",
     "trials": [
       {
         "cause": "socket-backlog-udp",
@@ -570,6 +829,27 @@ export const remedyPrograms: readonly RemedyProgram[] = [
     ],
   },
   {
+    "remedy": "udp-filter",
+    "language": "rust",
+    "file": "samples/remedies/udp-filter.rs",
+    "causes": [
+      "socket-backlog-udp",
+    ],
+    "text":
+      '// Drop-all filter, for a UDP socket that only sends: the kernel throws away what comes before it is queued. Right after\n// bind(): it does not empty a queue that is full (udp-drain does).\nuse std::ffi::{c_int, c_void};\nuse std::io;\nuse std::net::UdpSocket;\nuse std::os::fd::AsRawFd;\nuse std::ptr::addr_of;\n\nconst SOL_SOCKET: c_int = 1; // x86, ARM and most others\nconst SO_ATTACH_FILTER: c_int = 26;\n\n#[repr(C)]\nstruct Instruction(u16, u8, u8, u32);\n\n#[repr(C)]\nstruct Program(u16, *const Instruction);\n\nextern "C" {\n    fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, length: u32)\n        -> c_int;\n}\n\npub fn udp_filter(socket: &UdpSocket) -> io::Result<()> {\n    let drop = Instruction(6, 0, 0, 0); // BPF_RET | BPF_K: keep 0 bytes\n    let program = Program(1, &drop);\n    let value = addr_of!(program).cast();\n    let length = std::mem::size_of::<Program>() as u32;\n    let fd = socket.as_raw_fd();\n    // SAFETY: the kernel copies the program before it returns.\n    match unsafe { setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, value, length) } {\n        0 => Ok(()),\n        _ => Err(io::Error::last_os_error()),\n    }\n}\n',
+    "trials": [
+      {
+        "cause": "socket-backlog-udp",
+        "kernel": "6.18.44-fc-v769",
+        "date": "2026-11-23",
+        "beforeBytes": 41932800,
+        "afterBytes": 41932800,
+        "refilledBytes": 41932800,
+        "fromStartBytes": 0,
+      },
+    ],
+  },
+  {
     "remedy": "udp-small-buffer",
     "language": "c",
     "file": "samples/remedies/udp-small-buffer.c",
@@ -578,6 +858,27 @@ export const remedyPrograms: readonly RemedyProgram[] = [
     ],
     "text":
       "/* The smallest receive buffer: a write-only UDP socket (WUDP). Right after socket(): it does not empty a queue that is full, and an\n * empty queue always admits one packet, however large. */\n#include <sys/socket.h>\n\nint udp_small_buffer(int fd)\n{\n\tint none = 0; /* the kernel makes it its least, 2,304 bytes */\n\treturn setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &none, sizeof none);\n}\n",
+    "trials": [
+      {
+        "cause": "socket-backlog-udp",
+        "kernel": "6.18.44-fc-v769",
+        "date": "2026-11-23",
+        "beforeBytes": 41932800,
+        "afterBytes": 41932800,
+        "refilledBytes": 41932800,
+        "fromStartBytes": 11520,
+      },
+    ],
+  },
+  {
+    "remedy": "udp-small-buffer",
+    "language": "java",
+    "file": "samples/remedies/udp-small-buffer.java",
+    "causes": [
+      "socket-backlog-udp",
+    ],
+    "text":
+      "// The smallest receive buffer: a write-only UDP socket (WUDP). Right after open(): it does not empty a queue that is full, and an\n// empty queue always admits one packet, however large. A DatagramSocket: setReceiveBufferSize(1).\nimport java.io.IOException;\nimport java.net.StandardSocketOptions;\nimport java.nio.channels.DatagramChannel;\n\nclass UdpSmallBuffer {\n    static void udpSmallBuffer(DatagramChannel channel) throws IOException {\n        // The kernel makes it its least, 2,304 bytes.\n        channel.setOption(StandardSocketOptions.SO_RCVBUF, 0);\n    }\n}\n",
     "trials": [
       {
         "cause": "socket-backlog-udp",
@@ -620,6 +921,27 @@ export const remedyPrograms: readonly RemedyProgram[] = [
     ],
     "text":
       "# The smallest receive buffer: a write-only UDP socket (WUDP). Right after socket(): it does not empty a queue that is full, and an\n# empty queue always admits one packet, however large.\nimport socket\n\n\ndef udp_small_buffer(sock):\n    # The kernel makes it its least, 2,304 bytes.\n    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)\n",
+    "trials": [
+      {
+        "cause": "socket-backlog-udp",
+        "kernel": "6.18.44-fc-v769",
+        "date": "2026-11-23",
+        "beforeBytes": 41932800,
+        "afterBytes": 41932800,
+        "refilledBytes": 41932800,
+        "fromStartBytes": 11520,
+      },
+    ],
+  },
+  {
+    "remedy": "udp-small-buffer",
+    "language": "rust",
+    "file": "samples/remedies/udp-small-buffer.rs",
+    "causes": [
+      "socket-backlog-udp",
+    ],
+    "text":
+      '// The smallest receive buffer: a write-only UDP socket (WUDP). Right after bind(): it does not empty a queue that is full, and an\n// empty queue always admits one packet, however large.\nuse std::ffi::{c_int, c_void};\nuse std::io;\nuse std::net::UdpSocket;\nuse std::os::fd::AsRawFd;\nuse std::ptr::addr_of;\n\nconst SOL_SOCKET: c_int = 1; // x86, ARM and most others\nconst SO_RCVBUF: c_int = 8;\n\nextern "C" {\n    fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, length: u32)\n        -> c_int;\n}\n\npub fn udp_small_buffer(socket: &UdpSocket) -> io::Result<()> {\n    let none: c_int = 0; // the kernel makes it its least, 2,304 bytes\n    let value = addr_of!(none).cast();\n    // SAFETY: the kernel reads the number before it returns.\n    match unsafe { setsockopt(socket.as_raw_fd(), SOL_SOCKET, SO_RCVBUF, value, 4) } {\n        0 => Ok(()),\n        _ => Err(io::Error::last_os_error()),\n    }\n}\n',
     "trials": [
       {
         "cause": "socket-backlog-udp",

@@ -41,7 +41,15 @@ const SETTLE_MS = 10_000;
 /** True where faults can be held: Linux, root, a C compiler and flock. */
 export async function labAvailable(): Promise<boolean> {
   if (process.platform !== "linux" || process.getuid?.() !== 0) return false;
-  return await run("sh", ["-c", "command -v gcc && command -v flock"]).then(() => true, () => false);
+  return await labHas("gcc", "flock");
+}
+
+/** Whether these programs are installed. */
+export async function labHas(...programs: readonly string[]): Promise<boolean> {
+  return await run("sh", ["-c", programs.map((name) => `command -v ${name}`).join(" && ")]).then(
+    () => true,
+    () => false,
+  );
 }
 
 // The lock is held by `flock FILE cat`, which ends when its standard input is closed: also when this process dies.

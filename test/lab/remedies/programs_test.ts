@@ -1,9 +1,9 @@
 /** Programs of samples/remedies, tried on this kernel with a few sockets; `npm run remedies` tries all. */
 import { describe, expect, it } from "vitest";
-import { labAvailable, withLabLock } from "../lab.ts";
+import { labAvailable, labHas, withLabLock } from "../lab.ts";
 import { experiments, tryRemedy } from "./trial.ts";
 
-const available = await labAvailable();
+const available = (await labAvailable()) && (await labHas("python3", "javac", "rustc"));
 const SOCKETS = 3;
 const FULL_BYTES = SOCKETS * 8 * 2 ** 20;
 
@@ -14,7 +14,7 @@ function trial(file: string, cause: string) {
   return withLabLock(() => tryRemedy(file, experiment, use, SOCKETS));
 }
 
-describe.skipIf(!available)("samples/remedies (needs Linux, root, gcc, flock, python3)", () => {
+describe.skipIf(!available)("samples/remedies (needs Linux, root, gcc, flock, python3, javac, rustc)", () => {
   it("udp-filter.py keeps a socket empty, and does not empty a full one", async () => {
     const { beforeBytes, afterBytes, fromStartBytes } = await trial("udp-filter.py", "socket-backlog-udp");
     expect(beforeBytes).toBeGreaterThan(0.95 * FULL_BYTES);
@@ -27,6 +27,18 @@ describe.skipIf(!available)("samples/remedies (needs Linux, root, gcc, flock, py
     expect(afterBytes).toBe(beforeBytes);
     expect(fromStartBytes).toBeGreaterThan(0);
     expect(fromStartBytes).toBeLessThan(SOCKETS * 4096);
+  });
+
+  it("tcp-reset.java drops what waits to be sent", async () => {
+    const { beforeBytes, afterBytes } = await trial("tcp-reset.java", "socket-backlog-tcp-send");
+    expect(beforeBytes).toBeGreaterThan(SOCKETS * 4 * 2 ** 20);
+    expect(afterBytes).toBe(0);
+  });
+
+  it("udp-drain.rs empties full sockets", async () => {
+    const { beforeBytes, afterBytes } = await trial("udp-drain.rs", "socket-backlog-udp");
+    expect(beforeBytes).toBeGreaterThan(0.95 * FULL_BYTES);
+    expect(afterBytes).toBe(0);
   });
 
   it("udp-drain.c empties full sockets, and they fill again", async () => {

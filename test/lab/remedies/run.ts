@@ -1,6 +1,6 @@
 /**
  * `npm run remedies`: tries every program of samples/remedies on the running kernel and writes what it did to samples/remedies/measured.json,
- * from which `npm run gen` makes what the reports quote. `-- NAME...` tries some remedies.
+ * from which `npm run gen` makes what the reports quote. `-- NAME...` tries some, by the remedy's name or the file's.
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -28,8 +28,8 @@ const results = new Map(measured.map((each) => [key(each), each]));
 
 for (const experiment of experiments) {
   for (const use of experiment.uses) {
-    if (only.length > 0 && !only.includes(use.remedy)) continue;
-    for (const file of files.filter((file) => /\.(c|py|js)$/.test(file) && file.startsWith(`${use.remedy}.`))) {
+    for (const file of files.filter((file) => /\.(c|py|js|java|rs)$/.test(file) && file.startsWith(`${use.remedy}.`))) {
+      if (only.length > 0 && !only.includes(use.remedy) && !only.includes(file)) continue;
       const sha256 = createHash("sha256").update(readFileSync(`${programsFolder}${file}`)).digest("hex");
       const trial = await withLabLock(() => tryRemedy(file, experiment, use, SOCKETS));
       const { cause } = experiment;

@@ -1,12 +1,14 @@
 /**
- * Tries a remedy of samples/remedies on a real queue: a program in its language (owner.c, owner.py, owner.js) opens sockets that it does not
+ * Tries a remedy of samples/remedies on a real queue: a program in its language (owner.c, owner.py, ...) opens sockets that it does not
  * read, this one sends, and the kernel says what is queued, before the remedy and after it.
  */
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -84,7 +86,11 @@ class Owner {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterableIterator<string>;
 
-  constructor(command: string, args: readonly string[]) {
+  readonly #folder: string | undefined;
+
+  /** @param folder Is removed at the end. */
+  constructor(command: string, args: readonly string[], folder?: string) {
+    this.#folder = folder;
     this.#child = spawn(command, args);
     this.#child.stderr.on("data", (chunk) => this.#errors += chunk);
     this.#child.stdin.on("error", () => {}); // it may be gone; then it does not answer
@@ -105,17 +111,59 @@ class Owner {
   }
 
   async end(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
-    const gone = once(this.#child, "close");
-    this.#child.kill("SIGKILL");
-    await gone;
+    if (this.#child.exitCode === null) {
+      const gone = once(this.#child, "close");
+      this.#child.kill("SIGKILL");
+      await gone;
+    }
+    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true });
   }
 }
 
-async function start(file: string, { kind }: Experiment, { remedy, args }: RemedyUse, count: number, port: number) {
+/** What a program in Rust is given to keep, which gets the socket for good. */
+const CLOSING = ["socket-close", "tcp-reset"];
+
+async function startRust(path: string, { kind }: Experiment, { remedy, args }: RemedyUse, rest: readonly string[]) {
+  const folder = await mkdtemp(join(tmpdir(), "nailhouse-remedy-"));
+  const socket = CLOSING.includes(remedy) ? "socket.take().unwrap()" : "socket.as_ref().unwrap()";
+  const call = `program::${remedy.replaceAll("-", "_")}(${[socket, ...args].join(", ")})`;
+  const source = join(folder, "main.rs");
+  await writeFile(
+    source,
+    [
+      `#[path = "${path}"]`,
+      "mod program;",
+      `include!("${owners}owner.rs");`,
+      `type Socket = std::net::${kind === "udp" ? "UdpSocket" : "TcpStream"};`,
+      "fn remedy(socket: &mut Option<Socket>) {",
+      remedy === "socket-close" ? `${call};` : `${call}.unwrap();`,
+      "}",
+    ].join("\n"),
+  );
+  await run("rustc", ["--edition", "2021", "-D", "warnings", "--out-dir", folder, source]);
+  return new Owner(join(folder, "main"), rest, folder);
+}
+
+async function startJava(path: string, { remedy, args }: RemedyUse, rest: readonly string[]) {
+  const folder = await mkdtemp(join(tmpdir(), "nailhouse-remedy-"));
+  await run("javac", ["-Xlint:all", "-Werror", "-d", folder, path, `${owners}owner.java`]);
+  const method = camelCase(remedy);
+  const className = `${method.slice(0, 1).toUpperCase()}${method.slice(1)}`;
+  // Small, and its sockets in /proc/net/udp and tcp, not in those of IPv6.
+  const options = ["-Xmx64m", "-XX:+UseSerialGC", "-Djava.net.preferIPv4Stack=true", "-cp", folder];
+  return new Owner("java", [...options, "Owner", className, method, JSON.stringify(args), ...rest], folder);
+}
+
+const camelCase = (name: string): string => name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+
+async function start(file: string, experiment: Experiment, use: RemedyUse, count: number, port: number) {
+  const { kind } = experiment;
+  const { remedy, args } = use;
   const rest = [kind, String(count), String(port)];
   const path = `${programsFolder}${file}`;
   const [language] = file.split(".").slice(-1);
+  if (language === "rs") return await startRust(path, experiment, use, rest);
+  if (language === "java") return await startJava(path, use, rest);
   if (language === "c") {
     const name = remedy.replaceAll("-", "_");
     const binary = `/tmp/nailhouse-remedy-${process.pid}-${kind}-${name}`;
@@ -128,8 +176,7 @@ async function start(file: string, { kind }: Experiment, { remedy, args }: Remed
   if (language === "py") {
     return new Owner("python3", [`${owners}owner.py`, path, remedy.replaceAll("-", "_"), json, ...rest]);
   }
-  const camel = remedy.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-  return new Owner("node", [`${owners}owner.js`, path, camel, json, ...rest]);
+  return new Owner("node", [`${owners}owner.js`, path, camelCase(remedy), json, ...rest]);
 }
 
 async function sendDatagrams(ports: readonly number[]): Promise<void> {
