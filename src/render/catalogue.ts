@@ -19,7 +19,7 @@ export function explainCause(analyzer: Analyzer, width = 80): string {
     `${analyzer.id}: ${analyzer.title}\n`,
     part("How it comes about", analyzer.mechanism),
     part("What it is taken for", analyzer.lookAlikes),
-    part("Cannot be told without", needs.join(" ")),
+    part("Read from one or more of", needs.join(" ")),
     ...(uses.length === 0 ? [] : [part("Told better with", uses.join(" "))]),
     part("References", analyzer.references.join("; ")),
     ...programsOf(analyzer.id).map((each) => programPart(each, analyzer.id, width)),
@@ -58,7 +58,7 @@ export function causesPage(analyzers: readonly Analyzer[]): string {
       `${title}.`,
       `**How it comes about.** ${mechanism}`,
       `**What it is taken for.** ${lookAlikes}`,
-      `**Cannot be told without** ${code(files(needs))}. **Told better with** ${code(files(uses)) || "nothing more"}.`,
+      `**Read from one or more of** ${code(files(needs))}. **Told better with** ${code(files(uses)) || "nothing more"}.`,
       `**References.** ${references.join("; ")}`,
     ].join("\n\n")
   );
