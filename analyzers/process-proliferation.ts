@@ -26,11 +26,11 @@ interface Crowd extends Program {
 }
 
 function crowds(all: readonly Program[], known: readonly Process[]): Crowd[] {
-  return all.flatMap((program) => {
+  return all.filter(({ pids }) => pids.length >= MANY_PROCESSES).flatMap((program) => {
     const own = known.filter(({ comm }) => comm === program.comm);
     const [largest] = own;
     const anonBytes = own.reduce((sum, process) => sum + process.anonBytes, 0);
-    return largest === undefined || program.pids.length < MANY_PROCESSES ? [] : [{ ...program, anonBytes, largest }];
+    return largest === undefined ? [] : [{ ...program, anonBytes, largest }];
   }).sort((a, b) => b.anonBytes - a.anonBytes || (a.comm < b.comm ? -1 : 1));
 }
 

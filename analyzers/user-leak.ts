@@ -59,6 +59,8 @@ function sizeOf({ anonBytes, swapBytes }: Process): number {
 
 /** Processes that are still there, each from when it was first seen. A pid that was given to another program meanwhile is another process. */
 function lasting(history: readonly TimePoint<readonly Process[]>[]): Tenant[] {
+  // None has a trend, and there may be a hundred thousand processes.
+  if (history.length < MIN_TREND_POINTS) return [];
   const seen = new Map<string, { last: Process; series: Measurement[] }>();
   for (const { time, value } of history) {
     for (const process of value) {
@@ -244,18 +246,18 @@ export const userLeak: Analyzer = defineAnalyzer({
     const starting = (tenant: Tenant): ProcessLife | undefined =>
       isShort || lives === undefined ? undefined : startUp(tenant, lives);
     const tenants = lasting(history ?? []);
-    const newcomers = tenants.filter(starting);
-    const settled = tenants.filter((tenant) => !newcomers.includes(tenant));
+    const newcomers = new Set(tenants.filter(starting));
+    const settled = tenants.filter((tenant) => !newcomers.has(tenant));
     const end = ledgers?.at(-1)?.time ?? 0;
     const allGrowth = (seconds: number): number => anonGrowth(ledgers ?? [], seconds) ?? 0;
-    const growthLeft = (seconds: number): number => allGrowth(seconds) - growthOf(newcomers, end - seconds * 1000);
+    const growthLeft = (seconds: number): number => allGrowth(seconds) - growthOf([...newcomers], end - seconds * 1000);
     const single = leaking(settled, ledger.totalBytes, growthLeft);
     // Of days, hardly all processes of a program are the same. Newcomers are no part of what their elders do.
     const recent = lasting(recently ?? []);
     const together = (isNew: boolean): Tenant[] =>
       programs(recent.filter((tenant) => (starting(tenant) !== undefined) === isNew), recently?.length ?? 0);
     const leaks = single.length > 0 ? single : leaking(together(false), ledger.totalBytes, growthLeft);
-    const startUps = [newcomers, together(true)].map((each) => leaking(each, ledger.totalBytes, allGrowth))
+    const startUps = [[...newcomers], together(true)].map((each) => leaking(each, ledger.totalBytes, allGrowth))
       .find((found) => found.length > 0)?.map(leakFinding) ?? [];
     if (leaks.length > 0) return { findings: [...leaks.map(leakFinding), ...startUps] };
     const [largest] = known;

@@ -3,6 +3,7 @@ import { CONDENSE_FROM_BYTES, type Entry } from "../core/bundle.ts";
 import { FewWarnings, incomplete } from "./_few.ts";
 import { belowSnapshot, HistoryThinner, snapshotOf } from "./_history.ts";
 import { IdleSockets } from "./_idle_sockets.ts";
+import { PackedFiles } from "./_packed_files.ts";
 import { linkDestination } from "./_places.ts";
 import type { BundleLimits } from "./limits.ts";
 import { newestOf } from "./log.ts";
@@ -10,10 +11,10 @@ import { newestOf } from "./log.ts";
 /** Small files are copied into blocks: an array of its own costs each some hundred bytes and a microsecond. */
 const BLOCK_BYTES = 16 * 1024;
 
-/** Copies what was read out of the chunk that it came in, which is larger. */
+/** Copies files of snapshots after the first out of the chunk that they came in, which is larger. */
 class Copies {
   /** Blocks in use, by the group that they were begun for. */
-  readonly #blocks: Map<string | undefined, Uint8Array[]> = new Map();
+  readonly #blocks: Map<string, Uint8Array[]> = new Map();
   /** By size. The collector of garbage would be late: it does not see how large they are. */
   readonly #free: Map<number, Uint8Array[]> = new Map();
   #group: string | undefined;
@@ -21,9 +22,8 @@ class Copies {
   #used = 0;
 
   /** @param group What lies together, and may be given up as a whole: a snapshot. */
-  of(bytes: Uint8Array, group: string | undefined): Uint8Array {
+  of(bytes: Uint8Array, group: string): Uint8Array {
     const isLarge = bytes.length > BLOCK_BYTES / 4;
-    if (isLarge && group === undefined) return bytes.slice();
     const block = isLarge
       ? this.#take(Math.ceil(bytes.length / BLOCK_BYTES) * BLOCK_BYTES, group)
       : this.#room(bytes.length, group);
@@ -35,7 +35,7 @@ class Copies {
   }
 
   /** The block that has so much room behind what is used of it. */
-  #room(size: number, group: string | undefined): Uint8Array {
+  #room(size: number, group: string): Uint8Array {
     if (group !== this.#group || this.#used + size > this.#block.length) {
       this.#block = this.#take(BLOCK_BYTES, group);
       this.#group = group;
@@ -44,7 +44,7 @@ class Copies {
     return this.#block;
   }
 
-  #take(size: number, group: string | undefined): Uint8Array {
+  #take(size: number, group: string): Uint8Array {
     const block = this.#free.get(size)?.pop() ?? new Uint8Array(size);
     const blocks = this.#blocks.get(group);
     if (blocks === undefined) this.#blocks.set(group, [block]);
@@ -65,9 +65,8 @@ class Copies {
 
 /** The files of one bundle, within its limits. */
 export class Kept {
-  readonly files: Map<string, Uint8Array> = new Map();
-  readonly #first = { files: this.files, bytes: 0 };
-  /** The others, by name. */
+  readonly files: PackedFiles = new PackedFiles();
+  /** Those of snapshots after the first, by its name. */
   readonly #snapshots = new Map<string, { readonly files: Map<string, Uint8Array>; bytes: number }>();
   readonly links: Map<string, string> = new Map();
   readonly #limits: BundleLimits;
@@ -132,7 +131,7 @@ export class Kept {
     if (bytes === undefined || bytes.length > Math.min(maxBytes, CONDENSE_FROM_BYTES)) {
       return this.#read(path, entry, maxBytes);
     }
-    this.#add(path, this.#copies.of(bytes, snapshotOf(path)));
+    this.#add(path, bytes, true);
     return undefined;
   }
 
@@ -150,20 +149,32 @@ export class Kept {
       this.#few.add("is incomplete", incomplete(path, bytes) + (isLimit ? ` (limit ${limit})` : ""));
       if (bytes.length === 0) return;
     }
-    this.#add(path, bytes);
+    this.#add(path, bytes, false);
   }
 
-  #add(path: string, bytes: Uint8Array): void {
+  /** @param isBorrowed Whether the array is a part of something larger. */
+  #add(path: string, bytes: Uint8Array, isBorrowed: boolean): void {
     this.#take(bytes.length);
     const name = snapshotOf(path);
-    let snapshot = name === undefined ? this.#first : this.#snapshots.get(name);
-    if (snapshot === undefined) this.#snapshots.set(name as string, snapshot = { files: new Map(), bytes: 0 });
-    if (snapshot.files.has(path)) {
-      this.#few.add("is in the bundle twice", `${path} is in the bundle twice: the last one is used`);
+    if (name !== undefined) this.#addLater(name, path, isBorrowed ? this.#copies.of(bytes, name) : bytes);
+    else {
+      if (this.files.has(path)) this.#warnTwice(path);
+      if (isBorrowed) this.files.copy(path, bytes);
+      else this.files.set(path, bytes);
     }
+  }
+
+  #addLater(name: string, path: string, bytes: Uint8Array): void {
+    let snapshot = this.#snapshots.get(name);
+    if (snapshot === undefined) this.#snapshots.set(name, snapshot = { files: new Map(), bytes: 0 });
+    if (snapshot.files.has(path)) this.#warnTwice(path);
     snapshot.files.set(path, bytes);
     snapshot.bytes += path.length + bytes.length;
-    if (name !== undefined) this.#history.add(name, bytes.length);
+    this.#history.add(name, bytes.length);
+  }
+
+  #warnTwice(path: string): void {
+    this.#few.add("is in the bundle twice", `${path} is in the bundle twice: the last one is used`);
   }
 
   end(): void {

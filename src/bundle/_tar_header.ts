@@ -10,6 +10,7 @@ export function fieldText(block: Uint8Array, from: number, size: number): string
   let end = from;
   let ascii = true;
   for (; end < most && block[end] !== 0; end++) ascii &&= (block[end] as number) < 0x80;
+  if (end === from) return "";
   const field = block.subarray(from, end);
   // Names are short: this takes a third of the time that a decoder does, and there are hundreds of thousands.
   return ascii && field.length <= 100

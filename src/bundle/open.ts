@@ -7,6 +7,7 @@ import type { HostFacts, Source } from "../core/source.ts";
 import { shortName } from "./_few.ts";
 import { belowSnapshot } from "./_history.ts";
 import { Kept } from "./_kept.ts";
+import type { PackedFiles } from "./_packed_files.ts";
 import {
   type ArchiveOptions,
   batchesOf,
@@ -232,7 +233,7 @@ export async function* readBundles(
 }
 
 /** Reads the manifest and the status, and infers what a foreign bundle does not say. */
-function describe(files: Map<string, Uint8Array>, links: Map<string, string>, warnings: string[]): Bundle {
+function describe(files: PackedFiles, links: Map<string, string>, warnings: string[]): Bundle {
   const manifest = readJson(files, MANIFEST, parseManifest, warnings);
   const status = readJson(files, STATUS, parseStatus, warnings);
   if (manifest !== undefined && status === undefined && !files.has(STATUS)) {

@@ -42,7 +42,9 @@ class ChunkReader {
     while (this.#at >= this.#chunk.length) {
       const next = await this.#chunks.next();
       if (next.done === true) return false;
-      this.#chunk = next.value;
+      const { buffer, byteOffset, length } = next.value;
+      // Parts of a Buffer of Node are Buffers, which take several times as long to make.
+      this.#chunk = new Uint8Array(buffer, byteOffset, length);
       this.#at = 0;
     }
     return true;

@@ -122,7 +122,8 @@ function read(reader: Reader): Captured<DescriptorTable> {
   }
   const sampled = samples === undefined ? new Map<number, Sample>() : sampleByPid(samples.path, samples.value.samples);
   const known = counts?.value ?? [];
-  const unnumbered = [...sampled].filter(([pid]) => !known.some((each) => each.pid === pid));
+  const numbered = new Set(known.map(({ pid }) => pid));
+  const unnumbered = [...sampled].filter(([pid]) => !numbered.has(pid));
   const rows = [
     ...known.map(({ pid, count, line }) => ({ pid, count, source: { path: (counts as Parsed<unknown>).path, line } })),
     // Before Linux 6.2 nothing counts them: at least those that were seen.

@@ -1,5 +1,6 @@
 import { defineComputed, type Source } from "../core/source.ts";
-import { processCmdline } from "../parsers/process_cmdline.ts";
+import { defineProcessArtifacts, type ProcessFile } from "../parsers/_groups.ts";
+import { parseProcessCmdline } from "../parsers/process_cmdline.ts";
 
 /** What a program is likely written in, told by its interpreter; of compiled programs nothing is told. */
 export type LikelyLanguage = "python" | "javascript" | "java";
@@ -19,16 +20,23 @@ export function likelyLanguage([program = ""]: readonly string[]): LikelyLanguag
 /** By pid. */
 export type Languages = ReadonlyMap<number, LikelyLanguage>;
 
+/** Not the command lines: of a hundred thousand processes they are tens of megabytes. */
+const processLanguages: Source<readonly ProcessFile<LikelyLanguage | undefined>[]> = defineProcessArtifacts({
+  name: "languages of processes",
+  files: ["cmdline"],
+  howToCapture: "grep -z . /proc/[0-9]*/cmdline",
+  parse: (text) => likelyLanguage(parseProcessCmdline(text)),
+});
+
 /** Of the processes that run in an interpreter. */
 export const languages: Source<Languages> = defineComputed({
   name: "languages",
-  needs: { processCmdline },
+  needs: { processLanguages },
   uses: {},
-  compute({ processCmdline: files }) {
+  compute({ processLanguages: files }) {
     const found = new Map<number, LikelyLanguage>();
     for (const { pid, value } of files) {
-      const language = likelyLanguage(value);
-      if (language !== undefined) found.set(pid, language);
+      if (value !== undefined) found.set(pid, value);
     }
     return found;
   },

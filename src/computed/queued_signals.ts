@@ -16,19 +16,15 @@ export const queuedSignals: Source<readonly QueuedSignals[]> = defineComputed({
   needs: { processStatus },
   uses: {},
   compute({ processStatus: files }) {
-    const byUser = new Map<number, QueuedSignals>();
+    const byUser = new Map<number, QueuedSignals & { readonly processes: { pid: number; comm: string }[] }>();
     for (const { pid, path, value: { uid, sigQueued: count, name, lines } } of files) {
       const line = lines.get("SigQ");
       if (uid === undefined || count === undefined || count === 0 || line === undefined) continue;
-      const known = byUser.get(uid);
       const process = { pid, comm: name ?? "(no name)" };
-      byUser.set(uid, {
-        uid,
-        path: known?.path ?? path,
-        line: known?.line ?? line,
-        count,
-        processes: [...(known?.processes ?? []), process],
-      });
+      const processes = byUser.get(uid)?.processes ?? [];
+      processes.push(process);
+      const { path: firstPath, line: firstLine } = byUser.get(uid) ?? { path, line };
+      byUser.set(uid, { uid, path: firstPath, line: firstLine, count, processes });
     }
     return [...byUser.values()].sort((a, b) => b.count - a.count || a.uid - b.uid);
   },

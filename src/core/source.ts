@@ -50,7 +50,7 @@ export interface Reader {
   readonly earlier: readonly Reader[];
   /** Existing paths that match; `*` stands for one path segment or a part of one. Sorted. */
   paths(pattern: string): readonly string[];
-  /** Parses a file of this snapshot, once. */
+  /** Parses a file of this snapshot. What came of it is kept by the source that asks: see `read`. */
   parse<T>(path: string, parse: (text: string, context: ParseContext) => T): Captured<Parsed<T>>;
   /** Reads another source in this snapshot, once. */
   read<T>(source: Source<T>): Captured<T>;

@@ -39,8 +39,10 @@ function follow(path: string, links: ReadonlyMap<string, string>): string {
 
 /** A longer text is hardly the same twice. */
 const MAX_KNOWN_LENGTH = 4096;
-/** Texts of a thousand processes. */
-const MAX_KNOWN_CHARS = 4 * 2 ** 20;
+/** In one snapshot the longer files of each process tell its numbers: a status is never the same twice. */
+const MAX_KNOWN_LENGTH_AT_ONCE = 512;
+/** Texts of hundreds of processes. */
+const MAX_KNOWN_CHARS = 2 ** 20;
 
 /**
  * What texts were parsed to: ten thousand processes of one service have the same cgroup file, and a process that sleeps has the same status in each
@@ -48,14 +50,19 @@ const MAX_KNOWN_CHARS = 4 * 2 ** 20;
  */
 class KnownTexts {
   readonly #byParser = new Map<unknown, Map<string, { readonly value: unknown }>>();
+  readonly #maxLength: number;
   #chars = 0;
 
+  constructor(maxLength: number) {
+    this.#maxLength = maxLength;
+  }
+
   get(parse: unknown, text: string): { readonly value: unknown } | undefined {
-    return text.length > MAX_KNOWN_LENGTH ? undefined : this.#byParser.get(parse)?.get(text);
+    return text.length > this.#maxLength ? undefined : this.#byParser.get(parse)?.get(text);
   }
 
   add(parse: unknown, text: string, value: unknown): void {
-    if (text.length > MAX_KNOWN_LENGTH) return;
+    if (text.length > this.#maxLength) return;
     this.#chars += text.length;
     if (this.#chars > MAX_KNOWN_CHARS) {
       this.#byParser.clear();
@@ -94,6 +101,16 @@ function add(groups: Map<string, string[]>, key: string, path: string): void {
   else group.push(path);
 }
 
+/** What a bundle has of one snapshot. */
+interface SnapshotFiles {
+  readonly prefix: string;
+  readonly time: number | undefined;
+  /** By path below the prefix. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** Those of its files that are the snapshot's. */
+  readonly paths: Iterable<string>;
+}
+
 class SnapshotReader implements Reader {
   timeline: readonly Reader[] = [];
   earlier: readonly Reader[] = [];
@@ -104,18 +121,17 @@ class SnapshotReader implements Reader {
   readonly #prefix: string;
   /** By path below the prefix. */
   readonly #files: ReadonlyMap<string, Uint8Array>;
+  readonly #own: Iterable<string>;
   readonly #links: ReadonlyMap<string, string>;
   readonly #warnings: string[];
   readonly #sources = new Map<Source<unknown>, Captured<unknown>>();
-  /** By parser, and then by path: there may be a hundred thousand processes. */
-  readonly #parsed = new Map<unknown, Map<string, Captured<Parsed<unknown>>>>();
   readonly #known: KnownTexts;
   #index: PathIndex | undefined;
   readonly #paths = new Map<string, readonly string[]>();
 
   constructor(
     bundle: Bundle,
-    snapshot: { prefix: string; time: number | undefined; files: ReadonlyMap<string, Uint8Array> },
+    snapshot: SnapshotFiles,
     warnings: string[],
     known: KnownTexts,
   ) {
@@ -124,6 +140,7 @@ class SnapshotReader implements Reader {
     this.time = snapshot.time;
     this.#prefix = snapshot.prefix;
     this.#files = snapshot.files;
+    this.#own = snapshot.paths;
     const bootId = snapshot.files.get(BOOT_ID_PATH);
     this.bootId = bootId && utf8.decode(bootId).trim();
     this.#links = bundle.links;
@@ -134,7 +151,7 @@ class SnapshotReader implements Reader {
     let found = this.#paths.get(pattern);
     if (found === undefined) {
       if (pattern.includes("*")) {
-        this.#index ??= new PathIndex(this.#files.keys());
+        this.#index ??= new PathIndex(this.#own);
         found = this.#index.candidates(pattern).filter(matcher([pattern])).sort();
       } else {
         const path = this.#files.has(pattern) ? pattern : follow(pattern, this.#links);
@@ -146,14 +163,6 @@ class SnapshotReader implements Reader {
   }
 
   parse<T>(path: string, parse: (text: string, context: ParseContext) => T): Captured<Parsed<T>> {
-    let byPath = this.#parsed.get(parse);
-    if (byPath === undefined) this.#parsed.set(parse, byPath = new Map());
-    let captured = byPath.get(path) as Captured<Parsed<T>> | undefined;
-    if (captured === undefined) byPath.set(path, captured = this.#parse(path, parse));
-    return captured;
-  }
-
-  #parse<T>(path: string, parse: (text: string, context: ParseContext) => T): Captured<Parsed<T>> {
     const full = this.#prefix + path;
     let count = 0;
     const warn = (line: number, message: string): void => {
@@ -215,31 +224,34 @@ function putInTime(base: SnapshotReader, readers: readonly SnapshotReader[], war
 /** Sorts a bundle's files by snapshot. */
 export function openSnapshots(bundle: Bundle): Snapshots {
   const warnings: string[] = [];
-  const baseFiles = new Map<string, Uint8Array>();
+  const basePaths: string[] = [];
   const historyFiles = new Map<string, Map<string, Uint8Array>>();
-  for (const [path, bytes] of bundle.files) {
+  for (const path of bundle.files.keys()) {
     const match = HISTORY.exec(path);
     if (match === null) {
-      baseFiles.set(path, bytes);
+      basePaths.push(path);
       continue;
     }
     const [, time, rest] = match as unknown as [string, string, string];
     let files = historyFiles.get(time);
     if (files === undefined) historyFiles.set(time, files = new Map());
-    files.set(rest, bytes);
+    files.set(rest, bundle.files.get(path) as Uint8Array);
   }
-  const known = new KnownTexts();
-  const whole = { prefix: "", time: bundle.facts.capturedAt, files: baseFiles };
+  const known = new KnownTexts(historyFiles.size === 0 ? MAX_KNOWN_LENGTH_AT_ONCE : MAX_KNOWN_LENGTH);
+  const whole = { prefix: "", time: bundle.facts.capturedAt, files: bundle.files, paths: basePaths };
   const first = new SnapshotReader(bundle, whole, warnings, known);
   const readers: SnapshotReader[] = [];
   for (const [name, files] of historyFiles) {
     const time = Date.parse(name);
     if (Number.isNaN(time)) warnings.push(`history/${name}: the folder's name is no ISO 8601 time: passed over`);
-    else readers.push(new SnapshotReader(bundle, { prefix: `history/${name}/`, time, files }, warnings, known));
+    else {
+      const snapshot = { prefix: `history/${name}/`, time, files, paths: files.keys() };
+      readers.push(new SnapshotReader(bundle, snapshot, warnings, known));
+    }
   }
   readers.sort((a, b) => (a.time as number) - (b.time as number));
   // A file of the recorder has no first snapshot: its last one tells most.
-  const base = baseFiles.size > 0 ? first : readers.at(-1) ?? first;
+  const base = basePaths.length > 0 ? first : readers.at(-1) ?? first;
   if (base === first && first.time !== undefined) {
     readers.push(first);
     readers.sort((a, b) => (a.time as number) - (b.time as number));

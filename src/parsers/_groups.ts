@@ -100,7 +100,8 @@ export function defineProcessArtifacts<T>(declaration: GroupDeclaration<T>): Sou
       if (captured.status !== "ok") return captured;
       return {
         status: "ok",
-        value: captured.value.map((parsed) => ({ ...parsed, pid: pidOf(parsed.path) as number })),
+        // Not spread: a hundred thousand objects would have a shape each (V8).
+        value: captured.value.map(({ path, value }) => ({ path, value, pid: pidOf(path) as number })),
       };
     },
   };
