@@ -9,10 +9,10 @@ const encoder = new TextEncoder();
 function statusText(pid: number): string {
   const same = Array.from({ length: 40 }, (_, i) => `Constant${i}:\t${"0123456789abcdef".repeat(1 + i % 3)}`);
   const own = Array.from({ length: 20 }, (_, i) => `Own${i}:\t${String((pid * (i + 7)) % 1_000_003).padStart(8)} kB`);
-  return encoder.encode(
-    ["Name:\tserver", `Pid:\t${pid}`, ...same.slice(0, 20), ...own, ...same.slice(20), ""].join("\n"),
-  );
+  return ["Name:\tserver", `Pid:\t${pid}`, ...same.slice(0, 20), ...own, ...same.slice(20), ""].join("\n");
 }
+
+const status = (pid: number): Uint8Array => encoder.encode(statusText(pid));
 
 describe("packed files", () => {
   const line = fc.oneof(
