@@ -26,11 +26,16 @@ interface Crowd extends Program {
 }
 
 function crowds(all: readonly Program[], known: readonly Process[]): Crowd[] {
-  return all.filter(({ pids }) => pids.length >= MANY_PROCESSES).flatMap((program) => {
-    const own = known.filter(({ comm }) => comm === program.comm);
-    const [largest] = own;
-    const anonBytes = own.reduce((sum, process) => sum + process.anonBytes, 0);
-    return largest === undefined ? [] : [{ ...program, anonBytes, largest }];
+  const own = new Map<string, { largest: Process; anonBytes: number }>();
+  // The largest first.
+  for (const process of known) {
+    const others = own.get(process.comm);
+    if (others === undefined) own.set(process.comm, { largest: process, anonBytes: process.anonBytes });
+    else others.anonBytes += process.anonBytes;
+  }
+  return all.flatMap((program) => {
+    const sizes = own.get(program.comm);
+    return sizes === undefined || program.pids.length < MANY_PROCESSES ? [] : [{ ...program, ...sizes }];
   }).sort((a, b) => b.anonBytes - a.anonBytes || (a.comm < b.comm ? -1 : 1));
 }
 

@@ -158,9 +158,10 @@ export class Kept {
     const name = snapshotOf(path);
     if (name !== undefined) this.#addLater(name, path, isBorrowed ? this.#copies.of(bytes, name) : bytes);
     else {
-      if (this.files.has(path)) this.#warnTwice(path);
+      const { size } = this.files;
       if (isBorrowed) this.files.copy(path, bytes);
       else this.files.set(path, bytes);
+      if (this.files.size === size) this.#warnTwice(path);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { SourceLine } from "../core/ledger.ts";
 import { defineComputed, type Source } from "../core/source.ts";
-import { processCgroup, systemdUnit } from "../parsers/process_cgroup.ts";
+import type { ProcessFile } from "../parsers/_groups.ts";
+import { type ProcessCgroup, processCgroup, systemdUnit } from "../parsers/process_cgroup.ts";
 import { type HostAtOom, hostAtOom } from "./oom_dump.ts";
 import { processStatuses } from "./process_statuses.ts";
 
@@ -15,12 +16,23 @@ export interface Process extends SourceLine {
   readonly unit: string | undefined;
 }
 
+/** By pid. Thousands of processes have the same cgroups, which are one object then. */
+function unitsOf(files: readonly ProcessFile<readonly ProcessCgroup[]>[]): Map<number, string | undefined> {
+  const units = new Map<number, string | undefined>();
+  let last: { readonly cgroups: readonly ProcessCgroup[]; readonly unit: string | undefined } | undefined;
+  for (const { pid, value } of files) {
+    if (last?.cgroups !== value) last = { cgroups: value, unit: systemdUnit(value) };
+    units.set(pid, last.unit);
+  }
+  return units;
+}
+
 const fromStatuses: Source<readonly Process[]> = defineComputed({
   name: "processes of /proc",
   needs: { processStatuses },
   uses: { processCgroup },
   compute({ processStatuses: files, processCgroup: cgroups }) {
-    const units = new Map(cgroups?.map(({ pid, value }) => [pid, systemdUnit(value)]));
+    const units = unitsOf(cgroups ?? []);
     const found: Process[] = [];
     for (const { pid, path, value } of files) {
       const anonBytes = value.rssAnonBytes ?? value.vmRssBytes;

@@ -74,28 +74,39 @@ interface Scanned {
   readonly lines: ReadonlyMap<string, number>;
 }
 
-/**
- * The lines of a host's last file. One kernel prints the same for each of its processes: a hundred thousand files share one map, and are not
- * split.
- */
-const layouts = new WeakMap<HostFacts, ReadonlyMap<string, number>>();
-
-/** Reads a file that has the lines of the last one; undefined when it has others. */
-function again(text: string, layout: ReadonlyMap<string, number> | undefined): Scanned | undefined {
-  if (layout === undefined) return undefined;
-  const values = new Map<string, string>();
-  let start = 0;
-  for (const key of layout.keys()) {
-    const end = text.indexOf("\n", start);
-    if (end === -1 || text[start + key.length] !== ":" || !text.startsWith(key, start)) return undefined;
-    if (READ.has(key)) values.set(key, valueOf(key, text.slice(start, end)));
-    start = end + 1;
-  }
-  return start > 0 && start === text.length ? { values, lines: layout } : undefined;
+/** The lines of a host's last file: one kernel prints the same for each of its processes. */
+interface Layout {
+  /** Matches a file of these lines, and captures what follows the names in `keys`. */
+  readonly pattern: RegExp;
+  readonly keys: readonly string[];
+  /** A hundred thousand files share one map. */
+  readonly lines: ReadonlyMap<string, number>;
 }
 
-function valueOf(key: string, line: string): string {
-  return key === "Name" ? line.slice("Name:\t".length) : line.slice(key.length + 1).trim();
+const layouts = new WeakMap<HostFacts, Layout>();
+
+/** The kernel prints some sixty lines. */
+const MAX_LAYOUT_LINES = 200;
+
+/** Undefined for what no kernel prints. */
+function layoutOf(lines: ReadonlyMap<string, number>): Layout | undefined {
+  const all = [...lines.keys()];
+  if (all.length > MAX_LAYOUT_LINES || !all.every((key) => /^\w{1,40}$/.test(key))) return undefined;
+  const pattern = all.map((key) => READ.has(key) ? `${key}:([^\\n]*)\\n` : `${key}:[^\\n]*\\n`).join("");
+  return { pattern: new RegExp(`^${pattern}$`), keys: all.filter((key) => READ.has(key)), lines };
+}
+
+/** Reads a file that has the lines of the last one; undefined when it has others. */
+function again(text: string, layout: Layout | undefined): Scanned | undefined {
+  const match = layout?.pattern.exec(text);
+  if (layout === undefined || match === null || match === undefined) return undefined;
+  const { keys, lines } = layout;
+  return { values: new Map(keys.map((key, i) => [key, valueOf(key, match[i + 1] as string)])), lines };
+}
+
+/** @param rest What follows the colon. */
+function valueOf(key: string, rest: string): string {
+  return key === "Name" ? rest.slice("\t".length) : rest.trim();
 }
 
 function scan(text: string, context: ParseContext): Scanned {
@@ -108,12 +119,13 @@ function scan(text: string, context: ParseContext): Scanned {
     const field = splitKey(line);
     if (field === undefined) context.warn(number, `not a name and a value: ${quote(line)}`);
     else if (!lines.has(field.key)) {
-      values.set(field.key, valueOf(field.key, line));
+      values.set(field.key, valueOf(field.key, line.slice(field.key.length + 1)));
       lines.set(field.key, number);
     }
   });
   if (values.size === 0) throw new ParseError('Cannot parse status: no line like "Name: cat"', { text });
-  if (lines.size === rows && !text.includes("\r")) layouts.set(context.facts, lines);
+  const layout = lines.size === rows && text.endsWith("\n") && !text.includes("\r") ? layoutOf(lines) : undefined;
+  if (layout !== undefined) layouts.set(context.facts, layout);
   return { values, lines };
 }
 
@@ -171,10 +183,14 @@ export function parseProcessStatus(text: string, context: ParseContext): Process
 
 /** The kernel writes a newline as `\n` and a backslash as `\\` (fs/proc/array.c, proc_task_name); older ones also use octal. */
 function unescapeName(name: string): string {
-  return name.replace(/\\(?:([0-7]{3})|(.))/g, (_, octal: string | undefined, other: string | undefined) => {
-    if (octal !== undefined) return String.fromCharCode(parseInt(octal, 8));
-    return other === "n" ? "\n" : (other as string);
-  });
+  // A part of a text of 13 characters or more keeps the whole text in memory (V8): this is a part of a text of its own.
+  return ` ${name}`.slice(1).replace(
+    /\\(?:([0-7]{3})|(.))/g,
+    (_, octal: string | undefined, other: string | undefined) => {
+      if (octal !== undefined) return String.fromCharCode(parseInt(octal, 8));
+      return other === "n" ? "\n" : (other as string);
+    },
+  );
 }
 
 /** One entry a process that was captured. */
