@@ -58,7 +58,9 @@ export function causesPage(analyzers: readonly Analyzer[]): string {
       `${title}.`,
       `**How it comes about.** ${mechanism}`,
       `**What it is taken for.** ${lookAlikes}`,
-      `**Read from one or more of** ${code(files(needs))}. **Told better with** ${code(files(uses)) || "nothing more"}.`,
+      `**Read from one or more of** ${code(files(needs))}. **Told better with** ${
+        code(files(uses)) || "nothing more"
+      }.`,
       `**References.** ${references.join("; ")}`,
     ].join("\n\n")
   );
