@@ -7,6 +7,7 @@ import { ledger } from "../src/computed/ledger.ts";
 import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
 import { pagesBytes, vmstat } from "../src/parsers/vmstat.ts";
 import type { HostFacts, Parsed } from "../src/core/source.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** A tenth of what the machine was given is major (Oracle's memstate draws that line for memory that is nobody's). */
 const MAJOR_SHARE = 0.1;
@@ -22,14 +23,17 @@ interface Taken extends SourceLine {
 const REMEDIES: readonly Remedy[] = [
   {
     when: "now",
-    text: "Ask for it back on the hypervisor: nothing inside the guest can (not verified by nailhouse's lab).",
+    text: `Ask for it back on the hypervisor: nothing inside the guest can. ${
+      remedyMark("balloon", "ask for it back")
+    }`,
     commands: ["virsh dommemstat DOMAIN", "virsh setmem DOMAIN SIZE --live"],
     verify: "MemTotal of the guest rises, or Balloon of its /proc/meminfo falls",
   },
   {
     when: "prevent",
-    text:
-      "Reserve the guest's memory, or set the least it keeps, so that the hypervisor takes from others (not verified by nailhouse's lab).",
+    text: `Reserve the guest's memory, or set the least it keeps, so that the hypervisor takes from others. ${
+      remedyMark("balloon", "reserve the guest's memory")
+    }`,
     commands: ["virsh dumpxml DOMAIN | grep -iE 'memory|balloon'", "vmware-toolbox-cmd stat balloon"],
     verify: "the balloon stays at 0 under the hypervisor's load",
   },

@@ -8,6 +8,7 @@ import { materialQueueBytes } from "../src/computed/material.ts";
 import { type VmallocCaller, vmallocCallers } from "../src/computed/vmalloc_callers.ts";
 import { type BpfMap, bpfMaps as mapList } from "../src/parsers/bpf_maps.ts";
 import { bpfPrograms } from "../src/parsers/bpf_programs.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Cilium, the largest user of maps, sizes them to 0.25 % of memory (its bpf-map-dynamic-size-ratio): twice that is beyond a busy node. */
 const MATERIAL_SHARE = 0.005;
@@ -45,27 +46,30 @@ function remedies(map: BpfMap | undefined): Remedy[] {
     {
       when: "now",
       text:
-        "Find what holds the map: a process that has it open, a loaded program, or a file in bpffs. A pin is removed like a file; the map goes with its last user.",
+        `Find what holds the map: a process that has it open, a loaded program, or a file in bpffs. A pin is removed like a file; the map goes with its last user. ${
+          remedyMark("bpf-maps", "remove the pin")
+        }`,
       commands: [
-        show,
-        "bpftool -f map list",
-        "find / -xdev -fstype bpf -prune -o -path '/sys/fs/bpf/*' -print",
-        "grep ' bpf ' /proc/mounts",
+        show.replace("bpftool", "bpftool -f"),
+        "bpftool prog list",
+        "rm PIN",
       ],
       verify:
         "VmallocUsed (Percpu for per-CPU maps) of /proc/meminfo falls when the last pin, descriptor and program are gone",
     },
     {
       when: "fix",
-      text:
-        "Give the map as few max_entries as needed, or BPF_F_NO_PREALLOC where it is a hash that is mostly empty (not verified by nailhouse's lab).",
+      text: `Give the map as few max_entries as needed, or BPF_F_NO_PREALLOC where it is a hash that is mostly empty. ${
+        remedyMark("bpf-maps", "BPF_F_NO_PREALLOC")
+      }`,
       commands: [show],
       verify: "bytes_memlock of `bpftool -j map list`",
     },
     {
       when: "prevent",
-      text:
-        "Run the loader in a memory cgroup with a limit: from Linux 5.11 maps are charged to it (not verified by nailhouse's lab).",
+      text: `Run the loader in a memory cgroup with a limit: from Linux 5.11 maps are charged to it. ${
+        remedyMark("bpf-maps", "limit the loader's cgroup")
+      }`,
       commands: [],
       verify: "memory.stat of its cgroup counts vmalloc and percpu",
     },

@@ -6,6 +6,7 @@ import { buddyinfo, type BuddyZone } from "../src/parsers/buddyinfo.ts";
 import { kernelLog, type KernelLogEvent } from "../src/parsers/kernel_log.ts";
 import { type OomReport, oomReports } from "../src/parsers/oom_report.ts";
 import { vmstat } from "../src/parsers/vmstat.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Oracle's check: more than 95 % of free memory in smaller blocks than are needed is fragmentation. */
 const SMALL_BLOCKS_SHARE = 0.95;
@@ -42,22 +43,27 @@ function isFragmented({ freeBytes, usableBytes }: Pieces, order: number, pageSiz
 const REMEDIES: readonly Remedy[] = [
   {
     when: "now",
-    text: "Let the kernel move pages together (it costs CPU time; what the kernel itself holds cannot be moved).",
+    text: `Let the kernel move pages together (it costs CPU time; what the kernel itself holds cannot be moved). ${
+      remedyMark("buddy-fragmentation", "compact")
+    }`,
     commands: ["echo 1 > /proc/sys/vm/compact_memory", "cat /proc/buddyinfo"],
     verify: "the right-hand columns of /proc/buddyinfo rise",
   },
   {
     when: "fix",
     text:
-      "Keep more free in reserve, so that the kernel compacts earlier (not verified by nailhouse's lab). If it is a driver that asks, look for a setting with smaller " +
-      "buffers (jumbo frames, ring sizes) or a newer version.",
+      "Keep more free in reserve, so that the kernel compacts earlier. If it is a driver that asks, look for a setting with smaller " +
+      `buffers (jumbo frames, ring sizes) or a newer version. ${
+        remedyMark("buddy-fragmentation", "keep more in reserve")
+      }`,
     commands: ["sysctl -w vm.watermark_boost_factor=15000 vm.compaction_proactiveness=40", "sysctl vm.min_free_kbytes"],
     verify: "no more `page allocation failure` in the kernel log under the same load",
   },
   {
     when: "prevent",
-    text:
-      "Reserve large blocks at boot, when memory is still whole (huge pages, CMA), for what needs them (not verified by nailhouse's lab).",
+    text: `Reserve large blocks at boot, when memory is still whole (huge pages, CMA), for what needs them. ${
+      remedyMark("buddy-fragmentation", "reserve at boot")
+    }`,
     commands: ["cat /proc/pagetypeinfo", "grep -E 'compact_(stall|fail)' /proc/vmstat"],
     verify: "compact_fail stays level",
   },

@@ -9,6 +9,8 @@ import { netnsOf } from "../src/parsers/_groups.ts";
 import { conntrackStat } from "../src/parsers/conntrack_stat.ts";
 import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
+import { setSysctl } from "../src/core/shell.ts";
 
 /** struct nf_conn, and the extensions (NAT, accounting, timeouts), which begin with 128 bytes (nf_ct_ext_add()). */
 const ENTRY_BYTES = 256;
@@ -27,7 +29,9 @@ const remedies: readonly Remedy[] = [
   {
     when: "now",
     text:
-      "Drop the entries of the traffic that fills the table; flushing all of it breaks NATed connections that are open (not verified by nailhouse's lab).",
+      `Drop the entries of the traffic that fills the table; flushing all of it breaks NATed connections that are open. ${
+        remedyMark("conntrack-growth", "drop entries")
+      }`,
     commands: [
       "conntrack -L -o extended | awk '{ print $3, $7, $8 }' | sort | uniq -c | sort -rn | head",
       "conntrack -D -p udp --dport PORT",
@@ -37,17 +41,22 @@ const remedies: readonly Remedy[] = [
   {
     when: "fix",
     text:
-      "Shorten the timeouts of what is most (established TCP is kept for five days by default), or exempt traffic that needs no tracking (not verified by nailhouse's lab).",
+      `Shorten the timeouts of what is most (established TCP is kept for five days by default), or exempt traffic that needs no tracking. ${
+        remedyMark("conntrack-growth", "shorter timeouts")
+      }`,
     commands: [
-      "sysctl -w net.netfilter.nf_conntrack_tcp_timeout_established=86400 net.netfilter.nf_conntrack_udp_timeout_stream=60",
+      ...setSysctl("net.netfilter.nf_conntrack_tcp_timeout_established=86400"),
+      ...setSysctl("net.netfilter.nf_conntrack_udp_timeout_stream=60"),
+      "nft add table inet raw",
+      "nft add chain inet raw prerouting '{ type filter hook prerouting priority raw; }'",
       "nft add rule inet raw prerouting udp dport PORT notrack",
     ],
     verify: "the number of entries stays level under the same load",
   },
   {
     when: "prevent",
-    text: "Bound the table: 300 MB are about 800,000 entries (not verified by nailhouse's lab).",
-    commands: ["sysctl -w net.netfilter.nf_conntrack_max=262144"],
+    text: `Bound the table: 300 MB are about 800,000 entries. ${remedyMark("conntrack-growth", "bound the table")}`,
+    commands: setSysctl("net.netfilter.nf_conntrack_max=262144"),
     verify: "the kernel log says `nf_conntrack: table full, dropping packet` when it is reached",
   },
 ];

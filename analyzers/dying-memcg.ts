@@ -7,6 +7,7 @@ import { ledger } from "../src/computed/ledger.ts";
 import { materialSlabBytes } from "../src/computed/material.ts";
 import { slabCaches } from "../src/computed/slab_caches.ts";
 import { exhaustion, recentTrend } from "../src/computed/trend.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /**
  * What one removed group keeps in slab: struct mem_cgroup, its per-node parts, two cgroups of structures beside them, kernfs nodes. Measured on 6.18,
@@ -24,23 +25,27 @@ const REMEDIES: readonly Remedy[] = [
   {
     when: "now",
     text:
-      "Let go of what is charged to them: mostly page cache and files on tmpfs that were written by a service or container which is gone. Deleting such files frees " +
-      "the groups at once; reclaim of the parent group frees those held by page cache (memory.reclaim, Linux 5.19, cgroup v2).",
-    commands: ["df -h -t tmpfs", "echo 1G > /sys/fs/cgroup/system.slice/memory.reclaim"],
+      "Let go of what is charged to them: mostly page cache and files on tmpfs that were written by a service or container which is gone. Deleting or emptying such files frees " +
+      `the groups at once; reclaim of the parent group frees those held by page cache (memory.reclaim, Linux 5.19, cgroup v2). ${
+        remedyMark("dying-memcg", "let go of what is charged")
+      }`,
+    commands: ["df -h -t tmpfs", ": > FILE", "echo 1G > /sys/fs/cgroup/system.slice/memory.reclaim"],
     verify: "nr_dying_descendants of /sys/fs/cgroup/cgroup.stat, or num_cgroups of memory in /proc/cgroups, falls",
   },
   {
     when: "fix",
     text:
-      "Find what makes and removes groups all the time (short-lived units, cron jobs with a session each, containers that restart in a loop), and let it keep one " +
-      "(not verified by nailhouse's lab).",
+      `Find what makes and removes groups all the time (short-lived units, cron jobs with a session each, containers that restart in a loop), and let it keep one. ${
+        remedyMark("dying-memcg", "find what makes groups")
+      }`,
     commands: ["journalctl --since -1h | grep -cE 'Started|Created slice'", "systemd-cgtop -b -n 1 | head -20"],
     verify: "the number of removed groups stays level",
   },
   {
     when: "prevent",
-    text:
-      "Move to cgroup v2 and Linux 5.9 or newer, where slab no longer keeps removed groups (not verified by nailhouse's lab).",
+    text: `Move to cgroup v2 and Linux 5.9 or newer, where slab no longer keeps removed groups. ${
+      remedyMark("dying-memcg", "cgroup v2")
+    }`,
     commands: ["stat -fc %T /sys/fs/cgroup"],
     verify: "it prints cgroup2fs",
   },

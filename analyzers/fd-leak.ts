@@ -22,6 +22,8 @@ import { sockstat } from "../src/parsers/sockstat.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { tcp } from "../src/parsers/tcp.ts";
 import { unix } from "../src/parsers/unix.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
+import { setSysctl } from "../src/core/shell.ts";
 
 /** What one descriptor of a kind holds: slab objects, by the account they are in. Sizes of x86-64, Linux 6.18; slabinfo's own go before. */
 interface Cost {
@@ -200,14 +202,17 @@ function remedies(
     {
       when: "now",
       text:
-        "End or restart the owner in an orderly way: the kernel closes all its descriptors, which frees what they hold.",
+        `End or restart the owner in an orderly way: the kernel closes all its descriptors, which frees what they hold. ${
+          remedyMark("fd-leak", "end the owner")
+        }`,
       commands: stopCommands(group, known),
       verify: "the first number of /proc/sys/fs/file-nr falls, and Slab of /proc/meminfo with it",
     },
     {
       when: "fix",
-      text:
-        `Find the code that opens ${kind} descriptors and does not close them on every path, errors included (not verified by nailhouse's lab).`,
+      text: `Find the code that opens ${kind} descriptors and does not close them on every path, errors included. ${
+        remedyMark("fd-leak", "find the code")
+      }`,
       commands: [
         // The first thousand: looking up all of a million costs the kernel a gigabyte.
         `seq 3 1000 | sed 's,^,/proc/${pid}/fd/,' | xargs readlink | sed 's/[0-9]\\+//g' | sort | uniq -c | sort -rn | head`,
@@ -219,7 +224,7 @@ function remedies(
       when: "prevent",
       text:
         "Keep the limit of open files near what the program needs, so that a leak ends in its own log (EMFILE) and not in the host's memory, and alert " +
-        "on the number (measured: the limit holds at once in the running program, which keeps what it has open).",
+        `on the number. ${remedyMark("fd-leak", "limit of open files")}`,
       commands: [`prlimit --pid ${pid} --nofile=65536`],
       verify: `grep 'open files' /proc/${pid}/limits`,
     },
@@ -458,9 +463,10 @@ export const fdLeak: Analyzer = defineAnalyzer({
             ...remedies({ comm, pids }, "inotify", known).slice(0, 1),
             {
               when: "prevent",
-              text:
-                "Bound the watches of a user: inotify_add_watch then fails in the program that asks for too many (not verified by nailhouse's lab).",
-              commands: ["sysctl -w fs.inotify.max_user_watches=524288"],
+              text: `Bound the watches of a user: inotify_add_watch then fails in the program that asks for too many. ${
+                remedyMark("fd-leak", "limit of inotify watches")
+              }`,
+              commands: setSysctl("fs.inotify.max_user_watches=65536"),
               verify: "grep -c ^inotify /proc/PID/fdinfo/FD of the program stays below",
             },
           ],

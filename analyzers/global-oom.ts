@@ -5,6 +5,7 @@ import type { AccountId, Ledger } from "../src/core/ledger.ts";
 import { dumpLedger, hostOoms, reportOf } from "../src/computed/oom_dump.ts";
 import { kernelLog, type KernelLogEvent } from "../src/parsers/kernel_log.ts";
 import { type OomReport, oomReports, type OomTask } from "../src/parsers/oom_report.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 const VICTIMS_LISTED = 5;
 const SLABS_LISTED = 3;
@@ -79,14 +80,17 @@ const REMEDIES: readonly Remedy[] = [
   {
     when: "now",
     text:
-      "The process that was killed is the largest one, which need not be the cause. Look at the findings that hold memory, or capture before the next time.",
+      `The process that was killed is the largest one, which need not be the cause. Look at the findings that hold memory, or capture before the next time. ${
+        remedyMark("global-oom", "look who holds the memory")
+      }`,
     commands: ["nailhouse collect", "dmesg | grep -iE 'oom-kill|out of memory'"],
     verify: "the report names who holds the memory",
   },
   {
     when: "prevent",
-    text:
-      "Record while memory goes, and give each service a limit, so that the one at fault is killed and no other (not verified by nailhouse's lab).",
+    text: `Record while memory goes, and give each service a limit, so that the one at fault is killed and no other. ${
+      remedyMark("global-oom", "record, and limit each service")
+    }`,
     commands: ["nailhouse record --dir /var/lib/nailhouse --every 60", "systemctl set-property SERVICE MemoryMax=..."],
     verify: "no more `global_oom` in the kernel log",
   },

@@ -4,6 +4,7 @@ import type { Remedy } from "../src/core/report.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { type HugePageAmount, type HugePagePool, hugepages } from "../src/parsers/hugepages.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** A pool is sized for the most that its service needs, and some is left over: a twentieth is no more than rounding and growth call for. */
 const HEADROOM_SHARE = 0.05;
@@ -28,8 +29,9 @@ function remedies(pools: readonly Unused[]): Remedy[] {
   return [
     {
       when: "now",
-      text:
-        "Give back what nobody uses: only free huge pages are taken from the pool (measured: of 64 MiB all came back at once).",
+      text: `Give back what nobody uses: only free huge pages are taken from the pool. ${
+        remedyMark("hugetlb-reservation", "give back what is free")
+      }`,
       commands: pools.map((pool) => `echo ${keep(pool)} > ${file(pool)}`),
       verify: "Hugetlb of /proc/meminfo falls, MemFree rises by as much",
     },
@@ -37,7 +39,9 @@ function remedies(pools: readonly Unused[]): Remedy[] {
       when: "fix",
       text:
         "Find what set them aside: sysctl.d, the kernel's command line, or a service that was to use them and does not run (a database whose start " +
-        "failed, or that is not told to use huge pages).",
+        `failed, or that is not told to use huge pages). ${
+          remedyMark("hugetlb-reservation", "find what set them aside")
+        }`,
       commands: [
         "grep -rs nr_hugepages /etc/sysctl.conf /etc/sysctl.d /usr/lib/sysctl.d",
         "grep -o 'hugepages[^ ]*' /proc/cmdline",
@@ -46,8 +50,10 @@ function remedies(pools: readonly Unused[]): Remedy[] {
     },
     {
       when: "prevent",
-      text: "Reserve no more than the service maps, or let it allocate on demand (not verified by nailhouse's lab).",
-      commands: ["sysctl vm.nr_overcommit_hugepages"],
+      text: `Reserve no more than the service maps, or let it allocate on demand. ${
+        remedyMark("hugetlb-reservation", "allocate on demand")
+      }`,
+      commands: ["sysctl -w vm.nr_overcommit_hugepages=PAGES"],
       verify: "HugePages_Surp counts what was allocated on demand",
     },
   ];

@@ -10,6 +10,7 @@ import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { processStatus } from "../src/parsers/process_status.ts";
 import { vmstat } from "../src/parsers/vmstat.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** struct io_uring_sqe, struct io_uring_cqe, and the index of the submission array (include/uapi/linux/io_uring.h). */
 const SQE_BYTES = 64;
@@ -82,23 +83,27 @@ function remedies(
     {
       when: "now",
       text:
-        "End or restart the owner in an orderly way: with the io_uring descriptor, rings and registered buffers are given back.",
+        `End or restart the owner in an orderly way: with the io_uring descriptor, rings and registered buffers are given back. ${
+          remedyMark("io-uring", "end the owner")
+        }`,
       commands: group === undefined ? ["ls -l /proc/[0-9]*/fd | grep io_uring"] : stopCommands(group, known),
       verify: "MemFree rises by as much",
     },
     {
       when: "fix",
       text:
-        "Unregister buffers (IORING_UNREGISTER_BUFFERS) before unmapping them, close rings that are done with, and make them no larger than needed " +
-        "(not verified by nailhouse's lab).",
+        `Unregister buffers (IORING_UNREGISTER_BUFFERS) before unmapping them, close rings that are done with, and make them no larger than needed. ${
+          remedyMark("io-uring", "unregister buffers")
+        }`,
       commands: (group?.pids ?? []).slice(0, 1).map((pid) => `grep -H -A3 -E 'UserBufs|SqMask' /proc/${pid}/fdinfo/*`),
       verify: "UserBufs of the descriptor's fdinfo is 0 after the work is done",
     },
     {
       when: "prevent",
       text:
-        "Give the service a memory limit: rings are charged to its cgroup; and RLIMIT_MEMLOCK bounds registered buffers of programs without CAP_IPC_LOCK " +
-        "(not verified by nailhouse's lab).",
+        `Give the service a memory limit: rings are charged to its cgroup; and RLIMIT_MEMLOCK bounds registered buffers of programs without CAP_IPC_LOCK. ${
+          remedyMark("io-uring", "limit of locked memory")
+        }`,
       commands: [],
       verify: "io_uring_register fails with ENOMEM beyond the limit",
     },

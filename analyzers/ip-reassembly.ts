@@ -9,6 +9,7 @@ import { MIN_TRUESIZE_BYTES, placeSkbBytes, skbSlab } from "../src/computed/skb_
 import { netnsOf } from "../src/parsers/_groups.ts";
 import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Reassembly queues, one a datagram of which a part is missing; of all network namespaces together. */
 const QUEUE_CACHES: ReadonlySet<string> = new Set(["ip4-frags", "ip6-frags"]);
@@ -52,7 +53,9 @@ function remedies(largest: Fragments | undefined): Remedy[] {
     {
       when: "now",
       text:
-        "Lower the limit of the namespace: as soon as the next fragment comes, the kernel drops what is beyond it; or wait for ipfrag_time (not verified by nailhouse's lab).",
+        `Lower the limit of the namespace: no further fragment is taken then. What is held stays until its time is over (ipfrag_time as it was when it came, 30 s by default); before Linux 4.17 it was dropped with the next fragment. ${
+          remedyMark("ip-reassembly", "lower the limit")
+        }`,
       commands: [
         `${enter}sysctl -w ${settings}_low_thresh=3145728 ${settings}_high_thresh=${DEFAULT_THRESHOLD_BYTES} ${settings}_time=30`,
       ],
@@ -62,14 +65,16 @@ function remedies(largest: Fragments | undefined): Remedy[] {
       when: "fix",
       text:
         "Find out why the rest of the datagrams does not come: a firewall that drops later fragments, a path that loses them, or a sender that attacks. Avoid fragments: " +
-        "smaller datagrams, the right MTU (not verified by nailhouse's lab).",
+        `smaller datagrams, the right MTU. ${remedyMark("ip-reassembly", "find why the rest does not come")}`,
       commands: [`${enter}nstat -az | grep -E 'ReasmReqds|ReasmFails|ReasmTimeout'`],
       verify: "ReasmFails stops rising",
     },
     {
       when: "prevent",
       text:
-        "Leave ipfrag_high_thresh at its default of 4 MiB unless datagrams of this size are wanted in such numbers (not verified by nailhouse's lab).",
+        `Leave ipfrag_high_thresh at its default of 4 MiB unless datagrams of this size are wanted in such numbers. ${
+          remedyMark("ip-reassembly", "the default limit")
+        }`,
       commands: [`${enter}sysctl ${settings}_high_thresh`],
       verify: "FRAG memory stays below it",
     },

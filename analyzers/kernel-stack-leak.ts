@@ -11,6 +11,7 @@ import { programSeries } from "../src/computed/program_series.ts";
 import { type Program, programs } from "../src/computed/programs.ts";
 import { exhaustion, recentTrend } from "../src/computed/trend.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /**
  * A quarter of all the threads that a host has numbers for (the classic pid_max of 32,768): servers with a thread a connection are told to stop
@@ -92,15 +93,18 @@ export const kernelStackLeak: Analyzer = defineAnalyzer({
         remedies: [
           {
             when: "now",
-            text: `End or restart ${top.comm} in an orderly way: its threads' stacks come back at once.`,
+            text: `End or restart ${top.comm} in an orderly way: its threads' stacks come back at once. ${
+              remedyMark("kernel-stack-leak", "end the owner")
+            }`,
             commands: stopCommands(top, known),
             verify: "KernelStack of /proc/meminfo falls",
           },
           {
             when: "fix",
             text:
-              "See what the threads wait for, and bound them: a pool instead of a thread a request, a time limit on what they wait for " +
-              "(not verified by nailhouse's lab).",
+              `See what the threads wait for, and bound them: a pool instead of a thread a request, a time limit on what they wait for. ${
+                remedyMark("kernel-stack-leak", "see what the threads wait for")
+              }`,
             commands: [
               `cat /proc/${top.pids[0]}/task/*/comm | sort | uniq -c | sort -rn | head`,
               `gdb -p ${top.pids[0]} -batch -ex 'thread apply all bt'`,
@@ -109,8 +113,9 @@ export const kernelStackLeak: Analyzer = defineAnalyzer({
           },
           {
             when: "prevent",
-            text:
-              "Limit its tasks, so that it fails to start a thread before the host is short (not verified by nailhouse's lab).",
+            text: `Limit its tasks, so that it fails to start a thread before the host is short. ${
+              remedyMark("kernel-stack-leak", "limit of tasks")
+            }`,
             commands: ["systemctl set-property UNIT TasksMax=1000"],
             verify: "pids.max of its cgroup is set, and pids.events counts what hits it",
           },

@@ -3,6 +3,7 @@ import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
 import { type MemcgOom, memcgOoms } from "../src/computed/memcg_ooms.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 const GROUPS_LISTED = 5;
 const CHARGES_LISTED = 3;
@@ -61,7 +62,9 @@ function remedies(first: MemcgOom): Remedy[] {
     {
       when: "now",
       text:
-        "See what is charged to the group: anon is its processes' own, file and slab are given back first, shmem is tmpfs and counts, too.",
+        `See what is charged to the group: anon is its processes' own, file and slab are given back first, shmem is tmpfs and counts, too. ${
+          remedyMark("memcg-oom", "see what is charged")
+        }`,
       commands: [
         `cat ${folder}/memory.stat ${folder}/memory.events`,
         ...(unit === undefined ? [] : [`systemctl status ${shellWord(unit)}`]),
@@ -71,7 +74,9 @@ function remedies(first: MemcgOom): Remedy[] {
     {
       when: "fix",
       text:
-        "If the program needs what it takes, raise the limit; if it grows without end, find the leak: the limit did what it is for, and the host was not short.",
+        `If the program needs what it takes, raise the limit; if it grows without end, find the leak: the limit did what it is for, and the host was not short. ${
+          remedyMark("memcg-oom", "raise the limit")
+        }`,
       commands: [
         unit === undefined
           ? `echo 1G > ${folder}/memory.max`
@@ -82,7 +87,9 @@ function remedies(first: MemcgOom): Remedy[] {
     {
       when: "prevent",
       text:
-        "Set memory.high below memory.max: the group is then slowed down and reclaimed before it is killed; alert on its counters (not verified by nailhouse's lab).",
+        `Set memory.high below memory.max: the group is then slowed down and reclaimed before it is killed; alert on its counters. ${
+          remedyMark("memcg-oom", "memory.high")
+        }`,
       commands: [
         unit === undefined
           ? `echo 900M > ${folder}/memory.high`

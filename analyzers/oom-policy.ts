@@ -4,6 +4,8 @@ import type { Parsed } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { type Sysctl, sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
+import { setSysctl } from "../src/core/shell.ts";
 
 /** Programs fail to allocate when the promises come this near to the limit: one large request is more than the rest. */
 const NEARLY_COMMITTED = 0.95;
@@ -80,9 +82,10 @@ export const oomPolicy: Analyzer = defineAnalyzer({
               because: `${formatShare(committed.bytes, limit.bytes)} of CommitLimit`,
             },
           ],
-          commands: ["sysctl -w vm.overcommit_ratio=80", "sysctl -w vm.overcommit_memory=0"],
-          fix:
-            "Raise the limit (vm.overcommit_ratio, swap), or let the kernel judge itself (not verified by nailhouse's lab).",
+          commands: [...setSysctl("vm.overcommit_ratio=80"), ...setSysctl("vm.overcommit_memory=0")],
+          fix: `Raise the limit (vm.overcommit_ratio, swap), or let the kernel judge itself. ${
+            remedyMark("oom-policy", "overcommit")
+          }`,
         });
       }
     }
@@ -98,8 +101,8 @@ export const oomPolicy: Analyzer = defineAnalyzer({
           "vm.min_free_kbytes",
           "reclaim begins when less than this is free, and ordinary requests may not use it",
         ),
-        commands: [`sysctl -w vm.min_free_kbytes=${Math.round(totalBytes / 1024 / 200)}`],
-        fix: "Half a per cent of memory is ample (not verified by nailhouse's lab).",
+        commands: setSysctl(`vm.min_free_kbytes=${Math.round(totalBytes / 1024 / 200)}`),
+        fix: `Half a per cent of memory is ample. ${remedyMark("oom-policy", "min_free_kbytes")}`,
       });
     }
     const panic = number("vm.panic_on_oom");
@@ -114,9 +117,11 @@ export const oomPolicy: Analyzer = defineAnalyzer({
             ? "even when only a control group or node is out of memory"
             : "when the whole host is out of memory",
         ),
-        commands: ["sysctl -w vm.panic_on_oom=0"],
+        commands: setSysctl("vm.panic_on_oom=0"),
         fix:
-          "Fine where another host takes over or a crash dump is wanted; otherwise let the kernel kill one process (not verified by nailhouse's lab).",
+          `Fine where another host takes over or a crash dump is wanted; otherwise let the kernel kill one process. ${
+            remedyMark("oom-policy", "panic_on_oom")
+          }`,
       });
     }
     if (number("vm.oom_kill_allocating_task") === 1) {
@@ -130,8 +135,9 @@ export const oomPolicy: Analyzer = defineAnalyzer({
           "the victim is a bystander: nothing that the kernel log says of it tells the cause",
         ),
         commands: ["sysctl -w vm.oom_kill_allocating_task=0"],
-        fix:
-          "Let the kernel choose the process that frees the most, unless its look at all processes takes too long (not verified by nailhouse's lab).",
+        fix: `Let the kernel choose the process that frees the most, unless its look at all processes takes too long. ${
+          remedyMark("oom-policy", "oom_kill_allocating_task")
+        }`,
       });
     }
     if (settings.length > 0) return { findings: settings.map(draft) };

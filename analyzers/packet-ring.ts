@@ -8,6 +8,7 @@ import { type PacketRing, packetRings } from "../src/computed/packet_rings.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { socketOwners } from "../src/computed/socket_owners.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** tcpdump's and libpcap's ring on one interface is 2 MiB (`-B` changes it): a few programs with one each are no news. */
 const WORTH_A_LINE_BYTES = 16 * 2 ** 20;
@@ -33,7 +34,9 @@ function remedies(groups: readonly OwnerGroup<PacketRing>[], known: readonly Pro
   return [
     {
       when: "now",
-      text: "End or restart the capturing program in an orderly way: a ring goes when its socket is closed.",
+      text: `End or restart the capturing program in an orderly way: a ring goes when its socket is closed. ${
+        remedyMark("packet-ring", "end the owner")
+      }`,
       commands: groups.flatMap((group) => stopCommands(group, known)),
       verify: "`ss -0ae` shows no ring_rx of that size any more, and MemFree rises by as much",
     },
@@ -41,14 +44,17 @@ function remedies(groups: readonly OwnerGroup<PacketRing>[], known: readonly Pro
       when: "fix",
       text:
         "Give it a smaller ring: tcpdump -B (in KiB), dumpcap -B (in MiB), Suricata's af-packet ring-size, or tp_block_nr of PACKET_RX_RING in a program of " +
-        "your own. The memory is taken when the ring is made, not when packets come (not verified by nailhouse's lab).",
+        `your own. The memory is taken when the ring is made, not when packets come. ${
+          remedyMark("packet-ring", "smaller ring")
+        }`,
       commands: ["tcpdump -B 2048 -i any -w out.pcap"],
       verify: "blk_size times blk_nr in `ss -0ae` is what you meant",
     },
     {
       when: "prevent",
-      text:
-        "Only CAP_NET_RAW may open packet sockets: take it from what need not capture (not verified by nailhouse's lab).",
+      text: `Only CAP_NET_RAW may open packet sockets: take it from what need not capture. ${
+        remedyMark("packet-ring", "take CAP_NET_RAW")
+      }`,
       commands: ["ss -0aep"],
       verify: "only the programs that should are listed",
     },

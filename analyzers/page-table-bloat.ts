@@ -7,6 +7,7 @@ import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
 import { programs } from "../src/computed/programs.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** One entry of 8 bytes for each page of 4 KiB: what page tables cost when each mapped page is mapped once, next to others. */
 const NORMAL_SHARE = 1 / 512;
@@ -83,7 +84,9 @@ export const pageTableBloat: Analyzer = defineAnalyzer({
         remedies: [
           {
             when: "now",
-            text: "End or restart the owner in an orderly way: page tables go with the mapping.",
+            text: `End or restart the owner in an orderly way: page tables go with the mapping. ${
+              remedyMark("page-table-bloat", "end the owner")
+            }`,
             commands: top === undefined ? [] : stopCommands(top, known),
             verify: "PageTables of /proc/meminfo falls",
           },
@@ -91,13 +94,15 @@ export const pageTableBloat: Analyzer = defineAnalyzer({
             when: "fix",
             text:
               "Map large shared memory with huge pages (a table page less for each 2 MiB, in each process), or have fewer processes map it: a connection pool " +
-              "before a database. Unmap ranges that are touched only here and there (not verified by nailhouse's lab).",
+              `before a database. Unmap ranges that are touched only here and there. ${
+                remedyMark("page-table-bloat", "map with huge pages")
+              }`,
             commands: top === undefined ? [] : [`grep -E 'VmPTE|VmRSS|VmSize' /proc/${top.pids[0]}/status`],
             verify: "VmPTE is about 0.2 % of VmRSS",
           },
           {
             when: "prevent",
-            text: "Alert on PageTables above 2 % of memory.",
+            text: `Alert on PageTables above 2 % of memory. ${remedyMark("page-table-bloat", "alert")}`,
             commands: ["awk '/MemTotal|PageTables/ { print }' /proc/meminfo"],
             verify: "it stays below under load",
           },

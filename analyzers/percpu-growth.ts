@@ -8,6 +8,7 @@ import { materialQueueBytes } from "../src/computed/material.ts";
 import { exhaustion, recentTrend } from "../src/computed/trend.ts";
 import { bpfMaps } from "../src/parsers/bpf_maps.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** What a CPU takes on a host with hundreds of containers: network statistics, cgroups and filters come to some MiB of each CPU's area. */
 const USUAL_BYTES_A_CPU: number = 16 * 2 ** 20;
@@ -18,8 +19,9 @@ const remedies: readonly Remedy[] = [
   {
     when: "now",
     text:
-      "Find out who allocates. With memory allocation profiling (Linux 6.10) the kernel tells by line of source; else trace the allocator for a minute " +
-      "(not verified by nailhouse's lab).",
+      `Find out who allocates. With memory allocation profiling (Linux 6.10) the kernel tells by line of source; else trace the allocator for a minute. ${
+        remedyMark("percpu-growth", "find who allocates")
+      }`,
     commands: [
       "sysctl -w vm.mem_profiling=1; grep -E 'percpu|pcpu' /proc/allocinfo | sort -rn | head",
       "bpftrace -e 'tracepoint:percpu:percpu_alloc_percpu { @[kstack(6)] = sum(args->bytes_alloc); }'",
@@ -29,8 +31,9 @@ const remedies: readonly Remedy[] = [
   {
     when: "fix",
     text:
-      "The usual holders are memory cgroups (removed ones too), per-CPU BPF maps, network namespaces and interfaces, and counters of firewall rules: look at their numbers " +
-      "(not verified by nailhouse's lab).",
+      `The usual holders are memory cgroups (removed ones too), per-CPU BPF maps, network namespaces and interfaces, and counters of firewall rules: look at their numbers. ${
+        remedyMark("percpu-growth", "look at the usual holders")
+      }`,
     commands: [
       "cat /sys/fs/cgroup/cgroup.stat",
       "bpftool map list",

@@ -10,6 +10,8 @@ import { type Process, processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { type Pipe, pipeContents } from "../src/parsers/pipe_contents.ts";
 import { processStatus } from "../src/parsers/process_status.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
+import { setSysctl } from "../src/core/shell.ts";
 
 /** What the pipes of one unprivileged user may hold before the kernel gives him two-page pipes only: fs.pipe-user-pages-soft, 16,384 pages. */
 const SOFT_LIMIT_BYTES = 64 * 2 ** 20;
@@ -53,22 +55,28 @@ function remedies(
     {
       when: "now",
       text:
-        "End or restart the process that does not read, in an orderly way: a pipe is freed with the last descriptor of it.",
+        `End or restart the process that does not read, in an orderly way: a pipe is freed with the last descriptor of it. ${
+          remedyMark("pipe-buffers", "end the owner")
+        }`,
       commands: stopCommands(group, known),
       verify: "MemFree rises by what the pipes held",
     },
     {
       when: "fix",
-      text:
-        "Read the pipe, or close the end that nobody reads: the writer then gets EPIPE (not verified by nailhouse's lab).",
+      text: `Read the pipe, or close the end that nobody reads: the writer then gets EPIPE. ${
+        remedyMark("pipe-buffers", "read the pipe")
+      }`,
       commands: group.pids.slice(0, 1).map((pid) => `lsof +E -p ${pid} | grep FIFO`),
       verify: "the pipes' Recv bytes stay near 0 (nailhouse collect, sos_commands/process/pipe_contents)",
     },
     {
       when: "prevent",
-      text: "Bound what an unprivileged user's pipes may hold; root is exempt (not verified by nailhouse's lab).",
-      commands: ["sysctl -w fs.pipe-user-pages-hard=32768"],
-      verify: "F_SETPIPE_SZ fails with EPERM beyond it",
+      text: `Bound what an unprivileged user's pipes may hold; root is exempt. ${
+        remedyMark("pipe-buffers", "limit of a user's pipes")
+      }`,
+      commands: setSysctl("fs.pipe-user-pages-hard=32768"),
+      verify:
+        "pipe() fails with ENFILE beyond it. Larger than 64 KiB no pipe gets before: that ends with EPERM at fs.pipe-user-pages-soft (64 MiB by default)",
     },
   ];
 }

@@ -9,6 +9,7 @@ import { type Process, processes } from "../src/computed/processes.ts";
 import { type Program, programs } from "../src/computed/programs.ts";
 import { type ProgramSeries, programSeries } from "../src/computed/program_series.ts";
 import { exhaustion, MIN_TREND_POINTS, recentTrend, type Trend } from "../src/computed/trend.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Apache's prefork, the server with the most processes by default, has at most 256 (MaxRequestWorkers). */
 const MANY_PROCESSES = 256;
@@ -135,15 +136,18 @@ export const processProliferation: Analyzer = defineAnalyzer({
         remedies: [
           {
             when: "now",
-            text: "End them in an orderly way, after whoever starts them: otherwise there are new ones at once.",
+            text: `End them in an orderly way, after whoever starts them: otherwise there are new ones at once. ${
+              remedyMark("process-proliferation", "end them")
+            }`,
             commands: stopCommands(crowd, known),
             verify: "the number after the slash in /proc/loadavg falls, and AnonPages with it",
           },
           {
             when: "fix",
             text:
-              "See what they wait for, and give each an end: a lock with a time limit (flock -n), a time limit for the whole (timeout), a pool of a fixed size " +
-              "(not verified by nailhouse's lab).",
+              `See what they wait for, and give each an end: a lock with a time limit (flock -n), a time limit for the whole (timeout), a pool of a fixed size. ${
+                remedyMark("process-proliferation", "see what they wait for")
+              }`,
             commands: [
               `cat /proc/${crowd.largest.pid}/wchan`,
               `ps -o pid,ppid,etime,stat,wchan:20,cmd -p ${crowd.largest.pid}`,
@@ -152,7 +156,7 @@ export const processProliferation: Analyzer = defineAnalyzer({
           },
           {
             when: "prevent",
-            text: "Limit the tasks of the service (not verified by nailhouse's lab).",
+            text: `Limit the tasks of the service. ${remedyMark("process-proliferation", "limit of tasks")}`,
             commands: ["systemctl set-property UNIT TasksMax=512"],
             verify: "pids.events of its cgroup counts what hits the limit",
           },

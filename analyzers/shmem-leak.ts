@@ -2,7 +2,7 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/an
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
 import type { ByteRange, Confidence, Owner, Remedy } from "../src/core/report.ts";
-import { shellWord } from "../src/core/shell.ts";
+import { setSysctl, shellWord } from "../src/core/shell.ts";
 import { overTime } from "../src/core/source.ts";
 import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { ledger } from "../src/computed/ledger.ts";
@@ -17,6 +17,7 @@ import {
   type UnlinkedObject,
 } from "../src/computed/shared_memory.ts";
 import { exhaustion, recentTrend } from "../src/computed/trend.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /**
  * What nobody maps and nobody can find by name is of no use to anybody. Below 128 MiB (a tenth of a small host) it may be a program's
@@ -67,21 +68,26 @@ function segmentHolding(segment: OrphanSegment): Holding {
     },
     remedies: [{
       when: "now",
-      text:
-        `Remove segment ${id}: nobody is attached, but a program may still mean to come back for what is in it (measured: of 64 MiB all came back).`,
+      text: `Remove segment ${id}: nobody is attached, but a program may still mean to come back for what is in it. ${
+        remedyMark("shmem-leak", "remove the segment")
+      }`,
       commands: [`ipcs -m -i ${id}`, `ipcrm -m ${id}`],
       verify: "Shmem of /proc/meminfo falls by its size, ipcs -m no longer lists it",
     }, {
       when: "fix",
       text:
-        "Let the program mark the segment for removal (shmctl IPC_RMID) as soon as all of it are attached: the kernel then frees it with the last of them, also after a crash.",
+        `Let the program mark the segment for removal (shmctl IPC_RMID) as soon as all of it are attached: the kernel then frees it with the last of them, also after a crash. ${
+          remedyMark("shmem-leak", "mark the segment for removal")
+        }`,
       commands: [],
       verify: "ipcs -m shows it as dest, and not at all when the program has ended",
     }, {
       when: "prevent",
       text:
-        "kernel.shm_rmid_forced=1 frees every segment with its last process. Programs that leave one on purpose lose it, and what is left behind now goes at once.",
-      commands: ["sysctl -w kernel.shm_rmid_forced=1"],
+        `kernel.shm_rmid_forced=1 frees every segment with its last process. Programs that leave one on purpose lose it, and what is left behind now goes at once. ${
+          remedyMark("shmem-leak", "kernel.shm_rmid_forced")
+        }`,
+      commands: setSysctl("kernel.shm_rmid_forced=1"),
       verify: "ipcs -m lists no segment with nattch 0",
     }],
   };
@@ -122,19 +128,25 @@ function processHolding(
     },
     remedies: [{
       when: "now",
-      text: `Restart ${comm} in an orderly way: the memory is given back with its last descriptor.`,
+      text: `Restart ${comm} in an orderly way: the memory is given back with its last descriptor. ${
+        remedyMark("shmem-leak", "end the owner")
+      }`,
       commands: stopCommands({ comm, pids: [pid] }, known),
       verify: "Shmem of /proc/meminfo falls by its size",
     }, {
       when: "now",
       text:
-        "If it must not be restarted, and what is in the file is of no use: empty it through the descriptor. A sealed memfd refuses (measured: of 64 MiB all came back, and the owner ran on).",
+        `If it must not be restarted, and what is in the file is of no use: empty it through the descriptor. A sealed memfd refuses. ${
+          remedyMark("shmem-leak", "empty the file")
+        }`,
       commands: [`: > /proc/${pid}/fd/${fd}`],
       verify: "Shmem of /proc/meminfo falls by its size",
     }, {
       when: "fix",
       text:
-        "Close the descriptor where its use ends; look for the path on which that is forgotten (an error, a lost client).",
+        `Close the descriptor where its use ends; look for the path on which that is forgotten (an error, a lost client). ${
+          remedyMark("shmem-leak", "close the descriptor")
+        }`,
       commands: [`ls -l /proc/${pid}/fd | grep -E 'memfd:|deleted'`],
       verify: "the same list stays short under the same load",
     }],
@@ -163,7 +175,9 @@ function filesHolding({ mount, bytes, sizeBytes, mappedBytes, largest, path, lin
     },
     remedies: [{
       when: "now",
-      text: "Delete the files that are not needed any more, or move them to a disk. Look first who uses them.",
+      text: `Delete the files that are not needed any more, or move them to a disk. Look first who uses them. ${
+        remedyMark("shmem-leak", "delete the files")
+      }`,
       commands: [
         `du -axk ${folder} | sort -rn | head -n 20`,
         `fuser -v -m ${folder}`,
@@ -172,9 +186,9 @@ function filesHolding({ mount, bytes, sizeBytes, mappedBytes, largest, path, lin
       verify: "Shmem of /proc/meminfo falls by their size",
     }, {
       when: "prevent",
-      text: `Give the mount a limit: now it is ${
-        sizeBytes === undefined ? "not known" : formatBytes(sizeBytes)
-      } (measured: it holds at once, and deletes nothing).`,
+      text: `Give the mount a limit: now it is ${sizeBytes === undefined ? "not known" : formatBytes(sizeBytes)}. ${
+        remedyMark("shmem-leak", "limit of the mount")
+      }`,
       commands: [`mount -o remount,size=... ${folder}`],
       verify: `df ${folder} shows the limit; writing beyond it fails with ENOSPC`,
     }],

@@ -21,6 +21,8 @@ import { tcpBacklog } from "../src/computed/tcp_backlog.ts";
 import { unixBacklog } from "../src/computed/unix_backlog.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
+import { setSysctl } from "../src/core/shell.ts";
 
 /** Below this ratio the blocks are just full of what the sockets are charged for. */
 const MIN_AMPLIFICATION = 2;
@@ -41,7 +43,9 @@ function remedies(
     {
       when: "now",
       text:
-        "End or restart the owner of the queue in an orderly way: the last packet of a block that leaves frees all of it.",
+        `End or restart the owner of the queue in an orderly way: the last packet of a block that leaves frees all of it. ${
+          remedyMark("skb-frag-amplification", "end the owner")
+        }`,
       commands: groups.flatMap((group) => stopCommands(group, known)),
       verify: "MemFree rises by what was pinned, while the UDP mem of /proc/net/sockstat falls by far less",
     },
@@ -56,9 +60,10 @@ function remedies(
     },
     {
       when: "prevent",
-      text:
-        "With fragments of order 0 a packet pins one page instead of eight (measured with 16,000 packets: 50 MiB instead of 500), at some cost in speed.",
-      commands: ["sysctl -w net.core.high_order_alloc_disable=1"],
+      text: `With fragments of order 0 a packet pins one page instead of eight, at some cost in speed. ${
+        remedyMark("skb-frag-amplification", "fragments of order 0")
+      }`,
+      commands: setSysctl("net.core.high_order_alloc_disable=1"),
       verify: "pages of order 3 without an owner in /proc/kpageflags stop growing",
     },
   ];

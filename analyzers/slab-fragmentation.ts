@@ -6,6 +6,7 @@ import { overTime } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialSlabBytes } from "../src/computed/material.ts";
 import { cacheName, slabCaches, type SlabUse } from "../src/computed/slab_caches.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** A cache in use is 70 to 100 % full: below half, most of its pages are there for objects that are gone. */
 const HALF_EMPTY = 0.5;
@@ -35,8 +36,9 @@ function remedies(caches: readonly SlabUse[]): Remedy[] {
     {
       when: "now",
       text:
-        "Ask the kernel to give back the slabs of these caches that are wholly empty. It does not move objects: a slab with one object in use stays " +
-        "(not verified by nailhouse's lab).",
+        `Ask the kernel to give back the slabs of these caches that are wholly empty. It does not move objects: a slab with one object in use stays, so this seldom gives back much. ${
+          remedyMark("slab-fragmentation", "give back empty slabs")
+        }`,
       commands: caches.slice(0, CACHES_LISTED).map(({ name }) =>
         `echo 1 > ${shellWord(`/sys/kernel/slab/${name}/shrink`)}`
       ),
@@ -46,15 +48,21 @@ function remedies(caches: readonly SlabUse[]): Remedy[] {
       when: "fix",
       text:
         "The objects left over belong to processes that lived through the burst which filled the caches. Restart the long-lived ones among them, or the host; " +
-        "otherwise the room is used again by the next burst, and nothing need be done.",
+        `otherwise the room is used again by the next burst, and nothing need be done. ${
+          remedyMark("slab-fragmentation", "restart who lived through it")
+        }`,
       commands: ["slabtop -o -s c | head -20"],
       verify: "Slab of /proc/meminfo falls",
     },
     {
       when: "prevent",
-      text:
-        "Bound the burst: limit what one service may have open or running at once (not verified by nailhouse's lab).",
-      commands: ["systemctl set-property SERVICE TasksMax=... LimitNOFILE=..."],
+      text: `Bound the burst: limit what one service may have open or running at once. ${
+        remedyMark("slab-fragmentation", "bound the burst")
+      }`,
+      commands: [
+        "systemctl set-property SERVICE TasksMax=512",
+        "systemctl edit SERVICE   # [Service] LimitNOFILE=65536: no property that set-property knows",
+      ],
       verify: "num_objs of these caches stays near active_objs over days",
     },
   ];

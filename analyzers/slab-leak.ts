@@ -17,6 +17,7 @@ import { kmemleak, type LostObject } from "../src/parsers/kmemleak.ts";
 import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
 import { type NeighbourStat, neighbourStat } from "../src/parsers/neighbour_stat.ts";
 import { slabAllocTraces, type SlabCaller } from "../src/parsers/slab_alloc_traces.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** A healthy kernel's unreclaimable slab is spread over some two hundred caches: none of them has half of it. */
 const DOMINATES_SLAB = 0.5;
@@ -211,7 +212,9 @@ function remedies([first]: readonly [Suspect, ...Suspect[]], stop: readonly stri
       when: "now",
       text:
         "Restart the program whose objects these are (see the owners) in an orderly way: most kernel objects go with the process or the " +
-        "network namespace that has them. Dropping caches does not help: this slab is not reclaimable.",
+        `network namespace that has them. Dropping caches does not help: this slab is not reclaimable. ${
+          remedyMark("slab-leak", "end the owner")
+        }`,
       commands: stop.length > 0 ? stop : [...known.map(({ find }) => find), "slabtop -o -s c | head -20"],
       verify: "SUnreclaim of /proc/meminfo falls by what the caches held",
     },
@@ -219,7 +222,9 @@ function remedies([first]: readonly [Suspect, ...Suspect[]], stop: readonly stri
       when: "fix",
       text:
         "If no process has them, the kernel or a module leaks: record who allocates. slub_debug=U on the kernel's command line keeps the callers of one " +
-        "cache; from Linux 6.10 on, allocation profiling keeps them for all at little cost (not verified by nailhouse's lab).",
+        `cache; from Linux 6.10 on, allocation profiling keeps them for all at little cost. ${
+          remedyMark("slab-leak", "record who allocates")
+        }`,
       commands: [
         first.name === LARGE_KMALLOC || first.objectBytes === 0
           ? "sysctl vm.mem_profiling=1 && sort -rn /proc/allocinfo | head -30"
@@ -230,7 +235,7 @@ function remedies([first]: readonly [Suspect, ...Suspect[]], stop: readonly stri
     },
     {
       when: "prevent",
-      text: "Alert on SUnreclaim: on a steady host it is level (not verified by nailhouse's lab).",
+      text: `Alert on SUnreclaim: on a steady host it is level. ${remedyMark("slab-leak", "alert")}`,
       commands: ["nailhouse record --dir /var/lib/nailhouse --every 60"],
       verify: "its slope over a day is about nothing",
     },

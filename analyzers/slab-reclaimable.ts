@@ -7,6 +7,8 @@ import { MATERIAL_SHARE, materialSlabBytes } from "../src/computed/material.ts";
 import { slabCaches, type SlabUse } from "../src/computed/slab_caches.ts";
 import { type DentryState, dentryState } from "../src/parsers/dentry_state.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
+import { setSysctl } from "../src/core/shell.ts";
 
 /** A host that does its work looks up mostly names that exist. */
 const MOST_OF = 0.5;
@@ -16,7 +18,7 @@ const NEGATIVE_REMEDY: Remedy = {
   when: "fix",
   text:
     "Find the program that looks up names that do not exist, over and over new ones (temporary names, a search path, a health check), and let it stop: it costs " +
-    "time more than memory (not verified by nailhouse's lab).",
+    `time more than memory. ${remedyMark("slab-reclaimable", "stop the look-ups")}`,
   commands: ["timeout 10 strace -f -e trace=file -Z -p PID", "timeout 10 opensnoop-bpfcc -x"],
   verify: "the fifth number of /proc/sys/fs/dentry-state stays level",
 };
@@ -25,7 +27,9 @@ const REMEDIES: readonly Remedy[] = [
   {
     when: "now",
     text:
-      "Nothing need be done: the kernel gives this back when memory is short, and MemAvailable counts most of it. Emptying caches by hand only makes the host slower.",
+      `Nothing need be done: the kernel gives this back when memory is short, and MemAvailable counts most of it. Emptying caches by hand only makes the host slower. ${
+        remedyMark("slab-reclaimable", "do nothing")
+      }`,
     commands: ["grep -E 'MemAvailable|SReclaimable' /proc/meminfo"],
     verify: "MemAvailable stays well above the low watermarks",
   },
@@ -33,8 +37,8 @@ const REMEDIES: readonly Remedy[] = [
     when: "prevent",
     text:
       "Where a container runs into its limit because of it (the slab is charged to it), give back early: a higher vfs_cache_pressure for the host, or memory.high for " +
-      "the cgroup (not verified by nailhouse's lab).",
-    commands: ["sysctl -w vm.vfs_cache_pressure=200"],
+      `the cgroup. ${remedyMark("slab-reclaimable", "give back early")}`,
+    commands: setSysctl("vm.vfs_cache_pressure=200"),
     verify: "slab_reclaimable of the cgroup's memory.stat stays below its limit",
   },
 ];

@@ -17,6 +17,7 @@ import {
 import { type SocketOwner, type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
 import { recentTrend } from "../src/computed/trend.ts";
 import { slabinfo } from "../src/parsers/slabinfo.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Less than this in all queues is what monitoring programs have at any moment: not worth a line. */
 const WORTH_A_LINE_BYTES = 2 ** 20;
@@ -89,7 +90,9 @@ function remedies(groups: readonly OwnerGroup<Queue>[], known: readonly Process[
   return [
     {
       when: "now",
-      text: "End or restart the owner in an orderly way: closing the sockets frees their queues at once.",
+      text: `End or restart the owner in an orderly way: closing the sockets frees their queues at once. ${
+        remedyMark("socket-backlog-netlink", "end the owner")
+      }`,
       commands: groups.flatMap((group) => stopCommands(group, known)),
       verify: "the Rmem column of /proc/net/netlink is 0 again, and MemAvailable rises by as much",
     },
@@ -97,7 +100,9 @@ function remedies(groups: readonly OwnerGroup<Queue>[], known: readonly Process[
       when: "fix",
       text:
         "Let the program read what it subscribed to, or subscribe to less (fewer groups). A queue that overflows makes recv() fail with ENOBUFS, after " +
-        "which it must ask for everything anew: a larger buffer only puts that off.",
+        `which it must ask for everything anew: a larger buffer only puts that off. ${
+          remedyMark("socket-backlog-netlink", "let it read")
+        }`,
       commands: pid === undefined
         ? ["ss -anpf netlink"]
         : [`cat /proc/${pid}/stack`, `ss -anpf netlink | grep -w ${pid}`],
@@ -107,7 +112,7 @@ function remedies(groups: readonly OwnerGroup<Queue>[], known: readonly Process[
       when: "prevent",
       text:
         "Only with CAP_NET_ADMIN can a socket have more than rmem_max (SO_RCVBUFFORCE): keep that setting small in the program, and drop the capability " +
-        "where it is not needed (not verified by nailhouse's lab).",
+        `where it is not needed. ${remedyMark("socket-backlog-netlink", "CAP_NET_ADMIN and rmem_max")}`,
       commands: ["sysctl net.core.rmem_max net.core.rmem_default"],
       verify: "rb in skmem of `ss -anmf netlink` is no more than twice rmem_max",
     },

@@ -1,7 +1,7 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
-import { shellWord } from "../src/core/shell.ts";
+import { setSysctl, shellWord } from "../src/core/shell.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
@@ -21,6 +21,7 @@ import { socketOwners } from "../src/computed/socket_owners.ts";
 import { tcpBacklog, type TcpQueue } from "../src/computed/tcp_backlog.ts";
 import { recentTrend } from "../src/computed/trend.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 const ID = "socket-backlog-tcp-recv";
 
@@ -141,7 +142,9 @@ function remedies(
   return [
     {
       when: "now",
-      text: "End or restart the owner in an orderly way: closing the sockets frees their queues at once.",
+      text: `End or restart the owner in an orderly way: closing the sockets frees their queues at once. ${
+        remedyMark("socket-backlog-tcp-recv", "end the owner")
+      }`,
       commands: groups.flatMap((group) => stopCommands(group, known)),
       verify: "the TCP mem of `cat /proc/net/sockstat` falls to what it was, and MemAvailable rises by as much",
     },
@@ -149,7 +152,9 @@ function remedies(
       when: "fix",
       text:
         "Find why the program does not read: a blocked or dead thread, a connection that was taken from its event loop but not closed, a " +
-        "leaked descriptor. Close a connection as soon as nobody wants its data; in CLOSE_WAIT the other end is gone already.",
+        `leaked descriptor. Close a connection as soon as nobody wants its data; in CLOSE_WAIT the other end is gone already. ${
+          remedyMark("socket-backlog-tcp-recv", "find why it does not read")
+        }`,
       commands: pid === undefined ? [] : [
         `cat /proc/${pid}/stack`,
         `ss -tanp state close-wait | grep pid=${pid},`,
@@ -169,8 +174,8 @@ function remedies(
       when: "prevent",
       text:
         "Bound what one connection can hold: the last number of tcp_rmem is its most, unless the program sets SO_RCVBUF itself. The " +
-        "setting is of new connections only (not verified by nailhouse's lab).",
-      commands: [`sysctl -w net.ipv4.tcp_rmem=${shellWord("4096 131072 2097152")}`],
+        `setting is of new connections only. ${remedyMark("socket-backlog-tcp-recv", "tcp_rmem")}`,
+      commands: setSysctl("net.ipv4.tcp_rmem=4096 131072 2097152"),
       verify: "rb in skmem of `ss -tanm` is at most that for new connections",
     },
   ];

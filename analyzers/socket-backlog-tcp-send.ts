@@ -27,6 +27,8 @@ import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.t
 import { tcpBacklog, type TcpQueue, ZERO_WINDOW_PROBE } from "../src/computed/tcp_backlog.ts";
 import { recentTrend } from "../src/computed/trend.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
+import { setSysctl, shellWord } from "../src/core/shell.ts";
 
 const ID = "socket-backlog-tcp-send";
 
@@ -113,6 +115,11 @@ function countEvidence(tcp: ProtocolMemory | undefined): EvidenceLine[] {
   return [{ path: tcp.path, line: tcp.line, because }];
 }
 
+/** One connection: others of the same peer may be healthy. */
+function resetCommand({ local, remote }: Queue): string {
+  return `ss -tK src ${shellWord(local)} dst ${shellWord(remote)}`;
+}
+
 function remedies(
   groups: readonly OwnerGroup<Queue>[],
   readers: readonly OwnerGroup<Queue>[],
@@ -121,17 +128,28 @@ function remedies(
 ): Remedy[] {
   const timeout = quoteProgram("tcp-user-timeout", ID, groups[0], spoken);
   const reset = quoteProgram("tcp-reset", ID, groups[0], spoken);
-  const blame = readers.length > 0 ? readers : groups;
+  const verify = "the TCP mem of `cat /proc/net/sockstat` falls to what it was, and MemAvailable rises by as much";
   return [
-    {
-      when: "now",
-      text: readers.length > 0
-        ? "End or restart the reader, which is on this host and does not read, in an orderly way: the connections end, and the senders' queues with them."
-        : "End or restart the sender in an orderly way, or close the connections of peers that do not read: unsent data are dropped when the socket is " +
-          "reset. After an ordinary close() the kernel goes on probing (orphans).",
-      commands: blame.flatMap((group) => stopCommands(group, known)),
-      verify: "the TCP mem of `cat /proc/net/sockstat` falls to what it was, and MemAvailable rises by as much",
-    },
+    readers.length > 0
+      ? {
+        when: "now",
+        text:
+          `End or restart the reader, which is on this host and does not read, in an orderly way: the connections end, and the senders' queues with them. ${
+            remedyMark(ID, "end the reader")
+          }`,
+        commands: readers.flatMap((group) => stopCommands(group, known)),
+        verify,
+      }
+      : {
+        when: "now",
+        text: `Reset the connections of peers that do not read: what is unsent goes with them. ${
+          remedyMark(ID, "reset the connections")
+        } Ending the sender alone is no cure: the kernel goes on probing (orphans). ${
+          remedyMark(ID, "end the sender")
+        }`,
+        commands: groups.flatMap(({ held: [fullest] }) => fullest === undefined ? [] : [resetCommand(fullest)]),
+        verify,
+      },
     {
       when: "fix",
       text:
@@ -152,8 +170,10 @@ function remedies(
       when: "prevent",
       text:
         "Bound what one connection can hold: the last number of tcp_wmem is its most, unless the program sets SO_SNDBUF itself; small writes are " +
-        "charged up to 2.6 times their data. The setting is of new connections only (not verified by nailhouse's lab).",
-      commands: ["sysctl -w net.ipv4.tcp_wmem='4096 16384 1048576'"],
+        `charged up to 2.6 times their data. The setting is of new connections only. ${
+          remedyMark("socket-backlog-tcp-send", "tcp_wmem")
+        }`,
+      commands: setSysctl("net.ipv4.tcp_wmem=4096 16384 1048576"),
       verify: "tb in skmem of `ss -tanm` is at most that for new connections",
     },
   ];

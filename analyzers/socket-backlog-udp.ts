@@ -25,6 +25,7 @@ import { netSnmp } from "../src/parsers/net_snmp.ts";
 import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { type Sockstat, sockstat } from "../src/parsers/sockstat.ts";
 import { type Sysctl, sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 const ID = "socket-backlog-udp";
 
@@ -184,7 +185,9 @@ function remedies(
   return [
     {
       when: "now",
-      text: "End or restart the owner in an orderly way: closing the sockets frees their queues at once.",
+      text: `End or restart the owner in an orderly way: closing the sockets frees their queues at once. ${
+        remedyMark("socket-backlog-udp", "end the owner")
+      }`,
       commands: groups.flatMap((group) => stopCommands(group, known)),
       verify: "the UDP mem of `cat /proc/net/sockstat` falls to what it was, and MemAvailable rises by as much",
     },
@@ -217,7 +220,7 @@ function remedies(
       when: "prevent",
       text:
         "Alert on the drops column of /proc/net/udp and on Recv-Q in tests, and keep udp_mem and rmem_max no larger than needed: they bound " +
-        "the charge, if not the pages behind it.",
+        `the charge, if not the pages behind it. ${remedyMark("socket-backlog-udp", "alert on drops")}`,
       commands: ["awk 'NR > 1 && $NF > 0 { print $2, $NF }' /proc/net/udp"],
       verify: "no socket's drops grow under load",
     },

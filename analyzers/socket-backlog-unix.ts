@@ -23,6 +23,8 @@ import {
 import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
 import { recentTrend } from "../src/computed/trend.ts";
 import { unixBacklog, type UnixQueue } from "../src/computed/unix_backlog.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
+import { setSysctl } from "../src/core/shell.ts";
 
 /** Less than this in all queues is what any busy host has on its way to its readers: not worth a line. */
 const WORTH_A_LINE_BYTES = 2 ** 20;
@@ -86,7 +88,9 @@ function remedies(
     {
       when: "now",
       text:
-        "End or restart the process that does not read in an orderly way: closing its end frees what waits there at once.",
+        `End or restart the process that does not read in an orderly way: closing its end frees what waits there at once. ${
+          remedyMark("socket-backlog-unix", "end the reader")
+        }`,
       commands: blamed.flatMap((group) => stopCommands(group, known)),
       verify: "`ss -xanm` shows no large Send-Q any more, and MemAvailable rises by as much",
     },
@@ -94,16 +98,19 @@ function remedies(
       when: "fix",
       text:
         "Find why the program does not read: a blocked or dead thread, or a descriptor that it inherited and forgot. It must close an end that it " +
-        "does not want (shutdown(SHUT_RD) does help here: the sender gets EPIPE).",
+        `does not want (shutdown(SHUT_RD) does help here: the sender gets EPIPE). ${
+          remedyMark("socket-backlog-unix", "find why it does not read")
+        }`,
       commands: pid === undefined ? ["ss -xap"] : [`cat /proc/${pid}/stack`, `ss -xanp | grep pid=${pid},`],
       verify: "the Send-Q of the other end moves",
     },
     {
       when: "prevent",
       text:
-        "Bound what one socket can hold: SO_SNDBUF of the sender is the limit, wmem_default when it sets none. The setting is of new sockets only " +
-        "(not verified by nailhouse's lab).",
-      commands: ["sysctl -w net.core.wmem_max=212992 net.core.wmem_default=212992"],
+        `Bound what one socket can hold: SO_SNDBUF of the sender is the limit, wmem_default when it sets none. The setting is of new sockets only. ${
+          remedyMark("socket-backlog-unix", "wmem_default")
+        }`,
+      commands: [...setSysctl("net.core.wmem_max=212992"), ...setSysctl("net.core.wmem_default=212992")],
       verify: "tb in skmem of `ss -xanm` is at most that for new sockets",
     },
   ];

@@ -6,6 +6,7 @@ import { stopCommands } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
 import { memoryPressure, type Pressure } from "../src/parsers/pressure.ts";
 import { type Vmstat, vmstat } from "../src/parsers/vmstat.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Pages that go out and come back at this rate each are read with seeks by a disk that does little else (1,000 a second of 4 KiB). */
 const THRASH_BYTES_PER_SECOND = 4 * 2 ** 20;
@@ -135,21 +136,25 @@ export const swapThrash: Analyzer = defineAnalyzer({
         remedies: [
           {
             when: "now",
-            text: "End or restart what swaps most, so that the rest fits.",
+            text: `End or restart what swaps most, so that the rest fits. ${
+              remedyMark("swap-thrash", "end what swaps most")
+            }`,
             commands: top === undefined ? [] : stopCommands({ comm: top.comm, pids: [top.pid] }, known),
             verify: "pswpin and pswpout of /proc/vmstat stand still; full of /proc/pressure/memory falls to 0",
           },
           {
             when: "fix",
-            text:
-              "Give the host more memory or fewer programs; limit caches that programs keep themselves (not verified by nailhouse's lab).",
+            text: `Give the host more memory or fewer programs; limit caches that programs keep themselves. ${
+              remedyMark("swap-thrash", "more memory")
+            }`,
             commands: ["vmstat 1"],
             verify: "si and so of vmstat are 0 under load",
           },
           {
             when: "prevent",
-            text:
-              "Let something act on the stalls before everybody waits: systemd-oomd or earlyoom (not verified by nailhouse's lab).",
+            text: `Let something act on the stalls before everybody waits: systemd-oomd or earlyoom. ${
+              remedyMark("swap-thrash", "act on the stalls")
+            }`,
             commands: ["systemctl enable --now systemd-oomd"],
             verify: "oomctl shows the pressure limits",
           },

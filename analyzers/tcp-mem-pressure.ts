@@ -5,6 +5,7 @@ import type { Remedy } from "../src/core/report.ts";
 import { type ProtocolLimit, tcpLimit } from "../src/computed/protocol_limits.ts";
 import { tcpBacklog } from "../src/computed/tcp_backlog.ts";
 import { type NetSnmp, netSnmp } from "../src/parsers/net_snmp.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Under pressure the kernel keeps TCP near the second number of tcp_mem, and its count lags by up to 1 MiB for each CPU. */
 const AT_PRESSURE = 0.95;
@@ -48,15 +49,18 @@ function remedies(): Remedy[] {
     {
       when: "now",
       text:
-        "Free the queues that fill it: see the cause that this points at. Until then every connection of the host is slow.",
+        `Free the queues that fill it: see the cause that this points at. Until then every connection of the host is slow. ${
+          remedyMark("tcp-mem-pressure", "free the queues")
+        }`,
       commands: ["ss -tanmp | sort -k2 -n | tail", "ss -tanmp | sort -k3 -n | tail"],
       verify: "TCP mem of `cat /proc/net/sockstat` falls below the first number of tcp_mem, where pressure ends",
     },
     {
       when: "prevent",
       text:
-        "Raise tcp_mem only when the connections are known to be healthy and the host has the memory: it is what keeps stuck connections from taking all of it (not " +
-        "verified by nailhouse's lab).",
+        `Raise tcp_mem only when the connections are known to be healthy and the host has the memory: it is what keeps stuck connections from taking all of it. ${
+          remedyMark("tcp-mem-pressure", "raise tcp_mem with care")
+        }`,
       commands: ["sysctl net.ipv4.tcp_mem net.ipv4.tcp_rmem net.ipv4.tcp_wmem"],
       verify: "TCPMemoryPressures of `nstat -az` stays as it is",
     },

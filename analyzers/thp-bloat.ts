@@ -6,6 +6,8 @@ import { processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { smapsRollup } from "../src/parsers/smaps_rollup.ts";
 import { thp } from "../src/parsers/thp.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
+import { setSysfs } from "../src/core/shell.ts";
 
 /** Below this, ordinary pages are most of what the processes have, and huge pages cannot have made it large. */
 const DOMINANT_SHARE = 0.5;
@@ -73,15 +75,19 @@ export const thpBloat: Analyzer = defineAnalyzer({
           {
             when: "now",
             text:
-              "Where the program asks for it only, new memory is in small pages; what it has already stays until a restart (not verified by nailhouse's lab).",
-            commands: ["echo madvise > /sys/kernel/mm/transparent_hugepage/enabled"],
+              `Where the program asks for it only, new memory is in small pages; what it has already stays until a restart. ${
+                remedyMark("thp-bloat", "huge pages for who asks")
+              }`,
+            commands: setSysfs("/sys/kernel/mm/transparent_hugepage/enabled", "madvise"),
             verify:
               "after a restart of the program its RssAnon is much smaller under the same load, or it was not this",
           },
           {
             when: "fix",
-            text: "Let khugepaged make huge pages only of memory that is in use (not verified by nailhouse's lab).",
-            commands: ["echo 0 > /sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_none"],
+            text: `Let khugepaged make huge pages only of memory that is in use. ${
+              remedyMark("thp-bloat", "khugepaged max_ptes_none")
+            }`,
+            commands: setSysfs("/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_none", "0"),
             verify: "AnonHugePages of /proc/meminfo no longer grows beyond what programs touch",
           },
         ],

@@ -5,6 +5,7 @@ import { isAtUdpWall, type ProtocolLimit, udpLimit } from "../src/computed/proto
 import type { SocketQueue } from "../src/computed/socket_queues.ts";
 import { udpBacklog } from "../src/computed/udp_backlog.ts";
 import { netSnmp } from "../src/parsers/net_snmp.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** A packet that is refused on a socket that is less than half full was not refused by the socket's own limit. */
 const FAR_BELOW_LIMIT = 0.5;
@@ -39,7 +40,9 @@ function remedies(): Remedy[] {
     {
       when: "now",
       text:
-        "Free the queues that fill it: see socket-backlog-udp. Until then every UDP socket of the host (DNS, too) loses datagrams.",
+        `Free the queues that fill it: see socket-backlog-udp. Until then every UDP socket of the host (DNS, too) loses datagrams. ${
+          remedyMark("udp-mem-limit", "free the queues")
+        }`,
       commands: ["ss -uanmp | sort -k2 -n | tail"],
       verify: `UDP mem falls below the first number of udp_mem: ${WATCH}`,
     },
@@ -47,8 +50,8 @@ function remedies(): Remedy[] {
       when: "prevent",
       text:
         "Do not raise udp_mem before the queues are known: it is what keeps them from taking all of memory. Lowering its first number contains a backlog, " +
-        "at the price of dropped datagrams.",
-      commands: ["sysctl net.ipv4.udp_mem"],
+        `at the price of dropped datagrams. ${remedyMark("udp-mem-limit", "udp_mem")}`,
+      commands: ["sysctl net.ipv4.udp_mem", "sysctl -w net.ipv4.udp_mem='MIN PRESSURE MAX'"],
       verify: "the drops column of /proc/net/udp does not grow",
     },
   ];
@@ -58,15 +61,18 @@ function phantomRemedies(): Remedy[] {
   return [
     {
       when: "fix",
-      text:
-        "Install a kernel with commit df207de9d9e7 (6.15, and stable 6.1 and 6.6 of April 2025) (not verified by nailhouse's lab).",
+      text: `Install a kernel with commit df207de9d9e7 (6.15, and stable 6.1 and 6.6 of April 2025). ${
+        remedyMark("udp-mem-limit", "newer kernel")
+      }`,
       commands: ["uname -r"],
       verify: "UDP mem of /proc/net/sockstat stays near the sum of the queues",
     },
     {
       when: "now",
       text:
-        "Until then raise udp_mem, or datagrams are dropped for want of memory that nobody uses; only a reboot resets the counter (not verified by nailhouse's lab).",
+        `Until then raise udp_mem, or datagrams are dropped for want of memory that nobody uses; only a reboot resets the counter. ${
+          remedyMark("udp-mem-limit", "raise udp_mem")
+        }`,
       commands: ["sysctl net.ipv4.udp_mem"],
       verify: "the drops column of /proc/net/udp does not grow",
     },

@@ -16,6 +16,7 @@ import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 import { vmstat } from "../src/parsers/vmstat.ts";
 import { zoneinfo } from "../src/parsers/zoneinfo.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** "Unknown" memory that is too much on any host: the line at which Oracle's drgn-tools memstate warns. */
 const MAJOR_SHARE = 0.1;
@@ -97,7 +98,9 @@ function remedies({ kernelRelease }: HostFacts): Remedy[] {
     when: "now",
     text:
       "Switch memory allocation profiling on (the kernel needs CONFIG_MEM_ALLOC_PROFILING): it names the line of source for each byte, at little cost. " +
-      "It counts from then on; with sysctl.vm.mem_profiling=1 on the kernel's command line, from boot (not verified by nailhouse's lab).",
+      `It counts from then on; with sysctl.vm.mem_profiling=1 on the kernel's command line, from boot. ${
+        remedyMark("unattributed-kernel", "allocation profiling")
+      }`,
     commands: [
       'grep MEM_ALLOC_PROFILING "/boot/config-$(uname -r)"',
       "sysctl vm.mem_profiling=1",
@@ -115,15 +118,18 @@ function remedies({ kernelRelease }: HostFacts): Remedy[] {
       when: "now",
       text:
         "See what it goes with: a network card or a module (then reloading the module gives the memory back), a file system, a virtual machine. What the " +
-        "memory does while a suspect is stopped is the quickest proof (not verified by nailhouse's lab).",
+        `memory does while a suspect is stopped is the quickest proof. ${
+          remedyMark("unattributed-kernel", "see what it goes with")
+        }`,
       commands: ["lsmod | sort -k2 -rn | head", "ls /sys/class/net", "nailhouse collect --snapshots 10 --interval 10"],
       verify: "`unaccounted` of the next report falls when the suspect is stopped",
     },
     {
       when: "fix",
       text:
-        "Record the owner of every page: boot with page_owner=on (about 0.6 % of memory). It works on every kernel that has CONFIG_PAGE_OWNER " +
-        "(not verified by nailhouse's lab).",
+        `Record the owner of every page: boot with page_owner=on (about 0.6 % of memory). It works on every kernel that has CONFIG_PAGE_OWNER. ${
+          remedyMark("unattributed-kernel", "page owners")
+        }`,
       commands: [
         "grubby --update-kernel=ALL --args=page_owner=on",
         "reboot",
@@ -135,7 +141,9 @@ function remedies({ kernelRelease }: HostFacts): Remedy[] {
     },
     {
       when: "prevent",
-      text: "Keep a record, so that the next report tells since when and at what rate.",
+      text: `Keep a record, so that the next report tells since when and at what rate. ${
+        remedyMark("unattributed-kernel", "record")
+      }`,
       commands: ["nailhouse record --dir /var/lib/nailhouse --every 60"],
       verify: "the next report has a timeline",
     },

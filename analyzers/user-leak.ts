@@ -12,6 +12,7 @@ import { type ProcessLife, processLives } from "../src/computed/process_lives.ts
 import { type Process, processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { exhaustion, type Measurement, MIN_TREND_POINTS, recentTrend, type Trend } from "../src/computed/trend.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Heaps grow in steps: a few transparent huge pages (2 MiB each) come and go in a process that leaks nothing. */
 const MIN_GROWTH_BYTES = 16 * 2 ** 20;
@@ -145,7 +146,9 @@ function startUp({ processes: each }: Tenant, lives: ReadonlyMap<number, Process
 /** Starting up is no leak: whether it goes on growing will be seen. */
 const LOOK_AGAIN: Remedy = {
   when: "now",
-  text: "Look again in a few minutes: who starts up has what it needs then, and who leaks has more.",
+  text: `Look again in a few minutes: who starts up has what it needs then, and who leaks has more. ${
+    remedyMark("user-leak", "look again")
+  }`,
   commands: ["nailhouse collect --snapshots 6 --interval 30"],
   verify: "whether user-leak is named then",
 };
@@ -159,7 +162,9 @@ function remedies(
   return [
     {
       when: "now",
-      text: `End or restart ${comm} in an orderly way: its memory comes back at once.`,
+      text: `End or restart ${comm} in an orderly way: its memory comes back at once. ${
+        remedyMark("user-leak", "end the owner")
+      }`,
       commands: stopCommands({ comm, pids: tenant.processes.map((process) => process.pid) }, known),
       verify: "AnonPages of /proc/meminfo falls, MemAvailable rises by as much",
     },
@@ -167,13 +172,15 @@ function remedies(
       when: "fix",
       text:
         "Find what it allocates and never frees: with the runtime's own heap profile (jcmd GC.heap_dump, pprof, tracemalloc, --heap-prof), " +
-        "or from outside with bcc's memleak (not verified by nailhouse's lab).",
+        `or from outside with bcc's memleak. ${remedyMark("user-leak", "find what it allocates")}`,
       commands: [`memleak-bpfcc -p ${pid} 10`],
       verify: `grep RssAnon /proc/${pid}/status stays level under the same load`,
     },
     {
       when: "prevent",
-      text: "Give it a limit, so that it is this program that ends and not the host (not verified by nailhouse's lab).",
+      text: `Give it a limit, so that it is this program that ends and not the host. ${
+        remedyMark("user-leak", "limit of memory")
+      }`,
       commands: [
         unit === undefined
           ? `systemd-run --scope -p MemoryMax=... ${shellWord(comm)}`

@@ -8,6 +8,7 @@ import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { exhaustion, recentTrend } from "../src/computed/trend.ts";
 import { type VmallocCaller, vmallocCallers } from "../src/computed/vmalloc_callers.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /**
  * What is large by design and made once, or has a cause of its own: thread stacks, per-CPU chunks, BPF maps; hash tables sized to memory at boot,
@@ -36,7 +37,7 @@ function remedies({ caller, module, areas }: VmallocCaller): Remedy[] {
       text:
         `Find what calls ${caller} (${where}): a program that opens more and more of what this function allocates for, and end it${
           module === undefined ? "" : ", or unload the module"
-        } (ending the owner is what nailhouse's lab verified).`,
+        }. ${remedyMark("vmalloc-leak", "end the owner")}`,
       commands: [
         `grep -c ${shellWord(caller)} /proc/vmallocinfo`,
         whoCalls(caller),
@@ -47,7 +48,9 @@ function remedies({ caller, module, areas }: VmallocCaller): Remedy[] {
     {
       when: "fix",
       text:
-        "Report it to who maintains the module, or the program, with the growth of this caller's areas over a day (not verified by nailhouse's lab).",
+        `Report it to who maintains the module, or the program, with the growth of this caller's areas over a day. ${
+          remedyMark("vmalloc-leak", "report it")
+        }`,
       commands: [
         `while sleep 600; do date -u; grep ${
           shellWord(caller)

@@ -10,6 +10,7 @@ import { meminfo } from "../src/parsers/meminfo.ts";
 import { type Swap, swaps } from "../src/parsers/swaps.ts";
 import { vmstat } from "../src/parsers/vmstat.ts";
 import { type ZramMmStat, zramMmStat } from "../src/parsers/zram_mm_stat.ts";
+import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Swap that compresses below this gains little for its time: zstd and lzo make 2 to 4 of ordinary process memory. */
 const GOOD_RATIO = 2;
@@ -38,8 +39,12 @@ function remedies(stores: readonly Store[]): Remedy[] {
     {
       when: "now",
       text: disks.length > 0
-        ? "A zram device that is no swap is a RAM disk: unmount it and reset it, when what is on it is not needed. This deletes its content."
-        : "Taking compressed swap away brings its pages back into memory uncompressed: do so only with that much memory free (not verified by nailhouse's lab).",
+        ? `A zram device that is no swap is a RAM disk: unmount it and reset it, when what is on it is not needed. This deletes its content. ${
+          remedyMark("zram-held", "reset the disk")
+        }`
+        : `Taking compressed swap away brings its pages back into memory uncompressed: do so only with that much memory free. ${
+          remedyMark("zram-held", "swapoff")
+        }`,
       commands: disks.length > 0
         ? disks.flatMap((name) => [`findmnt -S /dev/${name}; lsof /dev/${name}`, `echo 1 > /sys/block/${name}/reset`])
         : areas.map((area) => `swapoff ${area}`),
@@ -48,7 +53,9 @@ function remedies(stores: readonly Store[]): Remedy[] {
     {
       when: "fix",
       text:
-        "Bound what it may cost, and see what is stored in it: data that does not compress costs as much as it saves (not verified by nailhouse's lab).",
+        `Bound what it may cost, and see what is stored in it: data that does not compress costs as much as it saves. ${
+          remedyMark("zram-held", "mem_limit")
+        }`,
       commands: stores.filter(({ name }) => name !== "zswap").map(({ name }) =>
         `echo 512M > ${shellWord(`/sys/block/${name}/mem_limit`)}`
       ),
@@ -56,8 +63,9 @@ function remedies(stores: readonly Store[]): Remedy[] {
     },
     {
       when: "prevent",
-      text:
-        "Size zram by memory, not by guess: half of memory at the most, or zswap, which writes back to disk (not verified by nailhouse's lab).",
+      text: `Size zram by memory, not by guess: half of memory at the most, or zswap, which writes back to disk. ${
+        remedyMark("zram-held", "size by memory")
+      }`,
       commands: ["zramctl", "cat /etc/systemd/zram-generator.conf"],
       verify: "TOTAL of `zramctl` stays below the limit under load",
     },

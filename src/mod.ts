@@ -30,6 +30,7 @@ export * from "./core/format.ts";
 export * from "./core/ledger.ts";
 export * from "./core/manifest.ts";
 export * from "./core/remedy.ts";
+export * from "./core/remedy_marks.ts";
 export * from "./core/remedy_programs.ts";
 export * from "./core/report.ts";
 export * from "./core/source.ts";

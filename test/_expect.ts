@@ -41,7 +41,10 @@ export function wrongAnswers(report: Report, expected: Expectation, kind: Captur
     : [...wrong, `verdict ${verdict}, material ${first.material}`];
 }
 
-/** That the ledger adds up, that no byte is claimed twice, and that all evidence is quoted. */
+/** What the lab saw of it, or that and why it has not tried it. */
+const MARK = /(Measured|Tried) on Linux [\d.]+, \d{4}-\d\d-\d\d: |Not verified by nailhouse's lab: \w/;
+
+/** That the ledger adds up, that no byte is claimed twice, that all evidence is quoted, and that each remedy says whether it was tried. */
 export function brokenPromises({ ledger, findings }: Report): string[] {
   const broken: string[] = [];
   const sum = ledger?.accounts.reduce((bytes, account) => bytes + account.bytes, 0);
@@ -53,7 +56,10 @@ export function brokenPromises({ ledger, findings }: Report): string[] {
     const high = claimed.reduce((total, claim) => total + claim.bytes.high, 0);
     if (high > Math.max(0, bytes)) broken.push(`${high} bytes are claimed of ${id}, which has ${bytes}`);
   }
-  for (const { cause, evidence, bytes } of findings) {
+  for (const { cause, evidence, bytes, remedies } of findings) {
+    for (const { text } of remedies) {
+      if (!MARK.test(text)) broken.push(`${cause} does not say whether this was tried: ${text}`);
+    }
     if (evidence.length === 0) broken.push(`${cause} has no evidence`);
     if (bytes.low > bytes.high) broken.push(`${cause}: low ${bytes.low} above high ${bytes.high}`);
   }

@@ -13,9 +13,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
-import { remedyProgramsNow } from "../.ci/remedies.ts";
+import { remedyMarksNow, remedyProgramsNow } from "../.ci/remedies.ts";
 import { analyzers } from "../analyzers/mod.ts";
 import { collectors } from "../collectors/mod.ts";
+import { remedyMarks } from "../src/core/remedy_marks.ts";
 import { remedyPrograms } from "../src/core/remedy_programs.ts";
 import { causesPage, collectorsPage } from "../src/render/catalogue.ts";
 
@@ -46,6 +47,10 @@ describe("the pages of causes and collectors", () => {
     "%s/README.md is up to date (npm run gen)",
     (folder, page) => expect(readFileSync(join(root, folder, "README.md"), "utf8")).toBe(page),
   );
+});
+
+describe("src/core/remedy_marks.ts", () => {
+  it("is what samples/remedies has now (npm run gen)", () => expect(remedyMarks).toEqual(remedyMarksNow()));
 });
 
 describe("src/core/remedy_programs.ts", () => {

@@ -7,8 +7,8 @@ import { pluginFiles, pluginHelp, pluginOptions, withPlugins } from "./_plugins.
 
 const help = `nailhouse explain [CAUSE] [--plugin FILE]...
 
-Says how a cause comes about, what it is taken for and what it is read from, with programs of its remedies and what was
-measured of each; without CAUSE, lists them all.
+Says how a cause comes about, what it is taken for and what it is read from, with its remedies, what the lab measured of
+each or why it has not tried it, and programs of them; without CAUSE, lists them all.
 
 ${pluginHelp}
 

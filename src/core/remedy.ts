@@ -17,6 +17,19 @@ export interface RemedyTrial {
   readonly fromStartBytes?: number;
 }
 
+/** A remedy of the reports, as the lab knows it: what its command did to the fault, what was seen where that is not bytes, or why it was not tried. */
+export type RemedyMark =
+  & {
+    readonly cause: string;
+    /** In a few words: `end the owner`. */
+    readonly remedy: string;
+  }
+  & (
+    | { readonly untried: string }
+    | { readonly kernel: string; readonly date: string; readonly observed: string }
+    | Omit<RemedyTrial, "cause">
+  );
+
 /** Languages that the programs are in. */
 export type RemedyLanguage = "c" | "python" | "javascript" | "java" | "rust" | "shell";
 
@@ -53,6 +66,30 @@ export function didNothing({ beforeBytes, afterBytes = Infinity, fromStartBytes 
   return Math.min(afterBytes, fromStartBytes) > beforeBytes * UNCHANGED_SHARE;
 }
 
+function measuredOn(verb: string, { kernel, date }: { readonly kernel: string; readonly date: string }): string {
+  return `${verb} on Linux ${/^[\d.]*\d/.exec(kernel)?.[0] ?? kernel}, ${date}`;
+}
+
+/**
+ * What a report says of a remedy beside what it does.
+ *
+ * @example
+ * ```ts
+ * import { describeMark } from "nailhouse";
+ * import { strictEqual } from "node:assert";
+ *
+ * strictEqual(
+ *   describeMark({ cause: "balloon", remedy: "ask for it back", untried: "it has no hypervisor" }),
+ *   "Not verified by nailhouse's lab: it has no hypervisor.",
+ * );
+ * ```
+ */
+export function describeMark(mark: RemedyMark): string {
+  if ("untried" in mark) return `Not verified by nailhouse's lab: ${mark.untried}.`;
+  if ("observed" in mark) return `${measuredOn("Tried", mark)}: ${mark.observed}.`;
+  return describeTrial(mark);
+}
+
 /**
  * A trial in a sentence.
  *
@@ -65,8 +102,8 @@ export function didNothing({ beforeBytes, afterBytes = Infinity, fromStartBytes 
  * strictEqual(describeTrial(trial), "Measured on Linux 6.18.44, 2026-11-23: 1.00 MiB without it, 0 B where it was in place first.");
  * ```
  */
-export function describeTrial({ kernel, date, ...bytes }: RemedyTrial): string {
-  const { beforeBytes, afterBytes, refilledBytes, fromStartBytes } = bytes;
+export function describeTrial(trial: Omit<RemedyTrial, "cause">): string {
+  const { beforeBytes, afterBytes, refilledBytes, fromStartBytes } = trial;
   const parts: string[] = [];
   if (fromStartBytes !== undefined) {
     parts.push(`${formatBytes(beforeBytes)} without it, ${formatBytes(fromStartBytes)} where it was in place first`);
@@ -79,5 +116,5 @@ export function describeTrial({ kernel, date, ...bytes }: RemedyTrial): string {
       : `, and were ${formatBytes(refilledBytes)} after the same load again`;
     parts.push(`${formatBytes(beforeBytes)} that were held became ${formatBytes(afterBytes)}${again}`);
   }
-  return `Measured on Linux ${/^[\d.]*\d/.exec(kernel)?.[0] ?? kernel}, ${date}: ${parts.join("; ")}.`;
+  return `${measuredOn("Measured", trial)}: ${parts.join("; ")}.`;
 }

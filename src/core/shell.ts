@@ -2,3 +2,18 @@
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
+
+/** Commands that make a setting (`vm.swappiness=10`) now, and after the next boot. */
+export function setSysctl(setting: string): string[] {
+  const [name] = setting.split("=");
+  return [`sysctl -w ${shellWord(setting)}`, `echo ${shellWord(setting)} > /etc/sysctl.d/90-${name}.conf`];
+}
+
+/** Commands that write to a file of /sys now, and after the next boot (systemd-tmpfiles). */
+export function setSysfs(path: string, value: string): string[] {
+  const name = path.split("/").at(-1);
+  return [
+    `echo ${value} > ${path}`,
+    `echo ${shellWord(`w ${path} - - - - ${value}`)} > /etc/tmpfiles.d/90-${name}.conf`,
+  ];
+}

@@ -2,7 +2,8 @@
 import type { Analyzer } from "../core/analyzer.ts";
 import type { Capture, Collector } from "../core/collector.ts";
 import type { Sources } from "../core/source.ts";
-import { describeTrial, didNothing, type RemedyProgram } from "../core/remedy.ts";
+import { describeMark, describeTrial, didNothing, type RemedyProgram } from "../core/remedy.ts";
+import { remedyMarks } from "../core/remedy_marks.ts";
 import { remedyPrograms } from "../core/remedy_programs.ts";
 import { wrap } from "./_printable.ts";
 
@@ -22,8 +23,18 @@ export function explainCause(analyzer: Analyzer, width = 80): string {
     part("Read from one or more of", needs.join(" ")),
     ...(uses.length === 0 ? [] : [part("Told better with", uses.join(" "))]),
     part("References", analyzer.references.join("; ")),
+    ...marksPart(analyzer.id, width),
     ...programsOf(analyzer.id).map((each) => programPart(each, analyzer.id, width)),
   ].join("\n");
+}
+
+/** The remedies of the reports: what the lab saw of each, or why it has not tried it. */
+function marksPart(cause: string, width: number): string[] {
+  const marks = remedyMarks.filter((mark) => mark.cause === cause);
+  if (marks.length === 0) return [];
+  return [
+    `Remedies\n${marks.map((mark) => `${wrap(`${mark.remedy}: ${describeMark(mark)}`, width, "  ")}\n`).join("")}`,
+  ];
 }
 
 /** Programs of a cause's remedies; last those that look like one and did nothing. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { describeTrial, didNothing } from "../../src/core/remedy.ts";
+import { describeMark, describeTrial, didNothing } from "../../src/core/remedy.ts";
 
 const trial = { cause: "x", kernel: "6.18.44-abc", date: "2026-11-23", beforeBytes: 40 * 2 ** 20 };
 const START = "Measured on Linux 6.18.44, 2026-11-23: ";
@@ -27,4 +27,16 @@ describe("didNothing()", () => {
     [{ afterBytes: all, fromStartBytes: all * 0.99 }, true],
     [{ afterBytes: all }, true],
   ])("%j: %s", (bytes, nothing) => expect(didNothing({ ...trial, ...bytes })).toBe(nothing));
+});
+
+describe("describeMark()", () => {
+  const of = { cause: "x", remedy: "end the owner" };
+  it.each([
+    [{ ...of, untried: "it has no hypervisor" }, "Not verified by nailhouse's lab: it has no hypervisor."],
+    [
+      { ...of, kernel: "6.18.44-abc", date: "2026-11-23", observed: "open() failed with EMFILE" },
+      "Tried on Linux 6.18.44, 2026-11-23: open() failed with EMFILE.",
+    ],
+    [{ ...of, ...trial, afterBytes: 0 }, `${START}40.0 MiB that were held became 0 B.`],
+  ])("%j", (mark, words) => expect(describeMark(mark)).toBe(words));
 });

@@ -1,0 +1,661 @@
+/**
+ * The remedies of the reports, tried on this kernel: the command is taken from a report and run against the fault, held small, with the pids,
+ * paths and sizes of that fault put in. `npm run remedies` writes down what came of it, and a test holds it to that.
+ */
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { openBundle } from "../../../src/host/node_sdk.ts";
+import { analyze } from "../../../src/sdk.ts";
+import { tcpText } from "../../analyzers/_sockets.ts";
+import { type FaultArgs, type HeldFault, withFault, withLabLock } from "../lab.ts";
+
+/** As it is kept beside kernel and date. */
+export type CommandEffect =
+  | { readonly observed: string }
+  | { readonly beforeBytes: number; readonly afterBytes: number }
+  | { readonly beforeBytes: number; readonly fromStartBytes: number };
+
+export interface CommandTrial {
+  readonly cause: string;
+  readonly remedy: string;
+  /** Where the report comes from: a name of samples/, or files. */
+  readonly report: string | (() => { readonly [path: string]: string });
+  /** Which of its commands; undefined where the remedy is words alone. */
+  readonly command?: RegExp;
+  readonly run: (command: string) => Promise<CommandEffect>;
+}
+
+const run = promisify(execFile);
+const MB = 2 ** 20;
+const loads = fileURLToPath(new URL("loads.py", import.meta.url));
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Takes the command from the report and runs it, with no other fault on this machine. */
+export async function tryCommand(trial: CommandTrial): Promise<CommandEffect> {
+  const { cause, report, command: pattern } = trial;
+  const bundle = await openBundle(typeof report === "string" ? `samples/${report}.tgz` : report());
+  const remedies = analyze(bundle).findings.find((finding) => finding.cause === cause)?.remedies;
+  if (remedies === undefined) throw new Error(`${report} is not said to be ${cause}`);
+  const command = pattern === undefined
+    ? ""
+    : remedies.flatMap(({ commands }) => commands).find((each) => pattern.test(each));
+  if (command === undefined) throw new Error(`${cause} recommends nothing like ${pattern}`);
+  return await withLabLock(() => trial.run(command));
+}
+
+async function shell(command: string): Promise<string> {
+  return (await run("sh", ["-c", command])).stdout;
+}
+
+// What is held, by the kernel's own counters.
+
+type Read = () => number;
+
+function number(path: string, pattern: RegExp): number {
+  return Number(pattern.exec(readFileSync(path, "utf8"))?.[1]);
+}
+
+function meminfo(...fields: readonly string[]): Read {
+  return () =>
+    fields.reduce((sum, field) => sum + number("/proc/meminfo", new RegExp(`^${field}: +(\\d+)`, "m")) * 1024, 0);
+}
+
+const pages = (path: string, pattern: RegExp): Read => () => number(path, pattern) * 4096;
+const tcpMemory = pages("/proc/net/sockstat", /^TCP:.* mem (\d+)/m);
+const udpMemory = pages("/proc/net/sockstat", /^UDP:.* mem (\d+)/m);
+const zspages = pages("/proc/vmstat", /^nr_zspages (\d+)/m);
+
+/** What no account of the kernel has (see the ledger). */
+function residual(): number {
+  const accounts = [
+    ..."MemFree Buffers Cached SwapCached AnonPages Slab PageTables SecPageTables".split(" "),
+    ..."VmallocUsed Percpu Bounce Hugetlb".split(" "),
+  ].filter((field) => new RegExp(`^${field}:`, "m").test(readFileSync("/proc/meminfo", "utf8")));
+  const lists = [...readFileSync("/proc/zoneinfo", "utf8").matchAll(/^\s+count:\s+(\d+)/gm)];
+  const free = lists.reduce((sum, [, count]) => sum + Number(count) * 4096, 0);
+  return meminfo("MemTotal")() - meminfo(...accounts)() - zspages() - free;
+}
+
+/** What is left of `heldBytes` when `act` is done: the kernel gives some things back a little later. */
+async function left(heldBytes: number, read: Read, act: () => Promise<unknown>): Promise<CommandEffect> {
+  const before = read();
+  await act();
+  let freed = before - read();
+  for (let i = 0; i < 20 && freed < 0.98 * heldBytes; i++) {
+    await sleep(100);
+    freed = before - read();
+  }
+  return { beforeBytes: heldBytes, afterBytes: Math.max(0, Math.round(heldBytes - freed)) };
+}
+
+// Faults of test/lab.
+
+function childrenNamed(parent: number, comm: string): number[] {
+  return readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8").trim().split(" ").map(Number)
+    .filter((pid) => readFileSync(`/proc/${pid}/comm`, "utf8").trim() === comm);
+}
+
+/** A command that ends processes, for those of the fault: of a name, only the fault's own. */
+function endingOf(command: string, { pid }: HeldFault, comm: string | undefined): string {
+  if (command.startsWith("pkill")) return `${command} --parent ${pid}`;
+  const pids = comm === undefined ? [pid] : childrenNamed(pid, comm);
+  return command.replace(/^kill -TERM .*/, `kill -TERM ${pids.join(" ")}`);
+}
+
+interface Ending {
+  readonly program: string;
+  readonly args: FaultArgs;
+  readonly read: Read;
+  /** Whom to end, where it is not the fault's first process. */
+  readonly comm?: string;
+  readonly remedy?: string;
+}
+
+/** Trials of the remedies that end a process. */
+function ends(cause: string, report: string, { program, args, read, comm, remedy = "end the owner" }: Ending) {
+  return {
+    cause,
+    remedy,
+    report,
+    command: /^p?kill -TERM /,
+    run: (command: string) =>
+      withFault(
+        program,
+        args,
+        (fault) => left(fault.heldBytes, read, () => shell(endingOf(command, fault, comm))),
+      ),
+  };
+}
+
+/** What is held after the command, of what the fault holds. */
+function faultTrial(
+  program: string,
+  args: FaultArgs,
+  read: Read,
+  act: (command: string, fault: HeldFault) => Promise<unknown>,
+): CommandTrial["run"] {
+  return (command) => withFault(program, args, (fault) => left(fault.heldBytes, read, () => act(command, fault)));
+}
+
+// Loads of loads.py, in namespaces of their own where the setting is the namespace's.
+
+function load(name: string, ...namespaces: readonly string[]): CommandTrial["run"] {
+  return async (command) => {
+    const argv = [...(namespaces.length > 0 ? ["unshare", ...namespaces] : []), "python3", loads, name, command];
+    return JSON.parse((await run(argv[0] as string, argv.slice(1))).stdout);
+  };
+}
+
+/** Keeps a setting of the whole host as it is, whatever `work` makes of it. */
+async function keeping<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const path = `/proc/sys/${name.replaceAll(".", "/")}`;
+  const old = readFileSync(path, "utf8");
+  try {
+    return await work();
+  } finally {
+    writeFileSync(path, old);
+  }
+}
+
+async function limitOfMount(command: string): Promise<CommandEffect> {
+  const folder = mkdtempSync(join(tmpdir(), "nailhouse-tmpfs-"));
+  await run("mount", ["-t", "tmpfs", "-o", "size=32M", "tmpfs", folder]);
+  try {
+    writeFileSync(join(folder, "kept"), new Uint8Array(8 * MB));
+    await shell(`${command.replace(/size=\S+ .*/, "size=12M")} ${folder}`);
+    let error = "no error";
+    try {
+      writeFileSync(join(folder, "more"), new Uint8Array(8 * MB));
+    } catch (thrown) {
+      error = (thrown as NodeJS.ErrnoException).code ?? String(thrown);
+    }
+    const kept = readFileSync(join(folder, "kept")).length === 8 * MB;
+    return { observed: `writing beyond it failed with ${error}, and what was there ${kept ? "stayed" : "was lost"}` };
+  } finally {
+    await run("umount", [folder]);
+    rmdirSync(folder);
+  }
+}
+
+/** It opens a descriptor each time it is asked, and says what came of it. */
+const LEAK = `import os, sys
+for line in sys.stdin:
+  try: print(os.eventfd(0), flush=True)
+  except OSError as error: print(error.strerror, flush=True)
+`;
+
+async function limitOfDescriptors(command: string): Promise<CommandEffect> {
+  const child = execFile("python3", ["-c", LEAK]);
+  const answers = createInterface(child.stdout as Readable)[Symbol.asyncIterator]();
+  const open = async (): Promise<string> => {
+    child.stdin?.write("\n");
+    return String((await answers.next()).value);
+  };
+  try {
+    const last = Number(await open());
+    await shell(command.replace(/--pid \d+ --nofile=\d+/, `--pid ${child.pid} --nofile=${last + 2}`));
+    const one = Number(await open()) === last + 1 ? "the one below it" : "none";
+    return { observed: `the running program still got ${one}, and then "${await open()}"` };
+  } finally {
+    child.kill();
+  }
+}
+
+async function fragmentsOfOrderZero(command: string): Promise<CommandEffect> {
+  const pinned = (): Promise<number> => {
+    const before = residual();
+    return withFault("frag_amplification", { total: 128 }, () => Promise.resolve(residual() - before));
+  };
+  return await keeping("net.core.high_order_alloc_disable", async () => {
+    const beforeBytes = await pinned();
+    await shell(command);
+    return { beforeBytes, fromStartBytes: await pinned() };
+  });
+}
+
+async function boundedUdp(command: string): Promise<CommandEffect> {
+  const args = { clients: 8, rcvbuf: 2 * MB };
+  const charged = (): Promise<number> => withFault("friend_push", args, ({ heldBytes }) => Promise.resolve(heldBytes));
+  return await keeping("net.ipv4.udp_mem", async () => {
+    const beforeBytes = await charged();
+    await shell(command.replace("MIN PRESSURE MAX", "2048 3072 4096"));
+    return { beforeBytes, fromStartBytes: await charged() };
+  });
+}
+
+/** The table is filled as conntrackd does, which the limit bounds, too. */
+async function boundedTable(command: string): Promise<CommandEffect> {
+  return await keeping(
+    "net.netfilter.nf_conntrack_max",
+    () =>
+      withFault("conntrack", { entries: 20000, rate: 10000 }, async ({ pid }) => {
+        await shell(command.replace("262144", "22500"));
+        await sleep(800);
+        const count = Number(
+          await shell(`nsenter --net=/proc/${pid}/ns/net sysctl -n net.netfilter.nf_conntrack_count`),
+        );
+        return {
+          observed: count <= 22_501 ? "with a limit of 22,500, the table stopped there" : `it had ${count} entries`,
+        };
+      }),
+  );
+}
+
+async function stopsThrashing(command: string): Promise<CommandEffect> {
+  const moved = () => number("/proc/vmstat", /^pswpin (\d+)/m) + number("/proc/vmstat", /^pswpout (\d+)/m);
+  return await withFault("swap_thrash", { limit: 40, want: 80 }, async (fault) => {
+    const before = moved();
+    await sleep(300);
+    const busy = moved() - before;
+    await shell(endingOf(command, fault, "swap_hog"));
+    await sleep(300);
+    const after = moved();
+    await sleep(300);
+    const idle = moved() - after;
+    return {
+      observed: busy > 1000 && idle < busy / 100
+        ? "pswpin and pswpout stood still at once"
+        : `${busy} pages moved before, ${idle} after`,
+    };
+  });
+}
+
+/** One object in twenty lives. */
+const AFTER_A_BURST = { kind: "epoll", count: 12000, processes: 4, keep: 20, rate: 0 };
+
+/** One connection whose peer, on another host, does not read. */
+const remotePeer = (): { [path: string]: string } => ({
+  "proc/meminfo": readFileSync("/proc/meminfo", "utf8"),
+  "proc/net/tcp": tcpText([{
+    local: 443,
+    remote: 50_000,
+    tx: 2 ** 30,
+    timer: 4,
+    inode: 2000,
+    remoteAddress: "0100000A",
+  }]),
+});
+
+async function resetConnections(command: string, { pid }: HeldFault): Promise<void> {
+  const [writer] = childrenNamed(pid, "tcp_writer");
+  const rows = (await shell("ss -tnpH")).split("\n").filter((row) => row.includes(`pid=${writer},`));
+  for (const row of rows) {
+    const [, , , local, remote] = row.split(/\s+/);
+    await shell(command.replace(/src .*/, `src ${local} dst ${remote}`));
+  }
+}
+
+/** A report on a setting that this machine does not have, which the load makes. */
+const highMinFree = (): { [path: string]: string } => ({
+  "proc/meminfo": readFileSync("/proc/meminfo", "utf8"),
+  "sos_commands/kernel/sysctl_-a": "vm.min_free_kbytes = 4194304\n",
+});
+
+export const commandTrials: readonly CommandTrial[] = [
+  ends("user-leak", "user-leak", {
+    program: "anon_leak",
+    args: { start: 128, rate: 0, max: 128 },
+    read: meminfo("AnonPages"),
+  }),
+  ends("process-proliferation", "process-proliferation", {
+    program: "many_processes",
+    args: { count: 60, kb: 2000, rate: 0, max: 60 },
+    read: meminfo("AnonPages"),
+    remedy: "end them",
+  }),
+  ends("page-table-bloat", "page-table-bloat", {
+    program: "page_tables",
+    args: { mb: 48, processes: 2 },
+    read: meminfo("PageTables"),
+  }),
+  ends("kernel-stack-leak", "kernel-stack-leak", {
+    program: "thread_stacks",
+    args: { threads: 2500 },
+    read: meminfo("KernelStack"),
+  }),
+  ends("fd-leak", "fd-eventfd", {
+    program: "fd_leak",
+    args: { kind: "eventfd", count: 15000, processes: 6, rate: 0 },
+    read: meminfo("Slab"),
+  }),
+  ends("shmem-leak", "shmem-memfd", {
+    program: "shmem",
+    args: { mb: 64, kind: "memfd" },
+    read: meminfo("Shmem"),
+  }),
+  ends("socket-backlog-udp", "friend-push", {
+    program: "friend_push",
+    args: { clients: 16, rcvbuf: 2 * MB },
+    read: udpMemory,
+  }),
+  ends("socket-backlog-tcp-recv", "tcp-recv", {
+    program: "tcp_backlog",
+    args: { side: "recv", pairs: 8, total: 48 },
+    read: tcpMemory,
+    comm: "tcp_reader",
+  }),
+  ends("socket-backlog-tcp-send", "tcp-send", {
+    program: "tcp_backlog",
+    args: { side: "send", pairs: 8, total: 48 },
+    read: tcpMemory,
+    comm: "tcp_reader",
+    remedy: "end the reader",
+  }),
+  ends("socket-backlog-tcp-send", "tcp-send", {
+    program: "tcp_backlog",
+    args: { side: "send", pairs: 8, total: 48 },
+    read: tcpMemory,
+    comm: "tcp_writer",
+    remedy: "end the sender",
+  }),
+  {
+    cause: "socket-backlog-tcp-send",
+    remedy: "reset the connections",
+    report: remotePeer,
+    command: /^ss -tK src /,
+    run: faultTrial("tcp_backlog", { side: "send", pairs: 8, total: 48 }, tcpMemory, resetConnections),
+  },
+  ends("socket-backlog-unix", "unix-dgram", {
+    program: "unix_backlog",
+    args: { type: "dgram", pairs: 12 },
+    read: meminfo("SUnreclaim"),
+    comm: "unix_reader",
+    remedy: "end the reader",
+  }),
+  ends("socket-backlog-netlink", "netlink", {
+    program: "netlink_backlog",
+    args: { sockets: 4 },
+    read: meminfo("SUnreclaim"),
+  }),
+  ends("packet-ring", "packet-ring", { program: "packet_ring", args: { sockets: 1, mb: 64 }, read: residual }),
+  ends("pipe-buffers", "pipe-buffers", { program: "pipes", args: { pipes: 64 }, read: residual }),
+  ends("io-uring", "io-uring-rings", { program: "io_uring_rings", args: { rings: 20 }, read: residual }),
+  ends("skb-frag-amplification", "frag-amplification-host", {
+    program: "frag_amplification",
+    args: { netns: "own", total: 128 },
+    read: residual,
+  }),
+  ends("slab-leak", "posix-timers", {
+    program: "posix_timers",
+    args: { count: 40000, processes: 4, rate: 0 },
+    read: meminfo("SUnreclaim"),
+  }),
+  {
+    cause: "vmalloc-leak",
+    remedy: "end the owner",
+    report: "vmalloc-leak",
+    command: /^grep -c/,
+    run: faultTrial("vmalloc_leak", { sockets: 30, rate: 0 }, meminfo("VmallocUsed"), async (command, { pid }) => {
+      const areas = Number(await shell(command));
+      if (areas < 30) throw new Error(`${command}: ${areas}`);
+      process.kill(pid);
+    }),
+  },
+  {
+    cause: "swap-thrash",
+    remedy: "end what swaps most",
+    report: "swap-thrash",
+    command: /^kill -TERM /,
+    run: stopsThrashing,
+  },
+  {
+    cause: "hugetlb-reservation",
+    remedy: "give back what is free",
+    report: "hugetlb-reservation",
+    command: /^echo 0 > .*hugepages-2048kB\/nr_hugepages$/,
+    run: faultTrial("hugepages", { mb: 64 }, meminfo("Hugetlb"), shell),
+  },
+  {
+    cause: "hugetlb-reservation",
+    remedy: "allocate on demand",
+    report: "hugetlb-reservation",
+    command: /^sysctl -w vm\.nr_overcommit_hugepages/,
+    run: load("huge_on_demand"),
+  },
+  {
+    cause: "shmem-leak",
+    remedy: "empty the file",
+    report: "shmem-memfd",
+    command: /^: >/,
+    run: faultTrial("shmem", { mb: 64, kind: "memfd" }, meminfo("Shmem"), async (command, { pid }) => {
+      const fd = readdirSync(`/proc/${pid}/fd`).find((each) =>
+        readlinkSync(`/proc/${pid}/fd/${each}`).includes("memfd:nailhouse")
+      );
+      await shell(command.replace(/\/proc\/\d+\/fd\/\d+/, `/proc/${pid}/fd/${fd}`));
+      process.kill(pid, 0); // it runs on
+    }),
+  },
+  {
+    cause: "shmem-leak",
+    remedy: "remove the segment",
+    report: "shmem-sysv",
+    command: /^ipcrm -m \d+$/,
+    run: faultTrial("shmem", { mb: 64, kind: "sysv" }, meminfo("Shmem"), async (command, { pid }) => {
+      // cpid is the creator: the fault's own process.
+      const rows = (await shell("ipcs -m -p")).split("\n").map((line) => line.trim().split(/\s+/));
+      await shell(command.replace(/\d+$/, String(rows.find((row) => row[2] === String(pid))?.[0])));
+    }),
+  },
+  {
+    cause: "shmem-leak",
+    remedy: "kernel.shm_rmid_forced",
+    report: "shmem-sysv",
+    command: /^sysctl -w kernel\.shm_rmid_forced=1$/,
+    run: load("rmid_forced", "--ipc"),
+  },
+  {
+    cause: "shmem-leak",
+    remedy: "delete the files",
+    report: "shmem-tmpfs",
+    command: /^rm -- /,
+    run: faultTrial(
+      "shmem",
+      { mb: 64, kind: "tmpfs" },
+      meminfo("Shmem"),
+      (command, { pid }) => shell(command.replace(/\/dev\/shm\/\S+$/, `/dev/shm/nailhouse-${pid}`)),
+    ),
+  },
+  {
+    cause: "shmem-leak",
+    remedy: "limit of the mount",
+    report: "shmem-tmpfs",
+    command: /^mount -o remount,size=/,
+    run: limitOfMount,
+  },
+  {
+    cause: "fd-leak",
+    remedy: "limit of open files",
+    report: "fd-eventfd",
+    command: /^prlimit --pid \d+ --nofile=\d+$/,
+    run: limitOfDescriptors,
+  },
+  {
+    cause: "fd-leak",
+    remedy: "limit of inotify watches",
+    report: "fd-inotify",
+    command: /^sysctl -w fs\.inotify\.max_user_watches=/,
+    run: load("inotify_watches"),
+  },
+  {
+    cause: "pipe-buffers",
+    remedy: "limit of a user's pipes",
+    report: "pipe-buffers",
+    command: /^sysctl -w fs\.pipe-user-pages-hard=/,
+    run: load("pipe_pages"),
+  },
+  {
+    cause: "socket-backlog-tcp-recv",
+    remedy: "tcp_rmem",
+    report: "tcp-recv",
+    command: /^sysctl -w .*tcp_rmem=/,
+    run: load("tcp_rmem", "--net"),
+  },
+  {
+    cause: "socket-backlog-tcp-send",
+    remedy: "tcp_wmem",
+    report: "tcp-send",
+    command: /^sysctl -w .*tcp_wmem=/,
+    run: load("tcp_wmem", "--net"),
+  },
+  {
+    cause: "socket-backlog-unix",
+    remedy: "wmem_default",
+    report: "unix-stream",
+    command: /^sysctl -w net\.core\.wmem_default=/,
+    run: load("unix_wmem"),
+  },
+  {
+    cause: "socket-backlog-netlink",
+    remedy: "CAP_NET_ADMIN and rmem_max",
+    report: "netlink",
+    command: /^sysctl net\.core\.rmem_max/,
+    run: load("netlink_rmem"),
+  },
+  {
+    cause: "packet-ring",
+    remedy: "take CAP_NET_RAW",
+    report: "packet-ring",
+    run: load("packet_socket"),
+  },
+  {
+    cause: "udp-mem-limit",
+    remedy: "udp_mem",
+    report: "udp-mem-limit",
+    command: /^sysctl -w net\.ipv4\.udp_mem=/,
+    run: boundedUdp,
+  },
+  {
+    cause: "skb-frag-amplification",
+    remedy: "fragments of order 0",
+    report: "frag-amplification-host",
+    command: /^sysctl -w net\.core\.high_order_alloc_disable=1$/,
+    run: fragmentsOfOrderZero,
+  },
+  {
+    cause: "io-uring",
+    remedy: "limit of locked memory",
+    report: "io-uring-buffers",
+    run: load("memlock"),
+  },
+  {
+    cause: "ip-reassembly",
+    remedy: "lower the limit",
+    report: "ip-reassembly",
+    command: /sysctl -w net\.ipv4\.ipfrag_low_thresh=/,
+    // The load is in a namespace of its own already.
+    run: (command) => load("fragments", "--net")(command.replace(/^nsenter \S+ /, "").replace(/^.*\bsysctl/, "sysctl")),
+  },
+  {
+    cause: "ip-reassembly",
+    remedy: "the default limit",
+    report: "ip-reassembly",
+    run: load("fragments_by_default", "--net"),
+  },
+  {
+    cause: "conntrack-growth",
+    remedy: "bound the table",
+    report: "conntrack",
+    command: /^sysctl -w net\.netfilter\.nf_conntrack_max=/,
+    run: boundedTable,
+  },
+  {
+    cause: "bpf-maps",
+    remedy: "remove the pin",
+    report: "bpf-array",
+    command: /^bpftool -f map show id \d+$/,
+    run: faultTrial("bpf_map", { mb: 64 }, meminfo("VmallocUsed"), async (command, { pid }) => {
+      const pin = `/tmp/nailhouse-bpf-${pid}/map`;
+      const id = (await shell(`bpftool map show pinned ${pin}`)).split(":")[0];
+      const shown = await shell(command.replace(/\d+$/, String(id)));
+      await shell(`rm ${/pinned (\S+)/.exec(shown)?.[1]}`);
+    }),
+  },
+  { cause: "bpf-maps", remedy: "BPF_F_NO_PREALLOC", report: "bpf-array", run: load("bpf_hash") },
+  { cause: "bpf-maps", remedy: "limit the loader's cgroup", report: "bpf-array", run: load("bpf_in_cgroup") },
+  {
+    cause: "dying-memcg",
+    remedy: "let go of what is charged",
+    report: "dying-memcg",
+    command: /^: > FILE$/,
+    run: faultTrial(
+      "dying_memcg",
+      { count: 1500, rate: 0 },
+      meminfo("Slab", "Percpu", "VmallocUsed", "Shmem"),
+      (command, { pid }) => shell(command.replace("FILE", `/dev/shm/nailhouse-memcg-${pid}`)),
+    ),
+  },
+  {
+    cause: "slab-fragmentation",
+    remedy: "restart who lived through it",
+    report: "slab-fragmentation",
+    run: faultTrial("fd_leak", AFTER_A_BURST, meminfo("SUnreclaim"), (_command, { pid }) => {
+      process.kill(pid);
+      return Promise.resolve();
+    }),
+  },
+  {
+    cause: "slab-fragmentation",
+    remedy: "give back empty slabs",
+    report: "slab-fragmentation",
+    command: /^echo 1 > .*\/shrink$/,
+    run: faultTrial(
+      "fd_leak",
+      AFTER_A_BURST,
+      meminfo("SUnreclaim"),
+      async () => {
+        const bundle = await openBundle("samples/slab-fragmentation.tgz");
+        const remedy = analyze(bundle).findings.find(({ cause }) => cause === "slab-fragmentation")?.remedies[0];
+        for (const command of remedy?.commands ?? []) {
+          if (existsSync(/(\/sys\S+)/.exec(command)?.[1] as string)) await shell(command);
+        }
+      },
+    ),
+  },
+  {
+    cause: "zram-held",
+    remedy: "reset the disk",
+    report: "zram",
+    command: /^echo 1 > \/sys\/block\/zram\d+\/reset$/,
+    run: faultTrial(
+      "zram",
+      { mb: 64 },
+      zspages,
+      (command, { note }) => shell(command.replace(/zram\d+/, String(/zram\d+/.exec(note)?.[0]))),
+    ),
+  },
+  {
+    cause: "zram-held",
+    remedy: "mem_limit",
+    report: "zram",
+    command: /^echo 512M > \/sys\/block\/zram\d+\/mem_limit$/,
+    run: (command) => load("zram_limit")(command.replace(/zram\d+/, "zram0")),
+  },
+  {
+    cause: "thp-bloat",
+    remedy: "huge pages for who asks",
+    report: "thp-bloat",
+    command: /^echo madvise > /,
+    run: load("huge_pages"),
+  },
+  {
+    cause: "thp-bloat",
+    remedy: "khugepaged max_ptes_none",
+    report: "thp-bloat",
+    command: /^echo 0 > .*max_ptes_none$/,
+    run: load("khugepaged"),
+  },
+  {
+    cause: "oom-policy",
+    remedy: "min_free_kbytes",
+    report: highMinFree,
+    command: /^sysctl -w vm\.min_free_kbytes=/,
+    run: load("min_free"),
+  },
+];

@@ -1,0 +1,466 @@
+"""Small loads that a remedy's command is tried on: loads.py NAME [COMMAND]. Prints what came of it as JSON. Settings of the whole host are put back."""
+import contextlib
+import ctypes
+import errno
+import json
+import mmap
+import os
+import resource
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+MB = 2**20
+NOBODY = 60077  # nobody else's, so that nobody else's limits are touched
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def shell(command):
+    return subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True).stdout
+
+
+def read(path):
+    with open(path) as file:
+        return file.read().strip()
+
+
+def write(path, value):
+    with open(path, "w") as file:
+        file.write(str(value))
+
+
+@contextlib.contextmanager
+def kept(*paths):
+    """Puts settings back."""
+    old = [read(path) for path in paths]
+    try:
+        yield
+    finally:
+        for path, value in zip(paths, old):
+            write(path, value)
+
+
+def chosen(path):
+    """The word in brackets of a file of /sys that lists all words."""
+    return read(path).split("[")[1].split("]")[0]
+
+
+def meminfo(field):
+    return next(int(line.split()[1]) * 1024 for line in open("/proc/meminfo") if line.startswith(field + ":"))
+
+
+def as_nobody(work):
+    """What `work` returns in a child of another user."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setgroups([])
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+        os.write(writer, json.dumps(work()).encode())
+        os._exit(0)
+    os.close(writer)
+    with open(reader) as answer:
+        text = answer.read()
+    os.waitpid(child, 0)
+    return json.loads(text)
+
+
+def errno_of(work):
+    try:
+        work()
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    return "no error"
+
+
+def charged(sock, which):
+    """sk_get_meminfo(): 0 receive, 2 send, 5 queued to be sent."""
+    return struct.unpack("9I", sock.getsockopt(socket.SOL_SOCKET, 55, 36))[which]
+
+
+def fill(sock):
+    """Writes until nothing is taken for a while."""
+    sock.setblocking(False)
+    last = time.monotonic()
+    while time.monotonic() - last < 0.3:
+        try:
+            sock.send(bytes(65536))
+            last = time.monotonic()
+        except BlockingIOError:
+            time.sleep(0.01)
+
+
+def unsent():
+    """Three connections whose window is next to nothing: what is charged to the senders."""
+    with socket.socket() as listener, contextlib.ExitStack() as stack:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        total = 0
+        for _ in range(3):
+            sender = stack.enter_context(socket.create_connection(listener.getsockname()))
+            stack.enter_context(listener.accept()[0])
+            fill(sender)
+            total += charged(sender, 5)
+        return total
+
+
+def grown_buffer():
+    """The largest receive buffer of three connections: the kernel lets it grow while somebody reads, here until it has not for 32 MB."""
+    largest = 0
+    for _ in range(3):
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            child = os.fork()
+            if child == 0:
+                with contextlib.suppress(OSError), socket.create_connection(listener.getsockname()) as sender:
+                    while True:
+                        sender.sendall(bytes(65536))
+                os._exit(0)
+            with listener.accept()[0] as receiver:
+                size, left = 0, 32 * MB
+                while left > 0:
+                    left -= len(receiver.recv(MB))
+                    if charged(receiver, 1) > size:
+                        size, left = charged(receiver, 1), 32 * MB
+                largest = max(largest, size)
+            os.waitpid(child, 0)
+    return largest
+
+
+def tcp_rmem(command):
+    shell("ip link set lo up")
+    without = grown_buffer()
+    shell(command)
+    size = grown_buffer()
+    if size >= without:
+        return {"observed": f"buffers grew to {size} bytes, and to {without} without it"}
+    return {"observed": f"receive buffers grew to {size / MB:.2f} MiB at most, and beyond that without it"}
+
+
+def tcp_wmem(command):
+    shell("ip link set lo up")
+    without = unsent()
+    shell(command)
+    return {"beforeBytes": without, "fromStartBytes": unsent()}
+
+
+def unix_queues():
+    total = 0
+    for _ in range(3):
+        sender, reader = socket.socketpair()
+        with sender, reader:
+            fill(sender)
+            total += charged(sender, 2)
+    return total
+
+
+def unix_wmem(command):
+    names = ["/proc/sys/net/core/wmem_max", "/proc/sys/net/core/wmem_default"]
+    with kept(*names):
+        for name in names:
+            write(name, 4 * MB)
+        without = unix_queues()
+        shell(command)
+        return {"beforeBytes": without, "fromStartBytes": unix_queues()}
+
+
+def netlink_rmem(command):
+    most = int(shell(command).split()[2])
+
+    def ask():
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * MB)
+            got = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+            return [got, errno_of(lambda: sock.setsockopt(socket.SOL_SOCKET, 33, 64 * MB))]
+
+    got, error = as_nobody(ask)
+    times = round(got / most, 2)
+    return {"observed": f"without CAP_NET_ADMIN, SO_RCVBUFFORCE failed with {error} and SO_RCVBUF got {times:g} times rmem_max"}
+
+
+def packet_socket(_command):
+    def ask():
+        return errno_of(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close())
+
+    return {"observed": f"without CAP_NET_RAW, a packet socket could not be opened ({as_nobody(ask)})"}
+
+
+def pipe_pages(command):
+    import fcntl
+
+    def ask(total=0, refused=None):
+        """Pipes until the kernel refuses one: 400 a process, for one may not have descriptors enough."""
+        for _ in range(400):
+            try:
+                _, end = os.pipe()
+            except OSError as error:
+                return [refused, total, errno.errorcode[error.errno]]
+            total += fcntl.fcntl(end, 1032)
+            if refused is None:
+                try:
+                    total += fcntl.fcntl(end, 1031, MB) - 65536
+                except OSError as error:
+                    refused = f"{errno.errorcode[error.errno]} from {total / MB:.0f} MiB on"
+        reader, writer = os.pipe()
+        total += 2 * 4096
+        if os.fork() == 0:
+            os.closerange(3, writer)
+            os.write(writer, json.dumps(ask(total, refused)).encode())
+            os._exit(0)
+        os.close(writer)
+        os.wait()
+        return json.loads(os.read(reader, 4096))
+
+    with kept("/proc/sys/fs/pipe-user-pages-hard"):
+        shell(command)
+        refused, total, error = as_nobody(ask)
+    return {"observed": f"an unprivileged user's pipe() failed with {error} at {total / MB:.0f} MiB of pipes; F_SETPIPE_SZ fails with {refused} anyway"}
+
+
+def inotify_watches(command):
+    path = "/proc/sys/fs/inotify/max_user_watches"
+    with kept(path), tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        os.chmod(folder, 0o755)
+        names = [f"{folder}/{i}".encode() for i in range(1024)]
+        for name in names:
+            open(name, "w").close()
+        shell(command)
+        limit = int(read(path))
+
+        def ask():
+            count = 0
+            for _ in range(limit // len(names) + 1):
+                fd = LIBC.inotify_init()
+                if fd < 0:
+                    return [count, "inotify_init " + errno.errorcode[ctypes.get_errno()]]
+                for name in names:
+                    if LIBC.inotify_add_watch(fd, name, 2) < 0:
+                        return [count, errno.errorcode[ctypes.get_errno()]]
+                    count += 1
+            return [count, "no error"]
+
+        count, error = as_nobody(ask)
+    return {"observed": f"inotify_add_watch failed with {error} after {count:,} watches"}
+
+
+def rmid_forced(command):
+    """In an IPC namespace of its own. The segment's creator is gone, nobody is attached."""
+    size = 64 * MB
+    child = os.fork()
+    if child == 0:
+        segment = LIBC.shmget(0, ctypes.c_size_t(size), 0o1600)
+        LIBC.shmat.restype = ctypes.c_void_p
+        ctypes.memset(LIBC.shmat(segment, None, 0), 90, size)
+        os._exit(0)
+    os.waitpid(child, 0)
+    before = meminfo("Shmem")
+    shell(command)
+    return {"beforeBytes": size, "afterBytes": max(0, size - (before - meminfo("Shmem")))}
+
+
+THP = "/sys/kernel/mm/transparent_hugepage/"
+
+
+def rollup(field):
+    with open("/proc/self/smaps_rollup") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(field + ":"))
+
+
+def sparse():
+    """One page of each two megabytes, in a child: what it takes."""
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        before = rollup("Anonymous")
+        area = mmap.mmap(-1, 66 * MB, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        for offset in range(0, len(area), 2 * MB):
+            area[offset] = 1
+        os.write(writer, str(rollup("Anonymous") - before).encode())
+        os._exit(0)
+    os.wait()
+    return int(os.read(reader, 64))
+
+
+def huge_pages(command):
+    old = chosen(THP + "enabled")
+    try:
+        write(THP + "enabled", "always")
+        without = sparse()
+        shell(command)
+        return {"beforeBytes": without, "fromStartBytes": sparse()}
+    finally:
+        write(THP + "enabled", old)
+
+
+def collapsed(seconds):
+    """What khugepaged makes of memory of which one page in 512 is used: asked for, but in small pages at first."""
+    with mmap.mmap(-1, 66 * MB, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as area:
+        area.madvise(mmap.MADV_NOHUGEPAGE)
+        for offset in range(0, len(area), 2 * MB):
+            area[offset] = 1
+        area.madvise(mmap.MADV_HUGEPAGE)
+        end = time.monotonic() + seconds
+        huge = 0
+        while time.monotonic() < end and huge < 60 * MB:
+            time.sleep(0.1)
+            huge = rollup("AnonHugePages")
+        return huge
+
+
+def khugepaged(command):
+    folder = THP + "khugepaged/"
+    with kept(folder + "scan_sleep_millisecs", folder + "pages_to_scan", folder + "max_ptes_none"):
+        write(folder + "max_ptes_none", 511)
+        write(folder + "pages_to_scan", 65536)
+        write(folder + "scan_sleep_millisecs", 20)
+        without = collapsed(5)
+        shell(command)
+        return {"beforeBytes": without, "fromStartBytes": collapsed(1.5)}
+
+
+def huge_on_demand(command):
+    """PAGES is what 64 MiB are."""
+    size, path = 64 * MB, "/proc/sys/vm/nr_overcommit_hugepages"
+    with kept(path):
+        shell(command.replace("PAGES", str(size // (2 * MB))))
+        before = meminfo("Hugetlb")
+        area = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000)
+        for offset in range(0, size, 2 * MB):
+            area[offset] = 1
+        held = meminfo("Hugetlb") - before
+        area.close()
+        return {"beforeBytes": held, "afterBytes": meminfo("Hugetlb") - before}
+
+
+def min_free(command):
+    path = "/proc/sys/vm/min_free_kbytes"
+    with kept(path):
+        write(path, 1048576)
+        before = meminfo("MemAvailable")
+        shell(command)
+        gained = meminfo("MemAvailable") - before
+        lowered = 1048576 * 1024 - int(read(path)) * 1024
+    return {"observed": "MemAvailable rose by at least as much" if gained > 0.8 * lowered else f"MemAvailable rose by {gained}"}
+
+
+def memlock(_command):
+    """Registers 16 MiB with a ring of its own under a limit of 1 MiB."""
+    resource.setrlimit(resource.RLIMIT_MEMLOCK, (MB, MB))
+
+    def ask():
+        area = mmap.mmap(-1, 16 * MB, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        parameters = (ctypes.c_char * 120)()
+        ring = LIBC.syscall(425, 8, parameters)
+        if ring < 0:
+            return "io_uring_setup " + errno.errorcode[ctypes.get_errno()]
+        address = ctypes.addressof(ctypes.c_char.from_buffer(area))
+        buffer = (ctypes.c_size_t * 2)(address, len(area))
+        if LIBC.syscall(427, ring, 0, buffer, 1) < 0:
+            return errno.errorcode[ctypes.get_errno()]
+        return "no error"
+
+    return {"observed": f"under a limit of 1 MiB, registering 16 MiB without CAP_IPC_LOCK failed with {as_nobody(ask)}"}
+
+
+def zram_limit(command):
+    """The command is for zram0 and 512 MiB."""
+    number = read("/sys/class/zram-control/hot_add")
+    folder = f"/sys/block/zram{number}/"
+    try:
+        write(folder + "disksize", 64 * MB)
+        shell(command.replace("512M", "16M").replace("/zram0/", f"/zram{number}/"))
+        written = 0
+        fd = os.open(f"/dev/zram{number}", os.O_WRONLY | os.O_DIRECT)
+        block = mmap.mmap(-1, MB)
+        try:
+            error = "no error"
+            for _ in range(64):
+                block[:] = os.urandom(MB)
+                os.write(fd, block)
+                written += MB
+        except OSError as raised:
+            error = errno.errorcode[raised.errno]
+        finally:
+            os.close(fd)
+        return {"observed": f"with a limit of 16 MiB, writing what does not compress failed with {error} after {written // MB} MiB"}
+    finally:
+        write(folder + "reset", 1)
+        write("/sys/class/zram-control/hot_remove", number)
+
+
+def send_fragments(source):
+    """The first fragments, of 1,400 bytes, of 15,000 datagrams."""
+    addresses = socket.inet_aton(source) + socket.inet_aton("127.0.0.1")
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as sock:
+        for number in range(1, 15001):
+            header = struct.pack("!BBHHHBBH", 0x45, 0, 1420, number, 0x2000, 64, 253, 0)
+            sock.sendto(header + addresses + bytes(1400), ("127.0.0.1", 0))
+    return int(read("/proc/net/sockstat").split("FRAG: inuse ")[1].split()[2])
+
+
+def fragments(command):
+    """In a network namespace of its own."""
+    shell("ip link set lo up")
+    for name in ("high", "low"):
+        write(f"/proc/sys/net/ipv4/ipfrag_{name}_thresh", 64 * MB)
+    before = send_fragments("127.0.0.1")
+    shell(command)
+    return {"beforeBytes": before, "afterBytes": send_fragments("127.0.0.2")}
+
+
+def fragments_by_default(_command):
+    """In a network namespace of its own, which has the defaults."""
+    shell("ip link set lo up")
+    least = send_fragments("127.0.0.1")
+    for name in ("high", "low"):
+        write(f"/proc/sys/net/ipv4/ipfrag_{name}_thresh", 64 * MB)
+    return {"beforeBytes": send_fragments("127.0.0.2"), "fromStartBytes": least}
+
+
+def bpf_hash(_command):
+    """65,536 entries of a kilobyte, of which none is used."""
+    with bpffs() as folder:
+        sizes = []
+        for number, flags in enumerate((0, 1)):
+            before = bpf_bytes()
+            shell(f"bpftool map create {folder}/{number} type hash key 4 value 1024 entries 65536 name nailhouse flags {flags}")
+            sizes.append(max(0, bpf_bytes() - before))
+        return {"beforeBytes": sizes[0], "fromStartBytes": sizes[1]}
+
+
+def bpf_bytes():
+    return meminfo("VmallocUsed") + meminfo("Percpu")
+
+
+@contextlib.contextmanager
+def bpffs():
+    with tempfile.TemporaryDirectory() as folder:
+        shell(f"mount -t bpf bpf {folder}")
+        try:
+            yield folder
+        finally:
+            shell(f"umount {folder}")
+
+
+def bpf_in_cgroup(_command):
+    v1 = os.path.exists("/sys/fs/cgroup/memory/tasks")
+    folder = f"/sys/fs/cgroup/{'memory/' if v1 else ''}nailhouse-bpf-{os.getpid()}"
+    os.mkdir(folder)
+    try:
+        write(f"{folder}/{'memory.limit_in_bytes' if v1 else 'memory.max'}", 16 * MB)
+        with bpffs() as pins:
+            create = f"exec bpftool map create {pins}/map type array key 4 value 4096 entries 8192 name nailhouse"
+            done = subprocess.run(["sh", "-c", f"echo 0 > {folder}/cgroup.procs && {create}"], capture_output=True, text=True)
+        error = "ENOMEM" if "Cannot allocate memory" in done.stdout + done.stderr else f"{done.returncode} {done.stdout}{done.stderr}"
+        return {"observed": f"in a control group limited to 16 MiB, making a map of 32 MiB failed with {error}"}
+    finally:
+        os.rmdir(folder)
+
+
+LOADS = {name: work for name, work in list(globals().items()) if callable(work) and getattr(work, "__module__", "") == "__main__"}
+name, command = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
+print(json.dumps(LOADS[name](command)))
