@@ -322,7 +322,7 @@ export const commandTrials: readonly CommandTrial[] = [
   }),
   ends("fd-leak", "fd-eventfd", {
     program: "fd_leak",
-    args: { kind: "eventfd", count: 15000, processes: 6, rate: 0 },
+    args: { kind: "eventfd", count: 15000, processes: 10, rate: 0 },
     read: meminfo("Slab"),
   }),
   ends("shmem-leak", "shmem-memfd", {
