@@ -78,12 +78,14 @@ type Draft = { -readonly [K in keyof OomReport]: OomReport[K] } & {
 };
 
 const GROUP = /^memory: usage (\d+)kB, limit (\d+)kB/;
-const ZONE = /^Node (\d+) (\w+): ((?:\d+\*\d+kB(?: \([A-Z]*\))? )+)= \d+kB/;
+/** Kernels without NUMA, as on most boards with ARM, name zones without the node. */
+const ZONE = /^(?:Node (\d+) )?(\w+): ((?:\d+\*\d+kB(?: \([A-Z]*\))? )+)= \d+kB/;
+const NODE_OR_ZONE = /^(?:Node |\w{1,16} free:\d{1,15}kB )/;
 const HUGE = /^Node \d+ hugepages_total=(\d+) hugepages_free=\d+ hugepages_surp=\d+ hugepages_size=(\d+)kB/;
 /** The table's header from the second column on: what follows these differs from kernel to kernel. */
 const TASKS = /^uid +tgid +total_vm +rss /;
 /** The smallest free block is a page. */
-const PAGE_KIB = /\bNode \d{1,5} \w{1,16}: \d{1,15}\*(\d{1,7})kB /;
+const PAGE_KIB = /(?:^|[\] ])\w{1,16}: \d{1,15}\*(\d{1,7})kB /m;
 const WHOLE = /^(\d+) pages (RAM|reserved|hwpoisoned)\b/;
 const SWAP = /^(Total|Free) swap {1,2}= (\d+)kB/;
 /** What only the lines of nodes and zones tell; which of them, differs from kernel to kernel. */
@@ -132,7 +134,7 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
     });
   };
   const headings = (message: string, row: string): void => {
-    if (message.startsWith("Node ")) part = "zones";
+    if (NODE_OR_ZONE.test(message)) part = "zones";
     else if (message.startsWith("Unreclaimable slab info:")) part = "slabs";
     else if (AFTER_TASKS.test(message)) part = "zones";
     else if (TASKS.test(row)) {
@@ -179,12 +181,12 @@ function addTo(report: Draft, name: string, bytes: number | undefined, line: num
 function zoneLine(message: string, line: number, report: Draft, pageBytes: number | undefined): void {
   const zone = ZONE.exec(message);
   if (zone !== null) {
-    report.zones.push({ zone: `node ${zone[1]} ${zone[2]}`, blocks: blocksOf(zone[3] as string), line });
+    report.zones.push({ zone: `node ${zone[1] ?? 0} ${zone[2]}`, blocks: blocksOf(zone[3] as string), line });
   }
   const huge = HUGE.exec(message);
   if (huge !== null) {
     addTo(report, "hugetlb", multiply(parseCount(huge[1]), multiply(parseCount(huge[2]), 1024)), line);
-  } else if (message.startsWith("Node ")) {
+  } else if (NODE_OR_ZONE.test(message)) {
     for (const [, name, kb] of message.matchAll(PER_NODE)) {
       addTo(report, name as string, multiply(parseCount(kb), 1024), line);
     }

@@ -69,6 +69,21 @@ describe("a kernel log in plain text", () => {
     }
   });
 
+  it.each(["oom-3.10.txt", "oom-5.10-udp.txt"])("tells the same where zones have no node: %s", async (name) => {
+    const lines = sample(name).filter((line) => !line.includes("hugepages_total="));
+    const ofOneNode = lines.map((line) => line.replace(/\bNode 0 (?=[A-Z])/, ""));
+    for (const prefix of [/^/, /^\[ *[\d.]+\] /]) {
+      const [shown, expected] = [
+        await analyzeText(`${ofOneNode.map((line) => line.replace(prefix, "")).join("\n")}\n`),
+        await analyzeText(`${lines.join("\n")}\n`),
+      ];
+      expect(shown.ledger?.accounts.map(({ id, bytes }) => [id, bytes])).toEqual(
+        expected.ledger?.accounts.map(({ id, bytes }) => [id, bytes]),
+      );
+      expect(shown.ledger?.accounts.length).toBeGreaterThan(5);
+    }
+  });
+
   describe("longer than a file may be", () => {
     const oom = (name: string, seconds: number): string =>
       sample(name).map((line) => line.replace(/^\[ *[\d.]+\]/, `[${seconds}.000000]`)).join("\n");
