@@ -54,6 +54,10 @@ describe("a kernel log in plain text", () => {
     ["syslog", (line) => `Nov 23 16:41:27 host kernel: [   13.367000] ${line}`],
     ["journalctl -o short-iso", (line) => `2026-11-23T16:41:27+0000 host kernel: ${line}`],
     ["journalctl -o short-monotonic", (line) => `[   13.367000] host kernel: ${line}`],
+    ["dmesg --reltime", (line) => `[  +0.002367] ${line}`],
+    ["OpenWrt's logread", (line) => `Mon Nov 23 16:41:27 2026 kern.warn kernel: [   13.367000] ${line}`],
+    ["a hypervisor's log", (line) => `2026-11-23T16:41:27.127Z In(05) vcpu-5 - Guest: <6>[   13.367000] ${line}`],
+    ["a console server's", (line) => `2026-11-23 16:41:27 db1: [   13.367000][  T122] ${line}`],
   ])("tells the same in every form: %s", async (_, prefix) => {
     for (
       const [name, victim] of [["oom-7.2.txt", "leaker"], ["oom-3.10.txt", "mysqld"], ["oom-5.10-udp.txt", "database"]]
