@@ -10,6 +10,12 @@ import { remedyMark } from "../src/computed/remedy_mark.ts";
 const VICTIMS_LISTED = 5;
 const SLABS_LISTED = 3;
 
+/**
+ * With this much of the host free, memory as such was not short: the kernel's own reserve (vm.min_free_kbytes) is below a tenth of the smallest hosts.
+ * What was free was in a zone or on a node that the request could not be served from, or in smaller pieces.
+ */
+const AMPLE_FREE_SHARE = 0.25;
+
 /** What the memory was when the kernel looked for a process to kill, and the cause that stands for it. */
 interface Share {
   readonly what: string;
@@ -76,6 +82,14 @@ function whyThis(task: OomTask, report: OomReport, dump: Ledger | undefined): st
   return `why this one: it had ${held} of RSS, swap and page tables${adjusted}${spared}`;
 }
 
+const AFTER_PANIC: Remedy = {
+  when: "now",
+  text:
+    "Nobody was killed: the host was stopped, and what held the memory is gone. Record from now on, so that the next time tells who grew.",
+  commands: ["nailhouse record --dir /var/lib/nailhouse/ring &"],
+  verify: "ls /var/lib/nailhouse/ring shows samples",
+};
+
 const REMEDIES: readonly Remedy[] = [
   {
     when: "now",
@@ -116,6 +130,10 @@ export const globalOom: Analyzer = defineAnalyzer({
     const dump = report && dumpLedger(log.path, report);
     const shares = sharesOf(dump, report);
     const [most] = shares;
+    const free = dump?.accounts.find(({ id }) => id === "free");
+    const ample = free !== undefined && dump !== undefined && free.bytes >= AMPLE_FREE_SHARE * dump.totalBytes
+      ? free
+      : undefined;
     return { findings: [finding(last)] };
 
     function scope({ constraint }: KernelLogEvent): string {
@@ -149,6 +167,10 @@ export const globalOom: Analyzer = defineAnalyzer({
       const times = events.length === 1 ? "" : `, the last of ${events.length} times`;
       const was = most === undefined || dump === undefined || report === undefined
         ? ""
+        : ample !== undefined
+        ? `; yet ${formatBytes(ample.bytes)} of ${
+          formatBytes(dump.totalBytes)
+        } were free, where this request could not be served from`
         : `; most of it was ${most.what}: ${formatBytes(most.bytes)} of ${formatBytes(dump.totalBytes)}${
           holder(most, report)
         }`;
@@ -159,10 +181,10 @@ export const globalOom: Analyzer = defineAnalyzer({
         confidence: "confirmed",
         material: true,
         claims: [],
-        symptomOf: most?.cause ?? "user-leak",
+        symptomOf: ample === undefined ? most?.cause ?? "user-leak" : "buddy-fragmentation",
         owners: owners(),
         evidence: evidence(event),
-        remedies: REMEDIES,
+        remedies: event.panic === undefined ? REMEDIES : [AFTER_PANIC, ...REMEDIES.slice(1)],
       };
     }
 
@@ -174,6 +196,17 @@ export const globalOom: Analyzer = defineAnalyzer({
           event.order === undefined ? "memory" : formatQuantity(2 ** event.order, "page")
         }, and none was left${scope(event)}`,
       }];
+      const [source] = ample?.sources ?? [];
+      if (source !== undefined && ample !== undefined) {
+        lines.push({
+          ...source,
+          because: `${formatBytes(ample.bytes)} were free at that moment: not memory was short, but ${
+            (event.order ?? 0) > 0
+              ? `pieces of ${formatQuantity(2 ** (event.order as number), "page")}`
+              : "one zone or node (a 32-bit kernel's low memory, a cpuset, what is kept for CMA)"
+          }`,
+        });
+      }
       const victim = event.victims.at(-1);
       if (victim !== undefined) {
         const own = victim.anonRssBytes === undefined ? "" : `: it had ${formatBytes(victim.anonRssBytes)} of its own`;

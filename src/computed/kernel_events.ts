@@ -2,26 +2,26 @@
 import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { KernelEvent } from "../core/report.ts";
 import { defineComputed, type Source } from "../core/source.ts";
-import { kernelLog, type KernelLogEvent, type OomVictim } from "../parsers/kernel_log.ts";
+import { kernelLog, type KernelLogEvent, type OomPanic, type OomVictim } from "../parsers/kernel_log.ts";
 
-function killed(victims: readonly OomVictim[]): string {
-  if (victims.length === 0) return "no kill is in the log";
+function killed(victims: readonly OomVictim[], panic?: OomPanic): string {
+  if (victims.length === 0) return panic === undefined ? "no kill is in the log" : "the kernel panicked";
   return `the kernel killed ${
     victims.map(({ comm, pid, anonRssBytes }) =>
       `${comm} (pid ${pid}${anonRssBytes === undefined ? "" : `, ${formatBytes(anonRssBytes)} of its own`})`
     ).join(", ")
-  }`;
+  }${panic === undefined ? "" : ", and panicked"}`;
 }
 
 function title(event: KernelLogEvent): string {
   return `${event.isEarlierBoot ? "before the host was last started: " : ""}${whatHappened(event)}`;
 }
 
-function whatHappened({ kind, comm, order, memcg, victims }: KernelLogEvent): string {
+function whatHappened({ kind, comm, order, memcg, victims, panic }: KernelLogEvent): string {
   const asked = comm === undefined ? "" : ` when ${comm} asked for memory`;
   switch (kind) {
     case "global-oom":
-      return `the host was out of memory${asked}: ${killed(victims)}`;
+      return `the host was out of memory${asked}: ${killed(victims, panic)}`;
     case "memcg-oom":
       return `control group ${memcg ?? "(not named)"} was at its limit${asked}: ${killed(victims)}`;
     case "allocation-failure":

@@ -2,7 +2,7 @@
 import { formatBytes, formatCount, formatQuantity } from "../core/format.ts";
 import type { Confidence, Evidence, Finding, Owner, Remedy, Report } from "../core/report.ts";
 import { type Content, type Markup, markup, prose } from "./_html.ts";
-import { bytesRange, claimsText, growthText, isAccusation } from "./_summary.ts";
+import { bytesRange, claimsText, growthText, HOLDS_NOTHING, isMain } from "./_summary.ts";
 
 /** A form for each, so that it is not told by colour alone. */
 const FORM: { readonly [C in Confidence]: string } = { confirmed: "●", likely: "◐", possible: "○" };
@@ -109,7 +109,7 @@ ${parts}`;
 function body(finding: Finding, number: number, report: Report): Markup {
   const { bytes, claims, symptomOf, owners, evidence, remedies, material } = finding;
   const facts: Content[] = [
-    markup`holds <strong>${bytesRange(bytes)}</strong>: ${claimsText(claims)}`,
+    claims.length === 0 ? HOLDS_NOTHING : markup`holds <strong>${bytesRange(bytes)}</strong>: ${claimsText(claims)}`,
     growthText(finding, report),
     symptomOf !== null && `a symptom of ${symptomOf}`,
     !material && "no more than healthy hosts may hold",
@@ -122,19 +122,19 @@ ${
     )
   }</ul>
 ${ownersTable(owners, number)}${remediesPart(remedies)}<details${
-    isAccusation(finding) && markup` open`
+    isMain(finding, report) && markup` open`
   }><summary><h4>Evidence (${formatQuantity(evidence.length, "line")})</h4></summary>
 ${evidenceList(evidence)}</details>
 `;
 }
 
-/** One finding: open when it accuses, otherwise its title, which opens. */
+/** One finding: open when readers came for it, otherwise its title, which opens. */
 export function findingArticle(finding: Finding, number: number, report: Report, prefix: string): Markup {
   const id = `${prefix}finding-${number}`;
   const heading = markup`<h3 id="${id}"><span class="cause">${number}. ${finding.cause} ${
     badge(finding.confidence)
   }</span> ${finding.title}</h3>`;
-  if (isAccusation(finding)) {
+  if (isMain(finding, report)) {
     return markup`<article class="finding" aria-labelledby="${id}">
 ${heading}
 ${body(finding, number, report)}</article>

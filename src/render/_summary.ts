@@ -15,6 +15,8 @@ const WITHOUT_CAUSE: { readonly [V in Exclude<Verdict, "cause-found">]: readonly
 /** What the reader came for: who holds how much, and what to do now. */
 export interface Answer {
   readonly headline: string;
+  /** What the answer is about: told in full. Null where nothing is known. */
+  readonly finding: Finding | null;
   /** Null where nobody is accused. */
   readonly confidence: Confidence | null;
   /** What to do now; null where nobody is accused, or there is no remedy. */
@@ -28,18 +30,23 @@ export function isAccusation({ material, confidence, symptomOf }: Finding): bool
   return material && confidence !== "possible" && symptomOf === null;
 }
 
+/** A finding that readers came for; of others the title is enough. */
+export function isMain(finding: Finding, report: Report): boolean {
+  return isAccusation(finding) || answerOf(report).finding === finding;
+}
+
 /** The answer of a report: its first accusation, or that there is none. */
 export function answerOf(report: Report): Answer {
   const top = report.findings.find((f) => f.material && f.confidence !== "possible");
   if (report.verdict === "cause-found" && top !== undefined) {
     const remedy = top.remedies.find(({ when }) => when === "now") ?? top.remedies[0] ?? null;
-    return { headline: top.title, confidence: top.confidence, remedy, otherwise: "see below" };
+    return { headline: top.title, finding: top, confidence: top.confidence, remedy, otherwise: "see below" };
   }
   // Such as an OOM kill: what the kernel wrote of it is more than that the rest is not known.
   const known = report.findings.find((f) => f.symptomOf !== null && f.confidence === "confirmed");
   if (known !== undefined && (report.verdict === "insufficient-evidence" || isOfThatMoment(report, known))) {
     const remedy = known.remedies.find(({ when }) => when === "now") ?? null;
-    return { headline: known.title, confidence: known.confidence, remedy, otherwise: "see below" };
+    return { headline: known.title, finding: known, confidence: known.confidence, remedy, otherwise: "see below" };
   }
   const [what, then] = WITHOUT_CAUSE[report.verdict === "cause-found" ? "unexplained" : report.verdict];
   // The host was started anew since it was out of memory: that is what the reader came for.
@@ -49,6 +56,7 @@ export function answerOf(report: Report): Answer {
   if (known !== undefined && (report.verdict !== "healthy" || isOver)) second = `What is known: ${known.title}`;
   return {
     headline: `${what}: ${report.pressure.because}.`,
+    finding: isOver ? known : null,
     confidence: null,
     remedy: null,
     otherwise: [isOver ? "Record memory until the next time (nailhouse record)." : `${then}.`, second].join(" ")
@@ -114,9 +122,12 @@ export function bytesRange({ low, high }: ByteRange): string {
   return formatBytes(low) === formatBytes(high) ? formatBytes(low) : `${formatBytes(low)} to ${formatBytes(high)}`;
 }
 
+/** Said of a finding that claims nothing: a sign of something else. */
+export const HOLDS_NOTHING = "holds nothing itself";
+
 /** What a finding claims of which accounts: "400 MiB of slab-unreclaimable". */
 export function claimsText(claims: readonly Claim[]): string {
-  return claims.map(({ account, bytes }) => `${bytesRange(bytes)} of ${account}`).join(", ") || "no account is claimed";
+  return claims.map(({ account, bytes }) => `${bytesRange(bytes)} of ${account}`).join(", ");
 }
 
 /** When the report's last look was; undefined where the bundle does not tell. */

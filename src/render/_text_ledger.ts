@@ -11,6 +11,8 @@ const SMALL_SHARE = 0.002;
 /** What is in use is magnified when it is less than this of the whole. */
 const MAGNIFIED_SHARE = 0.6;
 const MAX_BAR_WIDTH = 100;
+const INDENT = "  ";
+const PADDING = 2;
 
 interface Part {
   readonly letter: string;
@@ -94,11 +96,13 @@ export function ledgerLines(report: Report, style: Style): string[] {
     rows.push(row(formatQuantity(folded.length, "smaller account"), folded.reduce((sum, a) => sum + a.bytes, 0), ""));
   }
   rows.push(row("MemTotal", ledger.totalBytes, ""));
+  const widthOf = (column: number): number => Math.max(...rows.map((cells) => (cells[column] as string).length));
+  const others = [0, 1, 2].reduce((sum, column) => sum + widthOf(column) + PADDING, INDENT.length + PADDING);
   const text = table(rows, {
     border: getBorderCharacters("void"),
-    columnDefault: { paddingLeft: 0, paddingRight: 2 },
+    columnDefault: { paddingLeft: 0, paddingRight: PADDING },
     columns: [{}, { alignment: "right" }, { alignment: "right" }, {
-      width: Math.max(20, style.width - 54),
+      width: Math.max(20, style.width - others),
       wrapWord: true,
     }],
     drawHorizontalLine: () => false,
@@ -106,7 +110,7 @@ export function ledgerLines(report: Report, style: Style): string[] {
   const missing = ledger.missing.map((term) => `not in this bundle, so still inside unaccounted: ${term}`);
   return [
     ...bars(report, style),
-    ...text.trimEnd().split("\n").map((line) => `  ${line.trimEnd()}`),
+    ...text.trimEnd().split("\n").map((line) => `${INDENT}${line.trimEnd()}`),
     ...missing.map((line) => wrap(line, style.width, "  ")),
   ];
 }

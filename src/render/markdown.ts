@@ -10,8 +10,9 @@ import {
   claimsText,
   eventTime,
   growthText,
+  HOLDS_NOTHING,
   hostFacts,
-  isAccusation,
+  isMain,
 } from "./_summary.ts";
 
 /** Accounts below this share are one row: a ticket is read in a minute. */
@@ -107,7 +108,7 @@ function findingParts(finding: Finding, number: number, report: Report): string[
     answerOf(report).headline === finding.title
       ? `### ${number}. ${inline(finding.cause)} (${finding.confidence})`
       : `### ${heading(finding, number)}`,
-    `Holds **${bytesRange(bytes)}**: ${inline(claimsText(claims))}.${
+    `${claims.length === 0 ? `It ${HOLDS_NOTHING}` : `Holds **${bytesRange(bytes)}**: ${inline(claimsText(claims))}`}.${
       growth === undefined ? "" : ` It ${growth}.`
     }${symptom}`,
     ...(owners.length === 0 ? [] : [ownerLines(owners)]),
@@ -143,8 +144,8 @@ function list(summary: string, items: readonly string[]): string[] {
  */
 export function renderMarkdown(report: Report): string {
   const numbered = report.findings.map((finding, i) => ({ finding, number: i + 1 }));
-  const main = numbered.filter(({ finding }) => isAccusation(finding));
-  const others = numbered.filter(({ finding }) => !isAccusation(finding));
+  const main = numbered.filter(({ finding }) => isMain(finding, report));
+  const others = numbered.filter(({ finding }) => !isMain(finding, report));
   const parts = [
     ...answer(report),
     head(report),

@@ -8,8 +8,9 @@ import {
   claimsText,
   eventTime,
   growthText,
+  HOLDS_NOTHING,
   hostFacts,
-  isAccusation,
+  isMain,
 } from "./_summary.ts";
 import { ledgerLines } from "./_text_ledger.ts";
 import { type Style, styleOf } from "./_text_style.ts";
@@ -71,14 +72,17 @@ function heading({ cause, confidence, title }: Finding, number: number, style: S
 
 function findingLines(finding: Finding, number: number, report: Report, style: Style): string[] {
   const { width, all } = style;
-  if (!isAccusation(finding) && !all) return [heading(finding, number, style)];
+  if (!isMain(finding, report) && !all) return [heading(finding, number, style)];
   const growth = growthText(finding, report);
+  const holds = finding.claims.length === 0
+    ? HOLDS_NOTHING
+    : `holds ${bytesRange(finding.bytes)}: ${claimsText(finding.claims)}`;
   const symptom = finding.symptomOf === null ? "" : `; a symptom of ${finding.symptomOf}`;
   const owners = all ? finding.owners : finding.owners.slice(0, OWNERS_SHOWN);
   const evidence = all ? finding.evidence : finding.evidence.slice(0, EVIDENCE_SHOWN);
   return [
     heading(finding, number, style),
-    wrap(`holds ${bytesRange(finding.bytes)}: ${claimsText(finding.claims)}${symptom}`, width, "   "),
+    wrap(`${holds}${symptom}`, width, "   "),
     ...(growth === undefined ? [] : [wrap(growth, width, "   ")]),
     ...(owners.length === 0 ? [] : ["   owners:"]),
     ...owners.map(({ comm, pid, bytes, detail }) =>
@@ -102,7 +106,7 @@ function findingLines(finding: Finding, number: number, report: Report, style: S
 
 function findings(report: Report, style: Style): string[] {
   const lines = report.findings.map((finding, i) => findingLines(finding, i + 1, report, style));
-  const short = !style.all && report.findings.some((finding) => !isAccusation(finding));
+  const short = !style.all && report.findings.some((finding) => !isMain(finding, report));
   return [...lines.flat(), ...(short ? ["   (--all tells all of these)"] : [])];
 }
 
@@ -123,6 +127,13 @@ function notAssessedLines(notAssessed: readonly NotAssessed[], style: Style): st
     `  ${style.strong(printable(how))}`,
     wrap(`for ${of.join(", ")}`, style.width, "      "),
   ]);
+}
+
+function ruledOutLines({ ruledOut }: Report, style: Style): string[] {
+  if (style.all) {
+    return ruledOut.map(({ cause, because }) => wrap(`${cause}: ${printable(because)}`, style.width, "  "));
+  }
+  return ruledOut.length === 0 ? [] : [wrap(ruledOut.map(({ cause }) => cause).join(", "), style.width, "  ")];
 }
 
 function eventLines({ events }: Report, style: Style): string[] {
@@ -168,10 +179,6 @@ export function renderAnswer(report: Report, options: TextOptions = {}): string 
 export function renderText(report: Report, options: TextOptions = {}): string {
   const style = styleOf(options.width ?? 80, options.all ?? false, options.color ?? false);
   const { level, because } = report.pressure;
-  const ruledOut = report.ruledOut.map(({ cause, because }) => {
-    const line = `${cause}: ${printable(because)}`;
-    return style.all ? wrap(line, style.width, "  ") : clip(`  ${line}`, style.width);
-  });
   const captured = report.notAssessed.length === 0
     ? ""
     : `Could not be assessed: ${formatQuantity(report.notAssessed.length, "cause")}, for want of`;
@@ -184,6 +191,6 @@ export function renderText(report: Report, options: TextOptions = {}): string {
     section("Findings", findings(report, style), style),
     section(captured, notAssessedLines(report.notAssessed, style), style),
     section("Warnings", report.warnings.map((w) => wrap(printable(w), style.width, "  ")), style),
-    section("Ruled out", ruledOut, style),
+    section(`Ruled out${style.all ? "" : " (--all tells why)"}`, ruledOutLines(report, style), style),
   ].join("");
 }

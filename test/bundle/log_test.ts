@@ -88,6 +88,23 @@ describe("a kernel log in plain text", () => {
     }
   });
 
+  it("does not call a host short of memory of which most was free", async () => {
+    // Low memory of a 32-bit kernel is used up, and its high memory is not.
+    const lines = sample("oom-5.10-udp.txt").map((line) =>
+      line.replace(/\bfree:\d+ free_pcp/, "free:90000 free_pcp").replace(
+        /\binactive_anon:\d+ isolated_anon/,
+        "inactive_anon:900 isolated_anon",
+      )
+        .replace(/\bslab_unreclaimable:\d+/, "slab_unreclaimable:20000")
+    );
+    const found = (await analyzeText(`${lines.join("\n")}\n`)).findings.find(({ cause }) => cause === "global-oom");
+    expect(found?.title).toMatch(/killed database \(pid 91\); yet 35\d MiB of 727 MiB were free/);
+    expect(found?.symptomOf).toBe("buddy-fragmentation");
+    expect(found?.evidence.map(({ because }) => because)).toContainEqual(
+      expect.stringMatching(/^35\d MiB were free at that moment/),
+    );
+  });
+
   describe("longer than a file may be", () => {
     const oom = (name: string, seconds: number): string =>
       sample(name).map((line) => line.replace(/^\[ *[\d.]+\]/, `[${seconds}.000000]`)).join("\n");
