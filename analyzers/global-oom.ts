@@ -16,6 +16,29 @@ const SLABS_LISTED = 3;
  */
 const AMPLE_FREE_SHARE = 0.25;
 
+/** Heads of network packets; their data are in other caches (kmalloc-2k) and in page fragments. */
+const HEAD_CACHES: ReadonlySet<string> = new Set(["skbuff_head_cache", "skbuff_fclone_cache"]);
+/** struct sk_buff in its slab: include/linux/skbuff.h, from 3.10 to 7.x. */
+const HEAD_BYTES = 256;
+/** The largest buffer that slab has for a packet's data is kmalloc-8k: with this share in heads, the rest may be their data. */
+const HEADS_SHARE = HEAD_BYTES / (HEAD_BYTES + 8192);
+
+function aboutPackets(count: number): string {
+  return formatQuantity(Number(count.toPrecision(2)), "network packet");
+}
+
+/** Packets that made up the slab, if slab is most of what there was; undefined where they do not. */
+function queuedPackets(
+  most: Share | undefined,
+  report: OomReport | undefined,
+): { count: number; line: number } | undefined {
+  const heads = report?.slabs.filter(({ name }) => HEAD_CACHES.has(name)) ?? [];
+  const bytes = heads.reduce((sum, each) => sum + each.bytes, 0);
+  const [first] = heads;
+  if (first === undefined || most?.cause !== "slab-leak" || bytes < HEADS_SHARE * most.bytes) return undefined;
+  return { count: bytes / HEAD_BYTES, line: first.line };
+}
+
 /** What the memory was when the kernel looked for a process to kill, and the cause that stands for it. */
 interface Share {
   readonly what: string;
@@ -90,6 +113,14 @@ const AFTER_PANIC: Remedy = {
   verify: "ls /var/lib/nailhouse/ring shows samples",
 };
 
+const FIND_SOCKETS: Remedy = {
+  when: "now",
+  text:
+    "Packets lie in the queues of sockets that nobody reads: look which program's, the fullest first (Recv-Q). The one that was killed is only the largest.",
+  commands: ["ss -Huanp | sort -rnk2 | head -5", "ss -Htanp | sort -rnk2 | head -5", "nailhouse collect -o bundle.tgz"],
+  verify: "Recv-Q is 0 once its program reads, or is restarted",
+};
+
 const REMEDIES: readonly Remedy[] = [
   {
     when: "now",
@@ -130,6 +161,7 @@ export const globalOom: Analyzer = defineAnalyzer({
     const dump = report && dumpLedger(log.path, report);
     const shares = sharesOf(dump, report);
     const [most] = shares;
+    const packets = queuedPackets(most, report);
     const free = dump?.accounts.find(({ id }) => id === "free");
     const ample = free !== undefined && dump !== undefined && free.bytes >= AMPLE_FREE_SHARE * dump.totalBytes
       ? free
@@ -139,6 +171,12 @@ export const globalOom: Analyzer = defineAnalyzer({
     function scope({ constraint }: KernelLogEvent): string {
       if (constraint === "CONSTRAINT_CPUSET") return " in its cpuset";
       return constraint === "CONSTRAINT_MEMORY_POLICY" ? " on the nodes that its NUMA policy allows" : "";
+    }
+
+    function remedies({ panic }: KernelLogEvent): readonly Remedy[] {
+      const [general, ...others] = REMEDIES;
+      const now = packets !== undefined ? FIND_SOCKETS : panic !== undefined ? AFTER_PANIC : general;
+      return [now as Remedy, ...others];
     }
 
     /** What became of it. */
@@ -172,7 +210,9 @@ export const globalOom: Analyzer = defineAnalyzer({
           formatBytes(dump.totalBytes)
         } were free, where this request could not be served from`
         : `; most of it was ${most.what}: ${formatBytes(most.bytes)} of ${formatBytes(dump.totalBytes)}${
-          holder(most, report)
+          packets === undefined
+            ? holder(most, report)
+            : `, about ${aboutPackets(packets.count)} (most likely unread in sockets)`
         }`;
       return {
         title: `${event.isEarlierBoot ? "Before it was last started, the" : "The"} host ran out of memory${
@@ -181,10 +221,14 @@ export const globalOom: Analyzer = defineAnalyzer({
         confidence: "confirmed",
         material: true,
         claims: [],
-        symptomOf: ample === undefined ? most?.cause ?? "user-leak" : "buddy-fragmentation",
+        symptomOf: ample !== undefined
+          ? "buddy-fragmentation"
+          : packets !== undefined
+          ? "socket-backlog-udp"
+          : most?.cause ?? "user-leak",
         owners: owners(),
         evidence: evidence(event),
-        remedies: event.panic === undefined ? REMEDIES : [AFTER_PANIC, ...REMEDIES.slice(1)],
+        remedies: remedies(event),
       };
     }
 
@@ -253,6 +297,15 @@ export const globalOom: Analyzer = defineAnalyzer({
       const killed = report?.tasks.find(({ pid }) => pid === victims.at(-1)?.pid);
       if (report !== undefined && killed !== undefined) {
         lines.push({ path: log.path, line: killed.line, because: whyThis(killed, report, dump) });
+      }
+      if (packets !== undefined) {
+        lines.push({
+          path: log.path,
+          line: packets.line,
+          because: `these are the heads of about ${
+            aboutPackets(packets.count)
+          }, whose data are in other caches: they wait in the receive queues of sockets that nobody reads, or to be sent. The log does not tell whose`,
+        });
       }
       for (const { name, bytes, line } of report?.slabs.slice(0, SLABS_LISTED) ?? []) {
         lines.push({ path: log.path, line, because: `${formatBytes(bytes)} were in the slab cache ${name}` });

@@ -49,8 +49,8 @@ const logs: {
   },
   "oom-5.10-udp.txt": {
     says:
-      /killed database \(pid 91\); most of it was unreclaimable slab: 499 MiB of 727 MiB, 439 MiB of it in .* kmalloc-2k/,
-    symptomOf: "slab-leak",
+      /killed database \(pid 91\); most of it was unreclaimable slab: 499 MiB of 727 MiB, about 220,000 network packets \(most likely unread in sockets\)/,
+    symptomOf: "socket-backlog-udp",
     largest: "slab-unreclaimable",
   },
   "oom-5.15.txt": {
@@ -65,8 +65,8 @@ const logs: {
   },
   "oom-6.18-udp.txt": {
     says:
-      /killed database \(pid 139\); most of it was unreclaimable slab: 497 MiB of 714 MiB, 433 MiB of it in .* kmalloc-2k/,
-    symptomOf: "slab-leak",
+      /killed database \(pid 139\); most of it was unreclaimable slab: 497 MiB of 714 MiB, about 220,000 network packets \(most likely unread in sockets\)/,
+    symptomOf: "socket-backlog-udp",
     largest: "slab-unreclaimable",
   },
   "oom-7.2-memcg.txt": {
