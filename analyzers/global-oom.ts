@@ -108,7 +108,9 @@ function whyThis(task: OomTask, report: OomReport, dump: Ledger | undefined): st
 const AFTER_PANIC: Remedy = {
   when: "now",
   text:
-    "Nobody was killed: the host was stopped, and what held the memory is gone. Record from now on, so that the next time tells who grew.",
+    `Nobody was killed: the host was stopped, and what held the memory is gone. Record from now on, so that the next time tells who grew. ${
+      remedyMark("global-oom", "record from now on")
+    }`,
   commands: ["nailhouse record --dir /var/lib/nailhouse/ring &"],
   verify: "ls /var/lib/nailhouse/ring shows samples",
 };
@@ -116,7 +118,9 @@ const AFTER_PANIC: Remedy = {
 const FIND_SOCKETS: Remedy = {
   when: "now",
   text:
-    "Packets lie in the queues of sockets that nobody reads: look which program's, the fullest first (Recv-Q). The one that was killed is only the largest.",
+    `Packets lie in the queues of sockets that nobody reads: look which program's, the fullest first (Recv-Q). The one that was killed is only the largest. ${
+      remedyMark("global-oom", "find the sockets")
+    }`,
   commands: ["ss -Huanp | sort -rnk2 | head -5", "ss -Htanp | sort -rnk2 | head -5", "nailhouse collect -o bundle.tgz"],
   verify: "Recv-Q is 0 once its program reads, or is restarted",
 };

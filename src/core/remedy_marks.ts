@@ -115,7 +115,17 @@ export const remedyMarks: readonly RemedyMark[] = [
   },
   {
     "cause": "global-oom",
+    "remedy": "find the sockets",
+    "untried": "it only looks",
+  },
+  {
+    "cause": "global-oom",
     "remedy": "look who holds the memory",
+    "untried": "it only looks",
+  },
+  {
+    "cause": "global-oom",
+    "remedy": "record from now on",
     "untried": "it only looks",
   },
   {
