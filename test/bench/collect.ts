@@ -4,8 +4,10 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { collectors } from "../../collectors/mod.ts";
+import { formatBytes, formatCount } from "../../src/core/format.ts";
 import { shellWord } from "../../src/core/shell.ts";
-import { type Command, type Cost, type Family, measureByTurns, ratios } from "./_measure.ts";
+import { withFault } from "../lab/lab.ts";
+import { type Command, type Cost, type Family, limited, measureByTurns, ratios, type Row } from "./_measure.ts";
 
 const folder = fileURLToPath(new URL("../../out/bench", import.meta.url));
 /** The compression level of nailhouse's own bundles. */
@@ -15,7 +17,7 @@ const LEVEL = 3;
 function plainReading(): string {
   const bundle = join(folder, "collected.tgz");
   execFileSync("node", ["dist/cli.js", "collect", "--snapshots", "1", "--quiet", "-o", bundle]);
-  const files = execFileSync("tar", ["-tzf", bundle], { encoding: "utf8" }).split("\n")
+  const files = execFileSync("tar", ["-tzf", bundle], { encoding: "utf8", maxBuffer: 2 ** 30 }).split("\n")
     .map((path) => path.replace(/^[^/]*/, "")).filter((path) => /^\/(?:proc|sys|etc)\//.test(path));
   const list = join(folder, "files");
   writeFileSync(list, files.join("\0"));
@@ -38,12 +40,33 @@ const collect = (...args: readonly string[]): Command => (to) => [
   ...args,
 ];
 
+const CROWD_PROCESSES = 20_000;
+const CROWD_SOCKETS_EACH = 5;
+const MAX_CROWD_BYTES = 200 * 2 ** 20;
+
+/** The same on a host with many processes and sockets, once: both take a minute. */
+async function crowdRows(divisor: number): Promise<Row[]> {
+  const count = Math.round(CROWD_PROCESSES / divisor);
+  const fault = { count, kb: 4, rate: 0, sockets: CROWD_SOCKETS_EACH, seconds: 600 };
+  const [ours, least] = await withFault("many_processes", fault, () => {
+    const plain = plainReading();
+    return Promise.resolve(measureByTurns([collect(), (to) => ["sh", plain, to]], 1) as [Cost, Cost]);
+  }, { timeoutMs: 180_000 });
+  const name = `collect, ${formatCount(count)} processes, ${formatCount(count * CROWD_SOCKETS_EACH)} sockets`;
+  const { processPeakBytes } = ours;
+  return [
+    ...ratios(`${name} : cat and gzip -${LEVEL} of the same`, ours, least, { cpu: 2 }).slice(0, 2),
+    limited({ name, measure: "peak memory", figures: "resident" }, processPeakBytes, MAX_CROWD_BYTES, formatBytes),
+  ];
+}
+
 export const family: Family = {
-  needs: { sos: "sosreport" },
+  needs: { sos: "sosreport", gcc: "gcc", flock: "util-linux" },
   about:
     "`sos report` takes no census of all pages (/proc/kpageflags): 0.3 s of the kernel's CPU time for 24 GiB, so there is a row without it. The rest is the start of " +
-    "the runtime and of the programs whose output is captured. What `cat` and `gzip` of the same files take cannot be undercut in any language.",
-  async *rows({ runs }) {
+    "the runtime and of the programs whose output is captured. What `cat` and `gzip` of the same files take cannot be undercut in any language. With 100,000 sockets " +
+    "the kernel's own time for /proc/net/udp is most of it: it begins anew for every 4 KiB that are read, so that it grows with the square.",
+  async *rows({ runs, divisor }) {
     mkdirSync(folder, { recursive: true });
     const plain = plainReading();
     const [ours, noCensus, script, least, theirs] = measureByTurns([
@@ -60,5 +83,6 @@ export const family: Family = {
     yield* ratios(`collect : cat and gzip -${LEVEL} of the same`, ours, least, { cpu: 2 }).slice(0, 2);
     yield* ratios(`collect.sh : cat and gzip -${LEVEL} of the same`, script, least, { cpu: 2 }).slice(0, 2);
     yield* ratios("collect.sh : sos report", script, theirs, {});
+    yield* await crowdRows(divisor);
   },
 };
