@@ -169,7 +169,8 @@ export async function startPlugins(files: readonly string[]): Promise<PluginThre
       for (let strays = 0;;) {
         if (thread.hasEnded) ({ thread } = await start());
         const answered = answerOf(thread);
-        thread.worker.postMessage(bundle);
+        // What files are kept in cannot be passed to another thread.
+        thread.worker.postMessage({ ...bundle, files: new Map(bundle.files) });
         const answer = await answered;
         if ("message" in answer) return (answer.message as Extract<Message, { kind: "report" }>).report;
         await thread.worker.terminate();
