@@ -10,7 +10,7 @@ import { conntrackStat } from "../src/parsers/conntrack_stat.ts";
 import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
-import { setSysctl } from "../src/core/shell.ts";
+import { inNetns, setSysctl } from "../src/core/shell.ts";
 
 /** struct nf_conn, and the extensions (NAT, accounting, timeouts), which begin with 128 bytes (nf_ct_ext_add()). */
 const ENTRY_BYTES = 256;
@@ -25,41 +25,50 @@ function mostByDefault(totalBytes: number): number {
   return totalBytes > GIB ? 262_144 : (totalBytes / 16_384 / 8) * 4;
 }
 
-const remedies: readonly Remedy[] = [
-  {
-    when: "now",
-    text:
-      `Drop the entries of the traffic that fills the table; flushing all of it breaks NATed connections that are open. ${
-        remedyMark("conntrack-growth", "drop entries")
-      }`,
-    commands: [
-      "conntrack -L -o extended | awk '{ print $3, $7, $8 }' | sort | uniq -c | sort -rn | head",
-      "conntrack -D -p udp --dport PORT",
-    ],
-    verify: "the first column of /proc/net/stat/nf_conntrack (hexadecimal) falls in that namespace",
-  },
-  {
-    when: "fix",
-    text:
-      `Shorten the timeouts of what is most (established TCP is kept for five days by default), or exempt traffic that needs no tracking. ${
-        remedyMark("conntrack-growth", "shorter timeouts")
-      }`,
-    commands: [
-      ...setSysctl("net.netfilter.nf_conntrack_tcp_timeout_established=86400"),
-      ...setSysctl("net.netfilter.nf_conntrack_udp_timeout_stream=60"),
-      "nft add table inet raw",
-      "nft add chain inet raw prerouting '{ type filter hook prerouting priority raw; }'",
-      "nft add rule inet raw prerouting udp dport PORT notrack",
-    ],
-    verify: "the number of entries stays level under the same load",
-  },
-  {
-    when: "prevent",
-    text: `Bound the table: 300 MB are about 800,000 entries. ${remedyMark("conntrack-growth", "bound the table")}`,
-    commands: setSysctl("net.netfilter.nf_conntrack_max=262144"),
-    verify: "the kernel log says `nf_conntrack: table full, dropping packet` when it is reached",
-  },
-];
+function remedies(namespace: string | undefined): Remedy[] {
+  const enter = inNetns(namespace);
+  const timeouts = [
+    "net.netfilter.nf_conntrack_tcp_timeout_established=86400",
+    "net.netfilter.nf_conntrack_udp_timeout_stream=60",
+  ];
+  return [
+    {
+      when: "now",
+      text:
+        `Drop the entries of the traffic that fills the table; flushing all of it breaks NATed connections that are open. ${
+          remedyMark("conntrack-growth", "drop entries")
+        }`,
+      commands: [
+        `${enter}conntrack -L -o extended | awk '{ print $3, $7, $8 }' | sort | uniq -c | sort -rn | head`,
+        `${enter}conntrack -D -p udp --dport PORT`,
+      ],
+      verify: "the first column of /proc/net/stat/nf_conntrack (hexadecimal) falls in that namespace",
+    },
+    {
+      when: "fix",
+      text:
+        `Shorten the timeouts of what is most (established TCP is kept for five days by default), or exempt traffic that needs no tracking. ${
+          remedyMark("conntrack-growth", "shorter timeouts")
+        }`,
+      commands: [
+        // What a namespace is to keep is for who makes it.
+        ...(namespace === undefined
+          ? timeouts.flatMap(setSysctl)
+          : timeouts.map((each) => `${enter}sysctl -w ${each}`)),
+        `${enter}nft add table inet raw`,
+        `${enter}nft add chain inet raw prerouting '{ type filter hook prerouting priority raw; }'`,
+        `${enter}nft add rule inet raw prerouting udp dport PORT notrack`,
+      ],
+      verify: "the number of entries stays level under the same load",
+    },
+    {
+      when: "prevent",
+      text: `Bound the table: 300 MB are about 800,000 entries. ${remedyMark("conntrack-growth", "bound the table")}`,
+      commands: setSysctl("net.netfilter.nf_conntrack_max=262144"),
+      verify: "the kernel log says `nf_conntrack: table full, dropping packet` when it is reached",
+    },
+  ];
+}
 
 function nameOf(namespace: string | undefined): string {
   return namespace === undefined ? "the initial network namespace" : `network namespace ${namespace}`;
@@ -153,7 +162,7 @@ export const conntrackGrowth: Analyzer = defineAnalyzer({
         detail: "its processes: lsns -t net -o NS,PID,COMMAND",
       })),
       evidence,
-      remedies,
+      remedies: remedies(largest?.namespace),
     };
     if (draft.owners.length > 0) return { findings: [draft] };
     const unknown = {

@@ -21,35 +21,43 @@ const GROUP_CACHE = "mem_cgroup";
 /** Both numbers are read a moment apart, and groups come and go. */
 const SAME_COUNT = 0.9;
 
-const REMEDIES: readonly Remedy[] = [
-  {
-    when: "now",
-    text:
-      "Let go of what is charged to them: mostly page cache and files on tmpfs that were written by a service or container which is gone. Deleting or emptying such files frees " +
-      `the groups at once; reclaim of the parent group frees those held by page cache (memory.reclaim, Linux 5.19, cgroup v2). ${
-        remedyMark("dying-memcg", "let go of what is charged")
+function remedies(isV2: boolean): Remedy[] {
+  return [
+    {
+      when: "now",
+      text:
+        "Let go of what is charged to them: mostly page cache and files on tmpfs that were written by a service or container which is gone. Deleting or emptying such files frees " +
+        `the groups at once; reclaim of the parent group frees those held by page cache (memory.reclaim of cgroup v2 from Linux 5.19 on, memory.force_empty of v1). ${
+          remedyMark("dying-memcg", "let go of what is charged")
+        }`,
+      commands: [
+        "df -h -t tmpfs",
+        ": > FILE",
+        isV2
+          ? "echo 1G > /sys/fs/cgroup/system.slice/memory.reclaim"
+          : "echo 0 > /sys/fs/cgroup/memory/system.slice/memory.force_empty",
+      ],
+      verify: "nr_dying_descendants of /sys/fs/cgroup/cgroup.stat, or num_cgroups of memory in /proc/cgroups, falls",
+    },
+    {
+      when: "fix",
+      text:
+        `Find what makes and removes groups all the time (short-lived units, cron jobs with a session each, containers that restart in a loop), and let it keep one. ${
+          remedyMark("dying-memcg", "find what makes groups")
+        }`,
+      commands: ["journalctl --since -1h | grep -cE 'Started|Created slice'", "systemd-cgtop -b -n 1 | head -20"],
+      verify: "the number of removed groups stays level",
+    },
+    {
+      when: "prevent",
+      text: `Move to cgroup v2 and Linux 5.9 or newer, where slab no longer keeps removed groups. ${
+        remedyMark("dying-memcg", "cgroup v2")
       }`,
-    commands: ["df -h -t tmpfs", ": > FILE", "echo 1G > /sys/fs/cgroup/system.slice/memory.reclaim"],
-    verify: "nr_dying_descendants of /sys/fs/cgroup/cgroup.stat, or num_cgroups of memory in /proc/cgroups, falls",
-  },
-  {
-    when: "fix",
-    text:
-      `Find what makes and removes groups all the time (short-lived units, cron jobs with a session each, containers that restart in a loop), and let it keep one. ${
-        remedyMark("dying-memcg", "find what makes groups")
-      }`,
-    commands: ["journalctl --since -1h | grep -cE 'Started|Created slice'", "systemd-cgtop -b -n 1 | head -20"],
-    verify: "the number of removed groups stays level",
-  },
-  {
-    when: "prevent",
-    text: `Move to cgroup v2 and Linux 5.9 or newer, where slab no longer keeps removed groups. ${
-      remedyMark("dying-memcg", "cgroup v2")
-    }`,
-    commands: ["stat -fc %T /sys/fs/cgroup"],
-    verify: "it prints cgroup2fs",
-  },
-];
+      commands: ["stat -fc %T /sys/fs/cgroup"],
+      verify: "it prints cgroup2fs",
+    },
+  ];
+}
 
 export const dyingMemcg: Analyzer = defineAnalyzer({
   id: "dying-memcg",
@@ -121,7 +129,7 @@ export const dyingMemcg: Analyzer = defineAnalyzer({
             "their names are gone with their folders; what keeps them: files on tmpfs (df -t tmpfs) and page cache that they wrote. Who makes them: systemd-cgtop, journalctl",
         }],
         evidence: evidence(),
-        remedies: REMEDIES,
+        remedies: remedies(dying.counted),
       };
     }
 

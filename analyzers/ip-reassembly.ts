@@ -1,7 +1,7 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
-import { shellWord } from "../src/core/shell.ts";
+import { inNetns } from "../src/core/shell.ts";
 import type { Parsed } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
@@ -37,17 +37,8 @@ function nameOf(namespace: string | undefined): string {
   return namespace === undefined ? "the initial network namespace" : `network namespace ${namespace}`;
 }
 
-/** How to run a command in a namespace: `net-INODE` has no name on the host. */
-function inside(namespace: string | undefined): string {
-  if (namespace === undefined) return "";
-  const inode = /^net-(\d+)$/.exec(namespace)?.[1];
-  return inode === undefined
-    ? `ip netns exec ${shellWord(namespace)} `
-    : `nsenter --net=/proc/$(lsns -n -o PID ${inode})/ns/net `;
-}
-
 function remedies(largest: Fragments | undefined): Remedy[] {
-  const enter = inside(largest?.namespace);
+  const enter = inNetns(largest?.namespace);
   const settings = largest?.ipv6 === true ? "net.ipv6.ip6frag" : "net.ipv4.ipfrag";
   return [
     {

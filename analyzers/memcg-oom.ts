@@ -3,6 +3,7 @@ import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
 import { type MemcgOom, memcgOoms } from "../src/computed/memcg_ooms.ts";
+import { type CgroupController, cgroups } from "../src/parsers/cgroups.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 const GROUPS_LISTED = 5;
@@ -55,9 +56,11 @@ function causeOf(group: MemcgOom): string {
   return most?.cause ?? (shmem > (victim?.anonRssBytes ?? 0) ? "shmem-leak" : "user-leak");
 }
 
-function remedies(first: MemcgOom): Remedy[] {
+function remedies(first: MemcgOom, isV1: boolean): Remedy[] {
   const unit = unitOf(first.group);
-  const folder = shellWord(`/sys/fs/cgroup${first.group}`);
+  const folder = shellWord(`/sys/fs/cgroup${isV1 ? "/memory" : ""}${first.group}`);
+  const limit = `${folder}/memory.${isV1 ? "limit_in_bytes" : "max"}`;
+  const counter = isV1 ? "oom_control" : "events";
   return [
     {
       when: "now",
@@ -66,10 +69,12 @@ function remedies(first: MemcgOom): Remedy[] {
           remedyMark("memcg-oom", "see what is charged")
         }`,
       commands: [
-        `cat ${folder}/memory.stat ${folder}/memory.events`,
+        `cat ${folder}/memory.stat ${folder}/memory.${counter}`,
         ...(unit === undefined ? [] : [`systemctl status ${shellWord(unit)}`]),
       ],
-      verify: "anon, shmem or slab of memory.stat is about memory.max",
+      verify: isV1
+        ? "rss or shmem of memory.stat is about memory.limit_in_bytes"
+        : "anon, shmem or slab of memory.stat is about memory.max",
     },
     {
       when: "fix",
@@ -78,25 +83,33 @@ function remedies(first: MemcgOom): Remedy[] {
           remedyMark("memcg-oom", "raise the limit")
         }`,
       commands: [
-        unit === undefined
-          ? `echo 1G > ${folder}/memory.max`
-          : `systemctl set-property ${shellWord(unit)} MemoryMax=1G`,
+        unit === undefined ? `echo 1G > ${limit}` : `systemctl set-property ${shellWord(unit)} MemoryMax=1G`,
       ],
-      verify: "oom_kill of memory.events no longer rises under the same load",
+      verify: `oom_kill of memory.${counter} no longer rises under the same load`,
     },
-    {
-      when: "prevent",
-      text:
-        `Set memory.high below memory.max: the group is then slowed down and reclaimed before it is killed; alert on its counters. ${
-          remedyMark("memcg-oom", "memory.high")
-        }`,
-      commands: [
-        unit === undefined
-          ? `echo 900M > ${folder}/memory.high`
-          : `systemctl set-property ${shellWord(unit)} MemoryHigh=900M`,
-      ],
-      verify: "high of memory.events rises, oom_kill does not",
-    },
+    isV1
+      ? {
+        when: "prevent",
+        text:
+          `Alert on its counter of times at the limit. Cgroup v2 has memory.high, at which the group is slowed down and reclaimed before it is killed. ${
+            remedyMark("memcg-oom", "memory.failcnt")
+          }`,
+        commands: [`cat ${folder}/memory.failcnt`],
+        verify: "memory.failcnt does not rise",
+      }
+      : {
+        when: "prevent",
+        text:
+          `Set memory.high below memory.max: the group is then slowed down and reclaimed before it is killed; alert on its counters. ${
+            remedyMark("memcg-oom", "memory.high")
+          }`,
+        commands: [
+          unit === undefined
+            ? `echo 900M > ${folder}/memory.high`
+            : `systemctl set-property ${shellWord(unit)} MemoryHigh=900M`,
+        ],
+        verify: "high of memory.events rises, oom_kill does not",
+      },
   ];
 }
 
@@ -114,15 +127,19 @@ export const memcgOom: Analyzer = defineAnalyzer({
     "mm/memcontrol.c mem_cgroup_out_of_memory()",
   ],
   needs: { memcgOoms },
-  uses: {},
-  analyze({ memcgOoms: groups }) {
+  uses: { cgroups },
+  analyze({ memcgOoms: groups, cgroups: controllers }) {
     const [first] = groups;
     if (first === undefined) return { ruledOut: "no control group counts an OOM kill, and the kernel log has none" };
-    return { findings: [finding(first, groups)] };
+    return { findings: [finding(first, groups, controllers?.value.get("memory"))] };
   },
 });
 
-function finding(first: MemcgOom, groups: readonly MemcgOom[]): FindingDraft {
+function finding(
+  first: MemcgOom,
+  groups: readonly MemcgOom[],
+  memory: CgroupController | undefined,
+): FindingDraft {
   const kills = groups.reduce((sum, group) => sum + group.kills, 0);
   const limit = first.limitBytes === undefined ? "its limit" : `its limit of ${formatBytes(first.limitBytes)}`;
   const victim = first.victim === undefined
@@ -152,7 +169,7 @@ function finding(first: MemcgOom, groups: readonly MemcgOom[]): FindingDraft {
       }${group.victim === undefined ? "; who was killed: journalctl -k | grep -i 'out of memory'" : ""}`,
     })),
     evidence: groups.slice(0, GROUPS_LISTED).flatMap(evidence),
-    remedies: remedies(first),
+    remedies: remedies(first, memory !== undefined && memory.hierarchy !== 0),
   };
 }
 

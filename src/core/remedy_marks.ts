@@ -59,7 +59,7 @@ export const remedyMarks: readonly RemedyMark[] = [
   {
     "cause": "conntrack-growth",
     "remedy": "shorter timeouts",
-    "untried": "what it changes shows after a day",
+    "untried": "what it changes shows after hours",
   },
   {
     "cause": "conntrack-growth",
@@ -211,7 +211,10 @@ export const remedyMarks: readonly RemedyMark[] = [
   {
     "cause": "kernel-stack-leak",
     "remedy": "limit of tasks",
-    "untried": "systemd does not run there",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-23",
+    "observed":
+      'systemd does not run there, but with pids.max, which TasksMax sets, the program "can\'t start new thread" at 20 tasks',
   },
   {
     "cause": "memcg-oom",
@@ -221,12 +224,21 @@ export const remedyMarks: readonly RemedyMark[] = [
   {
     "cause": "memcg-oom",
     "remedy": "raise the limit",
-    "untried": "its memory controller is of cgroup v1",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-23",
+    "observed": "a process that waited at its limit went on at once",
   },
   {
     "cause": "memcg-oom",
     "remedy": "memory.high",
-    "untried": "its memory controller is of cgroup v1",
+    "untried": "its memory controller is of cgroup v1, which has none",
+  },
+  {
+    "cause": "memcg-oom",
+    "remedy": "memory.failcnt",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-23",
+    "observed": "it counted while page cache was reclaimed at the limit",
   },
   {
     "cause": "oom-policy",
@@ -335,7 +347,10 @@ export const remedyMarks: readonly RemedyMark[] = [
   {
     "cause": "process-proliferation",
     "remedy": "limit of tasks",
-    "untried": "systemd does not run there",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-23",
+    "observed":
+      "systemd does not run there, but pids.max, which TasksMax sets, made fork() fail with EAGAIN at 20 tasks",
   },
   {
     "cause": "shmem-leak",
@@ -715,6 +730,9 @@ export const remedyMarks: readonly RemedyMark[] = [
   {
     "cause": "zram-held",
     "remedy": "swapoff",
-    "untried": "it has not been tried",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-23",
+    "beforeBytes": 40341504,
+    "afterBytes": 12288,
   },
 ];

@@ -17,3 +17,12 @@ export function setSysfs(path: string, value: string): string[] {
     `echo ${shellWord(`w ${path} - - - - ${value}`)} > /etc/tmpfiles.d/90-${name}.conf`,
   ];
 }
+
+/** What a command begins with that is to run in a network namespace; `net-INODE` has no name on the host, and undefined is the initial one. */
+export function inNetns(namespace: string | undefined): string {
+  if (namespace === undefined) return "";
+  const inode = /^net-(\d+)$/.exec(namespace)?.[1];
+  return inode === undefined
+    ? `ip netns exec ${shellWord(namespace)} `
+    : `nsenter --net=/proc/$(lsns -nro PID ${inode} | head -n 1)/ns/net `;
+}

@@ -31,7 +31,7 @@ describe("ip-reassembly", () => {
     expect(finding).toMatchObject({ confidence: "confirmed", bytes: { low: 310_496_000, high: 310_496_000 } });
     expect(finding?.owners[0]).toMatchObject({ pid: null, comm: "network namespace net-4026532177", count: 124_000 });
     expect(finding?.evidence[0]?.text).toBe("FRAG: inuse 124000 memory 310496000");
-    expect(finding?.remedies[0]?.commands[0]).toContain("lsns -n -o PID 4026532177");
+    expect(finding?.remedies[0]?.commands[0]).toContain("lsns -nro PID 4026532177 | head -n 1");
   });
 
   it("is likely by the caches of all namespaces where only the host's own was captured", async () => {

@@ -75,6 +75,26 @@ describe(ID, () => {
     expect(findingOf(await analyzeFiles(files), ID)).toMatchObject({ owners: [{ count: 2 }] });
   });
 
+  it("recommends the files of the version that the memory controller is of", async () => {
+    const commandsOn = async (hierarchy: number) => {
+      const files = {
+        ...log(LOG),
+        "proc/cgroups": `#subsys_name\thierarchy\tnum_cgroups\tenabled\nmemory\t${hierarchy}\t9\t1\n`,
+      };
+      return findingOf(await analyzeFiles(files), ID)?.remedies.flatMap(({ commands }) => commands);
+    };
+    expect(await commandsOn(4)).toEqual([
+      "cat /sys/fs/cgroup/memory/nailhouse-oom-7653/memory.stat /sys/fs/cgroup/memory/nailhouse-oom-7653/memory.oom_control",
+      "echo 1G > /sys/fs/cgroup/memory/nailhouse-oom-7653/memory.limit_in_bytes",
+      "cat /sys/fs/cgroup/memory/nailhouse-oom-7653/memory.failcnt",
+    ]);
+    expect(await commandsOn(0)).toEqual([
+      "cat /sys/fs/cgroup/nailhouse-oom-7653/memory.stat /sys/fs/cgroup/nailhouse-oom-7653/memory.events",
+      "echo 1G > /sys/fs/cgroup/nailhouse-oom-7653/memory.max",
+      "echo 900M > /sys/fs/cgroup/nailhouse-oom-7653/memory.high",
+    ]);
+  });
+
   it("is ruled out by a log and counters without a kill, and not assessed without both", async () => {
     const quiet = {
       ...log("[ 0.0] Linux version 6.18\n"),

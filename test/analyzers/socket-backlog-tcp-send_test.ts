@@ -58,6 +58,12 @@ describe(CAUSE, () => {
     expect(report.verdict).toBe("cause-found");
   });
 
+  it("recommends to reset the connection of a peer elsewhere: ending the sender frees nothing", async () => {
+    const files = { "proc/meminfo": held["proc/meminfo"], "proc/net/tcp": remote({ timer: 4 }), ...owners };
+    const [remedy] = findingOf(await analyzeFiles(files), CAUSE)?.remedies ?? [];
+    expect(remedy?.commands).toEqual([expect.stringMatching(/^ss -tK src \S+:443 dst 10\.0\.0\.1:\d+$/)]);
+  });
+
   it("is likely with one snapshot", async () => {
     expect(findingOf(await analyzeFiles(held), CAUSE)).toMatchObject({
       confidence: "likely",

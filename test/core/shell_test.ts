@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { setSysctl, setSysfs } from "../../src/core/shell.ts";
+import { inNetns, setSysctl, setSysfs } from "../../src/core/shell.ts";
 
 describe("setSysctl()", () => {
   it("makes the setting now and after the next boot, as one word where it has several values", () => {
@@ -20,4 +20,14 @@ describe("setSysfs()", () => {
       "echo madvise > /sys/kernel/mm/x/enabled",
       "echo 'w /sys/kernel/mm/x/enabled - - - - madvise' > /etc/tmpfiles.d/90-enabled.conf",
     ]));
+});
+
+describe("inNetns()", () => {
+  it.each([
+    [undefined, ""],
+    ["blue", "ip netns exec blue "],
+    ["a;b", "ip netns exec 'a;b' "],
+    // lsns lists each process of the namespace, in columns unless raw.
+    ["net-4026532177", "nsenter --net=/proc/$(lsns -nro PID 4026532177 | head -n 1)/ns/net "],
+  ])("%s: %s", (namespace, words) => expect(inNetns(namespace)).toBe(words));
 });

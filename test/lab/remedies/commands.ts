@@ -11,8 +11,10 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import type { Report } from "../../../src/core/report.ts";
 import { openBundle } from "../../../src/host/node_sdk.ts";
 import { analyze } from "../../../src/sdk.ts";
+import { analyzeFiles } from "../../analyzers/_bundle.ts";
 import { tcpText } from "../../analyzers/_sockets.ts";
 import { type FaultArgs, type HeldFault, withFault, withLabLock } from "../lab.ts";
 
@@ -37,12 +39,16 @@ const MB = 2 ** 20;
 const loads = fileURLToPath(new URL("loads.py", import.meta.url));
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
+async function sampleReport(name: string): Promise<Report> {
+  return analyze(await openBundle(`samples/${name}.tgz`));
+}
+
 /** Takes the command from the report and runs it, with no other fault on this machine. */
 export async function tryCommand(trial: CommandTrial): Promise<CommandEffect> {
   const { cause, report, command: pattern } = trial;
-  const bundle = await openBundle(typeof report === "string" ? `samples/${report}.tgz` : report());
-  const remedies = analyze(bundle).findings.find((finding) => finding.cause === cause)?.remedies;
-  if (remedies === undefined) throw new Error(`${report} is not said to be ${cause}`);
+  const said = typeof report === "string" ? await sampleReport(report) : await analyzeFiles(report());
+  const remedies = said.findings.find((finding) => finding.cause === cause)?.remedies;
+  if (remedies === undefined) throw new Error(`the report does not tell of ${cause}`);
   const command = pattern === undefined
     ? ""
     : remedies.flatMap(({ commands }) => commands).find((each) => pattern.test(each));
@@ -230,6 +236,29 @@ async function boundedUdp(command: string): Promise<CommandEffect> {
   });
 }
 
+/** As it is, but in the fault's namespace. */
+function inNamespaceOf(pid: number, command: string): string {
+  const inode = /\d+/.exec(readlinkSync(`/proc/${pid}/ns/net`))?.[0];
+  return command.replace(/lsns -nro PID \d+/, `lsns -nro PID ${inode}`);
+}
+
+async function lowerFragments(command: string): Promise<CommandEffect> {
+  return await withFault("ip_reassembly", { total: 36 }, async ({ pid, heldBytes }) => {
+    await shell(inNamespaceOf(pid, command));
+    const more = await shell(`nsenter --net=/proc/${pid}/ns/net python3 ${loads} more_fragments`);
+    return { beforeBytes: heldBytes, afterBytes: JSON.parse(more).heldBytes };
+  });
+}
+
+async function dropEntries(command: string): Promise<CommandEffect> {
+  return await withFault("conntrack", { entries: 20000, rate: 0 }, async ({ pid }) => {
+    // As conntrackd's entries of the fault: all go to the port of echo.
+    await run("sh", ["-c", inNamespaceOf(pid, command).replace("PORT", "7")], { maxBuffer: 64 * MB });
+    const count = Number(await shell(`nsenter --net=/proc/${pid}/ns/net sysctl -n net.netfilter.nf_conntrack_count`));
+    return { observed: count === 0 ? "20,000 entries of one port were gone" : `${count} of 20,000 entries stayed` };
+  });
+}
+
 /** The table is filled as conntrackd does, which the limit bounds, too. */
 async function boundedTable(command: string): Promise<CommandEffect> {
   return await keeping(
@@ -291,6 +320,13 @@ async function resetConnections(command: string, { pid }: HeldFault): Promise<vo
     await shell(command.replace(/src .*/, `src ${local} dst ${remote}`));
   }
 }
+
+/** Swap on zram that holds a gigabyte. */
+const zramSwap = (): { [path: string]: string } => ({
+  "proc/meminfo": readFileSync("/proc/meminfo", "utf8"),
+  "proc/vmstat": "nr_zspages 262144\n",
+  "proc/swaps": "Filename\tType\tSize\tUsed\tPriority\n/dev/zram0\tpartition\t4194304\t1048576\t100\n",
+});
 
 /** A report on a setting that this machine does not have, which the load makes. */
 const highMinFree = (): { [path: string]: string } => ({
@@ -548,15 +584,21 @@ export const commandTrials: readonly CommandTrial[] = [
     cause: "ip-reassembly",
     remedy: "lower the limit",
     report: "ip-reassembly",
-    command: /sysctl -w net\.ipv4\.ipfrag_low_thresh=/,
-    // The load is in a namespace of its own already.
-    run: (command) => load("fragments", "--net")(command.replace(/^nsenter \S+ /, "").replace(/^.*\bsysctl/, "sysctl")),
+    command: /^nsenter .*sysctl -w net\.ipv4\.ipfrag_low_thresh=/,
+    run: lowerFragments,
   },
   {
     cause: "ip-reassembly",
     remedy: "the default limit",
     report: "ip-reassembly",
     run: load("fragments_by_default", "--net"),
+  },
+  {
+    cause: "conntrack-growth",
+    remedy: "drop entries",
+    report: "conntrack",
+    command: /\bconntrack -D /,
+    run: dropEntries,
   },
   {
     cause: "conntrack-growth",
@@ -610,8 +652,8 @@ export const commandTrials: readonly CommandTrial[] = [
       AFTER_A_BURST,
       meminfo("SUnreclaim"),
       async () => {
-        const bundle = await openBundle("samples/slab-fragmentation.tgz");
-        const remedy = analyze(bundle).findings.find(({ cause }) => cause === "slab-fragmentation")?.remedies[0];
+        const { findings } = await sampleReport("slab-fragmentation");
+        const remedy = findings.find(({ cause }) => cause === "slab-fragmentation")?.remedies[0];
         for (const command of remedy?.commands ?? []) {
           if (existsSync(/(\/sys\S+)/.exec(command)?.[1] as string)) await shell(command);
         }
@@ -636,6 +678,39 @@ export const commandTrials: readonly CommandTrial[] = [
     report: "zram",
     command: /^echo 512M > \/sys\/block\/zram\d+\/mem_limit$/,
     run: (command) => load("zram_limit")(command.replace(/zram\d+/, "zram0")),
+  },
+  {
+    cause: "zram-held",
+    remedy: "swapoff",
+    report: zramSwap,
+    command: /^swapoff \/dev\/zram0$/,
+    run: load("swapoff"),
+  },
+  {
+    cause: "process-proliferation",
+    remedy: "limit of tasks",
+    report: "process-proliferation",
+    run: load("processes"),
+  },
+  {
+    cause: "kernel-stack-leak",
+    remedy: "limit of tasks",
+    report: "kernel-stack-leak",
+    run: load("threads"),
+  },
+  {
+    cause: "memcg-oom",
+    remedy: "raise the limit",
+    report: "memcg-oom",
+    command: /^echo 1G > \/sys\/fs\/cgroup\/memory\/\S+\/memory\.limit_in_bytes$/,
+    run: (command) => load("raise_limit")(command.replace(/\/sys\S+(?=\/)/, "FOLDER")),
+  },
+  {
+    cause: "memcg-oom",
+    remedy: "memory.failcnt",
+    report: "memcg-oom",
+    command: /^cat \/sys\/fs\/cgroup\/memory\/\S+\/memory\.failcnt$/,
+    run: (command) => load("failcnt")(command.replace(/\/sys\S+(?=\/)/, "FOLDER")),
   },
   {
     cause: "thp-bloat",

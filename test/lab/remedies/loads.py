@@ -461,6 +461,146 @@ def bpf_in_cgroup(_command):
         os.rmdir(folder)
 
 
+def more_fragments(_command):
+    """In the namespace that this runs in: beside what others sent."""
+    return {"heldBytes": send_fragments("127.1.0.1")}
+
+
+@contextlib.contextmanager
+def cgroup(controller, name_v1, name_v2, limit):
+    """A control group with a limit, of v1 or v2, wherever the controller is."""
+    v1 = f"/sys/fs/cgroup/{controller}"
+    folder = f"{v1 if os.path.exists(v1 + '/tasks') else '/sys/fs/cgroup'}/nailhouse-{os.getpid()}"
+    os.mkdir(folder)
+    try:
+        write(f"{folder}/{name_v1 if folder.startswith(v1) else name_v2}", limit)
+        yield folder
+    finally:
+        for _ in range(50):
+            try:
+                os.rmdir(folder)
+                break
+            except OSError:
+                time.sleep(0.02)
+
+
+def in_cgroup(folder, work):
+    """What `work` returns in a child that is in the group; what it started ends with it."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        write(f"{folder}/cgroup.procs", 0)
+        os.write(writer, json.dumps(work()).encode())
+        os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, 9)
+    return json.loads(os.read(reader, 4096))
+
+
+def processes(_command):
+    def start():
+        for number in range(1, 1000):
+            try:
+                if os.fork() == 0:
+                    time.sleep(60)
+                    os._exit(0)
+            except OSError as error:
+                return [number, errno.errorcode[error.errno]]
+
+    with cgroup("pids", "pids.max", "pids.max", 20) as folder:
+        tasks, error = in_cgroup(folder, start)
+    return {"observed": f"systemd does not run there, but pids.max, which TasksMax sets, made fork() fail with {error} at {tasks} tasks"}
+
+
+def threads(_command):
+    import threading
+
+    def start():
+        for number in range(1, 1000):
+            try:
+                threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+            except RuntimeError as error:
+                return [number, str(error)]
+
+    with cgroup("pids", "pids.max", "pids.max", 20) as folder:
+        tasks, error = in_cgroup(folder, start)
+    return {"observed": f'systemd does not run there, but with pids.max, which TasksMax sets, the program "{error}" at {tasks} tasks'}
+
+
+def raise_limit(command):
+    """Of cgroup v1: a process waits at its limit where it must not be killed, so that the kernel log stays as it is."""
+    with cgroup("memory", "memory.limit_in_bytes", "memory.max", 40 * MB) as folder:
+        write(f"{folder}/memory.oom_control", 1)
+        child = os.fork()
+        if child == 0:
+            write(f"{folder}/cgroup.procs", 0)
+            mmap.mmap(-1, 64 * MB, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).write(bytes(64 * MB))
+            os._exit(0)
+        deadline = time.monotonic() + 5
+        while "under_oom 1" not in read(f"{folder}/memory.oom_control") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        waited = os.waitpid(child, os.WNOHANG)[0] == 0 and "under_oom 1" in read(f"{folder}/memory.oom_control")
+        failures = int(read(f"{folder}/memory.failcnt"))
+        shell(command.replace("FOLDER", folder))
+        after = os.waitpid(child, 0)[1]
+    if not waited or after != 0 or failures == 0:
+        return {"observed": f"waited {waited}, status {after}, failcnt {failures}"}
+    return {"observed": "a process that waited at its limit went on at once"}
+
+
+def failcnt(command):
+    """Of cgroup v1: page cache beyond the limit is reclaimed, and counted."""
+    with cgroup("memory", "memory.limit_in_bytes", "memory.max", 8 * MB) as folder, tempfile.NamedTemporaryFile(dir="/var/tmp") as file:
+        def fill_cache():
+            with open(file.name, "wb") as out:
+                out.write(bytes(32 * MB))
+            return 0
+
+        before = int(shell(command.replace("FOLDER", folder)))
+        in_cgroup(folder, fill_cache)
+        after = int(shell(command.replace("FOLDER", folder)))
+    return {"observed": "it counted while page cache was reclaimed at the limit" if before == 0 < after else f"{before}, then {after}"}
+
+
+def swapoff(command):
+    """Swap on a zram device of its own, with pages of a control group in it."""
+    number = read("/sys/class/zram-control/hot_add")
+    device, folder = f"/dev/zram{number}", f"/sys/block/zram{number}/"
+    try:
+        write(folder + "disksize", 64 * MB)
+        shell(f"mkswap {device}; swapon {device}")
+        with cgroup("memory", "memory.limit_in_bytes", "memory.max", 24 * MB) as group:
+            child = os.fork()
+            if child == 0:
+                write(f"{group}/cgroup.procs", 0)
+                area = mmap.mmap(-1, 64 * MB, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+                for _ in range(64):
+                    area.write(os.urandom(MB))
+                time.sleep(60)
+                os._exit(0)
+            deadline = time.monotonic() + 10
+            while zspages() < 36 * MB and time.monotonic() < deadline:
+                time.sleep(0.1)
+            write(f"{group}/{'memory.limit_in_bytes' if '/memory/' in group else 'memory.max'}", 128 * MB)
+            before = zspages()
+            shell(command.replace("/dev/zram0", device))
+            after = zspages()
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+        return {"beforeBytes": before, "afterBytes": after}
+    finally:
+        subprocess.run(["swapoff", device], capture_output=True)
+        write(folder + "reset", 1)
+        write("/sys/class/zram-control/hot_remove", number)
+
+
+def zspages():
+    return next(int(line.split()[1]) * 4096 for line in open("/proc/vmstat") if line.startswith("nr_zspages "))
+
+
 LOADS = {name: work for name, work in list(globals().items()) if callable(work) and getattr(work, "__module__", "") == "__main__"}
 name, command = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
 print(json.dumps(LOADS[name](command)))
