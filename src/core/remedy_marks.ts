@@ -54,7 +54,9 @@ export const remedyMarks: readonly RemedyMark[] = [
   {
     "cause": "conntrack-growth",
     "remedy": "drop entries",
-    "untried": "the program conntrack is not there",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-23",
+    "observed": "of 20,000 entries of one port, next to none stayed",
   },
   {
     "cause": "conntrack-growth",
@@ -179,8 +181,8 @@ export const remedyMarks: readonly RemedyMark[] = [
     "remedy": "lower the limit",
     "kernel": "6.18.44-fc-v769",
     "date": "2026-11-23",
-    "beforeBytes": 37560000,
-    "afterBytes": 37560000,
+    "beforeBytes": 35056000,
+    "afterBytes": 35056000,
   },
   {
     "cause": "ip-reassembly",
