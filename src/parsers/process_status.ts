@@ -74,7 +74,7 @@ interface Scanned {
   readonly lines: ReadonlyMap<string, number>;
 }
 
-/** The lines of a host's last file: one kernel prints the same for each of its processes. */
+/** The lines of a file: one kernel prints the same for each of its processes, and fewer for its own threads. */
 interface Layout {
   /** Matches a file of these lines, and captures what follows the names in `keys`. */
   readonly pattern: RegExp;
@@ -83,7 +83,9 @@ interface Layout {
   readonly lines: ReadonlyMap<string, number>;
 }
 
-const layouts = new WeakMap<HostFacts, Layout>();
+/** The first few of a host. */
+const layouts = new WeakMap<HostFacts, readonly Layout[]>();
+const MAX_LAYOUTS = 4;
 
 /** The kernel prints some sixty lines. */
 const MAX_LAYOUT_LINES = 200;
@@ -96,12 +98,14 @@ function layoutOf(lines: ReadonlyMap<string, number>): Layout | undefined {
   return { pattern: new RegExp(`^${pattern}$`), keys: all.filter((key) => READ.has(key)), lines };
 }
 
-/** Reads a file that has the lines of the last one; undefined when it has others. */
-function again(text: string, layout: Layout | undefined): Scanned | undefined {
-  const match = layout?.pattern.exec(text);
-  if (layout === undefined || match === null || match === undefined) return undefined;
-  const { keys, lines } = layout;
-  return { values: new Map(keys.map((key, i) => [key, valueOf(key, match[i + 1] as string)])), lines };
+/** Reads a file that has the lines of one before; undefined when it has others. */
+function again(text: string, known: readonly Layout[]): Scanned | undefined {
+  for (const { pattern, keys, lines } of known) {
+    const match = pattern.exec(text);
+    if (match === null) continue;
+    return { values: new Map(keys.map((key, i) => [key, valueOf(key, match[i + 1] as string)])), lines };
+  }
+  return undefined;
 }
 
 /** @param rest What follows the colon. */
@@ -124,8 +128,10 @@ function scan(text: string, context: ParseContext): Scanned {
     }
   });
   if (values.size === 0) throw new ParseError('Cannot parse status: no line like "Name: cat"', { text });
-  const layout = lines.size === rows && text.endsWith("\n") && !text.includes("\r") ? layoutOf(lines) : undefined;
-  if (layout !== undefined) layouts.set(context.facts, layout);
+  const known = layouts.get(context.facts) ?? [];
+  const isPlain = known.length < MAX_LAYOUTS && lines.size === rows && text.endsWith("\n") && !text.includes("\r");
+  const layout = isPlain ? layoutOf(lines) : undefined;
+  if (layout !== undefined) layouts.set(context.facts, [...known, layout]);
   return { values, lines };
 }
 
@@ -144,7 +150,7 @@ function scan(text: string, context: ParseContext): Scanned {
  * ```
  */
 export function parseProcessStatus(text: string, context: ParseContext): ProcessStatus {
-  const { values, lines } = again(text, layouts.get(context.facts)) ?? scan(text, context);
+  const { values, lines } = again(text, layouts.get(context.facts) ?? []) ?? scan(text, context);
   const read = (key: string, parse: (value: string) => number | undefined): number | undefined => {
     const value = values.get(key);
     const number = value === undefined ? undefined : parse(value);
