@@ -4,6 +4,8 @@
 const MAX_PACKED_BYTES = 4096;
 /** What is packed lies in blocks. None is longer than a packed file that has nothing in common with another, so that there is room for each. */
 const BLOCK_BYTES = 64 * 1024;
+/** So many files, and no more, are not worth comparing: that takes longer to compile than they to read. */
+const FEW_FILES = 2000;
 /** Files of one name that others are compared with: those of kernel threads have fewer lines. */
 const MAX_TEMPLATES_A_NAME = 3;
 /** Compared with a template, a file may have at most this part of its size: otherwise it is kept as it is. */
@@ -118,6 +120,10 @@ export class PackedFiles implements ReadonlyMap<string, Uint8Array> {
   #pack(path: string, bytes: Uint8Array): number {
     const { block, at } = this.#room();
     const into = block.subarray(at);
+    if (this.#files.size < FEW_FILES) {
+      into.set(bytes);
+      return this.#place(bytes.length, bytes.length, -1);
+    }
     const known = this.#templatesOf(path);
     const most = Math.floor(bytes.length * MAX_PACKED_SHARE);
     for (const template of known) {

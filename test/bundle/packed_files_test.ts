@@ -14,6 +14,14 @@ function statusText(pid: number): string {
 
 const status = (pid: number): Uint8Array => encoder.encode(statusText(pid));
 
+/** So many that others are compared with each other. */
+function manyFiles(): PackedFiles {
+  const files = new PackedFiles();
+  const none = new Uint8Array(0);
+  for (let i = 0; i < 2000; i++) files.set(`empty/${i}`, none);
+  return files;
+}
+
 describe("packed files", () => {
   const line = fc.oneof(
     fc.constantFrom("a: 1", "b: 22", "", "c\r", "ü"),
@@ -26,7 +34,7 @@ describe("packed files", () => {
 
   it("are what was put in, whatever they have in common", () => {
     fc.assert(fc.property(fc.array(content, { maxLength: 12 }), (contents) => {
-      const files = new PackedFiles();
+      const files = manyFiles();
       const whole = new Uint8Array(5000);
       for (const [i, bytes] of contents.entries()) {
         // The array is used for others afterwards.
