@@ -155,6 +155,11 @@ export class Places {
     return { path, entry: { ...entry, kind: "link", linkTarget: relativeTarget(path, target) } };
   }
 
+  /** Whether files with sections were found. */
+  get isSupportconfig(): boolean {
+    return this.#sections.size > 0;
+  }
+
   /** The files that stand in one of a supportconfig. */
   async sections({ path, entry }: PlacedEntry): Promise<readonly PlacedEntry[]> {
     const { bytes, truncated } = await entry.read(this.#budget.limits.maxFileBytes);

@@ -128,8 +128,8 @@ export function newestOf(path: string, maxBytes: number, left: (keptBytes: numbe
   return isSystems ? new KernelLines(newest) : newest;
 }
 
-/** A bundle that has nothing but a kernel log. */
-export async function* kernelLogEntries(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Entry> {
+/** A bundle that has nothing but one file, such as a kernel log. */
+export async function* oneFile(path: string, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Entry> {
   const read = async (maxBytes: number, condenser?: Condenser): Promise<{ bytes: Uint8Array; truncated: boolean }> => {
     if (condenser !== undefined) {
       for await (const chunk of chunks) condenser.push(chunk);
@@ -144,5 +144,5 @@ export async function* kernelLogEntries(chunks: AsyncIterable<Uint8Array>): Asyn
     }
     return { bytes: concatBytes(parts), truncated: false };
   };
-  yield { path: "sos_commands/kernel/dmesg", kind: "file", read };
+  yield { path, kind: "file", read };
 }

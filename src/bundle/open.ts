@@ -21,7 +21,8 @@ import { bunzip2 } from "./bzip2.ts";
 import { factsPaths, factsWithoutManifest } from "./facts.ts";
 import { gunzip } from "./gzip.ts";
 import { Budget } from "./limits.ts";
-import { isKernelLog, kernelLogEntries } from "./log.ts";
+import { isLooseName, loosePath } from "./_loose.ts";
+import { isKernelLog, oneFile } from "./log.ts";
 import { parseManifest, parseStatus } from "./manifest.ts";
 import { isTar, readTar } from "./tar.ts";
 import { unxz } from "./xz.ts";
@@ -76,6 +77,19 @@ function keep({ path, entry }: PlacedEntry, wanted: (path: string) => boolean, k
   return undefined;
 }
 
+function isLoose({ path, entry }: PlacedEntry): boolean {
+  return entry.kind === "file" && isLooseName(path);
+}
+
+/** What a file at the top is, that has another name than a host gives it; undefined where it is nothing of use. */
+async function recognized({ path, entry }: PlacedEntry, { limits }: Budget): Promise<PlacedEntry | undefined> {
+  const { bytes } = await entry.read(limits.maxFileBytes);
+  const place = loosePath(bytes);
+  const read = (maxBytes: number) =>
+    Promise.resolve({ bytes: bytes.subarray(0, maxBytes), truncated: bytes.length > maxBytes });
+  return place === undefined ? undefined : { path: place, entry: { path, kind: "file", read } };
+}
+
 /** Keeps what is wanted, and gives the archives that may be bundles themselves, each to be read before the next one is asked for. */
 async function* keepAll(
   entries: Entries,
@@ -91,7 +105,12 @@ async function* keepAll(
       if (hasSections(placed)) {
         for (const section of await places.sections(placed)) await keep(section, wanted, kept);
       } else if (isInner(placed)) yield placed;
-      else {
+      else if (isLoose(placed) && !wanted(placed.path) && !places.isSupportconfig) {
+        const known = await recognized(placed, budget);
+        if (known === undefined || kept.files.has(known.path)) continue;
+        warnings.push(`${shortName(placed.path)} is read as ${known.path}, by what is in it`);
+        await keep(known, wanted, kept);
+      } else {
         // Waiting for nothing takes longer than all the rest.
         const reading = keep(placed, wanted, kept);
         if (reading !== undefined) await reading;
@@ -325,9 +344,10 @@ async function unpack(
   }
   if (!isTar(plain.head)) {
     const text = await peek(plain.chunks, LOG_HEAD_BYTES);
-    if (isKernelLog(text.head)) return kernelLogEntries(text.chunks);
+    const path = loosePath(text.head) ?? (isKernelLog(text.head) ? "sos_commands/kernel/dmesg" : undefined);
+    if (path !== undefined) return oneFile(path, text.chunks);
     throw new BundleError(
-      "Cannot read the bundle: it is neither a tar archive (plain, gzip, bzip2, xz or zstd) nor a kernel log",
+      "Cannot read the bundle: it is neither a tar archive (plain, gzip, bzip2, xz or zstd) nor a kernel log, nor a file of /proc",
     );
   }
   return readTar(plain.chunks, broken);
@@ -335,7 +355,7 @@ async function unpack(
 
 /**
  * The entries of an archive that comes as a stream: .tar, also compressed as .gz (.tgz), .bz2, .xz or .zst; recognized by content. A
- * kernel log in plain text (dmesg, journalctl, syslog, a serial console) is a bundle of that one file.
+ * kernel log in plain text (dmesg, journalctl, syslog, a serial console), or /proc/meminfo and its like, is a bundle of that one file.
  *
  * @example
  * ```ts

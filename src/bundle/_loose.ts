@@ -1,0 +1,36 @@
+/** Files as people paste and save them, without the folders of a host: `cat /proc/meminfo > meminfo.txt`. They are told by how they begin. */
+import { isKernelLog } from "./log.ts";
+
+/** By its first lines: where a bundle has such a file. */
+const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
+  [/^MemTotal: +\d+ kB\s/, "proc/meminfo"],
+  [/^slabinfo - version: /, "proc/slabinfo"],
+  [/^nr_free_pages \d+\s/, "proc/vmstat"],
+  [/^Node \d+, zone +\w+\r?\n +(?:per-node stats|pages free)/, "proc/zoneinfo"],
+  [/^Node \d+, zone +\w+ +\d+ +\d+/, "proc/buddyinfo"],
+  [/^(?:0x)?[0-9a-f]{8,16}-(?:0x)?[0-9a-f]{8,16} +\d+ /, "proc/vmallocinfo"],
+  [/^sockets: used \d+\r?\n/, "proc/net/sockstat"],
+  [/^ *sl +local_address rem_address .*\bdrops\b/, "proc/net/udp"],
+  [/^ *sl +local_address rem_address /, "proc/net/tcp"],
+  [/^ *sl +local_address +remote_address .*\bdrops\b/, "proc/net/udp6"],
+  [/^ *sl +local_address +remote_address /, "proc/net/tcp6"],
+  [/^Netid +State +Recv-Q +Send-Q /, "sos_commands/networking/ss_-peaonmi"],
+  [/^Active Internet connections \(servers and established\)/, "sos_commands/networking/netstat_-W_-neopa"],
+  [/^USER +PID +%CPU +%MEM +VSZ +RSS /, "sos_commands/process/ps_auxwww"],
+  [/^[a-z][\w.-]*(?:\.[\w-]+)+ = /, "sos_commands/kernel/sysctl_-a"],
+];
+
+const HEAD_BYTES = 4096;
+const utf8 = new TextDecoder();
+
+/** Whether a file at the top of a folder or an archive may be such a one, by its name. */
+export function isLooseName(path: string): boolean {
+  return !path.includes("/") && (!path.includes(".") || /\.(?:txt|log|out)$/i.test(path));
+}
+
+/** Where a bundle has what begins so; undefined for any other text. */
+export function loosePath(head: Uint8Array): string | undefined {
+  const text = utf8.decode(head.subarray(0, HEAD_BYTES));
+  return BEGINNINGS.find(([pattern]) => pattern.test(text))?.[1] ??
+    (isKernelLog(head.subarray(0, HEAD_BYTES)) ? "sos_commands/kernel/dmesg" : undefined);
+}

@@ -1,0 +1,75 @@
+import { readFileSync } from "node:fs";
+import { beforeAll, describe, expect, it } from "vitest";
+import { openArchive } from "../../src/bundle/open.ts";
+import type { Bundle } from "../../src/core/bundle.ts";
+import { analyze, presetSources } from "../../src/engine/analyze.ts";
+import { preset } from "../../src/preset.ts";
+import { tar, tarEntry } from "./_archive.ts";
+
+async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 5000) yield bytes.subarray(at, at + 5000);
+}
+
+const open = (bytes: Uint8Array): Promise<Bundle> => openArchive(chunksOf(bytes), { sources: presetSources(preset) });
+const sampleUrl = new URL("../../samples/friend-push.tgz", import.meta.url);
+
+describe("files as they are saved, without a host's folders", () => {
+  let sample: Bundle;
+  beforeAll(async () => void (sample = await open(readFileSync(sampleUrl))));
+  const file = (path: string): Uint8Array => sample.files.get(path) as Uint8Array;
+
+  it.each([
+    ["meminfo.txt", "proc/meminfo"],
+    ["slabinfo", "proc/slabinfo"],
+    ["2026-11-23 vmstat.out", "proc/vmstat"],
+    ["zones.log", "proc/zoneinfo"],
+    ["buddy", "proc/buddyinfo"],
+    ["vmalloc", "proc/vmallocinfo"],
+    ["sockstat", "proc/net/sockstat"],
+    ["udp.txt", "proc/net/udp"],
+    ["udp6.txt", "proc/net/udp6"],
+    ["tcp.txt", "proc/net/tcp"],
+    ["tcp6.txt", "proc/net/tcp6"],
+    ["sockets.txt", "sos_commands/networking/ss_-peaonmi"],
+    ["netstat.txt", "sos_commands/networking/netstat_-W_-neopa"],
+    ["sysctl.txt", "sos_commands/kernel/sysctl_-a"],
+    ["kernel.log", "sos_commands/kernel/dmesg"],
+  ])("%s is told to be %s, alone, in a folder and between others", async (name, path) => {
+    const alone = await open(file(path));
+    expect([...alone.files.keys()]).toEqual([path]);
+    const among = await open(
+      tar(tarEntry("case-17/notes.txt", "it is slow\n"), tarEntry(`case-17/${name}`, file(path))),
+    );
+    expect([...among.files]).toEqual([[path, file(path)]]);
+    expect(among.warnings).toEqual([`${name} is read as ${path}, by what is in it`]);
+  });
+
+  it("are analyzed together, with a byte order mark and ends of lines as Windows has them", async () => {
+    const windows = (path: string): string => `\ufeff${new TextDecoder().decode(file(path)).replaceAll("\n", "\r\n")}`;
+    const names = {
+      "a.txt": "proc/meminfo",
+      "b.txt": "proc/net/udp",
+      "c.txt": "proc/slabinfo",
+      "d.txt": "proc/vmstat",
+    };
+    const report = analyze(
+      await open(tar(...Object.entries(names).map(([name, path]) => tarEntry(name, windows(path))))),
+      preset,
+    );
+    expect(report.findings[0]).toMatchObject({ cause: "socket-backlog-udp" });
+    expect(report.findings[0]?.bytes.high).toBeGreaterThan(380 * 2 ** 20);
+  });
+
+  it("do not take the place of a host's own, and are not looked for below the top", async () => {
+    const other = "MemTotal: 1 kB\n";
+    const bundle = await open(
+      tar(
+        tarEntry("host/proc/meminfo", file("proc/meminfo")),
+        tarEntry("host/meminfo.txt", other),
+        tarEntry("host/old/slabinfo.txt", file("proc/slabinfo")),
+      ),
+    );
+    expect([...bundle.files.keys()]).toEqual(["proc/meminfo"]);
+    expect(bundle.files.get("proc/meminfo")).toEqual(file("proc/meminfo"));
+  });
+});
