@@ -167,7 +167,10 @@ export const remedyMarks: readonly RemedyMark[] = [
   {
     "cause": "io-uring",
     "remedy": "unregister buffers",
-    "untried": "the program itself must do it",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-23",
+    "beforeBytes": 67108864,
+    "afterBytes": 200704,
   },
   {
     "cause": "io-uring",
@@ -275,7 +278,10 @@ export const remedyMarks: readonly RemedyMark[] = [
   {
     "cause": "packet-ring",
     "remedy": "smaller ring",
-    "untried": "the capturing program itself must do it",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-23",
+    "beforeBytes": 67088384,
+    "fromStartBytes": 1949696,
   },
   {
     "cause": "packet-ring",
@@ -323,7 +329,9 @@ export const remedyMarks: readonly RemedyMark[] = [
   {
     "cause": "pipe-buffers",
     "remedy": "read the pipe",
-    "untried": "the program itself must do it",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-23",
+    "observed": "once the reading end was closed, the writer got EPIPE",
   },
   {
     "cause": "pipe-buffers",
@@ -365,7 +373,10 @@ export const remedyMarks: readonly RemedyMark[] = [
   {
     "cause": "shmem-leak",
     "remedy": "mark the segment for removal",
-    "untried": "the program itself must do it",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-23",
+    "beforeBytes": 67108864,
+    "afterBytes": 299008,
   },
   {
     "cause": "shmem-leak",
@@ -394,7 +405,10 @@ export const remedyMarks: readonly RemedyMark[] = [
   {
     "cause": "shmem-leak",
     "remedy": "close the descriptor",
-    "untried": "the program itself must do it",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-23",
+    "beforeBytes": 67108864,
+    "afterBytes": 65536,
   },
   {
     "cause": "shmem-leak",
@@ -474,7 +488,10 @@ export const remedyMarks: readonly RemedyMark[] = [
   {
     "cause": "slab-reclaimable",
     "remedy": "do nothing",
-    "untried": "there is nothing to try",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-23",
+    "observed":
+      "while 150,000 names of 64 MiB were looked up in a control group limited to 40 MiB, the kernel gave back what was beyond",
   },
   {
     "cause": "slab-reclaimable",

@@ -283,6 +283,15 @@ async function boundedTable(command: string): Promise<CommandEffect> {
   );
 }
 
+/** The memory is taken when the ring is made. */
+async function smallerRing(): Promise<CommandEffect> {
+  const taken = (mb: number): Promise<number> => {
+    const before = residual();
+    return withFault("packet_ring", { sockets: 1, mb }, () => Promise.resolve(Math.max(0, residual() - before)));
+  };
+  return { beforeBytes: await taken(64), fromStartBytes: await taken(2) };
+}
+
 async function stopsThrashing(command: string): Promise<CommandEffect> {
   const moved = () => number("/proc/vmstat", /^pswpin (\d+)/m) + number("/proc/vmstat", /^pswpout (\d+)/m);
   return await withFault("swap_thrash", { limit: 40, want: 80 }, async (fault) => {
@@ -718,6 +727,12 @@ export const commandTrials: readonly CommandTrial[] = [
     command: /^cat \/sys\/fs\/cgroup\/memory\/\S+\/memory\.failcnt$/,
     run: (command) => load("failcnt")(command.replace(/\/sys\S+(?=\/)/, "FOLDER")),
   },
+  { cause: "io-uring", remedy: "unregister buffers", report: "io-uring-buffers", run: load("unregister") },
+  { cause: "shmem-leak", remedy: "mark the segment for removal", report: "shmem-sysv", run: load("marked_segment") },
+  { cause: "shmem-leak", remedy: "close the descriptor", report: "shmem-memfd", run: load("closed_memfd") },
+  { cause: "pipe-buffers", remedy: "read the pipe", report: "pipe-buffers", run: load("closed_pipe") },
+  { cause: "packet-ring", remedy: "smaller ring", report: "packet-ring", run: smallerRing },
+  { cause: "slab-reclaimable", remedy: "do nothing", report: "negative-dentries", run: load("names") },
   {
     cause: "thp-bloat",
     remedy: "huge pages for who asks",

@@ -601,6 +601,86 @@ def zspages():
     return next(int(line.split()[1]) * 4096 for line in open("/proc/vmstat") if line.startswith("nr_zspages "))
 
 
+def pinned():
+    """On the LRU lists, and neither anonymous nor shared memory: pages that only a pin keeps."""
+    lists = sum(meminfo(name) for name in ("Active(anon)", "Inactive(anon)", "Unevictable"))
+    return lists - meminfo("AnonPages") - meminfo("Shmem")
+
+
+def unregister(_command):
+    """Buffers that are registered, unmapped and then unregistered."""
+    size = 64 * MB
+    LIBC.mmap.restype = ctypes.c_void_p
+    area = LIBC.mmap(None, ctypes.c_size_t(size), 3, 0x22, -1, ctypes.c_long(0))
+    ring = LIBC.syscall(425, 8, (ctypes.c_char * 120)())
+    ctypes.memset(area, 90, size)
+    if LIBC.syscall(427, ring, 0, (ctypes.c_size_t * 2)(area, size), 1) < 0:
+        return {"observed": "registering failed with " + errno.errorcode[ctypes.get_errno()]}
+    LIBC.munmap(ctypes.c_void_p(area), ctypes.c_size_t(size))
+    before = pinned()
+    LIBC.syscall(427, ring, 1, None, 0)
+    deadline = time.monotonic() + 2
+    while before - pinned() < 0.95 * size and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return {"beforeBytes": size, "afterBytes": max(0, size - (before - pinned()))}
+
+
+def marked_segment(_command):
+    """Attached and marked at once; its only process is killed then."""
+    size = 64 * MB
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        segment = LIBC.shmget(0, ctypes.c_size_t(size), 0o1600)
+        LIBC.shmat.restype = ctypes.c_void_p
+        area = LIBC.shmat(segment, None, 0)
+        LIBC.shmctl(segment, 0, None)
+        ctypes.memset(area, 90, size)
+        os.write(writer, b"1")
+        time.sleep(60)
+        os._exit(0)
+    os.read(reader, 1)
+    before = meminfo("Shmem")
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    return {"beforeBytes": size, "afterBytes": max(0, size - (before - meminfo("Shmem")))}
+
+
+def closed_memfd(_command):
+    size = 64 * MB
+    fd = os.memfd_create("nailhouse")
+    os.write(fd, bytes(size))
+    before = meminfo("Shmem")
+    os.close(fd)
+    return {"beforeBytes": size, "afterBytes": max(0, size - (before - meminfo("Shmem")))}
+
+
+def closed_pipe(_command):
+    reader, writer = os.pipe()
+    os.write(writer, bytes(65536))
+    os.close(reader)
+    return {"observed": f"once the reading end was closed, the writer got {errno_of(lambda: os.write(writer, b'1'))}"}
+
+
+def names(_command):
+    """Names that do not exist, on a disk, each of some 450 bytes, looked up in a control group that has no room for them."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder, cgroup("memory", "memory.limit_in_bytes", "memory.max", 40 * MB) as group:
+
+        def look_up():
+            for number in range(150000):
+                os.path.exists(f"{folder}/{number:0100}")
+                # They are freed a little later, and the kernel kills when too many are on the way.
+                if number % 2000 == 0:
+                    time.sleep(0.005)
+
+        in_cgroup(group, look_up)
+        # Of v1; of v2 the second number of memory.events.
+        failcnt = f"{group}/memory.failcnt"
+        times = int(read(failcnt) if os.path.exists(failcnt) else read(f"{group}/memory.events").split("max ")[1].split()[0])
+    given = "gave back what was beyond" if times > 0 else "was not at the limit"
+    return {"observed": f"while 150,000 names of 64 MiB were looked up in a control group limited to 40 MiB, the kernel {given}"}
+
+
 LOADS = {name: work for name, work in list(globals().items()) if callable(work) and getattr(work, "__module__", "") == "__main__"}
 name, command = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
 print(json.dumps(LOADS[name](command)))
