@@ -460,7 +460,10 @@ export const remedyMarks: readonly RemedyMark[] = [
   {
     "cause": "slab-fragmentation",
     "remedy": "bound the burst",
-    "untried": "systemd does not run there",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-23",
+    "observed":
+      "systemd does not run there, but pids.max, which TasksMax sets, made fork() fail with EAGAIN at 20 tasks",
   },
   {
     "cause": "slab-leak",
@@ -711,7 +714,10 @@ export const remedyMarks: readonly RemedyMark[] = [
   {
     "cause": "user-leak",
     "remedy": "limit of memory",
-    "untried": "systemd does not run there",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-23",
+    "observed":
+      "systemd does not run there, but with a control group's limit of 40 MiB, which MemoryMax sets, a program that wanted 64 MiB got 40 MiB",
   },
   {
     "cause": "vmalloc-leak",

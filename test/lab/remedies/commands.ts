@@ -31,8 +31,13 @@ export interface CommandTrial {
   readonly report: string | (() => { readonly [path: string]: string });
   /** Which of its commands; undefined where the remedy is words alone. */
   readonly command?: RegExp;
+  /** What is tried is of cgroup v1. */
+  readonly ofCgroupV1?: true;
   readonly run: (command: string) => Promise<CommandEffect>;
 }
+
+/** Whether the memory controller is of cgroup v1 here. */
+export const hasCgroupV1: boolean = existsSync("/sys/fs/cgroup/memory/tasks");
 
 const run = promisify(execFile);
 const MB = 2 ** 20;
@@ -713,11 +718,14 @@ export const commandTrials: readonly CommandTrial[] = [
     report: "kernel-stack-leak",
     run: load("threads"),
   },
+  { cause: "slab-fragmentation", remedy: "bound the burst", report: "slab-fragmentation", run: load("processes") },
+  { cause: "user-leak", remedy: "limit of memory", report: "user-leak", ofCgroupV1: true, run: load("memory_limit") },
   {
     cause: "memcg-oom",
     remedy: "raise the limit",
     report: "memcg-oom",
     command: /^echo 1G > \/sys\/fs\/cgroup\/memory\/\S+\/memory\.limit_in_bytes$/,
+    ofCgroupV1: true,
     run: (command) => load("raise_limit")(command.replace(/\/sys\S+(?=\/)/, "FOLDER")),
   },
   {
@@ -725,6 +733,7 @@ export const commandTrials: readonly CommandTrial[] = [
     remedy: "memory.failcnt",
     report: "memcg-oom",
     command: /^cat \/sys\/fs\/cgroup\/memory\/\S+\/memory\.failcnt$/,
+    ofCgroupV1: true,
     run: (command) => load("failcnt")(command.replace(/\/sys\S+(?=\/)/, "FOLDER")),
   },
   { cause: "io-uring", remedy: "unregister buffers", report: "io-uring-buffers", run: load("unregister") },
