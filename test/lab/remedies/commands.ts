@@ -99,7 +99,7 @@ async function left(heldBytes: number, read: Read, act: () => Promise<unknown>):
   const before = read();
   await act();
   let freed = before - read();
-  for (let i = 0; i < 20 && freed < 0.98 * heldBytes; i++) {
+  for (let i = 0; i < 40 && freed < 0.98 * heldBytes; i++) {
     await sleep(100);
     freed = before - read();
   }
