@@ -539,7 +539,7 @@ export const remedyMarks: readonly RemedyMark[] = [
     "remedy": "tcp_rmem",
     "kernel": "6.18.44-fc-v769",
     "date": "2026-11-23",
-    "observed": "receive buffers grew to 2.00 MiB at most, and beyond that without it",
+    "observed": "receive buffers grew to no more than that, and beyond it without the setting",
   },
   {
     "cause": "socket-backlog-tcp-send",

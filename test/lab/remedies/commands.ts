@@ -2,7 +2,7 @@
  * The remedies of the reports, tried on this kernel: the command is taken from a report and run against the fault, held small, with the pids,
  * paths and sizes of that fault put in. `npm run remedies` writes down what came of it, and a test holds it to that.
  */
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -31,13 +31,17 @@ export interface CommandTrial {
   readonly report: string | (() => { readonly [path: string]: string });
   /** Which of its commands; undefined where the remedy is words alone. */
   readonly command?: RegExp;
-  /** What is tried is of cgroup v1. */
-  readonly ofCgroupV1?: true;
+  /** What it cannot do without, beyond what the lab needs. */
+  readonly needs?: "cgroup v1" | "bpftool" | "conntrack";
   readonly run: (command: string) => Promise<CommandEffect>;
 }
 
-/** Whether the memory controller is of cgroup v1 here. */
-export const hasCgroupV1: boolean = existsSync("/sys/fs/cgroup/memory/tasks");
+/** Whether this machine has what a trial needs. */
+export function hasNeeds({ needs }: CommandTrial): boolean {
+  if (needs === undefined) return true;
+  if (needs === "cgroup v1") return existsSync("/sys/fs/cgroup/memory/tasks");
+  return spawnSync("sh", ["-c", `command -v ${needs}`]).status === 0;
+}
 
 const run = promisify(execFile);
 const MB = 2 ** 20;
@@ -616,6 +620,7 @@ export const commandTrials: readonly CommandTrial[] = [
   {
     cause: "conntrack-growth",
     remedy: "drop entries",
+    needs: "conntrack",
     report: "conntrack",
     command: /\bconntrack -D /,
     run: dropEntries,
@@ -630,6 +635,7 @@ export const commandTrials: readonly CommandTrial[] = [
   {
     cause: "bpf-maps",
     remedy: "remove the pin",
+    needs: "bpftool",
     report: "bpf-array",
     command: /^bpftool -f map show id \d+$/,
     run: faultTrial("bpf_map", { mb: 64 }, meminfo("VmallocUsed"), async (command, { pid }) => {
@@ -639,8 +645,14 @@ export const commandTrials: readonly CommandTrial[] = [
       await shell(`rm ${/pinned (\S+)/.exec(shown)?.[1]}`);
     }),
   },
-  { cause: "bpf-maps", remedy: "BPF_F_NO_PREALLOC", report: "bpf-array", run: load("bpf_hash") },
-  { cause: "bpf-maps", remedy: "limit the loader's cgroup", report: "bpf-array", run: load("bpf_in_cgroup") },
+  { cause: "bpf-maps", remedy: "BPF_F_NO_PREALLOC", report: "bpf-array", needs: "bpftool", run: load("bpf_hash") },
+  {
+    cause: "bpf-maps",
+    remedy: "limit the loader's cgroup",
+    report: "bpf-array",
+    needs: "bpftool",
+    run: load("bpf_in_cgroup"),
+  },
   {
     cause: "dying-memcg",
     remedy: "let go of what is charged",
@@ -719,13 +731,13 @@ export const commandTrials: readonly CommandTrial[] = [
     run: load("threads"),
   },
   { cause: "slab-fragmentation", remedy: "bound the burst", report: "slab-fragmentation", run: load("processes") },
-  { cause: "user-leak", remedy: "limit of memory", report: "user-leak", ofCgroupV1: true, run: load("memory_limit") },
+  { cause: "user-leak", remedy: "limit of memory", report: "user-leak", needs: "cgroup v1", run: load("memory_limit") },
   {
     cause: "memcg-oom",
     remedy: "raise the limit",
     report: "memcg-oom",
     command: /^echo 1G > \/sys\/fs\/cgroup\/memory\/\S+\/memory\.limit_in_bytes$/,
-    ofCgroupV1: true,
+    needs: "cgroup v1",
     run: (command) => load("raise_limit")(command.replace(/\/sys\S+(?=\/)/, "FOLDER")),
   },
   {
@@ -733,7 +745,7 @@ export const commandTrials: readonly CommandTrial[] = [
     remedy: "memory.failcnt",
     report: "memcg-oom",
     command: /^cat \/sys\/fs\/cgroup\/memory\/\S+\/memory\.failcnt$/,
-    ofCgroupV1: true,
+    needs: "cgroup v1",
     run: (command) => load("failcnt")(command.replace(/\/sys\S+(?=\/)/, "FOLDER")),
   },
   { cause: "io-uring", remedy: "unregister buffers", report: "io-uring-buffers", run: load("unregister") },

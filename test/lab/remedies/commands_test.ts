@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { remedyMarks } from "../../../src/core/remedy_marks.ts";
 import type { RemedyMark } from "../../../src/core/remedy.ts";
 import { labAvailable, releaseAll } from "../lab.ts";
-import { type CommandEffect, commandTrials, hasCgroupV1, tryCommand } from "./commands.ts";
+import { type CommandEffect, commandTrials, hasNeeds, tryCommand } from "./commands.ts";
 
 const available = await labAvailable();
 
@@ -17,12 +17,12 @@ function leftShare(effect: RemedyMark | CommandEffect): number {
 afterAll(releaseAll);
 
 describe.skipIf(!available)(
-  "commands of the reports (needs Linux, root, gcc, flock, python3, bpftool, conntrack)",
+  "commands of the reports (needs Linux, root, gcc, flock, python3)",
   () => {
     for (const trial of commandTrials) {
       const { cause, remedy, ofCgroupV1 } = trial;
       const needs = ofCgroupV1 ? " (needs cgroup v1)" : "";
-      it.skipIf(ofCgroupV1 && !hasCgroupV1)(`${cause}, ${remedy}: as it is written down${needs}`, async () => {
+      it.skipIf(ofCgroupV1 && !hasNeeds)(`${cause}, ${remedy}: as it is written down${needs}`, async () => {
         const mark = remedyMarks.find((each) => each.cause === cause && each.remedy === remedy) as RemedyMark;
         const effect = await tryCommand(trial);
         if ("observed" in effect) return expect(mark).toMatchObject(effect);

@@ -134,12 +134,14 @@ def grown_buffer():
 
 def tcp_rmem(command):
     shell("ip link set lo up")
-    without = grown_buffer()
+    most = int(command.strip("'").split()[-1])
+    # On a busy machine a buffer grows slowly.
+    without = max(grown_buffer() for _ in range(3))
     shell(command)
-    size = grown_buffer()
-    if size >= without:
-        return {"observed": f"buffers grew to {size} bytes, and to {without} without it"}
-    return {"observed": f"receive buffers grew to {size / MB:.2f} MiB at most, and beyond that without it"}
+    limited = grown_buffer()
+    if limited <= most < without:
+        return {"observed": "receive buffers grew to no more than that, and beyond it without the setting"}
+    return {"observed": f"buffers grew to {limited} bytes, and to {without} without it"}
 
 
 def tcp_wmem(command):
