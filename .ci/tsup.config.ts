@@ -50,7 +50,7 @@ const builds: Options[] = [
     splitting: false,
     clean: ["!*"],
     // Of the code's comments one would do to make the runtime keep all of it with two bytes a character, which is a megabyte more.
-    esbuildOptions: (options) => void (options.minifyWhitespace = true),
+    minify: true,
     noExternal: [/^(?!(?:xz-decompress|jiti)$)/],
     // CommonJS that requires a module of Node, which a bundle cannot; loaded only for what is compressed so. And what reads TypeScript, only for plug-ins.
     external: ["xz-decompress", "jiti"],
