@@ -82,6 +82,12 @@ class KernelLines implements Condenser {
     for (let at = 0; at < piece.length;) {
       const newline = piece.indexOf(NEWLINE, at);
       const end = newline === -1 ? piece.length : newline + 1;
+      // Nearly all lines of logs of gigabytes are whole and somebody else's: no part of the piece is made for those.
+      if (newline !== -1 && this.#isKernels === undefined && this.#head.length === 0 && !isKernels(piece, at, end)) {
+        this.#lines[used++] = NEWLINE;
+        at = end;
+        continue;
+      }
       let part = piece.subarray(at, end);
       at = end;
       if (this.#isKernels === undefined) {
@@ -91,7 +97,7 @@ class KernelLines implements Condenser {
           this.#head = part.slice();
           break;
         }
-        this.#isKernels = isKernels(part.subarray(0, HEAD_BYTES));
+        this.#isKernels = isKernels(part, 0, part.length);
       }
       if (this.#isKernels) keep(part);
       else if (newline !== -1) keep(part.subarray(part.length - 1));
@@ -101,16 +107,20 @@ class KernelLines implements Condenser {
   }
 
   end(): Uint8Array {
-    if (isKernels(this.#head)) this.#kept.push(this.#head);
+    if (isKernels(this.#head, 0, this.#head.length)) this.#kept.push(this.#head);
     return this.#kept.end();
   }
 }
 
 const KERNEL = new TextEncoder().encode(" kernel: ");
 
-function isKernels(head: Uint8Array): boolean {
-  for (let at = head.indexOf(KERNEL[0] as number); at !== -1; at = head.indexOf(KERNEL[0] as number, at + 1)) {
-    if (KERNEL.every((byte, n) => head[at + n] === byte)) return true;
+/** Whether a line, from one byte to another, is the kernel's: its beginning says so. */
+function isKernels(bytes: Uint8Array, start: number, end: number): boolean {
+  const last = Math.min(end, start + HEAD_BYTES) - KERNEL.length;
+  for (let at = start; at <= last; at++) {
+    let same = 0;
+    while (same < KERNEL.length && bytes[at + same] === KERNEL[same]) same++;
+    if (same === KERNEL.length) return true;
   }
   return false;
 }
