@@ -79,11 +79,16 @@ class KernelLines implements Condenser {
       this.#lines.set(bytes, used);
       used += bytes.length;
     };
+    // A character a byte. Looking for a word in a string is ten times as fast as in bytes, and logs have gigabytes.
+    const text = latin1.decode(piece);
+    let mark = text.indexOf(KERNEL);
     for (let at = 0; at < piece.length;) {
-      const newline = piece.indexOf(NEWLINE, at);
+      const newline = text.indexOf("\n", at);
       const end = newline === -1 ? piece.length : newline + 1;
-      // Nearly all lines of logs of gigabytes are whole and somebody else's: no part of the piece is made for those.
-      if (newline !== -1 && this.#isKernels === undefined && this.#head.length === 0 && !isKernels(piece, at, end)) {
+      if (mark !== -1 && mark < at) mark = text.indexOf(KERNEL, at);
+      const isWhole = newline !== -1 && this.#isKernels === undefined && this.#head.length === 0;
+      // Nearly all lines are whole and somebody else's: no part of the piece is made for those.
+      if (isWhole && (mark === -1 || mark >= Math.min(end, at + HEAD_BYTES))) {
         this.#lines[used++] = NEWLINE;
         at = end;
         continue;
@@ -93,11 +98,11 @@ class KernelLines implements Condenser {
       if (this.#isKernels === undefined) {
         if (this.#head.length > 0) part = concatBytes([this.#head, part]);
         this.#head = new Uint8Array(0);
-        if (newline === -1 && part.length < HEAD_BYTES) {
+        if (newline === -1 && part.length < HEAD_BYTES + KERNEL.length) {
           this.#head = part.slice();
           break;
         }
-        this.#isKernels = isKernels(part, 0, part.length);
+        this.#isKernels = isKernels(part);
       }
       if (this.#isKernels) keep(part);
       else if (newline !== -1) keep(part.subarray(part.length - 1));
@@ -107,22 +112,18 @@ class KernelLines implements Condenser {
   }
 
   end(): Uint8Array {
-    if (isKernels(this.#head, 0, this.#head.length)) this.#kept.push(this.#head);
+    if (isKernels(this.#head)) this.#kept.push(this.#head);
     return this.#kept.end();
   }
 }
 
-const KERNEL = new TextEncoder().encode(" kernel: ");
+const latin1 = new TextDecoder("latin1");
+const KERNEL = " kernel: ";
 
-/** Whether a line, from one byte to another, is the kernel's: its beginning says so. */
-function isKernels(bytes: Uint8Array, start: number, end: number): boolean {
-  const last = Math.min(end, start + HEAD_BYTES) - KERNEL.length;
-  for (let at = start; at <= last; at++) {
-    let same = 0;
-    while (same < KERNEL.length && bytes[at + same] === KERNEL[same]) same++;
-    if (same === KERNEL.length) return true;
-  }
-  return false;
+/** Whether a line is the kernel's: its beginning says so. */
+function isKernels(line: Uint8Array): boolean {
+  const mark = latin1.decode(line.subarray(0, HEAD_BYTES + KERNEL.length)).indexOf(KERNEL);
+  return mark !== -1 && mark < HEAD_BYTES;
 }
 
 /**
