@@ -18,7 +18,7 @@ const LOG_PATH = /^(?:sos_commands\/kernel\/dmesg[^/]*|var\/log\/dmesg)$/;
 const SYSTEM_LOG_PATH =
   /^(?:var\/log\/(?:messages|syslog|kern\.log)[^/]*|sos_commands\/logs\/journalctl_[^/]*|sos_strings\/logs\/[^/]*)$/;
 /** Of a longer log the newest part is enough: the kernel's own buffer has 16 MiB at most on all but the largest hosts, and an OOM's dump 1 MiB. */
-const MOST_LOG_BYTES = 32 * 2 ** 20;
+const MOST_LOG_BYTES = 16 * 2 ** 20;
 const NEWLINE = 10;
 /** Time, host and program come first: at most 64 bytes of a host's name. */
 const HEAD_BYTES = 160;
