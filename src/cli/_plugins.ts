@@ -1,5 +1,6 @@
 /** Files of third parties: where they are found, and how they are loaded. */
 import { statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { relative, resolve } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
@@ -67,7 +68,8 @@ export function pluginFiles(
 /** Node 20 runs no TypeScript: jiti does. Other runtimes do it themselves. */
 async function importFile(path: string): Promise<object> {
   if ("deno" in process.versions || "bun" in process.versions) return await import(pathToFileURL(path).href);
-  const { createJiti } = await import("jiti");
+  // Required, as the built program's own imports are: see .ci/cli_start.js.
+  const { createJiti } = createRequire(import.meta.url)("jiti") as typeof import("jiti");
   // This program's own library, wherever the file is: a ParseError must be the one that the reader knows.
   const virtualModules = {
     nailhouse: await import("../host/node_sdk.ts"),

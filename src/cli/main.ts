@@ -93,7 +93,12 @@ async function runCommandLine(): Promise<void> {
   }
 }
 
-// A thread that analyzes one of several bundles runs this same file, and one that runs plug-ins.
-if (isMainThread) await runCommandLine();
-else if (workerData === null || workerData === undefined) (await import("./_fleet.ts")).serveAnalyses();
-else await (await import("./_plugin_thread.ts")).servePlugins();
+/** A thread that analyzes one of several bundles runs this same file, and one that runs plug-ins. */
+async function runThread(): Promise<void> {
+  if (isMainThread) return await runCommandLine();
+  if (workerData === null || workerData === undefined) return (await import("./_fleet.ts")).serveAnalyses();
+  await (await import("./_plugin_thread.ts")).servePlugins();
+}
+
+// Not awaited: see .ci/cli_start.js. What is thrown ends the program all the same.
+void runThread();

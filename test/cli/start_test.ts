@@ -1,0 +1,90 @@
+/** What `dist/cli.js` begins with: beside the file it keeps what V8 made of the program. */
+import { spawnSync } from "node:child_process";
+import { chmodSync, chownSync, copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import process from "node:process";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+const sample = resolve("samples/friend-push.tgz");
+const isRoot = process.getuid?.() === 0;
+const NOBODY = 65534;
+/** Loaded before the program: tells what V8 is given, and whether it takes it. */
+const SPY = `
+const vm = require("node:vm");
+const { Script } = vm;
+vm.Script = class extends Script {
+  constructor(source, options) {
+    super(source, options);
+    console.error(options.cachedData === undefined ? "compiled" : this.cachedDataRejected ? "rejected" : "taken");
+  }
+};
+`;
+
+let folder: string;
+let answer: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "nailhouse-start-"));
+  chmodSync(folder, 0o755);
+  copyFileSync("dist/cli.js", join(folder, "cli.js"));
+  chmodSync(join(folder, "cli.js"), 0o644);
+  writeFileSync(join(folder, "spy.cjs"), SPY);
+  answer = spawnSync(process.execPath, ["dist/cli.js", "analyze", sample], { encoding: "utf8" }).stdout;
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** Runs the copy, and tells how it came to its code. */
+function run(args: readonly string[], uid?: number): { stdout: string; code: string } {
+  const command = ["--require", join(folder, "spy.cjs"), join(folder, "cli.js"), ...args];
+  const { status, stdout, stderr } = spawnSync(process.execPath, command, {
+    encoding: "utf8",
+    cwd: folder,
+    ...(uid === undefined ? {} : { uid }),
+  });
+  expect(status, stderr).toBe(0);
+  return { stdout, code: stderr.trim() };
+}
+
+const analyze = (uid?: number) => run(["analyze", sample], uid);
+const caches = (): string[] =>
+  readdirSync(folder).filter((name) => name.endsWith(".cache")).map((name) => join(folder, name));
+
+describe("dist/cli.js", () => {
+  it("runs alone, and faster the next time: with what V8 made of it", () => {
+    expect(analyze()).toEqual({ stdout: answer, code: "compiled" });
+    expect(caches()).toHaveLength(1);
+    expect(analyze()).toEqual({ stdout: answer, code: "taken" });
+  });
+
+  it("compiles what V8 does not take", () => {
+    analyze();
+    writeFileSync(caches()[0] as string, "not what it was");
+    expect(analyze()).toEqual({ stdout: answer, code: "rejected" });
+  });
+
+  it.each([["--help"], ["explain"], ["collect", "--snapshots", "1", "--only", "host", "-o", "-"]])(
+    "writes nothing for %s: a host in trouble is not written to",
+    (...args) => {
+      expect(run(args).code).toContain("compiled");
+      expect(caches()).toEqual([]);
+    },
+  );
+
+  it("takes nothing that others can write", () => {
+    analyze();
+    chmodSync(caches()[0] as string, 0o666);
+    expect(analyze()).toEqual({ stdout: answer, code: "compiled" });
+  });
+
+  it.skipIf(!isRoot)(`takes nothing of another user${isRoot ? "" : " (skipped: needs root)"}`, () => {
+    analyze();
+    chownSync(caches()[0] as string, NOBODY, NOBODY);
+    expect(analyze()).toEqual({ stdout: answer, code: "compiled" });
+  });
+
+  it.skipIf(!isRoot)(`needs not be in a folder of the user's own${isRoot ? "" : " (skipped: needs root)"}`, () => {
+    copyFileSync(sample, join(folder, "bundle.tgz"));
+    expect(run(["analyze", join(folder, "bundle.tgz")], NOBODY)).toEqual({ stdout: answer, code: "compiled" });
+    expect(caches()).toEqual([]);
+  });
+});
