@@ -8,7 +8,7 @@ import { CONDENSE_FROM_BYTES, type Condenser, type Entry } from "../core/bundle.
 import { concatBytes } from "../core/bytes.ts";
 import { BundleError } from "../core/errors.ts";
 import { shortName } from "./_few.ts";
-import { BLOCK, decimal, fieldNumber, fieldText, isHeader, paxRecords } from "./_tar_header.ts";
+import { BLOCK, Chunk, decimal, fieldNumber, fieldText, paxRecords } from "./_tar_header.ts";
 import { oldGnuSparse, paxSparse, paxSparseBefore, type SparseFile } from "./_tar_sparse.ts";
 
 /** A header that is longer holds no name: the longest of Linux has 4 KiB, and its attributes 64 KiB each. */
@@ -17,10 +17,17 @@ const MAX_META_BYTES = 2 ** 20;
 /** Tar pads an archive with zeros to a multiple of its record size, 10 KiB unless asked otherwise. */
 const MAX_PADDING_BYTES = 2 ** 20;
 
+/** A block, in whatever it came in. */
+interface Block {
+  readonly chunk: Chunk;
+  readonly at: number;
+}
+
 /** Reads exact amounts from a stream of chunks. */
 class ChunkReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
-  #chunk: Uint8Array = new Uint8Array(0);
+  #whole: Chunk = new Chunk(new Uint8Array(0));
+  #chunk: Uint8Array = this.#whole.bytes;
   #at = 0;
 
   constructor(chunks: AsyncIterable<Uint8Array>) {
@@ -38,13 +45,30 @@ class ChunkReader {
     return this.#chunk.subarray(this.#at - size, this.#at);
   }
 
+  /** Passes over bytes that have come. */
+  pass(size: number): void {
+    this.#at += size;
+  }
+
+  /** The next block: fewer bytes at the end of the stream. */
+  async block(): Promise<Block> {
+    return this.has(BLOCK) ? this.blockNow() : { chunk: new Chunk(await this.read(BLOCK)), at: 0 };
+  }
+
+  /** The next block, which has come. */
+  blockNow(): Block {
+    this.#at += BLOCK;
+    return { chunk: this.#whole, at: this.#at - BLOCK };
+  }
+
   async #more(): Promise<boolean> {
     while (this.#at >= this.#chunk.length) {
       const next = await this.#chunks.next();
       if (next.done === true) return false;
       const { buffer, byteOffset, length } = next.value;
       // Parts of a Buffer of Node are Buffers, which take several times as long to make.
-      this.#chunk = new Uint8Array(buffer, byteOffset, length);
+      this.#whole = new Chunk(new Uint8Array(buffer, byteOffset, length));
+      this.#chunk = this.#whole.bytes;
       this.#at = 0;
     }
     return true;
@@ -88,11 +112,11 @@ class ChunkReader {
 }
 
 /** Types of headers that tell of the entry after them. */
-const META = /[LKxg]/;
+const META: ReadonlySet<string> = new Set("LKxg");
 
 /** Whether these bytes begin a tar archive: a header whose checksum is right. */
 export function isTar(head: Uint8Array): boolean {
-  return isHeader(head.subarray(0, BLOCK));
+  return new Chunk(head).isHeader(0);
 }
 
 function padding(size: number): number {
@@ -116,6 +140,7 @@ const NO_META: Meta = { pax: new Map() };
 /** An entry, and how much of the archive it takes. */
 interface Header {
   readonly path: string;
+  readonly type: string;
   readonly kind: Entry["kind"];
   readonly linkTarget: string;
   /** Of what is stored: without the holes of a sparse file. */
@@ -123,20 +148,20 @@ interface Header {
 }
 
 /** The entry that a header is about; undefined when its size is impossible. */
-function headerOf(block: Uint8Array, { longName, longLink, pax }: Meta): Header | undefined {
-  const type = String.fromCharCode(block[156] ?? 0);
-  const kind = entryKind(type);
-  const stored = pax.has("size") && !META.test(type) ? decimal(pax.get("size")) : fieldNumber(block, 124, 12);
+function headerOf({ chunk: { bytes }, at }: Block, { longName, longLink, pax }: Meta): Header | undefined {
+  const type = String.fromCharCode(bytes[at + 156] as number);
+  const stored = pax.has("size") && !META.has(type) ? decimal(pax.get("size")) : fieldNumber(bytes, at + 124, 12);
   if (stored === undefined) return undefined;
-  const hasPrefix = block[345] !== 0 && fieldText(block, 257, 6) === "ustar";
-  const prefix = hasPrefix ? fieldText(block, 345, 155) : "";
-  const name = fieldText(block, 0, 100);
+  const hasPrefix = bytes[at + 345] !== 0 && fieldText(bytes, at + 257, 6) === "ustar";
+  const prefix = hasPrefix ? fieldText(bytes, at + 345, 155) : "";
+  const name = fieldText(bytes, at, 100);
   return {
     path: pax.get("GNU.sparse.name") ?? pax.get("path") ?? longName ?? (prefix === "" ? name : `${prefix}/${name}`),
-    kind,
-    linkTarget: pax.get("linkpath") ?? longLink ?? fieldText(block, 157, 100),
+    type,
+    kind: entryKind(type),
+    linkTarget: pax.get("linkpath") ?? longLink ?? fieldText(bytes, at + 157, 100),
     // Links, devices, folders and FIFOs have none, whatever their header says.
-    size: /[1-6]/.test(type) ? 0 : stored,
+    size: type >= "1" && type <= "6" ? 0 : stored,
   };
 }
 
@@ -322,35 +347,37 @@ async function* readBatches(
       if (batch.length > 0) yield batch;
       batch = [];
     }
-    const block = reader.has(BLOCK) ? reader.take(BLOCK) : await reader.read(BLOCK);
-    if (block.length < BLOCK) {
-      problem = `the archive is cut off after ${offset + block.length} bytes (last entry: ${shortName(last)})`;
+    const block = reader.has(BLOCK) ? reader.blockNow() : await reader.block();
+    const { chunk, at } = block;
+    if (chunk.bytes.length - at < BLOCK) {
+      problem = `the archive is cut off after ${offset + chunk.bytes.length} bytes (last entry: ${shortName(last)})`;
       break;
     }
     // Two zero blocks end an archive; one is enough to know that no header follows.
-    if (block[0] === 0 && block.every((byte) => byte === 0)) {
+    if (chunk.isZero(at)) {
       if (batch.length > 0) yield batch;
       // To its end, so that a checksum which stands there is verified.
       await reader.skip(MAX_PADDING_BYTES);
       return;
     }
-    if (!isHeader(block)) {
+    if (!chunk.isHeader(at)) {
       if (offset === 0) throw new BundleError("Cannot read the archive: it does not start with a tar header");
       problem = `the archive is damaged at byte ${offset} (last good entry: ${shortName(last)})`;
       break;
     }
-    const type = String.fromCharCode(block[156] ?? 0);
     const header = headerOf(block, meta);
-    const old = type === "S" ? await oldGnuSparse(block, () => reader.read(BLOCK)) : undefined;
-    if (header === undefined || (type === "S" && old === undefined)) {
+    const old = header?.type === "S"
+      ? await oldGnuSparse(chunk.bytes.slice(at, at + BLOCK), () => reader.read(BLOCK))
+      : undefined;
+    if (header === undefined || (header.type === "S" && old === undefined)) {
       problem = `the archive has an entry of impossible size at byte ${offset} (last good entry: ${shortName(last)})`;
       break;
     }
     offset += BLOCK + (old?.headerBytes ?? 0);
 
-    const { size } = header;
+    const { size, type } = header;
     const stored = size + padding(size);
-    if (META.test(type)) {
+    if (META.has(type)) {
       if (size > MAX_META_BYTES) {
         problem = `the archive has a name of ${size} bytes at byte ${offset} (last good entry: ${shortName(last)})`;
         break;
@@ -364,16 +391,18 @@ async function* readBatches(
       continue;
     }
 
+    const isSparse = old !== undefined || meta.pax.has("GNU.sparse.major") || meta.pax.has("GNU.sparse.size");
+    last = header.path;
+    offset += stored;
+    if (!isSparse && reader.has(stored)) {
+      meta = NO_META;
+      batch.push(new WholeEntry(header, reader.take(size)));
+      reader.pass(stored - size);
+      continue;
+    }
     const content = new Content(reader, size);
     const sparse = sparseOf(old, meta.pax, content);
     meta = NO_META;
-    last = header.path;
-    offset += stored;
-    if (sparse === undefined && reader.has(stored)) {
-      batch.push(new WholeEntry(header, reader.take(size)));
-      reader.take(stored - size);
-      continue;
-    }
     if (batch.length > 0) yield batch;
     batch = [];
     yield [streamEntry(header, content, sparse)];
