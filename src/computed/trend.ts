@@ -53,16 +53,7 @@ const Z_95 = 1.959964;
  */
 export function theilSen(series: readonly Measurement[]): Trend | undefined {
   const points = thin(series);
-  // Many times as fast to sort as an array.
-  const found = new Float64Array((points.length * (points.length - 1)) / 2);
-  let count = 0;
-  for (const [i, a] of points.entries()) {
-    for (let j = i + 1; j < points.length; j++) {
-      const b = points[j] as Measurement;
-      if (b.time > a.time) found[count++] = ((b.bytes - a.bytes) * 1000) / (b.time - a.time);
-    }
-  }
-  const slopes = found.subarray(0, count).sort();
+  const slopes = slopesOf(points);
   const first = series[0];
   const last = series.at(-1);
   if (
@@ -72,7 +63,7 @@ export function theilSen(series: readonly Measurement[]): Trend | undefined {
   }
   const n = points.length;
   const spread = Z_95 * Math.sqrt((n * (n - 1) * (2 * n + 5)) / 18);
-  const at = (index: number): number => slopes[Math.min(slopes.length - 1, Math.max(0, index))] as number;
+  const at = (index: number): number => nth(slopes, Math.min(slopes.length - 1, Math.max(0, index)));
   const middle = slopes.length / 2;
   return {
     bytesPerSecond: (at(Math.ceil(middle) - 1) + at(Math.floor(middle))) / 2,
@@ -82,6 +73,45 @@ export function theilSen(series: readonly Measurement[]): Trend | undefined {
     spanSeconds: (last.time - first.time) / 1000,
     changeBytes: last.bytes - first.bytes,
   };
+}
+
+/** The slopes between all pairs of points of different times. */
+function slopesOf(points: readonly Measurement[]): Float64Array {
+  const times = Float64Array.from(points, ({ time }) => time);
+  const bytes = Float64Array.from(points, (point) => point.bytes);
+  const found = new Float64Array((points.length * (points.length - 1)) / 2);
+  let count = 0;
+  for (let i = 0; i < times.length; i++) {
+    const [time, level] = [times[i] as number, bytes[i] as number];
+    for (let j = i + 1; j < times.length; j++) {
+      const later = times[j] as number;
+      if (later > time) found[count++] = (((bytes[j] as number) - level) * 1000) / (later - time);
+    }
+  }
+  return found.subarray(0, count);
+}
+
+/** The number that would stand at an index if the values were sorted (Hoare's selection): four of them take a fifth of the time of sorting. */
+function nth(values: Float64Array, index: number): number {
+  let from = 0;
+  let to = values.length - 1;
+  while (from < to) {
+    const pivot = values[(from + to) >> 1] as number;
+    let low = from;
+    let high = to;
+    while (low <= high) {
+      while ((values[low] as number) < pivot) low++;
+      while ((values[high] as number) > pivot) high--;
+      if (low > high) break;
+      const value = values[low] as number;
+      values[low++] = values[high] as number;
+      values[high--] = value;
+    }
+    if (index <= high) to = high;
+    else if (index >= low) from = low;
+    else break;
+  }
+  return values[index] as number;
 }
 
 function sameRate(recent: Trend, whole: Trend): boolean {

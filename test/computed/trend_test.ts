@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { exhaustion, recentTrend, theilSen } from "../../src/computed/trend.ts";
 
@@ -22,6 +23,20 @@ describe("theilSen()", () => {
     expect(trend?.bytesPerSecond).toBe(4);
     expect(trend?.low).toBeLessThan(4);
     expect(trend?.high).toBeGreaterThan(4);
+  });
+
+  it("is the median of all slopes, with equal ones among them, whatever their order", () => {
+    fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 3, maxLength: 40 }), (values) => {
+      const slopes = values.flatMap((a, i) => values.slice(i + 1).map((b, j) => ((b - a) * 1000) / ((j + 1) * MINUTE)))
+        .sort((a, b) => a - b);
+      const middle = slopes.length / 2;
+      const median = ((slopes[Math.ceil(middle) - 1] as number) + (slopes[Math.floor(middle)] as number)) / 2;
+      const trend = theilSen(series(values));
+      expect(trend?.bytesPerSecond).toBe(median);
+      expect(slopes).toContain(trend?.low);
+      expect(trend?.low).toBeLessThanOrEqual(median);
+      expect(trend?.high).toBeGreaterThanOrEqual(median);
+    }));
   });
 
   it("is not moved by one outlier", () => {
