@@ -16,9 +16,8 @@ export function snapshotOf(path: string): string | undefined {
   return end > HISTORY.length ? path.slice(HISTORY.length, end) : undefined;
 }
 
-/** A path within its snapshot. */
-export function belowSnapshot(path: string): string {
-  const name = snapshotOf(path);
+/** A path within its snapshot, whose name is `name`. */
+export function belowSnapshot(path: string, name: string | undefined): string {
   return name === undefined ? path : path.slice(HISTORY.length + name.length + 1);
 }
 

@@ -1,7 +1,7 @@
 /** What is kept of a bundle while it is read. */
 import { CONDENSE_FROM_BYTES, type Entry } from "../core/bundle.ts";
 import { FewWarnings, incomplete } from "./_few.ts";
-import { belowSnapshot, HistoryThinner, snapshotOf } from "./_history.ts";
+import { belowSnapshot, HistoryThinner } from "./_history.ts";
 import { IdleSockets } from "./_idle_sockets.ts";
 import { PackedFiles } from "./_packed_files.ts";
 import { linkDestination } from "./_places.ts";
@@ -11,55 +11,81 @@ import { newestOf } from "./log.ts";
 /** Small files are copied into blocks: an array of its own costs each some hundred bytes and a microsecond. */
 const BLOCK_BYTES = 16 * 1024;
 
-/** Copies files of snapshots after the first out of the chunk that they came in, which is larger. */
-class Copies {
-  /** Blocks in use, by the group that they were begun for. */
-  readonly #blocks: Map<string, Uint8Array[]> = new Map();
-  /** By size. The collector of garbage would be late: it does not see how large they are. */
+/** Blocks that were given up, by size. The collector of garbage would be late: it does not see how large they are. */
+class Blocks {
   readonly #free: Map<number, Uint8Array[]> = new Map();
-  #group: string | undefined;
+
+  take(size: number): Uint8Array {
+    return this.#free.get(size)?.pop() ?? new Uint8Array(size);
+  }
+
+  giveUp(block: Uint8Array): void {
+    const free = this.#free.get(block.length);
+    if (free === undefined) this.#free.set(block.length, [block]);
+    else free.push(block);
+  }
+}
+
+/** The files of one snapshot after the first, which may be given up as a whole. Most are: nothing is made of them before they are asked for. */
+class SnapshotFiles {
+  readonly #pool: Blocks;
+  readonly #paths: string[] = [];
+  /** What each file stands in, where it begins and where it ends. */
+  readonly #arrays: Uint8Array[] = [];
+  readonly #spots: number[] = [];
+  readonly #blocks: Uint8Array[] = [];
   #block: Uint8Array = new Uint8Array(0);
   #used = 0;
+  /** Of paths and contents. */
+  bytes = 0;
 
-  /** @param group What lies together, and may be given up as a whole: a snapshot. */
-  of(bytes: Uint8Array, group: string): Uint8Array {
-    const isLarge = bytes.length > BLOCK_BYTES / 4;
-    const block = isLarge
-      ? this.#take(Math.ceil(bytes.length / BLOCK_BYTES) * BLOCK_BYTES, group)
-      : this.#room(bytes.length, group);
-    const from = isLarge ? 0 : this.#used;
-    if (!isLarge) this.#used += bytes.length;
-    const copy = block.subarray(from, from + bytes.length);
-    copy.set(bytes);
-    return copy;
+  constructor(pool: Blocks) {
+    this.#pool = pool;
   }
 
-  /** The block that has so much room behind what is used of it. */
-  #room(size: number, group: string): Uint8Array {
-    if (group !== this.#group || this.#used + size > this.#block.length) {
-      this.#block = this.#take(BLOCK_BYTES, group);
-      this.#group = group;
+  /** Keeps the array itself. */
+  add(path: string, bytes: Uint8Array): void {
+    this.#place(path, bytes, 0, bytes.length);
+  }
+
+  /** Keeps what stands in the array now. */
+  copy(path: string, bytes: Uint8Array): void {
+    const { length } = bytes;
+    if (length > BLOCK_BYTES / 4) {
+      const block = this.#take(Math.ceil(length / BLOCK_BYTES) * BLOCK_BYTES);
+      block.set(bytes);
+      return this.#place(path, block, 0, length);
+    }
+    if (this.#used + length > this.#block.length) {
+      this.#block = this.#take(BLOCK_BYTES);
       this.#used = 0;
     }
-    return this.#block;
+    this.#block.set(bytes, this.#used);
+    this.#place(path, this.#block, this.#used, length);
+    this.#used += length;
   }
 
-  #take(size: number, group: string): Uint8Array {
-    const block = this.#free.get(size)?.pop() ?? new Uint8Array(size);
-    const blocks = this.#blocks.get(group);
-    if (blocks === undefined) this.#blocks.set(group, [block]);
-    else blocks.push(block);
+  #take(size: number): Uint8Array {
+    const block = this.#pool.take(size);
+    this.#blocks.push(block);
     return block;
   }
 
-  /** Its copies are used no longer. */
-  giveUp(group: string): void {
-    for (const block of this.#blocks.get(group) ?? []) {
-      const free = this.#free.get(block.length);
-      if (free === undefined) this.#free.set(block.length, [block]);
-      else free.push(block);
+  #place(path: string, array: Uint8Array, from: number, length: number): void {
+    this.#paths.push(path);
+    this.#arrays.push(array);
+    this.#spots.push(from, from + length);
+    this.bytes += path.length + length;
+  }
+
+  giveUp(): void {
+    for (const block of this.#blocks) this.#pool.giveUp(block);
+  }
+
+  *entries(): Generator<[string, Uint8Array]> {
+    for (const [i, path] of this.#paths.entries()) {
+      yield [path, (this.#arrays[i] as Uint8Array).subarray(this.#spots[2 * i], this.#spots[2 * i + 1])];
     }
-    this.#blocks.delete(group);
   }
 }
 
@@ -67,13 +93,15 @@ class Copies {
 export class Kept {
   readonly files: PackedFiles = new PackedFiles();
   /** Those of snapshots after the first, by its name. */
-  readonly #snapshots = new Map<string, { readonly files: Map<string, Uint8Array>; bytes: number }>();
+  readonly #snapshots: Map<string, SnapshotFiles> = new Map();
+  /** The files of one snapshot come one after the other. */
+  #last: { readonly name: string; readonly files: SnapshotFiles } | undefined;
   readonly links: Map<string, string> = new Map();
   readonly #limits: BundleLimits;
   readonly #warnings: string[];
   readonly #few: FewWarnings;
   readonly #idle: IdleSockets = new IdleSockets();
-  readonly #copies: Copies = new Copies();
+  readonly #blocks: Blocks = new Blocks();
   readonly #history: HistoryThinner = new HistoryThinner((isKept) => this.#drop(isKept));
   #room: number;
   #isFull = false;
@@ -99,23 +127,28 @@ export class Kept {
     return false;
   }
 
-  /** False for a file of a snapshot that is left out of a long history. */
-  admits(path: string): boolean {
-    const name = snapshotOf(path);
-    return name === undefined || this.#history.admits(name);
-  }
-
   #drop(isKept: (name: string) => boolean): number {
     let left = 0;
+    this.#last = undefined;
     for (const [name, snapshot] of this.#snapshots) {
       if (isKept(name)) left += snapshot.bytes;
       else {
         this.#snapshots.delete(name);
-        this.#copies.giveUp(name);
+        snapshot.giveUp();
         this.#room += snapshot.bytes;
       }
     }
     return left;
+  }
+
+  /** Undefined for a snapshot that is left out of a long history. */
+  #snapshot(name: string): SnapshotFiles | undefined {
+    if (this.#last?.name === name) return this.#last.files;
+    if (!this.#history.admits(name)) return undefined;
+    let files = this.#snapshots.get(name);
+    if (files === undefined) this.#snapshots.set(name, files = new SnapshotFiles(this.#blocks));
+    this.#last = { name, files };
+    return files;
   }
 
   addLink(path: string, target: string): void {
@@ -123,23 +156,28 @@ export class Kept {
     if (destination !== undefined && this.#take(path.length + destination.length)) this.links.set(path, destination);
   }
 
-  /** Keeps a file: a promise when it must be read first. */
-  addFile(path: string, entry: Entry): Promise<void> | undefined {
+  /**
+   * Keeps a file: a promise when it must be read first.
+   *
+   * @param snapshot The name of the one it is of; undefined for the first.
+   */
+  addFile(path: string, entry: Entry, snapshot: string | undefined): Promise<void> | undefined {
+    if (snapshot !== undefined && this.#snapshot(snapshot) === undefined) return undefined;
     if (!this.#take(path.length)) return undefined;
     const maxBytes = Math.min(this.#limits.maxFileBytes, this.#room);
     const { bytes } = entry;
     if (bytes === undefined || bytes.length > Math.min(maxBytes, CONDENSE_FROM_BYTES)) {
-      return this.#read(path, entry, maxBytes);
+      return this.#read(path, entry, snapshot, maxBytes);
     }
-    this.#add(path, bytes, true);
+    this.#add(path, bytes, snapshot, true);
     return undefined;
   }
 
-  async #read(path: string, entry: Entry, maxBytes: number): Promise<void> {
+  async #read(path: string, entry: Entry, snapshot: string | undefined, maxBytes: number): Promise<void> {
     const limit = maxBytes === this.#limits.maxFileBytes ? "maxFileBytes" : "maxTotalBytes";
     const condenser = this.#idle.condenser(path, (rows) => {
       this.#few.add("rows of sockets", `${path} is large: ${rows} rows of sockets that hold nothing are passed over`);
-    }) ?? newestOf(belowSnapshot(path), maxBytes, (keptBytes) => {
+    }) ?? newestOf(belowSnapshot(path, snapshot), maxBytes, (keptBytes) => {
       const why = `${path} is longer than ${keptBytes} bytes${keptBytes === maxBytes ? ` (limit ${limit})` : ""}`;
       this.#few.add("is long", `${why}: its newest part is used, and its lines are counted from there`);
     });
@@ -149,29 +187,22 @@ export class Kept {
       this.#few.add("is incomplete", incomplete(path, bytes) + (isLimit ? ` (limit ${limit})` : ""));
       if (bytes.length === 0) return;
     }
-    this.#add(path, bytes, false);
+    this.#add(path, bytes, snapshot, false);
   }
 
   /** @param isBorrowed Whether the array is a part of something larger. */
-  #add(path: string, bytes: Uint8Array, isBorrowed: boolean): void {
+  #add(path: string, bytes: Uint8Array, name: string | undefined, isBorrowed: boolean): void {
     this.#take(bytes.length);
-    const name = snapshotOf(path);
-    if (name !== undefined) this.#addLater(name, path, isBorrowed ? this.#copies.of(bytes, name) : bytes);
-    else {
-      const { size } = this.files;
-      if (isBorrowed) this.files.copy(path, bytes);
-      else this.files.set(path, bytes);
-      if (this.files.size === size) this.#warnTwice(path);
+    if (name !== undefined) {
+      const snapshot = this.#snapshot(name);
+      if (isBorrowed) snapshot?.copy(path, bytes);
+      else snapshot?.add(path, bytes);
+      return this.#history.add(name, bytes.length);
     }
-  }
-
-  #addLater(name: string, path: string, bytes: Uint8Array): void {
-    let snapshot = this.#snapshots.get(name);
-    if (snapshot === undefined) this.#snapshots.set(name, snapshot = { files: new Map(), bytes: 0 });
-    if (snapshot.files.has(path)) this.#warnTwice(path);
-    snapshot.files.set(path, bytes);
-    snapshot.bytes += path.length + bytes.length;
-    this.#history.add(name, bytes.length);
+    const { size } = this.files;
+    if (isBorrowed) this.files.copy(path, bytes);
+    else this.files.set(path, bytes);
+    if (this.files.size === size) this.#warnTwice(path);
   }
 
   #warnTwice(path: string): void {
@@ -181,7 +212,13 @@ export class Kept {
   end(): void {
     const thinned = this.#history.end();
     if (thinned !== undefined) this.#warnings.push(thinned);
-    for (const { files } of this.#snapshots.values()) for (const [path, bytes] of files) this.files.set(path, bytes);
+    for (const snapshot of this.#snapshots.values()) {
+      for (const [path, bytes] of snapshot.entries()) {
+        const { size } = this.files;
+        this.files.set(path, bytes);
+        if (this.files.size === size) this.#warnTwice(path);
+      }
+    }
     this.#few.end();
   }
 }

@@ -17,9 +17,9 @@ const MORE = 0x80;
 
 const NEWLINE = 0x0a;
 
-/** Takes the end of the line that `at` is in, or of all. */
-function lineEnd(bytes: Uint8Array, at: number): number {
-  while (at < bytes.length && bytes[at] !== NEWLINE) at++;
+/** The end of the line that `at` is in, or of all. */
+function lineEnd({ bytes, length }: Words, at: number): number {
+  while (at < length && bytes[at] !== NEWLINE) at++;
   return at;
 }
 
@@ -34,31 +34,72 @@ function putNumber(into: Uint8Array, at: number, value: number): number {
   return at + 2;
 }
 
+/** Bytes that are also at hand as words of four. */
+class Words {
+  readonly bytes: Uint8Array;
+  readonly words: Uint32Array;
+  length = 0;
+
+  constructor(room: number) {
+    this.words = new Uint32Array(Math.ceil(room / 4));
+    this.bytes = new Uint8Array(this.words.buffer);
+  }
+
+  set(bytes: Uint8Array): this {
+    this.bytes.set(bytes);
+    this.length = bytes.length;
+    return this;
+  }
+}
+
+/** Where two files that are the same before `at` first differ, or the shorter one ends. */
+function differAt(a: Words, b: Words, at: number): number {
+  const end = Math.min(a.length, b.length);
+  while (at < end && at % 4 !== 0 && a.bytes[at] === b.bytes[at]) at++;
+  if (at % 4 === 0) {
+    const words = end >> 2;
+    let word = at >> 2;
+    while (word < words && a.words[word] === b.words[word]) word++;
+    at = 4 * word;
+  }
+  while (at < end && a.bytes[at] === b.bytes[at]) at++;
+  return at;
+}
+
 /**
- * Writes what makes `bytes` of `template`, in steps: so many bytes as there, so many of its bytes left out, so many others. Line by line, as
+ * Writes what makes `file` of `template`, in steps: so many bytes as there, so many of its bytes left out, so many others. Line by line, as
  * lines of one name follow each other in the same order.
  *
  * @param most Undefined is returned if it would take more.
  */
-function difference(template: Uint8Array, bytes: Uint8Array, into: Uint8Array, most: number): number | undefined {
-  let size = 0;
+function difference(
+  template: Words,
+  file: Words,
+  into: Uint8Array,
+  start: number,
+  most: number,
+): number | undefined {
+  const { bytes, length } = file;
+  let to = start;
   let from = 0;
-  for (let at = 0; at < bytes.length;) {
-    const start = at;
-    while (at < bytes.length && bytes[at] === template[from]) {
+  for (let at = 0; at < length;) {
+    const same = at;
+    // Nearly always: numbers are mostly as wide.
+    if (at === from) at = from = differAt(template, file, at);
+    while (at < length && from < template.length && bytes[at] === template.bytes[from]) {
       at++;
       from++;
     }
-    const end = lineEnd(bytes, at);
+    const end = lineEnd(file, at);
     const templateEnd = lineEnd(template, from);
-    if (size + MAX_STEP_BYTES + end - at > most) return undefined;
-    size = putNumber(into, size, at - start);
-    size = putNumber(into, size, templateEnd - from);
-    size = putNumber(into, size, end - at);
-    while (at < end) into[size++] = bytes[at++] as number;
+    if (to - start + MAX_STEP_BYTES + end - at > most) return undefined;
+    to = putNumber(into, to, at - same);
+    to = putNumber(into, to, templateEnd - from);
+    to = putNumber(into, to, end - at);
+    while (at < end) into[to++] = bytes[at++] as number;
     from = templateEnd;
   }
-  return size;
+  return to - start;
 }
 
 /** Where a packed file is. */
@@ -76,7 +117,9 @@ export class PackedFiles implements ReadonlyMap<string, Uint8Array> {
   #packed = 0;
   readonly #blocks: Uint8Array[] = [];
   #used: number = BLOCK_BYTES;
-  readonly #templates: Uint8Array[] = [];
+  readonly #templates: Words[] = [];
+  /** What is being compared. */
+  readonly #file: Words = new Words(MAX_PACKED_BYTES);
   readonly #templatesByName: Map<string, number[]> = new Map();
   /** What was unpacked last: a block, and how much of it is used. */
   #out: Uint8Array = new Uint8Array(0);
@@ -119,19 +162,22 @@ export class PackedFiles implements ReadonlyMap<string, Uint8Array> {
 
   #pack(path: string, bytes: Uint8Array): number {
     const { block, at } = this.#room();
-    const into = block.subarray(at);
-    if (this.#files.size < FEW_FILES) {
-      into.set(bytes);
-      return this.#place(bytes.length, bytes.length, -1);
-    }
+    if (this.#files.size < FEW_FILES) return this.#placeWhole(bytes, block, at);
     const known = this.#templatesOf(path);
     const most = Math.floor(bytes.length * MAX_PACKED_SHARE);
+    const file = this.#file.set(bytes);
     for (const template of known) {
-      const size = difference(this.#templates[template] as Uint8Array, bytes, into, most);
+      const size = difference(this.#templates[template] as Words, file, block, at, most);
       if (size !== undefined) return this.#place(size, bytes.length, template);
     }
-    into.set(bytes);
-    if (known.length < MAX_TEMPLATES_A_NAME) known.push(this.#templates.push(into.subarray(0, bytes.length)) - 1);
+    if (known.length < MAX_TEMPLATES_A_NAME) {
+      known.push(this.#templates.push(new Words(bytes.length).set(bytes)) - 1);
+    }
+    return this.#placeWhole(bytes, block, at);
+  }
+
+  #placeWhole(bytes: Uint8Array, block: Uint8Array, at: number): number {
+    block.set(bytes, at);
     return this.#place(bytes.length, bytes.length, -1);
   }
 
@@ -163,11 +209,11 @@ export class PackedFiles implements ReadonlyMap<string, Uint8Array> {
     const block = this.#blocks[Math.floor(place / BLOCK_BYTES)] as Uint8Array;
     const at = place % BLOCK_BYTES;
     if (template === -1) return block.subarray(at, at + length);
-    return this.#apply(this.#templates[template] as Uint8Array, block, at, length);
+    return this.#apply(this.#templates[template] as Words, block, at, length);
   }
 
   /** The opposite of {@linkcode difference}. */
-  #apply(template: Uint8Array, steps: Uint8Array, at: number, length: number): Uint8Array {
+  #apply({ bytes: template }: Words, steps: Uint8Array, at: number, length: number): Uint8Array {
     const size = Math.max(length, template.length);
     if (this.#outUsed + size > this.#out.length) {
       this.#out = new Uint8Array(BLOCK_BYTES);

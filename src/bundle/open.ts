@@ -5,7 +5,7 @@ import type { Manifest } from "../core/manifest.ts";
 import { matcher } from "../core/patterns.ts";
 import type { HostFacts, Source } from "../core/source.ts";
 import { shortName } from "./_few.ts";
-import { belowSnapshot } from "./_history.ts";
+import { belowSnapshot, snapshotOf } from "./_history.ts";
 import { Kept } from "./_kept.ts";
 import type { PackedFiles } from "./_packed_files.ts";
 import {
@@ -73,8 +73,9 @@ function isInner({ path, entry }: PlacedEntry): boolean {
 /** Puts an entry where it belongs: a promise when it must be read first. */
 function keep({ path, entry }: PlacedEntry, wanted: (path: string) => boolean, kept: Kept): Promise<void> | undefined {
   if (entry.kind === "link") kept.addLink(path, entry.linkTarget ?? "");
-  else if (entry.kind === "file" && wanted(belowSnapshot(path)) && kept.admits(path)) return kept.addFile(path, entry);
-  return undefined;
+  if (entry.kind !== "file") return undefined;
+  const snapshot = snapshotOf(path);
+  return wanted(belowSnapshot(path, snapshot)) ? kept.addFile(path, entry, snapshot) : undefined;
 }
 
 function isLoose({ path, entry }: PlacedEntry): boolean {

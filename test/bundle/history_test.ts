@@ -62,5 +62,5 @@ it.each([
   ["history_imported/a/b", undefined, "history_imported/a/b"],
 ])("%s is in the snapshot %s", (path, snapshot, below) => {
   expect(snapshotOf(path)).toBe(snapshot);
-  expect(belowSnapshot(path)).toBe(below);
+  expect(belowSnapshot(path, snapshot)).toBe(below);
 });
