@@ -3,6 +3,7 @@
  * kept stays small, and every row keeps its line number.
  */
 import type { Condenser } from "../core/bundle.ts";
+import { concatBytes } from "../core/bytes.ts";
 
 const NEWLINE = 10;
 const SPACE = 32;
@@ -44,28 +45,52 @@ function isCount(bytes: Uint8Array, at: number): boolean {
   return isDigit(bytes[at]) && (bytes[at] !== ZERO || isDigit(bytes[at + 1]));
 }
 
-function codes(text: string): readonly number[] {
-  return Array.from(text, (char) => char.charCodeAt(0));
+/** An ASCII text that is looked for. */
+class Pattern {
+  readonly #codes: readonly number[];
+  /** By the byte at the end of where it may stand: how much further it may stand then (Horspool). */
+  readonly #skip: Uint8Array;
+
+  constructor(text: string) {
+    this.#codes = Array.from(text, (char) => char.charCodeAt(0));
+    this.#skip = new Uint8Array(256).fill(text.length);
+    for (const [i, code] of this.#codes.slice(0, -1).entries()) this.#skip[code] = text.length - 1 - i;
+  }
+
+  get length(): number {
+    return this.#codes.length;
+  }
+
+  isAt(bytes: Uint8Array, at: number): boolean {
+    const codes = this.#codes;
+    for (let n = 0; n < codes.length; n++) if (bytes[at + n] !== codes[n]) return false;
+    return true;
+  }
+
+  /** Where it begins; `end` when it is not there. */
+  find(bytes: Uint8Array, from: number, end: number): number {
+    const skip = this.#skip;
+    const before = this.#codes.length - 1;
+    const last = this.#codes[before];
+    for (let at = from + before; at < end;) {
+      const byte = bytes[at] as number;
+      if (byte === last && this.isAt(bytes, at - before)) return at - before;
+      at += skip[byte] as number;
+    }
+    return end;
+  }
 }
 
-function startsWith(bytes: Uint8Array, at: number, text: readonly number[]): boolean {
-  for (let n = 0; n < text.length; n++) if (bytes[at + n] !== text[n]) return false;
-  return true;
+const INODE = new Pattern(" ino:");
+const SKMEM = new Pattern("skmem:(r");
+
+/** Whether a word begins with `udp` or `tcp`. */
+function isUdpOrTcp(bytes: Uint8Array, at: number): boolean {
+  const first = bytes[at];
+  return first === 0x75
+    ? bytes[at + 1] === 0x64 && bytes[at + 2] === 0x70
+    : first === 0x74 && bytes[at + 1] === 0x63 && bytes[at + 2] === 0x70;
 }
-
-/** Where an ASCII text begins; `end` when it is not there. */
-function find(bytes: Uint8Array, text: readonly number[], from: number, end: number): number {
-  const [first] = text;
-  for (let at = from; at < end; at++) if (bytes[at] === first && startsWith(bytes, at, text)) return at;
-  return end;
-}
-
-const UDP = codes("udp");
-const TCP = codes("tcp");
-const INODE = codes(" ino:");
-const SKMEM = codes("skmem:(r");
-
-const isUdpOrTcp = (bytes: Uint8Array, at: number): boolean => startsWith(bytes, at, UDP) || startsWith(bytes, at, TCP);
 
 const ascii = new TextDecoder("latin1");
 
@@ -86,8 +111,11 @@ class Remembered {
 interface Table {
   /** Whether lines that begin with a blank belong to the row above them. */
   readonly hasDetails: boolean;
-  /** Whether a row is of a socket that holds nothing. What is no row is not: the parser is to warn of it. `end` is behind its newline. */
-  readonly isIdle: (bytes: Uint8Array, start: number, end: number, remembered: Remembered) => boolean;
+  /**
+   * Whether a row is of a socket that holds nothing. What is no row is not: the parser is to warn of it. `newline` is its first, `end` is behind its
+   * last.
+   */
+  readonly isIdle: (bytes: Uint8Array, start: number, newline: number, end: number, remembered: Remembered) => boolean;
 }
 
 /** From the local address to the queues, and what stands there in IPv6 more than in IPv4. */
@@ -101,7 +129,7 @@ const USER_AT = 39;
 function inet(hasPeers: boolean): Table {
   return {
     hasDetails: false,
-    isIdle(bytes, start, end, remembered) {
+    isIdle(bytes, start, _newline, end, remembered) {
       const local = nthWord(bytes, start, end, 1);
       let queues = local + QUEUES_AT;
       if (bytes[queues + 8] !== COLON) queues += IPV6_MORE;
@@ -127,16 +155,16 @@ function inet(hasPeers: boolean): Table {
 //   <TAB> skmem:(r0,rb212992,t0,tb212992,f3584,w0,o0,bl0,d0)
 const ss: Table = {
   hasDetails: true,
-  isIdle(bytes, start, end, remembered) {
+  isIdle(bytes, start, newline, end, remembered) {
     if (!isUdpOrTcp(bytes, start) || !isBlank(bytes[start + 3])) return false;
-    const received = nthWord(bytes, start, end, 2);
-    const sent = nthWord(bytes, received, end, 1);
-    const details = bytes.indexOf(NEWLINE, sent) + 1;
-    const memory = details < end ? nthWord(bytes, details, end, 0) : find(bytes, SKMEM, sent, end);
+    const received = nthWord(bytes, start, newline, 2);
+    const sent = nthWord(bytes, received, newline, 1);
+    const details = newline + 1;
+    const memory = details < end ? nthWord(bytes, details, end, 0) : SKMEM.find(bytes, sent, end);
     const isEmpty = bytes[received] === ZERO && bytes[sent] === ZERO &&
-      !(startsWith(bytes, memory, SKMEM) && isCharged(bytes, memory + SKMEM.length, end));
+      !(SKMEM.isAt(bytes, memory) && isCharged(bytes, memory + SKMEM.length, end));
     if (isEmpty && remembered.inodes.size === 0) return true;
-    const inode = decimalAt(bytes, find(bytes, INODE, sent, details) + INODE.length);
+    const inode = decimalAt(bytes, INODE.find(bytes, sent, details) + INODE.length);
     if (!isEmpty) remembered.add(inode);
     return isEmpty && !remembered.inodes.has(inode);
   },
@@ -153,7 +181,7 @@ function isCharged(bytes: Uint8Array, at: number, end: number): boolean {
 //   udp        0      0 0.0.0.0:68              0.0.0.0:*                           0          15145      812/dhclient         off (0.00/0/0)
 const netstat: Table = {
   hasDetails: false,
-  isIdle(bytes, start, end, { inodes }) {
+  isIdle(bytes, start, _newline, end, { inodes }) {
     const received = nthWord(bytes, start, end, 1);
     const sent = nthWord(bytes, received, end, 1);
     if (!isUdpOrTcp(bytes, start) || isCount(bytes, received) || isCount(bytes, sent)) return false;
@@ -177,11 +205,11 @@ class IdleRows implements Condenser {
   readonly #table: Table;
   readonly #remembered: Remembered;
   readonly #left: (rows: number) => void;
-  /** From the beginning of the last row on, which may go on in the next piece. */
+  /** The beginning of a row that may go on in the next piece. */
   #rest: Uint8Array = new Uint8Array(0);
-  /** What stands in memory at a time, and what is kept of it. */
-  #bytes: Uint8Array = new Uint8Array(0);
+  /** What is kept of a piece. */
   #out: Uint8Array = new Uint8Array(0);
+  #size = 0;
   #rows = 0;
 
   constructor(table: Table, remembered: Remembered, left: (rows: number) => void) {
@@ -192,42 +220,57 @@ class IdleRows implements Condenser {
 
   push(piece: Uint8Array): Uint8Array {
     const length = this.#rest.length + piece.length;
-    if (this.#bytes.length < length) {
-      this.#bytes = new Uint8Array(length);
-      this.#out = new Uint8Array(length);
+    if (this.#out.length < length) this.#out = new Uint8Array(length);
+    this.#size = 0;
+    const from = this.#rest.length === 0 ? 0 : this.#secondRow(piece);
+    if (from === undefined) this.#rest = concatBytes([this.#rest, piece]);
+    else {
+      // The byte behind the first row tells that it goes on no longer.
+      if (this.#rest.length > 0) this.#whole(concatBytes([this.#rest, piece.subarray(0, from + 1)]), 0);
+      this.#rest = piece.slice(this.#whole(piece, from));
     }
-    this.#bytes.set(this.#rest);
-    this.#bytes.set(piece, this.#rest.length);
-    const bytes = this.#bytes.subarray(0, length);
-    const { hasDetails } = this.#table;
-    let size = 0;
-    let row = 0;
+    if (this.#rest.length > MAX_ROW_BYTES) {
+      this.#keep(this.#rest, 0, this.#rest.length);
+      this.#rest = new Uint8Array(0);
+    }
+    return this.#out.slice(0, this.#size);
+  }
+
+  /** Where in a piece the row behind the one that was begun before it begins; undefined when there is none. */
+  #secondRow(piece: Uint8Array): number | undefined {
+    if (this.#rest.at(-1) === NEWLINE && this.#isRow(piece, 0)) return 0;
+    for (let at = piece.indexOf(NEWLINE); at !== -1; at = piece.indexOf(NEWLINE, at + 1)) {
+      if (this.#isRow(piece, at + 1)) return at + 1;
+    }
+    return undefined;
+  }
+
+  /** Whether a row begins there, where a line does. */
+  #isRow(bytes: Uint8Array, at: number): boolean {
+    return at < bytes.length && !(this.#table.hasDetails && isBlank(bytes[at]));
+  }
+
+  /** Keeps the rows from there on, or empty lines instead, but for the last one. Returns where that begins. */
+  #whole(bytes: Uint8Array, from: number): number {
+    let row = from;
+    let newline = -1;
     let lines = 0;
-    for (let at = bytes.indexOf(NEWLINE); at !== -1 && at + 1 < length; at = bytes.indexOf(NEWLINE, at + 1)) {
-      lines++;
-      if (hasDetails && isBlank(bytes[at + 1])) continue;
-      size = this.#add(bytes, row, at + 1, lines, size);
+    for (let at = bytes.indexOf(NEWLINE, from); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) {
+      if (lines++ === 0) newline = at;
+      if (!this.#isRow(bytes, at + 1)) continue;
+      if (this.#table.isIdle(bytes, row, newline, at + 1, this.#remembered)) {
+        this.#rows++;
+        for (; lines > 0; lines--) this.#out[this.#size++] = NEWLINE;
+      } else this.#keep(bytes, row, at + 1);
       row = at + 1;
       lines = 0;
     }
-    if (length - row > MAX_ROW_BYTES) {
-      this.#out.set(bytes.subarray(row), size);
-      size += length - row;
-      row = length;
-    }
-    this.#rest = bytes.slice(row);
-    return this.#out.slice(0, size);
+    return row;
   }
 
-  /** Keeps a row, or empty lines instead. Returns how much is kept then. */
-  #add(bytes: Uint8Array, start: number, end: number, lines: number, size: number): number {
-    if (this.#table.isIdle(bytes, start, end, this.#remembered)) {
-      this.#rows++;
-      this.#out.fill(NEWLINE, size, size + lines);
-      return size + lines;
-    }
-    this.#out.set(bytes.subarray(start, end), size);
-    return size + end - start;
+  #keep(bytes: Uint8Array, from: number, end: number): void {
+    this.#out.set(bytes.subarray(from, end), this.#size);
+    this.#size += end - from;
   }
 
   end(): Uint8Array {

@@ -1,6 +1,7 @@
 // Line and column splitting for files of up to a million lines: no array of all lines, no regular expression per line.
 
 const TAB = 9;
+const NEWLINE = 10;
 const CARRIAGE_RETURN = 13;
 const SPACE = 32;
 
@@ -8,6 +9,12 @@ const SPACE = 32;
 export function forEachLine(text: string, each: (line: string, number: number) => void): void {
   let start = 0;
   for (let number = 1; start < text.length; number++) {
+    // There may be millions in a row: of sockets that hold nothing.
+    if (text.charCodeAt(start) === NEWLINE) {
+      each("", number);
+      start++;
+      continue;
+    }
     const newline = text.indexOf("\n", start);
     const next = newline === -1 ? text.length : newline;
     const end = next > start && text.charCodeAt(next - 1) === CARRIAGE_RETURN ? next - 1 : next;

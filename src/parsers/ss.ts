@@ -230,7 +230,7 @@ function readDetails(socket: Draft, text: string, line: number, context: ParseCo
         context.warn(line, `cut off: ${quote(word)}`);
         continue;
       }
-      socket.skmem = parseSkmem(word, line, context);
+      socket.skmem = plainSkmem(word) ?? parseSkmem(word, line, context);
       socket.skmemLine = line;
     } else if (word.startsWith("ring_rx(") || word.startsWith("ring_tx(")) {
       const bytes = ringBytes(word);
@@ -269,6 +269,26 @@ function parseOwners(text: string): { owners: SsOwner[]; end: number } {
     at = close + (text[close + 1] === "," ? 2 : 1);
   }
   return { owners, end: at };
+}
+
+/** All fields, none of them negative or near it. */
+const SKMEM =
+  /^skmem:\(r(\d{1,9}),rb(\d{1,9}),t(\d{1,9}),tb(\d{1,9}),f(\d{1,9}),w(\d{1,9}),o(\d{1,9}),bl(\d{1,9}),d(\d{1,10})\)$/;
+
+/** What nearly all sockets have: a tenth of the time of looking at each field. */
+function plainSkmem(word: string): SsSkmem | undefined {
+  const match = SKMEM.exec(word);
+  return match === null ? undefined : {
+    rmemAllocBytes: Number(match[1]),
+    rcvbufBytes: Number(match[2]),
+    wmemAllocBytes: Number(match[3]),
+    sndbufBytes: Number(match[4]),
+    forwardAllocBytes: Number(match[5]),
+    wmemQueuedBytes: Number(match[6]),
+    optmemBytes: Number(match[7]),
+    backlogBytes: Number(match[8]),
+    drops: Number(match[9]),
+  };
 }
 
 function parseSkmem(word: string, line: number, context: ParseContext): SsSkmem {
