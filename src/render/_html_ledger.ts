@@ -116,12 +116,12 @@ export function ledgerSection(report: Report, prefix: string): Markup {
 ${groups.filter(({ bytes }) => bytes !== 0).map((group) => legendItem(group, ledger.totalBytes))}</ul>
 <details open><summary>All accounts</summary>
 <div class="scroll" role="region" aria-label="All accounts" tabindex="0"><table class="accounts">
-<thead><tr><th scope="col">Account</th><th scope="col" class="number">Bytes</th><th scope="col" class="number">Share</th><td></td></tr></thead>
+<thead><tr><th scope="col">Account</th><th scope="col" class="number">Bytes</th><th scope="col" class="number">Share</th><td class="share"></td></tr></thead>
 <tbody>
 ${rows}</tbody>
 <tfoot><tr><th scope="row">MemTotal</th><td class="number">${
     formatBytes(ledger.totalBytes)
-  }</td><td class="number">100.0 %</td><td></td></tr></tfoot>
+  }</td><td class="number">100.0 %</td><td class="share"></td></tr></tfoot>
 </table></div></details>
 ${missing}`;
 }

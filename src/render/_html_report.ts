@@ -24,7 +24,7 @@ const POLICY =
   `default-src 'none'; style-src 'unsafe-inline'; script-src '${REPORT_SCRIPT_HASH}'; base-uri 'none'; form-action 'none'`;
 
 /** A term and what it is here. */
-export function fact(term: string, value: Content, style = ""): Markup {
+export function fact(term: Content, value: Content, style = ""): Markup {
   return markup`<div class="${style}"><dt>${term}</dt><dd>${value}</dd></div>
 `;
 }
@@ -76,16 +76,11 @@ ${
 `;
 }
 
-/** One command often serves several causes. */
-function notAssessedTable(notAssessed: Report["notAssessed"]): Markup {
-  const rows = [...captures(notAssessed)].map(([how, causes]) =>
-    markup`<tr><td><code>${how}</code></td><td>${causes.join(", ")}</td></tr>
-`
-  );
-  return markup`<div class="scroll" role="region" aria-label="Could not be assessed" tabindex="0"><table>
-<thead><tr><th scope="col">What would capture it</th><th scope="col">For</th></tr></thead>
-<tbody>
-${rows}</tbody></table></div>
+/** One command often serves several causes. No table: commands and causes are too long to stand side by side on a phone. */
+function notAssessedList(notAssessed: Report["notAssessed"]): Markup {
+  return markup`<p>What would capture it, and for which causes:</p>
+<dl class="captures">
+${[...captures(notAssessed)].map(([how, causes]) => fact(markup`<code>${how}</code>`, causes.join(", ")))}</dl>
 `;
 }
 
@@ -121,7 +116,7 @@ function sections(report: Report, prefix: string): readonly Section[] {
     notAssessed.length > 0 && {
       id: "not-assessed",
       title: "Could not be assessed",
-      body: notAssessedTable(notAssessed),
+      body: notAssessedList(notAssessed),
     },
     warnings.length > 0 && { id: "warnings", title: "Warnings", body: list(warnings) },
     ruledOut.length > 0 && {

@@ -71,6 +71,9 @@ tfoot th, tfoot td { font-weight: 600; border-bottom: 0; }
 th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; pointer-events: none; }
 .scripted th button { pointer-events: auto; cursor: pointer; text-decoration: underline dotted; text-underline-offset: 3px; }
 th[aria-sort="descending"] button::after { content: " ▾"; } th[aria-sort="ascending"] button::after { content: " ▴"; }
+.captures { margin-top: 0.5rem; font-size: 0.9rem; overflow-wrap: anywhere; }
+.captures div { display: grid; grid-template-columns: 2fr 3fr; gap: 0 1rem; padding: 0.35rem 0; border-bottom: 1px solid var(--rule); }
+.captures dd { margin: 0; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); gap: 1rem; margin-top: 0.75rem; }
 figure { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; padding: 0.75rem 0.75rem 0.5rem; break-inside: avoid; }
 figcaption { font-size: 0.88rem; line-height: 1.35; margin-bottom: 0.4rem; } figcaption span { display: block; color: var(--faint); font-size: 0.82rem; }
@@ -106,14 +109,18 @@ footer { color: var(--faint); font-size: 0.85rem; margin-top: 3rem; border-top: 
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @media (max-width: 40rem) {
   .report { padding: 0.75rem 0.75rem 3rem; } .masthead { padding: 1rem; } .finding { padding: 0.9rem; }
-  .accounts .share { display: none; } .segment b { padding: 0 0.35rem; font-size: 0.75rem; }
+  .accounts { table-layout: fixed; } .accounts thead .number { width: 5rem; } .accounts .share { display: none; }
+  /* Below the numbers, too; what is too long for a line is scrolled in it. */
+  .accounts small { margin-right: -10rem; }
+  .accounts small code + code { display: inline-block; max-width: 100%; vertical-align: bottom; white-space: nowrap; overflow-x: auto; }
+  .captures div { grid-template-columns: 1fr; } .segment b { padding: 0 0.35rem; font-size: 0.75rem; }
 }
 @media print {
   :root { color-scheme: light; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   body { background: none; font-size: 10.5pt; } .report { padding: 0; max-width: none; } .contents, .commands button { display: none !important; }
   details::details-content { content-visibility: visible; block-size: auto; }
-  .masthead, tr, .evidence li, .remedies li { break-inside: avoid; } h2, h3, h4 { break-after: avoid; }
-  pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+  .masthead, tr, .captures div, .evidence li, .remedies li { break-inside: avoid; } h2, h3, h4 { break-after: avoid; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; } .accounts small code + code { white-space: normal; }
 }
 `;

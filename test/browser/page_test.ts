@@ -17,11 +17,13 @@ import { gunzipSync } from "node:zlib";
 import type { Browser, Download, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openArchive } from "../../src/bundle/open.ts";
+import type { Report } from "../../src/core/report.ts";
 import { analyze, presetSources } from "../../src/engine/analyze.ts";
 import { fileChunks, nodeGunzip } from "../../src/host/node_input.ts";
 import { preset } from "../../src/preset.ts";
 import { renderHtml } from "../../src/render/html.ts";
 import { renderJson } from "../../src/render/json.ts";
+import { sampleReport } from "../_samples.ts";
 import { tarHeader } from "../bundle/_archive.ts";
 import { friendPush, withEveryText } from "../render/_hostile.ts";
 import { hasChromium, launch, pageUrl, reason, root, type Watched, watched } from "./_chromium.ts";
@@ -238,14 +240,37 @@ describe.skipIf(!hasChromium)(`analyze -f html in Chromium${reason}`, () => {
     rmSync(folder, { recursive: true });
   });
 
-  it.each([400, 1180])("needs no sideways scrolling at %d pixels", async (width) => {
+  async function atWidth(width: number, report: Report, use: (page: Page) => Promise<void>): Promise<void> {
     const folder = mkdtempSync(join(tmpdir(), "nailhouse-html-"));
     const path = join(folder, "report.html");
-    writeFileSync(path, renderHtml(await friendPush()));
+    writeFileSync(path, renderHtml(report));
     const { page, context } = await watched(browser, `file://${path}`);
     await page.setViewportSize({ width, height: 800 });
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+    await use(page);
     await context.close();
     rmSync(folder, { recursive: true });
-  });
+  }
+
+  it.each([390, 1180])("needs no sideways scrolling at %d pixels", async (width) =>
+    await atWidth(
+      width,
+      await friendPush(),
+      async (page) => expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width),
+    ));
+
+  it("is readable on a phone: a kernel log alone, whose lines are long and which leaves most causes open", async () =>
+    await atWidth(390, await sampleReport("oom-6.18-udp.txt"), async (page) => {
+      const cutOff = await page.evaluate(() =>
+        [...document.querySelectorAll("[aria-labelledby=not-assessed] *")].filter((each) =>
+          each.scrollWidth > each.clientWidth && getComputedStyle(each).display !== "inline"
+        ).map((each) => each.textContent)
+      );
+      expect(await page.locator("[aria-labelledby=not-assessed] code").count()).toBeGreaterThan(10);
+      expect(cutOff).toEqual([]);
+      const heights = await page.evaluate(() =>
+        [...document.querySelectorAll<HTMLElement>("table.accounts tbody tr")].map((row) => row.offsetHeight)
+      );
+      // The name, where it was read, the line, how many more: of 25 pixels at most.
+      expect(Math.max(...heights)).toBeLessThanOrEqual(4 * 25);
+    }));
 });
