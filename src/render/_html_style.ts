@@ -64,6 +64,7 @@ td { overflow-wrap: break-word; }
 thead th { font-weight: 600; font-size: 0.82rem; color: var(--faint); white-space: nowrap; }
 tfoot th, tfoot td { font-weight: 600; border-bottom: 0; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.compared td { white-space: normal; } .compared caption { text-align: left; }
 .accounts tbody th { padding-left: 1.3em; text-indent: -1.3em; }
 .accounts small { display: block; text-indent: 0; color: var(--faint); font-size: 0.78rem; overflow-wrap: anywhere; }
 .accounts .share { width: 30%; min-width: 5rem; }

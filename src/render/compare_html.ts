@@ -1,9 +1,8 @@
 /** A comparison as a page. */
 import type { ComparedSide, Comparison, ComparisonOutcome } from "../core/comparison.ts";
-import { formatCount } from "../core/format.ts";
 import type { Finding } from "../core/report.ts";
 import { version } from "../core/version.ts";
-import { accountRows, findingState, sideText } from "./compare_text.ts";
+import { accountRows, findingState, rateRows, sideText } from "./compare_text.ts";
 import { type Markup, markup } from "./_html.ts";
 import { REPORT_STYLE } from "./_html_style.ts";
 
@@ -21,14 +20,24 @@ const MOOD: { readonly [O in ComparisonOutcome]: string } = {
 /** Nothing is loaded, sent or run. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-function tableOf(caption: string, head: readonly string[], rows: readonly (readonly string[])[]): Markup {
-  return markup`<div class="scroll"><table>
+/** Rows of a name and what is known of it. */
+function tableOf(
+  caption: string,
+  head: readonly string[],
+  kind: "words" | "numbers",
+  rows: readonly (readonly string[])[],
+): Markup {
+  const style = kind === "numbers" && markup` class="number"`;
+  const [name, ...columns] = head;
+  return markup`<div class="scroll"><table class="compared">
 <caption class="caption">${caption}</caption>
-<thead><tr>${head.map((each) => markup`<th scope="col">${each}</th>`)}</tr></thead>
+<thead><tr><th scope="col">${name}</th>${
+    columns.map((each) => markup`<th scope="col"${style}>${each}</th>`)
+  }</tr></thead>
 <tbody>
 ${
     rows.map(([first, ...others]) =>
-      markup`<tr><th scope="row">${first}</th>${others.map((each) => markup`<td>${each}</td>`)}</tr>
+      markup`<tr><th scope="row">${first}</th>${others.map((each) => markup`<td${style}>${each}</td>`)}</tr>
 `
     )
   }</tbody></table></div>
@@ -47,7 +56,7 @@ function sideMarkup(name: string, side: ComparedSide): Markup {
 }
 
 function bodyOf(comparison: Comparison): Markup {
-  const { outcome, headline, because, before, after, findings, load, warnings } = comparison;
+  const { outcome, headline, because, before, after, findings, warnings } = comparison;
   const accounts = accountRows(comparison, false);
   const found = findings.map((pair) => [
     pair.change,
@@ -55,11 +64,7 @@ function bodyOf(comparison: Comparison): Markup {
     findingState(pair.before),
     findingState(pair.after),
   ]);
-  const rates = load.map(({ counter, beforePerSecond, afterPerSecond }) => [
-    counter,
-    formatCount(Math.round(beforePerSecond)),
-    formatCount(Math.round(afterPerSecond)),
-  ]);
+  const rates = rateRows(comparison);
   return markup`<main><article class="report">
 <p class="brand">nailhouse ${version}: before and after</p>
 <header class="masthead ${MOOD[outcome]}">
@@ -76,14 +81,17 @@ ${
     accounts.length > 0 &&
     section(
       "Accounts that changed",
-      tableOf("In bytes and shares of MemTotal.", ["account", "before", "after", "change"], accounts),
+      tableOf("In bytes and shares of MemTotal.", ["account", "before", "after", "change"], "numbers", accounts),
     )
   }${
     found.length > 0 &&
-    section("Findings", tableOf("Those that made the verdicts first.", ["", "finding", "before", "after"], found))
+    section(
+      "Findings",
+      tableOf("Those that made the verdicts first.", ["", "finding", "before", "after"], "words", found),
+    )
   }${
     rates.length > 0 &&
-    section("Packets a second", tableOf("Of all network namespaces.", ["counter", "before", "after"], rates))
+    section("Packets a second", tableOf("Of all network namespaces.", ["counter", "before", "after"], "numbers", rates))
   }${
     warnings.length > 0 &&
     section(

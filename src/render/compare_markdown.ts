@@ -1,15 +1,14 @@
 /** A comparison for a ticket. */
 import type { Comparison } from "../core/comparison.ts";
-import { formatCount } from "../core/format.ts";
 import type { Finding } from "../core/report.ts";
-import { accountRows, findingState, sideText } from "./compare_text.ts";
+import { accountRows, findingState, rateRows, sideText } from "./compare_text.ts";
 import { collapsed, inline } from "./_markdown.ts";
 
-function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Rows of a name and what is known of it: words are aligned left, numbers right. */
+function tableOf(head: readonly string[], kind: "words" | "numbers", rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.map(inline).join(" | ")} |`;
-  return [line(head), `|${head.map((_, i) => (i === 0 ? " --- |" : " ---: |")).join("")}`, ...rows.map(line)].join(
-    "\n",
-  );
+  const align = head.map((_, i) => (i === 0 || kind === "words" ? " --- |" : " ---: |"));
+  return [line(head), `|${align.join("")}`, ...rows.map(line)].join("\n");
 }
 
 /**
@@ -27,26 +26,24 @@ function tableOf(head: readonly string[], rows: readonly (readonly string[])[]):
  * @param comparison From `compare`.
  */
 export function renderComparisonMarkdown(comparison: Comparison): string {
-  const { headline, because, before, after, findings, load, warnings } = comparison;
+  const { headline, because, before, after, findings, warnings } = comparison;
   const found = findings.map(({ cause, change, before, after }) => [
     change,
     `${cause}: ${(before ?? after as Finding).title}`,
     findingState(before),
     findingState(after),
   ]);
-  const rates = load.map(({ counter, beforePerSecond, afterPerSecond }) => [
-    counter,
-    formatCount(Math.round(beforePerSecond)),
-    formatCount(Math.round(afterPerSecond)),
-  ]);
+  const rates = rateRows(comparison);
   const accounts = accountRows(comparison, false);
   const parts = [
-    `**${inline(headline)}**`,
+    `## ${inline(headline)}`,
     ...(because.length === 0 ? [] : [because.map((each) => `- ${inline(each)}`).join("\n")]),
     `Before: ${inline(sideText(before))}  \nAfter: ${inline(sideText(after))}`,
-    ...(accounts.length === 0 ? [] : [tableOf(["account", "before", "after", "change"], accounts)]),
-    ...(found.length === 0 ? [] : [collapsed("Findings", tableOf(["", "finding", "before", "after"], found))]),
-    ...(rates.length === 0 ? [] : [collapsed("Packets a second", tableOf(["counter", "before", "after"], rates))]),
+    ...(accounts.length === 0 ? [] : [tableOf(["account", "before", "after", "change"], "numbers", accounts)]),
+    ...(found.length === 0 ? [] : [collapsed("Findings", tableOf(["", "finding", "before", "after"], "words", found))]),
+    ...(rates.length === 0
+      ? []
+      : [collapsed("Packets a second", tableOf(["counter", "before", "after"], "numbers", rates))]),
     ...warnings.map((warning) => `> ${inline(warning)}`),
   ];
   return `${parts.join("\n\n")}\n`;

@@ -35,6 +35,14 @@ export function accountRows({ accounts, before, after }: Comparison, all: boolea
     ]);
 }
 
+/** Rates of packets as rows: counter, before, after. What is 0 on both sides is left out. */
+export function rateRows({ load }: Comparison): string[][] {
+  return load.map(({ counter, beforePerSecond, afterPerSecond }) => [
+    counter,
+    ...[beforePerSecond, afterPerSecond].map((rate) => formatCount(Math.round(rate))),
+  ]).filter(([, ...rates]) => rates.some((rate) => rate !== "0"));
+}
+
 /** "confirmed, 400 MiB", with its growth. */
 export function findingState(finding: Finding | null): string {
   if (finding === null) return "not found";
@@ -81,7 +89,7 @@ function findingLines(pair: ComparedFinding, width: number): string[] {
  */
 export function renderComparisonText(comparison: Comparison, options: TextOptions = {}): string {
   const style = styleOf(options.width ?? 80, options.all ?? false, options.color ?? false);
-  const { outcome, headline, because, before, after, findings, load, warnings } = comparison;
+  const { outcome, headline, because, before, after, findings, warnings } = comparison;
   const paint = outcome === "fixed" || outcome === "no-cause" ? style.strong : style.alarm;
   const shown = style.all ? findings : findings.filter(({ before: a, after: b }) => a?.material || b?.material);
   const rows = accountRows(comparison, style.all);
@@ -91,10 +99,8 @@ export function renderComparisonText(comparison: Comparison, options: TextOption
     columns: [{ alignment: "left" }],
     drawHorizontalLine: () => false,
   }).trimEnd().split("\n").map((line) => `  ${line.trimEnd()}`);
-  const rates = load.map(({ counter, beforePerSecond, afterPerSecond }) =>
-    `  ${counter.padEnd(18)} ${formatCount(Math.round(beforePerSecond)).padStart(12)} -> ${
-      formatCount(Math.round(afterPerSecond)).padStart(12)
-    }`
+  const rates = rateRows(comparison).map(([counter = "", before = "", after = ""]) =>
+    `  ${counter.padEnd(18)} ${before.padStart(12)} -> ${after.padStart(12)}`
   );
   const section = (title: string, lines: readonly string[]): string[] =>
     lines.length === 0 ? [] : ["", style.strong(title), ...lines];

@@ -17,13 +17,14 @@ import { gunzipSync } from "node:zlib";
 import type { Browser, Download, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openArchive } from "../../src/bundle/open.ts";
-import type { Report } from "../../src/core/report.ts";
 import { analyze, presetSources } from "../../src/engine/analyze.ts";
+import { compare } from "../../src/engine/compare.ts";
 import { fileChunks, nodeGunzip } from "../../src/host/node_input.ts";
 import { preset } from "../../src/preset.ts";
+import { renderComparisonHtml } from "../../src/render/compare_html.ts";
 import { renderHtml } from "../../src/render/html.ts";
 import { renderJson } from "../../src/render/json.ts";
-import { sampleReport } from "../_samples.ts";
+import { observeSample, sampleReport } from "../_samples.ts";
 import { tarHeader } from "../bundle/_archive.ts";
 import { friendPush, withEveryText } from "../render/_hostile.ts";
 import { hasChromium, launch, pageUrl, reason, root, type Watched, watched } from "./_chromium.ts";
@@ -215,7 +216,7 @@ describe.skipIf(!hasChromium)(`dist/nailhouse.html in Chromium${reason}`, () => 
     }));
 });
 
-describe.skipIf(!hasChromium)(`analyze -f html in Chromium${reason}`, () => {
+describe.skipIf(!hasChromium)(`analyze and compare -f html in Chromium${reason}`, () => {
   let browser: Browser;
   beforeAll(async () => void (browser = await launch()));
   afterAll(() => browser.close());
@@ -240,10 +241,10 @@ describe.skipIf(!hasChromium)(`analyze -f html in Chromium${reason}`, () => {
     rmSync(folder, { recursive: true });
   });
 
-  async function atWidth(width: number, report: Report, use: (page: Page) => Promise<void>): Promise<void> {
+  async function atWidth(width: number, html: string, use: (page: Page) => Promise<void>): Promise<void> {
     const folder = mkdtempSync(join(tmpdir(), "nailhouse-html-"));
     const path = join(folder, "report.html");
-    writeFileSync(path, renderHtml(report));
+    writeFileSync(path, html);
     const { page, context } = await watched(browser, `file://${path}`);
     await page.setViewportSize({ width, height: 800 });
     await use(page);
@@ -254,12 +255,22 @@ describe.skipIf(!hasChromium)(`analyze -f html in Chromium${reason}`, () => {
   it.each([390, 1180])("needs no sideways scrolling at %d pixels", async (width) =>
     await atWidth(
       width,
-      await friendPush(),
+      renderHtml(await friendPush()),
       async (page) => expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width),
     ));
 
+  it("shows a comparison on a phone without sideways scrolling", async () => {
+    const sides = [await observeSample("friend-push.tgz"), await observeSample("friend-push-wudp.tgz")] as const;
+    await atWidth(390, renderComparisonHtml(compare(...sides)), async (page) => {
+      const widths = await page.evaluate(() =>
+        [...document.querySelectorAll(".scroll")].map(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)
+      );
+      expect(widths).toEqual([0, 0, 0]);
+    });
+  });
+
   it("is readable on a phone: a kernel log alone, whose lines are long and which leaves most causes open", async () =>
-    await atWidth(390, await sampleReport("oom-6.18-udp.txt"), async (page) => {
+    await atWidth(390, renderHtml(await sampleReport("oom-6.18-udp.txt")), async (page) => {
       const cutOff = await page.evaluate(() =>
         [...document.querySelectorAll("[aria-labelledby=not-assessed] *")].filter((each) =>
           each.scrollWidth > each.clientWidth && getComputedStyle(each).display !== "inline"

@@ -171,4 +171,31 @@ describe("a comparison that is rendered", () => {
     expect(html).toContain("default-src &#39;none&#39;");
     expect(html).not.toContain("<script");
   });
+
+  const withIdle = (perSecond: number): Load => ({
+    ...load(perSecond),
+    rates: [...load(perSecond).rates, { counter: "Tcp.OutSegs", perSecond: 0 }, {
+      counter: "Tcp.InSegs",
+      perSecond: 0.2,
+    }],
+  });
+  const loaded = compare({ report: held, load: withIdle(1826) }, { report: gone, load: withIdle(0) });
+
+  it.each([
+    ["text", renderComparisonText],
+    ["Markdown", renderComparisonMarkdown],
+    ["HTML", renderComparisonHtml],
+  ])("tells in %s no counter that is 0 on both sides", (_, render) => {
+    expect(render(loaded)).toMatch(/Udp\.OutDatagrams[^\n]*1,826[^\n]*\b0\b/);
+    expect(render(loaded)).not.toContain("Tcp.");
+  });
+
+  it("has a heading in Markdown, words to the left and numbers to the right", () => {
+    const lines = renderComparisonMarkdown(loaded).split("\n");
+    expect(lines[0]).toMatch(/^## /);
+    const below = (head: string): string | undefined => lines[lines.findIndex((line) => line.startsWith(head)) + 1];
+    expect(below("| account")).toBe("| --- | ---: | ---: | ---: |");
+    expect(below("|  | finding")).toBe("| --- | --- | --- | --- |");
+    expect(below("| counter")).toBe("| --- | ---: | ---: |");
+  });
 });
