@@ -110,7 +110,7 @@ export const bpfMaps: Analyzer = defineAnalyzer({
     return {
       ruledOut: file === undefined
         ? `maps take ${formatBytes(inAreas)} of vmalloc memory`
-        : `${formatQuantity(maps.length, "map")} take ${formatBytes(listed)}`,
+        : `${formatQuantity(maps.length, "map takes", "maps take")} ${formatBytes(listed)}`,
     };
 
     function claims(): Claim[] {

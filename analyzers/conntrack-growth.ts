@@ -100,7 +100,7 @@ export const conntrackGrowth: Analyzer = defineAnalyzer({
     const usual = mostByDefault(ledger.totalBytes);
     if (bytes < materialQueueBytes(ledger.totalBytes) || entries <= usual) {
       return {
-        ruledOut: `${formatQuantity(entries, "entry", "entries")} take about ${
+        ruledOut: `${formatQuantity(entries, "entry takes", "entries take")} about ${
           formatBytes(bytes)
         }; a host of this size has room for ${formatCount(Math.round(usual))} by default`,
       };
@@ -147,7 +147,7 @@ export const conntrackGrowth: Analyzer = defineAnalyzer({
       });
     }
     const draft: FindingDraft = {
-      title: `${formatQuantity(entries, "connection tracking entry", "connection tracking entries")} hold ${
+      title: `${formatQuantity(entries, "connection tracking entry holds", "connection tracking entries hold")} ${
         formatBytes(bytes)
       }, most of them in ${where}`,
       confidence: "confirmed",

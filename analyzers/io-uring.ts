@@ -157,11 +157,13 @@ export const ioUring: Analyzer = defineAnalyzer({
     }
     return {
       ruledOut: `${formatBytes(pinned)} is pinned and in no process${
-        table === undefined
-          ? ""
-          : `; ${
-            formatQuantity(holders.reduce((sum, group) => sum + group.rings, 0), "ring")
-          } that were looked at take ${formatBytes(rings)}`
+        table === undefined ? "" : `; ${
+          formatQuantity(
+            holders.reduce((sum, group) => sum + group.rings, 0),
+            "ring that was looked at takes",
+            "rings that were looked at take",
+          )
+        } ${formatBytes(rings)}`
       }`,
     };
 
@@ -206,8 +208,8 @@ export const ioUring: Analyzer = defineAnalyzer({
       const what = orphaned > inRings ? "registered buffers whose mapping is gone" : "rings";
       return {
         title: `${nameOfGroup(first)}${others.length > 0 ? ` and ${formatQuantity(others.length, "other")}` : ""}: ${
-          formatQuantity(first.rings, "io_uring")
-        } hold ${formatBytes(inRings + orphaned)}, most of it ${what}`,
+          formatQuantity(first.rings, "io_uring holds", "io_urings hold")
+        } ${formatBytes(inRings + orphaned)}, most of it ${what}`,
         // A ring for each thread is how io_uring is meant to be used, however large; more are forgotten ones.
         confidence: orphaned < materialBytes && first.rings <= threadsOf(first) ? "possible" : "confirmed",
         material: true,

@@ -174,7 +174,7 @@ export const ipReassembly: Analyzer = defineAnalyzer({
     function byCaches(file: Parsed<readonly SlabCache[]>, found: readonly SlabCache[], waiting: number): FindingDraft {
       const { low, high } = estimate(file, found, waiting);
       return {
-        title: `${formatQuantity(waiting, "unfinished IP datagram")} hold ${
+        title: `${formatQuantity(waiting, "unfinished IP datagram holds", "unfinished IP datagrams hold")} ${
           low === high ? `about ${formatBytes(low)}` : `${formatBytes(low)} to ${formatBytes(high)}`
         } of fragments, in a network namespace that was not captured`,
         confidence: "likely",

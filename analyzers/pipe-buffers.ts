@@ -113,7 +113,7 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
     function byContents(pipes: readonly Pipe[], path: string): { findings: FindingDraft[] } | { ruledOut: string } {
       const bytes = pipes.reduce((sum, pipe) => sum + pipe.bytes, 0);
       if (bytes < materialBytes) {
-        return { ruledOut: `${formatQuantity(pipes.length, "pipe")} hold ${formatBytes(bytes)} unread` };
+        return { ruledOut: `${formatQuantity(pipes.length, "pipe holds", "pipes hold")} ${formatBytes(bytes)} unread` };
       }
       const comms = new Map(statuses?.map(({ pid, value }) => [pid, value.name]));
       // A byte in the pipe that wakes an event loop is no backlog.

@@ -139,7 +139,7 @@ export const socketBacklogNetlink: Analyzer = defineAnalyzer({
     const judged = judgeQueues(backlog, owners, { isStuck });
     if (judged.bytes < WORTH_A_LINE_BYTES) {
       return {
-        ruledOut: `${formatQuantity(backlog.sockets, "netlink socket")} hold ${
+        ruledOut: `${formatQuantity(backlog.sockets, "netlink socket holds", "netlink sockets hold")} ${
           formatBytes(backlog.chargedBytes)
         }, of which ${formatBytes(judged.bytes)} are not known to be read`,
       };

@@ -211,7 +211,7 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
     const judged = judgeQueues(here, owners, { isStuck, bytes: (queue) => queue.chargedBytes + waitingBytes(queue) });
     if (judged.bytes < WORTH_A_LINE_BYTES) {
       return {
-        ruledOut: `${formatQuantity(received.sockets, "TCP socket")} ${received.sockets === 1 ? "holds" : "hold"} ${
+        ruledOut: `${formatQuantity(received.sockets, "TCP socket holds", "TCP sockets hold")} ${
           formatBytes(received.chargedBytes)
         } received data, of which ${formatBytes(judged.bytes)} are not known to be read`,
       };

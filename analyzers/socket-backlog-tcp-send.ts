@@ -204,7 +204,7 @@ export const socketBacklogTcpSend: Analyzer = defineAnalyzer({
     });
     if (judged.bytes < WORTH_A_LINE_BYTES) {
       return {
-        ruledOut: `${formatQuantity(sent.sockets, "TCP socket")} ${sent.sockets === 1 ? "has" : "have"} ${
+        ruledOut: `${formatQuantity(sent.sockets, "TCP socket has", "TCP sockets have")} ${
           formatBytes(sent.chargedBytes)
         } to send, of which ${formatBytes(judged.bytes)} do not move for want of a peer that reads`,
       };

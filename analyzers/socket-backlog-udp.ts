@@ -62,7 +62,9 @@ function behaviour(judged: Judged<UdpQueue>, seconds: number): string {
   if (judged.filledBytes > 0) parts.push(`they still filled by ${formatBytes(judged.filledBytes)}`);
   if (judged.dropped > 0) {
     parts.push(
-      `${formatQuantity(judged.dropped, "more datagram")} came meanwhile and were dropped, so the requests go on`,
+      `${
+        formatQuantity(judged.dropped, "more datagram came meanwhile and was", "more datagrams came meanwhile and were")
+      } dropped, so the requests go on`,
     );
   }
   return parts.join("; ");
@@ -265,7 +267,9 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
         ? `; ${formatBytes(read)} more are in queues that became shorter meanwhile, so they are read`
         : "";
       return {
-        ruledOut: `${formatQuantity(backlog.sockets, "UDP socket")} hold ${formatBytes(judged.bytes)} unread${busy}`,
+        ruledOut: `${formatQuantity(backlog.sockets, "UDP socket holds", "UDP sockets hold")} ${
+          formatBytes(judged.bytes)
+        } unread${busy}`,
       };
     }
     const slab = skbSlab(slabFile, ledger);

@@ -137,7 +137,7 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
     const judged = judgeQueues(backlog, owners, { isStuck });
     if (judged.bytes < WORTH_A_LINE_BYTES) {
       return {
-        ruledOut: `${formatQuantity(backlog.sockets, "unix socket")} hold ${
+        ruledOut: `${formatQuantity(backlog.sockets, "unix socket holds", "unix sockets hold")} ${
           formatBytes(backlog.chargedBytes)
         }, of which ${formatBytes(judged.bytes)} are not known to be read`,
       };

@@ -53,7 +53,7 @@ export function formatShare(part: number, whole: number): string {
 }
 
 /**
- * "1 socket", "100 sockets".
+ * "1 socket", "100 sockets"; with its verb: "1 socket holds", "100 sockets hold".
  *
  * @example
  * ```ts
@@ -62,6 +62,7 @@ export function formatShare(part: number, whole: number): string {
  *
  * equal(formatQuantity(1, "socket"), "1 socket");
  * equal(formatQuantity(2000, "process", "processes"), "2,000 processes");
+ * equal(formatQuantity(2, "socket holds", "sockets hold"), "2 sockets hold");
  * ```
  */
 export function formatQuantity(count: number, noun: string, plural = `${noun}s`): string {
