@@ -29,6 +29,8 @@ export interface TextOptions {
 const OWNERS_SHOWN = 5;
 const EVIDENCE_SHOWN = 4;
 const EVENTS_SHOWN = 3;
+/** A log alone lacks all else: of what would have told more, that which tells of most causes is enough. */
+const CAPTURES_SHOWN = 3;
 
 function section(title: string, lines: readonly string[], style: Style): string {
   return lines.length === 0 ? "" : `\n${style.strong(title)}\n${lines.join("\n")}\n`;
@@ -123,10 +125,19 @@ function notAssessedLines(notAssessed: readonly NotAssessed[], style: Style): st
       )
     );
   }
-  return [...captures(notAssessed)].flatMap(([how, of]) => [
-    `  ${style.strong(printable(how))}`,
-    wrap(`for ${of.join(", ")}`, style.width, "      "),
-  ]);
+  const needed = [...captures(notAssessed)].sort(([, a], [, b]) => b.length - a.length);
+  const shown = needed.slice(0, CAPTURES_SHOWN);
+  const named = new Set(shown.flatMap(([, causes]) => causes));
+  const others = notAssessed.map(({ cause }) => cause).filter((cause) => !named.has(cause));
+  return [
+    ...shown.flatMap(([how, causes]) => [`  ${style.strong(printable(how))}`, forCauses(causes, style)]),
+    ...more(needed, shown, "  "),
+    ...(others.length === 0 ? [] : [forCauses(others, style)]),
+  ];
+}
+
+function forCauses(causes: readonly string[], style: Style): string {
+  return wrap(`for ${causes.join(", ")}`, style.width, "      ");
 }
 
 function ruledOutLines({ ruledOut }: Report, style: Style): string[] {

@@ -51,10 +51,11 @@ describe.each(poor)("of a bundle with only %s", (_, files, enough) => {
     }
   });
 
-  it("every form of the report tells all of these", async () => {
+  it("every form of the report tells all of these causes, and how to capture what they lack: the text with all", async () => {
     const report = await analyzeFiles(files);
+    const short = renderText(report, { width: 10_000 });
+    for (const { cause } of report.notAssessed) expect(short).toContain(cause);
     const forms = [
-      renderText(report, { width: 10_000 }),
       renderText(report, { width: 10_000, all: true }),
       renderMarkdown(report),
       renderHtml(report).replaceAll("&#39;", "'"),

@@ -4,6 +4,7 @@ import { duration } from "../../src/render/_duration.ts";
 import { formatBytes, formatCount } from "../../src/core/format.ts";
 import { shellWord } from "../../src/core/shell.ts";
 import { renderText } from "../../src/render/text.ts";
+import { sampleReport } from "../_samples.ts";
 import { friendPush } from "./_hostile.ts";
 import { analyzeFiles, meminfoText, udpText } from "../analyzers/_bundle.ts";
 
@@ -61,6 +62,20 @@ describe("renderText()", () => {
     const [first, second] = renderText(await analyzeFiles(files)).split("\n");
     expect(first).toBe("The host ran out of memory, and the kernel killed hog (pid 7) (confirmed)");
     expect(second).toBe("Now: nailhouse collect");
+  });
+
+  it("tells in short what a log alone cannot tell, the captures that serve most causes first, and all of it with all", async () => {
+    const report = await sampleReport("oom-6.18-udp.txt");
+    const part = (all: boolean): string =>
+      renderText(report, { all }).split("Could not be assessed: ")[1]?.split("\n\n")[0] ?? "";
+    const short = part(false).split("\n");
+    expect(short.slice(0, 2)).toEqual(["31 causes, for want of", "  cat /proc/meminfo"]);
+    expect(short).toContain("  and 16 more (--all)");
+    expect(short.length).toBeLessThanOrEqual(15);
+    for (const { cause } of report.notAssessed) {
+      expect(part(false)).toContain(cause);
+      expect(part(true)).toContain(`  ${cause}: needs `);
+    }
   });
 
   it("uses no colour unless asked", async () => {
