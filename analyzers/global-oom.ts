@@ -3,7 +3,7 @@ import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts"
 import type { Owner, Remedy } from "../src/core/report.ts";
 import type { AccountId, Ledger } from "../src/core/ledger.ts";
 import { dumpLedger, hostOoms, reportOf } from "../src/computed/oom_dump.ts";
-import { kernelLog, type KernelLogEvent } from "../src/parsers/kernel_log.ts";
+import { kernelLog, type KernelLogEvent, type OomVictim } from "../src/parsers/kernel_log.ts";
 import { type OomReport, oomReports, type OomTask } from "../src/parsers/oom_report.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -105,45 +105,46 @@ function whyThis(task: OomTask, report: OomReport, dump: Ledger | undefined): st
   return `why this one: it had ${held} of RSS, swap and page tables${adjusted}${spared}`;
 }
 
-const AFTER_PANIC: Remedy = {
+/** Into the folder that `nailhouse collect` looks into without being told. */
+const RECORD = "nailhouse record --dir /var/lib/nailhouse/ring &";
+
+const RECORD_FROM_NOW_ON: Remedy = {
   when: "now",
-  text:
-    `Nobody was killed: the host was stopped, and what held the memory is gone. Record from now on, so that the next time tells who grew. ${
-      remedyMark("global-oom", "record from now on")
-    }`,
-  commands: ["nailhouse record --dir /var/lib/nailhouse/ring &"],
+  text: `What held the memory is gone. Record from now on, so that the next time tells who grew. ${
+    remedyMark("global-oom", "record from now on")
+  }`,
+  commands: [RECORD],
   verify: "ls /var/lib/nailhouse/ring shows samples",
 };
 
 const FIND_SOCKETS: Remedy = {
   when: "now",
   text:
-    `Packets lie in the queues of sockets that nobody reads: look which program's, the fullest first (Recv-Q). The one that was killed is only the largest. ${
+    `Packets lie in the queues of sockets that nobody reads: look which program's, the fullest first (Recv-Q). The kernel kills the largest process, whoever is at fault. ${
       remedyMark("global-oom", "find the sockets")
     }`,
   commands: ["ss -Huanp | sort -rnk2 | head -5", "ss -Htanp | sort -rnk2 | head -5", "nailhouse collect -o bundle.tgz"],
   verify: "Recv-Q is 0 once its program reads, or is restarted",
 };
 
-const REMEDIES: readonly Remedy[] = [
-  {
-    when: "now",
-    text:
-      `The process that was killed is the largest one, which need not be the cause. Look at the findings that hold memory, or capture before the next time. ${
-        remedyMark("global-oom", "look who holds the memory")
-      }`,
-    commands: ["nailhouse collect", "dmesg | grep -iE 'oom-kill|out of memory'"],
-    verify: "the report names who holds the memory",
-  },
-  {
-    when: "prevent",
-    text: `Record while memory goes, and give each service a limit, so that the one at fault is killed and no other. ${
-      remedyMark("global-oom", "record, and limit each service")
+const LOOK_WHO_HOLDS_IT: Remedy = {
+  when: "now",
+  text:
+    `The kernel kills the largest process, which need not be the cause. Look at the findings that hold memory, or capture before the next time. ${
+      remedyMark("global-oom", "look who holds the memory")
     }`,
-    commands: ["nailhouse record --dir /var/lib/nailhouse --every 60", "systemctl set-property SERVICE MemoryMax=..."],
-    verify: "no more `global_oom` in the kernel log",
-  },
-];
+  commands: ["nailhouse collect", "dmesg | grep -iE 'oom-kill|out of memory'"],
+  verify: "the report names who holds the memory",
+};
+
+const RECORD_AND_LIMIT: Remedy = {
+  when: "prevent",
+  text: `Record while memory goes, and give each service a limit, so that the one at fault is killed and no other. ${
+    remedyMark("global-oom", "record, and limit each service")
+  }`,
+  commands: [RECORD, "systemctl set-property SERVICE MemoryMax=..."],
+  verify: "no more `global_oom` in the kernel log",
+};
 
 export const globalOom: Analyzer = defineAnalyzer({
   id: "global-oom",
@@ -177,18 +178,32 @@ export const globalOom: Analyzer = defineAnalyzer({
       return constraint === "CONSTRAINT_MEMORY_POLICY" ? " on the nodes that its NUMA policy allows" : "";
     }
 
-    function remedies({ panic }: KernelLogEvent): readonly Remedy[] {
-      const [general, ...others] = REMEDIES;
-      const now = packets !== undefined ? FIND_SOCKETS : panic !== undefined ? AFTER_PANIC : general;
-      return [now as Remedy, ...others];
+    function remedies({ panic, isEarlierBoot }: KernelLogEvent): readonly Remedy[] {
+      const isOver = panic !== undefined || isEarlierBoot;
+      const now = isOver ? RECORD_FROM_NOW_ON : packets !== undefined ? FIND_SOCKETS : LOOK_WHO_HOLDS_IT;
+      return [now, RECORD_AND_LIMIT];
     }
 
     /** What became of it. */
-    function outcome({ victims, panic }: KernelLogEvent): string {
-      const victim = victims.at(-1);
-      if (panic?.because === "panic_on_oom") return "panicked, as vm.panic_on_oom says";
-      if (panic !== undefined) return "found nobody more to kill and panicked";
-      return victim === undefined ? "found nobody to kill" : `killed ${victim.comm} (pid ${victim.pid})`;
+    function outcome(event: KernelLogEvent): string {
+      const { victims, panic } = event;
+      const killed = panic === undefined ? victims.slice(-1) : killedUpTo(event);
+      const victim = killed.at(-1);
+      const others = killed.length > 1 ? ` and ${formatQuantity(killed.length - 1, "other")}` : "";
+      const kills = victim && `killed ${victim.comm} (pid ${victim.pid})${others}`;
+      if (panic === undefined) return kills ?? "found nobody to kill";
+      const end = panic.because === "panic_on_oom"
+        ? "panicked, as vm.panic_on_oom says"
+        : "found nobody more to kill and panicked";
+      return kills === undefined ? end : `${kills}, then ${end}`;
+    }
+
+    /** Those of the same boot, as far as the log tells: a panic is the end of one. */
+    function killedUpTo(event: KernelLogEvent): readonly OomVictim[] {
+      const end = events.indexOf(event);
+      const start = events.slice(0, end).findLastIndex(({ panic }) => panic !== undefined) + 1;
+      return events.slice(start, end + 1).filter(({ isEarlierBoot }) => isEarlierBoot === event.isEarlierBoot)
+        .flatMap(({ victims }) => victims);
     }
 
     function owners(): Owner[] {
@@ -271,7 +286,7 @@ export const globalOom: Analyzer = defineAnalyzer({
         lines.push({
           path: log.path,
           line: event.panic.line,
-          because: "the kernel stopped: the host was started anew",
+          because: `the kernel stopped${event.isEarlierBoot ? ", and the host was started anew later" : ""}`,
         });
       }
       const [largest] = report?.tasks ?? [];

@@ -119,6 +119,69 @@ describe(ID, () => {
     expect(findingOf(deadlock, ID)?.title).toContain("found nobody more to kill and panicked");
   });
 
+  const PACKETS = SLAB_LOG.replace(
+    "[   21.3] oom-kill:",
+    `[   21.3] Unreclaimable slab info:
+[   21.3] Name                      Used          Total
+[   21.3] skbuff_head_cache      55592KB      55592KB
+[   21.3] oom-kill:`,
+  );
+  const PANIC = "[   22.0] Kernel panic - not syncing: System is deadlocked on memory\n";
+  const NEXT_START = "[    0.0] Linux version 6.12.0 (builder@host)\n";
+  const NOW_GONE = "nailhouse record --dir /var/lib/nailhouse/ring &";
+
+  it.each([
+    ["the host goes on", PACKETS, "ss -Huanp | sort -rnk2 | head -5"],
+    ["the host panicked", PACKETS + PANIC, NOW_GONE],
+    ["the host was started anew", PACKETS + NEXT_START, NOW_GONE],
+    ["the host goes on, without packets", SLAB_LOG, "nailhouse collect"],
+    ["the host was started anew, without packets", SLAB_LOG + NEXT_START, NOW_GONE],
+  ])("advises to look at what is held only where it is still held: %s", async (_, text, command) => {
+    const now = findingOf(await analyzeFiles(log(text)), ID)?.remedies.filter(({ when }) => when === "now") ?? [];
+    expect(now.map(({ commands }) => commands[0])).toEqual([command]);
+  });
+
+  it("records into one folder, that which collect looks into", async () => {
+    for (const text of [SLAB_LOG, PACKETS + PANIC]) {
+      const commands = findingOf(await analyzeFiles(log(text)), ID)?.remedies.flatMap((each) => each.commands) ?? [];
+      const folders = commands.flatMap((each) => / record --dir (\S+)/.exec(each)?.[1] ?? []);
+      expect([...new Set(folders)]).toEqual(["/var/lib/nailhouse/ring"]);
+    }
+  });
+
+  const kill = (pid: number, comm: string): string =>
+    `[   20.${pid}] a invoked oom-killer: gfp_mask=0xcc0, order=0\n[   20.${pid}] Out of memory: Killed process ${pid} (${comm}) total-vm:9kB, anon-rss:9kB\n`;
+  const deadlock = `[   22.0] a invoked oom-killer: gfp_mask=0xcc0, order=0\n${PANIC}`;
+  it.each([
+    ["none before it", deadlock, "and the kernel found nobody more to kill and panicked"],
+    [
+      "one before it",
+      kill(7, "hog") + deadlock,
+      "and the kernel killed hog (pid 7), then found nobody more to kill and panicked, the last of 2 times",
+    ],
+    [
+      "several before it",
+      kill(6, "b") + kill(7, "hog") + deadlock,
+      "and the kernel killed hog (pid 7) and 1 other, then found nobody more",
+    ],
+    [
+      "only before an earlier panic",
+      kill(7, "hog") + deadlock + deadlock,
+      "and the kernel found nobody more to kill and panicked",
+    ],
+  ])("tells of a panic who was killed: %s", async (_, text, said) => {
+    const finding = findingOf(await analyzeFiles(log(text)), ID);
+    expect(finding?.title).toContain(said);
+    expect(JSON.stringify(finding)).not.toMatch(/nobody was killed/i);
+  });
+
+  it("says that the host was started anew only where the log shows it", async () => {
+    const because = async (text: string): Promise<string | undefined> =>
+      findingOf(await analyzeFiles(log(text)), ID)?.evidence.find((each) => each.text.includes("panic"))?.because;
+    expect(await because(deadlock)).toBe("the kernel stopped");
+    expect(await because(deadlock + NEXT_START)).toBe("the kernel stopped, and the host was started anew later");
+  });
+
   it("tells from the kernel log alone that the host was short, and what the memory was", async () => {
     const report = await analyzeFiles({ "sos_commands/kernel/dmesg": SLAB_LOG });
     expect(report.pressure.level).toBe("exhausted");
