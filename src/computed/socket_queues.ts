@@ -281,7 +281,9 @@ export function describeBehaviour(judged: Judged, seconds: number, stuck: string
   if (judged.filledBytes > 0) parts.push(`they still filled by ${formatBytes(judged.filledBytes)}`);
   if (judged.dropped > 0) {
     parts.push(
-      `${formatQuantity(judged.dropped, "more packet")} came meanwhile and were dropped, so the sending goes on`,
+      `${
+        formatQuantity(judged.dropped, "more packet came meanwhile and was", "more packets came meanwhile and were")
+      } dropped, so the sending goes on`,
     );
   }
   return parts.join("; ");
