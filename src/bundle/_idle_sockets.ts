@@ -22,7 +22,8 @@ const SS = /(?:^|\/)networking\/(?:namespaces\/[^/]+\/)?(?:ip_netns_exec_[^/]+_)
 const NETSTAT = /(?:^|\/)networking\/(?:namespaces\/[^/]+\/)?netstat_[^/]*$/;
 
 const isBlank = (byte: number | undefined): boolean => byte === SPACE || byte === TAB;
-const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= ZERO && byte < ZERO + 10;
+// A byte that is not there is compared as NaN.
+const isDigit = (byte: number | undefined): boolean => (byte as number) >= ZERO && (byte as number) < ZERO + 10;
 
 /** Where the word begins that has so many before it, at or after `at`; `end` when there is none. */
 function nthWord(bytes: Uint8Array, at: number, end: number, before: number): number {
@@ -94,10 +95,29 @@ function isUdpOrTcp(bytes: Uint8Array, at: number): boolean {
 
 const ascii = new TextDecoder("latin1");
 
+/** Inodes, of which a million are asked for and few are there: most are told from one byte. */
+class Inodes {
+  readonly #all: Set<number> = new Set();
+  readonly #mayHave: Uint8Array = new Uint8Array(2 ** 16);
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  add(inode: number): void {
+    this.#all.add(inode);
+    this.#mayHave[inode & 0xffff] = 1;
+  }
+
+  has(inode: number): boolean {
+    return this.#mayHave[inode & 0xffff] === 1 && this.#all.has(inode);
+  }
+}
+
 /** What is remembered of the rows that were kept, over all tables and snapshots of a bundle. */
 class Remembered {
   /** A socket that held something is followed, even when it is empty: then somebody reads it. */
-  readonly inodes: Set<number> = new Set();
+  readonly inodes: Inodes = new Inodes();
   /** TCP: the addresses of the other end, which may be on this host. */
   readonly peers: Set<string> = new Set();
 
@@ -121,8 +141,21 @@ interface Table {
 /** From the local address to the queues, and what stands there in IPv6 more than in IPv4. */
 const QUEUES_AT = 31;
 const IPV6_MORE = 48;
-/** From the queues to the uid, behind two timers. */
+/** From the queues to the uid, behind two timers, and to the inode where neither the uid nor the timeout is wider than its column. */
 const USER_AT = 39;
+const INODE_AT = 54;
+
+/** Whether both queues are 0: `00000000:00000000`. */
+function areZero(bytes: Uint8Array, queues: number): boolean {
+  for (let at = queues; at < queues + 8; at++) if (bytes[at] !== ZERO || bytes[at + 9] !== ZERO) return false;
+  return true;
+}
+
+function inodeOf(bytes: Uint8Array, queues: number, end: number): number {
+  const at = queues + INODE_AT;
+  const isNarrow = bytes[at - 1] === SPACE && isDigit(bytes[at - 2]) && bytes[at - 10] === SPACE && isDigit(bytes[at]);
+  return decimalAt(bytes, isNarrow ? at : nthWord(bytes, queues + USER_AT, end, 2));
+}
 
 //    sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
 //  3904: 0100007F:C968 00000000:0000 07 00000000:0001C200 00:00000000 00000000     0        0 15145 2 00000000257e59c1 0
@@ -136,11 +169,10 @@ function inet(hasPeers: boolean): Table {
       const isRow = queues + 17 < end && bytes[queues + 8] === COLON && bytes[queues - 1] === SPACE &&
         bytes[queues - 4] === SPACE && bytes[queues + 17] === SPACE;
       if (!isRow) return false;
-      let isEmpty = true;
-      for (let n = 0; n < 17 && isEmpty; n++) isEmpty = bytes[queues + n] === ZERO || n === 8;
+      const isEmpty = areZero(bytes, queues);
       const { inodes, peers } = remembered;
       if (isEmpty && inodes.size === 0 && peers.size === 0) return true;
-      const inode = decimalAt(bytes, nthWord(bytes, queues + USER_AT, end, 2));
+      const inode = inodeOf(bytes, queues, end);
       if (isEmpty && (!hasPeers || peers.size === 0)) return !inodes.has(inode);
       const half = (queues - 4 - local - 1) / 2;
       const ends = ascii.decode(bytes.subarray(local, queues - 4));
@@ -173,7 +205,7 @@ const ss: Table = {
 /** `r0,rb212992,t0,tb212992,f3584,w0,...` without the first `r`: whether r or w is not 0. */
 function isCharged(bytes: Uint8Array, at: number, end: number): boolean {
   if (isCount(bytes, at)) return true;
-  for (let commas = 0; at < end && commas < 5; at++) if (bytes[at] === COMMA) commas++;
+  for (let commas = 0; commas < 5 && at < end; at++) if (bytes[at] === COMMA) commas++;
   return isCount(bytes, at + 1);
 }
 
