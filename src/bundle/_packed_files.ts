@@ -10,10 +10,10 @@ const FEW_FILES = 2000;
 const MAX_TEMPLATES_A_NAME = 3;
 /** Compared with a template, a file may have at most this part of its size: otherwise it is kept as it is. */
 const MAX_PACKED_SHARE = 0.6;
-/** Three numbers of at most two bytes. */
-const MAX_STEP_BYTES = 6;
-/** A number's first byte when a second one follows. */
-const MORE = 0x80;
+/** Three numbers of one byte, the first perhaps with two more. */
+const MAX_STEP_BYTES = 5;
+/** A number's byte when it stands in the two behind it. What differs in one line is shorter. */
+const LONG = 255;
 
 const NEWLINE = 0x0a;
 
@@ -21,17 +21,6 @@ const NEWLINE = 0x0a;
 function lineEnd({ bytes, length }: Words, at: number): number {
   while (at < length && bytes[at] !== NEWLINE) at++;
   return at;
-}
-
-/** Writes a number below 2^15 and returns where the next one begins. */
-function putNumber(into: Uint8Array, at: number, value: number): number {
-  if (value < MORE) {
-    into[at] = value;
-    return at + 1;
-  }
-  into[at] = MORE | (value >> 8);
-  into[at + 1] = value & 0xff;
-  return at + 2;
 }
 
 /** Bytes that are also at hand as words of four. */
@@ -70,7 +59,7 @@ function differAt(a: Words, b: Words, at: number): number {
  * Writes what makes `file` of `template`, in steps: so many bytes as there, so many of its bytes left out, so many others. Line by line, as
  * lines of one name follow each other in the same order.
  *
- * @param most Undefined is returned if it would take more.
+ * @param most Undefined is returned if it would take more, or a line has too much of its own.
  */
 function difference(
   template: Words,
@@ -93,9 +82,14 @@ function difference(
     const end = lineEnd(file, at);
     const templateEnd = lineEnd(template, from);
     if (to - start + MAX_STEP_BYTES + end - at > most) return undefined;
-    to = putNumber(into, to, at - same);
-    to = putNumber(into, to, templateEnd - from);
-    to = putNumber(into, to, end - at);
+    if (templateEnd - from >= LONG || end - at >= LONG) return undefined;
+    if (at - same >= LONG) {
+      into[to++] = LONG;
+      into[to++] = (at - same) >> 8;
+    }
+    into[to++] = (at - same) & 0xff;
+    into[to++] = templateEnd - from;
+    into[to++] = end - at;
     while (at < end) into[to++] = bytes[at++] as number;
     from = templateEnd;
   }
@@ -112,8 +106,8 @@ interface Spot {
 export class PackedFiles implements ReadonlyMap<string, Uint8Array> {
   /** A file as it is, or the number of a packed one. */
   readonly #files: Map<string, Uint8Array | number> = new Map();
-  /** By file: where it stands, counted through all blocks; its length; its template, or -1. */
-  #places: Float64Array = new Float64Array(3 * 256);
+  /** By file: the block that it stands in, and where; its length; its template, or -1. */
+  #places: Int32Array = new Int32Array(4 * 256);
   #packed = 0;
   readonly #blocks: Uint8Array[] = [];
   #used: number = BLOCK_BYTES;
@@ -189,25 +183,26 @@ export class PackedFiles implements ReadonlyMap<string, Uint8Array> {
   }
 
   #place(size: number, length: number, template: number): number {
-    const file = this.#packed++;
-    if (3 * file === this.#places.length) {
-      const longer = new Float64Array(2 * this.#places.length);
+    const place = 4 * this.#packed;
+    if (place === this.#places.length) {
+      const longer = new Int32Array(2 * place);
       longer.set(this.#places);
       this.#places = longer;
     }
-    this.#places[3 * file] = (this.#blocks.length - 1) * BLOCK_BYTES + this.#used;
-    this.#places[3 * file + 1] = length;
-    this.#places[3 * file + 2] = template;
+    this.#places[place] = this.#blocks.length - 1;
+    this.#places[place + 1] = this.#used;
+    this.#places[place + 2] = length;
+    this.#places[place + 3] = template;
     this.#used += size;
-    return file;
+    return this.#packed++;
   }
 
   #unpack(file: number): Uint8Array {
-    const place = this.#places[3 * file] as number;
-    const length = this.#places[3 * file + 1] as number;
-    const template = this.#places[3 * file + 2] as number;
-    const block = this.#blocks[Math.floor(place / BLOCK_BYTES)] as Uint8Array;
-    const at = place % BLOCK_BYTES;
+    const place = 4 * file;
+    const block = this.#blocks[this.#places[place] as number] as Uint8Array;
+    const at = this.#places[place + 1] as number;
+    const length = this.#places[place + 2] as number;
+    const template = this.#places[place + 3] as number;
     if (template === -1) return block.subarray(at, at + length);
     return this.#apply(this.#templates[template] as Words, block, at, length);
   }
@@ -222,20 +217,22 @@ export class PackedFiles implements ReadonlyMap<string, Uint8Array> {
     const out = this.#out;
     const start = this.#outUsed;
     const end = start + length;
-    const number = (): number => {
-      const first = steps[at++] as number;
-      return first < MORE ? first : ((first - MORE) << 8) | (steps[at++] as number);
-    };
     // What stands where it stands in the template is copied at once: nearly all, as numbers are mostly as wide.
     out.set(template, start);
     let from = 0;
     for (let to = start; to < end;) {
-      const same = number();
+      let same = steps[at++] as number;
+      if (same === LONG) {
+        same = ((steps[at] as number) << 8) | (steps[at + 1] as number);
+        at += 2;
+      }
       if (to - start !== from) { for (let i = 0; i < same; i++) out[to + i] = template[from + i] as number; }
       to += same;
-      from += same;
-      from += number();
-      for (let left = number(); left > 0; left--) out[to++] = steps[at++] as number;
+      from += same + (steps[at++] as number);
+      const own = steps[at++] as number;
+      for (let i = 0; i < own; i++) out[to + i] = steps[at + i] as number;
+      to += own;
+      at += own;
     }
     this.#outUsed = end;
     return out.subarray(start, end);

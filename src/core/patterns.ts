@@ -1,5 +1,9 @@
 /** Matches paths against patterns in which `*` stands for a part of one path segment. */
 export function matcher(patterns: readonly string[]): (path: string) => boolean {
+  if (patterns.length === 1) {
+    const only = anyOf(patterns);
+    return (path) => only.test(path);
+  }
   const exact = new Set(patterns.filter((pattern) => !pattern.includes("*")));
   const wild = [...new Set(patterns.filter((pattern) => pattern.includes("*")))];
   // Most end in a file's name: of hundreds of thousands of paths few have one of these.

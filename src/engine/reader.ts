@@ -82,7 +82,7 @@ class PathIndex {
   constructor(paths: Iterable<string>) {
     for (const path of paths) {
       add(this.#byName, path.slice(path.lastIndexOf("/") + 1), path);
-      add(this.#byTop, path.split("/", 1)[0] as string, path);
+      add(this.#byTop, topOf(path), path);
     }
   }
 
@@ -90,9 +90,15 @@ class PathIndex {
   candidates(pattern: string): readonly string[] {
     const name = pattern.slice(pattern.lastIndexOf("/") + 1);
     if (!name.includes("*")) return this.#byName.get(name) ?? [];
-    const top = pattern.split("/", 1)[0] as string;
+    const top = topOf(pattern);
     return top.includes("*") ? [...this.#byTop.values()].flat() : this.#byTop.get(top) ?? [];
   }
+}
+
+/** The first folder of a path, or a file at the top. */
+function topOf(path: string): string {
+  const slash = path.indexOf("/");
+  return slash === -1 ? path : path.slice(0, slash);
 }
 
 function add(groups: Map<string, string[]>, key: string, path: string): void {

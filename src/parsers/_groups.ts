@@ -43,8 +43,22 @@ export function netnsOf(path: string): string | undefined {
  * ```
  */
 export function pidOf(path: string): number | undefined {
-  const pid = /(?:^|\/)proc\/(\d{1,10})\//.exec(path)?.[1];
+  const pid = (path.startsWith("proc/") ? BELOW_PROC : ANYWHERE).exec(path)?.[1];
   return pid === undefined ? undefined : Number(pid);
+}
+
+// A hundred thousand paths begin so: what may only stand at the beginning is not looked for.
+const BELOW_PROC = /^proc\/(\d{1,10})\//;
+const ANYWHERE = /\/proc\/(\d{1,10})\//;
+
+/** What came of several files: those that could be read, or why none could be. */
+function outcome<T>(
+  found: readonly T[],
+  failed: Captured<never> | undefined,
+  missing: { path: string; howToCapture: string },
+): Captured<readonly T[]> {
+  if (found.length > 0) return { status: "ok", value: found };
+  return failed ?? { status: "missing", missing: [missing] };
 }
 
 function parseAll<T>(
@@ -60,8 +74,7 @@ function parseAll<T>(
     if (captured.status === "ok") parsed.push(captured.value);
     else if (captured.status === "failed") failed ??= captured;
   }
-  if (parsed.length > 0) return { status: "ok", value: parsed };
-  return failed ?? { status: "missing", missing: [missing] };
+  return outcome(parsed, failed, missing);
 }
 
 /**
@@ -95,14 +108,17 @@ export function defineProcessArtifacts<T>(declaration: GroupDeclaration<T>): Sou
     name,
     patterns,
     read(reader) {
-      const paths = patterns.flatMap((pattern) => reader.paths(pattern)).filter((path) => pidOf(path) !== undefined);
-      const captured = parseAll(reader, paths, parse, { path: `proc/PID/${files[0]}`, howToCapture });
-      if (captured.status !== "ok") return captured;
-      return {
-        status: "ok",
+      const found: ProcessFile<T>[] = [];
+      let failed: Captured<never> | undefined;
+      for (const path of patterns.flatMap((pattern) => reader.paths(pattern))) {
+        const pid = pidOf(path);
+        if (pid === undefined) continue;
+        const captured = reader.parse(path, parse);
         // Not spread: a hundred thousand objects would have a shape each (V8).
-        value: captured.value.map(({ path, value }) => ({ path, value, pid: pidOf(path) as number })),
-      };
+        if (captured.status === "ok") found.push({ path: captured.value.path, value: captured.value.value, pid });
+        else if (captured.status === "failed") failed ??= captured;
+      }
+      return outcome(found, failed, { path: `proc/PID/${files[0]}`, howToCapture });
     },
   };
 }

@@ -1,4 +1,5 @@
 /** process_status.ts, smaps_rollup.ts, process_cmdline.ts, process_comm.ts and process_cgroup.ts. */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ParseError } from "../../src/core/errors.ts";
 import { parseProcessCgroup, systemdUnit } from "../../src/parsers/process_cgroup.ts";
@@ -6,7 +7,7 @@ import { parseProcessCmdline } from "../../src/parsers/process_cmdline.ts";
 import { parseProcessComm } from "../../src/parsers/process_comm.ts";
 import { parseProcessStatus } from "../../src/parsers/process_status.ts";
 import { parseSmapsRollup } from "../../src/parsers/smaps_rollup.ts";
-import { itIsRobust, live, parseClean, parseWithWarnings } from "./_context.ts";
+import { contextOf, itIsRobust, live, parseClean, parseWithWarnings } from "./_context.ts";
 
 // 6.18, shortened
 const STATUS = `Name:\tfriend_push
@@ -84,6 +85,49 @@ describe("parseProcessStatus()", () => {
     const { value, warnings } = parseWithWarnings(parseProcessStatus, STATUS.replace("1728 kB", "-1728 kB"));
     expect(value).toMatchObject({ vmRssBytes: undefined, rssAnonBytes: 122_880 });
     expect(warnings).toEqual(['13: not a number: "VmRSS: -1728 kB"']);
+  });
+
+  // As the kernel prints them, as no kernel does, and at the ends of what a number can be.
+  const values = fc.constantFrom(
+    ...[
+      "\t5",
+      "\t       1 kB",
+      "\t0\t0\t0\t0",
+      "\t7/96364",
+      "\tR (running)",
+      "\tx",
+      "",
+      "\t",
+      "\t-1 kB",
+      "\t1 kb",
+      "\t0x5",
+      " 12",
+    ],
+    ...[
+      "\t9007199254740993",
+      "\t999999999999999",
+      "\t9999999999999 kB",
+      "\t1 kB ",
+      "\t\u00a05 kB",
+      "\t1\\n2",
+      "\tS\n\nExtra:\t1",
+    ],
+  );
+
+  it("reads a file alike, whether its lines are known from others of the host or not", () => {
+    const lines = STATUS.trimEnd().split("\n");
+    const changes = fc.array(fc.tuple(fc.nat(lines.length - 1), values), { maxLength: 4 });
+    fc.assert(fc.property(fc.array(changes, { minLength: 1, maxLength: 8 }), (files) => {
+      const host = {};
+      for (const each of files) {
+        const changed = [...lines];
+        for (const [at, value] of each) changed[at] = `${(changed[at] as string).split(":")[0]}:${value}`;
+        const text = `${changed.join("\n")}\n`;
+        const [known, alone] = [contextOf(host), contextOf({})];
+        expect(parseProcessStatus(text, known.context)).toEqual(parseProcessStatus(text, alone.context));
+        expect(known.warnings).toEqual(alone.warnings);
+      }
+    }));
   });
 
   it("throws nothing but ParseError, cut at every character", () => {
