@@ -23,15 +23,15 @@ function lineEnd({ bytes, length }: Words, at: number): number {
   return at;
 }
 
-/** Bytes that are also at hand as words of four. */
+/** Bytes that are also at hand as words of four, wherever they begin. */
 class Words {
   readonly bytes: Uint8Array;
-  readonly words: Uint32Array;
+  readonly view: DataView;
   length = 0;
 
   constructor(room: number) {
-    this.words = new Uint32Array(Math.ceil(room / 4));
-    this.bytes = new Uint8Array(this.words.buffer);
+    this.bytes = new Uint8Array(room);
+    this.view = new DataView(this.bytes.buffer);
   }
 
   set(bytes: Uint8Array): this {
@@ -41,18 +41,19 @@ class Words {
   }
 }
 
-/** Where two files that are the same before `at` first differ, or the shorter one ends. */
-function differAt(a: Words, b: Words, at: number): number {
-  const end = Math.min(a.length, b.length);
-  while (at < end && at % 4 !== 0 && a.bytes[at] === b.bytes[at]) at++;
-  if (at % 4 === 0) {
-    const words = end >> 2;
-    let word = at >> 2;
-    while (word < words && a.words[word] === b.words[word]) word++;
-    at = 4 * word;
-  }
-  while (at < end && a.bytes[at] === b.bytes[at]) at++;
-  return at;
+/** How many bytes are the same in both. */
+function sameBytes(a: Words, at: number, b: Words, from: number): number {
+  const most = Math.min(a.length - at, b.length - from);
+  let same = 0;
+  while (same + 4 <= most && a.view.getInt32(at + same, true) === b.view.getInt32(from + same, true)) same += 4;
+  while (same < most && a.bytes[at + same] === b.bytes[from + same]) same++;
+  return same;
+}
+
+function copy(from: Words, at: number, to: Words, start: number, size: number): void {
+  let i = 0;
+  for (; i + 4 <= size; i += 4) to.view.setInt32(start + i, from.view.getInt32(at + i, true), true);
+  for (; i < size; i++) to.bytes[start + i] = from.bytes[at + i] as number;
 }
 
 /**
@@ -72,22 +73,18 @@ function difference(
   let to = start;
   let from = 0;
   for (let at = 0; at < length;) {
-    const same = at;
-    // Nearly always: numbers are mostly as wide.
-    if (at === from) at = from = differAt(template, file, at);
-    while (at < length && from < template.length && bytes[at] === template.bytes[from]) {
-      at++;
-      from++;
-    }
+    const same = sameBytes(file, at, template, from);
+    at += same;
+    from += same;
     const end = lineEnd(file, at);
     const templateEnd = lineEnd(template, from);
     if (to - start + MAX_STEP_BYTES + end - at > most) return undefined;
     if (templateEnd - from >= LONG || end - at >= LONG) return undefined;
-    if (at - same >= LONG) {
+    if (same >= LONG) {
       into[to++] = LONG;
-      into[to++] = (at - same) >> 8;
+      into[to++] = same >> 8;
     }
-    into[to++] = (at - same) & 0xff;
+    into[to++] = same & 0xff;
     into[to++] = templateEnd - from;
     into[to++] = end - at;
     while (at < end) into[to++] = bytes[at++] as number;
@@ -115,9 +112,8 @@ export class PackedFiles implements ReadonlyMap<string, Uint8Array> {
   /** What is being compared. */
   readonly #file: Words = new Words(MAX_PACKED_BYTES);
   readonly #templatesByName: Map<string, number[]> = new Map();
-  /** What was unpacked last: a block, and how much of it is used. */
-  #out: Uint8Array = new Uint8Array(0);
-  #outUsed = 0;
+  /** What was unpacked last. */
+  #out: Words = new Words(BLOCK_BYTES);
 
   get size(): number {
     return this.#files.size;
@@ -208,17 +204,13 @@ export class PackedFiles implements ReadonlyMap<string, Uint8Array> {
   }
 
   /** The opposite of {@linkcode difference}. */
-  #apply({ bytes: template }: Words, steps: Uint8Array, at: number, length: number): Uint8Array {
-    const size = Math.max(length, template.length);
-    if (this.#outUsed + size > this.#out.length) {
-      this.#out = new Uint8Array(BLOCK_BYTES);
-      this.#outUsed = 0;
+  #apply(template: Words, steps: Uint8Array, at: number, length: number): Uint8Array {
+    if (this.#out.length + length > BLOCK_BYTES) {
+      this.#out = new Words(BLOCK_BYTES);
     }
     const out = this.#out;
-    const start = this.#outUsed;
+    const start = out.length;
     const end = start + length;
-    // What stands where it stands in the template is copied at once: nearly all, as numbers are mostly as wide.
-    out.set(template, start);
     let from = 0;
     for (let to = start; to < end;) {
       let same = steps[at++] as number;
@@ -226,16 +218,16 @@ export class PackedFiles implements ReadonlyMap<string, Uint8Array> {
         same = ((steps[at] as number) << 8) | (steps[at + 1] as number);
         at += 2;
       }
-      if (to - start !== from) { for (let i = 0; i < same; i++) out[to + i] = template[from + i] as number; }
+      copy(template, from, out, to, same);
       to += same;
       from += same + (steps[at++] as number);
       const own = steps[at++] as number;
-      for (let i = 0; i < own; i++) out[to + i] = steps[at + i] as number;
+      for (let i = 0; i < own; i++) out.bytes[to + i] = steps[at + i] as number;
       to += own;
       at += own;
     }
-    this.#outUsed = end;
-    return out.subarray(start, end);
+    out.length = end;
+    return out.bytes.subarray(start, end);
   }
 
   keys(): MapIterator<string> {
