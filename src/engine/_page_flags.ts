@@ -39,28 +39,27 @@ export class PageCensus {
 
   /** @param halves Entries as pairs of 32-bit halves, in this machine's byte order, as the kernel writes them. */
   add(halves: Uint32Array): void {
-    const low = LITTLE_ENDIAN ? 0 : 1;
-    for (let at = 0; at < halves.length; at += 2) {
+    const [low, high] = LITTLE_ENDIAN ? [0, 1] : [1, 0];
+    for (let at = 0; at < halves.length;) {
+      const from = at;
       const lower = halves[at + low] as number;
+      const upper = halves[at + high] as number;
       if (this.#compound > 0) {
-        if ((lower & TAIL) !== 0) {
-          this.#compound++;
-          continue;
-        }
-        this.endCompound();
-      }
-      const upper = halves[at + 1 - low] as number;
-      if ((lower & HEAD) !== 0) {
+        while (at < halves.length && ((halves[at + low] as number) & TAIL) !== 0) at += 2;
+        this.#compound += (at - from) / 2;
+        if (at < halves.length) this.endCompound();
+      } else if ((lower & HEAD) !== 0) {
         this.#headHigh = upper;
         this.#headLow = lower;
         this.#compound = 1;
-      } else if (lower === this.#low && upper === this.#high) {
-        this.#run++;
+        at += 2;
       } else {
-        this.#endRun();
+        // Millions of pages are free, or of programs: nearly all have the flags of the one before.
+        while (at < halves.length && halves[at + low] === lower && halves[at + high] === upper) at += 2;
+        if (lower !== this.#low || upper !== this.#high) this.#endRun();
         this.#high = upper;
         this.#low = lower;
-        this.#run = 1;
+        this.#run += (at - from) / 2;
       }
     }
   }
