@@ -21,6 +21,24 @@ const INET = /(?:^|\/)proc\/(?:[^/]+\/)?net\/(udp|udplite|tcp|raw)6?$/;
 const SS = /(?:^|\/)networking\/(?:namespaces\/[^/]+\/)?(?:ip_netns_exec_[^/]+_)?ss_[^/]*$/;
 const NETSTAT = /(?:^|\/)networking\/(?:namespaces\/[^/]+\/)?netstat_[^/]*$/;
 
+/**
+ * Where the next newline is; -1 when there is none. Rows are short: eight bytes at a time it takes two thirds of the time of `indexOf`, which is
+ * mostly that of calling it.
+ */
+function newlineAt(bytes: Uint8Array, view: DataView, from: number): number {
+  const { length } = bytes;
+  let at = from;
+  for (; at + 8 <= length; at += 8) {
+    // A byte that is 0 after this was a newline.
+    const a = view.getInt32(at, true) ^ 0x0a0a0a0a;
+    const b = view.getInt32(at + 4, true) ^ 0x0a0a0a0a;
+    // The highest bit of a byte is set where it is 0, and perhaps of those above that.
+    if (((((a - 0x01010101) & ~a) | ((b - 0x01010101) & ~b)) & 0x80808080) !== 0) break;
+  }
+  while (at < length && bytes[at] !== NEWLINE) at++;
+  return at < length ? at : -1;
+}
+
 const isBlank = (byte: number | undefined): boolean => byte === SPACE || byte === TAB;
 // A byte that is not there is compared as NaN.
 const isDigit = (byte: number | undefined): boolean => (byte as number) >= ZERO && (byte as number) < ZERO + 10;
@@ -287,7 +305,8 @@ class IdleRows implements Condenser {
     let row = from;
     let newline = -1;
     let lines = 0;
-    for (let at = bytes.indexOf(NEWLINE, from); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let at = newlineAt(bytes, view, from); at !== -1; at = newlineAt(bytes, view, at + 1)) {
       if (lines++ === 0) newline = at;
       if (!this.#isRow(bytes, at + 1)) continue;
       if (this.#table.isIdle(bytes, row, newline, at + 1, this.#remembered)) {
