@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ParseError } from "../../src/core/errors.ts";
 import { parseSlabinfo } from "../../src/parsers/slabinfo.ts";
@@ -53,6 +54,50 @@ describe("parseSlabinfo()", () => {
     const text = "slabinfo - version: 2.1 (statistics)\n" +
       "my own cache 1 2 64 64 1 : tunables 120 60 8 : slabdata 1 2 0 : globalstat 1 1 1 0 0 0 0 0 0 : cpustat 1 1 0 0\n";
     expect(parseClean(parseSlabinfo, text)).toMatchObject([{ name: "my own cache", objects: 2, totalBytes: 8192 }]);
+  });
+
+  it("reads the usual rows as it reads all others", () => {
+    const words = fc.constantFrom(
+      "a",
+      "#",
+      "name",
+      "kmalloc-2k",
+      "0",
+      "7",
+      "00",
+      "544",
+      "9".repeat(15),
+      "9".repeat(17),
+      "-1",
+    );
+    const pieces = fc.constantFrom(
+      " ",
+      "  ",
+      "\t",
+      "\u00a0",
+      " : tunables ",
+      " : slabdata ",
+      " 1 2 3 4 5 : tunables 0 0 0 : slabdata 1 2 0",
+    );
+    const rows = fc.tuple(
+      fc.array(fc.oneof(words, pieces), { maxLength: 3 }),
+      fc.array(words, { minLength: 4, maxLength: 7 }),
+      fc.array(words, { minLength: 2, maxLength: 4 }),
+      fc.array(words, { minLength: 2, maxLength: 4 }),
+      fc.constantFrom("", " ", "x", " : globalstat 1"),
+    ).map(([start, sizes, tunables, slabs, end]) =>
+      `${start.join("")} ${sizes.join("  ")} : tunables ${tunables.join(" ")} : slabdata ${slabs.join("  ")}${end}`
+    );
+    const parse = (row: string) => parseWithWarnings(parseSlabinfo, `${FIXTURE}${row}\n`);
+    fc.assert(
+      fc.property(rows, (row) => {
+        // What follows a colon makes it a row that the expression for the usual ones does not take.
+        const [usual, other] = [parse(row), parse(`${row} : cpustat 1`)];
+        expect(usual.value).toEqual(other.value);
+        expect(usual.warnings.length).toBe(other.warnings.length);
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it("is empty for a header alone, but throws for an empty file", () => {

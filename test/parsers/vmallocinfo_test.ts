@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseVmallocinfo } from "../../src/parsers/vmallocinfo.ts";
 import { itIsRobust, live, parseClean, parseWithWarnings } from "./_context.ts";
@@ -43,6 +44,39 @@ describe("parseVmallocinfo()", () => {
     const { value, warnings } = parseWithWarnings(parseVmallocinfo, `0x0-0x1 -8192 f\n${FIXTURE}`);
     expect(value).toHaveLength(7);
     expect(warnings).toEqual(['1: not a vmalloc area: "0x0-0x1 -8192 f"']);
+  });
+
+  it("reads a line as it would alone, whatever is like it in those before", () => {
+    const starts = [
+      "0x1-0x2",
+      "0x0000000000000000-0x00000000abd8f0d0",
+      " 0x3-0x4",
+      "0x5-0x6\t",
+      "\t0x7-",
+      "0x8",
+      "9-9",
+      "0x-",
+      "",
+    ];
+    const ends = [
+      " 8192 f+0x1/0x2 pages=1 vmalloc",
+      " 8192 f+0x1/0x2 pages=x pages=2 vmalloc",
+      " x f",
+      "",
+      "  ",
+      "\t4096 [m] vmap user",
+    ];
+    const lines = fc.array(
+      fc.tuple(fc.constantFrom(...starts), fc.constantFrom(...ends)).map((parts) => parts.join("")),
+    );
+    fc.assert(fc.property(lines, (all) => {
+      const alone = all.map((_, i) =>
+        parseWithWarnings(parseVmallocinfo, `${"\n".repeat(i)}${all[i]}\n${"\n".repeat(all.length)}0x0-0x1 1\n`)
+      );
+      const together = parseWithWarnings(parseVmallocinfo, `${all.join("\n")}\n0x0-0x1 1\n`);
+      expect(together.value.slice(0, -1)).toEqual(alone.flatMap(({ value }) => value.slice(0, -1)));
+      expect(together.warnings).toEqual(alone.flatMap(({ warnings }) => warnings));
+    }));
   });
 
   const text = live("/proc/vmallocinfo");
