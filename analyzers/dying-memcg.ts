@@ -135,7 +135,9 @@ export const dyingMemcg: Analyzer = defineAnalyzer({
 
     /** The cache of struct mem_cgroup, from 6.14 on one of its own: as many objects as there are groups. */
     function groupObjects(): EvidenceLine | undefined {
-      const cache = caches?.find(({ name, aliases }) => name === GROUP_CACHE || aliases.includes(GROUP_CACHE));
+      const cache = caches?.caches.map(caches.useOf).find(({ name, aliases }) =>
+        name === GROUP_CACHE || aliases.includes(GROUP_CACHE)
+      );
       if (cache === undefined || cache.activeObjects < SAME_COUNT * count) return undefined;
       return {
         path: cache.path,

@@ -5,7 +5,15 @@ import { shellWord } from "../src/core/shell.ts";
 import { overTime } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialSlabBytes } from "../src/computed/material.ts";
-import { cacheName, slabCaches, type SlabUse } from "../src/computed/slab_caches.ts";
+import {
+  cacheName,
+  isSized,
+  largestFirst,
+  slabCaches,
+  type SlabUse,
+  usedSlabBytes,
+} from "../src/computed/slab_caches.ts";
+import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** A cache in use is 70 to 100 % full: below half, most of its pages are there for objects that are gone. */
@@ -18,7 +26,7 @@ function wasted({ bytes, usedBytes }: SlabUse): number {
   return bytes - usedBytes;
 }
 
-function isHalfEmpty({ objects, activeObjects }: SlabUse): boolean {
+function isHalfEmpty({ objects, activeObjects }: SlabCache): boolean {
   return objects > 0 && activeObjects < HALF_EMPTY * objects;
 }
 
@@ -79,9 +87,9 @@ export const slabFragmentation: Analyzer = defineAnalyzer({
     "dentries and inodes after reclaim: their empty slabs go with more pressure.",
   references: ["https://man7.org/linux/man-pages/man5/slabinfo.5.html", "mm/slub.c __kmem_cache_shrink()"],
   needs: { ledger, slabCaches },
-  uses: { history: overTime(slabCaches) },
-  analyze({ ledger, slabCaches: caches, history }) {
-    const sparse = caches.filter(isHalfEmpty).sort((a, b) => wasted(b) - wasted(a));
+  uses: { history: overTime(slabinfo) },
+  analyze({ ledger, slabCaches: { caches, useOf }, history }) {
+    const sparse = caches.filter(isHalfEmpty).map(useOf).sort((a, b) => wasted(b) - wasted(a) || largestFirst(a, b));
     const waste = sum(sparse);
     const [first] = sparse;
     if (first === undefined || waste < materialSlabBytes(ledger.totalBytes)) {
@@ -93,7 +101,12 @@ export const slabFragmentation: Analyzer = defineAnalyzer({
     return { findings: [finding(first)] };
 
     function stays(): boolean {
-      const seen = (history ?? []).map(({ value }) => sum(value.filter(isHalfEmpty)));
+      const seen = (history ?? []).map(({ value: { value } }) =>
+        value.filter(isSized).filter(isHalfEmpty).reduce(
+          (total, cache) => total + cache.totalBytes - usedSlabBytes(cache),
+          0,
+        )
+      );
       return seen.length > 1 && seen.every((bytes) => bytes >= SAME_SHARE * waste);
     }
 

@@ -10,13 +10,23 @@ import { processes } from "../src/computed/processes.ts";
 import { isPacketCache } from "../src/computed/skb_memory.ts";
 import { type QueuedSignals, queuedSignals } from "../src/computed/queued_signals.ts";
 import { materialSlabBytes } from "../src/computed/material.ts";
-import { cacheName, slabCaches, type SlabUse } from "../src/computed/slab_caches.ts";
+import {
+  cacheName,
+  isSized,
+  largestFirst,
+  type SizedCache,
+  type SlabCaches,
+  slabCaches,
+  type SlabUse,
+  usedSlabBytes,
+} from "../src/computed/slab_caches.ts";
 import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
 import { kmemleak, type LostObject } from "../src/parsers/kmemleak.ts";
 import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
 import { type NeighbourStat, neighbourStat } from "../src/parsers/neighbour_stat.ts";
 import { slabAllocTraces, type SlabCaller } from "../src/parsers/slab_alloc_traces.ts";
+import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** A healthy kernel's unreclaimable slab is spread over some two hundred caches: none of them has half of it. */
@@ -91,16 +101,19 @@ interface Suspect extends SlabUse {
 }
 
 /** Caches by name in each snapshot: how their pages grew. */
-function trends(series: readonly TimePoint<readonly SlabUse[]>[]): ReadonlyMap<string, Trend> {
+function trends(series: readonly TimePoint<Parsed<readonly SlabCache[]>>[]): ReadonlyMap<string, Trend> {
+  const found = new Map<string, Trend>();
+  // Seen once, nothing grows: no series are made of 20,000 caches.
+  if (series.length < 2) return found;
   const byName = new Map<string, { time: number; bytes: number }[]>();
-  for (const { time, value } of series) {
-    for (const { name, usedBytes } of value) {
-      const points = byName.get(name);
-      if (points === undefined) byName.set(name, [{ time, bytes: usedBytes }]);
-      else points.push({ time, bytes: usedBytes });
+  for (const { time, value: { value } } of series) {
+    for (const cache of value.filter(isSized)) {
+      const points = byName.get(cache.name);
+      const bytes = usedSlabBytes(cache);
+      if (points === undefined) byName.set(cache.name, [{ time, bytes }]);
+      else points.push({ time, bytes });
     }
   }
-  const found = new Map<string, Trend>();
   for (const [name, points] of byName) {
     const trend = recentTrend(points);
     if (trend !== undefined) found.set(name, trend);
@@ -112,12 +125,32 @@ function grows({ trend, usedBytes }: Suspect): boolean {
   return trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_SHARE * usedBytes;
 }
 
+function mayLeak({ reclaimable, name }: SlabUse): boolean {
+  return !reclaimable && !EXPLAINED.test(name);
+}
+
+/**
+ * The caches that can matter, the largest first: those that have a trend, those of packets, and those that are not small beside the largest that
+ * is none of packets. Of 20,000 caches these are some hundreds.
+ */
+function candidates({ caches, useOf }: SlabCaches, byName: ReadonlyMap<string, Trend>): SlabUse[] {
+  let most = 0;
+  for (const cache of caches) {
+    const bytes = usedSlabBytes(cache);
+    if (bytes > most && !isPacketCache(cache) && mayLeak(useOf(cache))) most = bytes;
+  }
+  const matters = (cache: SizedCache): boolean =>
+    usedSlabBytes(cache) >= SHARE_OF_LARGEST * most || byName.has(cache.name) || cache.name.startsWith("skbuff_") ||
+    isPacketCache(cache);
+  return caches.filter(matters).map(useOf).filter(mayLeak).sort(largestFirst);
+}
+
 /** Unreclaimable slab that is in no cache at all. */
-function largeKmalloc(caches: readonly SlabUse[], { accounts }: Ledger, file: Parsed<Meminfo> | undefined): Suspect[] {
+function largeKmalloc({ caches }: SlabCaches, { accounts }: Ledger, file: Parsed<Meminfo> | undefined): Suspect[] {
   const line = file?.value.bytes.get("SUnreclaim")?.line;
   if (file === undefined || line === undefined) return [];
   const slab = accounts.reduce((sum, { id, bytes }) => sum + (id.startsWith("slab-") ? bytes : 0), 0);
-  const bytes = Math.max(0, slab - caches.reduce((sum, cache) => sum + cache.bytes, 0));
+  const bytes = Math.max(0, slab - caches.reduce((sum, { totalBytes }) => sum + totalBytes, 0));
   return [{
     path: file.path,
     line,
@@ -361,7 +394,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
   uses: {
     meminfo,
     ledgers: overTime(ledger),
-    history: overTime(slabCaches),
+    history: overTime(slabinfo),
     recorded: importedHistory,
     traces: slabAllocTraces,
     lost: kmemleak,
@@ -380,12 +413,9 @@ export const slabLeak: Analyzer = defineAnalyzer({
     const left = unclaimed.get("slab-unreclaimable");
     if (account === undefined || left === undefined) return { ruledOut: "this bundle does not tell SUnreclaim" };
     const byName = trends(history ?? []);
-    const spanSeconds = Math.max(0, ...[...byName.values()].map((trend) => trend.spanSeconds));
+    const spanSeconds = [...byName.values()].reduce((most, trend) => Math.max(most, trend.spanSeconds), 0);
     const { caches: others, heldElsewhere, packetCaches } = withoutPackets([
-      ...caches.filter(({ reclaimable, name }) => !reclaimable && !EXPLAINED.test(name)).map((cache) => ({
-        ...cache,
-        trend: byName.get(cache.name),
-      })),
+      ...candidates(caches, byName).map((cache) => ({ ...cache, trend: byName.get(cache.name) })),
       ...largeKmalloc(caches, ledger, file),
     ], account - left);
     const unreclaimable = others.sort((a, b) => b.usedBytes - a.usedBytes);

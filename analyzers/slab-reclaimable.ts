@@ -4,7 +4,7 @@ import { accountBytes } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { MATERIAL_SHARE, materialSlabBytes } from "../src/computed/material.ts";
-import { slabCaches, type SlabUse } from "../src/computed/slab_caches.ts";
+import { largestFirst, type SizedCache, slabCaches, usedSlabBytes } from "../src/computed/slab_caches.ts";
 import { type DentryState, dentryState } from "../src/parsers/dentry_state.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -58,17 +58,17 @@ export const slabReclaimable: Analyzer = defineAnalyzer({
   ],
   needs: { ledger, slabCaches },
   uses: { meminfo, dentryState },
-  analyze({ ledger, slabCaches: caches, meminfo: file, dentryState: dentries }) {
+  analyze({ ledger, slabCaches: { caches, useOf }, meminfo: file, dentryState: dentries }) {
     const all = accountBytes(ledger, "slab-reclaimable");
     if (all === undefined) return { ruledOut: "this bundle does not tell SReclaimable" };
-    const reclaimable = caches.filter((cache) => cache.reclaimable);
-    const negative = negativeBytes(reclaimable, dentries?.value);
+    const negative = negativeBytes(caches, dentries?.value);
     const material = materialSlabBytes(ledger.totalBytes);
     const size = `${formatBytes(all)} (${formatShare(all, ledger.totalBytes)} of memory)`;
     const isLarge = all >= Math.max(material, MATERIAL_SHARE * ledger.totalBytes);
     if (negative < material && !isLarge) {
       return { ruledOut: `reclaimable slab is ${size}, which is usual` };
     }
+    const reclaimable = caches.map(useOf).filter((cache) => cache.reclaimable).sort(largestFirst);
     return { findings: [finding(all)] };
 
     /** Never material: it is memory that the host can have back, whoever filled it. */
@@ -125,7 +125,7 @@ export const slabReclaimable: Analyzer = defineAnalyzer({
 });
 
 /** Dentries of missing names and, in kmalloc caches of their own, the names that are too long to be in the dentry. */
-function negativeBytes(caches: readonly SlabUse[], state: DentryState | undefined): number {
+function negativeBytes(caches: readonly SizedCache[], state: DentryState | undefined): number {
   const dentry = caches.find(({ name }) => name === "dentry");
   // nr_negative was a constant 0 before 4.20 (commit af0c9af1b3f6).
   if (
@@ -133,8 +133,8 @@ function negativeBytes(caches: readonly SlabUse[], state: DentryState | undefine
   ) return 0;
   const share = Math.min(1, state.negative / dentry.activeObjects);
   const names = caches.filter(({ name }) => name.startsWith("kmalloc-rcl-")).reduce(
-    (sum, { usedBytes }) => sum + usedBytes,
+    (sum, cache) => sum + usedSlabBytes(cache),
     0,
   );
-  return share * (dentry.usedBytes + names);
+  return share * (usedSlabBytes(dentry) + names);
 }

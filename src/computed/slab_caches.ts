@@ -1,5 +1,5 @@
 import type { SourceLine } from "../core/ledger.ts";
-import { defineComputed, type Parsed, type Source } from "../core/source.ts";
+import { defineComputed, type Source } from "../core/source.ts";
 import { type SlabAliases, slabAliases } from "../parsers/slab_aliases.ts";
 import { type SlabCache, slabinfo } from "../parsers/slabinfo.ts";
 
@@ -33,41 +33,73 @@ function isReclaimable(name: string, target: string | undefined): boolean {
   return flags?.includes("a") === true || (RECLAIMABLE.test(name) && !UNRECLAIMABLE_INODES.test(name));
 }
 
-function useOf(path: string, cache: SlabCache, aliases: SlabAliases | undefined): SlabUse | undefined {
-  const { name, line, objectBytes, objects, activeObjects, totalBytes } = cache;
-  if (totalBytes === undefined) return undefined;
-  const target = aliases?.get(name)?.target;
-  const others = target === undefined
-    ? []
-    : [...aliases as SlabAliases].filter(([alias, link]) => link.target === target && alias !== name);
-  return {
-    path,
-    line,
-    name,
-    aliases: others.map(([alias]) => alias),
-    objectBytes,
-    objects,
-    activeObjects,
-    bytes: totalBytes,
-    // A share of the pages, so that what lies between objects is counted with them.
-    usedBytes: objects === 0 ? 0 : totalBytes * Math.min(1, activeObjects / objects),
-    reclaimable: isReclaimable(name, target),
-  };
+/** A cache of known size. */
+export interface SizedCache extends SlabCache {
+  readonly totalBytes: number;
 }
 
-function uses({ path, value }: Parsed<readonly SlabCache[]>, aliases: Parsed<SlabAliases> | undefined): SlabUse[] {
-  return value
-    .flatMap((cache) => useOf(path, cache, aliases?.value) ?? [])
-    .sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1));
+export function isSized(cache: SlabCache): cache is SizedCache {
+  return cache.totalBytes !== undefined;
 }
 
-/** All object caches, the largest first. Empty where the page size is not known. */
-export const slabCaches: Source<readonly SlabUse[]> = defineComputed({
+/** All object caches. */
+export interface SlabCaches {
+  /** In the order of the file. Empty where the page size is not known. */
+  readonly caches: readonly SizedCache[];
+  /** What more there is to say of a cache. There may be tens of thousands, of which a few are large: it is said of those that are asked for. */
+  readonly useOf: (cache: SizedCache) => SlabUse;
+}
+
+/** Those of a cache's pages that objects in use would fill. */
+export function usedSlabBytes({ totalBytes, objects, activeObjects }: SizedCache): number {
+  // A share of the pages, so that what lies between objects is counted with them.
+  return objects === 0 ? 0 : totalBytes * Math.min(1, activeObjects / objects);
+}
+
+/** The names of the caches that are merged, by what they are merged into. */
+function mergedNames(aliases: SlabAliases): ReadonlyMap<string, readonly string[]> {
+  const byTarget = new Map<string, string[]>();
+  for (const [name, { target }] of aliases) {
+    const names = byTarget.get(target);
+    if (names === undefined) byTarget.set(target, [name]);
+    else names.push(name);
+  }
+  return byTarget;
+}
+
+export const slabCaches: Source<SlabCaches> = defineComputed({
   name: "slab caches",
   needs: { slabinfo },
   uses: { slabAliases },
-  compute: ({ slabinfo: file, slabAliases: aliases }) => uses(file, aliases),
+  compute({ slabinfo: { path, value }, slabAliases: aliases }): SlabCaches {
+    const merged = mergedNames(aliases?.value ?? new Map());
+    return {
+      caches: value.filter(isSized),
+      useOf(cache) {
+        const { name, line, objectBytes, objects, activeObjects, totalBytes } = cache;
+        const target = aliases?.value.get(name)?.target;
+        const names = target === undefined ? [] : merged.get(target) ?? [];
+        return {
+          path,
+          line,
+          name,
+          aliases: names.filter((alias) => alias !== name),
+          objectBytes,
+          objects,
+          activeObjects,
+          bytes: totalBytes,
+          usedBytes: usedSlabBytes(cache),
+          reclaimable: isReclaimable(name, target),
+        };
+      },
+    };
+  },
 });
+
+/** To sort caches, the largest first. */
+export function largestFirst(a: SlabUse, b: SlabUse): number {
+  return b.bytes - a.bytes || (a.name < b.name ? -1 : 1);
+}
 
 /** `mnt_cache (merged with posix_timers_cache)` */
 export function cacheName({ name, aliases }: SlabUse): string {
