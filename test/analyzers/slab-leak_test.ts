@@ -138,6 +138,19 @@ describe("slab-leak", () => {
     expect(findingOf(report, "slab-leak")?.owners[0]?.comm).toBe("foo");
   });
 
+  it("finds a leak beside packets of twenty times its size", async () => {
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({ SUnreclaim: 4563 * MIB }, 24 * GIB),
+      "proc/slabinfo": slabinfoText([
+        { name: "kmalloc-2k", size: 2048, objects: 1_900_000 },
+        { name: "skbuff_head_cache", size: 256, objects: 1_900_000 },
+        { name: "foo", size: 384, objects: 540_000 },
+      ]),
+      "proc/net/udp": udpText(Array.from({ length: 7 }, () => ({ bytes: 620 * MIB, drops: 7 }))),
+    });
+    expect(findingOf(report, "slab-leak")?.owners[0]?.comm).toBe("foo");
+  });
+
   it("finds kmalloc of whole pages, which is in no cache", async () => {
     const files = {
       ...slab(0),
