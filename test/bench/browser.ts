@@ -1,5 +1,7 @@
 /** The offline page in Chromium against the command line: a sosreport of 200 MB, read by a worker. */
+import { readdirSync, readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
+import { formatBytes } from "../../src/core/format.ts";
 import { type Family, limited, measureByTurns } from "./_measure.ts";
 import { cached } from "./bundles/mod.ts";
 
@@ -11,16 +13,46 @@ const page = new URL("../../dist/nailhouse.html", import.meta.url).href;
 
 interface Use {
   readonly wallMs: number;
+  /** Resident memory of the largest process that runs pages and workers. */
+  readonly peakBytes: number;
   /** 0 where none was as long as to be told. */
   readonly longestBlockMs: number;
 }
 
+/** The parent and the arguments of a process; undefined when it has ended. */
+function processOf(pid: number): { readonly parent: number; readonly args: string } | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const parent = Number(stat.slice(stat.lastIndexOf(")")).split(" ")[2]);
+    return { parent, args: readFileSync(`/proc/${pid}/cmdline`, "utf8") };
+  } catch (error) {
+    if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw error;
+  }
+}
+
+/** Whether a process was started by another, or by one that it started. */
+function isBelow(pid: number, ancestor: number): boolean {
+  const parent = processOf(pid)?.parent ?? 0;
+  return parent === ancestor || (parent > 1 && isBelow(parent, ancestor));
+}
+
+/** The most that was resident of the largest of a browser's processes for pages. */
+function rendererPeakBytes(browser: number): number {
+  const renderers = readdirSync("/proc").map(Number).filter((pid) =>
+    pid > 0 && processOf(pid)?.args.includes("--type=renderer") === true && isBelow(pid, browser)
+  );
+  const peaks = renderers.map((pid) => /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+  return Math.max(...peaks.map((kb) => Number(kb) * 1024));
+}
+
 /** Gives a bundle to the page; done when its report is shown. */
 async function use(bundle: string): Promise<Use> {
-  const browser = await chromium.launch({
+  const server = await chromium.launchServer({
     executablePath: EXECUTABLE,
     args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"],
   });
+  const browser = await chromium.connect(server.wsEndpoint());
   try {
     const tab = await browser.newPage();
     await tab.goto(page);
@@ -35,9 +67,11 @@ async function use(bundle: string): Promise<Use> {
     await tab.waitForFunction(() => document.querySelector("#view h1") !== null, undefined, { timeout: 120_000 });
     const wallMs = performance.now() - start;
     const blocks = await tab.evaluate(() => (globalThis as unknown as { blocks: number[] }).blocks);
-    return { wallMs, longestBlockMs: Math.max(0, ...blocks) };
+    const peakBytes = rendererPeakBytes(server.process().pid as number);
+    return { wallMs, peakBytes, longestBlockMs: Math.max(0, ...blocks) };
   } finally {
     await browser.close();
+    await server.close();
   }
 }
 
@@ -65,6 +99,12 @@ export const family: Family = {
       },
       wallMs / nodeMs,
       undefined,
+    );
+    yield limited(
+      { name, measure: "peak memory", figures: "resident, of the page's process" },
+      middle(uses.map((each) => each.peakBytes)),
+      undefined,
+      formatBytes,
     );
     yield limited(
       { name, measure: "longest block", figures: "of the page's thread" },
