@@ -27,27 +27,29 @@ function readCache() {
 }
 
 function writeCache(script) {
-  const partial = cache + "." + process.pid;
+  const partial = cache.replace(/\.cache$/, "." + process.pid + ".cache");
   try {
     writeFileSync(partial, script.createCachedData(), { flag: "wx", mode: 0o644 });
     renameSync(partial, cache);
   } catch (error) {
     // The next run is as slow as this one.
-    if (!["EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT"].includes(error.code)) throw error;
+    if (!["EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EEXIST"].includes(error.code)) throw error;
   }
 }
 
 function start() {
   const text = readFileSync(file, "latin1");
   const from = text.indexOf("\n/*" + "program\n");
-  const lineOffset = text.slice(0, from).split("\n").length;
+  // Errors tell lines of this file.
+  const lineOffset = text.slice(0, from).split("\n").length + 1;
   const program = text.slice(from + "\n/*program\n".length, text.lastIndexOf("*/")).replaceAll("*@/", "*/");
   const cachedData = readCache();
   const script = new Script("(function(require,programUrl){" + program + "\n})", {
     filename: file,
     lineOffset,
     cachedData,
-    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    // Only Deno and Bun import: plug-ins. Node has it since 20.12.
+    importModuleDynamically: constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
   // A host in trouble that is collected from is not written to.
   if (isNode && cachedData === undefined && isMainThread && process.argv[2] === "analyze") {
