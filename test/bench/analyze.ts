@@ -35,7 +35,9 @@ export function exponent(sizes: readonly number[], times: readonly number[]): nu
   return covariance / x.reduce((sum, value) => sum + (value - middleX) ** 2, 0);
 }
 
-async function rowsOf(name: string, { largest, unit }: Kind, { runs, divisor }: Settings): Promise<Row[]> {
+async function rowsOf(name: string, kind: Kind, { runs: fewest, divisor }: Settings): Promise<Row[]> {
+  const { largest, unit, often = 1 } = kind;
+  const runs = fewest * often;
   const sizes = Array.from({ length: SIZES }, (_, i) => Math.round(largest / divisor / 2 ** (SIZES - 1 - i)));
   const bundles: string[] = [];
   for (const size of sizes) bundles.push(await cached(name, size));
