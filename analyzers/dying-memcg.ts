@@ -135,9 +135,11 @@ export const dyingMemcg: Analyzer = defineAnalyzer({
 
     /** The cache of struct mem_cgroup, from 6.14 on one of its own: as many objects as there are groups. */
     function groupObjects(): EvidenceLine | undefined {
-      const cache = caches?.caches.map(caches.useOf).find(({ name, aliases }) =>
-        name === GROUP_CACHE || aliases.includes(GROUP_CACHE)
-      );
+      // By its name first: there may be tens of thousands, and few are merged.
+      const named = caches?.caches.find(({ name }) => name === GROUP_CACHE);
+      const cache = named === undefined
+        ? caches?.caches.map(caches.useOf).find(({ aliases }) => aliases.includes(GROUP_CACHE))
+        : caches?.useOf(named);
       if (cache === undefined || cache.activeObjects < SAME_COUNT * count) return undefined;
       return {
         path: cache.path,

@@ -202,7 +202,7 @@ export const globalOom: Analyzer = defineAnalyzer({
     function killedUpTo(event: KernelLogEvent): readonly OomVictim[] {
       const end = events.indexOf(event);
       const start = events.slice(0, end).findLastIndex(({ panic }) => panic !== undefined) + 1;
-      return events.slice(start, end + 1).filter(({ isEarlierBoot }) => isEarlierBoot === event.isEarlierBoot)
+      return events.slice(start, end + 1).filter(({ startsSince }) => startsSince === event.startsSince)
         .flatMap(({ victims }) => victims);
     }
 

@@ -269,7 +269,7 @@ function remedies([first]: readonly [Suspect, ...Suspect[]], stop: readonly stri
     {
       when: "prevent",
       text: `Alert on SUnreclaim: on a steady host it is level. ${remedyMark("slab-leak", "alert")}`,
-      commands: ["nailhouse record --dir /var/lib/nailhouse --every 60"],
+      commands: ["nailhouse record --dir /var/lib/nailhouse/ring --every 60"],
       verify: "its slope over a day is about nothing",
     },
   ];

@@ -144,7 +144,7 @@ function remedies({ kernelRelease }: HostFacts): Remedy[] {
       text: `Keep a record, so that the next report tells since when and at what rate. ${
         remedyMark("unattributed-kernel", "record")
       }`,
-      commands: ["nailhouse record --dir /var/lib/nailhouse --every 60"],
+      commands: ["nailhouse record --dir /var/lib/nailhouse/ring --every 60"],
       verify: "the next report has a timeline",
     },
   ];

@@ -141,10 +141,13 @@ export class Kept {
     return left;
   }
 
-  /** Undefined for a snapshot that is left out of a long history. */
-  #snapshot(name: string): SnapshotFiles | undefined {
+  /** False for a snapshot that is left out of a long history. */
+  #admits(name: string): boolean {
+    return this.#last?.name === name || this.#history.admits(name);
+  }
+
+  #snapshot(name: string): SnapshotFiles {
     if (this.#last?.name === name) return this.#last.files;
-    if (!this.#history.admits(name)) return undefined;
     let files = this.#snapshots.get(name);
     if (files === undefined) this.#snapshots.set(name, files = new SnapshotFiles(this.#blocks));
     this.#last = { name, files };
@@ -162,7 +165,7 @@ export class Kept {
    * @param snapshot The name of the one it is of; undefined for the first.
    */
   addFile(path: string, entry: Entry, snapshot: string | undefined): Promise<void> | undefined {
-    if (snapshot !== undefined && this.#snapshot(snapshot) === undefined) return undefined;
+    if (snapshot !== undefined && !this.#admits(snapshot)) return undefined;
     if (!this.#take(path.length)) return undefined;
     const maxBytes = Math.min(this.#limits.maxFileBytes, this.#room);
     const { bytes } = entry;
@@ -195,8 +198,8 @@ export class Kept {
     this.#take(bytes.length);
     if (name !== undefined) {
       const snapshot = this.#snapshot(name);
-      if (isBorrowed) snapshot?.copy(path, bytes);
-      else snapshot?.add(path, bytes);
+      if (isBorrowed) snapshot.copy(path, bytes);
+      else snapshot.add(path, bytes);
       return this.#history.add(name, bytes.length);
     }
     const { size } = this.files;

@@ -82,7 +82,11 @@ function withHint(error: unknown, { options }: Command): unknown {
   return new UsageError(`there is no option ${option}${perhaps(option, known) ?? all} (see --help)`, { cause: error });
 }
 
+/** Node's own code for what is still waited for when nothing can come any more. */
+const NEVER_DONE = 13;
+
 async function runCommandLine(): Promise<void> {
+  process.exitCode = NEVER_DONE;
   try {
     process.exitCode = await main(process.argv.slice(2));
   } catch (error) {

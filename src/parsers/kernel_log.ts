@@ -39,6 +39,8 @@ export interface KernelLogEvent {
   readonly line: number;
   /** Whether it was before the host was last started. */
   readonly isEarlierBoot: boolean;
+  /** How often the log says that the host was started after it: events of one start have the same number. */
+  readonly startsSince: number;
   /** Seconds since the host was last started; undefined when it was before that, or the log has none or wall-clock times. */
   readonly seconds: number | undefined;
   /** The process that asked for memory. */
@@ -102,6 +104,7 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
       kind,
       line: number,
       isEarlierBoot: false,
+      startsSince: 0,
       seconds: secondsOf(line),
       comm: undefined,
       order: undefined,
@@ -203,6 +206,7 @@ function parseVictim(message: string, line: number): OomVictim | undefined {
 
 function makeEarlier(event: Draft): void {
   event.isEarlierBoot = true;
+  event.startsSince++;
   event.seconds = undefined;
 }
 

@@ -165,6 +165,11 @@ describe(ID, () => {
       "and the kernel killed hog (pid 7) and 1 other, then found nobody more",
     ],
     [
+      "only before an earlier start",
+      kill(7, "hog") + NEXT_START + deadlock + NEXT_START,
+      "and the kernel found nobody more to kill and panicked",
+    ],
+    [
       "only before an earlier panic",
       kill(7, "hog") + deadlock + deadlock,
       "and the kernel found nobody more to kill and panicked",

@@ -81,6 +81,18 @@ describe("idle rows of /proc/net", () => {
     },
   );
 
+  it.each([["100000", "0"], ["4294967295", "123456789"]])(
+    "are told by their inode where uid %s and timeout %s are wider than their columns",
+    (uid, timeout) => {
+      const wide = (row: string) => row.replace("     0        0 ", ` ${uid.padStart(5)} ${timeout.padStart(8)} `);
+      const sockets = new IdleSockets();
+      condense(sockets.condenser("proc/net/udp", silent), HEADER + wide(udpRow(1, 31, 700)) + udpRow(2, 32));
+      const later = HEADER + [30, 31, 33, 34].map((inode, n) => wide(udpRow(n, inode))).join("");
+      const left = condense(sockets.condenser("history/2026-01-01T00:00:00Z/proc/net/udp", silent), later);
+      expect(parseUdp(left, context).map(({ inode }) => inode)).toEqual([31, 34]);
+    },
+  );
+
   it("are only those that are rows: the parser is to warn of the others", () => {
     const odd = "garbage\n    5: 0100007F:C968 07 00000000:00000000\n" + "x".repeat(300) + "\n";
     const left = condense(new IdleSockets().condenser("proc/net/udp", silent), HEADER + odd + rows.join(""));

@@ -1,6 +1,18 @@
 /** What `dist/cli.js` begins with: beside the file it keeps what V8 made of the program. */
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
@@ -60,6 +72,7 @@ describe("dist/cli.js", () => {
     analyze();
     writeFileSync(caches()[0] as string, "not what it was");
     expect(analyze()).toEqual({ stdout: answer, code: "rejected" });
+    expect(analyze()).toEqual({ stdout: answer, code: "taken" });
   });
 
   it.each([["--help"], ["explain"], ["collect", "--snapshots", "1", "--only", "host", "-o", "-"]])(
@@ -69,6 +82,38 @@ describe("dist/cli.js", () => {
       expect(caches()).toEqual([]);
     },
   );
+
+  it.skipIf(process.platform !== "linux")("writes nothing when this host is analyzed (Linux)", () => {
+    expect(run(["analyze", "/"]).stdout).toContain("MemTotal");
+    expect(caches()).toEqual([]);
+  }, 60_000);
+
+  it("takes nothing that is a link, and does without what it cannot read or replace", () => {
+    analyze();
+    const [cache] = caches() as [string];
+    renameSync(cache, join(folder, "elsewhere"));
+    symlinkSync(join(folder, "elsewhere"), cache);
+    expect(analyze()).toEqual({ stdout: answer, code: "compiled" });
+    rmSync(cache);
+    symlinkSync(cache, cache);
+    expect(analyze()).toEqual({ stdout: answer, code: "compiled" });
+    rmSync(cache);
+    mkdirSync(cache);
+    expect(analyze()).toEqual({ stdout: answer, code: "compiled" });
+    expect(statSync(cache).isDirectory()).toBe(true);
+    expect(caches()).toEqual([cache]);
+    rmSync(cache, { recursive: true });
+  });
+
+  it.skipIf(!isRoot)(`takes root's${isRoot ? "" : " (skipped: needs root)"}`, () => {
+    copyFileSync(sample, join(folder, "bundle.tgz"));
+    const mine = () => run(["analyze", join(folder, "bundle.tgz")], NOBODY);
+    analyze();
+    chownSync(join(folder, "cli.js"), NOBODY, NOBODY);
+    expect(mine()).toEqual({ stdout: answer, code: "taken" });
+    chmodSync(caches()[0] as string, 0o600);
+    expect(mine()).toEqual({ stdout: answer, code: "compiled" });
+  });
 
   it("takes nothing that others can write", () => {
     analyze();
@@ -80,6 +125,11 @@ describe("dist/cli.js", () => {
     analyze();
     chownSync(caches()[0] as string, NOBODY, NOBODY);
     expect(analyze()).toEqual({ stdout: answer, code: "compiled" });
+    // It is root's again, and the program a user's: whose it is may change that, too.
+    const [cache] = caches() as [string];
+    chownSync(join(folder, "cli.js"), NOBODY, NOBODY);
+    chownSync(cache, NOBODY, NOBODY);
+    expect(analyze()).toEqual({ stdout: answer, code: "taken" });
   });
 
   it.skipIf(!isRoot)(`needs not be in a folder of the user's own${isRoot ? "" : " (skipped: needs root)"}`, () => {
