@@ -184,7 +184,8 @@ export class Places {
 
 /** Whether a file holds others, as those of a supportconfig do. */
 export function hasSections({ path, entry }: PlacedEntry): boolean {
-  return entry.kind === "file" && SUPPORTCONFIG_FILES.has(path);
+  // Nearly all stand in a folder: that is seen sooner than they are looked for.
+  return entry.kind === "file" && !path.includes("/") && SUPPORTCONFIG_FILES.has(path);
 }
 
 /** Entries as they come: from an archive, a directory or memory. */

@@ -102,6 +102,10 @@ function inContainer(argv: readonly string[], { host, script, ring }: Record<"ho
     mount -t tmpfs none ${top}
     mkdir ${top}/bin ${top}/proc ${top}/dev ${top}/tmp
     cp "$(command -v busybox)" ${top}/bin/busybox
+    # Of Debian's packages one is linked statically, and one is not.
+    ldd "$(command -v busybox)" 2> /dev/null | grep -o '/[^ ]*' | while read -r library; do
+      mkdir -p "${top}$(dirname "$library")" && cp "$library" "${top}$library"
+    done
     chroot ${top} /bin/busybox --install -s /bin
     mount --rbind /dev ${top}/dev
     ${mounts.join("\n")}
