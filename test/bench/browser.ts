@@ -1,5 +1,6 @@
 /** The offline page in Chromium against the command line: a sosreport of 200 MB, read by a worker. */
 import { readdirSync, readFileSync } from "node:fs";
+import process from "node:process";
 import { chromium } from "playwright-core";
 import { formatBytes } from "../../src/core/format.ts";
 import { type Family, limited, measureByTurns } from "./_measure.ts";
@@ -37,10 +38,10 @@ function isBelow(pid: number, ancestor: number): boolean {
   return parent === ancestor || (parent > 1 && isBelow(parent, ancestor));
 }
 
-/** The most that was resident of the largest of a browser's processes for pages. */
-function rendererPeakBytes(browser: number): number {
+/** The most that was resident of the largest of the browser's processes for pages, which this one has started. */
+function rendererPeakBytes(): number {
   const renderers = readdirSync("/proc").map(Number).filter((pid) =>
-    pid > 0 && processOf(pid)?.args.includes("--type=renderer") === true && isBelow(pid, browser)
+    pid > 0 && processOf(pid)?.args.includes("--type=renderer") === true && isBelow(pid, process.pid)
   );
   const peaks = renderers.map((pid) => /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
   return Math.max(...peaks.map((kb) => Number(kb) * 1024));
@@ -48,11 +49,10 @@ function rendererPeakBytes(browser: number): number {
 
 /** Gives a bundle to the page; done when its report is shown. */
 async function use(bundle: string): Promise<Use> {
-  const server = await chromium.launchServer({
+  const browser = await chromium.launch({
     executablePath: EXECUTABLE,
     args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"],
   });
-  const browser = await chromium.connect(server.wsEndpoint());
   try {
     const tab = await browser.newPage();
     await tab.goto(page);
@@ -67,11 +67,10 @@ async function use(bundle: string): Promise<Use> {
     await tab.waitForFunction(() => document.querySelector("#view h1") !== null, undefined, { timeout: 120_000 });
     const wallMs = performance.now() - start;
     const blocks = await tab.evaluate(() => (globalThis as unknown as { blocks: number[] }).blocks);
-    const peakBytes = rendererPeakBytes(server.process().pid as number);
+    const peakBytes = rendererPeakBytes();
     return { wallMs, peakBytes, longestBlockMs: Math.max(0, ...blocks) };
   } finally {
     await browser.close();
-    await server.close();
   }
 }
 
