@@ -50,9 +50,9 @@ class ChunkReader {
     this.#at += size;
   }
 
-  /** The next block: fewer bytes at the end of the stream. */
+  /** The next block, a copy: fewer bytes at the end of the stream. */
   async block(): Promise<Block> {
-    return this.has(BLOCK) ? this.blockNow() : { chunk: new Chunk(await this.read(BLOCK)), at: 0 };
+    return { chunk: new Chunk(await this.read(BLOCK)), at: 0 };
   }
 
   /** The next block, which has come. */
@@ -391,18 +391,16 @@ async function* readBatches(
       continue;
     }
 
-    const isSparse = old !== undefined || meta.pax.has("GNU.sparse.major") || meta.pax.has("GNU.sparse.size");
+    const content = new Content(reader, size);
+    const sparse = sparseOf(old, meta.pax, content);
+    meta = NO_META;
     last = header.path;
     offset += stored;
-    if (!isSparse && reader.has(stored)) {
-      meta = NO_META;
+    if (sparse === undefined && reader.has(stored)) {
       batch.push(new WholeEntry(header, reader.take(size)));
       reader.pass(stored - size);
       continue;
     }
-    const content = new Content(reader, size);
-    const sparse = sparseOf(old, meta.pax, content);
-    meta = NO_META;
     if (batch.length > 0) yield batch;
     batch = [];
     yield [streamEntry(header, content, sparse)];

@@ -1,5 +1,6 @@
 /** Matches paths against patterns in which `*` stands for a part of one path segment. */
 export function matcher(patterns: readonly string[]): (path: string) => boolean {
+  // Asked of paths that have its name already.
   if (patterns.length === 1) {
     const only = anyOf(patterns);
     return (path) => only.test(path);

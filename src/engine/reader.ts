@@ -270,6 +270,7 @@ function lineText(bytes: Uint8Array | undefined, line: number, maxLength: number
   if (bytes === undefined) return undefined;
   let start = 0;
   for (let n = 1; n < line; n++) {
+    // Of what is condensed most lines are empty.
     const end = bytes[start] === 0x0a ? start : bytes.indexOf(0x0a, start);
     if (end === -1) return undefined;
     start = end + 1;

@@ -275,7 +275,7 @@ function parseOwners(text: string): { owners: SsOwner[]; end: number } {
 const SKMEM =
   /^skmem:\(r(\d{1,9}),rb(\d{1,9}),t(\d{1,9}),tb(\d{1,9}),f(\d{1,9}),w(\d{1,9}),o(\d{1,9}),bl(\d{1,9}),d(\d{1,10})\)$/;
 
-/** What nearly all sockets have: a tenth of the time of looking at each field. */
+/** What nearly all sockets have: sooner read than field by field. */
 function plainSkmem(word: string): SsSkmem | undefined {
   const match = SKMEM.exec(word);
   return match === null ? undefined : {
