@@ -366,7 +366,7 @@ function blocks(file: Parsed<PageFlags> | undefined): EvidenceLine[] {
   return [{
     path: file.path,
     line: top.line,
-    because: `${
+    because: `${fraction < 1 ? "about " : ""}${
       formatBytes((top.bytes as number) / fraction)
     } are blocks of 2^${top.order} pages that are no slab, no page cache and no process's`,
   }];

@@ -9,7 +9,7 @@ export const pageFlags: Collector = defineCollector({
   // Right behind the counters that it explains.
   priority: 20,
   captures: [
-    // 32 Mi pages are 128 GiB, about two seconds of one CPU.
+    // A sample first. Where it shows memory that nothing owns, up to 32 Mi pages: 128 GiB, about two seconds of one CPU.
     { kind: "page-flags", as: "sos_commands/memory/page_flags", maxPages: 2 ** 25 },
   ],
 });

@@ -77,13 +77,13 @@ export interface SocketOwnersCapture {
 }
 
 /**
- * A count of all pages by flags and compound order, from /proc/kpageflags. The one thing digested at capture: raw it is
- * gigabytes.
+ * A count of pages by flags and compound order, from /proc/kpageflags: of all pages where some that nothing owns are found in a sample, otherwise
+ * of the sample; the census says how many were read. The one thing digested at capture: raw it is gigabytes.
  */
 export interface PageFlagsCapture {
   readonly kind: "page-flags";
   readonly as: string;
-  /** On a larger host evenly spread blocks are read, and the census says so. */
+  /** On a larger host evenly spread blocks are read. */
   readonly maxPages: number;
 }
 

@@ -513,6 +513,54 @@ describe("collect()", () => {
       expect(files["page_flags"]).toContain("32768 REFERENCED\n");
     });
 
+    describe("of a host with 4 GiB", () => {
+      const total = 2 ** 20;
+      const LRU = 1 << 5;
+      /** Compound pages one after the other, from a page frame on. */
+      const fill = (image: Uint32Array, from: number, order: number, count: number, head = HEAD) => {
+        for (let page = 0; page < count * 2 ** order; page++) {
+          image[(from + page) * 2] = page % 2 ** order === 0 ? head : TAIL;
+        }
+      };
+      const rows = async (prepare: (image: Uint32Array) => void) => {
+        const image = new Uint32Array(total * 2);
+        fill(image, 0, 0, total, BUDDY);
+        prepare(image);
+        const { files } = await run({ files: { "/proc/kpageflags": new Uint8Array(image.buffer) } }, [capture]);
+        const [, , read, , ...lines] = (files["page_flags"] as string).trim().split("\n");
+        return { read, lines };
+      };
+
+      it("is content with a sample where next to no memory is without an owner", async () => {
+        // 24 MiB, 512 MiB and 1 GiB.
+        const { read, lines } = await rows((image) => {
+          fill(image, 2 ** 17, 3, 768);
+          fill(image, 2 ** 18, 9, 256, HEAD | LRU);
+          fill(image, 2 ** 19, 18, 1, HEAD | LRU);
+        });
+        expect(read).toBe(`# pages_read ${total / 32}`);
+        const pages = new Map(
+          lines.map((line) => [line.split(" ").toSpliced(2, 1).join(" "), Number(line.split(" ")[2]) * 32]),
+        );
+        expect(pages.get("9 0x0000000000008020 LRU,HEAD")).toBe(2 ** 17);
+        expect(pages.get("18 0x0000000000008020 LRU,HEAD")).toBe(2 ** 18);
+        expect(pages.get("3 0x0000000000008000 HEAD")).toBe(768 * 8);
+      });
+
+      it("counts every page where there may be more, wherever it lies", async () => {
+        for (const order of [1, 3, 9]) {
+          for (const apart of [1, 5]) {
+            const blocks = 2 ** (14 - order);
+            const { read, lines } = await rows((image) => {
+              for (let at = 0; at < blocks; at++) fill(image, 2 ** 10 + at * apart * 2 ** order, order, 1);
+            });
+            expect(read).toBe(`# pages_read ${total}`);
+            expect(lines).toContain(`${order} 0x0000000000008000 16384 HEAD`);
+          }
+        }
+      });
+    });
+
     it("says when reading fails, and is silent where the kernel has no such file", async () => {
       const denied = await run({ files: { "/proc/kpageflags": { status: "denied" } } }, [capture]);
       expect(denied.problems).toEqual([{ path: "proc/kpageflags", reason: "permission denied" }]);
