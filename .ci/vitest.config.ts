@@ -14,6 +14,8 @@ export default defineConfig({
     reporters: ["default", "json"],
     // A snapshot that differs or is missing is an error, also where it could be written; `npm run goldens` writes them.
     update: "none",
+    // Without this one processor is left idle, which of two is half.
+    maxWorkers: "100%",
     // Counted by .ci/run; the Deno task names another file.
     outputFile: { json: "out/tests-node.json" },
     projects: [
