@@ -14,8 +14,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { remedyMarksNow, remedyProgramsNow } from "../.ci/remedies.ts";
+import { socketRowsNow } from "../.ci/wasm.ts";
 import { analyzers } from "../analyzers/mod.ts";
 import { collectors } from "../collectors/mod.ts";
+import { socketRowsWasm } from "../src/bundle/_socket_rows_wasm.ts";
 import { remedyMarks } from "../src/core/remedy_marks.ts";
 import { remedyPrograms } from "../src/core/remedy_programs.ts";
 import { causesPage, collectorsPage } from "../src/render/catalogue.ts";
@@ -47,6 +49,12 @@ describe("the pages of causes and collectors", () => {
     "%s/README.md is up to date (npm run gen)",
     (folder, page) => expect(readFileSync(join(root, folder, "README.md"), "utf8")).toBe(page),
   );
+});
+
+describe("src/bundle/_socket_rows_wasm.ts", () => {
+  it("is what .ci/socket_rows.ts compiles to now (npm run gen)", async () => {
+    expect(socketRowsWasm).toBe(await socketRowsNow());
+  });
 });
 
 describe("src/core/remedy_marks.ts", () => {

@@ -118,6 +118,27 @@ describe("idle rows of ss", () => {
     expect(kept).toEqual(whole.filter(({ inode }) => inode !== 41 && inode !== 45));
   });
 
+  it("are told by what stands in the row where it has no details", () => {
+    const text = [ssRow(41), ssRow(42, { r: 768 }), ssRow(43, { w: 9 }), ssRow(44)].join("").replaceAll("\n\t", "")
+      .replaceAll(")\n\t", ")");
+    const left = condense(new IdleSockets().condenser("sos_commands/networking/ss_-peaonmi", silent), text);
+    expect(left.split("\n").map((line) => / ino:(\d+)/.exec(line)?.[1])).toEqual([
+      undefined,
+      "42",
+      "43",
+      "44",
+      undefined,
+    ]);
+  });
+
+  it("do not hide the inode of another one in a program's name", () => {
+    const sockets = new IdleSockets();
+    condense(sockets.condenser("proc/net/udp", silent), HEADER + udpRow(1, 52, 700) + udpRow(2, 53));
+    const text = ssRow(51).replace('"friend"', '"a : b ino"') + ssRow(52).replace('"friend"', '":: ino"') + ssRow(53);
+    const left = condense(sockets.condenser("sos_commands/networking/ss_-peaonmi", silent), text);
+    expect(left).toBe(`\n\n${text.slice(text.indexOf("\n", text.indexOf("\n") + 1) + 1)}`);
+  });
+
   it("stay when /proc/net says that the socket holds something: ss tells whose it is", () => {
     const sockets = new IdleSockets();
     condense(sockets.condenser("proc/net/udp", silent), HEADER + udpRow(1, 52, 700) + udpRow(2, 53));
@@ -142,6 +163,24 @@ it("idle rows of netstat become empty lines, unless the socket holds something",
   ];
   const left = condense(sockets.condenser("sos_commands/networking/netstat_-W_-neopa", silent), rows.join(""));
   expect(left).toBe(`${rows[0]}\n${rows[2]}\n${rows[4]}${rows[5]}`);
+});
+
+describe("what is no table", () => {
+  it.each([["without a newline", "x"], ["with details only", "\t x\n"]])("is kept as it is, %s", (_, unit) => {
+    const text = unit.repeat(3 * 2 ** 20);
+    for (const path of ["proc/net/udp", "sos_commands/networking/ss_-peaonmi"]) {
+      for (const pieceBytes of [2 ** 16, 2 ** 22]) {
+        expect(condense(new IdleSockets().condenser(path, () => expect.fail()), text, pieceBytes) === text).toBe(true);
+      }
+    }
+  });
+
+  it("has inodes that no kernel gives", () => {
+    const text = [udpRow(1, 5), udpRow(2, 0).replace("        0 0 2", "        0 4294967297 2"), udpRow(3, 6)].join("");
+    expect(condense(new IdleSockets().condenser("proc/net/udp", silent), text)).toBe(
+      `\n${text.split("\n")[1]}\n${udpRow(3, 6)}`,
+    );
+  });
 });
 
 it("other files have no idle rows", () => {
