@@ -72,7 +72,7 @@ export const family: Family = {
   about:
     "`decompress, count lines` is test/bench/_decompress.js: it calls one native function a line, of a stream that is decompressed on another core meanwhile. What bounds " +
     "the rows: a small bundle, and 20,000 slab caches in 5 MB, the start of the runtime and code that runs for the first time (what V8 made of it is kept beside " +
-    "dist/cli.js, so it is not compiled again); a million sockets (376 MB), that JavaScript looks for each row's end, queues and inode; 50,000 processes, " +
+    "dist/cli.js, so it is not compiled again); a million sockets (376 MB), the decompression, and that the 20,000 rows that matter are parsed and judged by code that V8 has not optimized yet; 50,000 processes, " +
     "that they are 350,000 files, each with a header to be verified, a name, a place to be kept and a text to be parsed, some 8 microseconds together; 10,000 " +
     "snapshots (1.6 GB in 650,000 files) and 2 GB of sosreport, the decompression itself.",
   async *rows(settings) {
