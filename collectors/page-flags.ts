@@ -5,7 +5,8 @@ export const pageFlags: Collector = defineCollector({
   id: "page-flags",
   title: "Census of all pages",
   why:
-    "Pages that network buffers and drivers hold are in no counter. Here they are compound pages without any other flag.",
+    "Pages that network buffers and drivers hold are in no counter. Here they are compound pages without any other flag. " +
+    "Where a sample shows next to none of those, the sample is what is kept.",
   // Right behind the counters that it explains.
   priority: 20,
   captures: [
