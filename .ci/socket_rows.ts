@@ -1,7 +1,7 @@
 /**
  * AssemblyScript (https://www.assemblyscript.org), which `npm run gen` compiles to src/bundle/_socket_rows_wasm.ts: what the rows of large tables of
  * sockets say, a million of them in a quarter of the time that JavaScript takes. Positions are those in the memory. Only what calls `rows` writes
- * there, and leaves 1 KiB in front of a table and 64 bytes behind it, so that nothing here need ask whether it looks past an end: a row ends
+ * there, and leaves 1 KiB in front of a table and more behind it, so that nothing here need ask whether it looks past an end: a row ends
  * with a newline, which stops whatever reads on.
  */
 const NEWLINE: u8 = 10;
