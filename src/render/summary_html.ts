@@ -53,11 +53,12 @@ ${
 function hostDetails(host: HostDigest, report: Report | undefined, number: number): Markup {
   const { verdict, kernelRelease, totalBytes, headline } = host;
   const facts = [
+    hostName(host),
     verdict,
     kernelRelease === null ? undefined : `Linux ${kernelRelease}`,
     totalBytes === null ? undefined : formatBytes(totalBytes),
   ].filter((each) => each !== undefined);
-  const heading = markup`<h3><span class="cause">${hostName(host)} · ${
+  const heading = markup`<h3><span class="cause">${
     facts.join(" · ")
   }</span> <span class="headline">${headline}</span></h3>`;
   const style = MOOD[verdict];
