@@ -1,5 +1,6 @@
 // The program stands below in a comment, so that the runtime need not look through all of it: what V8 made of it in an earlier run is kept
 // beside this file, as Python keeps __pycache__, where the user may write there. Without that it is compiled as ever.
+// What is in capitals is put in when it is built: see cli_file.ts.
 import { createRequire } from "node:module";
 
 // Importing makes a module of each of Node's own, which takes longer than requiring it.
@@ -7,7 +8,6 @@ const require = createRequire(import.meta.url);
 const fs = require("node:fs");
 const { fileURLToPath } = require("node:url");
 const { constants, Script } = require("node:vm");
-const { isMainThread } = require("node:worker_threads");
 const process = require("node:process");
 
 const file = fileURLToPath(import.meta.url);
@@ -52,25 +52,32 @@ function writeCache(script) {
   }
 }
 
+/** The program, of the length that it was built with: nothing is searched for, and it becomes a string once. */
+function readProgram() {
+  const bytes = fs.readFileSync(file);
+  const end = bytes.length - "*/\n".length;
+  const from = end - PROGRAM_LENGTH;
+  for (let at = bytes.indexOf("ESCAPE", from); at !== -1; at = bytes.indexOf("ESCAPE", at)) bytes[at + 1] = 0x2f;
+  return bytes.toString("latin1", from, end);
+}
+
 function start() {
-  const text = fs.readFileSync(file, "latin1");
-  const from = text.indexOf("\n/*" + "program\n");
-  // Errors tell lines of this file.
-  const lineOffset = text.slice(0, from).split("\n").length + 1;
-  const program = text.slice(from + "\n/*program\n".length, text.lastIndexOf("*/")).replaceAll("*@/", "*/");
   const cachedData = canKeep ? readCache() : undefined;
-  const script = new Script("(function(require,programUrl){" + program + "\n})", {
+  const script = new Script(readProgram(), {
     filename: file,
-    lineOffset,
+    // Errors tell lines of this file.
+    lineOffset: PROGRAM_LINE,
     cachedData,
     // Only Deno and Bun import: plug-ins. Node has it since 20.12.
     importModuleDynamically: constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
   const isUsed = cachedData !== undefined && !script.cachedDataRejected;
-  // A host in trouble is not written to: neither when it is collected from, nor by `analyze /`.
-  const mayKeep = canKeep && isMainThread && process.argv[2] === "analyze" && !process.argv.includes("/");
+  // A host in trouble is not written to: neither when it is collected from, nor by `analyze /`. Threads have no arguments, and write nothing.
+  const mayKeep = canKeep && process.argv[2] === "analyze" && !process.argv.includes("/");
   if (mayKeep && !isUsed) process.on("exit", (code) => code > 1 || writeCache(script));
   script.runInThisContext()(require, import.meta.url);
 }
 
-start();
+const answer = ANSWERS.get(process.argv[2]);
+if (answer === undefined) start();
+else process.stdout.write(answer);

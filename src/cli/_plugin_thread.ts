@@ -8,7 +8,8 @@ import type { Source } from "../core/source.ts";
 import { analyze, presetSources } from "../engine/analyze.ts";
 import { collectors, preset } from "../preset.ts";
 import { UsageError } from "./_command.ts";
-import { type Analyst, mainModule } from "./_fleet.ts";
+import type { Analyst } from "./_analyst.ts";
+import { mainModule } from "./_fleet.ts";
 import { withPlugins } from "./_plugins.ts";
 
 /** The shipped analyzers take milliseconds each, of the largest bundles a second. */

@@ -8,10 +8,9 @@ import { digest, summarize } from "../engine/summarize.ts";
 import { answerOf } from "../render/_summary.ts";
 import { renderJson } from "../render/json.ts";
 import type { TextOptions } from "../render/text.ts";
+import { type Analysis, analyzeInTurn, analyzePath } from "./_analyst.ts";
 import { type Command, UsageError } from "./_command.ts";
-import { type Analysis, analyzeAll, analyzeInTurn, analyzePath } from "./_fleet.ts";
 import { LIMITS, oneOf, parseLimits, wantsColor } from "./_input.ts";
-import { startPlugins } from "./_plugin_thread.ts";
 import { pluginFiles, pluginHelp, pluginOptions } from "./_plugins.ts";
 
 const limitNames = Object.keys(defaultLimits);
@@ -177,6 +176,7 @@ async function runWithPlugins(
   limits: Partial<BundleLimits>,
   settings: Settings,
 ): Promise<number> {
+  const { startPlugins } = await import("./_plugin_thread.ts");
   const thread = await startPlugins(files);
   try {
     if (paths.length > 1) return await printMany(analyzeInTurn(paths, limits, thread), settings);
@@ -203,7 +203,10 @@ async function run(args: string[]): Promise<number> {
   if (first === undefined) throw new UsageError("analyze needs a PATH: a bundle, a directory, / or -");
   const files = pluginFiles(values, positionals);
   if (files.length > 0) return await runWithPlugins(files, positionals, limits, settings);
-  if (positionals.length > 1) return await printMany(analyzeAll(positionals, limits), settings);
+  if (positionals.length > 1) {
+    const { analyzeAll } = await import("./_fleet.ts");
+    return await printMany(analyzeAll(positionals, limits), settings);
+  }
   return await printAnalyses(await analyzePath({ path: first, limits }), settings);
 }
 

@@ -11,9 +11,8 @@ import { renderComparisonHtml } from "../render/compare_html.ts";
 import { renderComparisonMarkdown } from "../render/compare_markdown.ts";
 import { renderComparisonText } from "../render/compare_text.ts";
 import { loadOf } from "../sdk.ts";
+import { type Analyst, shipped } from "./_analyst.ts";
 import { type Command, UsageError } from "./_command.ts";
-import { type Analyst, shipped } from "./_fleet.ts";
-import { startPlugins } from "./_plugin_thread.ts";
 import { pluginFiles, pluginHelp, pluginOptions } from "./_plugins.ts";
 import { inputProblem, LIMITS, oneOf, openPath, parseLimits, wantsColor } from "./_input.ts";
 
@@ -80,7 +79,7 @@ async function run(args: string[]): Promise<number> {
     throw new UsageError("compare needs two PATHs: BEFORE and AFTER");
   }
   const files = pluginFiles(values, positionals);
-  const thread = files.length === 0 ? undefined : await startPlugins(files);
+  const thread = files.length === 0 ? undefined : await (await import("./_plugin_thread.ts")).startPlugins(files);
   const sides: Observed[] = [];
   try {
     for (const path of [before, after]) {

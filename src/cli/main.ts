@@ -1,7 +1,6 @@
-import { isMainThread, workerData } from "node:worker_threads";
 import { HostError } from "../core/errors.ts";
-import { version } from "../core/version.ts";
 import { type Command, UsageError } from "./_command.ts";
+import { answers } from "./_help.ts";
 import { perhaps } from "./_nearest.ts";
 
 /** Each command is loaded only when it is used: a dying host should not pay for the analyzers, nor a laptop for the collectors. */
@@ -16,24 +15,6 @@ const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["new", async () => (await import("./new.ts")).newCommand],
 ]);
 
-const help = `nailhouse ${version}: finds the memory that will not move out
-
-  nailhouse collect       capture a bundle of this host, before it is rebooted
-  nailhouse record        sample this host every minute, so that a later bundle tells its last days
-  nailhouse analyze PATH  who held the memory, how much, since when, and what to do
-  nailhouse compare A B   whether a fix worked: what changed from one bundle to the other
-  nailhouse redact IN OUT the same bundle without names, addresses and arguments, to be passed on
-  nailhouse explain       the causes it knows
-  nailhouse completion    what the Tab key completes, for bash, zsh and fish
-  nailhouse new           an analyzer or a collector of your own, to start from
-
-nailhouse COMMAND --help tells more; nailhouse --version tells the version.
-
-  nailhouse collect -o bundle.tgz && nailhouse analyze bundle.tgz
-  ssh host 'sh -s' < collect.sh > bundle.tgz      # without a runtime there: nailhouse collect --emit-script > collect.sh
-  nailhouse analyze / --fail-on likely            # this host, now
-`;
-
 /** The exit code of an error that the user can do something about; anything else is a defect of nailhouse and is shown whole. */
 function exitCode(error: unknown): number | undefined {
   if (!(error instanceof Error)) return undefined;
@@ -45,12 +26,9 @@ function exitCode(error: unknown): number | undefined {
 
 async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
-  if (name === "--version") {
-    console.log(version);
-    return 0;
-  }
-  if (name === "--help" || name === "-h" || name === "help") {
-    process.stdout.write(help);
+  const answer = name === undefined ? undefined : answers.get(name);
+  if (answer !== undefined) {
+    process.stdout.write(answer);
     return 0;
   }
   const load = name === undefined ? undefined : commands.get(name);
@@ -97,12 +75,11 @@ async function runCommandLine(): Promise<void> {
   }
 }
 
-/** A thread that analyzes one of several bundles runs this same file, and one that runs plug-ins. */
-async function runThread(): Promise<void> {
-  if (isMainThread) return await runCommandLine();
-  if (workerData === null || workerData === undefined) return (await import("./_fleet.ts")).serveAnalyses();
-  await (await import("./_plugin_thread.ts")).servePlugins();
+/** A thread is started without arguments: with some, nobody needs what threads are made of, and it takes milliseconds to load. */
+async function start(): Promise<void> {
+  const isThread = process.argv.length === 2 && await (await import("./_thread.ts")).serveThread();
+  if (!isThread) await runCommandLine();
 }
 
 // Not awaited: see .ci/cli_start.js. What is thrown ends the program all the same.
-void runThread();
+void start();

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -17,6 +18,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { cliFile } from "../../.ci/cli_file.ts";
+import { answers } from "../../src/cli/_help.ts";
 
 const sample = resolve("samples/friend-push.tgz");
 const isRoot = process.getuid?.() === 0;
@@ -75,13 +78,34 @@ describe("dist/cli.js", () => {
     expect(analyze()).toEqual({ stdout: answer, code: "taken" });
   });
 
-  it.each([["--help"], ["explain"], ["collect", "--snapshots", "1", "--only", "host", "-o", "-"]])(
+  it.each([["collect", "--help"], ["explain"], ["collect", "--snapshots", "1", "--only", "host", "-o", "-"]])(
     "writes nothing for %s: a host in trouble is not written to",
     (...args) => {
       expect(run(args).code).toContain("compiled");
       expect(caches()).toEqual([]);
     },
   );
+
+  it.each([...answers])("says %s without the program", (word, answer) => {
+    expect(run([word])).toEqual({ stdout: answer, code: "" });
+  });
+
+  it("is ASCII, a byte a character, for the program is taken from it by its length", () => {
+    expect(readFileSync("dist/cli.js", "latin1")).toMatch(/^[\0-\x7f]*$/);
+    expect(() => cliFile("`·`")).toThrow("not ASCII");
+    expect(() => cliFile("2*@")).toThrow("*@");
+  });
+
+  it("tells where a defect is by lines of its own, with what ends a comment in it", () => {
+    const program = "\nconst text = '/* */';\nthrow new Error(text + programUrl);";
+    const cli = join(folder, "small.mjs");
+    writeFileSync(cli, cliFile(program));
+    const { status, stderr } = spawnSync(process.execPath, [cli], { encoding: "utf8" });
+    expect(status).toBe(1);
+    expect(stderr).toContain("Error: /* */file:///");
+    const line = readFileSync(cli, "utf8").split("\n").findIndex((text) => text.startsWith("throw")) + 1;
+    expect(stderr).toContain(`small.mjs:${line}:7`);
+  });
 
   it.skipIf(process.platform !== "linux")("writes nothing when this host is analyzed (Linux)", () => {
     expect(run(["analyze", "/"]).stdout).toContain("MemTotal");
