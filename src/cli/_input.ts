@@ -9,7 +9,7 @@ import type { Collector } from "../core/collector.ts";
 import { BundleError, LimitError } from "../core/errors.ts";
 import type { Source } from "../core/source.ts";
 import { ringEntries } from "../engine/ring.ts";
-import { directoryEntries, fileChunks, isReadable, nodeGunzip } from "../host/node_input.ts";
+import { clock, directoryEntries, fileChunks, isReadable, nodeGunzip } from "../host/node_input.ts";
 import { ringFiles } from "../host/node_ring.ts";
 import { UsageError } from "./_command.ts";
 
@@ -67,7 +67,7 @@ export async function* openBundles(
   const options: OpenOptions = {
     sources,
     limits,
-    clock: () => performance.now(),
+    clock,
     decompress: nodeGunzip,
   };
   if (path === "-") return yield* openArchives(process.stdin, options, broken);

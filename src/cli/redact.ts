@@ -9,7 +9,7 @@ import type { Analyzer } from "../core/analyzer.ts";
 import type { Entry } from "../core/bundle.ts";
 import { BundleError } from "../core/errors.ts";
 import { presetSources } from "../engine/analyze.ts";
-import { directoryEntries, fileChunks, nodeGunzip } from "../host/node_input.ts";
+import { clock, directoryEntries, fileChunks, nodeGunzip } from "../host/node_input.ts";
 import { gzipOutput } from "../host/node_output.ts";
 import { collectors, preset } from "../preset.ts";
 import { pluginFiles, pluginHelp, pluginOptions, withPlugins } from "./_plugins.ts";
@@ -47,7 +47,7 @@ async function open(path: string, broken: (message: string) => void): Promise<As
       "Cannot redact the bundle: it is neither a file nor a directory, and is read twice; save it to a file first",
     );
   }
-  return await archiveEntries(fileChunks(path), { clock: () => performance.now(), decompress: nodeGunzip }, broken);
+  return await archiveEntries(fileChunks(path), { clock, decompress: nodeGunzip }, broken);
 }
 
 function sameFile(a: string, b: string): boolean {

@@ -24,11 +24,11 @@ import {
   type PresetBundle,
   type RuntimeOptions,
 } from "../sdk.ts";
-import { directoryEntries, fileChunks, isReadable, nodeGunzip } from "./node_input.ts";
+import { clock, directoryEntries, fileChunks, isReadable, nodeGunzip } from "./node_input.ts";
 
 export * from "../mod.ts";
 
-const runtime: RuntimeOptions = { clock: () => performance.now(), decompress: nodeGunzip };
+const runtime: RuntimeOptions = { clock, decompress: nodeGunzip };
 
 /**
  * Opens one bundle, whatever it comes as, also by the path of an archive or a directory.

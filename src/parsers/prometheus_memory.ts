@@ -13,17 +13,20 @@ import { quote } from "./_lines.ts";
 import { parseCount } from "./_numbers.ts";
 import { lineCounter, plausibleTime, type RecordedMemory, type RecordedPoint } from "./_recorded_memory.ts";
 
-const response = z.object({
-  data: z.object({
-    resultType: z.literal("matrix"),
-    result: z.array(z.object({
-      metric: z.record(z.string(), z.string()),
-      values: z.array(z.tuple([z.number(), z.string()])),
-    })),
-  }),
-});
+/** Made only for a bundle that has such an answer. */
+function responseSchema() {
+  return z.object({
+    data: z.object({
+      resultType: z.literal("matrix"),
+      result: z.array(z.object({
+        metric: z.record(z.string(), z.string()),
+        values: z.array(z.tuple([z.number(), z.string()])),
+      })),
+    }),
+  });
+}
 
-type Series = z.infer<typeof response>["data"]["result"][number];
+type Series = z.infer<ReturnType<typeof responseSchema>>["data"]["result"][number];
 
 /** Before node_exporter 0.16 without the unit. */
 const NAME = /^node_memory_(\w+?)(?:_bytes)?$/;
@@ -78,7 +81,7 @@ function readSeries(text: string): readonly Series[] {
   } catch (error) {
     throw new ParseError(`${EXPECTED}: ${error instanceof Error ? error.message : String(error)}`, { text });
   }
-  const parsed = response.safeParse(json);
+  const parsed = responseSchema().safeParse(json);
   if (parsed.success) return parsed.data.data.result;
   const [issue] = parsed.error.issues;
   throw new ParseError(`${EXPECTED}: ${issue?.path.join(".")}: ${issue?.message}`, { text });
