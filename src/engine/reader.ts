@@ -158,7 +158,10 @@ class SnapshotReader implements Reader {
     if (found === undefined) {
       if (pattern.includes("*")) {
         this.#index ??= new PathIndex(this.#own);
-        found = this.#index.candidates(pattern).filter(matcher([pattern])).sort();
+        const start = pattern.slice(0, pattern.indexOf("*"));
+        found = this.#index.candidates(pattern).filter((path) => path.startsWith(start));
+        // To make an expression takes longer than to find that there is nothing to be matched, as of most patterns.
+        if (found.length > 0) found = found.filter(matcher([pattern])).sort();
       } else {
         const path = this.#files.has(pattern) ? pattern : follow(pattern, this.#links);
         found = this.#files.has(path) ? [path] : [];

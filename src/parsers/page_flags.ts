@@ -125,12 +125,18 @@ export function parsePageFlags(text: string, context: ParseContext): PageFlags {
 
 function flagNames(hex: string): ReadonlySet<string> | undefined {
   if (!/^0x[0-9A-Fa-f]{1,16}$/.test(hex)) return undefined;
-  const mask = BigInt(hex);
+  const digits = hex.slice(2).padStart(16, "0");
   const names = new Set<string>();
-  for (let bit = 0; bit < 64; bit++) {
-    if ((mask >> BigInt(bit)) & 1n) names.add((bit < 32 ? NAMES[bit] : INTERNAL_NAMES[bit - 32]) ?? `BIT${bit}`);
-  }
+  addNames(Number.parseInt(digits.slice(8), 16), NAMES, 0, names);
+  addNames(Number.parseInt(digits.slice(0, 8), 16), INTERNAL_NAMES, 32, names);
   return names;
+}
+
+/** The names of the bits of one half. */
+function addNames(bits: number, names: readonly string[], first: number, into: Set<string>): void {
+  for (let bit = 0; bit < 32; bit++) {
+    if ((bits >>> bit) & 1) into.add(names[bit] ?? `BIT${first + bit}`);
+  }
 }
 
 /** A snapshot's file, as {@linkcode parsePageFlags} reads it. */
