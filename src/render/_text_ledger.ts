@@ -3,7 +3,7 @@ import { getBorderCharacters, table } from "table";
 import { formatBytes, formatQuantity, formatShare } from "../core/format.ts";
 import type { Report, ReportAccount } from "../core/report.ts";
 import { type AccountGroup, accountGroups, heldOf } from "./_accounts.ts";
-import { wrap, wrapItems } from "./_printable.ts";
+import { printable, wrap, wrapItems } from "./_printable.ts";
 import { GROUP_LETTERS, HELD_LETTER, type Style } from "./_text_style.ts";
 
 /** Accounts below this share are folded into one line: they decide nothing. */
@@ -73,7 +73,9 @@ function bars(report: Report, style: Style): string[] {
 function note(account: ReportAccount, report: Report): string {
   const holders = heldOf(account.id, report).map(({ finding, number }) => `#${number} ${finding.cause}`);
   const [source] = account.sources;
-  return holders.length > 0 ? holders.join(", ") : source === undefined ? "" : `${source.path}:${source.line}`;
+  if (holders.length > 0) return holders.join(", ");
+  // The library refuses control characters.
+  return source === undefined ? "" : printable(`${source.path}:${source.line}`);
 }
 
 /** The accounts as a table, the largest first. */
@@ -91,7 +93,9 @@ export function ledgerLines(report: Report, style: Style): string[] {
     formatShare(bytes, ledger.totalBytes),
     text,
   ];
-  const rows = sorted.filter(isShown).map((account) => row(account.title, account.bytes, note(account, report)));
+  const rows = sorted.filter(isShown).map((account) =>
+    row(printable(account.title), account.bytes, note(account, report))
+  );
   if (folded.length > 0) {
     rows.push(row(formatQuantity(folded.length, "smaller account"), folded.reduce((sum, a) => sum + a.bytes, 0), ""));
   }
@@ -107,7 +111,7 @@ export function ledgerLines(report: Report, style: Style): string[] {
     }],
     drawHorizontalLine: () => false,
   });
-  const missing = ledger.missing.map((term) => `not in this bundle, so still inside unaccounted: ${term}`);
+  const missing = ledger.missing.map((term) => `not in this bundle, so still inside unaccounted: ${printable(term)}`);
   return [
     ...bars(report, style),
     ...text.trimEnd().split("\n").map((line) => `${INDENT}${line.trimEnd()}`),

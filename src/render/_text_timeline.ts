@@ -5,6 +5,7 @@ import type { Report } from "../core/report.ts";
 import { bytesAxis } from "./_axis.ts";
 import { duration, instant } from "./_duration.ts";
 import { accountSeries, availableSeries, MIN_MOVED_BYTES, type Series, type SeriesPoint, thinned } from "./_history.ts";
+import { printable } from "./_printable.ts";
 import { isAccusation, spanSeconds } from "./_summary.ts";
 import type { Style } from "./_text_style.ts";
 
@@ -107,10 +108,10 @@ export function timelineLines(report: Report, style: Style): string[] {
   const shown = style.all ? series : series.slice(0, PLOTS);
   return [
     ...shown.flatMap(({ title, points }) => [
-      `  ${style.strong(title)}: ${change(points)}`,
+      `  ${style.strong(printable(title))}: ${change(points)}`,
       ...plot(points, report.host.totalBytes ?? 0, style),
     ]),
-    ...series.slice(shown.length).map(({ title, points }) => `  ${style.strong(title)}: ${change(points)}`),
+    ...series.slice(shown.length).map(({ title, points }) => `  ${style.strong(printable(title))}: ${change(points)}`),
     ...(style.all ? figures(report, moved) : []),
   ];
 }

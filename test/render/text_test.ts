@@ -5,7 +5,7 @@ import { formatBytes, formatCount } from "../../src/core/format.ts";
 import { shellWord } from "../../src/core/shell.ts";
 import { renderText } from "../../src/render/text.ts";
 import { sampleReport } from "../_samples.ts";
-import { friendPush } from "./_hostile.ts";
+import { friendPush, withEveryText } from "./_hostile.ts";
 import { analyzeFiles, meminfoText, udpText } from "../analyzers/_bundle.ts";
 
 const MIB = 2 ** 20;
@@ -43,6 +43,12 @@ describe("renderText()", () => {
     expect(text).toContain("evil");
     // deno-lint-ignore no-control-regex
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+  });
+
+  it("lets none through wherever it stands", async () => {
+    const text = renderText(withEveryText(await friendPush(), "a\u001b[31m\u0007\u202e"), { all: true });
+    // deno-lint-ignore no-control-regex
+    expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
   });
 
   it("keeps to the width, but for commands and single words", async () => {
