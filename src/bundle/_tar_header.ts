@@ -44,27 +44,23 @@ export function decimal(digits: string | undefined): number | undefined {
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
-/** A chunk of an archive, as bytes and, where they are aligned, as words of four: there may be a million of blocks to be summed up. */
+/** A chunk of an archive, as bytes and as words of four, wherever they begin: there may be a million of blocks to be summed up. */
 export class Chunk {
   readonly bytes: Uint8Array;
-  readonly #words: Uint32Array | undefined;
+  readonly #view: DataView;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
-    if (bytes.byteOffset % 4 === 0) this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   /** The sum of a block's bytes. */
   #sum(at: number): number {
-    const words = this.#words;
-    if (words === undefined || at % 4 !== 0) {
-      return this.bytes.subarray(at, at + BLOCK).reduce((sum, byte) => sum + byte, 0);
-    }
-    // Two sums of 16 bits each, which 2 * 128 bytes cannot overflow. Most of a header is zeros.
+    // Two sums of 16 bits each, which 2 * 128 bytes cannot overflow.
     let sums = 0;
-    for (let i = at / 4; i < (at + BLOCK) / 4; i++) {
-      const word = words[i] as number;
-      if (word !== 0) sums += (word & 0x00ff00ff) + ((word >>> 8) & 0x00ff00ff);
+    for (let i = at; i < at + BLOCK; i += 4) {
+      const word = this.#view.getInt32(i, true);
+      sums = (sums + (word & 0x00ff00ff) + ((word >>> 8) & 0x00ff00ff)) | 0;
     }
     return (sums & 0xffff) + (sums >>> 16);
   }
