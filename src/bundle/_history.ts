@@ -21,6 +21,16 @@ export function belowSnapshot(path: string, name: string | undefined): string {
   return name === undefined ? path : path.slice(HISTORY.length + name.length + 1);
 }
 
+/** The opposite of {@linkcode belowSnapshot}. */
+export function pathInBundle(below: string, name: string | undefined): string {
+  return name === undefined ? below : `${HISTORY}${name}/${below}`;
+}
+
+/** The length of what {@linkcode pathInBundle} gives. */
+export function pathLength(below: string, name: string | undefined): number {
+  return name === undefined ? below.length : HISTORY.length + name.length + 1 + below.length;
+}
+
 /** The newer half, for the rates of what goes on, and of the older ones one in so much time that there are no more than `most`. */
 function chosen(names: Iterable<string>, most: number): Set<string> {
   // By the clock of one host, written alike: in order of time.

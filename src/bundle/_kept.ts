@@ -1,7 +1,7 @@
 /** What is kept of a bundle while it is read. */
 import { CONDENSE_FROM_BYTES, type Entry } from "../core/bundle.ts";
 import { FewWarnings, incomplete } from "./_few.ts";
-import { belowSnapshot, HistoryThinner } from "./_history.ts";
+import { HistoryThinner, pathInBundle, pathLength } from "./_history.ts";
 import { IdleSockets } from "./_idle_sockets.ts";
 import { PackedFiles } from "./_packed_files.ts";
 import { linkDestination } from "./_places.ts";
@@ -28,7 +28,9 @@ class Blocks {
 
 /** The files of one snapshot after the first, which may be given up as a whole. Most are: nothing is made of them before they are asked for. */
 class SnapshotFiles {
+  readonly #name: string;
   readonly #pool: Blocks;
+  /** Below the snapshot's folder. */
   readonly #paths: string[] = [];
   /** What each file stands in, where it begins and where it ends. */
   readonly #arrays: Uint8Array[] = [];
@@ -39,7 +41,8 @@ class SnapshotFiles {
   /** Of paths and contents. */
   bytes = 0;
 
-  constructor(pool: Blocks) {
+  constructor(name: string, pool: Blocks) {
+    this.#name = name;
     this.#pool = pool;
   }
 
@@ -75,7 +78,7 @@ class SnapshotFiles {
     this.#paths.push(path);
     this.#arrays.push(array);
     this.#spots.push(from, from + length);
-    this.bytes += path.length + length;
+    this.bytes += pathLength(path, this.#name) + length;
   }
 
   giveUp(): void {
@@ -84,7 +87,10 @@ class SnapshotFiles {
 
   *entries(): Generator<[string, Uint8Array]> {
     for (const [i, path] of this.#paths.entries()) {
-      yield [path, (this.#arrays[i] as Uint8Array).subarray(this.#spots[2 * i], this.#spots[2 * i + 1])];
+      yield [
+        pathInBundle(path, this.#name),
+        (this.#arrays[i] as Uint8Array).subarray(this.#spots[2 * i], this.#spots[2 * i + 1]),
+      ];
     }
   }
 }
@@ -149,7 +155,7 @@ export class Kept {
   #snapshot(name: string): SnapshotFiles {
     if (this.#last?.name === name) return this.#last.files;
     let files = this.#snapshots.get(name);
-    if (files === undefined) this.#snapshots.set(name, files = new SnapshotFiles(this.#blocks));
+    if (files === undefined) this.#snapshots.set(name, files = new SnapshotFiles(name, this.#blocks));
     this.#last = { name, files };
     return files;
   }
@@ -162,25 +168,27 @@ export class Kept {
   /**
    * Keeps a file: a promise when it must be read first.
    *
+   * @param below Its path below its snapshot's folder.
    * @param snapshot The name of the one it is of; undefined for the first.
    */
-  addFile(path: string, entry: Entry, snapshot: string | undefined): Promise<void> | undefined {
+  addFile(below: string, entry: Entry, snapshot: string | undefined): Promise<void> | undefined {
     if (snapshot !== undefined && !this.#admits(snapshot)) return undefined;
-    if (!this.#take(path.length)) return undefined;
+    if (!this.#take(pathLength(below, snapshot))) return undefined;
     const maxBytes = Math.min(this.#limits.maxFileBytes, this.#room);
     const { bytes } = entry;
     if (bytes === undefined || bytes.length > Math.min(maxBytes, CONDENSE_FROM_BYTES)) {
-      return this.#read(path, entry, snapshot, maxBytes);
+      return this.#read(below, entry, snapshot, maxBytes);
     }
-    this.#add(path, bytes, snapshot, true);
+    this.#add(below, bytes, snapshot, true);
     return undefined;
   }
 
-  async #read(path: string, entry: Entry, snapshot: string | undefined, maxBytes: number): Promise<void> {
+  async #read(below: string, entry: Entry, snapshot: string | undefined, maxBytes: number): Promise<void> {
+    const path = pathInBundle(below, snapshot);
     const limit = maxBytes === this.#limits.maxFileBytes ? "maxFileBytes" : "maxTotalBytes";
     const condenser = this.#idle.condenser(path, (rows) => {
       this.#few.add("rows of sockets", `${path} is large: ${rows} rows of sockets that hold nothing are passed over`);
-    }) ?? newestOf(belowSnapshot(path, snapshot), maxBytes, (keptBytes) => {
+    }) ?? newestOf(below, maxBytes, (keptBytes) => {
       const why = `${path} is longer than ${keptBytes} bytes${keptBytes === maxBytes ? ` (limit ${limit})` : ""}`;
       this.#few.add("is long", `${why}: its newest part is used, and its lines are counted from there`);
     });
@@ -190,22 +198,22 @@ export class Kept {
       this.#few.add("is incomplete", incomplete(path, bytes) + (isLimit ? ` (limit ${limit})` : ""));
       if (bytes.length === 0) return;
     }
-    this.#add(path, bytes, snapshot, false);
+    this.#add(below, bytes, snapshot, false);
   }
 
   /** @param isBorrowed Whether the array is a part of something larger. */
-  #add(path: string, bytes: Uint8Array, name: string | undefined, isBorrowed: boolean): void {
+  #add(below: string, bytes: Uint8Array, name: string | undefined, isBorrowed: boolean): void {
     this.#take(bytes.length);
     if (name !== undefined) {
       const snapshot = this.#snapshot(name);
-      if (isBorrowed) snapshot.copy(path, bytes);
-      else snapshot.add(path, bytes);
+      if (isBorrowed) snapshot.copy(below, bytes);
+      else snapshot.add(below, bytes);
       return this.#history.add(name, bytes.length);
     }
     const { size } = this.files;
-    if (isBorrowed) this.files.copy(path, bytes);
-    else this.files.set(path, bytes);
-    if (this.files.size === size) this.#warnTwice(path);
+    if (isBorrowed) this.files.copy(below, bytes);
+    else this.files.set(below, bytes);
+    if (this.files.size === size) this.#warnTwice(below);
   }
 
   #warnTwice(path: string): void {

@@ -76,6 +76,12 @@ export interface PlacedEntry {
   readonly entry: Entry;
 }
 
+/** Whether a path is within the limits, told by its length. */
+export function isSurelyShort(path: string, { maxDepth, maxPathBytes }: BundleLimits): boolean {
+  // A folder takes two characters or more, and a character up to three bytes.
+  return path.length <= 2 * maxDepth && 3 * path.length <= maxPathBytes;
+}
+
 /** Takes the folders away that stand around a bundle's own: the first entry that is no file at the top tells what they are called. */
 class Root {
   #name: string | undefined;
@@ -90,12 +96,10 @@ class Root {
   }
 
   /** The same without taking the path apart, for one that has nothing special: almost all are so. */
-  insidePlain(path: string, { maxDepth, maxPathBytes }: BundleLimits): string | undefined {
+  insidePlain(path: string, limits: BundleLimits): string | undefined {
     const name = this.#name;
     if (name === undefined || name === "" || !path.startsWith(name) || path[name.length] !== "/") return undefined;
-    // A folder takes two characters or more, and a character up to three bytes.
-    const isShort = path.length <= 2 * maxDepth && 3 * path.length <= maxPathBytes;
-    const isPlain = isShort && !path.includes("/.") && !path.includes("//") && !path.endsWith("/");
+    const isPlain = isSurelyShort(path, limits) && !path.includes("/.") && !path.includes("//") && !path.endsWith("/");
     return isPlain && !path.startsWith(INSIGHTS_DATA, name.length + 1) ? path.slice(name.length + 1) : undefined;
   }
 }

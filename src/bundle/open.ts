@@ -17,6 +17,7 @@ import {
   type PlacedEntry,
   Places,
 } from "./_places.ts";
+import { RecurringPaths } from "./_recurring.ts";
 import { bunzip2 } from "./bzip2.ts";
 import { factsPaths, factsWithoutManifest } from "./facts.ts";
 import { gunzip } from "./gzip.ts";
@@ -70,12 +71,25 @@ function isInner({ path, entry }: PlacedEntry): boolean {
   return entry.chunks !== undefined && ARCHIVE.test(path) && !isTopFolder(path.split("/", 1)[0] as string);
 }
 
-/** Puts an entry where it belongs: a promise when it must be read first. */
-function keep({ path, entry }: PlacedEntry, wanted: (path: string) => boolean, kept: Kept): Promise<void> | undefined {
+/**
+ * Puts an entry where it belongs: a promise when it must be read first.
+ *
+ * @param recurring Told of what has its place by its path in the archive.
+ */
+function keep(
+  placed: PlacedEntry,
+  wanted: (path: string) => boolean,
+  kept: Kept,
+  recurring?: RecurringPaths,
+): Promise<void> | undefined {
+  const { path, entry } = placed;
   if (entry.kind === "link") kept.addLink(path, entry.linkTarget ?? "");
   if (entry.kind !== "file") return undefined;
   const snapshot = snapshotOf(path);
-  return wanted(belowSnapshot(path, snapshot)) ? kept.addFile(path, entry, snapshot) : undefined;
+  const below = belowSnapshot(path, snapshot);
+  const isWanted = wanted(below);
+  if (snapshot !== undefined) recurring?.add(placed, snapshot, { below, isWanted });
+  return isWanted ? kept.addFile(below, entry, snapshot) : undefined;
 }
 
 function isLoose({ path, entry }: PlacedEntry): boolean {
@@ -99,8 +113,16 @@ async function* keepAll(
   warnings: string[],
 ): AsyncGenerator<PlacedEntry> {
   const places = new Places(budget, warnings);
+  const recurring = new RecurringPaths(budget.limits);
   for await (const batch of batchesOf(entries)) {
     for (const entry of batch) {
+      const known = recurring.of(entry);
+      if (known !== undefined) {
+        budget.entry();
+        const reading = known.isWanted ? kept.addFile(known.below, entry, recurring.snapshot) : undefined;
+        if (reading !== undefined) await reading;
+        continue;
+      }
       const placed = places.of(entry);
       if (placed === undefined) continue;
       if (hasSections(placed)) {
@@ -113,7 +135,7 @@ async function* keepAll(
         await keep(known, wanted, kept);
       } else {
         // Waiting for nothing takes longer than all the rest.
-        const reading = keep(placed, wanted, kept);
+        const reading = keep(placed, wanted, kept, recurring);
         if (reading !== undefined) await reading;
       }
     }
