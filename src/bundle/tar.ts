@@ -132,10 +132,10 @@ function entryKind(type: string): Entry["kind"] {
 interface Meta {
   readonly longName?: string;
   readonly longLink?: string;
-  readonly pax: ReadonlyMap<string, string>;
+  readonly pax?: ReadonlyMap<string, string>;
 }
 
-const NO_META: Meta = { pax: new Map() };
+const NO_META: Meta = {};
 
 /** An entry, and how much of the archive it takes. */
 interface Header {
@@ -150,16 +150,16 @@ interface Header {
 /** The entry that a header is about; undefined when its size is impossible. */
 function headerOf({ chunk: { bytes }, at }: Block, { longName, longLink, pax }: Meta): Header | undefined {
   const type = String.fromCharCode(bytes[at + 156] as number);
-  const stored = pax.has("size") && !META.has(type) ? decimal(pax.get("size")) : fieldNumber(bytes, at + 124, 12);
+  const stored = pax?.has("size") && !META.has(type) ? decimal(pax.get("size")) : fieldNumber(bytes, at + 124, 12);
   if (stored === undefined) return undefined;
   const hasPrefix = bytes[at + 345] !== 0 && fieldText(bytes, at + 257, 6) === "ustar";
   const prefix = hasPrefix ? fieldText(bytes, at + 345, 155) : "";
   const name = fieldText(bytes, at, 100);
   return {
-    path: pax.get("GNU.sparse.name") ?? pax.get("path") ?? longName ?? (prefix === "" ? name : `${prefix}/${name}`),
+    path: pax?.get("GNU.sparse.name") ?? pax?.get("path") ?? longName ?? (prefix === "" ? name : `${prefix}/${name}`),
     type,
     kind: entryKind(type),
-    linkTarget: pax.get("linkpath") ?? longLink ?? fieldText(bytes, at + 157, 100),
+    linkTarget: pax?.get("linkpath") ?? longLink ?? fieldText(bytes, at + 157, 100),
     // Links, devices, folders and FIFOs have none, whatever their header says.
     size: type >= "1" && type <= "6" ? 0 : stored,
   };
@@ -241,10 +241,11 @@ class Content {
 /** How a sparse file's content is read; undefined for a file that has no holes. */
 function sparseOf(
   old: SparseFile | undefined,
-  pax: ReadonlyMap<string, string>,
+  { pax }: Meta,
   content: Content,
 ): (() => Promise<SparseFile | undefined>) | undefined {
   if (old !== undefined) return () => Promise.resolve(old);
+  if (pax === undefined) return undefined;
   if (pax.get("GNU.sparse.major") === "1") {
     const size = decimal(pax.get("GNU.sparse.realsize"));
     return size === undefined
@@ -392,7 +393,7 @@ async function* readBatches(
     }
 
     const content = new Content(reader, size);
-    const sparse = sparseOf(old, meta.pax, content);
+    const sparse = sparseOf(old, meta, content);
     meta = NO_META;
     last = header.path;
     offset += stored;
