@@ -15,6 +15,9 @@ const MAX_STEP_BYTES = 5;
 /** A number's byte when it stands in the two behind it. What differs in one line is shorter. */
 const LONG = 255;
 
+/** From as many bytes on a view of them is sooner made than they are copied word by word. */
+const LONG_COPY_BYTES = 128;
+
 const NEWLINE = 0x0a;
 
 /** The end of the line that `at` is in, or of all. */
@@ -51,6 +54,7 @@ function sameBytes(a: Words, at: number, b: Words, from: number): number {
 }
 
 function copy(from: Words, at: number, to: Words, start: number, size: number): void {
+  if (size >= LONG_COPY_BYTES) return to.bytes.set(from.bytes.subarray(at, at + size), start);
   let i = 0;
   for (; i + 4 <= size; i += 4) to.view.setInt32(start + i, from.view.getInt32(at + i, true), true);
   for (; i < size; i++) to.bytes[start + i] = from.bytes[at + i] as number;
@@ -209,6 +213,7 @@ export class PackedFiles implements ReadonlyMap<string, Uint8Array> {
       this.#out = new Words(BLOCK_BYTES);
     }
     const out = this.#out;
+    const { bytes } = out;
     const start = out.length;
     const end = start + length;
     let from = 0;
@@ -222,12 +227,12 @@ export class PackedFiles implements ReadonlyMap<string, Uint8Array> {
       to += same;
       from += same + (steps[at++] as number);
       const own = steps[at++] as number;
-      for (let i = 0; i < own; i++) out.bytes[to + i] = steps[at + i] as number;
+      for (let i = 0; i < own; i++) bytes[to + i] = steps[at + i] as number;
       to += own;
       at += own;
     }
     out.length = end;
-    return out.bytes.subarray(start, end);
+    return bytes.subarray(start, end);
   }
 
   keys(): MapIterator<string> {
