@@ -8,11 +8,4 @@ import type { Preset } from "./engine/analyze.ts";
 export { collectors } from "./preset_collectors.ts";
 
 /** The shipped analyzers, and how ledger, pressure, timeline and events are read. */
-export const preset: Preset = {
-  analyzers,
-  trusted: new Set(analyzers),
-  ledger,
-  pressure,
-  timeline,
-  events: kernelEvents,
-};
+export const preset: Preset = { analyzers, ledger, pressure, timeline, events: kernelEvents };

@@ -4,12 +4,9 @@ import { load } from "../src/computed/load.ts";
 import type { Bundle } from "../src/core/bundle.ts";
 import type { Observed } from "../src/core/comparison.ts";
 import type { Report } from "../src/core/report.ts";
-import { analyze, type Preset, presetSources } from "../src/engine/analyze.ts";
-import { preset as shipped } from "../src/preset.ts";
+import { analyze, presetSources } from "../src/engine/analyze.ts";
+import { preset } from "../src/preset.ts";
 import { observe } from "../src/sdk.ts";
-
-/** What is shipped, looked through as plug-ins are: that is what it is trusted by. */
-const preset: Preset = { ...shipped, trusted: new Set() };
 
 /** All samples. */
 export const samplesFolder: URL = new URL("../samples/", import.meta.url);

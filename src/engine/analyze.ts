@@ -13,7 +13,7 @@ import type {
   Verdict,
 } from "../core/report.ts";
 import { type Missing, readNeeds, readUses, type Source, type TimePoint } from "../core/source.ts";
-import { checkClaims, checkShape } from "./_outcome.ts";
+import { checkOutcome } from "./_outcome.ts";
 import { byRank, type Candidate, settleClaims, type Settled } from "./rank.ts";
 import { openSnapshots, type Snapshots } from "./reader.ts";
 
@@ -30,8 +30,6 @@ export type EventDraft = Omit<KernelEvent, "text">;
 /** Everything the engine is given from outside: it knows no cause and no account. */
 export interface Preset {
   readonly analyzers: readonly Analyzer[];
-  /** Those of them whose outcomes are known to be of the right shape, as those of the shipped ones are by tests. What they claim is checked all the same. */
-  readonly trusted?: ReadonlySet<Analyzer>;
   readonly ledger: Source<Ledger>;
   readonly pressure: Source<PressureDraft>;
   /** In time order. */
@@ -81,7 +79,6 @@ function quote(evidence: readonly EvidenceLine[], snapshots: Snapshots): Evidenc
 
 /** Where the analyzers put what they find. */
 interface Assessment {
-  readonly trusted: ReadonlySet<Analyzer>;
   readonly snapshots: Snapshots;
   readonly ledger: Ledger | undefined;
   readonly candidates: Candidate[];
@@ -112,8 +109,7 @@ function judge(analyzer: Analyzer, unclaimed: Unclaimed, into: Assessment): void
   }
   const values = { ...readUses(analyzer.uses, snapshots.base), ...needed.value };
   const outcome = analyzer.analyze(values, snapshots.base.facts, unclaimed);
-  if (!into.trusted.has(analyzer)) checkShape(outcome);
-  checkClaims(outcome, ledger);
+  checkOutcome(outcome, ledger);
   if ("ruledOut" in outcome) {
     into.ruledOut.push({ cause, because: outcome.ruledOut });
     return;
@@ -202,7 +198,6 @@ export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string
   const events = base.read(preset.events);
 
   const assessed: Assessment = {
-    trusted: preset.trusted ?? new Set(),
     snapshots,
     ledger,
     candidates: [],

@@ -3,67 +3,59 @@ import * as z from "zod";
 import type { Outcome } from "../core/analyzer.ts";
 import type { Report } from "../core/report.ts";
 
-/** What comes from elsewhere. */
-interface Schemas {
-  readonly report: z.ZodType<Report>;
-  /** What an analyzer of a third party may hand over. */
-  readonly outcome: z.ZodType<Outcome>;
-}
+const text = z.string();
+const bytes = z.number();
+const range = z.object({ low: bytes, high: bytes });
+const time = z.iso.datetime();
+const line = z.number().int().positive();
+const confidence = z.enum(["confirmed", "likely", "possible"]);
+const evidence = z.array(z.object({ path: text, line, text, because: text }));
+const account = z.enum([
+  "free",
+  "per-cpu-free-lists",
+  "page-cache",
+  "buffers",
+  "swap-cache",
+  "shmem",
+  "anon",
+  "pinned-lru",
+  "slab-reclaimable",
+  "slab-unreclaimable",
+  "kernel-misc-reclaimable",
+  "kernel-stacks",
+  "page-tables",
+  "vmalloc",
+  "percpu",
+  "hugetlb",
+  "zspages",
+  "bounce",
+  "writeback-tmp",
+  "balloon",
+  "gpu",
+  "hardware-corrupted",
+  "unaccounted",
+]);
 
-function makeSchemas(): Schemas {
-  const text = z.string();
-  const bytes = z.number();
-  const range = z.object({ low: bytes, high: bytes });
-  const time = z.iso.datetime();
-  const line = z.number().int().positive();
-  const confidence = z.enum(["confirmed", "likely", "possible"]);
-  const evidence = z.array(z.object({ path: text, line, text, because: text }));
-  const account = z.enum([
-    "free",
-    "per-cpu-free-lists",
-    "page-cache",
-    "buffers",
-    "swap-cache",
-    "shmem",
-    "anon",
-    "pinned-lru",
-    "slab-reclaimable",
-    "slab-unreclaimable",
-    "kernel-misc-reclaimable",
-    "kernel-stacks",
-    "page-tables",
-    "vmalloc",
-    "percpu",
-    "hugetlb",
-    "zspages",
-    "bounce",
-    "writeback-tmp",
-    "balloon",
-    "gpu",
-    "hardware-corrupted",
-    "unaccounted",
-  ]);
+const finding = z.object({
+  cause: text,
+  title: text,
+  confidence,
+  material: z.boolean(),
+  bytes: range,
+  claims: z.array(z.object({ account, bytes: range })),
+  growthBytesPerSecond: range.nullable(),
+  exhaustion: z.object({ atLow: time, atHigh: time.nullable() }).nullable(),
+  symptomOf: text.nullable(),
+  owners: z.array(
+    z.object({ pid: z.number().int().nullable(), comm: text, bytes, count: z.number().int(), detail: text }),
+  ),
+  evidence,
+  remedies: z.array(z.object({ when: z.enum(["now", "fix", "prevent"]), text, commands: z.array(text), verify: text })),
+});
 
-  const finding = z.object({
-    cause: text,
-    title: text,
-    confidence,
-    material: z.boolean(),
-    bytes: range,
-    claims: z.array(z.object({ account, bytes: range })),
-    growthBytesPerSecond: range.nullable(),
-    exhaustion: z.object({ atLow: time, atHigh: time.nullable() }).nullable(),
-    symptomOf: text.nullable(),
-    owners: z.array(
-      z.object({ pid: z.number().int().nullable(), comm: text, bytes, count: z.number().int(), detail: text }),
-    ),
-    evidence,
-    remedies: z.array(
-      z.object({ when: z.enum(["now", "fix", "prevent"]), text, commands: z.array(text), verify: text }),
-    ),
-  });
-
-  const report: z.ZodType<Report> = z.object({
+/** Made only for who reads reports: to analyze a small bundle takes hardly longer than to make all schemas. */
+const reportSchema = (): z.ZodType<Report> =>
+  z.object({
     schemaVersion: z.literal(1, "this nailhouse reads schemaVersion 1: a newer one may be needed"),
     host: z.object({
       hostname: text.nullable(),
@@ -97,30 +89,22 @@ function makeSchemas(): Schemas {
     warnings: z.array(text),
   }) satisfies z.ZodType<Report>;
 
-  const outcome = z.union([
-    z.object({ ruledOut: text }),
-    z.object({ notAssessed: z.array(z.object({ path: text, howToCapture: text })) }),
-    z.object({
-      findings: z.array(
-        finding.omit({ cause: true, bytes: true }).extend({
-          growthBytesPerSecond: range.optional(),
-          exhaustion: finding.shape.exhaustion.optional(),
-          symptomOf: text.optional(),
-          // The engine looks the text up itself.
-          evidence: z.array(z.object({ path: text, line, because: text })),
-        }),
-      ),
-    }),
-  ]) as z.ZodType<Outcome>;
-  return { report, outcome };
-}
-
-let made: Schemas | undefined;
-
-/** Made when something is to be checked: to judge a small bundle takes hardly longer than to make them. */
-export function schemas(): Schemas {
-  return made ??= makeSchemas();
-}
+/** What an analyzer, of a third party too, may hand over. */
+export const outcomeSchema: z.ZodType<Outcome> = z.union([
+  z.object({ ruledOut: text }),
+  z.object({ notAssessed: z.array(z.object({ path: text, howToCapture: text })) }),
+  z.object({
+    findings: z.array(
+      finding.omit({ cause: true, bytes: true }).extend({
+        growthBytesPerSecond: range.optional(),
+        exhaustion: finding.shape.exhaustion.optional(),
+        symptomOf: text.optional(),
+        // The engine looks the text up itself.
+        evidence: z.array(z.object({ path: text, line, because: text })),
+      }),
+    ),
+  }),
+]) as z.ZodType<Outcome>;
 
 /**
  * Reads a report that `analyze -f json` wrote, of this version of nailhouse or of any before it: a field that came later has a default here,
@@ -139,7 +123,7 @@ export function schemas(): Schemas {
  * @throws {TypeError} If it is JSON, but no report of a version that is known.
  */
 export function parseReport(json: string): Report {
-  const parsed = schemas().report.safeParse(JSON.parse(json));
+  const parsed = reportSchema().safeParse(JSON.parse(json));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new TypeError(`Cannot read the report: ${issue?.path.join(".")}: ${issue?.message}`, { cause: parsed.error });
@@ -157,5 +141,5 @@ export function parseReport(json: string): Report {
  * ```
  */
 export function reportJsonSchema(): Readonly<Record<string, unknown>> {
-  return z.toJSONSchema(schemas().report) as Readonly<Record<string, unknown>>;
+  return z.toJSONSchema(reportSchema()) as Readonly<Record<string, unknown>>;
 }

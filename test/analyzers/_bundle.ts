@@ -36,8 +36,7 @@ export async function analyzeFiles(
   const entries = Object.entries({ "nailhouse.json": JSON.stringify(manifest), ...files }).map(([path, text]) =>
     entry(path, text)
   );
-  // What is shipped, too, is looked through as plug-ins are: that is what it is trusted by.
-  const used = { ...preset, analyzers, trusted: new Set<Analyzer>() };
+  const used = { ...preset, analyzers };
   return analyze(await readEntries(entries, { sources: presetSources(used) }), used);
 }
 
