@@ -34,9 +34,7 @@ export function fileChunks(path: string): AsyncIterable<Uint8Array> {
 /** gunzip by the runtime's own zlib: what can be read of a cut-off or damaged stream is given before `broken` is told. */
 export const nodeGunzip: Decompress = async function* (chunks, broken) {
   // Without finishFlush zlib throws away the last block of a stream that was cut off.
-  // Two pieces are made ready while one is used, which takes longer or shorter than they. All streams have this option, the types do not say it.
-  const ahead = { readableHighWaterMark: 2 * CHUNK_BYTES };
-  const stream = createGunzip({ finishFlush: zlib.Z_SYNC_FLUSH, chunkSize: CHUNK_BYTES, ...ahead });
+  const stream = createGunzip({ finishFlush: zlib.Z_SYNC_FLUSH, chunkSize: CHUNK_BYTES });
   const source = Readable.from(chunks, { highWaterMark: 1 });
   source.on("error", (error) => stream.destroy(error));
   source.pipe(stream);
