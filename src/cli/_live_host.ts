@@ -39,8 +39,15 @@ export function yieldToTheHost(): void {
   }
 }
 
+/**
+ * What an interruption gives up on may be one step from its answer: at the lowest priority of a busy host, that step can
+ * take a second.
+ */
+const ANSWER_MS = 3000;
+
 /** Ends this process although a thread of it is blocked in the kernel, where nothing else can. */
-export function endDespiteStuckReads(host: NodeHost, so: string): void {
+export async function endDespiteStuckReads(host: NodeHost, so: string): Promise<void> {
+  for (const end = host.now() + ANSWER_MS; host.stuckReads() > 0 && host.now() < end;) await host.sleep(20);
   if (host.stuckReads() === 0) return;
   console.error(
     `nailhouse: ${host.stuckReads()} reads of files never came back; ${so}. Killing myself.`,

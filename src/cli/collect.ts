@@ -254,7 +254,7 @@ async function run(args: string[]): Promise<number> {
         `${where}: ${(gzip.size() / 2 ** 20).toFixed(1)} MiB, ${snapshotsText(status)}${problems}; next: ${next}`,
       );
     }
-    endDespiteStuckReads(host, "the bundle is complete without them");
+    await endDespiteStuckReads(host, "the bundle is complete without them");
     return interruption.signal.aborted ? 130 : 0;
   } catch (error) {
     progress.end();

@@ -134,7 +134,7 @@ async function run(args: string[]): Promise<number> {
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("SIGHUP", interrupt);
   }
-  endDespiteStuckReads(host, "the ring is complete without them");
+  await endDespiteStuckReads(host, "the ring is complete without them");
   return 0;
 }
 

@@ -17,7 +17,7 @@ import type { Limits, ReadResult } from "../../src/core/host.ts";
 import { type NodeHost, nodeHost } from "../../src/host/node.ts";
 import { mountSilent, silentFsProblem } from "./silent_fs.ts";
 
-const limits: Limits = { maxBytes: 2 ** 20, timeoutMs: 500 };
+const limits: Limits = { maxBytes: 2 ** 20, timeoutMs: 2000 };
 const utf8 = new TextDecoder();
 const NOBODY = 65534;
 

@@ -12,6 +12,7 @@ import { readTar } from "../../src/bundle/tar.ts";
 import { tarHeader } from "../../src/bundle/tar_write.ts";
 import { HostError } from "../../src/core/errors.ts";
 import { fileChunks, nodeGunzip } from "../../src/host/node_input.ts";
+import { mountSilent, silentFsProblem } from "./silent_fs.ts";
 import { openRing, type Ring, ringFiles, type RingOptions } from "../../src/host/node_ring.ts";
 
 const cli = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
@@ -243,6 +244,39 @@ describe.skipIf(process.platform !== "linux")("nailhouse record", () => {
     expect(await once(child, "exit")).toEqual([0, null]);
     expect(fs.readdirSync(dir).filter((name) => !name.startsWith("ring-"))).toEqual([]);
   });
+
+  const silent = silentFsProblem();
+  it.skipIf(silent !== undefined)(
+    `ends on SIGTERM with 0 also while a read is under way${silent === undefined ? "" : `: ${silent}`}`,
+    async () => {
+      const root = join(dir, "root");
+      fs.mkdirSync(join(root, "proc/pressure"), { recursive: true });
+      const mounted = await mountSilent(join(root, "proc/pressure"));
+      const recording = [cli, "record", "--dir", join(dir, "ring"), "--root", root, "--quiet"];
+      const child = spawn("node", recording, { stdio: ["ignore", "ignore", "inherit"] });
+      try {
+        const files = `/proc/${child.pid}/fd`;
+        const opened = () =>
+          fs.readdirSync(files).map((fd) => {
+            try {
+              return fs.readlinkSync(join(files, fd));
+            } catch {
+              return "closed again";
+            }
+          });
+        await expect.poll(opened, { timeout: 20_000 }).toContainEqual(expect.stringContaining("/proc/pressure/"));
+        const exit = once(child, "exit");
+        child.kill("SIGTERM");
+        await sleep(300);
+        // Its reads fail now: they were not stuck for ever.
+        await mounted.end();
+        expect(await exit).toEqual([0, null]);
+      } finally {
+        child.kill("SIGKILL");
+        await mounted.end();
+      }
+    },
+  );
 
   it("refuses a ring that another one records into", async () => {
     const child = spawn("node", args(dir), { stdio: "ignore" });

@@ -330,7 +330,8 @@ describe.skipIf(!linux).concurrent("what does not answer, or is killed", () => {
           kind: "command",
           argv: ["sh", "-c", hung.replace("PIDS", join(here, "pids"))],
           as: "hung",
-          timeoutSeconds: 1,
+          // Long enough for its first line, at the lowest priority of a machine that tests other things, too.
+          timeoutSeconds: 5,
         },
         { kind: "file", path: "/proc/meminfo" },
       ]),
