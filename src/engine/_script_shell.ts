@@ -242,6 +242,8 @@ look_at_clock() {
 }
 
 # One process sends a signal every second, which ends any wait of this shell: so it can give up on a process that not even SIGKILL ends.
+# Heard only while it waits: bash (up to 5.2 at least) parses a trap as part of a command substitution that it is about to parse, and
+# ends with "trap: line 2: unexpected EOF while looking for matching \`)'".
 # At the very end it closes the bundle itself, in case this shell is stuck.
 beat() {
   while sleep 1 >/dev/null 2>&1; do
@@ -271,10 +273,14 @@ count_second() {
 
 # Waits for a process; leaves it alone, killed or not, when it takes longer. PID SECONDS
 await() {
+  count_seconds
   give_up=$((seconds + $2 + 1))
   while :; do
+    trap : USR1
     wait "$1"
     status=$?
+    trap '' USR1
+    count_second
     kill -0 "$1" 2>/dev/null || return 0
     if [ -n "$stopped" ] || [ "$seconds" -ge "$give_up" ]; then
       kill -s KILL "$1" 2>/dev/null
@@ -794,7 +800,7 @@ produce() {
   count_seconds
   first_second=$seconds seconds=0 stopped='' via=''
   forget_batch
-  trap count_second USR1
+  trap '' USR1
   trap 'stopped=interrupted' INT TERM HUP
   beat &
   beat=$!
@@ -1015,7 +1021,8 @@ main() {
 # What was captured until now is a complete bundle: the other shell ends it, the writer does not listen.
 interrupt() {
   interrupted=130
-  grep -l "^PPid:$tab$$\$" /proc/[0-9]*/status 2>/dev/null | tr -dc '0-9\\n' | xargs kill -s TERM 2>/dev/null
+  # It ends this pipeline, too, and the shell would say so.
+  { grep -l "^PPid:$tab$$\$" /proc/[0-9]*/status | tr -dc '0-9\\n' | xargs kill -s TERM; } 2>/dev/null
 }
 
 main "$@" </dev/null

@@ -11,7 +11,7 @@ import {
   rmSync,
 } from "node:fs";
 import { statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -348,6 +348,40 @@ describe.skipIf(!linux).concurrent("what does not answer, or is killed", () => {
     // Gone, or waiting for a first process that does not care.
     expect(state).toMatch(/^(Z.*)?$/);
   });
+
+  it.each(shells.filter(([program]) => has(program)).map((shell) => [shell.join(" "), shell] as const))(
+    "bears its own signal at any moment in %s",
+    async (_, shell) => {
+      const here = inNewFolder();
+      const script = writeScript(here);
+      const args = ["--quiet", "--only", "host,memory", ...words({ snapshots: 2, interval: 0.5 }), "-o", "b.tgz"];
+      const child = start(here, [...shell, script, ...args]);
+      let said = "";
+      child.stderr?.on("data", (text) => said += text);
+      const exit = ended(child);
+      let signals = 0;
+      for (; child.exitCode === null; await sleep(0)) {
+        try {
+          for (const pid of readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim().split(" ")) {
+            // Whoever handles it: as the script's own process does that sends it each second.
+            const handled = /^SigCgt:\t(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+            if ((BigInt(`0x${handled}`) >> BigInt(constants.signals.SIGUSR1 - 1) & 1n) === 0n) continue;
+            process.kill(Number(pid), "SIGUSR1");
+            signals++;
+          }
+        } catch (error) {
+          // It has ended.
+          if (!["ENOENT", "ESRCH"].includes((error as { code?: string }).code ?? "")) throw error;
+        }
+      }
+      expect(await exit).toBe(0);
+      // What bash says, and no more than that, of one that came in the microsecond when it ceased to listen.
+      expect(said).toMatch(/^(.*warning: run_pending_traps: bad value in trap_list.*\n)*$/);
+      expect(signals).toBeGreaterThan(5);
+      const { status } = contentOf(join(here, "b.tgz"));
+      expect(status).toMatchObject({ stopped: null, snapshots: { length: 2 } });
+    },
+  );
 
   it.each(shells.filter(([program]) => has(program)).map((shell) => [shell.join(" "), shell] as const))(
     "ends the script in %s at its time limit",
