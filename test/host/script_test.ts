@@ -354,7 +354,10 @@ describe.skipIf(!linux).concurrent("what does not answer, or is killed", () => {
     async (_, shell) => {
       const here = inNewFolder();
       const script = writeScript(here);
-      const args = ["--quiet", "--only", "host,memory", ...words({ snapshots: 2, interval: 0.5 }), "-o", "b.tgz"];
+      writeFileSync(join(here, "sar.txt"), "what another recorder wrote\n");
+      const recorded = Array.from({ length: 10 }, () => ["--history", join(here, "sar.txt")]).flat();
+      const chosen = ["--quiet", "--only", "host,memory", ...words({ snapshots: 2, interval: 0.5 })];
+      const args = [...chosen, ...recorded, "-o", "b.tgz"];
       const child = start(here, [...shell, script, ...args]);
       let said = "";
       child.stderr?.on("data", (text) => said += text);
@@ -378,8 +381,9 @@ describe.skipIf(!linux).concurrent("what does not answer, or is killed", () => {
       // What bash says, and no more than that, of one that came in the microsecond when it ceased to listen.
       expect(said).toMatch(/^(.*warning: run_pending_traps: bad value in trap_list.*\n)*$/);
       expect(signals).toBeGreaterThan(5);
-      const { status } = contentOf(join(here, "b.tgz"));
-      expect(status).toMatchObject({ stopped: null, snapshots: { length: 2 } });
+      const content = contentOf(join(here, "b.tgz"));
+      expect(content.status).toMatchObject({ stopped: null, snapshots: { length: 2 } });
+      expect(problemsOf(content)).not.toContainEqual(expect.objectContaining({ reason: "cannot be read" }));
     },
   );
 
