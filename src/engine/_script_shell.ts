@@ -242,8 +242,6 @@ look_at_clock() {
 }
 
 # One process sends a signal every second, which ends any wait of this shell: so it can give up on a process that not even SIGKILL ends.
-# Heard only while it waits: bash (up to 5.2 at least) parses a trap as part of a command substitution that it is about to parse, and
-# ends with "trap: line 2: unexpected EOF while looking for matching \`)'".
 # At the very end it closes the bundle itself, in case this shell is stuck.
 beat() {
   while sleep 1 >/dev/null 2>&1; do
@@ -272,6 +270,8 @@ count_second() {
 }
 
 # Waits for a process; leaves it alone, killed or not, when it takes longer. PID SECONDS
+# Nowhere else is the signal heard: bash (seen with 5.2.15) parses a trap as part of a command substitution that it is about to parse,
+# and ends with "trap: line 2: unexpected EOF while looking for matching \`)'".
 await() {
   count_seconds
   give_up=$((seconds + $2 + 1))

@@ -24,6 +24,15 @@ export const cli: string = fileURLToPath(new URL("../../dist/cli.js", import.met
 /** The words that start a shell. */
 export const shells: readonly (readonly [string, ...string[]])[] = [["dash"], ["bash"], ["busybox", "sh"]];
 
+/** Whether this program is installed here. */
+export function has(program: string): boolean {
+  return spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
+}
+
+/** A case for each of the shells that are. */
+export const installedShells: readonly (readonly [string, readonly [string, ...string[]]])[] = shells
+  .filter(([program]) => has(program)).map((shell) => [shell.join(" "), shell]);
+
 /** Writes the script of these collectors into a folder; returns its path. */
 export function writeScript(folder: string, collectors: readonly Collector[] = shipped): string {
   const path = join(folder, "collect.sh");

@@ -11,11 +11,10 @@ import { shellWord } from "../../src/core/shell.ts";
 import { fileChunks, nodeGunzip } from "../../src/host/node_input.ts";
 import { readTar } from "../../src/bundle/tar.ts";
 import { ringFiles } from "../../src/host/node_ring.ts";
-import { contentOf, ended, run, start, writeScript } from "./_collectors.ts";
+import { contentOf, ended, has, run, start, writeScript } from "./_collectors.ts";
 
 const linux = process.platform === "linux";
 const root = process.getuid?.() === 0;
-const has = (program: string) => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const sample = (name: string) => fileURLToPath(new URL(`../../samples/deploy/${name}`, import.meta.url));
 

@@ -12,8 +12,8 @@ import { readTar } from "../../src/bundle/tar.ts";
 import { tarHeader } from "../../src/bundle/tar_write.ts";
 import { HostError } from "../../src/core/errors.ts";
 import { fileChunks, nodeGunzip } from "../../src/host/node_input.ts";
-import { mountSilent, silentFsProblem } from "./silent_fs.ts";
 import { openRing, type Ring, ringFiles, type RingOptions } from "../../src/host/node_ring.ts";
+import { mountSilent, silentFsProblem } from "./silent_fs.ts";
 
 const cli = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
 const HOUR = 3_600_000;

@@ -1,5 +1,5 @@
 /** The shell collector as a recorder: the same ring as that of `nailhouse record`. */
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -22,11 +22,10 @@ import { readTar } from "../../src/bundle/tar.ts";
 import { fileChunks, nodeGunzip } from "../../src/host/node_input.ts";
 import { ringFiles } from "../../src/host/node_ring.ts";
 import { mountSilent, silentFsProblem } from "./silent_fs.ts";
-import { cli, type Content, contentOf, ended, run, shells, start, writeScript } from "./_collectors.ts";
+import { cli, type Content, contentOf, ended, installedShells, run, start, writeScript } from "./_collectors.ts";
 
 const linux = process.platform === "linux";
 const root = process.getuid?.() === 0;
-const has = (program: string) => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let folder: string;
@@ -70,7 +69,7 @@ const sizeOf = (ring: string) =>
 
 // Waiting is most of it.
 describe.skipIf(!linux).concurrent("collect.sh --record", () => {
-  it.each(shells.filter(([program]) => has(program)).map((shell) => [shell.join(" "), shell] as const))(
+  it.each(installedShells)(
     "in %s loses no whole sample to kill -9, goes on, and is packed into a bundle as the TypeScript collector does",
     async (_, shell) => {
       const here = inNewFolder();

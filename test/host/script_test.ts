@@ -23,6 +23,8 @@ import {
   type Content,
   contentOf,
   ended,
+  has,
+  installedShells,
   open,
   problemsOf,
   run,
@@ -36,7 +38,6 @@ import { mountSilent, silentFsProblem } from "./silent_fs.ts";
 
 const linux = process.platform === "linux";
 const root = process.getuid?.() === 0;
-const has = (program: string) => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let folder: string;
@@ -349,15 +350,12 @@ describe.skipIf(!linux).concurrent("what does not answer, or is killed", () => {
     expect(state).toMatch(/^(Z.*)?$/);
   });
 
-  it.each(shells.filter(([program]) => has(program)).map((shell) => [shell.join(" "), shell] as const))(
+  it.each(installedShells)(
     "bears its own signal at any moment in %s",
     async (_, shell) => {
       const here = inNewFolder();
       const script = writeScript(here);
-      writeFileSync(join(here, "sar.txt"), "what another recorder wrote\n");
-      const recorded = Array.from({ length: 10 }, () => ["--history", join(here, "sar.txt")]).flat();
-      const chosen = ["--quiet", "--only", "host,memory", ...words({ snapshots: 2, interval: 0.5 })];
-      const args = [...chosen, ...recorded, "-o", "b.tgz"];
+      const args = ["--quiet", "--only", "host,memory", ...words({ snapshots: 2, interval: 0.5 }), "-o", "b.tgz"];
       const child = start(here, [...shell, script, ...args]);
       let said = "";
       child.stderr?.on("data", (text) => said += text);
@@ -381,13 +379,12 @@ describe.skipIf(!linux).concurrent("what does not answer, or is killed", () => {
       // What bash says, and no more than that, of one that came in the microsecond when it ceased to listen.
       expect(said).toMatch(/^(.*warning: run_pending_traps: bad value in trap_list.*\n)*$/);
       expect(signals).toBeGreaterThan(5);
-      const content = contentOf(join(here, "b.tgz"));
-      expect(content.status).toMatchObject({ stopped: null, snapshots: { length: 2 } });
-      expect(problemsOf(content)).not.toContainEqual(expect.objectContaining({ reason: "cannot be read" }));
+      const { status } = contentOf(join(here, "b.tgz"));
+      expect(status).toMatchObject({ stopped: null, snapshots: { length: 2 } });
     },
   );
 
-  it.each(shells.filter(([program]) => has(program)).map((shell) => [shell.join(" "), shell] as const))(
+  it.each(installedShells)(
     "ends the script in %s at its time limit",
     async (_, shell) => {
       const here = inNewFolder();
