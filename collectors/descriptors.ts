@@ -10,7 +10,7 @@ const COUNTS = `for fd in /proc/[0-9]*/fd; do echo "$fd"; done | xargs -r stat -
  * What kind they are: up to 200 descriptors, evenly spread, of each of the 48 processes with the most. Looking one up costs
  * the kernel 0.9 KB, so this costs 9 MB on any host. Before 6.2 the table's size stands in for the number. Of some kinds the
  * kernel tells what they hold: marks of inotify (counted, there may be a million), rings and buffers of io_uring.
- * One ls for each process, and as few other programs as can be: starting them was a third of what collecting took.
+ * As few programs as can be: starting them was a third of what collecting took.
  */
 const SAMPLES = `exec 2>/dev/null
 each() { for file in /proc/[0-9]*/"$1"; do echo "$file"; done; }
@@ -18,9 +18,7 @@ top=$(each fd | xargs stat -c '%s %n' | awk '$1 > 0' | sort -rn | head -n 48)
 [ -n "$top" ] || top=$(each status | xargs grep -H -E '^(FDSize|VmRSS):' | sed 's,/status:,/fd ,' | awk '
   $2 == "FDSize:" { size = $3 }
   $2 == "VmRSS:" { print size, $1 }' | sort -rn | head -n 48)
-echo "$top" | awk '{ for (i = 0; i <= $1; i += int($1 / 200) + 1) printf " %s/%d", $2, i; print "" }' | while read -r files; do
-  ls -ln $files
-done | awk '
+echo "$top" | awk '{ for (i = 0; i <= $1; i += int($1 / 200) + 1) printf " %s/%d", $2, i; print "" }' | xargs ls -ln | awk '
   { print }
   /anon_inode:(inotify|\\[io_uring\\])$/ {
     file = $0; sub(/ -> .*/, "", file); sub(/.* /, "", file); sub(/fd/, "fdinfo", file)

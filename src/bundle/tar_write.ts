@@ -18,11 +18,26 @@ export interface ByteOutput {
   flush(): Promise<void>;
 }
 
-function octal(value: number, size: number): string {
-  return value.toString(8).padStart(size - 1, "0") + "\0";
+const ZERO = 0x30;
+
+/** Octal digits up to a NUL, as many as fit. */
+function putOctal(block: Uint8Array, at: number, size: number, value: number): void {
+  let rest = value;
+  for (let digit = at + size - 2; digit >= at; digit--) {
+    block[digit] = ZERO + (rest % 8);
+    rest = Math.floor(rest / 8);
+  }
 }
 
-const MODE_AND_OWNER = octal(0o600, 8) + octal(0, 8) + octal(0, 8);
+/** What all headers have: mode, user 0, group 0, blanks instead of the sum, and the format. */
+const COMMON = new Uint8Array(BLOCK);
+putOctal(COMMON, 100, 8, 0o600);
+putOctal(COMMON, 108, 8, 0);
+putOctal(COMMON, 116, 8, 0);
+COMMON.fill(0x20, 148, 156);
+utf8.encodeInto("ustar\0" + "00", COMMON.subarray(257));
+/** There is nothing behind the format. */
+const USED = 265;
 
 function headerBlock(
   name: Uint8Array,
@@ -31,16 +46,15 @@ function headerBlock(
   mtimeSeconds: number,
   target = "",
 ): Uint8Array {
-  const block = new Uint8Array(BLOCK);
-  const put = (at: number, text: string) => utf8.encodeInto(text, block.subarray(at));
-  block.set(name.subarray(0, 100));
-  // The numbers of hundreds of thousands of files, at once: mode, user, group, size, time, and blanks instead of the sum.
-  put(100, `${MODE_AND_OWNER}${octal(size, 12)}${octal(mtimeSeconds, 12)}        ${type}`);
+  const block = COMMON.slice();
+  block.set(name.length > 100 ? name.subarray(0, 100) : name);
+  putOctal(block, 124, 12, size);
+  putOctal(block, 136, 12, mtimeSeconds);
+  block[156] = type.charCodeAt(0);
   if (target !== "") block.set(utf8.encode(target).subarray(0, 100), 157);
-  put(257, "ustar\0" + "00");
   let sum = 0;
-  for (let at = 0; at < BLOCK; at++) sum += block[at] as number;
-  put(148, octal(sum, 7) + " ");
+  for (let at = 0; at < USED; at++) sum += block[at] as number;
+  putOctal(block, 148, 7, sum);
   return block;
 }
 

@@ -1,4 +1,5 @@
 import type { ProcessCapture, SocketOwnersCapture } from "../core/collector.ts";
+import type { ReadResult } from "../core/host.ts";
 import type { ProcessSize, Run } from "./_run.ts";
 
 /** A status is about 1.5 KB; thousands of groups make it longer. */
@@ -22,37 +23,54 @@ function sizeOf(status: string): number | undefined {
   return sizes.length === 0 ? undefined : sizes.reduce((sum, [, kib]) => sum + Number(kib) * 1024, 0);
 }
 
+const latin1 = new TextDecoder("latin1");
+
+function measured(pid: string, status: ReadResult): ProcessSize {
+  return { pid, bytes: status.status === "ok" ? sizeOf(latin1.decode(status.bytes)) : undefined };
+}
+
+/** All processes with their sizes: as they were captured in this snapshot, else each one is looked at. */
 function processes(run: Run): readonly ProcessSize[] {
-  run.processes ??= processIds(run).map((pid) => {
-    const status = run.host.readNow(`/proc/${pid}/status`, MAX_STATUS_BYTES);
-    return { pid, bytes: status.status === "ok" ? sizeOf(new TextDecoder("latin1").decode(status.bytes)) : undefined };
-  });
+  run.processes ??= processIds(run).map((pid) =>
+    measured(pid, run.host.readNow(`/proc/${pid}/status`, MAX_STATUS_BYTES))
+  );
   return run.processes;
+}
+
+/** How many processes a capture is about in this snapshot; undefined for all. */
+function largest(run: Run, capture: ProcessCapture): number | undefined {
+  return run.first ? capture.largest : capture.changing?.largest;
 }
 
 /** The processes that a capture is about in this snapshot. */
 function chosen(run: Run, capture: ProcessCapture): string[] {
-  const all = processes(run);
-  const largest = run.first ? capture.largest : capture.changing?.largest;
-  if (largest === undefined) {
-    return (capture.mayHang === true ? all.filter((each) => each.bytes !== undefined) : all).map(({ pid }) => pid);
+  const count = largest(run, capture);
+  if (count === undefined && capture.mayHang !== true) {
+    return run.processes?.map(({ pid }) => pid) ?? processIds(run);
   }
-  const sized = all.filter((each) => each.bytes !== undefined) as { pid: string; bytes: number }[];
-  return sized.sort((a, b) => b.bytes - a.bytes).slice(0, largest).map(({ pid }) => pid);
+  const sized = processes(run).filter((each) => each.bytes !== undefined) as { pid: string; bytes: number }[];
+  return (count === undefined ? sized : sized.sort((a, b) => b.bytes - a.bytes).slice(0, count)).map(({ pid }) => pid);
 }
 
 export async function captureProcesses(run: Run, capture: ProcessCapture): Promise<void> {
-  const group = (path: string) => path.replace(/^\/proc\/\d+\//, "proc/*/");
-  const paths = chosen(run, capture).flatMap((pid) => capture.files.map((file) => `/proc/${pid}/${file}`));
+  const pids = chosen(run, capture);
   if (capture.mayHang === true) {
+    const paths = pids.flatMap((pid) => capture.files.map((file) => `/proc/${pid}/${file}`));
     for await (const { path, result } of run.host.readInChild(paths, run.limits(capture.maxBytes))) {
-      await run.keep(path.slice(1), result, group(path));
+      await run.keep(path.slice(1), result, path.replace(/^\/proc\/\d+\//, "proc/*/"));
     }
     return;
   }
-  for (const path of paths) {
-    await run.keep(path.slice(1), run.host.readNow(path, run.limits(capture.maxBytes).maxBytes), group(path));
+  const sizes: ProcessSize[] = [];
+  for (const pid of pids) {
+    for (const file of capture.files) {
+      const path = `/proc/${pid}/${file}`;
+      const result = run.host.readNow(path, run.limits(capture.maxBytes).maxBytes);
+      if (file === "status") sizes.push(measured(pid, result));
+      await run.keep(path.slice(1), result, `proc/*/${file}`);
+    }
   }
+  if (largest(run, capture) === undefined && sizes.length > 0) run.processes ??= sizes;
 }
 
 /** Looks up the processes that hold the sockets noted so far, and stops when all are found. */

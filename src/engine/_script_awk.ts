@@ -277,9 +277,10 @@ function quoted(text,    i, parts, joined, count) {
 
 # ---- tar ----
 
-function header(stored, bytes, type,    record, length_digits, digits, sum, full) {
-  full = root "/" prefix stored
-  if (type == "0" && length(full) > 100) {
+function header(stored, bytes, type,    record, length_digits, octal, sum, start, full) {
+  start = type == "x" ? "" : root "/" prefix
+  full = start stored
+  if (length(full) > 100) {
     record = " path=" full "\\n"
     length_digits = length(record) + length(length(record) "")
     if (length(length_digits "") > length(length(record) "")) length_digits = length(record) + length(length_digits "")
@@ -287,13 +288,21 @@ function header(stored, bytes, type,    record, length_digits, digits, sum, full
     header("PaxHeader", length(record), "x")
     print record | out
     pad(length(record))
+    full = substr(full, 1, 100)
+    start = substr(start, 1, 100)
   }
-  full = substr(type == "x" ? stored : full, 1, 100)
-  digits = sprintf("%011o", bytes) NUL mtime NUL
-  # 600 and twice 0 in seven digits; eight blanks for the sum itself; "ustar" and "00".
-  sum = ascii(full) + ascii(digits) + 21 * 48 + 6 + 256 + byte[type] + 559 + 96
-  print full substr(zeros, 1, 100 - length(full)) "0000600" NUL "0000000" NUL "0000000" NUL digits \\
-    sprintf("%06o", sum) NUL " " type substr(zeros, 1, 100) "ustar" NUL "00" substr(zeros, 1, 247) | out
+  octal = sprintf("%o", bytes)
+  # 600 and twice 0 in seven digits, and the zeros before the size; eight blanks for the sum itself; "ustar" and "00".
+  sum = known(start) + ascii(substr(full, length(start) + 1)) + ascii(octal) + known(mtime)
+  sum += (21 + 11 - length(octal)) * 48 + 6 + 256 + byte[type] + 559 + 96
+  print full substr(zeros, 1, 100 - length(full)) "0000600" NUL "0000000" NUL "0000000" NUL \\
+    sprintf("%011o", bytes) NUL mtime NUL sprintf("%06o", sum) NUL " " type substr(zeros, 1, 100) "ustar" NUL "00" substr(zeros, 1, 247) | out
+}
+
+# What all headers of a snapshot have in common is summed up once: character by character is slow.
+function known(text) {
+  if (!(text in sums)) sums[text] = ascii(text)
+  return sums[text]
 }
 
 function ascii(text,    i, sum) {

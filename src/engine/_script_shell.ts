@@ -192,8 +192,9 @@ find_facts() {
   read -r mark </proc/sys/kernel/random/uuid
   mark=$(printf '\\001')$mark
   # As awk will start it: this shell may have a gzip of its own.
-  packer=gzip
-  { true | /bin/sh -c gzip; } >/dev/null 2>&1 || packer='cat'
+  # Level 3 takes half the time of the default for 5 % more bytes.
+  packer='gzip -3'
+  { true | /bin/sh -c "$packer"; } >/dev/null 2>&1 || packer='cat'
   # mawk would wait for a whole block before it looks at any of it: too late for what is to be on the disk.
   case $(awk -W version 2>&1 </dev/null) in
     mawk*) at_once=-W\${newline}interactive ;;
@@ -373,14 +374,22 @@ add() {
   case $newline$stuck in *" $2$newline"*) return 0 ;; esac
   if [ "$count" -gt 0 ] && [ "$batch_max" != "$max" ]; then read_batch; fi
   batch_max=$max
-  list="$list$1$tab$2$newline"
-  arguments="$arguments/proc/self/environ$newline$2$newline"
+  # A shell copies what it appends to, so these are joined now and then.
+  last_of_list="$last_of_list$1$tab$2$newline"
+  last_arguments="$last_arguments/proc/self/environ$newline$2$newline"
   count=$((count + 1))
-  if [ "$count" -ge 256 ] || { [ -n "$may_hang" ] && [ "$count" -ge 32 ]; }; then read_batch; fi
+  case $count in *0) join_lists ;; esac
+  if [ "$count" -ge 256 ] || { [ -n "$may_hang" ] && [ "$count" -ge 128 ]; }; then read_batch; fi
+}
+
+join_lists() {
+  list=$list$last_of_list arguments=$arguments$last_arguments
+  last_of_list='' last_arguments=''
 }
 
 read_batch() {
   [ "$count" -gt 0 ] || return 0
+  join_lists
   send list "$batch_max"
   printf '%s' "$list"
   send read
@@ -393,7 +402,7 @@ read_batch() {
 }
 
 forget_batch() {
-  list='' arguments='' count=0
+  list='' arguments='' last_of_list='' last_arguments='' count=0
 }
 
 # One of them did not answer: what came before is stored, and passed over here.
