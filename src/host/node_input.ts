@@ -12,6 +12,8 @@ import { BundleError } from "../core/errors.ts";
 
 /** zlib's streams are four to six times as fast with pieces of this size as with their default of 16 KiB, and less often waited for than with half of it. */
 const CHUNK_BYTES = 2 ** 19;
+/** So much is decompressed ahead, on another core, while a piece is looked at. */
+const AHEAD_BYTES = 2 * CHUNK_BYTES;
 /** Most files of a folder are small. */
 const READ_BYTES = 2 ** 18;
 
@@ -34,7 +36,8 @@ export function fileChunks(path: string): AsyncIterable<Uint8Array> {
 /** gunzip by the runtime's own zlib: what can be read of a cut-off or damaged stream is given before `broken` is told. */
 export const nodeGunzip: Decompress = async function* (chunks, broken) {
   // Without finishFlush zlib throws away the last block of a stream that was cut off.
-  const stream = createGunzip({ finishFlush: zlib.Z_SYNC_FLUSH, chunkSize: CHUNK_BYTES });
+  const options = { finishFlush: zlib.Z_SYNC_FLUSH, chunkSize: CHUNK_BYTES, readableHighWaterMark: AHEAD_BYTES };
+  const stream = createGunzip(options);
   const source = Readable.from(chunks, { highWaterMark: 1 });
   source.on("error", (error) => stream.destroy(error));
   source.pipe(stream);
