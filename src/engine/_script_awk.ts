@@ -156,7 +156,7 @@ function add(text) {
   size += length(text)
   if (size > MEMORY) return
   chunk = chunk text
-  if (length(chunk) > 8192) { piece[++pieces] = chunk; chunk = "" }
+  if (length(chunk) > 2048) { piece[++pieces] = chunk; chunk = "" }
 }
 
 function end_content() {
