@@ -2,12 +2,16 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
+import type { Parsed } from "../src/core/source.ts";
+import { copiedQueuesFinding, type CopiesKind, packetBacklog } from "../src/computed/copied_queues.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopCommands } from "../src/computed/owners.ts";
-import { type PacketRing, packetRings } from "../src/computed/packet_rings.ts";
+import { type PacketRing, type PacketRings, packetRings } from "../src/computed/packet_rings.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
-import { socketOwners } from "../src/computed/socket_owners.ts";
-import { meminfo } from "../src/parsers/meminfo.ts";
+import { skbSlab } from "../src/computed/skb_memory.ts";
+import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
+import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
+import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** tcpdump's and libpcap's ring on one interface is 2 MiB (`-B` changes it): a few programs with one each are no news. */
@@ -18,6 +22,19 @@ const MATERIAL_BYTES = 64 * 2 ** 20;
 const MATERIAL_SHARE = 0.02;
 /** The accounts must have room for this share of the rings; counters are read a moment apart. */
 const MIN_ACCOUNTED_SHARE = 0.85;
+
+/** Packet sockets without a ring, or beside one: what they got and nobody read. */
+const QUEUE: CopiesKind = {
+  noun: "packet socket",
+  column: "Rmem of /proc/net/packet",
+  look: "ss -0aepm",
+  endMark: remedyMark("packet-ring", "end the owner of a queue"),
+  fix:
+    "Let the program read, or have a filter (SO_ATTACH_FILTER) drop what it does not want: every packet socket gets a copy of all packets of its protocol, and those of " +
+    `ETH_P_ALL of all there are. One that only sends is opened with protocol 0: it gets none. ${
+      remedyMark("packet-ring", "packet socket that only sends")
+    }`,
+};
 
 /** Rings are whole pages in no account; where memory is too fragmented for a block, the kernel takes it from vmalloc (alloc_one_pg_vec_page()). */
 function place(bytes: number, ledger: Ledger): Claim[] {
@@ -61,70 +78,95 @@ function remedies(groups: readonly OwnerGroup<PacketRing>[], known: readonly Pro
   ];
 }
 
+interface Context {
+  readonly ledger: Ledger;
+  readonly owners: SocketOwners | undefined;
+  readonly processes: readonly Process[] | undefined;
+  readonly meminfo: Parsed<Meminfo> | undefined;
+}
+
+function bytesOf(rings: readonly PacketRing[]): number {
+  return rings.reduce((sum, ring) => sum + ring.bytes, 0);
+}
+
+function ringFinding(
+  { rings }: PacketRings,
+  { ledger, owners, processes, meminfo }: Context,
+): FindingDraft | undefined {
+  const bytes = bytesOf(rings);
+  if (bytes < WORTH_A_LINE_BYTES) return undefined;
+  const groups = groupByOwner(rings, owners);
+  const claims = place(bytes, ledger);
+  const accounted = claims.reduce((sum, claim) => sum + claim.bytes.low, 0);
+  return {
+    title: `${nameOfGroups(groups)}: ${formatBytes(bytes)} in the rings of ${
+      formatQuantity(rings.length, "packet socket")
+    }`,
+    confidence: accounted >= MIN_ACCOUNTED_SHARE * bytes ? "confirmed" : "likely",
+    material: bytes >= Math.min(MATERIAL_BYTES, MATERIAL_SHARE * ledger.totalBytes),
+    claims,
+    owners: groups.map((group) => ownerOf(group, "ring", "ss -0aep")),
+    evidence: evidence(rings, ledger, meminfo),
+    remedies: remedies(groups, processes),
+  };
+}
+
+function evidence(
+  rings: readonly PacketRing[],
+  ledger: Ledger,
+  file: Parsed<Meminfo> | undefined,
+): EvidenceLine[] {
+  const [largest] = rings as [PacketRing];
+  const lines: EvidenceLine[] = [{
+    path: largest.path,
+    line: largest.line,
+    because: `the largest ring: ${formatBytes(largest.bytes)} (block size times number of blocks)`,
+  }];
+  if (largest.table !== undefined) {
+    lines.push({
+      path: largest.table.path,
+      line: largest.table.line,
+      because: "the same socket: its Rmem does not count a ring, nor does sockstat",
+    });
+  }
+  const total = file?.value.bytes.get("MemTotal");
+  if (file !== undefined && total !== undefined) {
+    const residual = accountBytes(ledger, "unaccounted") ?? 0;
+    lines.push({
+      path: file.path,
+      line: total.line,
+      because: `of this, ${formatBytes(residual)} (${
+        formatShare(residual, ledger.totalBytes)
+      }) is in no account of the kernel: rings are part of that`,
+    });
+  }
+  return lines;
+}
+
 export const packetRing: Analyzer = defineAnalyzer({
   id: "packet-ring",
-  title: "Rings of packet sockets",
+  title: "Rings and queues of packet sockets",
   mechanism:
     "A program that captures packets (tcpdump, an intrusion detection, lldpd) may ask for a ring that it shares with the kernel. All of it is taken at once, " +
     "whether packets come or not, and held until the socket is closed. It is in no account of /proc/meminfo; when the program maps it, it is in Mapped and in " +
-    "its RSS, too, but still in no account.",
+    "its RSS, too, but still in no account. Without a ring, packets that are not read stay in the socket's queue, up to its receive buffer.",
   lookAlikes:
-    "A driver that leaks pages: no packet socket explains it. tcpdump's ordinary ring of 2 MiB. A packet socket without a ring: its queue is in the Rmem column of " +
-    "/proc/net/packet, which is 0 for a ring. AF_XDP rings are vmalloc memory (vmalloc-leak).",
+    "A driver that leaks pages: no packet socket explains it. tcpdump's ordinary ring of 2 MiB. AF_XDP rings are vmalloc memory (vmalloc-leak).",
   references: [
     "https://docs.kernel.org/networking/packet_mmap.html",
     "net/packet/af_packet.c packet_set_ring()",
   ],
   needs: { ledger, packetRings },
-  uses: { socketOwners, processes, meminfo },
-  analyze({ ledger, packetRings: { rings, sockets }, socketOwners: owners, processes: known, meminfo: file }) {
-    const bytes = rings.reduce((sum, ring) => sum + ring.bytes, 0);
-    if (bytes < WORTH_A_LINE_BYTES) {
-      const all = sockets === undefined ? "" : ` of ${formatQuantity(sockets, "packet socket")}`;
-      return { ruledOut: `the rings${all} are ${formatBytes(bytes)}` };
-    }
-    const groups = groupByOwner(rings, owners);
-    const claims = place(bytes, ledger);
-    const accounted = claims.reduce((sum, claim) => sum + claim.bytes.low, 0);
-    const draft: FindingDraft = {
-      title: `${nameOfGroups(groups)}: ${formatBytes(bytes)} in the rings of ${
-        formatQuantity(rings.length, "packet socket")
-      }`,
-      confidence: accounted >= MIN_ACCOUNTED_SHARE * bytes ? "confirmed" : "likely",
-      material: bytes >= Math.min(MATERIAL_BYTES, MATERIAL_SHARE * ledger.totalBytes),
-      claims,
-      owners: groups.map((group) => ownerOf(group, "ring", "ss -0aep")),
-      evidence: evidence(),
-      remedies: remedies(groups, known),
-    };
-    return { findings: [draft] };
-
-    function evidence(): EvidenceLine[] {
-      const [largest] = rings as [PacketRing];
-      const lines: EvidenceLine[] = [{
-        path: largest.path,
-        line: largest.line,
-        because: `the largest ring: ${formatBytes(largest.bytes)} (block size times number of blocks)`,
-      }];
-      if (largest.table !== undefined) {
-        lines.push({
-          path: largest.table.path,
-          line: largest.table.line,
-          because: "the same socket: its Rmem does not count a ring, nor does sockstat",
-        });
-      }
-      const total = file?.value.bytes.get("MemTotal");
-      if (file !== undefined && total !== undefined) {
-        const residual = accountBytes(ledger, "unaccounted") ?? 0;
-        lines.push({
-          path: file.path,
-          line: total.line,
-          because: `of this, ${formatBytes(residual)} (${
-            formatShare(residual, ledger.totalBytes)
-          }) is in no account of the kernel: rings are part of that`,
-        });
-      }
-      return lines;
-    }
+  uses: { packetBacklog, socketOwners, processes, meminfo, slabinfo },
+  analyze({ ledger, packetRings: found, packetBacklog: backlog, socketOwners: owners, processes, meminfo, slabinfo }) {
+    const findings = [
+      ringFinding(found, { ledger, owners, processes, meminfo }),
+      backlog && copiedQueuesFinding(backlog, QUEUE, { ledger, owners, processes, slab: skbSlab(slabinfo, ledger) }),
+    ].filter((finding) => finding !== undefined);
+    if (findings.length > 0) return { findings };
+    const { rings, sockets } = found;
+    const all = sockets === undefined ? "" : ` of ${formatQuantity(sockets, "packet socket")}`;
+    const queued = backlog === undefined ? "" : `, their queues ${formatBytes(backlog.chargedBytes)}`;
+    return { ruledOut: `the rings${all} are ${formatBytes(bytesOf(rings))}${queued}` };
   },
 });

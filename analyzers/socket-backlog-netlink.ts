@@ -1,6 +1,7 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
+import { copiedQueuesFinding, type CopiesContext, type CopiesKind, rawBacklog } from "../src/computed/copied_queues.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { netlinkBacklog, type NetlinkQueue } from "../src/computed/netlink_backlog.ts";
@@ -8,6 +9,7 @@ import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopCommands } fr
 import { type Process, processes } from "../src/computed/processes.ts";
 import { placeSkbBytes, skbSlab } from "../src/computed/skb_memory.ts";
 import {
+  type Backlog,
   backlogConfidence,
   describeBehaviour,
   type Judged,
@@ -40,6 +42,19 @@ const PROTOCOLS: ReadonlyMap<number, string> = new Map([
   [15, "kobject_uevent"],
   [16, "generic"],
 ]);
+
+/** Raw sockets, which stand beside netlink's for programs that talk to the network without a transport protocol: ping, routing daemons, scanners. */
+const RAW: CopiesKind = {
+  noun: "raw socket",
+  column: "rx_queue of /proc/net/raw",
+  look: "ss -waepm",
+  endMark: remedyMark("socket-backlog-netlink", "end the owner of a queue"),
+  fix:
+    "Let the program read, or have a filter (SO_ATTACH_FILTER) drop what it does not want: every raw socket gets a copy of all packets of its protocol. One that only " +
+    `sends is opened with IPPROTO_RAW: it gets none. ${
+      remedyMark("socket-backlog-netlink", "raw socket that only sends")
+    }`,
+};
 
 type Queue = JudgedQueue<NetlinkQueue>;
 
@@ -119,12 +134,37 @@ function remedies(groups: readonly OwnerGroup<Queue>[], known: readonly Process[
   ];
 }
 
+function netlinkFinding(
+  backlog: Backlog<NetlinkQueue>,
+  { ledger, owners: found, processes: known, slab }: CopiesContext,
+): FindingDraft | undefined {
+  const owners = withPorts(backlog.queues, found, known);
+  const judged = judgeQueues(backlog, owners, { isStuck });
+  if (judged.bytes < WORTH_A_LINE_BYTES) return undefined;
+  const materialBytes = materialQueueBytes(ledger.totalBytes);
+  const groups = groupByOwner(judged.queues, owners);
+  const trend = recentTrend(backlog.series);
+  return {
+    title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} unread in ${
+      formatQuantity(judged.queues.length, "netlink socket")
+    }`,
+    confidence: backlogConfidence(judged, materialBytes),
+    material: judged.bytes >= materialBytes,
+    claims: placeSkbBytes(judged.bytes, ledger, slab),
+    ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
+    owners: groups.map((group) => ownerOf(group, "socket", "ls -l /proc/[0-9]*/fd | grep socket", names(group))),
+    evidence: evidence(judged, backlog.seconds),
+    remedies: remedies(groups, known),
+  };
+}
+
 export const socketBacklogNetlink: Analyzer = defineAnalyzer({
   id: "socket-backlog-netlink",
-  title: "Netlink messages that nobody reads",
+  title: "Netlink messages, or packets of raw sockets, that nobody reads",
   mechanism:
     "The kernel, or another program, sends messages (routes, devices, connections, audit records) to a netlink socket; what is not read stays in slab memory, up " +
-    "to the socket's receive buffer. Monitoring programs raise that to many megabytes with SO_RCVBUFFORCE. Neither sockstat nor any process shows it.",
+    "to the socket's receive buffer. Monitoring programs raise that to many megabytes with SO_RCVBUFFORCE. Neither sockstat nor any process shows it. Raw sockets " +
+    "(ping, routing daemons, scanners) are the same: each gets a copy of every packet of its protocol.",
   lookAlikes:
     "A burst that is read a moment later (the queue becomes shorter between snapshots). A slab leak: without a look at the sockets this is kmalloc and " +
     "skbuff_head_cache growing.",
@@ -133,33 +173,24 @@ export const socketBacklogNetlink: Analyzer = defineAnalyzer({
     "net/netlink/af_netlink.c netlink_attachskb()",
   ],
   needs: { ledger, netlinkBacklog },
-  uses: { socketOwners, processes, slabinfo },
-  analyze({ ledger, netlinkBacklog: backlog, socketOwners: found, processes: known, slabinfo: slabFile }) {
-    const owners = withPorts(backlog.queues, found, known);
-    const judged = judgeQueues(backlog, owners, { isStuck });
-    if (judged.bytes < WORTH_A_LINE_BYTES) {
-      return {
-        ruledOut: `${formatQuantity(backlog.sockets, "netlink socket holds", "netlink sockets hold")} ${
-          formatBytes(backlog.chargedBytes)
-        }, of which ${formatBytes(judged.bytes)} are not known to be read`,
-      };
-    }
-    const materialBytes = materialQueueBytes(ledger.totalBytes);
-    const groups = groupByOwner(judged.queues, owners);
-    const trend = recentTrend(backlog.series);
-    const draft: FindingDraft = {
-      title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} unread in ${
-        formatQuantity(judged.queues.length, "netlink socket")
-      }`,
-      confidence: backlogConfidence(judged, materialBytes),
-      material: judged.bytes >= materialBytes,
-      claims: placeSkbBytes(judged.bytes, ledger, skbSlab(slabFile, ledger)),
-      ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
-      owners: groups.map((group) => ownerOf(group, "socket", "ls -l /proc/[0-9]*/fd | grep socket", names(group))),
-      evidence: evidence(judged, backlog.seconds),
-      remedies: remedies(groups, known),
+  uses: { rawBacklog, socketOwners, processes, slabinfo },
+  analyze(
+    { ledger, netlinkBacklog: backlog, rawBacklog: raw, socketOwners: owners, processes: known, slabinfo: file },
+  ) {
+    const context: CopiesContext = { ledger, owners, processes: known, slab: skbSlab(file, ledger) };
+    const findings = [
+      netlinkFinding(backlog, context),
+      raw && copiedQueuesFinding(raw, RAW, context),
+    ].filter((finding) => finding !== undefined);
+    if (findings.length > 0) return { findings };
+    const others = raw === undefined
+      ? ""
+      : ` and ${formatQuantity(raw.sockets, "raw socket")} ${formatBytes(raw.chargedBytes)}`;
+    return {
+      ruledOut: `${formatQuantity(backlog.sockets, "netlink socket holds", "netlink sockets hold")} ${
+        formatBytes(backlog.chargedBytes)
+      }${others}, of which less than ${formatBytes(WORTH_A_LINE_BYTES)} is not known to be read`,
     };
-    return { findings: [draft] };
   },
 });
 

@@ -291,6 +291,21 @@ export const remedyMarks: readonly RemedyMark[] = [
     "observed": "without CAP_NET_RAW, a packet socket could not be opened (EPERM)",
   },
   {
+    "cause": "packet-ring",
+    "remedy": "packet socket that only sends",
+    "kernel": "6.18.44-fc-v657",
+    "date": "2026-11-29",
+    "observed": "after 1000 packets it held 0 B, a socket of the packets' protocol 209 KiB",
+  },
+  {
+    "cause": "packet-ring",
+    "remedy": "end the owner of a queue",
+    "kernel": "6.18.44-fc-v657",
+    "date": "2026-11-29",
+    "beforeBytes": 67110912,
+    "afterBytes": 415744,
+  },
+  {
     "cause": "page-table-bloat",
     "remedy": "end the owner",
     "kernel": "6.18.44-fc-v769",
@@ -520,6 +535,21 @@ export const remedyMarks: readonly RemedyMark[] = [
     "kernel": "6.18.44-fc-v769",
     "date": "2026-11-23",
     "observed": "without CAP_NET_ADMIN, SO_RCVBUFFORCE failed with EPERM and SO_RCVBUF got 2 times rmem_max",
+  },
+  {
+    "cause": "socket-backlog-netlink",
+    "remedy": "raw socket that only sends",
+    "kernel": "6.18.44-fc-v657",
+    "date": "2026-11-29",
+    "observed": "after 1000 packets it held 0 B, a socket of the packets' protocol 209 KiB",
+  },
+  {
+    "cause": "socket-backlog-netlink",
+    "remedy": "end the owner of a queue",
+    "kernel": "6.18.44-fc-v657",
+    "date": "2026-11-29",
+    "beforeBytes": 67110912,
+    "afterBytes": 468992,
   },
   {
     "cause": "socket-backlog-tcp-recv",

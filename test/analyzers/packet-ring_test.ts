@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
-import { GIB, itNeeds, many, MIB, SS_HEADER } from "./_sockets.ts";
+import { GIB, itNeeds, later, many, MIB, SS_HEADER } from "./_sockets.ts";
 
 const CAUSE = "packet-ring";
 const SS = "sos_commands/networking/ss_-peaonmi";
@@ -87,6 +87,55 @@ describe(CAUSE, () => {
       );
     expect((await on(512 * MIB))?.material).toBe(true);
     expect((await on(128 * GIB))?.material).toBe(false);
+  });
+
+  describe("queues without a ring", () => {
+    const rows = (rmem: number, count = 20): string =>
+      `sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n${
+        many(count, (i) => `0000000034e83796 3      2    88b5   0     1 ${rmem} 0      ${7000 + i}\n`).join("")
+      }`;
+    const full = 16_777_728;
+    const sockets = SS_HEADER +
+      many(
+        20,
+        (i) =>
+          `p_dgr UNCONN ${full} 0      [35005]:*      *     users:(("sniffer",pid=7,fd=${3 + i})) ino:${7000 + i} sk:1
+\tver:0 cpy_thresh:0 flags( running ) skmem:(r${full},rb16777216,t0,tb212992,f0,w0,o0,bl0,d9)\n`,
+      ).join("");
+    const queued = {
+      "proc/meminfo": meminfoText({ SUnreclaim: 400 * MIB }, 8 * GIB, 0),
+      [SS]: sockets,
+      "proc/net/packet": rows(full),
+    };
+
+    it("are confirmed when nobody reads full ones", async () => {
+      const report = await analyzeFiles({ ...queued, [`${later(2)}/proc/net/packet`]: rows(full) });
+      expect(report.findings[0]).toMatchObject({
+        cause: CAUSE,
+        title: "sniffer (pid 7): 320 MiB unread in 20 packet sockets",
+        confidence: "confirmed",
+        material: true,
+        bytes: { low: full, high: 20 * full },
+        claims: [{ account: "slab-unreclaimable" }],
+        owners: [{ pid: 7, count: 20 }],
+      });
+    });
+
+    it("are no more than the accounts have room for: their packets may be the same", async () => {
+      const finding = findingOf(
+        await analyzeFiles({ ...queued, "proc/meminfo": meminfoText({ SUnreclaim: 70 * MIB }, 8 * GIB, 0) }),
+        CAUSE,
+      );
+      expect(finding?.bytes).toEqual({ low: full, high: 70 * MIB });
+      expect(finding?.evidence[0]?.because).toContain("they have packets in common");
+    });
+
+    it("accuse nobody who reads, or who has little in them", async () => {
+      const read = await analyzeFiles({ ...queued, [`${later(2)}/proc/net/packet`]: rows(1000) });
+      expect(findingOf(read, CAUSE)).toBeUndefined();
+      const few = await analyzeFiles({ ...queued, [SS]: SS_HEADER, "proc/net/packet": rows(212_992, 4) });
+      expect(findingOf(few, CAUSE)).toBeUndefined();
+    });
   });
 
   itNeeds(CAUSE, held, ["proc/meminfo", SS]);

@@ -88,5 +88,59 @@ describe(CAUSE, () => {
     expect((await on(128 * GIB))?.material).toBe(false);
   });
 
+  describe("raw sockets", () => {
+    const RAW = "proc/net/raw";
+    const row = (i: number, rx: number, drops: number): string =>
+      `  24: 00000000:${(253 - i).toString(16).padStart(4, "0")} 00000000:0000 07 00000000:${
+        rx.toString(16).padStart(8, "0")
+      } 00:00000000 00000000     0        0 ${2000 + i} 2 0000000038ee00eb ${drops}\n`;
+    const rawTable = (rx: number, drops = 0, count = 20): string =>
+      `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n${
+        many(count, (i) => row(i, rx, drops)).join("")
+      }`;
+    const full = 16_777_728;
+    const queued = {
+      "proc/meminfo": meminfoText({ SUnreclaim: 350 * MIB }),
+      [TABLE]: table(0),
+      [RAW]: rawTable(full, 1),
+      ...ownersOf([{ pid: 9, comm: "pinger", inodes: many(20, (i) => 2000 + i) }]),
+    };
+
+    it("are confirmed when nobody reads while packets are dropped", async () => {
+      const report = await analyzeFiles({ ...queued, [`${later(1)}/${RAW}`]: rawTable(full, 7) });
+      expect(report.findings[0]).toMatchObject({
+        cause: CAUSE,
+        title: "pinger (pid 9): 320 MiB unread in 20 raw sockets",
+        confidence: "confirmed",
+        material: true,
+        bytes: { low: full, high: 20 * full },
+        owners: [{ pid: 9, comm: "pinger", count: 20 }],
+      });
+      expect(report.findings[0]?.evidence[0]).toMatchObject({ path: RAW, line: 2 });
+      expect(report.findings[0]?.evidence[0]?.because).toContain("IP protocol 253");
+    });
+
+    it("are told beside netlink sockets, those of IPv6, too", async () => {
+      const six = rawTable(full).replaceAll("00000000:00", "00000000000000000000000000000000:00");
+      const report = await analyzeFiles({
+        ...held,
+        ...queued,
+        ...owners,
+        [TABLE]: held[TABLE] as string,
+        "proc/net/raw6": six,
+      });
+      const titles = report.findings.filter(({ cause }) => cause === CAUSE).map(({ title }) => title);
+      expect(titles.map((title) => title.replace(/.* in /, "")).sort()).toEqual([
+        "20 netlink sockets",
+        "40 raw sockets",
+      ]);
+    });
+
+    it("accuse nobody who reads", async () => {
+      const report = await analyzeFiles({ ...queued, [`${later(1)}/${RAW}`]: rawTable(5000) });
+      expect(findingOf(report, CAUSE)).toBeUndefined();
+    });
+  });
+
   itNeeds(CAUSE, held, ["proc/meminfo", TABLE]);
 });

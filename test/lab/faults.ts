@@ -93,6 +93,8 @@ function live(fault: Fault): Fault {
   return { ...fault, live: true };
 }
 
+const RAW_CHARGE = "charge (skmem r)";
+
 /** Each real fault is followed by its near misses; 200 to 420 MB unless a note says otherwise. */
 export const faults: readonly Fault[] = [
   live(nearMiss("busy", "busy", {}, "user-leak", "nothing for long")),
@@ -336,9 +338,20 @@ export const faults: readonly Fault[] = [
   nearMiss("unix-small", "unix_backlog", { type: "dgram", pairs: 3, sndbuf: 106496 }, "socket-backlog-unix", "charge"),
   live(real("netlink", "netlink_backlog", {}, "socket-backlog-netlink", ["slab-unreclaimable"], "charge (skmem r)")),
   nearMiss("netlink-small", "netlink_backlog", { sockets: 2, rcvbuf: 106496 }, "socket-backlog-netlink", "charge"),
+  live(
+    real("raw-backlog", "raw_backlog", { type: "raw" }, "socket-backlog-netlink", ["slab-unreclaimable"], RAW_CHARGE),
+  ),
+  nearMiss(
+    "raw-small",
+    "raw_backlog",
+    { type: "raw", sockets: 4, rcvbuf: 106496 },
+    "socket-backlog-netlink",
+    RAW_CHARGE,
+  ),
   // Other kernel buffers and tables.
   live(real("packet-ring", "packet_ring", {}, "packet-ring", ["unaccounted"], "the rings, not mapped")),
   real("packet-ring-mapped", "packet_ring", { mapped: 1 }, "packet-ring", ["unaccounted"], "the rings, mapped"),
+  real("packet-queue", "raw_backlog", { type: "packet" }, "packet-ring", ["slab-unreclaimable"], RAW_CHARGE),
   nearMiss("packet-ring-small", "packet_ring", { sockets: 1, mb: 2, mapped: 1 }, "packet-ring", "tcpdump's usual ring"),
   live(
     real(

@@ -434,6 +434,18 @@ export const commandTrials: readonly CommandTrial[] = [
     args: { sockets: 4 },
     read: meminfo("SUnreclaim"),
   }),
+  ends("socket-backlog-netlink", "raw-backlog", {
+    program: "raw_backlog",
+    args: { type: "raw", sockets: 4 },
+    read: meminfo("SUnreclaim"),
+    remedy: "end the owner of a queue",
+  }),
+  ends("packet-ring", "packet-queue", {
+    program: "raw_backlog",
+    args: { type: "packet", sockets: 4 },
+    read: meminfo("SUnreclaim"),
+    remedy: "end the owner of a queue",
+  }),
   ends("packet-ring", "packet-ring", { program: "packet_ring", args: { sockets: 1, mb: 64 }, read: residual }),
   ends("pipe-buffers", "pipe-buffers", { program: "pipes", args: { pipes: 64 }, read: residual }),
   ends("io-uring", "io-uring-rings", { program: "io_uring_rings", args: { rings: 20 }, read: residual }),
@@ -577,6 +589,18 @@ export const commandTrials: readonly CommandTrial[] = [
     report: "netlink",
     command: /^sysctl net\.core\.rmem_max/,
     run: load("netlink_rmem"),
+  },
+  {
+    cause: "socket-backlog-netlink",
+    remedy: "raw socket that only sends",
+    report: "raw-backlog",
+    run: load("raw_sender", "--net"),
+  },
+  {
+    cause: "packet-ring",
+    remedy: "packet socket that only sends",
+    report: "packet-queue",
+    run: load("packet_sender", "--net"),
   },
   {
     cause: "packet-ring",

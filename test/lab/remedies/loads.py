@@ -192,6 +192,32 @@ def packet_socket(_command):
     return {"observed": f"without CAP_NET_RAW, a packet socket could not be opened ({as_nobody(ask)})"}
 
 
+def queued(sock):
+    """What a socket is charged for what it has not read: the first number of SO_MEMINFO."""
+    return struct.unpack("I", sock.getsockopt(socket.SOL_SOCKET, 55, 36)[:4])[0]
+
+
+def of_senders(family, kind, listening, sending, send):
+    """What two sockets hold after 1000 packets, one that listens and one that was opened to send alone."""
+    shell("ip link set lo up")
+    with socket.socket(family, kind, listening) as both, socket.socket(family, kind, sending) as sender:
+        for _ in range(1000):
+            send(sender)
+        return {"observed": f"after 1000 packets it held {queued(sender)} B, a socket of the packets' protocol {queued(both) / 1024:.0f} KiB"}
+
+
+def raw_sender(_command):
+    # Protocol 253 is for experiments (RFC 3692).
+    packet = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, 0, 0, 64, 253, 0, socket.inet_aton("127.0.0.1"), socket.inet_aton("127.0.0.1")) + bytes(500)
+    return of_senders(socket.AF_INET, socket.SOCK_RAW, 253, socket.IPPROTO_RAW, lambda sock: sock.sendto(packet, ("127.0.0.1", 0)))
+
+
+def packet_sender(_command):
+    # 0x88b5 is for experiments (IEEE 802).
+    to = ("lo", 0x88B5, 0, 0, bytes(6))
+    return of_senders(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x88B5), 0, lambda sock: sock.sendto(bytes(500), to))
+
+
 def pipe_pages(command):
     import fcntl
 

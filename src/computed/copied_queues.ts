@@ -1,0 +1,244 @@
+/** Receive queues of raw and of packet sockets. Both get copies: what several of them listen to is charged to each, but lies in memory once. */
+import type { FindingDraft } from "../core/analyzer.ts";
+import { formatBytes, formatQuantity } from "../core/format.ts";
+import type { Ledger } from "../core/ledger.ts";
+import type { Claim, Remedy } from "../core/report.ts";
+import type { Captured, Reader, Source } from "../core/source.ts";
+import { netnsOf } from "../parsers/_groups.ts";
+import { packet } from "../parsers/packet.ts";
+import { raw } from "../parsers/raw.ts";
+import { ss, ssNamespaces } from "../parsers/ss.ts";
+import { materialQueueBytes } from "./material.ts";
+import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopCommands } from "./owners.ts";
+import type { Process } from "./processes.ts";
+import { placeSkbBytes, type SkbSlab } from "./skb_memory.ts";
+import {
+  type Backlog,
+  backlogConfidence,
+  backlogOf,
+  describeBehaviour,
+  type Judged,
+  type JudgedQueue,
+  judgeQueues,
+  type Sighting,
+  skmemLine,
+  type SocketQueue,
+  ssRows,
+  tableSize,
+  watchQueues,
+} from "./socket_queues.ts";
+import type { SocketOwners } from "./socket_owners.ts";
+import { recentTrend } from "./trend.ts";
+
+/** A row of either table. */
+interface Row {
+  readonly inode: number;
+  readonly line: number;
+  readonly chargedBytes: number | undefined;
+  /** Undefined where the table does not tell. */
+  readonly drops: number | undefined;
+  /** The protocol, as a person would look it up. */
+  readonly local: string;
+}
+
+interface Table {
+  readonly path: string;
+  readonly rows: readonly Row[];
+  readonly sockets: number;
+}
+
+function backlog(
+  name: string,
+  netids: readonly string[],
+  table: Source<unknown>,
+  tables: (reader: Reader) => Captured<readonly Table[]>,
+): Source<Backlog> {
+  const look = (snapshot: Reader): Sighting[] | undefined => {
+    const captured = tables(snapshot);
+    if (captured.status !== "ok") return undefined;
+    return captured.value.flatMap(({ rows }) =>
+      rows.flatMap(({ inode, chargedBytes: bytes, drops }) =>
+        inode === 0 || bytes === undefined ? [] : [{ key: inode, bytes, drops }]
+      )
+    );
+  };
+  return {
+    name,
+    patterns: [...table.patterns, ...ss.patterns, ...ssNamespaces.patterns],
+    read(reader): Captured<Backlog> {
+      const captured = tables(reader);
+      if (captured.status !== "ok") return captured;
+      const details = new Map(
+        netids.flatMap((netid) => Array.from(ssRows(reader, netid), (row) => [row.socket.inode, row] as const)),
+      );
+      const watched = watchQueues(reader.timeline, look);
+      const queues = captured.value.flatMap(({ path, rows }) =>
+        rows.flatMap(({ inode, line, chargedBytes, drops, local }): SocketQueue[] => {
+          if (chargedBytes === undefined || chargedBytes === 0) return [];
+          const detail = details.get(inode);
+          return [{
+            path,
+            line,
+            namespace: netnsOf(path),
+            inode,
+            local,
+            remote: "",
+            chargedBytes,
+            limitBytes: detail?.socket.skmem?.rcvbufBytes,
+            drops: drops ?? detail?.socket.skmem?.drops,
+            skmem: skmemLine(detail),
+            ...watched.behaviour(inode),
+          }];
+        })
+      );
+      const sockets = captured.value.reduce((sum, each) => sum + each.sockets, 0);
+      return { status: "ok", value: backlogOf(queues, sockets, watched) };
+    },
+  };
+}
+
+/** Raw sockets' receive queues over all network namespaces and snapshots. */
+export const rawBacklog: Source<Backlog> = backlog("raw backlog", ["raw"], raw, (reader) => {
+  const captured = reader.read(raw);
+  if (captured.status !== "ok") return captured;
+  const value = captured.value.map(({ path, value: sockets }) => ({
+    path,
+    sockets: tableSize(sockets),
+    rows: sockets.map(({ inode, line, rxQueueBytes: chargedBytes, drops, localPort }) => ({
+      inode,
+      line,
+      chargedBytes,
+      drops,
+      local: `IP protocol ${localPort}`,
+    })),
+  }));
+  return { status: "ok", value };
+});
+
+/** Packet sockets' receive queues, in which a ring does not count. */
+export const packetBacklog: Source<Backlog> = backlog("packet backlog", ["p_raw", "p_dgr"], packet, (reader) => {
+  const captured = reader.read(packet);
+  if (captured.status !== "ok") return captured;
+  const value = captured.value.map(({ path, value: sockets }) => ({
+    path,
+    sockets: sockets.length,
+    rows: sockets.map(({ inode, line, rmemBytes: chargedBytes, protocol }) => ({
+      inode,
+      line,
+      chargedBytes,
+      drops: undefined,
+      local: `Ethernet protocol 0x${protocol.toString(16).padStart(4, "0")}`,
+    })),
+  }));
+  return { status: "ok", value };
+});
+
+/** Jumbo frames and what is added to them: a queue with less room than that left is full. */
+const LARGEST_PACKET_BYTES = 16_640;
+
+function isStuck({ chargedBytes, limitBytes, dropped }: SocketQueue): boolean {
+  return (dropped ?? 0) > 0 || (limitBytes !== undefined && chargedBytes + LARGEST_PACKET_BYTES > limitBytes);
+}
+
+/** Less than this in all queues is what capturing programs have at any moment: not worth a line. */
+const WORTH_A_LINE_BYTES = 2 ** 20;
+
+/** As much as the fullest queue is there for sure; the others may have the same data. */
+function placeCopies({ queues, bytes }: Judged, ledger: Ledger, slab: SkbSlab | undefined): Claim[] {
+  let sure = Math.max(...queues.map((queue) => queue.bytes));
+  return placeSkbBytes(bytes, ledger, slab).map(({ account, bytes: { high } }) => {
+    const low = Math.min(high, sure);
+    sure -= low;
+    return { account, bytes: { low, high } };
+  });
+}
+
+/** What makes the two kinds differ in an answer. */
+export interface CopiesKind {
+  /** Of a socket: "raw socket". */
+  readonly noun: string;
+  /** Where the kernel tells how much is queued, and the command that shows it with the owner. */
+  readonly column: string;
+  readonly look: string;
+  /** What the lab saw when the owner was ended. */
+  readonly endMark: string;
+  /** How the program is put right, and what the lab saw of that. */
+  readonly fix: string;
+}
+
+/** What else an answer needs. */
+export interface CopiesContext {
+  readonly ledger: Ledger;
+  readonly owners: SocketOwners | undefined;
+  readonly processes: readonly Process[] | undefined;
+  readonly slab: SkbSlab | undefined;
+}
+
+/** What nobody reads of such queues; undefined when that is too little for a line. */
+export function copiedQueuesFinding(
+  backlog: Backlog,
+  kind: CopiesKind,
+  { ledger, owners, processes, slab }: CopiesContext,
+): FindingDraft | undefined {
+  const judged = judgeQueues(backlog, owners, { isStuck });
+  if (judged.bytes < WORTH_A_LINE_BYTES) return undefined;
+  const groups = groupByOwner(judged.queues, owners);
+  const claims = placeCopies(judged, ledger, slab);
+  const held = claims.reduce((sum, { bytes: { high } }) => sum + high, 0);
+  const materialBytes = materialQueueBytes(ledger.totalBytes);
+  const trend = recentTrend(backlog.series);
+  const [largest] = judged.queues as [JudgedQueue<SocketQueue>];
+  return {
+    title: `${nameOfGroups(groups)}: ${formatBytes(held)} unread in ${formatQuantity(judged.queues.length, kind.noun)}`,
+    confidence: backlogConfidence(judged, materialBytes),
+    material: held >= materialBytes,
+    claims,
+    ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
+    owners: groups.map((group) =>
+      ownerOf(group, "socket", kind.look, `, the fullest of ${(group.held[0] as SocketQueue).local}`)
+    ),
+    evidence: [
+      {
+        path: largest.path,
+        line: largest.line,
+        because: `the fullest queue (${largest.local}): ${formatBytes(largest.chargedBytes)} unread (${kind.column}); ${
+          describeBehaviour(judged, backlog.seconds, "are full")
+        }${
+          judged.queues.length === 1 || judged.bytes <= held
+            ? ""
+            : `; together the queues are charged ${
+              formatBytes(judged.bytes)
+            }, more than there is: they have packets in common`
+        }`,
+      },
+      ...(largest.skmem === undefined || largest.limitBytes === undefined ? [] : [{
+        ...largest.skmem,
+        because: `rb is its limit of ${formatBytes(largest.limitBytes)}: ${
+          isStuck(largest) ? "full" : "still filling"
+        }`,
+      }]),
+    ],
+    remedies: remedies(groups, kind, processes),
+  };
+}
+
+function remedies(
+  groups: readonly OwnerGroup<JudgedQueue<SocketQueue>>[],
+  { noun, column, look, endMark, fix }: CopiesKind,
+  known: readonly Process[] | undefined,
+): Remedy[] {
+  return [
+    {
+      when: "now",
+      text: `End or restart the owner in an orderly way: closing a ${noun} frees its queue at once. ${endMark}`,
+      commands: groups.flatMap((group) => stopCommands(group, known)),
+      verify: `${column} is 0 again, and MemAvailable rises`,
+    },
+    {
+      when: "fix",
+      text: fix,
+      commands: [look],
+      verify: "the queue stays empty while packets come",
+    },
+  ];
+}
