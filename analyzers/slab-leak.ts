@@ -27,6 +27,7 @@ import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
 import { type NeighbourStat, neighbourStat } from "../src/parsers/neighbour_stat.ts";
 import { slabAllocTraces, type SlabCaller } from "../src/parsers/slab_alloc_traces.ts";
 import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
+import { udp } from "../src/parsers/udp.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** A healthy kernel's unreclaimable slab is spread over some two hundred caches: none of them has half of it. */
@@ -95,9 +96,25 @@ const KNOWN: readonly { readonly cache: RegExp; readonly objects: string; readon
   { cache: /^(?:shmem_inode_cache)$/, objects: "files on tmpfs", find: "df -i -t tmpfs" },
 ];
 
+/** Packets wait for a device (a TAP that its program does not read), in a queueing discipline, or for a socket of a kind that is not captured. */
+const PACKETS = {
+  objects: "network packets",
+  find: "ip -s -s link; tc -s qdisc; grep -H ^iff: /proc/[0-9]*/fdinfo/* 2>/dev/null",
+} as const;
+
 /** A cache with what it did while it was watched. */
 interface Suspect extends SlabUse {
   readonly trend: Trend | undefined;
+  /** Whether all of it may be packets: there are as many heads. */
+  readonly isPackets: boolean;
+}
+
+/** What a cache's objects may be. */
+function knownOf({ name, aliases, isPackets }: Suspect): readonly Pick<(typeof KNOWN)[number], "objects" | "find">[] {
+  return [
+    ...(isPackets ? [PACKETS] : []),
+    ...KNOWN.filter(({ cache }) => [name, ...aliases].some((each) => cache.test(each))),
+  ];
 }
 
 /** Caches by name in each snapshot: how their pages grew. */
@@ -163,6 +180,7 @@ function largeKmalloc({ caches }: SlabCaches, { accounts }: Ledger, file: Parsed
     usedBytes: bytes,
     reclaimable: false,
     trend: undefined,
+    isPackets: false,
   }];
 }
 
@@ -179,7 +197,7 @@ function mayBePackets(cache: Suspect, heads: number): boolean {
 function withoutPackets(
   caches: readonly Suspect[],
   heldByOthers: number,
-): { caches: Suspect[]; heldElsewhere: number; packetCaches: ReadonlySet<string> } {
+): { caches: Suspect[]; heldElsewhere: number } {
   const heads = caches.reduce(
     (most, { name, activeObjects }) => Math.max(most, name.startsWith("skbuff_") ? activeObjects : 0),
     0,
@@ -187,9 +205,10 @@ function withoutPackets(
   const packets = sum(caches.filter((cache) => mayBePackets(cache, heads)));
   const rest = packets === 0 ? 1 : 1 - Math.min(1, heldByOthers / packets);
   return {
-    caches: caches.map((cache) => mayBePackets(cache, heads) ? { ...cache, usedBytes: rest * cache.usedBytes } : cache),
+    caches: caches.map((cache) =>
+      mayBePackets(cache, heads) ? { ...cache, isPackets: true, usedBytes: rest * cache.usedBytes } : cache
+    ),
     heldElsewhere: Math.max(0, heldByOthers - packets),
-    packetCaches: new Set(caches.filter((cache) => mayBePackets(cache, heads)).map(({ name }) => name)),
   };
 }
 
@@ -198,8 +217,8 @@ function sum(suspects: readonly Suspect[]): number {
 }
 
 /** What a cache's objects are, and the command on the host that tells whose they are. */
-function whose({ name, aliases }: Suspect): string {
-  const known = KNOWN.filter(({ cache }) => [name, ...aliases].some((each) => cache.test(each)));
+function whose(suspect: Suspect): string {
+  const known = knownOf(suspect);
   if (known.length === 0) {
     return "to find who allocates them: boot with slub_debug=U and read /sys/kernel/debug/slab/*/alloc_traces";
   }
@@ -233,13 +252,18 @@ function processOwners({ usedBytes, activeObjects }: Suspect, tenant: Tenant | u
   }));
 }
 
-function holder(tenant: Tenant | undefined, group: Tenant["groups"][number] | undefined): string {
+function holder(
+  { isPackets }: Suspect,
+  tenant: Tenant | undefined,
+  group: Tenant["groups"][number] | undefined,
+): string {
+  if (isPackets) return "Network packets in no socket that is known";
   if (tenant === undefined) return "Unreclaimable kernel objects";
   return group === undefined ? tenant.what : `${tenant.what} of ${nameOfGroup(group)}`;
 }
 
 function remedies([first]: readonly [Suspect, ...Suspect[]], stop: readonly string[]): Remedy[] {
-  const known = KNOWN.filter(({ cache }) => [first.name, ...first.aliases].some((each) => cache.test(each)));
+  const known = knownOf(first);
   return [
     {
       when: "now",
@@ -381,7 +405,8 @@ export const slabLeak: Analyzer = defineAnalyzer({
     "or a module keeps asking for new ones. SUnreclaim in /proc/meminfo grows; slabinfo tells in which cache. No process is charged, and nothing that " +
     "frees caches gives it back.",
   lookAlikes:
-    "Queued packets: kmalloc-2k and skbuff_head_cache grow, but the sockets tell (socket-backlog-udp and its like): what known tenants hold is left out here. " +
+    "Queued packets: kmalloc-2k and skbuff_head_cache grow, but the sockets tell (socket-backlog-udp and its like): what known tenants hold is left out here, so that " +
+    "packets which remain are in no socket: a TAP device that its program does not read, a queueing discipline, a driver. " +
     "slab-reclaimable: dentries and inodes, which are given back. slab-fragmentation: the objects are gone, their pages are not. Caches of one size are merged: " +
     "the name in slabinfo is that of the first one.",
   references: [
@@ -402,11 +427,22 @@ export const slabLeak: Analyzer = defineAnalyzer({
     neighbours: neighbourStat,
     signals: queuedSignals,
     processes,
+    udp,
   },
   last: true,
   analyze(
-    { ledger, slabCaches: caches, meminfo: file, ledgers, history, recorded, processes: known, ...witnesses },
-    _facts,
+    {
+      ledger,
+      slabCaches: caches,
+      meminfo: file,
+      ledgers,
+      history,
+      recorded,
+      processes: known,
+      udp: sockets,
+      ...witnesses
+    },
+    facts,
     unclaimed,
   ) {
     const account = accountBytes(ledger, "slab-unreclaimable");
@@ -414,8 +450,8 @@ export const slabLeak: Analyzer = defineAnalyzer({
     if (account === undefined || left === undefined) return { ruledOut: "this bundle does not tell SUnreclaim" };
     const byName = trends(history ?? []);
     const spanSeconds = [...byName.values()].reduce((most, trend) => Math.max(most, trend.spanSeconds), 0);
-    const { caches: others, heldElsewhere, packetCaches } = withoutPackets([
-      ...candidates(caches, byName).map((cache) => ({ ...cache, trend: byName.get(cache.name) })),
+    const { caches: others, heldElsewhere } = withoutPackets([
+      ...candidates(caches, byName).map((cache) => ({ ...cache, trend: byName.get(cache.name), isPackets: false })),
       ...largeKmalloc(caches, ledger, file),
     ], account - left);
     const unreclaimable = others.sort((a, b) => b.usedBytes - a.usedBytes);
@@ -467,8 +503,10 @@ export const slabLeak: Analyzer = defineAnalyzer({
     }
 
     function confidence(): Confidence {
-      // Packets of sockets that the bundle does not show, such as those of a network namespace that was not captured.
-      if (packetCaches.has((first as Suspect).name)) return "possible";
+      // Packets of sockets that the bundle does not show, such as those of a network namespace that was not captured: root captures all.
+      if ((first as Suspect).isPackets) {
+        return facts.privileged === true && sockets !== undefined ? "likely" : "possible";
+      }
       const watchedLong = spanSeconds >= LONG_WATCH_SECONDS;
       if (suspects.some(grows)) return dominates || watchedLong ? "confirmed" : "likely";
       return watchedLong ? "possible" : "likely";
@@ -484,7 +522,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
       const tenant = tenantOf(first as Suspect, witnesses);
       const [group] = tenant?.groups ?? [];
       return {
-        title: `${holder(tenant, group)} hold ${formatBytes(bytes)}, mostly in the slab cache ${
+        title: `${holder(first as Suspect, tenant, group)} hold ${formatBytes(bytes)}, mostly in the slab cache ${
           cacheName(first as Suspect)
         }${others}${fastest === undefined ? "" : `, and grow by ${formatBytes(fastest.bytesPerSecond)} a second`}`,
         confidence: sure,

@@ -1,3 +1,4 @@
+import type { Manifest } from "../../src/core/manifest.ts";
 import { readEntries } from "../../src/bundle/open.ts";
 import type { Analyzer } from "../../src/core/analyzer.ts";
 import type { Entry } from "../../src/core/bundle.ts";
@@ -8,7 +9,7 @@ import { preset } from "../../src/preset.ts";
 const GIB = 2 ** 30;
 
 /** A manifest as the collector writes it, of a host with 4 KiB pages. */
-const manifest = {
+export const manifest: Manifest = {
   schemaVersion: 1,
   tool: { name: "nailhouse", version: "0.1.0" },
   host: { hostname: "test", kernelRelease: "6.18.0", machine: "x86_64", pageSizeBytes: 4096, userHz: 100, cpus: 2 },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { analyzeFiles, findingOf, meminfoText, prometheusText, udpText } from "./_bundle.ts";
+import { analyzeFiles, findingOf, manifest, meminfoText, prometheusText, udpText } from "./_bundle.ts";
 import { aliasesText, later, slabinfoText } from "./_kernel.ts";
 
 const MIB = 2 ** 20;
@@ -120,7 +120,25 @@ describe("slab-leak", () => {
     const report = await analyzeFiles(packets);
     expect(report.findings[0]?.cause).toBe("socket-backlog-udp");
     expect(findingOf(report, "slab-leak")).toBeUndefined();
-    expect(findingOf(await analyzeFiles({ ...packets, "proc/net/udp": udpText([]) }), "slab-leak")).toBeDefined();
+  });
+
+  it("is likely of packets in no socket where all sockets were captured, else only possible", async () => {
+    const packets = {
+      "proc/meminfo": meminfoText({ SUnreclaim: 460 * MIB }, 8 * GIB),
+      "proc/slabinfo": slabinfoText([
+        { name: "kmalloc-2k", size: 2048, objects: 190_000 },
+        { name: "skbuff_head_cache", size: 256, objects: 190_000 },
+      ]),
+    };
+    const sockets = { "proc/net/udp": udpText([]) };
+    const finding = findingOf(await analyzeFiles({ ...packets, ...sockets }), "slab-leak");
+    expect(finding).toMatchObject({ confidence: "likely", material: true });
+    expect(finding?.title).toMatch(/^Network packets in no socket that is known hold 4\d\d MiB/);
+    expect(finding?.owners[0]?.detail).toContain("^iff:");
+    const unprivileged = { "nailhouse.json": JSON.stringify({ ...manifest, privileged: false }) };
+    for (const files of [packets, { ...packets, ...sockets, ...unprivileged }]) {
+      expect(findingOf(await analyzeFiles(files), "slab-leak")?.confidence).toBe("possible");
+    }
   });
 
   it("finds a leak beside queued packets that are larger", async () => {

@@ -404,6 +404,9 @@ export const faults: readonly Fault[] = [
   live(real("posix-timers", "posix_timers", {}, "slab-leak", ["slab-unreclaimable"], SLAB_GROWTH)),
   nearMiss("posix-timers-few", "posix_timers", { count: 1000, rate: 0 }, "slab-leak", SLAB_GROWTH),
   real("neighbours", "neighbours", {}, "slab-leak", ["slab-unreclaimable"], SLAB_GROWTH, { ratio: [0.95, 1.1] }),
+  // sos has no list of every namespace's sockets: the packets may be theirs.
+  real("tap-queue", "tap_queue", {}, "slab-leak", ["slab-unreclaimable"], SLAB_GROWTH, UNSEEN_BY_SOS),
+  nearMiss("tap-queue-few", "tap_queue", { packets: 5000 }, "slab-leak", SLAB_GROWTH),
   nearMiss("neighbours-few", "neighbours", { entries: 2000, rate: 0 }, "slab-leak", SLAB_GROWTH),
   live(real(
     "slab-fragmentation",
