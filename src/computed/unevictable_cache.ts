@@ -43,17 +43,19 @@ function ramfsUses(
     mount.type === "ramfs" && mount.path !== "/" && !mount.path.startsWith(CREDENTIALS) &&
     mountOf(mount.path, mounted) === mount
   );
-  return seen.map(({ path: mount, line }) => {
+  const uses = seen.map(({ path: mount, line }) => {
     const inside = files?.value.filter((file) => mountOf(file.path, mounted)?.path === mount) ?? [];
     const all = inside.find((file) => file.path === mount);
-    return {
-      path,
-      line,
-      mount,
-      listed: files && all && { bytes: all.bytes, path: files.path, line: all.line },
-      largest: inside.filter((file) => file !== all),
-    };
+    const listed = files && all && { bytes: all.bytes, path: files.path, line: all.line };
+    return { device: all?.device, path, line, mount, listed, largest: inside.filter((file) => file !== all) };
   }).sort((a, b) => (b.listed?.bytes ?? 0) - (a.listed?.bytes ?? 0) || a.line - b.line);
+  // A folder of it may be mounted elsewhere, too.
+  const devices = new Set<string>();
+  return uses.flatMap(({ device, ...use }) => {
+    if (device !== undefined && devices.has(device)) return [];
+    if (device !== undefined) devices.add(device);
+    return [use];
+  });
 }
 
 /** Types of a root directory that is an unpacked initramfs: such a host runs from it, or has not let go of it. */

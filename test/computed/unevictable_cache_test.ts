@@ -71,6 +71,13 @@ describe("unevictableCache", () => {
     expect(without?.ramfs?.map(({ listed }) => listed)).toEqual([undefined, undefined]);
   });
 
+  it("counts a ramfs once of which a folder is mounted elsewhere, too", async () => {
+    const mounts = "a /c/part ramfs rw 0 0\na /a ramfs rw 0 0\n";
+    const list = `${200 * 2048} 512 1 1 1 /a\n${90 * 2048} 512 1 7 1 /c/part\n`;
+    const ramfs = (await cacheOf({ ...meminfo(host), "proc/mounts": mounts, [LIST]: list }))?.ramfs;
+    expect(ramfs?.map(({ mount }) => mount)).toEqual(["/a"]);
+  });
+
   it("is only what is listed where the host runs from its initramfs", async () => {
     const root = { ...meminfo(host), "proc/mounts": "rootfs / rootfs rw 0 0\n" };
     expect((await cacheOf(root))?.bytes).toEqual({ low: 0, high: 400 * MIB });
