@@ -362,7 +362,7 @@ export const shmemLeak: Analyzer = defineAnalyzer({
     "ordinary page cache: in Cached without Shmem, in Unevictable without Mlocked, not in MemAvailable. A ramfs has no limit, is never swapped, and df shows 0 of it.",
   lookAlikes:
     "A database's shared buffers: the same account, but mapped and used, in RssShmem of its processes. Page cache: Cached without Shmem, which the kernel drops when it needs memory, except that of a ramfs. Unevictable " +
-    "without Mlocked is also shared memory that SHM_LOCK or a graphics driver holds, and that of an initramfs that the host runs from. The small ramfs that systemd mounts for the credentials of a service. " +
+    "without Mlocked is also shared memory that SHM_LOCK or a graphics driver holds, and the files of an initramfs that the host runs from. The small ramfs that systemd mounts for the credentials of a service. " +
     "Buffers of graphics drivers are Shmem without a name, too. An anonymous shared mapping (/dev/zero) of which little is touched by processes that still live.",
   references: [
     "https://docs.kernel.org/filesystems/tmpfs.html",
