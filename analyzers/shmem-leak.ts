@@ -1,8 +1,9 @@
-import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/analyzer.ts";
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
 import type { ByteRange, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { setSysctl, shellWord } from "../src/core/shell.ts";
+import type { TmpfsFile } from "../src/parsers/tmpfs_files.ts";
 import { overTime } from "../src/core/source.ts";
 import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { ledger } from "../src/computed/ledger.ts";
@@ -16,7 +17,8 @@ import {
   type TmpfsUse,
   type UnlinkedObject,
 } from "../src/computed/shared_memory.ts";
-import { exhaustion, recentTrend } from "../src/computed/trend.ts";
+import { exhaustion, type Measurement, recentTrend, type Trend } from "../src/computed/trend.ts";
+import { type RamfsUse, type UnevictableCache, unevictableCache } from "../src/computed/unevictable_cache.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /**
@@ -32,6 +34,8 @@ const JOURNAL_MOUNT = "/run";
 const JOURNAL_SHARE = 0.1;
 /** A few huge pages or log files come and go. */
 const MIN_GROWTH_BYTES = 16 * 2 ** 20;
+/** What is listed explains the counters: the rest may be small files that were deleted and are open, and baseline. */
+const MOST = 0.5;
 /** Owners that are listed one by one. */
 const MAX_OWNERS = 10;
 const MAX_FILES_NAMED = 3;
@@ -153,8 +157,25 @@ function processHolding(
   };
 }
 
-function filesHolding({ mount, bytes, sizeBytes, mappedBytes, largest, path, line }: TmpfsUse): Holding {
+/** "the largest: /a (1.00 MiB), /b (1.00 MiB)", or what finds them. */
+function largestFiles(mount: string, largest: readonly TmpfsFile[]): string {
   const named = largest.slice(0, MAX_FILES_NAMED).map((file) => `${file.path} (${formatBytes(file.bytes)})`);
+  return named.length > 0
+    ? `the largest: ${named.join(", ")}`
+    : `to find the largest: du -axk ${shellWord(mount)} | sort -rn | head`;
+}
+
+/** What shows the files, who uses them, and how the largest goes. */
+function deleteCommands(mount: string, largest: readonly TmpfsFile[]): string[] {
+  const folder = shellWord(mount);
+  return [
+    `du -axk ${folder} | sort -rn | head -n 20`,
+    `fuser -v -m ${folder}`,
+    ...largest.slice(0, 1).map((file) => `rm -- ${shellWord(file.path)}`),
+  ];
+}
+
+function filesHolding({ mount, bytes, sizeBytes, mappedBytes, largest, path, line }: TmpfsUse): Holding {
   const folder = shellWord(mount);
   return {
     bytes,
@@ -169,20 +190,14 @@ function filesHolding({ mount, bytes, sizeBytes, mappedBytes, largest, path, lin
       comm: mount,
       bytes,
       count: Math.max(1, largest.length),
-      detail: named.length > 0
-        ? `the largest: ${named.join(", ")}`
-        : `to find the largest: du -axk ${folder} | sort -rn | head`,
+      detail: largestFiles(mount, largest),
     },
     remedies: [{
       when: "now",
       text: `Delete the files that are not needed any more, or move them to a disk. Look first who uses them. ${
         remedyMark("shmem-leak", "delete the files")
       }`,
-      commands: [
-        `du -axk ${folder} | sort -rn | head -n 20`,
-        `fuser -v -m ${folder}`,
-        ...largest.slice(0, 1).map((file) => `rm -- ${shellWord(file.path)}`),
-      ],
+      commands: deleteCommands(mount, largest),
       verify: "Shmem of /proc/meminfo falls by their size",
     }, {
       when: "prevent",
@@ -237,26 +252,142 @@ function nameOf([first, ...others]: readonly Holding[]): string {
   return `${(first as Holding).name}${others.length === 0 ? "" : ` and ${formatQuantity(others.length, "other")}`}`;
 }
 
+function steadyGrowth(series: readonly Measurement[]): Trend | undefined {
+  const trend = recentTrend(series);
+  return trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_BYTES ? trend : undefined;
+}
+
+function ramfsOwner({ mount, listed, largest }: RamfsUse, atMostBytes: number): Owner {
+  return {
+    pid: null,
+    comm: mount,
+    bytes: Math.min(listed?.bytes ?? atMostBytes, atMostBytes),
+    count: Math.max(1, largest.length),
+    detail: largestFiles(mount, largest),
+  };
+}
+
+function ramfsRemedies({ mount, largest }: RamfsUse): Remedy[] {
+  const folder = shellWord(mount);
+  return [{
+    when: "now",
+    text: `Delete the files that are not needed any more, or move them to a disk. Look first who uses them. ${
+      remedyMark("shmem-leak", "delete the files of a ramfs")
+    }`,
+    commands: deleteCommands(mount, largest),
+    verify: "Unevictable of /proc/meminfo falls by their size",
+  }, {
+    when: "prevent",
+    text:
+      `Mount a tmpfs with a limit instead (in /etc/fstab, too): a ramfs has none, and cannot be swapped. Unmounting deletes all that is in it: save it first. ${
+        remedyMark("shmem-leak", "a tmpfs instead of a ramfs")
+      }`,
+    commands: [`umount ${folder}`, `mount -t tmpfs -o size=... tmpfs ${folder}`],
+    verify: `df ${folder} shows the limit; writing beyond it fails with ENOSPC`,
+  }];
+}
+
+/** Page cache that cannot be given back; undefined where it is little. */
+function ramfsFinding(
+  { bytes, unevictable, mlocked, ramfs = [] }: UnevictableCache,
+  limit: number,
+  series: readonly Measurement[],
+  availableBytes: number | undefined,
+): FindingDraft | undefined {
+  if (bytes.low < limit) return undefined;
+  const filled = ramfs.filter(({ listed }) => (listed?.bytes ?? 0) > 0);
+  const sure = filled.reduce((sum, { listed }) => sum + (listed?.bytes ?? 0), 0) >= MOST * bytes.low;
+  // Where nothing is listed, any ramfs may hold it.
+  const uses = (sure ? filled : ramfs.filter(({ listed }) => listed?.bytes !== 0)).slice(0, MAX_OWNERS);
+  const [largest] = uses;
+  const growing = steadyGrowth(series);
+  const last = series.at(-1);
+  const held = `${formatBytes(bytes.low)} of page cache`;
+  const mounts = largest &&
+    `the ramfs ${largest.mount}${uses.length > 1 ? ` and ${formatQuantity(uses.length - 1, "other")}` : ""}`;
+  return {
+    title: mounts === undefined
+      ? `${held} cannot be given back by the kernel, and no file that is known explains it`
+      : sure
+      ? `files in ${mounts} hold ${held} that the kernel cannot give back`
+      : `${held} cannot be given back by the kernel: ${mounts} may hold it`,
+    confidence: !sure ? "possible" : growing === undefined ? "likely" : "confirmed",
+    material: true,
+    claims: [{ account: "page-cache", bytes }],
+    ...(growing === undefined ? {} : { growthBytesPerSecond: { low: growing.low, high: growing.high } }),
+    exhaustion: growing === undefined || last === undefined || availableBytes === undefined
+      ? null
+      : exhaustion(growing, availableBytes, last.time),
+    owners: largest === undefined
+      ? [{
+        pid: null,
+        comm: "unknown",
+        bytes: bytes.high,
+        count: 1,
+        detail:
+          "a ramfs of another mount namespace, deleted files of one that are still open, memfd_secret, or memory of confidential virtual machines (guest_memfd); to tell: " +
+          "grep ' ramfs ' /proc/[0-9]*/mounts; ls -l /proc/[0-9]*/fd | grep -E 'secretmem|kvm-gmem|deleted'",
+      }]
+      : uses.map((use) => ramfsOwner(use, bytes.high)),
+    evidence: [
+      {
+        ...unevictable,
+        because: `pages that the kernel cannot give back; at least ${
+          formatBytes(bytes.low)
+        } of them are page cache that is not mlocked`,
+      },
+      { ...mlocked, because: "of those the ones that processes locked (mlock): no cause of the rest" },
+      ...uses.flatMap(({ path, line, listed }) => [
+        {
+          path,
+          line,
+          because: "a ramfs: its files are memory until they are deleted, without a limit, and never swapped",
+        },
+        ...(listed === undefined
+          ? []
+          : [{ path: listed.path, line: listed.line, because: `${formatBytes(listed.bytes)} of files in this ramfs` }]),
+      ]),
+    ],
+    remedies: largest === undefined ? [] : ramfsRemedies(largest),
+  };
+}
+
 export const shmemLeak: Analyzer = defineAnalyzer({
   id: "shmem-leak",
   title: "Shared memory that no process maps",
   mechanism:
     "Files on tmpfs, memfds, POSIX and SysV shared memory are pages without a disk: they stay until the file is deleted and closed, or the segment is removed, whether or not any " +
     "process maps them, and also after those that made them have ended. They are in Shmem (and so in Cached, which looks free) and in no process's RSS, and without swap the kernel " +
-    "cannot take them back. A deleted file that is still open, and a memfd, stand in no directory: df counts the first, du neither.",
+    "cannot take them back. A deleted file that is still open, and a memfd, stand in no directory: df counts the first, du neither. Files on a ramfs are memory in the same way, but " +
+    "ordinary page cache: in Cached without Shmem, in Unevictable without Mlocked, not in MemAvailable. A ramfs has no limit, is never swapped, and df shows 0 of it.",
   lookAlikes:
-    "A database's shared buffers: the same account, but mapped and used, in RssShmem of its processes. Page cache: Cached without Shmem, which the kernel drops when it needs memory. " +
+    "A database's shared buffers: the same account, but mapped and used, in RssShmem of its processes. Page cache: Cached without Shmem, which the kernel drops when it needs memory, except that of a ramfs. Unevictable " +
+    "without Mlocked is also shared memory that SHM_LOCK or a graphics driver holds, and the files of an initramfs that the host runs from. The small ramfs that systemd mounts for the credentials of a service. " +
     "Buffers of graphics drivers are Shmem without a name, too. An anonymous shared mapping (/dev/zero) of which little is touched by processes that still live.",
   references: [
     "https://docs.kernel.org/filesystems/tmpfs.html",
+    "https://docs.kernel.org/filesystems/ramfs-rootfs-initramfs.html",
     "https://man7.org/linux/man-pages/man2/memfd_create.2.html",
     "https://man7.org/linux/man-pages/man2/shmctl.2.html",
   ],
   needs: { ledger, sharedMemory },
-  uses: { processes, ledgers: overTime(ledger), recorded: importedHistory },
-  analyze({ ledger, sharedMemory: shared, processes: known, ledgers, recorded }) {
+  uses: {
+    processes,
+    unevictableCache,
+    ledgers: overTime(ledger),
+    caches: overTime(unevictableCache),
+    recorded: importedHistory,
+  },
+  analyze({ ledger, sharedMemory: shared, processes: known, unevictableCache: cache, ledgers, caches, recorded }) {
     const limit = Math.min(MATERIAL_BYTES, SMALL_HOST_SHARE * ledger.totalBytes);
     const filesLimit = Math.max(limit, FILES_SHARE * ledger.totalBytes);
+    const last = ledgers?.at(-1);
+    const available = last?.value.availableBytes;
+    const counted = (caches ?? []).flatMap(({ time, value }) =>
+      value === undefined ? [] : [{ time, bytes: value.countedBytes }]
+    );
+    const ramfs = cache && ramfsFinding(cache, filesLimit, counted, available);
+    const beside = ramfs === undefined ? [] : [ramfs];
     const parts = holdings(shared, known);
     const bytes = claim(shared, parts);
     const unreachable = sum(parts.filter((part) => part.unreachable));
@@ -264,7 +395,10 @@ export const shmemLeak: Analyzer = defineAnalyzer({
     const mappedHigh = shared.mapped?.high ?? 0;
     if (!material) {
       const nameless = shared.totalBytes - mappedHigh - shared.attachedBytes - bytes.high;
-      if (shared.mapped !== undefined && nameless >= filesLimit) return { findings: [namelessFinding(nameless)] };
+      if (shared.mapped !== undefined && nameless >= filesLimit) {
+        return { findings: [namelessFinding(nameless), ...beside] };
+      }
+      if (ramfs !== undefined) return { findings: [ramfs] };
       return {
         ruledOut: `${formatBytes(shared.totalBytes)} are shared memory, of which ${
           formatBytes(bytes.high)
@@ -277,13 +411,10 @@ export const shmemLeak: Analyzer = defineAnalyzer({
       const at = accountBytes(value, "shmem");
       return at === undefined ? [] : [{ time, bytes: at }];
     });
-    const trend = recentTrend(series);
-    const growing = trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_BYTES ? trend : undefined;
+    const growing = steadyGrowth(series);
     const grownForLong = longGrowth(recorded, "Shmem", shared.totalBytes);
     // How fast, but not how sure: what grew over days may have been something else.
     const rate = growing ?? grownForLong?.trend;
-    const last = ledgers?.at(-1);
-    const available = last?.value.availableBytes;
     const [largest] = parts as [Holding];
     const large = parts.filter((part) => part.bytes >= largest.bytes / MAX_OWNERS);
     const confidence: Confidence = !sure
@@ -316,7 +447,7 @@ export const shmemLeak: Analyzer = defineAnalyzer({
           ...longGrowthEvidence(grownForLong),
         ],
         remedies: largest.remedies,
-      }],
+      }, ...beside],
     };
 
     function namelessFinding(nameless: number) {

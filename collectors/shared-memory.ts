@@ -29,19 +29,25 @@ echo "$found" | xargs stat -L -f -c '%T %n'
 echo "$found" | sed 's,/fd/.*,/maps,' | sort -u | xargs grep -H -E '/memfd:|\\(deleted\\)$' | head -n 4096`;
 
 /**
- * The largest files of each tmpfs that is mounted here. Their dentries and inodes are in memory anyway, so looking at them costs none.
+ * The largest files of each tmpfs and ramfs that is mounted here. Their dentries and inodes are in memory anyway, so looking at them costs
+ * none. What a ramfs holds in all stands as its own folder, because df shows 0 of it. The last mount of a path is the one that is seen:
+ * below the others find would walk a disk. The system itself is not looked at where it runs from memory.
  */
 const FILES = `exec 2>/dev/null
-awk '$3 == "tmpfs" || $3 == "devtmpfs" { print $2 }' /proc/mounts | sort -u | while read -r mount; do
-  find "$(printf '%b' "$mount")" -xdev -type f -size +1024k ! -path '*[[:cntrl:]]*' -exec stat -c '%b %B %d %i %Y %n' {} +
-done | sort -rnu | head -n 64`;
+awk '{ type[$2] = $3 }
+  END { for (path in type) if (type[path] ~ /^(dev)?tmpfs$/ || type[path] == "ramfs" && path != "/") print type[path], path
+}' /proc/mounts | while read -r type path; do
+  mount=$(printf '%b' "$path")
+  [ "$type" != ramfs ] || stat -c "$(du -skx "$mount" | awk '{ print 2 * $1; exit }') 512 %d %i %Y %n" "$mount"
+  find "$mount" -xdev -type f -size +1024k ! -path '*[[:cntrl:]]*' -exec stat -c '%b %B %d %i %Y %n' {} +
+done | sort -rn | head -n 64`;
 
 /** Memory that lies in a file which is on no disk: it belongs to no process until one maps it. */
 export const sharedMemory: Collector = defineCollector({
   id: "shared-memory",
-  title: "Shared memory and tmpfs",
+  title: "Shared memory, tmpfs and ramfs",
   why:
-    "Which file, descriptor or segment holds shared memory that no process maps. Mounts and SysV segments are captured with the machine and its memory.",
+    "Which file, descriptor or segment holds shared memory that no process maps, and what is in a ramfs, which df does not tell. Mounts and SysV segments are captured with the machine and its memory.",
   priority: 46,
   captures: [
     {

@@ -69,6 +69,14 @@ function pathIsBelow(path: string, mount: string): boolean {
   return path.startsWith(mount.endsWith("/") ? mount : `${mount}/`);
 }
 
+/** The mount that a path is in: the last one with the longest path that it is, or is below. */
+export function mountOf(path: string, mounted: readonly Mount[]): Mount | undefined {
+  return mounted.reduce<Mount | undefined>((best, mount) => {
+    const holds = path === mount.path || pathIsBelow(path, mount.path);
+    return holds && mount.path.length >= (best?.path.length ?? 0) ? mount : best;
+  }, undefined);
+}
+
 const MEMFD = "/memfd:";
 
 /** Whether a file without a name is in shared memory: the list says on what it is, or its former path does. */
@@ -173,7 +181,9 @@ export const sharedMemory: Source<SharedMemory> = defineComputed({
   compute({ meminfo: { path, value }, ...files }): SharedMemory {
     const shmem = value.bytes.get("Shmem");
     if (shmem === undefined) throw new ParseError("Shmem is not in meminfo: the kernel is older than 2.6.32");
-    const tmpfs = files.mounts?.value.filter(({ type }) => TMPFS_TYPES.includes(type)) ?? [];
+    const mounted = files.mounts?.value ?? [];
+    const tmpfs = mounted.filter(({ type }) => TMPFS_TYPES.includes(type));
+    const onTmpfs = files.tmpfsFiles?.value.filter((file) => mountOf(file.path, mounted)?.type !== "ramfs") ?? [];
     const { lsofFiles: lsof } = files;
     const list = files.sharedMemoryDescriptors ?? (lsof && { path: lsof.path, value: lsof.value.unlinked });
     const unlinked = list && unmappedFiles(list, tmpfs);
@@ -187,7 +197,7 @@ export const sharedMemory: Source<SharedMemory> = defineComputed({
       unlinked,
       orphans: files.sysvipcShm && orphanSegments(files.sysvipcShm),
       tmpfs: files.df && files.mounts &&
-        tmpfsUses(files.df, tmpfs, unlinked ?? [], files.tmpfsFiles?.value ?? [], lsof?.value.mapped),
+        tmpfsUses(files.df, tmpfs, unlinked ?? [], onTmpfs, lsof?.value.mapped),
     };
   },
 });

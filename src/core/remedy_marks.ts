@@ -441,6 +441,21 @@ export const remedyMarks: readonly RemedyMark[] = [
     "observed": "writing beyond it failed with ENOSPC, and what was there stayed",
   },
   {
+    "cause": "shmem-leak",
+    "remedy": "delete the files of a ramfs",
+    "kernel": "6.18.44-fc-v657",
+    "date": "2026-11-29",
+    "beforeBytes": 67108864,
+    "afterBytes": 65536,
+  },
+  {
+    "cause": "shmem-leak",
+    "remedy": "a tmpfs instead of a ramfs",
+    "kernel": "6.18.44-fc-v657",
+    "date": "2026-11-29",
+    "observed": "unmounting gave all of 64 MiB back, and writing beyond the tmpfs's size failed with ENOSPC",
+  },
+  {
     "cause": "skb-frag-amplification",
     "remedy": "end the owner",
     "kernel": "6.18.44-fc-v769",

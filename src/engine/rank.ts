@@ -84,11 +84,13 @@ function tier({ draft }: Candidate): number {
   return draft.material ? 0 : 1;
 }
 
-/** What the kernel gives back by itself when memory is short explains no shortage. */
+/**
+ * What the kernel gives back by itself when memory is short explains no shortage. Page cache is not among it: who claims some of it says
+ * that it is not given back.
+ */
 const GIVEN_BACK: ReadonlySet<AccountId> = new Set([
   "free",
   "per-cpu-free-lists",
-  "page-cache",
   "buffers",
   "slab-reclaimable",
   "kernel-misc-reclaimable",

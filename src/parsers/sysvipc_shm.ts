@@ -12,6 +12,8 @@ export interface SysvSegment {
   readonly id: number;
   /** 0 for a private one. */
   readonly key: number | undefined;
+  /** Whether shmctl SHM_LOCK keeps it out of swap: what was touched since is in Unevictable of meminfo, and not in Mlocked. */
+  readonly locked: boolean;
   readonly sizeBytes: number;
   /** Pages that it really has, in RAM and in swap; not told before 2.6.37. */
   readonly rssBytes: number | undefined;
@@ -24,6 +26,9 @@ export interface SysvSegment {
   readonly detachedSeconds: number | undefined;
   readonly line: number;
 }
+
+/** Among the octal perms (include/linux/shm.h). */
+const SHM_LOCKED = 0o2000;
 
 /**
  * Parses /proc/sysvipc/shm.
@@ -48,6 +53,7 @@ export function parseSysvipcShm(text: string, context: ParseContext): readonly S
     return {
       id,
       key: parseInteger(cell("key")),
+      locked: (parseInt(cell("perms") ?? "0", 8) & SHM_LOCKED) !== 0,
       sizeBytes,
       rssBytes: count("rss"),
       swapBytes: count("swap"),

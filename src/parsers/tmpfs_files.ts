@@ -1,26 +1,30 @@
-// sos_commands/filesys/tmpfs_files: the largest files of each tmpfs, the largest first: blocks, their size, device, inode, time of the
-// last change in seconds since 1970, path.
+// sos_commands/filesys/tmpfs_files: the largest files of each tmpfs and ramfs, the largest first: blocks, their size, device, inode, time
+// of the last change in seconds since 1970, path. A ramfs stands as its own folder, too, with the blocks of all that is in it: a file's
+// blocks are its pages there (fs/libfs.c, simple_getattr), but df shows 0.
 //
+//   819280 512 40 7966648 1795947282 /mnt/ramfs
 //   819200 512 27 231443 1795420697 /dev/shm/nailhouse-31634
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { forEachLine, quote } from "./_lines.ts";
 import { multiply, parseCount } from "./_numbers.ts";
 
-/** One file. */
+/** One file, or the folder that a ramfs is mounted on. */
 export interface TmpfsFile {
   readonly path: string;
   /** What it really takes: holes do not count. */
   readonly bytes: number;
+  /** Of its file system, wherever that is mounted. */
+  readonly device: string;
   readonly changedSeconds: number;
   readonly line: number;
 }
 
-const FILE = /^(\d{1,16}) (\d{1,9}) \d{1,20} \d{1,20} (\d{1,12}) (\/.*)$/;
+const FILE = /^(\d{1,16}) (\d{1,9}) (\d{1,20}) \d{1,20} (\d{1,12}) (\/.*)$/;
 
 /**
  * Parses the list.
  *
- * @returns Empty where no tmpfs has a file of more than 1 MiB.
+ * @returns Empty where no tmpfs has a file of more than 1 MiB, and no ramfs is mounted.
  *
  * @example
  * ```ts
@@ -39,12 +43,12 @@ export function parseTmpfsFiles(text: string, context: ParseContext): readonly T
     const found = FILE.exec(line);
     const bytes = found === null ? undefined : multiply(parseCount(found[1]), parseCount(found[2]));
     if (found === null || bytes === undefined) return context.warn(number, `not a file: ${quote(line)}`);
-    const path = found[4] as string;
+    const path = found[5] as string;
     // A file system that is mounted twice is listed twice.
     const identity = line.split(" ", 4).slice(2).join(" ");
     if (seen.has(identity)) return;
     seen.add(identity);
-    files.push({ path, bytes, changedSeconds: Number(found[3]), line: number });
+    files.push({ path, bytes, device: found[3] as string, changedSeconds: Number(found[4]), line: number });
   });
   return files;
 }

@@ -41,6 +41,22 @@ tmpfs                    ${sizeKib}   ${usedKib}  24274056   2% ${mount}
 `;
 const files = (bytes: number): string => `${bytes / 512} 512 27 231443 1795420697 /dev/shm/scratch file\n`;
 
+/** As captured on Linux 6.18: 400 MiB on a ramfs are page cache that is on no list of pages to reclaim. */
+const cache = (fields: { readonly [field: string]: number }): Files => ({
+  "proc/meminfo": meminfoText({
+    Cached: 600 * MIB,
+    Buffers: 4 * MIB,
+    "Active(file)": 100 * MIB,
+    "Inactive(file)": 102 * MIB,
+    ...fields,
+  }),
+});
+const ramfs: Files = {
+  "proc/mounts": `${mounts}none /mnt/ram\\040fs ramfs rw,relatime 0 0\n`,
+  "sos_commands/filesys/tmpfs_files":
+    "819200 512 40 1 1795947282 /mnt/ram fs\n614400 512 40 2 1795947282 /mnt/ram fs/tiles\n",
+};
+
 const ruledOut = async (bundle: Files): Promise<string | undefined> =>
   (await analyzeFiles(bundle)).ruledOut.find(({ cause }) => cause === "shmem-leak")?.because;
 
@@ -235,6 +251,83 @@ describe("shmem-leak", () => {
     expect(findingOf(await analyzeFiles({ ...shmem(62 * MIB, 8 * GIB), ...small }), "shmem-leak")).toBeUndefined();
     const large = { [DF]: df(500_000), "proc/mounts": mounts, "proc/5/status": status("idle", 0) };
     expect(findingOf(await analyzeFiles({ ...shmem(500 * MIB, 128 * GIB), ...large }), "shmem-leak")).toBeUndefined();
+  });
+
+  it("names files on a ramfs: page cache that cannot be given back", async () => {
+    const report = await analyzeFiles({ ...cache({ Unevictable: 410 * MIB, Mlocked: 10 * MIB }), ...ramfs });
+    expect(findingOf(report, "shmem-leak")).toMatchObject({
+      confidence: "likely",
+      material: true,
+      claims: [{ account: "page-cache", bytes: { low: 400 * MIB, high: 400 * MIB } }],
+      owners: [{ pid: null, comm: "/mnt/ram fs", bytes: 400 * MIB, count: 1 }],
+      evidence: [
+        { text: expect.stringMatching(/^Unevictable: /) },
+        { text: expect.stringMatching(/^Mlocked: /) },
+        { path: "proc/mounts", line: 4 },
+        { path: "sos_commands/filesys/tmpfs_files", line: 1 },
+      ],
+    });
+    expect(report.findings[0]?.title).toBe(
+      "files in the ramfs /mnt/ram fs hold 400 MiB of page cache that the kernel cannot give back",
+    );
+    expect(report.findings[0]?.remedies[0]?.commands).toContain("rm -- '/mnt/ram fs/tiles'");
+    expect(report.verdict).toBe("cause-found");
+  });
+
+  it("is confirmed for a ramfs that grows", async () => {
+    const growing = Object.fromEntries(
+      ["", "history/2026-01-01T00:00:05.000Z/", "history/2026-01-01T00:00:10.000Z/"].map((prefix, i) => [
+        `${prefix}proc/meminfo`,
+        cache({ Unevictable: (410 + 20 * i) * MIB, Mlocked: 10 * MIB })["proc/meminfo"] as string,
+      ]),
+    );
+    expect(findingOf(await analyzeFiles({ ...growing, ...ramfs }), "shmem-leak")).toMatchObject({
+      confidence: "confirmed",
+      growthBytesPerSecond: { low: 4 * MIB, high: 4 * MIB },
+      exhaustion: { atLow: expect.any(String) },
+    });
+  });
+
+  it("is only possible where nothing but the counters tells", async () => {
+    const counters = cache({ Unevictable: 410 * MIB, Mlocked: 10 * MIB });
+    const mounted = await analyzeFiles({ ...counters, "proc/mounts": ramfs["proc/mounts"] as string });
+    expect(findingOf(mounted, "shmem-leak")).toMatchObject({
+      confidence: "possible",
+      owners: [{ comm: "/mnt/ram fs", detail: expect.stringContaining("du -axk '/mnt/ram fs'") }],
+    });
+    const unknown = await analyzeFiles({ ...counters, "proc/mounts": mounts });
+    expect(findingOf(unknown, "shmem-leak")).toMatchObject({ confidence: "possible", owners: [{ comm: "unknown" }] });
+    expect(unknown.findings[0]?.owners[0]?.detail).toContain("memfd_secret");
+    expect(unknown.verdict).toBe("healthy");
+    const few = `16384 512 40 1 1795947282 /mnt/ram fs\n`;
+    const other = await analyzeFiles({ ...counters, ...ramfs, "sos_commands/filesys/tmpfs_files": few });
+    expect(findingOf(other, "shmem-leak")?.confidence).toBe("possible");
+  });
+
+  it("accuses no initramfs, no credentials, no small ramfs, nothing that is mlocked, and no locked shared memory", async () => {
+    const counters = cache({ Unevictable: 410 * MIB, Mlocked: 10 * MIB });
+    const initramfs = await analyzeFiles({ ...counters, "proc/mounts": "rootfs / rootfs rw 0 0\n" });
+    expect(findingOf(initramfs, "shmem-leak")).toBeUndefined();
+    const onDisk = `rootfs / rootfs rw 0 0\n${ramfs["proc/mounts"]}`;
+    expect(findingOf(await analyzeFiles({ ...counters, ...ramfs, "proc/mounts": onDisk }), "shmem-leak")?.confidence)
+      .toBe("likely");
+    const credentials = "ramfs /run/credentials/systemd-journald.service ramfs ro,nosuid,mode=700 0 0\n";
+    const systemd = await analyzeFiles({ ...counters, "proc/mounts": mounts + credentials });
+    expect(findingOf(systemd, "shmem-leak")?.owners).toMatchObject([{ comm: "unknown" }]);
+    const small = {
+      ...cache({ Unevictable: 18 * MIB, Mlocked: 10 * MIB }),
+      ...ramfs,
+      "sos_commands/filesys/tmpfs_files": "16384 512 40 1 1795947282 /mnt/ram fs\n",
+    };
+    expect(findingOf(await analyzeFiles(small), "shmem-leak")).toBeUndefined();
+    const mlocked = cache({ Unevictable: 410 * MIB, Mlocked: 410 * MIB });
+    expect(findingOf(await analyzeFiles(mlocked), "shmem-leak")).toBeUndefined();
+    const locked = {
+      ...cache({ Unevictable: 410 * MIB, Mlocked: 10 * MIB, Shmem: 420 * MIB }),
+      "proc/sysvipc/shm": segments(2).replace("   600 ", "  2600 "),
+      "proc/5/status": status("ora_pmon", 400 * MIB),
+    };
+    expect(findingOf(await analyzeFiles(locked), "shmem-leak")).toBeUndefined();
   });
 
   it("never claims more than there is, whatever a hostile list says", async () => {

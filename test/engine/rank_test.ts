@@ -74,6 +74,12 @@ describe("byRank()", () => {
     expect(order({ large: draft(200, 200), growing })).toEqual(["growing", "large"]);
   });
 
+  it("puts page cache that somebody holds before less of what a process has, and behind it what the kernel gives back", () => {
+    const cache = draft(0, 0, { claims: [{ account: "page-cache", bytes: { low: 200, high: 200 } }] });
+    const slab = draft(0, 0, { claims: [{ account: "slab-reclaimable", bytes: { low: 900, high: 900 } }] });
+    expect(order({ slab, process: draft(100, 100), cache })).toEqual(["cache", "process", "slab"]);
+  });
+
   it("never lets a symptom outrank a cause", () => {
     expect(order({ symptom: draft(900, 900, { symptomOf: "cause" }), cause: draft(1, 1, { confidence: "possible" }) }))
       .toEqual([

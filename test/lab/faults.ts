@@ -53,7 +53,7 @@ const SLAB: readonly AccountId[] = ["slab-unreclaimable", "slab-reclaimable"];
 
 /** Only growth tells: a database is as large as a leak, a web server has as many workers; one look at the counters tells no rate. */
 const LESS_AT_ONCE: ReadonlySet<string> = new Set(["user-leak", "process-proliferation", "swap-thrash"]);
-/** sos does not look into network namespaces without a name, pipes, rings and marks; and samples/ hold little of what lsof prints. */
+/** sos does not look into network namespaces without a name, pipes, rings, marks and ramfs; and samples/ hold little of what lsof prints. */
 const UNSEEN_BY_SOS = { sos: "possible" } as const;
 
 /** What really happens. */
@@ -224,6 +224,9 @@ export const faults: readonly Fault[] = [
     "shmem",
   ]),
   nearMiss("shmem-small", "shmem", { kind: "tmpfs", mb: 8 }, "shmem-leak", "a file on tmpfs"),
+  // sos does not list what is in a ramfs, and df shows 0.
+  real("ramfs", "ramfs", {}, "shmem-leak", ["page-cache"], "files on a ramfs that nobody has open", UNSEEN_BY_SOS),
+  nearMiss("ramfs-small", "ramfs", { mb: 8 }, "shmem-leak", "a file on a ramfs"),
   live(real("hugetlb-reservation", "hugepages", {}, "hugetlb-reservation", ["hugetlb"], "huge pages reserved, unused")),
   nearMiss("hugetlb-used", "hugepages", { used: 1 }, "hugetlb-reservation", "huge pages in use", ["hugetlb"]),
   real(

@@ -64,6 +64,12 @@ describe("parseTmpfsFiles()", () => {
     expect(at.warned).toEqual([3]);
   });
 
+  it("reads the folder of a ramfs with all that is in it", () => {
+    expect(parseTmpfsFiles("819200 512 41 82 1795947785 /mnt/ram fs\n", context())).toMatchObject([
+      { path: "/mnt/ram fs", bytes: 400 * 2 ** 20 },
+    ]);
+  });
+
   it("is empty where no file is large", () => expect(parseTmpfsFiles("", context())).toEqual([]));
 });
 

@@ -179,20 +179,44 @@ async function keeping<T>(name: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** What comes of writing more into a folder: the error's code. */
+function errorOfWriting(folder: string, bytes: number): string {
+  try {
+    writeFileSync(join(folder, "more"), new Uint8Array(bytes));
+    return "no error";
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code ?? String(thrown);
+  }
+}
+
 async function limitOfMount(command: string): Promise<CommandEffect> {
   const folder = mkdtempSync(join(tmpdir(), "nailhouse-tmpfs-"));
   await run("mount", ["-t", "tmpfs", "-o", "size=32M", "tmpfs", folder]);
   try {
     writeFileSync(join(folder, "kept"), new Uint8Array(8 * MB));
     await shell(`${command.replace(/size=\S+ .*/, "size=12M")} ${folder}`);
-    let error = "no error";
-    try {
-      writeFileSync(join(folder, "more"), new Uint8Array(8 * MB));
-    } catch (thrown) {
-      error = (thrown as NodeJS.ErrnoException).code ?? String(thrown);
-    }
+    const error = errorOfWriting(folder, 8 * MB);
     const kept = readFileSync(join(folder, "kept")).length === 8 * MB;
     return { observed: `writing beyond it failed with ${error}, and what was there ${kept ? "stayed" : "was lost"}` };
+  } finally {
+    await run("umount", [folder]);
+    rmdirSync(folder);
+  }
+}
+
+/** The ramfs is unmounted first, as the remedy says: below a tmpfs its files would stay where they are. */
+async function tmpfsInsteadOfRamfs(command: string): Promise<CommandEffect> {
+  const folder = mkdtempSync(join(tmpdir(), "nailhouse-ramfs-"));
+  await run("mount", ["-t", "ramfs", "ramfs", folder]);
+  try {
+    writeFileSync(join(folder, "file"), new Uint8Array(64 * MB));
+    const freed = await left(64 * MB, meminfo("Unevictable"), () => run("umount", [folder]));
+    await shell(command.replace(/size=\S+ tmpfs .*/, `size=12M tmpfs ${folder}`));
+    const error = errorOfWriting(folder, 16 * MB);
+    const less = "afterBytes" in freed && freed.afterBytes < MB ? "all" : "not all";
+    return {
+      observed: `unmounting gave ${less} of 64 MiB back, and writing beyond the tmpfs's size failed with ${error}`,
+    };
   } finally {
     await run("umount", [folder]);
     rmdirSync(folder);
@@ -540,6 +564,25 @@ export const commandTrials: readonly CommandTrial[] = [
     report: "shmem-tmpfs",
     command: /^mount -o remount,size=/,
     run: limitOfMount,
+  },
+  {
+    cause: "shmem-leak",
+    remedy: "delete the files of a ramfs",
+    report: "ramfs",
+    command: /^rm -- /,
+    run: faultTrial(
+      "ramfs",
+      { mb: 64 },
+      meminfo("Unevictable"),
+      (command, { pid }) => shell(command.replace(/\/tmp\/\S+$/, `/tmp/nailhouse-ramfs-${pid}/*`)),
+    ),
+  },
+  {
+    cause: "shmem-leak",
+    remedy: "a tmpfs instead of a ramfs",
+    report: "ramfs",
+    command: /^mount -t tmpfs -o size=/,
+    run: tmpfsInsteadOfRamfs,
   },
   {
     cause: "fd-leak",
