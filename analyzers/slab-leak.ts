@@ -8,6 +8,7 @@ import { ledger } from "../src/computed/ledger.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
 import { isPacketCache } from "../src/computed/skb_memory.ts";
+import { processStatuses } from "../src/computed/process_statuses.ts";
 import { type QueuedSignals, queuedSignals } from "../src/computed/queued_signals.ts";
 import { materialSlabBytes } from "../src/computed/material.ts";
 import {
@@ -27,6 +28,8 @@ import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
 import { type NeighbourStat, neighbourStat } from "../src/parsers/neighbour_stat.ts";
 import { slabAllocTraces, type SlabCaller } from "../src/parsers/slab_alloc_traces.ts";
 import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
+import type { ProcessFile } from "../src/parsers/_groups.ts";
+import type { ProcessStatus } from "../src/parsers/process_status.ts";
 import { udp } from "../src/parsers/udp.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -55,6 +58,8 @@ const LARGE_KMALLOC = "kmalloc of more than 8 KiB (in no cache)";
  */
 const EXPLAINED = /^(?:zio_|arc_|abd_|dnode_t|dmu_buf|zfs_|sa_cache|ksm_|zs_handle|zspage)/;
 
+/** What a cache's objects mostly are, gives the whole its name. */
+const MOSTLY = 0.5;
 /** A packet with its overhead. */
 const LARGEST_PACKET_BYTES = 66_560;
 
@@ -248,17 +253,22 @@ function processOwners({ usedBytes, activeObjects }: Suspect, tenant: Tenant | u
     count: group.count,
     detail: `${formatCount(group.count)} ${tenant?.what} in ${
       formatQuantity(group.pids.length, "process", "processes")
-    }; to see them: cat /proc/${group.pids[0]}/timers`,
+    }${tenant?.see === undefined ? "" : `; to see them: ${tenant.see(group.pids[0])}`}`,
   }));
 }
 
 function holder(
-  { isPackets }: Suspect,
+  suspect: Suspect,
   tenant: Tenant | undefined,
   group: Tenant["groups"][number] | undefined,
 ): string {
+  const { isPackets, aliases } = suspect;
   if (isPackets) return "Network packets in no socket that is known";
-  if (tenant === undefined) return "Unreclaimable kernel objects";
+  if (tenant === undefined) {
+    // Of caches that the kernel merged, the name may be another one's.
+    const [known] = aliases.length === 0 ? knownOf(suspect) : [];
+    return `Unreclaimable kernel objects${known === undefined ? "" : ` (${known.objects})`}`;
+  }
   return group === undefined ? tenant.what : `${tenant.what} of ${nameOfGroup(group)}`;
 }
 
@@ -305,12 +315,15 @@ interface Witnesses {
   readonly sites: Parsed<readonly AllocationSite[]> | undefined;
   readonly neighbours: readonly Parsed<NeighbourStat>[] | undefined;
   readonly signals: readonly QueuedSignals[] | undefined;
+  readonly statuses: readonly ProcessFile<ProcessStatus>[] | undefined;
 }
 
 /** What the objects of a cache are, known from a count elsewhere, and who may have them. */
 interface Tenant {
   readonly what: string;
   readonly groups: readonly { readonly comm: string; readonly pids: readonly number[]; readonly count: number }[];
+  /** What shows those of a process. */
+  readonly see?: (pid: number | undefined) => string;
   readonly evidence: readonly EvidenceLine[];
 }
 
@@ -343,6 +356,7 @@ function timersIn(cache: Suspect, { signals }: Witnesses): Tenant | undefined {
   return {
     what: "POSIX timers or queued signals",
     groups: [...groups.values()].sort((a, b) => b.count - a.count),
+    see: (pid) => `cat /proc/${pid}/timers`,
     evidence: users.slice(0, CACHES_LISTED).map(({ path, line, uid, count }) => ({
       path,
       line,
@@ -353,8 +367,38 @@ function timersIn(cache: Suspect, { signals }: Witnesses): Tenant | undefined {
   };
 }
 
+const TASKS = /^(?:task_struct|signal_cache|sighand_cache|pid)$/;
+
+/** Processes that have ended, but not for their parents, which have not waited for them: their tasks stay, and nothing else of them. */
+function zombiesIn(cache: Suspect, { statuses = [] }: Witnesses): Tenant | undefined {
+  if (![cache.name, ...cache.aliases].some((name) => TASKS.test(name))) return undefined;
+  const zombies = statuses.filter(({ value }) => value.state?.startsWith("Z"));
+  const [first] = zombies;
+  if (first === undefined || zombies.length < MOSTLY * cache.activeObjects) return undefined;
+  const comms = new Map(statuses.map(({ pid, value }) => [pid, value.name]));
+  const groups = new Map<string, { comm: string; pids: number[]; count: number }>();
+  for (const { value: { ppid } } of zombies) {
+    const comm = ppid === undefined ? undefined : comms.get(ppid);
+    if (ppid === undefined || comm === undefined) continue;
+    const group = groups.get(comm) ?? { comm, pids: [], count: 0 };
+    if (!group.pids.includes(ppid)) group.pids.push(ppid);
+    groups.set(comm, { ...group, count: group.count + 1 });
+  }
+  const { path, value: { lines } } = first;
+  return {
+    what: "zombies",
+    groups: [...groups.values()].sort((a, b) => b.count - a.count),
+    see: (pid) => `ps --ppid ${pid}`,
+    evidence: [{
+      path,
+      line: lines.get("State") ?? 1,
+      because: `one of ${formatCount(zombies.length)} zombies, of ${formatCount(cache.activeObjects)} tasks in all`,
+    }],
+  };
+}
+
 function tenantOf(cache: Suspect, witnesses: Witnesses): Tenant | undefined {
-  return neighboursIn(cache, witnesses) ?? timersIn(cache, witnesses);
+  return neighboursIn(cache, witnesses) ?? timersIn(cache, witnesses) ?? zombiesIn(cache, witnesses);
 }
 
 /** What tracing that somebody switched on says. */
@@ -426,6 +470,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
     sites: allocinfo,
     neighbours: neighbourStat,
     signals: queuedSignals,
+    statuses: processStatuses,
     processes,
     udp,
   },

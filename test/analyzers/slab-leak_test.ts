@@ -108,6 +108,35 @@ describe("slab-leak", () => {
     expect(findingOf(await analyzeFiles(files), "slab-leak")?.title).toMatch(/^neighbours/);
   });
 
+  it("tells of whom zombies are, and what objects are whose cache is no other one's", async () => {
+    const tasks = {
+      "proc/meminfo": meminfoText({ SUnreclaim: 200 * MIB }, 8 * GIB),
+      "proc/slabinfo": slabinfoText([
+        { name: "task_struct", size: 6016, objects: 20_100 },
+        { name: "sighand_cache", size: 2112, objects: 20_100 },
+      ]),
+      "proc/7/status": "Name:\tspawner\nState:\tS (sleeping)\nPid:\t7\nPPid:\t1\nRssAnon:\t 100 kB\n",
+    };
+    const zombies = Object.fromEntries(
+      Array.from({ length: 15_000 }, (_, i) => [
+        `proc/${1000 + i}/status`,
+        `Name:\tchild\nState:\tZ (zombie)\nPid:\t${1000 + i}\nPPid:\t7\n`,
+      ]),
+    );
+    const finding = findingOf(await analyzeFiles({ ...tasks, ...zombies }), "slab-leak");
+    expect(finding?.title).toMatch(/^zombies of spawner \(pid 7\) hold/);
+    expect(finding?.owners[0]).toMatchObject({ pid: 7, comm: "spawner", count: 15_000 });
+    expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 7"]);
+    const threads = findingOf(await analyzeFiles(tasks), "slab-leak");
+    expect(threads?.title).toMatch(/^Unreclaimable kernel objects \(threads\) hold/);
+    const merged = {
+      "sos_commands/memory/ls_-l_.sys.kernel.slab": aliasesText({ task_struct: ":0006016", other: ":0006016" }),
+    };
+    expect(findingOf(await analyzeFiles({ ...tasks, ...merged }), "slab-leak")?.title).toMatch(
+      /^Unreclaimable kernel objects hold/,
+    );
+  });
+
   it("leaves to sockets what packets hold", async () => {
     const packets = {
       "proc/meminfo": meminfoText({ SUnreclaim: 460 * MIB }, 8 * GIB),
