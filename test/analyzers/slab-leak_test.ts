@@ -137,6 +137,37 @@ describe("slab-leak", () => {
     );
   });
 
+  it("tells of network namespaces, which are in no cache that stands out", async () => {
+    const many = (count: number): { [path: string]: string } => ({
+      "proc/meminfo": meminfoText({ SUnreclaim: 40 * MIB + count * 209 * 1024 }, 24 * GIB),
+      "proc/slabinfo": slabinfoText([
+        { name: "net_namespace", size: 4288, objects: count },
+        { name: "kmalloc-2k", size: 2048, objects: 18 * count },
+        { name: "kmalloc-cg-4k", size: 4096, objects: 9 * count },
+        { name: "kmalloc-8k", size: 8192, objects: 2 * count },
+      ]),
+    });
+    const finding = findingOf(await analyzeFiles(many(2500)), "slab-leak");
+    expect(finding).toMatchObject({ confidence: "likely", material: true });
+    expect(finding?.title).toMatch(/^2,500 network namespaces hold about \d{3} MiB, spread over many slab caches/);
+    expect(finding?.remedies[0]?.commands[0]).toContain("lsns -t net");
+    expect(findingOf(await analyzeFiles(many(100)), "slab-leak")).toBeUndefined();
+  });
+
+  it("tells of a tenth of memory that is spread over many caches, and of no less", async () => {
+    const spread = (totalBytes: number): { [path: string]: string } => ({
+      "proc/meminfo": meminfoText({ SUnreclaim: 800 * MIB }, totalBytes),
+      "proc/slabinfo": slabinfoText([
+        { name: "most", size: 1024, objects: 60_000 },
+        ...Array.from({ length: 40 }, (_, i) => ({ name: `cache_${i}`, size: 2048, objects: 9000 })),
+      ]),
+    });
+    const finding = findingOf(await analyzeFiles(spread(4 * GIB)), "slab-leak");
+    expect(finding?.title).toMatch(/^Unreclaimable kernel objects hold about 7\d\d MiB, spread over many slab caches/);
+    expect(finding?.bytes).toEqual({ low: 700 * MIB, high: 800 * MIB });
+    expect(findingOf(await analyzeFiles(spread(24 * GIB)), "slab-leak")).toBeUndefined();
+  });
+
   it("leaves to sockets what packets hold", async () => {
     const packets = {
       "proc/meminfo": meminfoText({ SUnreclaim: 460 * MIB }, 8 * GIB),
