@@ -9,7 +9,7 @@ import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
 import { isPacketCache } from "../src/computed/skb_memory.ts";
 import { processStatuses } from "../src/computed/process_statuses.ts";
-import { type QueuedSignals, queuedSignals } from "../src/computed/queued_signals.ts";
+import { queuedSignals } from "../src/computed/queued_signals.ts";
 import { materialSlabBytes } from "../src/computed/material.ts";
 import {
   cacheName,
@@ -21,15 +21,14 @@ import {
   type SlabUse,
   usedSlabBytes,
 } from "../src/computed/slab_caches.ts";
+import { SAME_COUNT, type Tenant, tenantOf, type TenantWitnesses } from "../src/computed/slab_tenants.ts";
 import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
 import { kmemleak, type LostObject } from "../src/parsers/kmemleak.ts";
 import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
-import { type NeighbourStat, neighbourStat } from "../src/parsers/neighbour_stat.ts";
+import { neighbourStat } from "../src/parsers/neighbour_stat.ts";
 import { slabAllocTraces, type SlabCaller } from "../src/parsers/slab_alloc_traces.ts";
 import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
-import type { ProcessFile } from "../src/parsers/_groups.ts";
-import type { ProcessStatus } from "../src/parsers/process_status.ts";
 import { udp } from "../src/parsers/udp.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -45,8 +44,6 @@ const MIN_UNEXPLAINED = 0.5;
 const MIN_GROWTH_SHARE = 0.001;
 /** Watched for this long, growth is no burst, and a cache that does not grow is not leaking now. */
 const LONG_WATCH_SECONDS = 600;
-/** The kernel's own count of something and the objects of the cache it is in: as many, but for a moment between the two. */
-const SAME_COUNT = 0.1;
 const CACHES_LISTED = 3;
 
 /** Objects above two pages (8 KiB) come from whole pages: they are in SUnreclaim, but in no cache. */
@@ -355,96 +352,10 @@ function netNamespaces({ caches, useOf }: SlabCaches, left: number): Spread | un
   };
 }
 
-interface Witnesses {
+interface Witnesses extends TenantWitnesses {
   readonly traces: readonly Parsed<readonly SlabCaller[]>[] | undefined;
   readonly lost: Parsed<readonly LostObject[]> | undefined;
   readonly sites: Parsed<readonly AllocationSite[]> | undefined;
-  readonly neighbours: readonly Parsed<NeighbourStat>[] | undefined;
-  readonly signals: readonly QueuedSignals[] | undefined;
-  readonly statuses: readonly ProcessFile<ProcessStatus>[] | undefined;
-}
-
-/** What the objects of a cache are, known from a count elsewhere, and who may have them. */
-interface Tenant {
-  readonly what: string;
-  readonly groups: readonly { readonly comm: string; readonly pids: readonly number[]; readonly count: number }[];
-  /** What shows those of a process. */
-  readonly see?: (pid: number | undefined) => string;
-  readonly evidence: readonly EvidenceLine[];
-}
-
-function isSameCount(count: number, { activeObjects }: Suspect): boolean {
-  return Math.abs(count - activeObjects) <= SAME_COUNT * activeObjects;
-}
-
-/** Neighbours have no cache of their own, but kmalloc's. */
-function neighboursIn(cache: Suspect, { neighbours }: Witnesses): Tenant | undefined {
-  const table = neighbours?.find(({ value }) => cache.name.startsWith("kmalloc-") && isSameCount(value.entries, cache));
-  if (table === undefined) return undefined;
-  const { path, value: { entries, line } } = table;
-  const because = `${formatCount(entries)} neighbours in all network namespaces: as many as ${cache.name} has objects`;
-  return { what: "neighbours (ip neigh)", groups: [], evidence: [{ path, line, because }] };
-}
-
-/** Each user's count may be any of its processes': a program is named only where it is the only one. */
-function timersIn(cache: Suspect, { signals }: Witnesses): Tenant | undefined {
-  const isTheirs = [cache.name, ...cache.aliases].some((name) => name === "posix_timers_cache" || name === "sigqueue");
-  const users = (signals ?? []).filter(({ count }) => count >= SHARE_OF_LARGEST * (signals?.[0]?.count ?? 0));
-  if (!isTheirs || !isSameCount(users.reduce((total, { count }) => total + count, 0), cache)) return undefined;
-  const groups = new Map<string, { comm: string; pids: number[]; count: number }>();
-  for (const { count, processes: members } of users) {
-    const [only, ...others] = new Set(members.map(({ comm }) => comm));
-    if (only === undefined || others.length > 0) continue;
-    const group = groups.get(only) ?? { comm: only, pids: [], count: 0 };
-    group.pids.push(...members.map(({ pid }) => pid));
-    groups.set(only, { ...group, count: group.count + count });
-  }
-  return {
-    what: "POSIX timers or queued signals",
-    groups: [...groups.values()].sort((a, b) => b.count - a.count),
-    see: (pid) => `cat /proc/${pid}/timers`,
-    evidence: users.slice(0, CACHES_LISTED).map(({ path, line, uid, count }) => ({
-      path,
-      line,
-      because: `user ${uid} has ${formatCount(count)} signals and POSIX timers; ${
-        formatQuantity(users.length, "user")
-      } like this one have as many as ${cache.name} has objects`,
-    })),
-  };
-}
-
-const TASKS = /^(?:task_struct|signal_cache|sighand_cache|pid)$/;
-
-/** Processes that have ended, but not for their parents, which have not waited for them: their tasks stay, and nothing else of them. */
-function zombiesIn(cache: Suspect, { statuses = [] }: Witnesses): Tenant | undefined {
-  if (![cache.name, ...cache.aliases].some((name) => TASKS.test(name))) return undefined;
-  const zombies = statuses.filter(({ value }) => value.state?.startsWith("Z"));
-  const [first] = zombies;
-  if (first === undefined || zombies.length < MOSTLY * cache.activeObjects) return undefined;
-  const comms = new Map(statuses.map(({ pid, value }) => [pid, value.name]));
-  const groups = new Map<string, { comm: string; pids: number[]; count: number }>();
-  for (const { value: { ppid } } of zombies) {
-    const comm = ppid === undefined ? undefined : comms.get(ppid);
-    if (ppid === undefined || comm === undefined) continue;
-    const group = groups.get(comm) ?? { comm, pids: [], count: 0 };
-    if (!group.pids.includes(ppid)) group.pids.push(ppid);
-    groups.set(comm, { ...group, count: group.count + 1 });
-  }
-  const { path, value: { lines } } = first;
-  return {
-    what: "zombies",
-    groups: [...groups.values()].sort((a, b) => b.count - a.count),
-    see: (pid) => `ps --ppid ${pid}`,
-    evidence: [{
-      path,
-      line: lines.get("State") ?? 1,
-      because: `one of ${formatCount(zombies.length)} zombies, of ${formatCount(cache.activeObjects)} tasks in all`,
-    }],
-  };
-}
-
-function tenantOf(cache: Suspect, witnesses: Witnesses): Tenant | undefined {
-  return neighboursIn(cache, witnesses) ?? timersIn(cache, witnesses) ?? zombiesIn(cache, witnesses);
 }
 
 /** What tracing that somebody switched on says. */

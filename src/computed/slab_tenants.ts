@@ -1,0 +1,111 @@
+/** Whose the objects of a slab cache are: of some the kernel keeps a count elsewhere, with their owners. */
+import type { EvidenceLine } from "../core/analyzer.ts";
+import { formatCount, formatQuantity } from "../core/format.ts";
+import type { Parsed } from "../core/source.ts";
+import type { ProcessFile } from "../parsers/_groups.ts";
+import type { NeighbourStat } from "../parsers/neighbour_stat.ts";
+import type { ProcessStatus } from "../parsers/process_status.ts";
+import type { QueuedSignals } from "./queued_signals.ts";
+import type { SlabUse } from "./slab_caches.ts";
+
+/** The kernel's own count of something and the objects of the cache it is in: as many, but for a moment between the two. */
+export const SAME_COUNT = 0.1;
+/** What a cache's objects mostly are, gives the whole its name. */
+const MOSTLY = 0.5;
+/** Users with less than this part of what the first has are not counted. */
+const SHARE_OF_LARGEST = 0.1;
+const USERS_LISTED = 3;
+
+/** Where counts are kept. */
+export interface TenantWitnesses {
+  readonly neighbours: readonly Parsed<NeighbourStat>[] | undefined;
+  readonly signals: readonly QueuedSignals[] | undefined;
+  readonly statuses: readonly ProcessFile<ProcessStatus>[] | undefined;
+}
+
+/** What the objects of a cache are, known from a count elsewhere, and who may have them. */
+export interface Tenant {
+  readonly what: string;
+  readonly groups: readonly { readonly comm: string; readonly pids: readonly number[]; readonly count: number }[];
+  /** What shows those of a process. */
+  readonly see?: (pid: number | undefined) => string;
+  readonly evidence: readonly EvidenceLine[];
+}
+
+function isSameCount(count: number, { activeObjects }: SlabUse): boolean {
+  return Math.abs(count - activeObjects) <= SAME_COUNT * activeObjects;
+}
+
+/** Neighbours have no cache of their own, but kmalloc's. */
+function neighboursIn(cache: SlabUse, { neighbours }: TenantWitnesses): Tenant | undefined {
+  const table = neighbours?.find(({ value }) => cache.name.startsWith("kmalloc-") && isSameCount(value.entries, cache));
+  if (table === undefined) return undefined;
+  const { path, value: { entries, line } } = table;
+  const because = `${formatCount(entries)} neighbours in all network namespaces: as many as ${cache.name} has objects`;
+  return { what: "neighbours (ip neigh)", groups: [], evidence: [{ path, line, because }] };
+}
+
+/** Each user's count may be any of its processes': a program is named only where it is the only one. */
+function timersIn(cache: SlabUse, { signals }: TenantWitnesses): Tenant | undefined {
+  const isTheirs = [cache.name, ...cache.aliases].some((name) => name === "posix_timers_cache" || name === "sigqueue");
+  const users = (signals ?? []).filter(({ count }) => count >= SHARE_OF_LARGEST * (signals?.[0]?.count ?? 0));
+  if (!isTheirs || !isSameCount(users.reduce((total, { count }) => total + count, 0), cache)) return undefined;
+  const groups = new Map<string, { comm: string; pids: number[]; count: number }>();
+  for (const { count, processes: members } of users) {
+    const [only, ...others] = new Set(members.map(({ comm }) => comm));
+    if (only === undefined || others.length > 0) continue;
+    const group = groups.get(only) ?? { comm: only, pids: [], count: 0 };
+    group.pids.push(...members.map(({ pid }) => pid));
+    groups.set(only, { ...group, count: group.count + count });
+  }
+  return {
+    what: "POSIX timers or queued signals",
+    groups: [...groups.values()].sort((a, b) => b.count - a.count),
+    see: (pid) => `cat /proc/${pid}/timers`,
+    evidence: users.slice(0, USERS_LISTED).map(({ path, line, uid, count }) => ({
+      path,
+      line,
+      because: `user ${uid} has ${formatCount(count)} signals and POSIX timers; ${
+        formatQuantity(users.length, "user")
+      } like this one have as many as ${cache.name} has objects`,
+    })),
+  };
+}
+
+const TASKS = /^(?:task_struct|signal_cache|sighand_cache|pid)$/;
+
+/** Processes that have ended, but not for their parents, which have not waited for them: their tasks stay, and nothing else of them. */
+function zombiesIn(cache: SlabUse, { statuses = [] }: TenantWitnesses): Tenant | undefined {
+  if (![cache.name, ...cache.aliases].some((name) => TASKS.test(name))) return undefined;
+  const zombies = statuses.filter(({ value }) => value.state?.startsWith("Z"));
+  const [first] = zombies;
+  if (first === undefined || zombies.length < MOSTLY * cache.activeObjects) return undefined;
+  const comms = new Map(statuses.map(({ pid, value }) => [pid, value.name]));
+  const groups = new Map<string, { comm: string; pids: Set<number>; count: number }>();
+  for (const { value: { ppid } } of zombies) {
+    const comm = ppid === undefined ? undefined : comms.get(ppid);
+    if (ppid === undefined || comm === undefined) continue;
+    const group = groups.get(comm) ?? { comm, pids: new Set(), count: 0 };
+    group.pids.add(ppid);
+    group.count++;
+    groups.set(comm, group);
+  }
+  const { path, value: { lines } } = first;
+  return {
+    what: "zombies",
+    groups: [...groups.values()].map((group) => ({ ...group, pids: [...group.pids] })).sort((a, b) =>
+      b.count - a.count
+    ),
+    see: (pid) => `ps --ppid ${pid}`,
+    evidence: [{
+      path,
+      line: lines.get("State") ?? 1,
+      because: `one of ${formatCount(zombies.length)} zombies, of ${formatCount(cache.activeObjects)} tasks in all`,
+    }],
+  };
+}
+
+/** Who has the objects of a cache, where the kernel counts them elsewhere, too. */
+export function tenantOf(cache: SlabUse, witnesses: TenantWitnesses): Tenant | undefined {
+  return neighboursIn(cache, witnesses) ?? timersIn(cache, witnesses) ?? zombiesIn(cache, witnesses);
+}
