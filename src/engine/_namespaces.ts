@@ -55,7 +55,7 @@ async function findNamespaces(run: Run): Promise<Namespace[]> {
     // Two mounts in different folders may have one name.
     if (used.has(name)) name = namespaceName(link, undefined);
     used.add(name);
-    return { name, pids: members, file: mount ?? `/proc/${members[0]}/ns/net` };
+    return { name, pids: members, mount };
   });
 }
 
@@ -72,10 +72,12 @@ function readOfProcesses(run: Run, pids: readonly string[], name: string, maxByt
   return result;
 }
 
-async function captureNamespace(run: Run, capture: NetnsCapture, { name, pids, file }: Namespace): Promise<void> {
+async function captureNamespace(run: Run, capture: NetnsCapture, { name, pids, mount }: Namespace): Promise<void> {
   const folder = `sos_commands/networking/namespaces/${name}`;
-  const enter = ["nsenter", `--net=${run.host.localPath(file)}`];
-  if (pids.length > 0) {
+  const enter = ["nsenter", `--net=${run.host.localPath(mount ?? `/proc/${pids[0]}/ns/net`)}`];
+  // Somebody who was just looking into it may have been all the processes that it had.
+  const isAlive = (pid: string): boolean => run.host.readlinkNow(`/proc/${pid}/ns/net`) !== undefined;
+  if (mount === undefined || pids.some(isAlive)) {
     for (const name of capture.files) {
       await run.keep(`${folder}/proc/net/${name}`, readOfProcesses(run, pids, name, capture.maxBytes));
     }

@@ -43,8 +43,8 @@ export interface Namespace {
   readonly name: string;
   /** Some processes in it. */
   readonly pids: readonly string[];
-  /** Where it can be entered. */
-  readonly file: string;
+  /** Where it is kept without a process; undefined where it is not. */
+  readonly mount: string | undefined;
 }
 
 interface Tally {

@@ -383,6 +383,20 @@ describe("collect()", () => {
       expect(problems).toEqual([]);
     });
 
+    it("enters one by its name when the process that was seen in it has ended", async () => {
+      const { "/proc/8/net/udp": _, ...rest } = machine.files;
+      let looks = 0;
+      const ended = {
+        ...links,
+        get "/proc/8/ns/net"() {
+          return looks++ === 0 ? "net:[200]" : undefined;
+        },
+      } as Record<string, string>;
+      const { files, problems } = await run({ ...machine, files: rest, links: ended }, [capture]);
+      expect(files[`${folder}/blue_sky/proc/net/udp`]).toBe("through nsenter");
+      expect(problems).toEqual([]);
+    });
+
     it("says how many it left out", async () => {
       const { paths, problems } = await run(machine, [{ ...capture, maxNamespaces: 1 }]);
       expect(paths.slice(1, -1)).toEqual(["proc/net/udp", `${folder}/blue_sky/proc/net/udp`]);
