@@ -489,8 +489,11 @@ export const slabLeak: Analyzer = defineAnalyzer({
     /** From a share of memory on it is the problem however it is spread. */
     function manyCaches(): { readonly findings: readonly FindingDraft[] } | undefined {
       const [most] = unreclaimable;
-      if (most === undefined || (left as number) < DOMINATES_HOST * ledger.totalBytes) return undefined;
-      const bytes = { low: Math.max(0, (left as number) - USUAL_SLAB_BYTES), high: left as number };
+      const bytes = { low: (left as number) - USUAL_SLAB_BYTES, high: left as number };
+      // On a small host what is usual is a tenth of memory.
+      if (most === undefined || bytes.high < DOMINATES_HOST * ledger.totalBytes || bytes.low < material) {
+        return undefined;
+      }
       const suspects = [most, ...unreclaimable.slice(1, CACHES_LISTED)] as const;
       return { findings: [spreadFinding({ name: "Unreclaimable kernel objects", bytes, suspects })] };
     }

@@ -166,6 +166,8 @@ describe("slab-leak", () => {
     expect(finding?.title).toMatch(/^Unreclaimable kernel objects hold about 7\d\d MiB, spread over many slab caches/);
     expect(finding?.bytes).toEqual({ low: 700 * MIB, high: 800 * MIB });
     expect(findingOf(await analyzeFiles(spread(24 * GIB)), "slab-leak")).toBeUndefined();
+    const small = { ...spread(512 * MIB), "proc/meminfo": meminfoText({ SUnreclaim: 60 * MIB }, 512 * MIB) };
+    expect(findingOf(await analyzeFiles(small), "slab-leak")?.title ?? "").not.toContain("spread");
   });
 
   it("leaves to sockets what packets hold", async () => {
