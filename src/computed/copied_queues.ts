@@ -115,6 +115,13 @@ export const rawBacklog: Source<Backlog> = backlog("raw backlog", ["raw"], raw, 
   return { status: "ok", value };
 });
 
+function ethernetProtocol(number: number): string {
+  return `Ethernet protocol 0x${number.toString(16).padStart(4, "0")}`;
+}
+
+/** ETH_P_ALL (include/uapi/linux/if_ether.h). */
+const ALL_PROTOCOLS = ethernetProtocol(3);
+
 /** Packet sockets' receive queues, in which a ring does not count. */
 export const packetBacklog: Source<Backlog> = backlog("packet backlog", ["p_raw", "p_dgr"], packet, (reader) => {
   const captured = reader.read(packet);
@@ -127,7 +134,7 @@ export const packetBacklog: Source<Backlog> = backlog("packet backlog", ["p_raw"
       line,
       chargedBytes,
       drops: undefined,
-      local: `Ethernet protocol 0x${protocol.toString(16).padStart(4, "0")}`,
+      local: ethernetProtocol(protocol),
     })),
   }));
   return { status: "ok", value };
@@ -143,9 +150,21 @@ function isStuck({ chargedBytes, limitBytes, dropped }: SocketQueue): boolean {
 /** Less than this in all queues is what capturing programs have at any moment: not worth a line. */
 const WORTH_A_LINE_BYTES = 2 ** 20;
 
-/** As much as the fullest queue is there for sure; the others may have the same data. */
+/** What of it is there for sure: of each protocol and namespace as much as the fullest queue has, for the others may have the same packets. */
+function surelyHeld(queues: readonly JudgedQueue<SocketQueue>[]): number {
+  const fullest = new Map<string, number>();
+  let ofAll = 0;
+  for (const { path, local, bytes } of queues) {
+    const key = `${path} ${local}`;
+    // These get what those of each protocol get, too.
+    if (local === ALL_PROTOCOLS) ofAll = Math.max(ofAll, bytes);
+    else fullest.set(key, Math.max(fullest.get(key) ?? 0, bytes));
+  }
+  return Math.max(ofAll, [...fullest.values()].reduce((sum, bytes) => sum + bytes, 0));
+}
+
 function placeCopies({ queues, bytes }: Judged, ledger: Ledger, slab: SkbSlab | undefined): Claim[] {
-  let sure = Math.max(...queues.map((queue) => queue.bytes));
+  let sure = surelyHeld(queues);
   return placeSkbBytes(bytes, ledger, slab).map(({ account, bytes: { high } }) => {
     const low = Math.min(high, sure);
     sure -= low;

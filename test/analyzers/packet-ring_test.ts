@@ -130,6 +130,17 @@ describe(CAUSE, () => {
       expect(finding?.evidence[0]?.because).toContain("they have packets in common");
     });
 
+    it("have no packets in common where each has a protocol of its own, but with those of all protocols", async () => {
+      const table = rows(full, 4).split("\n");
+      const of = (protocols: readonly string[]) =>
+        analyzeFiles({
+          ...queued,
+          "proc/net/packet": table.map((line, i) => line.replace("88b5", protocols[i - 1] ?? "")).join("\n"),
+        });
+      expect(findingOf(await of(["88b5", "88b6", "0806", "88cc"]), CAUSE)?.bytes.low).toBe(4 * full);
+      expect(findingOf(await of(["0003", "88b6", "0003", "88cc"]), CAUSE)?.bytes.low).toBe(2 * full);
+    });
+
     it("accuse nobody who reads, or who has little in them", async () => {
       const read = await analyzeFiles({ ...queued, [`${later(2)}/proc/net/packet`]: rows(1000) });
       expect(findingOf(read, CAUSE)).toBeUndefined();

@@ -113,7 +113,7 @@ describe(CAUSE, () => {
         title: "pinger (pid 9): 320 MiB unread in 20 raw sockets",
         confidence: "confirmed",
         material: true,
-        bytes: { low: full, high: 20 * full },
+        bytes: { low: 20 * full, high: 20 * full },
         owners: [{ pid: 9, comm: "pinger", count: 20 }],
       });
       expect(report.findings[0]?.evidence[0]).toMatchObject({ path: RAW, line: 2 });
@@ -127,6 +127,7 @@ describe(CAUSE, () => {
         ...queued,
         ...owners,
         [TABLE]: held[TABLE] as string,
+        "proc/meminfo": meminfoText({ SUnreclaim: 1000 * MIB }),
         "proc/net/raw6": six,
       });
       const titles = report.findings.filter(({ cause }) => cause === CAUSE).map(({ title }) => title);
@@ -134,6 +135,14 @@ describe(CAUSE, () => {
         "20 netlink sockets",
         "40 raw sockets",
       ]);
+    });
+
+    it("may have the same packets where they are of one protocol", async () => {
+      const same = rawTable(full, 1).replaceAll(/00000000:00[0-9a-f]{2} 0/g, "00000000:0001 0");
+      expect(findingOf(await analyzeFiles({ ...queued, [RAW]: same }), CAUSE)?.bytes).toEqual({
+        low: full,
+        high: 20 * full,
+      });
     });
 
     it("accuse nobody who reads", async () => {
