@@ -21,7 +21,7 @@ import {
   type SlabUse,
   usedSlabBytes,
 } from "../src/computed/slab_caches.ts";
-import { SAME_COUNT, type Tenant, tenantOf, type TenantWitnesses } from "../src/computed/slab_tenants.ts";
+import { MOSTLY, SAME_COUNT, type Tenant, tenantOf, type TenantWitnesses } from "../src/computed/slab_tenants.ts";
 import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
 import { kmemleak, type LostObject } from "../src/parsers/kmemleak.ts";
@@ -55,8 +55,6 @@ const LARGE_KMALLOC = "kmalloc of more than 8 KiB (in no cache)";
  */
 const EXPLAINED = /^(?:zio_|arc_|abd_|dnode_t|dmu_buf|zfs_|sa_cache|ksm_|zs_handle|zspage)/;
 
-/** What a cache's objects mostly are, gives the whole its name. */
-const MOSTLY = 0.5;
 /**
  * A network namespace: its tables, sysctls, files of /proc, loopback device and sockets of the kernel, in two dozen caches. 209 KiB in SUnreclaim each were
  * measured with 2,500 of them on 6.18 (IPv6 and netfilter built in); how much it is depends on what the kernel has built in.

@@ -3,11 +3,9 @@ import type { FindingDraft } from "../core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { Ledger } from "../core/ledger.ts";
 import type { Claim, Remedy } from "../core/report.ts";
-import type { Captured, Reader, Source } from "../core/source.ts";
-import { netnsOf } from "../parsers/_groups.ts";
+import type { Source } from "../core/source.ts";
 import { packet } from "../parsers/packet.ts";
 import { raw } from "../parsers/raw.ts";
-import { ss, ssNamespaces } from "../parsers/ss.ts";
 import { materialQueueBytes } from "./material.ts";
 import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopCommands } from "./owners.ts";
 import type { Process } from "./processes.ts";
@@ -15,104 +13,24 @@ import { placeSkbBytes, type SkbSlab } from "./skb_memory.ts";
 import {
   type Backlog,
   backlogConfidence,
-  backlogOf,
   describeBehaviour,
   type Judged,
   type JudgedQueue,
   judgeQueues,
-  type Sighting,
-  skmemLine,
+  receiveBacklog,
   type SocketQueue,
-  ssRows,
-  tableSize,
-  watchQueues,
 } from "./socket_queues.ts";
 import type { SocketOwners } from "./socket_owners.ts";
 import { recentTrend } from "./trend.ts";
 
-/** A row of either table. */
-interface Row {
-  readonly inode: number;
-  readonly line: number;
-  readonly chargedBytes: number | undefined;
-  /** Undefined where the table does not tell. */
-  readonly drops: number | undefined;
-  /** The protocol, as a person would look it up. */
-  readonly local: string;
-}
-
-interface Table {
-  readonly path: string;
-  readonly rows: readonly Row[];
-  readonly sockets: number;
-}
-
-function backlog(
-  name: string,
-  netids: readonly string[],
-  table: Source<unknown>,
-  tables: (reader: Reader) => Captured<readonly Table[]>,
-): Source<Backlog> {
-  const look = (snapshot: Reader): Sighting[] | undefined => {
-    const captured = tables(snapshot);
-    if (captured.status !== "ok") return undefined;
-    return captured.value.flatMap(({ rows }) =>
-      rows.flatMap(({ inode, chargedBytes: bytes, drops }) =>
-        inode === 0 || bytes === undefined ? [] : [{ key: inode, bytes, drops }]
-      )
-    );
-  };
-  return {
-    name,
-    patterns: [...table.patterns, ...ss.patterns, ...ssNamespaces.patterns],
-    read(reader): Captured<Backlog> {
-      const captured = tables(reader);
-      if (captured.status !== "ok") return captured;
-      const details = new Map(
-        netids.flatMap((netid) => Array.from(ssRows(reader, netid), (row) => [row.socket.inode, row] as const)),
-      );
-      const watched = watchQueues(reader.timeline, look);
-      const queues = captured.value.flatMap(({ path, rows }) =>
-        rows.flatMap(({ inode, line, chargedBytes, drops, local }): SocketQueue[] => {
-          if (chargedBytes === undefined || chargedBytes === 0) return [];
-          const detail = details.get(inode);
-          return [{
-            path,
-            line,
-            namespace: netnsOf(path),
-            inode,
-            local,
-            remote: "",
-            chargedBytes,
-            limitBytes: detail?.socket.skmem?.rcvbufBytes,
-            drops: drops ?? detail?.socket.skmem?.drops,
-            skmem: skmemLine(detail),
-            ...watched.behaviour(inode),
-          }];
-        })
-      );
-      const sockets = captured.value.reduce((sum, each) => sum + each.sockets, 0);
-      return { status: "ok", value: backlogOf(queues, sockets, watched) };
-    },
-  };
-}
-
 /** Raw sockets' receive queues over all network namespaces and snapshots. */
-export const rawBacklog: Source<Backlog> = backlog("raw backlog", ["raw"], raw, (reader) => {
-  const captured = reader.read(raw);
-  if (captured.status !== "ok") return captured;
-  const value = captured.value.map(({ path, value: sockets }) => ({
-    path,
-    sockets: tableSize(sockets),
-    rows: sockets.map(({ inode, line, rxQueueBytes: chargedBytes, drops, localPort }) => ({
-      inode,
-      line,
-      chargedBytes,
-      drops,
-      local: `IP protocol ${localPort}`,
-    })),
-  }));
-  return { status: "ok", value };
+export const rawBacklog: Source<Backlog> = receiveBacklog({
+  name: "raw backlog",
+  table: raw,
+  netids: ["raw"],
+  rowBytes: ({ rxQueueBytes }) => rxQueueBytes,
+  local: ({ localPort }) => `IP protocol ${localPort}`,
+  remote: () => "",
 });
 
 function ethernetProtocol(number: number): string {
@@ -123,21 +41,13 @@ function ethernetProtocol(number: number): string {
 const ALL_PROTOCOLS = ethernetProtocol(3);
 
 /** Packet sockets' receive queues, in which a ring does not count. */
-export const packetBacklog: Source<Backlog> = backlog("packet backlog", ["p_raw", "p_dgr"], packet, (reader) => {
-  const captured = reader.read(packet);
-  if (captured.status !== "ok") return captured;
-  const value = captured.value.map(({ path, value: sockets }) => ({
-    path,
-    sockets: sockets.length,
-    rows: sockets.map(({ inode, line, rmemBytes: chargedBytes, protocol }) => ({
-      inode,
-      line,
-      chargedBytes,
-      drops: undefined,
-      local: ethernetProtocol(protocol),
-    })),
-  }));
-  return { status: "ok", value };
+export const packetBacklog: Source<Backlog> = receiveBacklog({
+  name: "packet backlog",
+  table: packet,
+  netids: ["p_raw", "p_dgr"],
+  rowBytes: ({ rmemBytes }) => rmemBytes,
+  local: ({ protocol }) => ethernetProtocol(protocol),
+  remote: () => "",
 });
 
 /** Jumbo frames and what is added to them: a queue with less room than that left is full. */

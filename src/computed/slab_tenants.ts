@@ -11,7 +11,7 @@ import type { SlabUse } from "./slab_caches.ts";
 /** The kernel's own count of something and the objects of the cache it is in: as many, but for a moment between the two. */
 export const SAME_COUNT = 0.1;
 /** What a cache's objects mostly are, gives the whole its name. */
-const MOSTLY = 0.5;
+export const MOSTLY = 0.5;
 /** Users with less than this part of what the first has are not counted. */
 const SHARE_OF_LARGEST = 0.1;
 const USERS_LISTED = 3;

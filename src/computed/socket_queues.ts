@@ -5,7 +5,8 @@
 import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { SourceLine } from "../core/ledger.ts";
 import type { Confidence } from "../core/report.ts";
-import { latest, type Reader, readUses } from "../core/source.ts";
+import { type Captured, latest, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
+import { netnsOf } from "../parsers/_groups.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
 import type { SocketOwners } from "./socket_owners.ts";
 import type { Measurement } from "./trend.ts";
@@ -165,6 +166,73 @@ export function* ssRows(reader: Reader, netid: string): Generator<SsRow> {
 export function skmemLine(row: SsRow | undefined): SourceLine | undefined {
   if (row?.socket.skmem === undefined) return undefined;
   return { path: row.path, line: row.socket.skmemLine ?? row.socket.line };
+}
+
+/** A table of /proc/net with the receive queues of one kind of sockets. */
+export interface QueueTable<T> {
+  readonly name: string;
+  readonly table: Source<readonly Parsed<readonly T[]>[]>;
+  /** What `ss` calls such sockets. */
+  readonly netids: readonly string[];
+  readonly rowBytes: (row: T) => number | undefined;
+  readonly local: (row: T) => string;
+  readonly remote: (row: T) => string;
+}
+
+interface QueueRow {
+  readonly inode: number;
+  readonly line: number;
+  readonly drops?: number | undefined;
+}
+
+/** The receive queues of a table over all network namespaces and snapshots, followed by the sockets' inodes. */
+export function receiveBacklog<T extends QueueRow>(
+  { name, table, netids, rowBytes, local, remote }: QueueTable<T>,
+): Source<Backlog> {
+  const look = (snapshot: Reader): Sighting[] | undefined => {
+    const captured = snapshot.read(table);
+    if (captured.status !== "ok") return undefined;
+    return captured.value.flatMap(({ value }) =>
+      value.flatMap((row) => {
+        const bytes = rowBytes(row);
+        return row.inode === 0 || bytes === undefined ? [] : [{ key: row.inode, bytes, drops: row.drops }];
+      })
+    );
+  };
+  const read = (reader: Reader): Captured<Backlog> => {
+    const tables = reader.read(table);
+    if (tables.status !== "ok") return tables;
+    const details = new Map(
+      netids.flatMap((netid) => Array.from(ssRows(reader, netid), (row) => [row.socket.inode, row] as const)),
+    );
+    const watched = watchQueues(reader.timeline, look);
+    const queues: SocketQueue[] = [];
+    let sockets = 0;
+    for (const { path, value } of tables.value) {
+      sockets += tableSize(value);
+      for (const row of value) {
+        const detail = details.get(row.inode);
+        // The table leaves out what was read but not yet given back, so r is the better number; both are snapshots of their own moment.
+        const chargedBytes = Math.max(rowBytes(row) ?? 0, detail?.socket.skmem?.rmemAllocBytes ?? 0);
+        if (chargedBytes === 0) continue;
+        queues.push({
+          path,
+          line: row.line,
+          namespace: netnsOf(path),
+          inode: row.inode,
+          local: local(row),
+          remote: remote(row),
+          chargedBytes,
+          limitBytes: detail?.socket.skmem?.rcvbufBytes,
+          drops: row.drops ?? detail?.socket.skmem?.drops,
+          skmem: skmemLine(detail),
+          ...watched.behaviour(row.inode),
+        });
+      }
+    }
+    return { status: "ok", value: backlogOf(queues, sockets, watched) };
+  };
+  return { name, patterns: [...table.patterns, ...ss.patterns, ...ssNamespaces.patterns], read };
 }
 
 /** Addresses as they are usually written; port 0 is none. */
