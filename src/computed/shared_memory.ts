@@ -69,12 +69,19 @@ function pathIsBelow(path: string, mount: string): boolean {
   return path.startsWith(mount.endsWith("/") ? mount : `${mount}/`);
 }
 
-/** The mount that a path is in: the last one with the longest path that it is, or is below. */
-export function mountOf(path: string, mounted: readonly Mount[]): Mount | undefined {
-  return mounted.reduce<Mount | undefined>((best, mount) => {
-    const holds = path === mount.path || pathIsBelow(path, mount.path);
-    return holds && mount.path.length >= (best?.path.length ?? 0) ? mount : best;
-  }, undefined);
+/** PATH_MAX (include/uapi/linux/limits.h): what is longer is no path of a mount. */
+const MAX_PATH = 4096;
+
+/** Finds the mount that a path is in: the last one with the longest path that it is, or is below. */
+export function mountFinder(mounted: readonly Mount[]): (path: string) => Mount | undefined {
+  const last = new Map(mounted.map((mount) => [mount.path, mount]));
+  return (path) => {
+    for (let folder = path.slice(0, MAX_PATH); folder !== ""; folder = folder.slice(0, folder.lastIndexOf("/"))) {
+      const mount = last.get(folder);
+      if (mount !== undefined) return mount;
+    }
+    return last.get("/");
+  };
 }
 
 const MEMFD = "/memfd:";
@@ -183,7 +190,8 @@ export const sharedMemory: Source<SharedMemory> = defineComputed({
     if (shmem === undefined) throw new ParseError("Shmem is not in meminfo: the kernel is older than 2.6.32");
     const mounted = files.mounts?.value ?? [];
     const tmpfs = mounted.filter(({ type }) => TMPFS_TYPES.includes(type));
-    const onTmpfs = files.tmpfsFiles?.value.filter((file) => mountOf(file.path, mounted)?.type !== "ramfs") ?? [];
+    const mountOf = mountFinder(mounted);
+    const onTmpfs = files.tmpfsFiles?.value.filter((file) => mountOf(file.path)?.type !== "ramfs") ?? [];
     const { lsofFiles: lsof } = files;
     const list = files.sharedMemoryDescriptors ?? (lsof && { path: lsof.path, value: lsof.value.unlinked });
     const unlinked = list && unmappedFiles(list, tmpfs);

@@ -10,7 +10,7 @@ import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
 import { type Mount, mounts } from "../parsers/mounts.ts";
 import { sysvipcShm } from "../parsers/sysvipc_shm.ts";
 import { type TmpfsFile, tmpfsFiles } from "../parsers/tmpfs_files.ts";
-import { mountOf } from "./shared_memory.ts";
+import { mountFinder } from "./shared_memory.ts";
 
 /** A mounted ramfs. */
 export interface RamfsUse extends SourceLine {
@@ -38,13 +38,22 @@ function ramfsUses(
   { path, value: mounted }: Parsed<readonly Mount[]>,
   files: Parsed<readonly TmpfsFile[]> | undefined,
 ): RamfsUse[] {
+  const mountOf = mountFinder(mounted);
+  const byMount = new Map<Mount | undefined, TmpfsFile[]>();
+  for (const file of files?.value ?? []) {
+    const mount = mountOf(file.path);
+    const others = byMount.get(mount);
+    if (others === undefined) byMount.set(mount, [file]);
+    else others.push(file);
+  }
   // The last mount of a path is the one that is seen. The system itself is no leak, where it runs from memory.
   const seen = mounted.filter((mount) =>
     mount.type === "ramfs" && mount.path !== "/" && !mount.path.startsWith(CREDENTIALS) &&
-    mountOf(mount.path, mounted) === mount
+    mountOf(mount.path) === mount
   );
-  const uses = seen.map(({ path: mount, line }) => {
-    const inside = files?.value.filter((file) => mountOf(file.path, mounted)?.path === mount) ?? [];
+  const uses = seen.map((each) => {
+    const { path: mount, line } = each;
+    const inside = byMount.get(each) ?? [];
     const all = inside.find((file) => file.path === mount);
     const listed = files && all && { bytes: all.bytes, path: files.path, line: all.line };
     return { device: all?.device, path, line, mount, listed, largest: inside.filter((file) => file !== all) };
@@ -97,7 +106,7 @@ export const unevictableCache: Source<UnevictableCache | undefined> = defineComp
     ) ?? 0;
     const pageCache = Math.max(0, cached.bytes - (file.value.bytes.get("Shmem")?.bytes ?? 0));
     const high = Math.min(pageCache, countedBytes, Math.max(listedBytes, countedBytes - lockedBytes));
-    const root = files.mounts && mountOf("/", files.mounts.value)?.type;
+    const root = files.mounts && mountFinder(files.mounts.value)("/")?.type;
     const byCounters = MEMORY_ROOTS.includes(root) ? 0 : counted(file, countedBytes, mlocked.bytes);
     return {
       countedBytes,

@@ -78,6 +78,14 @@ describe("unevictableCache", () => {
     expect(ramfs?.map(({ mount }) => mount)).toEqual(["/a"]);
   });
 
+  // With a look through all mounts for each, this takes minutes.
+  it("is told of a hundred thousand mounts", async () => {
+    const numbers = Array.from({ length: 100_000 }, (_, i) => i);
+    const mounts = numbers.map((i) => `r /m/${i} ramfs rw 0 0\n`).join("");
+    const list = numbers.map((i) => `8 512 ${i} 1 1 /m/${i}\n`).join("");
+    expect((await cacheOf({ ...meminfo(host), "proc/mounts": mounts, [LIST]: list }))?.ramfs).toHaveLength(100_000);
+  });
+
   it("is only what is listed where the host runs from its initramfs", async () => {
     const root = { ...meminfo(host), "proc/mounts": "rootfs / rootfs rw 0 0\n" };
     expect((await cacheOf(root))?.bytes).toEqual({ low: 0, high: 400 * MIB });
