@@ -2,12 +2,17 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
 import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
 import type { Owner, Remedy } from "../src/core/report.ts";
+import { shellWord } from "../src/core/shell.ts";
 import { type HostFacts, overTime, type Parsed } from "../src/core/source.ts";
+import { type KernelBuffer, kernelBuffers } from "../src/computed/kernel_buffers.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
+import { stopCommands } from "../src/computed/owners.ts";
+import { type Process, processes } from "../src/computed/processes.ts";
 import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
 import { arcstats } from "../src/parsers/arcstats.ts";
+import { dmBufio } from "../src/parsers/dm_bufio.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { packet } from "../src/parsers/packet.ts";
 import { type PageFlags, pageFlags } from "../src/parsers/page_flags.ts";
@@ -24,6 +29,9 @@ const MAJOR_SHARE = 0.1;
 const MIN_GROWTH_BYTES = 16 * 2 ** 20;
 /** A call site is the tenant when the larger part of the memory is its own. */
 const MOST_OF = 0.5;
+/** Tenants with less than this are not named beside it. */
+const MIN_NAMED_SHARE = 0.1;
+const MAX_NAMED = 5;
 
 /**
  * Source files whose allocations are in accounts of their own (page cache, anonymous memory, slab, vmalloc, per-CPU data, page tables, huge pages,
@@ -38,12 +46,110 @@ const ACCOUNTED_FRAMES =
 const ALLOCATOR_FRAMES =
   /^(?:post_alloc_hook|prep_new_page|get_page_from_freelist|__alloc_pages|alloc_pages|__alloc_frozen_pages|alloc_frozen_pages|__folio_alloc|folio_alloc|__get_free_pages|get_free_pages|get_zeroed_page|register_early_stack|save_stack|__set_page_owner|__page_frag)/;
 
-/** Who allocated the pages, by a record that somebody switched on. */
+/** Who has the pages: by their buffers' own size, or by a record that somebody switched on. */
 interface Named extends SourceLine {
+  readonly pid?: number;
   readonly bytes: number;
   readonly count: number;
   readonly name: string;
+  /** What has them, in words for the title. */
+  readonly buffers?: string;
   readonly detail: string;
+}
+
+function namedByBuffer(buffer: KernelBuffer): Named {
+  const { path, line, bytes } = buffer;
+  const where = { path, line, bytes };
+  switch (buffer.kind) {
+    case "trace":
+      return {
+        ...where,
+        count: 1,
+        name: buffer.instance === undefined ? "ftrace" : `ftrace's instance ${buffer.instance}`,
+        buffers: "its ring buffers",
+        detail: "the ring buffers of all CPUs, full or not",
+      };
+    case "perf":
+      return {
+        ...where,
+        pid: buffer.pid,
+        count: 1,
+        name: buffer.comm,
+        buffers: "the ring buffers of its perf events",
+        detail: "the ring buffers of its perf events: pinned (VmPin), but not its own memory",
+      };
+    case "stripes":
+      return {
+        ...where,
+        count: buffer.stripes,
+        name: buffer.array,
+        buffers: "its stripe cache",
+        detail: `${formatCount(buffer.stripes)} stripes, each with a page for each of ${
+          formatQuantity(buffer.disks, "disk")
+        }`,
+      };
+  }
+}
+
+/** How the buffers are made smaller. */
+function bufferRemedies(buffer: KernelBuffer, known: readonly Process[] | undefined): Remedy[] {
+  const verify = "MemFree of /proc/meminfo grows by what they were";
+  if (buffer.kind === "trace") {
+    const { instance } = buffer;
+    const tracing = instance === undefined
+      ? "/sys/kernel/tracing"
+      : `/sys/kernel/tracing/instances/${shellWord(instance)}`;
+    return [{
+      when: "now",
+      text:
+        `See what traces, then make the buffers as large as the kernel makes them (1,408 KiB for each CPU): what was traced is lost. An instance that nobody needs can be removed (rmdir). ${
+          remedyMark("unattributed-kernel", "shrink the buffers of ftrace")
+        }`,
+      commands: [
+        `cat ${tracing}/current_tracer ${tracing}/set_event; fuser -v ${tracing}/trace_pipe`,
+        `echo 1408 > ${tracing}/buffer_size_kb`,
+      ],
+      verify,
+    }, {
+      when: "prevent",
+      text:
+        `Whoever sets them (trace_buf_size= on the kernel's command line, trace-cmd record -b, an agent) does so again: set less there. ${
+          remedyMark("unattributed-kernel", "set smaller buffers of ftrace")
+        }`,
+      commands: [
+        "grep -o 'trace_buf_size=[^ ]*' /proc/cmdline",
+        "cat /sys/kernel/tracing/buffer_total_size_kb /sys/kernel/tracing/instances/*/buffer_total_size_kb",
+      ],
+      verify: "the sizes stay small after a boot, and after the agent's start",
+    }];
+  }
+  if (buffer.kind === "perf") {
+    const { pid, comm } = buffer;
+    return [{
+      when: "now",
+      text: `Restart ${comm} in an orderly way: the buffers go with its perf events. ${
+        remedyMark("unattributed-kernel", "end the owner of the perf events")
+      }`,
+      commands: stopCommands({ comm, pids: [pid] }, known),
+      verify,
+    }, {
+      when: "fix",
+      text:
+        `Configure smaller buffers: each CPU has one for each of its event streams (perf record -m, perf_buffer__new()'s page_cnt of eBPF programs). ${
+          remedyMark("unattributed-kernel", "configure smaller perf buffers")
+        }`,
+      commands: [`grep VmPin /proc/${pid}/status`, `grep -c 'anon_inode:.perf_event' /proc/${pid}/maps`],
+      verify: "VmPin of its status is small after the restart",
+    }];
+  }
+  return [{
+    when: "now",
+    text: `Make the cache smaller: 256 stripes are the kernel's own choice. Writing may become slower. ${
+      remedyMark("unattributed-kernel", "shrink the stripe cache")
+    }`,
+    commands: [`echo 256 > /sys/block/${shellWord(buffer.array)}/md/stripe_cache_size`],
+    verify,
+  }];
 }
 
 /** Whole pages, and no site that is in an account of its own. */
@@ -79,6 +185,10 @@ function namedByPageOwner(file: Parsed<readonly PageOwnerStack[]> | undefined): 
     });
   }
   return [...byCaller.values()];
+}
+
+function sum(parts: readonly { readonly bytes: number }[]): number {
+  return parts.reduce((bytes, part) => bytes + part.bytes, 0);
 }
 
 /** Caches that file systems keep in pages of their own. They are given back under pressure. */
@@ -155,11 +265,11 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
   title: "Kernel pages outside every account, with no known tenant",
   mechanism:
     "Drivers and subsystems take whole pages from the page allocator (alloc_pages), and no field of /proc/meminfo counts them. What remains of MemTotal " +
-    "when every account is subtracted, and every known tenant (sockets, pipes, rings, io_uring, page fragments) has claimed its own, belongs to somebody who " +
-    "can be named only with a record of who allocates.",
+    "when every account is subtracted, and every known tenant (sockets, pipes, rings, io_uring, page fragments) has claimed its own, are buffers of ftrace, " +
+    "perf or a RAID, which tell their own size, or belong to somebody who can be named only with a record of who allocates.",
   lookAlikes:
-    "Free pages on per-CPU lists, zram and a balloon: accounts of their own here. Caches of XFS and ZFS: outside the page cache, but given back under " +
-    "pressure. A network card's receive rings: constant from the start.",
+    "Free pages on per-CPU lists, zram and a balloon: accounts of their own here. Caches of XFS, ZFS and the device mapper: outside the page cache, but given " +
+    "back under pressure. A network card's receive rings: constant from the start.",
   references: [
     "https://docs.kernel.org/mm/allocation-profiling.html",
     "https://docs.kernel.org/mm/page_owner.html",
@@ -168,7 +278,19 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
   ],
   // Without the last two, free pages on per-CPU lists and compressed memory would be taken for a leak.
   needs: { ledger, meminfo, zoneinfo, vmstat },
-  uses: { ledgers: overTime(ledger), sockstat, packet, slabinfo, arcstats, pageFlags, allocinfo, pageOwnerStacks },
+  uses: {
+    ledgers: overTime(ledger),
+    sockstat,
+    packet,
+    slabinfo,
+    arcstats,
+    dmBufio,
+    kernelBuffers,
+    processes,
+    pageFlags,
+    allocinfo,
+    pageOwnerStacks,
+  },
   last: true,
   analyze(
     {
@@ -180,6 +302,9 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       packet: packets,
       slabinfo: slabs,
       arcstats: arc,
+      dmBufio: bufio,
+      kernelBuffers: buffers = [],
+      processes: running,
       pageFlags: census,
       allocinfo: sites,
       pageOwnerStacks: stacks,
@@ -196,20 +321,25 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     const all = accountBytes(ledger, "unaccounted") ?? 0;
     const left = unclaimed.get("unaccounted") ?? 0;
     const caches = privateCaches(pageSizeBytes);
-    const bytes = Math.max(0, left - caches.reduce((sum, cache) => sum + cache.bytes, 0));
+    const uncached = Math.max(0, left - sum(caches));
+    // What is larger than all there is must be somewhere else.
+    const known = buffers.filter(({ bytes }) => bytes >= MIN_NAMED_SHARE * uncached && bytes <= uncached + noise);
+    const isKnown = known.length > 0 && sum(known) >= MOST_OF * uncached;
+    const bytes = isKnown ? uncached : Math.max(0, uncached - sum(known));
     const trend = growth();
     const grown = trend?.changeBytes ?? 0;
     const amount = `${formatBytes(bytes)} (${formatShare(bytes, total)} of memory)`;
     if (bytes < noise && grown < noise) return { ruledOut: ruledOut() };
-    const named = tenants(pageSizeBytes);
+    const named = isKnown ? known.map(namedByBuffer) : recorded(pageSizeBytes);
     return { findings: [finding()] };
 
     function ruledOut(): string {
       const others = all - left > 0 ? `, ${formatBytes(all - left)} of it held by causes that are known` : "";
-      const cached = caches.map(({ bytes: size, because }) => `, up to ${formatBytes(size)} of it by ${because}`).join(
-        "",
+      const cached = caches.map(({ bytes: size, because }) => `, up to ${formatBytes(size)} of it by ${because}`);
+      const buffered = known.map(namedByBuffer).map(({ bytes: size, name }) =>
+        `, ${formatBytes(size)} of it by ${name}`
       );
-      return `${formatBytes(all)} are in no account of the kernel${others}${cached}; up to ${
+      return `${formatBytes(all)} are in no account of the kernel${others}${[...cached, ...buffered].join("")}; up to ${
         formatBytes(noise)
       } are normal on this host`;
     }
@@ -236,39 +366,44 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
           because: "the ARC of ZFS, which is given back under pressure",
         });
       }
-      const buffers = slabs?.value.find(({ name }) => name === "xfs_buf");
-      if (slabs !== undefined && buffers !== undefined && buffers.activeObjects > 0) {
+      const xfs = slabs?.value.find(({ name }) => name === "xfs_buf");
+      if (slabs !== undefined && xfs !== undefined && xfs.activeObjects > 0) {
         found.push({
           path: slabs.path,
-          line: buffers.line,
+          line: xfs.line,
           // Most buffers are of one block of 4 KiB; larger ones have several pages (fs/xfs/xfs_buf.c).
-          bytes: buffers.activeObjects * pageSize,
-          because: `${formatQuantity(buffers.activeObjects, "buffer")} of XFS, which are given back under pressure`,
+          bytes: xfs.activeObjects * pageSize,
+          because: `${formatQuantity(xfs.activeObjects, "buffer")} of XFS, which are given back under pressure`,
+        });
+      }
+      if (bufio !== undefined && bufio.value.bytes > 0) {
+        found.push({
+          path: bufio.path,
+          ...bufio.value,
+          because: "blocks that the device mapper caches, which are given back under pressure",
         });
       }
       return found;
     }
 
-    function tenants(pageSize: number): Named[] {
+    function recorded(pageSize: number): Named[] {
       const byOwner = namedByPageOwner(stacks);
       return (byOwner.length > 0 ? byOwner : namedByAllocinfo(sites, pageSize))
         .sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1))
-        .slice(0, 5)
-        .filter((tenant) => tenant.bytes >= 0.1 * bytes);
+        .slice(0, MAX_NAMED)
+        .filter((tenant) => tenant.bytes >= MIN_NAMED_SHARE * bytes);
     }
 
     function finding(): FindingDraft {
       const [first] = named;
-      const isNamed = first !== undefined && first.bytes >= MOST_OF * bytes;
-      const claimed = isNamed ? Math.min(bytes, named.reduce((sum, tenant) => sum + tenant.bytes, 0)) : bytes;
+      const isNamed = first !== undefined && (isKnown || first.bytes >= MOST_OF * bytes);
+      const claimed = isNamed ? Math.min(bytes, sum(named)) : bytes;
       const last = ledgers?.at(-1);
       const available = last?.value.availableBytes;
       const rate = trend === undefined ? "" : `, and it grows by ${formatBytes(trend.bytesPerSecond)} a second`;
       return {
         title: isNamed
-          ? `${first.name} holds ${
-            formatBytes(first.bytes)
-          } of kernel pages that are in no account of /proc/meminfo${rate}`
+          ? `${titleOf(first)} that are in no account of /proc/meminfo${rate}`
           : `No account of the kernel and no known tenant has ${amount}${rate}: allocation profiling or page_owner would name the caller`,
         confidence: isNamed ? "likely" : "possible",
         material: isNamed || bytes >= Math.max(noise, MAJOR_SHARE * total) || grown >= noise,
@@ -287,12 +422,17 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
             : "to find the owner: boot with page_owner=on, later read /sys/kernel/debug/page_owner",
         }],
         evidence: evidence(),
-        remedies: remedies(facts),
+        remedies: isKnown ? known.flatMap((buffer) => bufferRemedies(buffer, running)) : remedies(facts),
       };
     }
 
-    function ownerOf({ name, bytes: size, count, detail }: Named): Owner {
-      return { pid: null, comm: name, bytes: size, count, detail };
+    function titleOf({ name, pid, bytes: size, buffers }: Named): string {
+      const where = buffers === undefined ? "" : ` in ${buffers}`;
+      return `${name}${pid === undefined ? "" : ` (pid ${pid})`} holds ${formatBytes(size)} of kernel pages${where}`;
+    }
+
+    function ownerOf({ pid, name, bytes: size, count, detail }: Named): Owner {
+      return { pid: pid ?? null, comm: name, bytes: size, count, detail };
     }
 
     function evidence(): EvidenceLine[] {
@@ -311,6 +451,9 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       }
       for (const { path, line, bytes: size, because } of caches) {
         lines.push({ path, line, because: `up to ${formatBytes(size)} are left out: ${because}` });
+      }
+      for (const { path, line, bytes: size, name, detail } of isKnown ? [] : known.map(namedByBuffer)) {
+        lines.push({ path, line, because: `${formatBytes(size)} are left out, which ${name} has: ${detail}` });
       }
       return [...lines, ...blocks(census), ...excluded()];
     }

@@ -21,8 +21,14 @@ export const memory: Collector = defineCollector({
       "/proc/sysvipc/shm",
       // Only with CONFIG_MEM_ALLOC_PROFILING, from Linux 6.10: every allocation by its line of source.
       "/proc/allocinfo",
-      // ZFS keeps its cache outside the page cache.
+      // ZFS and the device mapper keep caches outside the page cache.
       "/proc/spl/kstat/zfs/arcstats",
+      "/sys/module/dm_bufio/parameters/allocated_get_free_pages_bytes",
+      // Buffers that are in no account of meminfo.
+      "/sys/kernel/tracing/buffer_total_size_kb",
+      "/sys/kernel/tracing/instances/*/buffer_total_size_kb",
+      "/sys/block/md*/md/stripe_cache_size",
+      "/sys/block/md*/md/raid_disks",
       "/sys/kernel/mm/hugepages/*/nr_hugepages",
       "/sys/kernel/mm/hugepages/*/free_hugepages",
       "/sys/kernel/mm/hugepages/*/resv_hugepages",

@@ -739,6 +739,37 @@ export const remedyMarks: readonly RemedyMark[] = [
     "untried": "it only records",
   },
   {
+    "cause": "unattributed-kernel",
+    "remedy": "shrink the buffers of ftrace",
+    "kernel": "6.18.44-fc-v657",
+    "date": "2026-11-29",
+    "beforeBytes": 67108864,
+    "afterBytes": 2592768,
+  },
+  {
+    "cause": "unattributed-kernel",
+    "remedy": "set smaller buffers of ftrace",
+    "untried": "it only looks",
+  },
+  {
+    "cause": "unattributed-kernel",
+    "remedy": "end the owner of the perf events",
+    "kernel": "6.18.44-fc-v657",
+    "date": "2026-11-29",
+    "beforeBytes": 67108864,
+    "afterBytes": 184320,
+  },
+  {
+    "cause": "unattributed-kernel",
+    "remedy": "configure smaller perf buffers",
+    "untried": "it only looks",
+  },
+  {
+    "cause": "unattributed-kernel",
+    "remedy": "shrink the stripe cache",
+    "untried": "it has no RAID",
+  },
+  {
     "cause": "user-leak",
     "remedy": "look again",
     "untried": "it only looks",

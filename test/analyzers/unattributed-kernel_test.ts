@@ -111,6 +111,73 @@ describe("unattributed-kernel", () => {
     expect(findingOf(xfs, ID)).toBeUndefined();
   });
 
+  it("names buffers that tell their own size, and how they are made smaller", async () => {
+    const buffers = {
+      "sys/kernel/tracing/buffer_total_size_kb": `${100 * 1024}\n`,
+      "sys/kernel/debug/tracing/buffer_total_size_kb": `${100 * 1024}\n`,
+      "sys/kernel/tracing/instances/agent/buffer_total_size_kb": `${200 * 1024}\n`,
+      "proc/7/status": `Name:\tagent\nVmPin:\t${60 * 1024} kB\nVmRSS:\t${20 * 1024} kB\nRssAnon:\t${10 * 1024} kB\n`,
+      "sys/block/md0/md/stripe_cache_size": "8192\n",
+      "sys/block/md0/md/raid_disks": "4 (3)\n",
+    };
+    const finding = findingOf(await analyzeFiles({ ...hidden(500 * MIB), ...buffers }), ID);
+    expect(finding).toMatchObject({
+      title:
+        "ftrace's instance agent holds 200 MiB of kernel pages in its ring buffers that are in no account of /proc/meminfo",
+      confidence: "likely",
+      material: true,
+      bytes: { low: 478 * MIB, high: 478 * MIB },
+      owners: [
+        { comm: "ftrace's instance agent", bytes: 200 * MIB },
+        { comm: "md0", bytes: 128 * MIB, count: 8192 },
+        { comm: "ftrace", bytes: 100 * MIB },
+        // Of what it pins, not what is its own.
+        { comm: "agent", pid: 7, bytes: 50 * MIB },
+      ],
+    });
+    expect(finding?.remedies.flatMap(({ commands }) => commands)).toEqual(
+      expect.arrayContaining([
+        "echo 1408 > /sys/kernel/tracing/instances/agent/buffer_size_kb",
+        "echo 1408 > /sys/kernel/tracing/buffer_size_kb",
+        "echo 256 > /sys/block/md0/md/stripe_cache_size",
+        "kill -TERM 7",
+      ]),
+    );
+  });
+
+  it("takes all that a process pins for perf's where it has such descriptors, and nothing where io_uring may have it", async () => {
+    const status = `Name:\tagent\nVmPin:\t${400 * 1024} kB\nVmRSS:\t${90 * 1024} kB\nRssAnon:\t${90 * 1024} kB\n`;
+    const bytesOf = async (kind: string) => {
+      const link = `lrwx------ 1 0 0 64 Nov 29 12:41 /proc/7/fd/3 -> anon_inode:[${kind}]\n`;
+      const files = { "proc/7/status": status, "sos_commands/process/descriptor_samples": link };
+      return findingOf(await analyzeFiles({ ...hidden(400 * MIB), ...files }), ID)?.owners[0];
+    };
+    expect(await bytesOf("perf_event")).toMatchObject({ comm: "agent", bytes: 400 * MIB });
+    expect(await bytesOf("eventpoll")).toMatchObject({ comm: "agent", bytes: 310 * MIB });
+    expect(await bytesOf("io_uring")).toMatchObject({ comm: "unknown" });
+  });
+
+  it("leaves buffers out that are the smaller part, and those that are larger than all there is", async () => {
+    const traced = (mib: number) => ({ "sys/kernel/tracing/buffer_total_size_kb": `${mib * 1024}\n` });
+    const smaller = findingOf(await analyzeFiles({ ...hidden(1000 * MIB), ...traced(300) }), ID);
+    expect(smaller).toMatchObject({ confidence: "possible", bytes: { high: 700 * MIB } });
+    expect(smaller?.evidence.map(({ because }) => because)).toContainEqual(
+      "300 MiB are left out, which ftrace has: the ring buffers of all CPUs, full or not",
+    );
+    const larger = findingOf(await analyzeFiles({ ...hidden(1000 * MIB), ...traced(3000) }), ID);
+    expect(larger).toMatchObject({
+      confidence: "possible",
+      bytes: { high: 1000 * MIB },
+      owners: [{ comm: "unknown" }],
+    });
+  });
+
+  it("leaves out what the device mapper caches", async () => {
+    const files = { "sys/module/dm_bufio/parameters/allocated_get_free_pages_bytes": `${450 * MIB}\n` };
+    const report = await analyzeFiles({ ...hidden(500 * MIB), ...files });
+    expect(report.ruledOut.find(({ cause }) => cause === ID)?.because).toContain("up to 450 MiB of it by blocks");
+  });
+
   it.each([[512 * MIB, 40 * MIB], [24 * GIB, 200 * MIB], [128 * GIB, 1200 * MIB]])(
     "leaves a host of %i bytes alone when its drivers hold %i",
     async (totalBytes, bytes) => {

@@ -454,12 +454,28 @@ export const faults: readonly Fault[] = [
     "growth of Slab, Percpu, VmallocUsed and Shmem meanwhile",
   )),
   nearMiss("dying-memcg-few", "dying_memcg", { count: 50, rate: 0 }, "dying-memcg", "growth of Slab and Percpu"),
-  // What nobody knows: rings of perf events stand for a driver's pages. They are 2 % of memory, so the report tells of them and accuses nobody.
+  live(
+    real(
+      "trace-buffers",
+      "trace_buffers",
+      {},
+      "unattributed-kernel",
+      ["unaccounted"],
+      "the ring buffers",
+      UNSEEN_BY_SOS,
+    ),
+  ),
+  nearMiss("trace-buffers-small", "trace_buffers", { mb: 3 }, "unattributed-kernel", "the ring buffers"),
+  live(real("perf-rings", "perf_rings", {}, "unattributed-kernel", ["unaccounted"], "the rings", UNSEEN_BY_SOS)),
+  nearMiss("perf-rings-small", "perf_rings", { events: 1, mb: 8 }, "unattributed-kernel", "the rings"),
+  // What nobody knows, as a driver's pages. They are 2 % of memory, so the report tells of them and accuses nobody.
   live(benign(
-    nearMiss("unknown-pages", "perf_rings", {}, "unattributed-kernel", "the rings", ["unaccounted"]),
+    nearMiss("unknown-pages", "trace_buffers", { hidden: 1 }, "unattributed-kernel", "the ring buffers", [
+      "unaccounted",
+    ]),
     "unattributed-kernel",
   )),
-  nearMiss("unknown-pages-small", "perf_rings", { events: 1, mb: 8 }, "unattributed-kernel", "the rings"),
+  nearMiss("unknown-pages-small", "trace_buffers", { hidden: 1, mb: 8 }, "unattributed-kernel", "the ring buffers"),
   // Compression, swap and the OOM killer.
   live(real("zram", "zram", {}, "zram-held", ["zspages"], "bytes that do not compress")),
   nearMiss("zram-small", "zram", { mb: 4 }, "zram-held", "bytes that do not compress"),

@@ -1,5 +1,5 @@
 /* Ring buffers of perf events: `events` rings of `mb` MB (a power of two), mapped. The kernel takes them page by page, and no account of
- * /proc/meminfo has them; no analyzer knows them, either: a stand-in for a driver that keeps pages. */
+ * /proc/meminfo has them, nor any RSS: only the process's VmPin. */
 #include "lab.h"
 #include <linux/perf_event.h>
 #include <sys/syscall.h>

@@ -473,6 +473,19 @@ export const commandTrials: readonly CommandTrial[] = [
   ends("packet-ring", "packet-ring", { program: "packet_ring", args: { sockets: 1, mb: 64 }, read: residual }),
   ends("pipe-buffers", "pipe-buffers", { program: "pipes", args: { pipes: 64 }, read: residual }),
   ends("io-uring", "io-uring-rings", { program: "io_uring_rings", args: { rings: 20 }, read: residual }),
+  ends("unattributed-kernel", "perf-rings", {
+    program: "perf_rings",
+    args: { events: 2, mb: 32 },
+    read: residual,
+    remedy: "end the owner of the perf events",
+  }),
+  {
+    cause: "unattributed-kernel",
+    remedy: "shrink the buffers of ftrace",
+    report: "trace-buffers",
+    command: /^echo \d+ > \S+\/buffer_size_kb$/,
+    run: faultTrial("trace_buffers", { mb: 64 }, residual, (command) => shell(command)),
+  },
   ends("skb-frag-amplification", "frag-amplification-host", {
     program: "frag_amplification",
     args: { netns: "own", total: 128 },
