@@ -175,22 +175,40 @@ function deleteCommands(mount: string, largest: readonly TmpfsFile[]): string[] 
   ];
 }
 
-function filesHolding({ mount, bytes, sizeBytes, mappedBytes, largest, path, line }: TmpfsUse): Holding {
+/** How the mount gets a limit: in its own namespace. */
+function remount({ mount, seenBy }: TmpfsUse): string {
+  const enter = seenBy === undefined ? "" : `nsenter -t ${seenBy} -m `;
+  return `${enter}mount -o remount,size=... ${shellWord(insideOf(mount, seenBy))}`;
+}
+
+/** The path as the process sees it. */
+function insideOf(mount: string, seenBy: number | undefined): string {
+  return seenBy === undefined ? mount : mount.slice(`/proc/${seenBy}/root`.length);
+}
+
+function filesHolding(use: TmpfsUse, known: readonly Process[] | undefined): Holding {
+  const { mount, seenBy, bytes, sizeBytes, mappedBytes, largest, path, line } = use;
   const folder = shellWord(mount);
+  const comm = seenBy === undefined ? mount : known?.find(({ pid }) => pid === seenBy)?.comm ?? "an unknown program";
+  const inside = insideOf(mount, seenBy);
   return {
     bytes,
-    name: `files in ${mount}`,
+    name: seenBy === undefined ? `files in ${mount}` : `files in ${inside} of ${comm} (pid ${seenBy})`,
     unreachable: false,
     unmappedBytes: mappedBytes === undefined ? undefined : Math.max(0, bytes - mappedBytes),
     path,
     line,
-    because: `${formatBytes(bytes)} of files in this tmpfs: they are memory until they are deleted`,
+    because: seenBy === undefined
+      ? `${formatBytes(bytes)} of files in this tmpfs: they are memory until they are deleted`
+      : `${
+        formatBytes(bytes)
+      } of files in this tmpfs of another mount namespace, such as a container's, which df does not show`,
     owner: {
-      pid: null,
-      comm: mount,
+      pid: seenBy ?? null,
+      comm,
       bytes,
       count: Math.max(1, largest.length),
-      detail: largestFiles(mount, largest),
+      detail: `${seenBy === undefined ? "" : `${inside} of its mount namespace; `}${largestFiles(mount, largest)}`,
     },
     remedies: [{
       when: "now",
@@ -204,7 +222,7 @@ function filesHolding({ mount, bytes, sizeBytes, mappedBytes, largest, path, lin
       text: `Give the mount a limit: now it is ${sizeBytes === undefined ? "not known" : formatBytes(sizeBytes)}. ${
         remedyMark("shmem-leak", "limit of the mount")
       }`,
-      commands: [`mount -o remount,size=... ${folder}`],
+      commands: [remount(use)],
       verify: `df ${folder} shows the limit; writing beyond it fails with ENOSPC`,
     }],
   };
@@ -225,7 +243,7 @@ function holdings(shared: SharedMemory, known: readonly Process[] | undefined): 
   return [
     ...(shared.orphans ?? []).map(segmentHolding),
     ...[...byPid].map(([pid, objects]) => processHolding(pid, objects, known)),
-    ...files.map(filesHolding),
+    ...files.map((use) => filesHolding(use, known)),
   ].filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1));
 }
 
@@ -453,10 +471,14 @@ export const shmemLeak: Analyzer = defineAnalyzer({
     function namelessFinding(nameless: number) {
       const [mapper] = shared.mappers;
       return {
-        title: `${formatBytes(nameless)} of shared memory are in no page table and in no file that is known`,
+        title: `At least ${formatBytes(nameless)} of shared memory are in no page table and in no file that is known`,
         confidence: "possible" as const,
         material: true,
-        claims: [{ account: "shmem" as const, bytes: { low: 0, high: nameless } }],
+        claims: [{
+          account: "shmem" as const,
+          // What processes map may be less than is known of them: then more of it is nameless.
+          bytes: { low: 0, high: nameless + mappedHigh - (shared.mapped?.low ?? 0) },
+        }],
         owners: [{
           pid: null,
           comm: "unknown",

@@ -30,24 +30,43 @@ echo "$found" | sed 's,/fd/.*,/maps,' | sort -u | xargs grep -H -E '/memfd:|\\(d
 
 /**
  * The largest files of each tmpfs and ramfs that is mounted here. Their dentries and inodes are in memory anyway, so looking at them costs
- * none. What a ramfs holds in all stands as its own folder, because df shows 0 of it. The last mount of a path is the one that is seen:
- * below the others find would walk a disk. The system itself is not looked at where it runs from memory.
+ * none. What a ramfs holds in all stands as its own folder, because df shows 0 of it; and so does a tmpfs of another mount namespace (a
+ * container's), of which df shows nothing: it is looked at through a process of that namespace, where there is enough shared memory to matter.
+ * The last mount of a path is the one that is seen: below the others find would walk a disk. The system itself is not looked at where it
+ * runs from memory. Paths with a backslash have an escape in mountinfo: too odd to undo.
  */
 const FILES = `exec 2>/dev/null
-awk '{ type[$2] = $3 }
-  END { for (path in type) if (type[path] ~ /^(dev)?tmpfs$/ || type[path] == "ramfs" && path != "/") print type[path], path
-}' /proc/mounts | while read -r type path; do
-  mount=$(printf '%b' "$path")
-  [ "$type" != ramfs ] || stat -c "$(du -skx "$mount" | awk '{ print 2 * $1; exit }') 512 %d %i %Y %n" "$mount"
-  find "$mount" -xdev -type f -size +1024k ! -path '*[[:cntrl:]]*' -exec stat -c '%b %B %d %i %Y %n' {} +
-done | sort -rn | head -n 64`;
+files() { find "$1" -xdev -type f -size +1024k ! -path '*[[:cntrl:]]*' -exec stat -c '%b %B %d %i %Y %n' {} +; }
+here() {
+  awk '{ type[$2] = $3 }
+    END { for (path in type) if (type[path] ~ /^(dev)?tmpfs$/ || type[path] == "ramfs" && path != "/") print type[path], path
+  }' /proc/mounts | while read -r type path; do
+    mount=$(printf '%b' "$path")
+    [ "$type" != ramfs ] || stat -c "$(du -skx "$mount" | awk '{ print 2 * $1; exit }') 512 %d %i %Y %n" "$mount"
+    files "$mount"
+  done
+}
+elsewhere() {
+  awk '/^Shmem:/ { exit $2 < 32768 }' /proc/meminfo || return 0
+  for ns in /proc/[0-9]*/ns/mnt; do echo "$ns"; done | xargs ls -ln |
+    awk '/ -> / && !seen[$NF]++ { sub("ns/mnt", "mountinfo", $(NF - 2)); print $(NF - 2) }' |
+    xargs grep -H -F ' - tmpfs ' /proc/self/mountinfo | awk '
+      { split($1, part, "/"); if (part[3] == "self") here[$3] = 1; else device["/proc/" part[3] "/root" $5] = $3 }
+      END { for (path in device) if (!(device[path] in here) && path !~ /\\\\/ && !seen[device[path]]++) print path }' |
+    xargs -r stat -f -c '%T %S %b %f %n' | awk '$1 == "tmpfs" && (size = $2 * ($3 - $4)) > 1048576 { print size / 512, $5 }' |
+    while read -r blocks mount; do
+      stat -c "$blocks 512 %d %i %Y %n" "$mount"
+      files "$mount"
+    done
+}
+{ here; elsewhere; } | sort -rn | head -n 64`;
 
 /** Memory that lies in a file which is on no disk: it belongs to no process until one maps it. */
 export const sharedMemory: Collector = defineCollector({
   id: "shared-memory",
   title: "Shared memory, tmpfs and ramfs",
   why:
-    "Which file, descriptor or segment holds shared memory that no process maps, and what is in a ramfs, which df does not tell. Mounts and SysV segments are captured with the machine and its memory.",
+    "Which file, descriptor or segment holds shared memory that no process maps, and what is in a ramfs or a container's tmpfs, which df does not tell. Mounts and SysV segments are captured with the machine and its memory.",
   priority: 46,
   captures: [
     {

@@ -7,15 +7,17 @@ import { df, type DfMount } from "../parsers/df.ts";
 import { type LsofFiles, lsofFiles } from "../parsers/lsof_files.ts";
 import { meminfo } from "../parsers/meminfo.ts";
 import { type Mount, mounts } from "../parsers/mounts.ts";
-import { type ProcessStatus, processStatus } from "../parsers/process_status.ts";
+import type { ProcessStatus } from "../parsers/process_status.ts";
 import { sharedMemoryDescriptors, type UnlinkedFile } from "../parsers/shared_memory_descriptors.ts";
 import { type SmapsRollup, smapsRollup } from "../parsers/smaps_rollup.ts";
 import { sysvipcShm, type SysvSegment } from "../parsers/sysvipc_shm.ts";
 import { type TmpfsFile, tmpfsFiles } from "../parsers/tmpfs_files.ts";
+import { processStatuses } from "./process_statuses.ts";
 
 /** A memfd, or a file on tmpfs that was deleted, which lives by its descriptors. */
 export interface UnlinkedObject extends SourceLine {
   readonly name: string;
+  readonly identity: string;
   readonly bytes: number;
   /** How many such files it stands for: above 1 where not all descriptors were looked at. */
   readonly count: number;
@@ -32,7 +34,10 @@ export interface OrphanSegment extends SourceLine, Pick<SysvSegment, "id" | "cre
 
 /** A mounted tmpfs and the files in it that have a name. */
 export interface TmpfsUse extends SourceLine {
+  /** As seen from the host: `/dev/shm`, `/proc/123/root/dev/shm`. */
   readonly mount: string;
+  /** A process in whose mount namespace it is mounted; undefined for that of the whole host. */
+  readonly seenBy: number | undefined;
   readonly sizeBytes: number | undefined;
   readonly bytes: number;
   /** Of those files the mapped ones, at most; undefined where the bundle has no list of them. */
@@ -61,7 +66,7 @@ export interface SharedMemory {
   readonly unlinked: readonly UnlinkedObject[] | undefined;
   /** Undefined where segments were not captured. */
   readonly orphans: readonly OrphanSegment[] | undefined;
-  /** Undefined where mounts were not captured. */
+  /** The fullest first. Undefined where mounts were not captured. */
   readonly tmpfs: readonly TmpfsUse[] | undefined;
 }
 
@@ -102,6 +107,7 @@ function unmappedFiles(file: Parsed<readonly UnlinkedFile[]>, tmpfs: readonly Mo
     if (known === undefined) {
       objects.set(each.identity, {
         name: each.name,
+        identity: each.identity,
         bytes: each.bytes * each.weight,
         count: each.weight,
         holders: [each],
@@ -147,13 +153,44 @@ function tmpfsUses(
       path,
       line,
       mount,
+      seenBy: undefined,
       sizeBytes,
       bytes: Math.max(0, usedBytes - deleted),
       mappedBytes: mapped?.reduce((sum, { name, bytes }) => sum + (pathIsBelow(name, mount) ? bytes : 0), 0),
       largest: files.filter((file) => pathIsBelow(file.path, mount)),
     });
   }
-  return [...uses.values()].sort((a, b) => b.bytes - a.bytes || a.line - b.line);
+  return [...uses.values()];
+}
+
+const ELSEWHERE = /^\/proc\/(\d{1,10})\/root\//;
+
+/** Those of other mount namespaces, such as a container's: each stands as its own folder in the list, too, which has the shortest path of its device. */
+function tmpfsElsewhere(
+  { path: list, value: files }: Parsed<readonly TmpfsFile[]>,
+  unlinked: readonly UnlinkedObject[],
+): TmpfsUse[] {
+  const byDevice = new Map<string, TmpfsFile[]>();
+  for (const file of files) {
+    if (!ELSEWHERE.test(file.path)) continue;
+    const others = byDevice.get(file.device);
+    if (others === undefined) byDevice.set(file.device, [file]);
+    else others.push(file);
+  }
+  return [...byDevice].map(([device, inside]) => {
+    const folder = inside.reduce((a, b) => (b.path.length < a.path.length ? b : a));
+    const deleted = unlinked.filter(({ identity }) => identity.startsWith(`${device} `));
+    return {
+      path: list,
+      line: folder.line,
+      mount: folder.path,
+      seenBy: Number(ELSEWHERE.exec(folder.path)?.[1]),
+      sizeBytes: undefined,
+      bytes: Math.max(0, folder.bytes - deleted.reduce((sum, { bytes }) => sum + bytes, 0)),
+      mappedBytes: undefined,
+      largest: inside.filter((file) => file !== folder),
+    };
+  });
 }
 
 function mappersOf(statuses: readonly ProcessFile<ProcessStatus>[]): SharedMapper[] {
@@ -177,6 +214,13 @@ function mappedBytes(
   return { low: Math.max(low, mappers[0]?.bytes ?? 0), high: Math.max(high, mappers[0]?.bytes ?? 0) };
 }
 
+/** Where RSS is not told in parts (before Linux 4.5, and by ps) no more than all of it may be shared memory. Undefined where no process is known. */
+function mappedAtMost(statuses: readonly ProcessFile<ProcessStatus>[]): { low: number; high: number } | undefined {
+  const known = statuses.filter(({ value }) => value.vmRssBytes !== undefined);
+  if (known.length === 0) return undefined;
+  return { low: 0, high: known.reduce((sum, { value }) => sum + (value.vmRssBytes as number), 0) };
+}
+
 /** Types of which the files are in Shmem; ramfs is in no such account. */
 const TMPFS_TYPES: readonly string[] = ["tmpfs", "devtmpfs"];
 
@@ -184,28 +228,35 @@ const TMPFS_TYPES: readonly string[] = ["tmpfs", "devtmpfs"];
 export const sharedMemory: Source<SharedMemory> = defineComputed({
   name: "shared memory",
   needs: { meminfo },
-  uses: { mounts, df, tmpfsFiles, sharedMemoryDescriptors, lsofFiles, sysvipcShm, processStatus, smapsRollup },
+  uses: { mounts, df, tmpfsFiles, sharedMemoryDescriptors, lsofFiles, sysvipcShm, processStatuses, smapsRollup },
   compute({ meminfo: { path, value }, ...files }): SharedMemory {
     const shmem = value.bytes.get("Shmem");
     if (shmem === undefined) throw new ParseError("Shmem is not in meminfo: the kernel is older than 2.6.32");
     const mounted = files.mounts?.value ?? [];
     const tmpfs = mounted.filter(({ type }) => TMPFS_TYPES.includes(type));
     const mountOf = mountFinder(mounted);
-    const onTmpfs = files.tmpfsFiles?.value.filter((file) => mountOf(file.path)?.type !== "ramfs") ?? [];
+    const onTmpfs = files.tmpfsFiles?.value.filter((file) =>
+      mountOf(file.path)?.type !== "ramfs" && !ELSEWHERE.test(file.path)
+    ) ?? [];
     const { lsofFiles: lsof } = files;
     const list = files.sharedMemoryDescriptors ?? (lsof && { path: lsof.path, value: lsof.value.unlinked });
     const unlinked = list && unmappedFiles(list, tmpfs);
-    const mappers = mappersOf(files.processStatus ?? []);
+    const statuses = files.processStatuses ?? [];
+    const mappers = mappersOf(statuses);
+    const here = files.df && files.mounts &&
+      tmpfsUses(files.df, tmpfs, unlinked ?? [], onTmpfs, lsof?.value.mapped);
+    const elsewhere = files.tmpfsFiles === undefined ? [] : tmpfsElsewhere(files.tmpfsFiles, unlinked ?? []);
     return {
       totalBytes: shmem.bytes,
       total: { path, line: shmem.line },
-      mapped: mappers.length === 0 ? undefined : mappedBytes(mappers, files.smapsRollup),
+      mapped: mappers.length === 0 ? mappedAtMost(statuses) : mappedBytes(mappers, files.smapsRollup),
       attachedBytes: attached(files.sysvipcShm?.value ?? [], list?.value ?? []),
       mappers,
       unlinked,
       orphans: files.sysvipcShm && orphanSegments(files.sysvipcShm),
-      tmpfs: files.df && files.mounts &&
-        tmpfsUses(files.df, tmpfs, unlinked ?? [], onTmpfs, lsof?.value.mapped),
+      tmpfs: here === undefined && elsewhere.length === 0
+        ? undefined
+        : [...here ?? [], ...elsewhere].sort((a, b) => b.bytes - a.bytes || a.line - b.line),
     };
   },
 });

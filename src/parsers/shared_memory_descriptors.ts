@@ -21,7 +21,7 @@ export interface UnlinkedFile {
   readonly name: string;
   /** What it really takes, in RAM and in swap. */
   readonly bytes: number;
-  /** Tells whether two descriptors are of the same file, and nothing else. */
+  /** Device and inode: tells whether two descriptors are of the same file. */
   readonly identity: string;
   /** What kind of file system it is on; undefined where the list does not tell. */
   readonly fileSystem: string | undefined;

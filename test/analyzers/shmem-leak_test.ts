@@ -156,6 +156,66 @@ describe("shmem-leak", () => {
     expect(report.findings[0]?.remedies[0]?.commands).toContain("rm -- '/dev/shm/scratch file'");
   });
 
+  it("names files on a tmpfs of another mount namespace, of which df tells nothing", async () => {
+    const list = `1024000 512 39 1 1795957035 /proc/7/root/scratch
+819200 512 39 2 1795957036 /proc/7/root/scratch/tiles
+81920 512 40 1 1795957035 /proc/8/root/
+`;
+    const finding = findingOf(
+      await analyzeFiles({
+        ...shmem(608 * MIB),
+        [DF]: df(409600),
+        "proc/mounts": mounts,
+        "sos_commands/filesys/tmpfs_files": list + files(400 * MIB),
+        // A deleted file of it is in what the tmpfs holds, and is told as its process's.
+        [LIST]: "lrwx------ 1 0 0 64 Nov 29 08:00 /proc/7/fd/3 -> /scratch/gone (deleted)\n" +
+          "204800 512 39 3 /proc/7/fd/3\ntmpfs /proc/7/fd/3\n",
+        "proc/7/status": status("tiler", 0),
+      }),
+      "shmem-leak",
+    );
+    expect(finding?.owners).toMatchObject([
+      { comm: "/dev/shm", pid: null, bytes: 400 * MIB },
+      {
+        comm: "tiler",
+        pid: 7,
+        bytes: 400 * MIB,
+        detail: "/scratch of its mount namespace; the largest: /proc/7/root/scratch/tiles (400 MiB)",
+      },
+      { comm: "tiler", pid: 7, bytes: 100 * MIB },
+      { comm: "an unknown program", pid: 8, bytes: 40 * MIB },
+    ]);
+    expect(finding?.bytes.high).toBe(608 * MIB);
+    const alone = findingOf(
+      await analyzeFiles({
+        ...shmem(508 * MIB),
+        "sos_commands/filesys/tmpfs_files": list,
+        "proc/7/status": status("tiler", 0),
+      }),
+      "shmem-leak",
+    );
+    expect(alone?.title).toContain("files in /scratch of tiler (pid 7) hold 508 MiB");
+    expect(alone?.remedies.flatMap(({ commands }) => commands)).toEqual(
+      expect.arrayContaining([
+        "rm -- /proc/7/root/scratch/tiles",
+        "nsenter -t 7 -m mount -o remount,size=... /scratch",
+      ]),
+    );
+  });
+
+  it("tells from ps alone how much no process can have mapped", async () => {
+    const ps = (rssKib: number) =>
+      `USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND\nroot 7 0.0 0.0 99999999 ${rssKib} ? Sl 08:12 0:00 /usr/bin/db\n`;
+    const withRss = (rss: number) =>
+      analyzeFiles({ ...shmem(908 * MIB), "sos_commands/process/ps_auxwww": ps(rss / 1024) });
+    expect(findingOf(await withRss(300 * MIB), "shmem-leak")).toMatchObject({
+      title: "At least 608 MiB of shared memory are in no page table and in no file that is known",
+      confidence: "possible",
+      bytes: { low: 0, high: 908 * MIB },
+    });
+    expect(findingOf(await withRss(900 * MIB), "shmem-leak")).toBeUndefined();
+  });
+
   it("is confirmed for files on a tmpfs that grow", async () => {
     const growing = Object.fromEntries(
       ["", "history/2026-01-01T00:00:05.000Z/", "history/2026-01-01T00:00:10.000Z/"].map((prefix, i) => [

@@ -217,6 +217,22 @@ export const faults: readonly Fault[] = [
   real("shmem-sysv", "shmem", { kind: "sysv" }, "shmem-leak", ["shmem"], "a SysV segment that nobody is attached to"),
   real("shmem-deleted", "shmem", { kind: "deleted" }, "shmem-leak", ["shmem"], "a deleted file on tmpfs, still open"),
   real("shmem-tmpfs", "shmem", { kind: "tmpfs" }, "shmem-leak", ["shmem"], "a file on tmpfs that nobody has open"),
+  real(
+    "shmem-private",
+    "shmem",
+    { kind: "private" },
+    "shmem-leak",
+    ["shmem"],
+    "a file on a tmpfs of another mount namespace",
+    UNSEEN_BY_SOS,
+  ),
+  nearMiss(
+    "shmem-private-small",
+    "shmem",
+    { kind: "private", mb: 8 },
+    "shmem-leak",
+    "a file on a tmpfs of another mount namespace",
+  ),
   nearMiss("shmem-mapped", "shmem", { kind: "memfd", mapped: 1 }, "shmem-leak", "a memfd, mapped and touched", [
     "shmem",
   ]),

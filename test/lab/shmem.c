@@ -2,10 +2,12 @@
  *   kind=memfd    a memfd, held by its descriptor alone
  *   kind=deleted  a file on tmpfs that was deleted while open: df counts it, du does not
  *   kind=tmpfs    a plain file on tmpfs, which nobody has open
+ *   kind=private  a plain file on a tmpfs of a mount namespace of our own, as a container's, which nobody has open
  *   kind=sysv     a SysV segment that nobody is attached to, and whose creator is gone
  * mapped=1 is the near miss: the same memory, mapped and in use. */
 #include "lab.h"
 #include <sys/ipc.h>
+#include <sys/mount.h>
 #include <sys/shm.h>
 
 static char path[64];
@@ -52,6 +54,11 @@ int main(int argc, char **argv)
 	} else if (!strcmp(kind, "memfd")) {
 		fd = memfd_create("nailhouse", MFD_CLOEXEC);
 	} else {
+		/* It goes with the namespace. */
+		if (!strcmp(kind, "private") &&
+		    (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+		     mount("tmpfs", "/dev/shm", "tmpfs", 0, "mode=700")))
+			die("private tmpfs");
 		snprintf(path, sizeof path, "/dev/shm/nailhouse-%d", getpid());
 		fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
 	}
@@ -69,7 +76,7 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(kind, "deleted"))
 		unlink(path);
-	if (!strcmp(kind, "tmpfs"))
+	if (!strcmp(kind, "tmpfs") || !strcmp(kind, "private"))
 		close(fd);
 	held(mb * MB, "bytes of shared memory, kind %s, %s", kind, mapped ? "mapped" : "not mapped");
 	wait_release();
