@@ -29,6 +29,7 @@ import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
 import { neighbourStat } from "../src/parsers/neighbour_stat.ts";
 import { slabAllocTraces, type SlabCaller } from "../src/parsers/slab_alloc_traces.ts";
 import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
+import { sysvipcMsg } from "../src/parsers/sysvipc_msg.ts";
 import { udp } from "../src/parsers/udp.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -106,6 +107,11 @@ const KNOWN: readonly { readonly cache: RegExp; readonly objects: string; readon
     objects: "network namespaces",
     find:
       "lsns -t net; ip netns list; find /proc/[0-9]*/fd -lname 'net:*' 2>/dev/null | cut -d/ -f3 | sort | uniq -c | sort -rn | head",
+  },
+  {
+    cache: /^msg_msg-/,
+    objects: "messages in queues",
+    find: "ipcs -q; ipcs -q -p; head /dev/mqueue/*",
   },
   { cache: /^(?:shmem_inode_cache)$/, objects: "files on tmpfs", find: "df -i -t tmpfs" },
 ];
@@ -281,19 +287,42 @@ function holder(
   return group === undefined ? tenant.what : `${tenant.what} of ${nameOfGroup(group)}`;
 }
 
-function remedies([first]: readonly [Suspect, ...Suspect[]], stop: readonly string[]): Remedy[] {
+function restart(commands: readonly string[]): Remedy {
+  return {
+    when: "now",
+    text:
+      "Restart the program whose objects these are (see the owners) in an orderly way: most kernel objects go with the process or the " +
+      `network namespace that has them. Dropping caches does not help: this slab is not reclaimable. ${
+        remedyMark("slab-leak", "end the owner")
+      }`,
+    commands,
+    verify: "SUnreclaim of /proc/meminfo falls by what the caches held",
+  };
+}
+
+/** What outlives the program that has it. */
+function removal(command: string): Remedy {
+  return {
+    when: "now",
+    text:
+      `Let the program that should receive the messages do so. What nobody wants any more must be removed queue by queue: the queues stay when all programs have ended. ${
+        remedyMark("slab-leak", "remove the message queues")
+      }`,
+    commands: ["ipcs -q", "ipcs -q -p", command],
+    verify: "SUnreclaim of /proc/meminfo falls, ipcs -q no longer lists it",
+  };
+}
+
+function remedies(
+  [first]: readonly [Suspect, ...Suspect[]],
+  stop: readonly string[],
+  remove: string | undefined,
+): Remedy[] {
   const known = knownOf(first);
   return [
-    {
-      when: "now",
-      text:
-        "Restart the program whose objects these are (see the owners) in an orderly way: most kernel objects go with the process or the " +
-        `network namespace that has them. Dropping caches does not help: this slab is not reclaimable. ${
-          remedyMark("slab-leak", "end the owner")
-        }`,
-      commands: stop.length > 0 ? stop : [...known.map(({ find }) => find), "slabtop -o -s c | head -20"],
-      verify: "SUnreclaim of /proc/meminfo falls by what the caches held",
-    },
+    remove === undefined
+      ? restart(stop.length > 0 ? stop : [...known.map(({ find }) => find), "slabtop -o -s c | head -20"])
+      : removal(remove),
     {
       when: "fix",
       text:
@@ -426,6 +455,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
     neighbours: neighbourStat,
     signals: queuedSignals,
     statuses: processStatuses,
+    queues: sysvipcMsg,
     processes,
     udp,
   },
@@ -508,7 +538,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
         exhaustion: null,
         owners: suspects.map(cacheOwner),
         evidence: [...accountEvidence(), ...evidence, ...traced(suspects, witnesses)],
-        remedies: remedies(suspects, []),
+        remedies: remedies(suspects, [], undefined),
       };
     }
 
@@ -571,7 +601,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
           ...longGrowthEvidence(grownForLong()),
           ...traced(suspects, witnesses),
         ],
-        remedies: remedies(suspects, group === undefined ? [] : stopCommands(group, known)),
+        remedies: remedies(suspects, group === undefined ? [] : stopCommands(group, known), tenant?.remove),
       };
     }
 

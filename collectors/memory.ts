@@ -19,6 +19,7 @@ export const memory: Collector = defineCollector({
       "/proc/vmallocinfo",
       "/proc/swaps",
       "/proc/sysvipc/shm",
+      "/proc/sysvipc/msg",
       // Only with CONFIG_MEM_ALLOC_PROFILING, from Linux 6.10: every allocation by its line of source.
       "/proc/allocinfo",
       // ZFS and the device mapper keep caches outside the page cache.

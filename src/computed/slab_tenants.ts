@@ -5,6 +5,7 @@ import type { Parsed } from "../core/source.ts";
 import type { ProcessFile } from "../parsers/_groups.ts";
 import type { NeighbourStat } from "../parsers/neighbour_stat.ts";
 import type { ProcessStatus } from "../parsers/process_status.ts";
+import type { SysvQueue } from "../parsers/sysvipc_msg.ts";
 import type { QueuedSignals } from "./queued_signals.ts";
 import type { SlabUse } from "./slab_caches.ts";
 
@@ -21,6 +22,7 @@ export interface TenantWitnesses {
   readonly neighbours: readonly Parsed<NeighbourStat>[] | undefined;
   readonly signals: readonly QueuedSignals[] | undefined;
   readonly statuses: readonly ProcessFile<ProcessStatus>[] | undefined;
+  readonly queues: Parsed<readonly SysvQueue[]> | undefined;
 }
 
 /** What the objects of a cache are, known from a count elsewhere, and who may have them. */
@@ -29,6 +31,8 @@ export interface Tenant {
   readonly groups: readonly { readonly comm: string; readonly pids: readonly number[]; readonly count: number }[];
   /** What shows those of a process. */
   readonly see?: (pid: number | undefined) => string;
+  /** What gives them back, where they do not go with the process. */
+  readonly remove?: string;
   readonly evidence: readonly EvidenceLine[];
 }
 
@@ -105,7 +109,72 @@ function zombiesIn(cache: SlabUse, { statuses = [] }: TenantWitnesses): Tenant |
   };
 }
 
+/** Caches that messages can be in: their own ones from Linux 6.11 on, those of kmalloc before. */
+const MESSAGES = /^(?:msg_msg|kmalloc(?:-cg)?)-/;
+/** What precedes a message, and each part of one that does not fit into a page (ipc/msgutil.c, struct msg_msg and msg_msgseg, 64 bits). */
+const MESSAGE_HEAD = 48;
+const PART_HEAD = 8;
+const PAGE = 4096;
+
+/** How many objects of a cache the messages of a queue take, if all are of one size. */
+function objectsOf({ bytes, messages }: SysvQueue, objectBytes: number): number {
+  const fits = (size: number): boolean => size <= objectBytes && size > objectBytes / 2;
+  let left = bytes / messages;
+  let each = fits(Math.min(MESSAGE_HEAD + left, PAGE)) ? 1 : 0;
+  left -= PAGE - MESSAGE_HEAD;
+  if (left > 0) {
+    const full = Math.floor(left / (PAGE - PART_HEAD));
+    const rest = left - full * (PAGE - PART_HEAD);
+    each += (fits(PAGE) ? full : 0) + (rest > 0 && fits(rest + PART_HEAD) ? 1 : 0);
+  }
+  return messages * each;
+}
+
+/** Messages that nobody receives. Who sent the last one is known, and may have ended: the queue stays. */
+function messagesIn(cache: SlabUse, { queues: file, statuses = [] }: TenantWitnesses): Tenant | undefined {
+  if (file === undefined || ![cache.name, ...cache.aliases].some((name) => MESSAGES.test(name))) return undefined;
+  const queues = file.value.filter(({ messages }) => messages > 0);
+  const [largest] = queues.toSorted((a, b) => b.bytes - a.bytes);
+  if (largest === undefined || !isSameCount(sum(queues.map((queue) => objectsOf(queue, cache.objectBytes))), cache)) {
+    return undefined;
+  }
+  const comms = new Map(statuses.map(({ pid, value }) => [pid, value.name]));
+  const groups = new Map<string, { comm: string; pids: Set<number>; count: number }>();
+  for (const queue of queues) {
+    const pid = queue.lastSenderPid ?? 0;
+    const comm = comms.get(pid);
+    if (comm === undefined) continue;
+    const group = groups.get(comm) ?? { comm, pids: new Set(), count: 0 };
+    group.pids.add(pid);
+    group.count += objectsOf(queue, cache.objectBytes);
+    groups.set(comm, group);
+  }
+  const { id, bytes, messages, lastReceiverPid, line } = largest;
+  return {
+    what: "SysV messages",
+    groups: [...groups.values()].map((group) => ({ ...group, pids: [...group.pids] })).sort((a, b) =>
+      b.count - a.count
+    ),
+    see: () => "ipcs -q -p",
+    remove: `ipcrm -q ${id}`,
+    evidence: [{
+      path: file.path,
+      line,
+      because: `${formatCount(bytes)} B in ${formatQuantity(messages, "message")} that nobody receives (${
+        lastReceiverPid === 0 ? "nobody ever did" : `process ${lastReceiverPid} did so last`
+      }), in one of ${formatQuantity(queues.length, "queue")} of this kind: with ${
+        formatCount(sum(queues.map((queue) => queue.messages)))
+      } messages in all`,
+    }],
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
 /** Who has the objects of a cache, where the kernel counts them elsewhere, too. */
 export function tenantOf(cache: SlabUse, witnesses: TenantWitnesses): Tenant | undefined {
-  return neighboursIn(cache, witnesses) ?? timersIn(cache, witnesses) ?? zombiesIn(cache, witnesses);
+  return neighboursIn(cache, witnesses) ?? timersIn(cache, witnesses) ?? zombiesIn(cache, witnesses) ??
+    messagesIn(cache, witnesses);
 }

@@ -514,6 +514,14 @@ export const remedyMarks: readonly RemedyMark[] = [
     "untried": "it only looks",
   },
   {
+    "cause": "slab-leak",
+    "remedy": "remove the message queues",
+    "kernel": "6.18.44-fc-v657",
+    "date": "2026-11-29",
+    "beforeBytes": 32919552,
+    "afterBytes": 315392,
+  },
+  {
     "cause": "slab-reclaimable",
     "remedy": "stop the look-ups",
     "untried": "it only looks",

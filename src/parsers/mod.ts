@@ -70,6 +70,7 @@ export * from "./sockstat.ts";
 export * from "./ss.ts";
 export * from "./swaps.ts";
 export * from "./sysctl.ts";
+export * from "./sysvipc_msg.ts";
 export * from "./sysvipc_shm.ts";
 export * from "./tcp.ts";
 export * from "./thp.ts";

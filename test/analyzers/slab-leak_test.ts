@@ -137,6 +137,36 @@ describe("slab-leak", () => {
     );
   });
 
+  it("tells of SysV messages that nobody receives, in parts of a page each, and how the queues are removed", async () => {
+    // 5,000 bytes are a page with 4,048 of them, and a part of 960.
+    const queues = (messages: number): string =>
+      `key msqid perms cbytes qnum lspid lrpid\n0 5 600 ${
+        5000 * messages
+      } ${messages} 7 9\n0 6 600 ${10_000_000} 2000 8 0\n`;
+    const files = (messages: number) => ({
+      "proc/meminfo": meminfoText({ SUnreclaim: 360 * MIB }, 8 * GIB),
+      "proc/slabinfo": slabinfoText([
+        { name: "kmalloc-cg-4k", size: 4096, objects: 72_000 },
+        { name: "kmalloc-cg-1k", size: 1024, objects: 72_000 },
+      ]),
+      "proc/sysvipc/msg": queues(messages),
+      "proc/7/status": "Name:\tsender\nState:\tS (sleeping)\nPid:\t7\nPPid:\t1\nRssAnon:\t 100 kB\n",
+    });
+    const finding = findingOf(await analyzeFiles(files(70_000)), "slab-leak");
+    expect(finding?.title).toMatch(/^SysV messages of sender \(pid 7\) hold 352 MiB/);
+    // The process that sent the others has ended.
+    expect(finding?.owners[0]).toMatchObject({ pid: 7, count: 70_000 });
+    expect(finding?.evidence.map(({ because }) => because).join("\n")).toContain(
+      "that nobody receives (process 9 did so last), in one of 2 queues of this kind: with 72,000 messages in all",
+    );
+    expect(finding?.remedies[0]?.commands).toContain("ipcrm -q 5");
+    expect(finding?.remedies.flatMap(({ commands }) => commands)).not.toContain("kill -TERM 7");
+    // Fewer messages than objects: these are somebody else's.
+    const others = findingOf(await analyzeFiles(files(30_000)), "slab-leak");
+    expect(others?.title).toMatch(/^Unreclaimable kernel objects hold/);
+    expect(others?.remedies[0]?.commands).toEqual(["slabtop -o -s c | head -20"]);
+  });
+
   it("tells of network namespaces, which are in no cache that stands out", async () => {
     const many = (count: number): { [path: string]: string } => ({
       "proc/meminfo": meminfoText({ SUnreclaim: 40 * MIB + count * 209 * 1024 }, 24 * GIB),

@@ -426,6 +426,8 @@ export const faults: readonly Fault[] = [
   // sos has no list of every namespace's sockets: the packets may be theirs.
   real("tap-queue", "tap_queue", {}, "slab-leak", ["slab-unreclaimable"], SLAB_GROWTH, UNSEEN_BY_SOS),
   nearMiss("tap-queue-few", "tap_queue", { packets: 5000 }, "slab-leak", SLAB_GROWTH),
+  real("message-queues", "message_queues", {}, "slab-leak", ["slab-unreclaimable"], SLAB_GROWTH),
+  nearMiss("message-queues-few", "message_queues", { queues: 500 }, "slab-leak", SLAB_GROWTH),
   // Unlike the others, told by a number of things that were weighed on this kernel, not by what the caches hold.
   real("netns-leak", "netns_leak", {}, "slab-leak", ["slab-unreclaimable"], SLAB_GROWTH),
   nearMiss("netns-few", "netns_leak", { count: 100 }, "slab-leak", SLAB_GROWTH),

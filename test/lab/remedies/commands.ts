@@ -204,6 +204,15 @@ async function limitOfMount(command: string): Promise<CommandEffect> {
   }
 }
 
+/** The command is for one queue: all those of the fault, some at a time. */
+async function removeQueues(command: string, { pid }: HeldFault): Promise<void> {
+  const rows = readFileSync("/proc/sysvipc/msg", "utf8").split("\n").map((row) => row.trim().split(/\s+/));
+  const ids = rows.filter((row) => Number(row[5]) === pid).map((row) => row[1]);
+  for (let i = 0; i < ids.length; i += 500) {
+    await shell(command.replace(/-q \d+$/, ids.slice(i, i + 500).map((id) => `-q ${id}`).join(" ")));
+  }
+}
+
 /** The ramfs is unmounted first, as the remedy says: below a tmpfs its files would stay where they are. */
 async function tmpfsInsteadOfRamfs(command: string): Promise<CommandEffect> {
   const folder = mkdtempSync(join(tmpdir(), "nailhouse-ramfs-"));
@@ -496,6 +505,13 @@ export const commandTrials: readonly CommandTrial[] = [
     args: { count: 40000, processes: 4, rate: 0 },
     read: meminfo("SUnreclaim"),
   }),
+  {
+    cause: "slab-leak",
+    remedy: "remove the message queues",
+    report: "message-queues",
+    command: /^ipcrm -q \d+$/,
+    run: faultTrial("message_queues", { queues: 2000 }, meminfo("SUnreclaim"), removeQueues),
+  },
   {
     cause: "vmalloc-leak",
     remedy: "end the owner",
