@@ -137,14 +137,19 @@ const LOOK_WHO_HOLDS_IT: Remedy = {
   verify: "the report names who holds the memory",
 };
 
-const RECORD_AND_LIMIT: Remedy = {
-  when: "prevent",
-  text: `Record while memory goes, and give each service a limit, so that the one at fault is killed and no other. ${
-    remedyMark("global-oom", "record, and limit each service")
-  }`,
-  commands: [RECORD, "systemctl set-property SERVICE MemoryMax=..."],
-  verify: "no more `global_oom` in the kernel log",
-};
+/** @param isRecording The remedy before this one has it recorded. */
+function recordAndLimit(isRecording: boolean): Remedy {
+  return {
+    when: "prevent",
+    text: `${
+      isRecording ? "Give" : "Record while memory goes, and give"
+    } each service a limit, so that the one at fault is killed and no other. ${
+      remedyMark("global-oom", "record, and limit each service")
+    }`,
+    commands: [...(isRecording ? [] : [RECORD]), "systemctl set-property SERVICE MemoryMax=..."],
+    verify: "no more `global_oom` in the kernel log",
+  };
+}
 
 export const globalOom: Analyzer = defineAnalyzer({
   id: "global-oom",
@@ -181,7 +186,7 @@ export const globalOom: Analyzer = defineAnalyzer({
     function remedies({ panic, isEarlierBoot }: KernelLogEvent): readonly Remedy[] {
       const isOver = panic !== undefined || isEarlierBoot;
       const now = isOver ? RECORD_FROM_NOW_ON : packets !== undefined ? FIND_SOCKETS : LOOK_WHO_HOLDS_IT;
-      return [now, RECORD_AND_LIMIT];
+      return [now, recordAndLimit(isOver)];
     }
 
     /** What became of it. */
