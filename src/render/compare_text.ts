@@ -5,7 +5,7 @@ import { formatBytes, formatCount, formatShare } from "../core/format.ts";
 import type { Finding } from "../core/report.ts";
 import { instant } from "./_duration.ts";
 import { printable, wrap } from "./_printable.ts";
-import { bytesRange } from "./_summary.ts";
+import { bytesRange, pressureText } from "./_summary.ts";
 import { styleOf } from "./_text_style.ts";
 import type { TextOptions } from "./text.ts";
 
@@ -43,13 +43,15 @@ export function rateRows({ load }: Comparison): string[][] {
   ]).filter(([, ...rates]) => rates.some((rate) => rate !== "0"));
 }
 
-/** "confirmed, 400 MiB", with its growth. */
+/** "confirmed, 400 MiB", with its growth; of what holds nothing only how sure it is. */
 export function findingState(finding: Finding | null): string {
   if (finding === null) return "not found";
-  const rate = finding.growthBytesPerSecond;
-  return `${finding.confidence}, ${bytesRange(finding.bytes)}${
-    rate === null || rate.low <= 0 ? "" : `, grows by ${bytesRange(rate)} a second`
-  }`;
+  const { confidence, bytes, growthBytesPerSecond: rate } = finding;
+  return [
+    confidence,
+    ...(bytes.high === 0 ? [] : [bytesRange(bytes)]),
+    ...(rate === null || rate.low <= 0 ? [] : [`grows by ${bytesRange(rate)} a second`]),
+  ].join(", ");
 }
 
 /** What the side is: "friend-host, Linux 6.18.0, 24 GiB, 2026-11-23 06:01:02Z: cause-found, pressure none". */
@@ -60,7 +62,7 @@ export function sideText({ host, verdict, pressure }: ComparedSide): string {
     ...(host.totalBytes === null ? [] : [formatBytes(host.totalBytes)]),
     ...(host.capturedAt === null ? [] : [instant(host.capturedAt)]),
   ];
-  return `${facts.join(", ")}: ${verdict}, pressure ${pressure}`;
+  return `${facts.join(", ")}: ${verdict}, pressure ${pressureText({ level: pressure }, host)}`;
 }
 
 function findingLines(pair: ComparedFinding, width: number): string[] {

@@ -190,6 +190,17 @@ describe("a comparison that is rendered", () => {
     expect(render(loaded)).not.toContain("Tcp.");
   });
 
+  it.each([
+    ["text", renderComparisonText],
+    ["Markdown", renderComparisonMarkdown],
+    ["HTML", renderComparisonHtml],
+  ])("tells in %s no bytes of what holds none", async (_, render) => {
+    const sign = finding(0, { cause: "memcg-oom", title: "a group was at its limit", claims: [] });
+    const both = await report(20, [sign]);
+    expect(render(compare({ report: both }, { report: both }))).toMatch(/\bconfirmed\b/);
+    expect(render(compare({ report: both }, { report: both }))).not.toContain("confirmed, 0 B");
+  });
+
   it("has a heading in Markdown, words to the left and numbers to the right", () => {
     const lines = renderComparisonMarkdown(loaded).split("\n");
     expect(lines[0]).toMatch(/^## /);
