@@ -99,8 +99,10 @@ function whyThis(task: OomTask, report: OomReport, dump: Ledger | undefined): st
   const [largest] = report.tasks;
   const spared = largest === undefined || largest.pid === task.pid
     ? `; none of ${formatQuantity(report.tasks.length, "process", "processes")} was larger`
-    : `; ${largest.comm} (pid ${largest.pid}) was larger with ${formatBytes(largest.rssBytes)}, but has oom_score_adj ${
-      largest.oomScoreAdj ?? "unknown"
+    : `; ${largest.comm} (pid ${largest.pid}) was larger with ${formatBytes(largest.rssBytes)}, ${
+      largest.oomScoreAdj !== undefined && largest.oomScoreAdj < adj
+        ? `but has oom_score_adj ${largest.oomScoreAdj}`
+        : "and why it was spared the log does not tell"
     }`;
   return `why this one: it had ${held} of RSS, swap and page tables${adjusted}${spared}`;
 }
@@ -217,7 +219,7 @@ export const globalOom: Analyzer = defineAnalyzer({
         comm: each.comm,
         bytes: (each.anonRssBytes ?? 0) + (each.shmemRssBytes ?? 0),
         count: 1,
-        detail: "killed; the largest process, which need not be the cause",
+        detail: "killed, not necessarily the cause",
       }));
       const [largest] = report?.tasks ?? [];
       if (killed.length > 0 || largest === undefined) return killed;
