@@ -61,8 +61,8 @@ function bodyOf(comparison: Comparison): Markup {
   const found = findings.map((pair) => [
     pair.change,
     `${pair.cause}: ${(pair.before ?? pair.after as Finding).title}`,
-    findingState(pair.before),
-    findingState(pair.after),
+    findingState(pair, "before"),
+    findingState(pair, "after"),
   ]);
   const rates = rateRows(comparison);
   return markup`<main><article class="report">

@@ -23,9 +23,10 @@ function amount(bytes: number | null, { host: { totalBytes } }: ComparedSide): s
   return `${formatBytes(bytes)}${totalBytes === null ? "" : ` (${formatShare(bytes, totalBytes)})`}`;
 }
 
-/** The accounts that changed as rows: account, before, after, change. */
+/** The accounts that changed as rows: account, before, after, change. None where a side has no ledger. */
 export function accountRows({ accounts, before, after }: Comparison, all: boolean): string[][] {
-  const least = all ? 0 : SMALL_SHARE * Math.min(before.host.totalBytes ?? 0, after.host.totalBytes ?? 0);
+  if (before.host.totalBytes === null || after.host.totalBytes === null) return [];
+  const least = all ? 1 : SMALL_SHARE * Math.min(before.host.totalBytes, after.host.totalBytes);
   return accounts.filter(({ beforeBytes, afterBytes }) => Math.abs((afterBytes ?? 0) - (beforeBytes ?? 0)) >= least)
     .map(({ title, beforeBytes, afterBytes }) => [
       title,
@@ -43,9 +44,10 @@ export function rateRows({ load }: Comparison): string[][] {
   ]).filter(([, ...rates]) => rates.some((rate) => rate !== "0"));
 }
 
-/** "confirmed, 400 MiB", with its growth; of what holds nothing only how sure it is. */
-export function findingState(finding: Finding | null): string {
-  if (finding === null) return "not found";
+/** What a finding is on a side: "confirmed, 400 MiB", with its growth; of what holds nothing only how sure it is. */
+export function findingState(pair: ComparedFinding, side: "before" | "after"): string {
+  const finding = pair[side];
+  if (finding === null) return pair.change === "unknown" ? "not assessed" : "not found";
   const { confidence, bytes, growthBytesPerSecond: rate } = finding;
   return [
     confidence,
@@ -69,9 +71,9 @@ function findingLines(pair: ComparedFinding, width: number): string[] {
   const { cause, change, before, after } = pair;
   const title = (before ?? after as Finding).title;
   return [
-    wrap(`${cause}: ${printable(title)}`, width, `  ${change.padEnd(5)} `),
-    `        before: ${findingState(before)}`,
-    `        after:  ${findingState(after)}`,
+    wrap(`${cause}: ${printable(title)}`, width, `  ${change.padEnd(7)} `),
+    `          before: ${findingState(pair, "before")}`,
+    `          after:  ${findingState(pair, "after")}`,
   ];
 }
 
