@@ -108,13 +108,13 @@ ${parts}`;
 }
 
 function body(finding: Finding, number: number, report: Report): Markup {
-  const { symptomOf, evidence, remedies, material } = finding;
+  const { symptomOf, claims, evidence, remedies, material } = finding;
   const { amount, rest } = holdingOf(finding);
   const facts: Content[] = [
     markup`holds ${amount !== "" && markup`<strong>${amount}</strong>`}${rest}`,
     growthText(finding, report),
     symptomOf !== null && `a symptom of ${symptomOf}`,
-    !material && "no more than healthy hosts may hold",
+    !material && claims.length > 0 && "no more than healthy hosts may hold",
   ];
   return markup`<ul class="facts">
 ${
