@@ -99,8 +99,10 @@ function whyThis(task: OomTask, report: OomReport, dump: Ledger | undefined): st
   const [largest] = report.tasks;
   const spared = largest === undefined || largest.pid === task.pid
     ? `; none of ${formatQuantity(report.tasks.length, "process", "processes")} was larger`
-    : `; ${largest.comm} (pid ${largest.pid}) was larger with ${formatBytes(largest.rssBytes)}, but has oom_score_adj ${
-      largest.oomScoreAdj ?? "unknown"
+    : `; ${largest.comm} (pid ${largest.pid}) was larger with ${formatBytes(largest.rssBytes)}, ${
+      largest.oomScoreAdj !== undefined && largest.oomScoreAdj < adj
+        ? `but has oom_score_adj ${largest.oomScoreAdj}`
+        : "and why it was spared the log does not tell"
     }`;
   return `why this one: it had ${held} of RSS, swap and page tables${adjusted}${spared}`;
 }
@@ -137,14 +139,19 @@ const LOOK_WHO_HOLDS_IT: Remedy = {
   verify: "the report names who holds the memory",
 };
 
-const RECORD_AND_LIMIT: Remedy = {
-  when: "prevent",
-  text: `Record while memory goes, and give each service a limit, so that the one at fault is killed and no other. ${
-    remedyMark("global-oom", "record, and limit each service")
-  }`,
-  commands: [RECORD, "systemctl set-property SERVICE MemoryMax=..."],
-  verify: "no more `global_oom` in the kernel log",
-};
+/** @param isRecording The remedy before this one has it recorded. */
+function recordAndLimit(isRecording: boolean): Remedy {
+  return {
+    when: "prevent",
+    text: `${
+      isRecording ? "Give" : "Record while memory goes, and give"
+    } each service a limit, so that the one at fault is killed and no other. ${
+      remedyMark("global-oom", "record, and limit each service")
+    }`,
+    commands: [...(isRecording ? [] : [RECORD]), "systemctl set-property SERVICE MemoryMax=..."],
+    verify: "no more `global_oom` in the kernel log",
+  };
+}
 
 export const globalOom: Analyzer = defineAnalyzer({
   id: "global-oom",
@@ -181,7 +188,7 @@ export const globalOom: Analyzer = defineAnalyzer({
     function remedies({ panic, isEarlierBoot }: KernelLogEvent): readonly Remedy[] {
       const isOver = panic !== undefined || isEarlierBoot;
       const now = isOver ? RECORD_FROM_NOW_ON : packets !== undefined ? FIND_SOCKETS : LOOK_WHO_HOLDS_IT;
-      return [now, RECORD_AND_LIMIT];
+      return [now, recordAndLimit(isOver)];
     }
 
     /** What became of it. */
@@ -212,7 +219,7 @@ export const globalOom: Analyzer = defineAnalyzer({
         comm: each.comm,
         bytes: (each.anonRssBytes ?? 0) + (each.shmemRssBytes ?? 0),
         count: 1,
-        detail: "killed; the largest process, which need not be the cause",
+        detail: "killed, not necessarily the cause",
       }));
       const [largest] = report?.tasks ?? [];
       if (killed.length > 0 || largest === undefined) return killed;

@@ -153,7 +153,7 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
           bytes: (group.bytes / charged) * pinned.bytes.high,
           count: group.held.length,
           detail:
-            `${formatQuantity(group.held.length, "socket")} charged ${formatBytes(group.bytes)}, which pin about ${
+            `${formatQuantity(group.held.length, "socket")} charged ${formatBytes(group.bytes)}, pinning about ${
               ratio.toFixed(0)
             } times as much` +
             (group.comm === undefined ? "; to find the owner: ss -anp" : ""),

@@ -213,7 +213,7 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
       return {
         ruledOut: `${formatQuantity(received.sockets, "TCP socket holds", "TCP sockets hold")} ${
           formatBytes(received.chargedBytes)
-        } received data, of which ${formatBytes(judged.bytes)} are not known to be read`,
+        } of received data, of which ${formatBytes(judged.bytes)} are not known to be read`,
       };
     }
     const materialBytes = materialQueueBytes(ledger.totalBytes);

@@ -25,7 +25,7 @@ export interface Observed {
 /**
  * `fixed`: what was held is gone, and its account shrank by as much. `unproven`: it is gone, but so is the load that made it. `improved`: some of it is
  * gone. `moved`: it is gone, but something else holds memory now. `unchanged` and `worse`: it is still there. `no-cause`: nobody was accused on either
- * side. `unclear`: nobody is accused any more, but the account is as large as before.
+ * side. `unclear`: nobody is accused any more, but the account is as large as before; or a side does not tell of what the other one has.
  */
 export type ComparisonOutcome =
   | "fixed"
@@ -37,16 +37,16 @@ export type ComparisonOutcome =
   | "no-cause"
   | "unclear";
 
-/** What became of a finding. */
-export type Change = "gone" | "came" | "less" | "more" | "same";
+/** What became of a finding; `unknown` where the other side could not be assessed for it. */
+export type Change = "gone" | "came" | "less" | "more" | "same" | "unknown";
 
 /** A finding on both sides, or on one. */
 export interface ComparedFinding {
   readonly cause: string;
   readonly change: Change;
-  /** Null where it was not found. */
+  /** Null where it was not found, or could not be assessed. */
   readonly before: Finding | null;
-  /** Null where it is not found any more. */
+  /** Null where it is not found any more, or could not be assessed. */
   readonly after: Finding | null;
 }
 

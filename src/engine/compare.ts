@@ -30,9 +30,13 @@ function keyOf({ cause, owners }: Finding): string {
   return `${cause} ${owners[0]?.comm ?? ""}`;
 }
 
-function changeOf(before: Finding | null, after: Finding | null): Change {
-  if (before === null) return "came";
-  if (after === null) return "gone";
+/** Absent is not gone: the report may have had nothing to tell it from. */
+function isAssessed({ notAssessed }: Report, cause: string): boolean {
+  return !notAssessed.some((each) => each.cause === cause);
+}
+
+function changeOf(before: Finding, after: Finding | null, isAssessedAfter: boolean): Change {
+  if (after === null) return isAssessedAfter ? "gone" : "unknown";
   const [from, to] = [before.bytes.high, after.bytes.high];
   if (Math.abs(to - from) <= SAME * Math.max(from, to)) return "same";
   return to < from ? "less" : "more";
@@ -48,11 +52,12 @@ function pairFindings(before: Report, after: Report): ComparedFinding[] {
   // A program that was renamed, or another one with the same fault.
   const pairs = before.findings.map((finding, i) => {
     const found = same[i] ?? take(({ cause }) => cause === finding.cause);
-    return { cause: finding.cause, change: changeOf(finding, found), before: finding, after: found };
+    const change = changeOf(finding, found, isAssessed(after, finding.cause));
+    return { cause: finding.cause, change, before: finding, after: found };
   });
-  const came = left.map((finding) => ({
+  const came = left.map((finding): ComparedFinding => ({
     cause: finding.cause,
-    change: "came" as const,
+    change: isAssessed(before, finding.cause) ? "came" : "unknown",
     before: null,
     after: finding,
   }));
@@ -114,6 +119,10 @@ function titles(findings: readonly Finding[]): string {
   return findings.map(({ title }) => title).join("; ");
 }
 
+function causes(pairs: readonly ComparedFinding[]): string {
+  return [...new Set(pairs.map(({ cause }) => cause))].join(", ");
+}
+
 /** What is said of the load, and whether it fell off; undefined where the bundles do not tell. */
 function judgeLoad(cause: string, rates: readonly ComparedRate[]): { text: string; fell: boolean | undefined } {
   const rate = loadOf(cause, rates);
@@ -173,13 +182,26 @@ function judge(
   load: readonly ComparedRate[],
 ): Judgement {
   const accused = findings.filter(({ before }) => isAccusation(before));
-  const came = findings.filter(({ before, after }) => !isAccusation(before) && isAccusation(after)).map(({ after }) =>
-    after as Finding
-  );
+  const nowAccused = findings.filter(({ before, after }) => !isAccusation(before) && isAccusation(after));
+  const came = nowAccused.map(({ after }) => after as Finding);
   if (accused.length === 0) {
-    return came.length > 0
-      ? { outcome: "worse", headline: `Worse. Came: ${titles(came)}`, because: ["before, nobody was accused"] }
-      : { outcome: "no-cause", headline: "Nobody is accused before or after", because: [] };
+    if (came.length === 0) return { outcome: "no-cause", headline: "Nobody is accused before or after", because: [] };
+    return nowAccused.every(({ change }) => change === "unknown")
+      ? {
+        outcome: "unclear",
+        headline: `Not known whether it is new: ${titles(came)}`,
+        because: [`the first one does not tell of ${causes(nowAccused)}`],
+      }
+      : { outcome: "worse", headline: `Worse. Came: ${titles(came)}`, because: ["before, nobody was accused"] };
+  }
+  const lost = accused.filter(({ change }) => change === "unknown");
+  if (lost.length > 0) {
+    const now = came.length === 0 ? "" : `. Now: ${titles(came)}`;
+    return {
+      outcome: "unclear",
+      headline: `Not known whether it is gone: ${titles(lost.map(({ before }) => before as Finding))}${now}`,
+      because: [`the second one does not tell of ${causes(lost)}`],
+    };
   }
   const before = accused.map((pair) => pair.before as Finding);
   const left = accused.filter(({ before, after }) => (after?.bytes.high ?? 0) > SAME * (before as Finding).bytes.high);

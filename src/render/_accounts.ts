@@ -69,6 +69,18 @@ export interface AccountGroup {
   readonly accounts: readonly ReportAccount[];
 }
 
+/** What is in use, or held by findings: of cache that nobody holds the kernel gives back what is wanted. */
+export function usedGroups(groups: readonly AccountGroup[]): readonly AccountGroup[] {
+  return groups.map((group) => (group.inUse ? group : { ...group, bytes: group.heldBytes }));
+}
+
+/** How they are called. */
+export function usedTitle(groups: readonly AccountGroup[]): string {
+  return groups.some(({ inUse, heldBytes }) => !inUse && heldBytes > 0)
+    ? "in use, or held by findings"
+    : "in use, neither cache nor free";
+}
+
 /** The ledger in groups, in the order of {@linkcode GROUPS}; groups that the bundle does not know of are left out. */
 export function accountGroups(report: Report): readonly AccountGroup[] {
   const all = report.ledger?.accounts ?? [];

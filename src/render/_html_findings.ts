@@ -2,12 +2,12 @@
 import { formatBytes, formatCount, formatQuantity } from "../core/format.ts";
 import type { Confidence, Evidence, Finding, Owner, Remedy, Report } from "../core/report.ts";
 import { type Content, type Markup, markup, prose } from "./_html.ts";
-import { bytesRange, claimsText, growthText, HOLDS_NOTHING, isMain } from "./_summary.ts";
+import { growthText, holdingOf, isMain, ownersTitle } from "./_summary.ts";
 
 /** A form for each, so that it is not told by colour alone. */
 const FORM: { readonly [C in Confidence]: string } = { confirmed: "●", likely: "◐", possible: "○" };
 const WHEN: readonly (readonly [Remedy["when"], string])[] = [
-  ["now", "Now, to get the memory back"],
+  ["now", "Now"],
   ["fix", "Fix the cause"],
   ["prevent", "Keep it from coming back"],
 ];
@@ -60,9 +60,10 @@ function cell({ value, shown = String }: Column, owner: Owner): Markup {
   return markup`<td class="number" data-value="${found}">${shown(found)}</td>`;
 }
 
-function ownersTable(owners: readonly Owner[], number: number): Content {
+function ownersTable(finding: Finding, number: number): Content {
+  const { owners } = finding;
   if (owners.length === 0) return undefined;
-  return markup`<h4>Who holds it</h4>
+  return markup`<h4>${ownersTitle(finding) === "owners" ? "Who holds it" : "Who is involved"}</h4>
 <div class="scroll" role="region" aria-label="Owners of finding ${number}" tabindex="0"><table class="owners">
 <thead><tr>${COLUMNS.map(headCell)}</tr></thead>
 <tbody>
@@ -107,12 +108,13 @@ ${parts}`;
 }
 
 function body(finding: Finding, number: number, report: Report): Markup {
-  const { bytes, claims, symptomOf, owners, evidence, remedies, material } = finding;
+  const { symptomOf, claims, evidence, remedies, material } = finding;
+  const { amount, rest } = holdingOf(finding);
   const facts: Content[] = [
-    claims.length === 0 ? HOLDS_NOTHING : markup`holds <strong>${bytesRange(bytes)}</strong>: ${claimsText(claims)}`,
+    markup`holds ${amount !== "" && markup`<strong>${amount}</strong>`}${rest}`,
     growthText(finding, report),
     symptomOf !== null && `a symptom of ${symptomOf}`,
-    !material && "no more than healthy hosts may hold",
+    !material && claims.length > 0 && "no more than healthy hosts may hold",
   ];
   return markup`<ul class="facts">
 ${
@@ -121,7 +123,7 @@ ${
 `
     )
   }</ul>
-${ownersTable(owners, number)}${remediesPart(remedies)}<details${
+${ownersTable(finding, number)}${remediesPart(remedies)}<details${
     isMain(finding, report) && markup` open`
   }><summary><h4>Evidence (${formatQuantity(evidence.length, "line")})</h4></summary>
 ${evidenceList(evidence)}</details>

@@ -1,7 +1,7 @@
 /** Where all of MemTotal is: one bar, what is in use of it magnified, and the accounts below. */
 import { formatBytes, formatShare } from "../core/format.ts";
 import type { Report, ReportAccount } from "../core/report.ts";
-import { type AccountGroup, accountGroups, heldOf } from "./_accounts.ts";
+import { type AccountGroup, accountGroups, heldOf, usedGroups, usedTitle } from "./_accounts.ts";
 import { type Content, type Markup, markup } from "./_html.ts";
 
 /** Of a bar this part is wide enough to be written into. */
@@ -46,7 +46,7 @@ function bar(parts: readonly Segment[], label: string): Markup {
 /** The whole, and below it the part in use stretched to the same width. */
 function bars(groups: readonly AccountGroup[], totalBytes: number): Content {
   const whole = bar(segments(groups), `All of MemTotal, ${formatBytes(totalBytes)}`);
-  const used = segments(groups.filter(({ inUse }) => inUse));
+  const used = segments(usedGroups(groups));
   const usedBytes = used.reduce((sum, { bytes }) => sum + bytes, 0);
   const share = usedBytes / segments(groups).reduce((sum, { bytes }) => sum + bytes, 0);
   if (usedBytes === 0 || share >= MAGNIFIED_SHARE) return whole;
@@ -54,9 +54,9 @@ function bars(groups: readonly AccountGroup[], totalBytes: number): Content {
   return [
     whole,
     markup`<svg class="magnifier" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true"><polygon points="0,0 ${edge},0 100,10 0,10"/></svg>
-<p class="caption">of these, in use and neither cache nor free: <strong>${formatBytes(usedBytes)}</strong></p>
+<p class="caption">of these, ${usedTitle(groups)}: <strong>${formatBytes(usedBytes)}</strong></p>
 `,
-    bar(used, `In use, ${formatBytes(usedBytes)}`),
+    bar(used, `${usedTitle(groups)}, ${formatBytes(usedBytes)}`),
   ];
 }
 

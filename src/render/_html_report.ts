@@ -9,7 +9,7 @@ import { badge, commandBlock, evidenceList, findingArticle } from "./_html_findi
 import { ledgerSection } from "./_html_ledger.ts";
 import { REPORT_SCRIPT, REPORT_SCRIPT_HASH } from "./_html_script.ts";
 import { REPORT_STYLE } from "./_html_style.ts";
-import { answerOf, captures, eventTime, spanSeconds } from "./_summary.ts";
+import { answerOf, captures, eventTime, pressureText, spanSeconds, warningsOf } from "./_summary.ts";
 
 /** The style of a verdict. */
 export const MOOD: { readonly [V in Verdict]: string } = {
@@ -31,7 +31,7 @@ export function fact(term: Content, value: Content, style = ""): Markup {
 
 function hostList(report: Report): Markup {
   const { hostname, kernelRelease, totalBytes, capturedAt, snapshots } = report.host;
-  const { level, because, evidence } = report.pressure;
+  const { because, evidence } = report.pressure;
   const seconds = spanSeconds(report);
   const looks = `${formatQuantity(snapshots, "snapshot")}${seconds === undefined ? "" : ` in ${duration(seconds)}`}`;
   const proof = evidence.length > 0 && markup`<details><summary>Evidence</summary>
@@ -40,7 +40,11 @@ ${evidenceList(evidence)}</details>`;
 ${fact("Verdict", report.verdict)}${fact("Host", hostname ?? "unknown")}${fact("Kernel", kernelRelease ?? "unknown")}${
     fact("MemTotal", totalBytes === null ? "unknown" : formatBytes(totalBytes))
   }${fact("Captured", `${capturedAt === null ? "at an unknown time" : instant(capturedAt)}, ${looks}`, "double")}${
-    fact("Pressure", [markup`<strong>${level}</strong>: ${because}`, proof], "wide")
+    fact(
+      "Pressure",
+      [markup`<strong>${pressureText(report.pressure, report.host)}</strong>: ${because}`, proof],
+      "wide",
+    )
   }</dl>
 `;
 }
@@ -102,7 +106,8 @@ ${events.map(item)}</ol>
 }
 
 function sections(report: Report, prefix: string): readonly Section[] {
-  const { events, findings, ruledOut, notAssessed, warnings } = report;
+  const { events, findings, ruledOut, notAssessed } = report;
+  const warnings = warningsOf(report);
   const since = timelineSection(report);
   const all: readonly (Section | false | undefined)[] = [
     { id: "ledger", title: "Where all of MemTotal is", body: ledgerSection(report, prefix) },

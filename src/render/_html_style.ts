@@ -114,6 +114,14 @@ footer { color: var(--faint); font-size: 0.85rem; margin-top: 3rem; border-top: 
   /* Below the numbers, too; what is too long for a line is scrolled in it. */
   .accounts small { margin-right: -10rem; }
   .accounts small code + code { display: inline-block; max-width: 100%; vertical-align: bottom; white-space: nowrap; overflow-x: auto; }
+  /* What is longer than a number has lines of its own. */
+  .owners tr { display: grid; grid-template-columns: minmax(0, 1fr) repeat(3, minmax(3.9rem, auto)); column-gap: 0.5rem; border-bottom: 1px solid var(--rule); padding: 0.35rem 0; }
+  .owners th, .owners td { padding: 0; border: 0; overflow-wrap: anywhere; } .owners tr > :last-child { grid-column: 1 / -1; }
+  .words tr { display: grid; grid-template-columns: 4.5rem 1fr 1fr; column-gap: 0.5rem; border-bottom: 1px solid var(--rule); padding: 0.35rem 0; }
+  .words th, .words td { padding: 0; border: 0; overflow-wrap: anywhere; } .words tr > :nth-child(2) { grid-column: 2 / -1; } .words tr > :nth-child(3) { grid-column: 2; }
+  .causes thead { display: none; } .causes tr { display: block; border-bottom: 1px solid var(--rule); padding: 0.35rem 0; }
+  .causes th, .causes td { display: block; border: 0; padding: 0; overflow-wrap: anywhere; } .causes th { font-weight: 600; }
+  .causes td::before { content: attr(data-title) ": "; color: var(--faint); }
   .captures div { grid-template-columns: 1fr; } .segment b { padding: 0 0.35rem; font-size: 0.75rem; }
 }
 @media print {

@@ -1,6 +1,6 @@
 /** What all renderers say in the same words. Nothing here is escaped yet: names from the bundle are in it. */
 import { formatBytes, formatQuantity } from "../core/format.ts";
-import type { ByteRange, Claim, Confidence, Finding, KernelEvent, Remedy, Report, Verdict } from "../core/report.ts";
+import type { ByteRange, Confidence, Finding, KernelEvent, Remedy, Report, Verdict } from "../core/report.ts";
 import { duration, instant } from "./_duration.ts";
 
 const WITHOUT_CAUSE: { readonly [V in Exclude<Verdict, "cause-found">]: readonly [string, string] } = {
@@ -72,10 +72,11 @@ function isOfThatMoment({ verdict, ledger }: Report, { evidence }: Finding): boo
 
 function largestAccounts(report: Report): string {
   const largest = [...(report.ledger?.accounts ?? [])].sort((a, b) => b.bytes - a.bytes).slice(0, 3);
-  return largest.length === 0 ? "" : `Largest: ${largest.map((a) => `${a.title} ${formatBytes(a.bytes)}`).join(", ")}.`;
+  // Titles have commas in them.
+  return largest.length === 0 ? "" : `Largest: ${largest.map((a) => `${a.title} ${formatBytes(a.bytes)}`).join("; ")}.`;
 }
 
-/** What would capture what is missing, and for which causes: one command often serves several. */
+/** What would capture what is missing, and for which causes: one command often serves several. What serves most is first. */
 export function captures(notAssessed: Report["notAssessed"]): ReadonlyMap<string, readonly string[]> {
   const causes = new Map<string, string[]>();
   for (const { cause, missing, howToCapture } of notAssessed) {
@@ -85,7 +86,7 @@ export function captures(notAssessed: Report["notAssessed"]): ReadonlyMap<string
       else others.push(cause);
     }
   }
-  return causes;
+  return new Map([...causes].sort(([, a], [, b]) => b.length - a.length));
 }
 
 /** When an event was, as the log tells it. */
@@ -122,12 +123,34 @@ export function bytesRange({ low, high }: ByteRange): string {
   return formatBytes(low) === formatBytes(high) ? formatBytes(low) : `${formatBytes(low)} to ${formatBytes(high)}`;
 }
 
-/** Said of a finding that claims nothing: a sign of something else. */
-export const HOLDS_NOTHING = "holds nothing itself";
+/** How much a finding holds: `amount`, which is what is emphasized, and `rest`, of which accounts. Without a claim there is no amount. */
+export interface Holding {
+  readonly amount: string;
+  readonly rest: string;
+}
 
-/** What a finding claims of which accounts: "400 MiB of slab-unreclaimable". */
-export function claimsText(claims: readonly Claim[]): string {
-  return claims.map(({ account, bytes }) => `${bytesRange(bytes)} of ${account}`).join(", ");
+/** "400 MiB" and " of slab-unreclaimable"; of several accounts, or of a part only, "400 MiB" and ": 300 MiB of anon, 50.0 MiB of shmem". */
+export function holdingOf({ bytes, claims }: Finding): Holding {
+  const amount = bytesRange(bytes);
+  const [first, ...others] = claims;
+  if (first === undefined) return { amount: "", rest: "nothing itself" };
+  if (others.length === 0 && bytesRange(first.bytes) === amount) return { amount, rest: ` of ${first.account}` };
+  return { amount, rest: `: ${claims.map(({ account, bytes }) => `${bytesRange(bytes)} of ${account}`).join(", ")}` };
+}
+
+/** Whether the host is short of memory; of a bundle without a look at it that is not known, for which a report has no level. */
+export function pressureText({ level }: Pick<Report["pressure"], "level">, { totalBytes }: Report["host"]): string {
+  return level === "none" && totalBytes === null ? "not known" : level;
+}
+
+/** Who is named in a finding: of one that holds nothing they are, say, who was killed. */
+export function ownersTitle({ claims }: Finding): "owners" | "involved" {
+  return claims.length === 0 ? "involved" : "owners";
+}
+
+/** What else is to be known; a file that is read twice warns twice. */
+export function warningsOf({ warnings }: Report): readonly string[] {
+  return [...new Set(warnings)];
 }
 
 /** When the report's last look was; undefined where the bundle does not tell. */
@@ -141,9 +164,16 @@ export function growthText({ growthBytesPerSecond: rate, exhaustion }: Finding, 
   const grows = `grows by ${bytesRange(rate)} a second`;
   if (exhaustion === null) return grows;
   const from = lastLook(report);
-  const left = from === undefined
+  const seconds = from === undefined ? undefined : (Date.parse(exhaustion.atLow) - Date.parse(from)) / 1000;
+  const left = seconds === undefined
     ? ""
-    : ` (${duration((Date.parse(exhaustion.atLow) - Date.parse(from)) / 1000)} after the capture)`;
-  if (exhaustion.atHigh === null) return `${grows}; memory is used up at ${instant(exhaustion.atLow)}${left} or later`;
-  return `${grows}; memory is used up between ${instant(exhaustion.atLow)}${left} and ${instant(exhaustion.atHigh)}`;
+    : Math.round(seconds) <= 0
+    ? " (right after the capture)"
+    : ` (${duration(seconds)} after the capture)`;
+  const soonest = `${instant(exhaustion.atLow)}${left}`;
+  if (exhaustion.atHigh === null) return `${grows}; memory is used up at ${soonest} or later`;
+  const latest = instant(exhaustion.atHigh);
+  // At the very end both are within the same second.
+  if (latest === instant(exhaustion.atLow)) return `${grows}; memory is used up at ${soonest}`;
+  return `${grows}; memory is used up between ${soonest} and ${latest}`;
 }

@@ -2,7 +2,7 @@
 import { getBorderCharacters, table } from "table";
 import { formatBytes, formatQuantity, formatShare } from "../core/format.ts";
 import type { Report, ReportAccount } from "../core/report.ts";
-import { type AccountGroup, accountGroups, heldOf } from "./_accounts.ts";
+import { type AccountGroup, accountGroups, heldOf, usedGroups, usedTitle } from "./_accounts.ts";
 import { printable, wrap, wrapItems } from "./_printable.ts";
 import { GROUP_LETTERS, HELD_LETTER, type Style } from "./_text_style.ts";
 
@@ -60,22 +60,32 @@ function bars(report: Report, style: Style): string[] {
   const groups = accountGroups(report);
   const width = Math.min(style.width - 4, MAX_BAR_WIDTH);
   const all = partsOf(groups, style);
-  const used = partsOf(groups.filter(({ inUse }) => inUse), style);
+  const used = partsOf(usedGroups(groups), style);
   const bytesOf = (parts: readonly Part[]): number => parts.reduce((sum, { bytes }) => sum + bytes, 0);
   const lines = [`  ${bar(all, width)}`];
   if (used.length > 0 && bytesOf(used) < MAGNIFIED_SHARE * bytesOf(all)) {
-    lines.push(`  of it ${formatBytes(bytesOf(used))} in use, neither cache nor free:`, `  ${bar(used, width)}`);
+    lines.push(`  of it ${formatBytes(bytesOf(used))} ${usedTitle(groups)}:`, `  ${bar(used, width)}`);
   }
   return [...lines, legend(groups, style.width), ""];
 }
 
-/** Who holds what of the account, else where its amount stands. */
-function note(account: ReportAccount, report: Report): string {
+/** The folder of a snapshot, which all sources of a ledger share but where it is the bundle's first one. */
+const SNAPSHOT = /^history\/[^/]+\//;
+
+/** The snapshot that the ledger is of, if it is not the bundle's first one. */
+function snapshotOf(accounts: readonly ReportAccount[]): string | undefined {
+  const folders = new Set(accounts.flatMap(({ sources }) => sources.map(({ path }) => SNAPSHOT.exec(path)?.[0])));
+  return folders.size === 1 ? [...folders][0] : undefined;
+}
+
+/** Who holds what of the account, else where its amount stands: in the snapshot, whose folder is told once. */
+function note(account: ReportAccount, report: Report, snapshot: string | undefined): string {
   const holders = heldOf(account.id, report).map(({ finding, number }) => `#${number} ${finding.cause}`);
   const [source] = account.sources;
   if (holders.length > 0) return holders.join(", ");
+  if (source === undefined) return "";
   // The library refuses control characters.
-  return source === undefined ? "" : printable(`${source.path}:${source.line}`);
+  return printable(`${snapshot === undefined ? source.path : source.path.slice(snapshot.length)}:${source.line}`);
 }
 
 /** The accounts as a table, the largest first. */
@@ -87,6 +97,7 @@ export function ledgerLines(report: Report, style: Style): string[] {
     style.all || a.id === "unaccounted" || Math.abs(a.bytes) >= SMALL_SHARE * ledger.totalBytes ||
     heldOf(a.id, report).length > 0;
   const folded = sorted.filter((a) => !isShown(a));
+  const snapshot = snapshotOf(ledger.accounts);
   const row = (title: string, bytes: number, text: string): string[] => [
     title,
     formatBytes(bytes),
@@ -94,7 +105,7 @@ export function ledgerLines(report: Report, style: Style): string[] {
     text,
   ];
   const rows = sorted.filter(isShown).map((account) =>
-    row(printable(account.title), account.bytes, note(account, report))
+    row(printable(account.title), account.bytes, note(account, report, snapshot))
   );
   if (folded.length > 0) {
     rows.push(row(formatQuantity(folded.length, "smaller account"), folded.reduce((sum, a) => sum + a.bytes, 0), ""));
@@ -115,6 +126,7 @@ export function ledgerLines(report: Report, style: Style): string[] {
   return [
     ...bars(report, style),
     ...text.trimEnd().split("\n").map((line) => `${INDENT}${line.trimEnd()}`),
+    ...(snapshot === undefined ? [] : [wrap(`paths are within ${printable(snapshot)}`, style.width, INDENT)]),
     ...missing.map((line) => wrap(line, style.width, "  ")),
   ];
 }

@@ -20,6 +20,11 @@ const MOOD: { readonly [O in ComparisonOutcome]: string } = {
 /** Nothing is loaded, sent or run. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
+/** A number stays with its unit where a column is narrow. */
+function unbroken(amount: string): string {
+  return amount.replaceAll(/(?<=\d) /g, "\u00a0");
+}
+
 /** Rows of a name and what is known of it. */
 function tableOf(
   caption: string,
@@ -29,7 +34,7 @@ function tableOf(
 ): Markup {
   const style = kind === "numbers" && markup` class="number"`;
   const [name, ...columns] = head;
-  return markup`<div class="scroll"><table class="compared">
+  return markup`<div class="scroll"><table class="compared ${kind}">
 <caption class="caption">${caption}</caption>
 <thead><tr><th scope="col">${name}</th>${
     columns.map((each) => markup`<th scope="col"${style}>${each}</th>`)
@@ -37,7 +42,9 @@ function tableOf(
 <tbody>
 ${
     rows.map(([first, ...others]) =>
-      markup`<tr><th scope="row">${first}</th>${others.map((each) => markup`<td${style}>${each}</td>`)}</tr>
+      markup`<tr><th scope="row">${first}</th>${
+        others.map((each) => markup`<td${style}>${kind === "numbers" ? unbroken(each) : each}</td>`)
+      }</tr>
 `
     )
   }</tbody></table></div>
@@ -61,8 +68,8 @@ function bodyOf(comparison: Comparison): Markup {
   const found = findings.map((pair) => [
     pair.change,
     `${pair.cause}: ${(pair.before ?? pair.after as Finding).title}`,
-    findingState(pair.before),
-    findingState(pair.after),
+    findingState(pair, "before"),
+    findingState(pair, "after"),
   ]);
   const rates = rateRows(comparison);
   return markup`<main><article class="report">

@@ -27,11 +27,11 @@ function tableOf(head: readonly string[], kind: "words" | "numbers", rows: reado
  */
 export function renderComparisonMarkdown(comparison: Comparison): string {
   const { headline, because, before, after, findings, warnings } = comparison;
-  const found = findings.map(({ cause, change, before, after }) => [
-    change,
-    `${cause}: ${(before ?? after as Finding).title}`,
-    findingState(before),
-    findingState(after),
+  const found = findings.map((pair) => [
+    pair.change,
+    `${pair.cause}: ${(pair.before ?? pair.after as Finding).title}`,
+    findingState(pair, "before"),
+    findingState(pair, "after"),
   ]);
   const rates = rateRows(comparison);
   const accounts = accountRows(comparison, false);

@@ -5,7 +5,7 @@ import { formatBytes, formatCount, formatShare } from "../core/format.ts";
 import type { Finding } from "../core/report.ts";
 import { instant } from "./_duration.ts";
 import { printable, wrap } from "./_printable.ts";
-import { bytesRange } from "./_summary.ts";
+import { bytesRange, pressureText } from "./_summary.ts";
 import { styleOf } from "./_text_style.ts";
 import type { TextOptions } from "./text.ts";
 
@@ -23,9 +23,10 @@ function amount(bytes: number | null, { host: { totalBytes } }: ComparedSide): s
   return `${formatBytes(bytes)}${totalBytes === null ? "" : ` (${formatShare(bytes, totalBytes)})`}`;
 }
 
-/** The accounts that changed as rows: account, before, after, change. */
+/** The accounts that changed as rows: account, before, after, change. None where a side has no ledger. */
 export function accountRows({ accounts, before, after }: Comparison, all: boolean): string[][] {
-  const least = all ? 0 : SMALL_SHARE * Math.min(before.host.totalBytes ?? 0, after.host.totalBytes ?? 0);
+  if (before.host.totalBytes === null || after.host.totalBytes === null) return [];
+  const least = all ? 1 : SMALL_SHARE * Math.min(before.host.totalBytes, after.host.totalBytes);
   return accounts.filter(({ beforeBytes, afterBytes }) => Math.abs((afterBytes ?? 0) - (beforeBytes ?? 0)) >= least)
     .map(({ title, beforeBytes, afterBytes }) => [
       title,
@@ -43,13 +44,16 @@ export function rateRows({ load }: Comparison): string[][] {
   ]).filter(([, ...rates]) => rates.some((rate) => rate !== "0"));
 }
 
-/** "confirmed, 400 MiB", with its growth. */
-export function findingState(finding: Finding | null): string {
-  if (finding === null) return "not found";
-  const rate = finding.growthBytesPerSecond;
-  return `${finding.confidence}, ${bytesRange(finding.bytes)}${
-    rate === null || rate.low <= 0 ? "" : `, grows by ${bytesRange(rate)} a second`
-  }`;
+/** What a finding is on a side: "confirmed, 400 MiB", with its growth; of what holds nothing only how sure it is. */
+export function findingState(pair: ComparedFinding, side: "before" | "after"): string {
+  const finding = pair[side];
+  if (finding === null) return pair.change === "unknown" ? "not assessed" : "not found";
+  const { confidence, bytes, growthBytesPerSecond: rate } = finding;
+  return [
+    confidence,
+    ...(bytes.high === 0 ? [] : [bytesRange(bytes)]),
+    ...(rate === null || rate.low <= 0 ? [] : [`grows by ${bytesRange(rate)} a second`]),
+  ].join(", ");
 }
 
 /** What the side is: "friend-host, Linux 6.18.0, 24 GiB, 2026-11-23 06:01:02Z: cause-found, pressure none". */
@@ -60,16 +64,16 @@ export function sideText({ host, verdict, pressure }: ComparedSide): string {
     ...(host.totalBytes === null ? [] : [formatBytes(host.totalBytes)]),
     ...(host.capturedAt === null ? [] : [instant(host.capturedAt)]),
   ];
-  return `${facts.join(", ")}: ${verdict}, pressure ${pressure}`;
+  return `${facts.join(", ")}: ${verdict}, pressure ${pressureText({ level: pressure }, host)}`;
 }
 
 function findingLines(pair: ComparedFinding, width: number): string[] {
   const { cause, change, before, after } = pair;
   const title = (before ?? after as Finding).title;
   return [
-    wrap(`${cause}: ${printable(title)}`, width, `  ${change.padEnd(5)} `),
-    `        before: ${findingState(before)}`,
-    `        after:  ${findingState(after)}`,
+    wrap(`${cause}: ${printable(title)}`, width, `  ${change.padEnd(7)} `),
+    `          before: ${findingState(pair, "before")}`,
+    `          after:  ${findingState(pair, "after")}`,
   ];
 }
 

@@ -5,14 +5,14 @@ import { codeBlock, codeSpan, collapsed, inline, prose } from "./_markdown.ts";
 import { printable } from "./_printable.ts";
 import {
   answerOf,
-  bytesRange,
   captures,
-  claimsText,
   eventTime,
   growthText,
-  HOLDS_NOTHING,
+  holdingOf,
   hostFacts,
   isMain,
+  pressureText,
+  warningsOf,
 } from "./_summary.ts";
 
 /** Accounts below this share are one row: a ticket is read in a minute. */
@@ -28,7 +28,8 @@ function answer(report: Report): string[] {
 }
 
 function head(report: Report): string {
-  const { level, because } = report.pressure;
+  const { because } = report.pressure;
+  const level = pressureText(report.pressure, report.host);
   return `${inline(hostFacts(report).join(" · "))}\\\nPressure **${level}**: ${inline(because)}`;
 }
 
@@ -98,7 +99,8 @@ function heading(finding: Finding, number: number): string {
 }
 
 function findingParts(finding: Finding, number: number, report: Report): string[] {
-  const { bytes, claims, symptomOf, owners, evidence, remedies } = finding;
+  const { symptomOf, owners, evidence, remedies } = finding;
+  const { amount, rest } = holdingOf(finding);
   const growth = growthText(finding, report);
   // The first one stands at the top.
   const others = remedies.filter((remedy) => remedy !== answerOf(report).remedy);
@@ -108,7 +110,7 @@ function findingParts(finding: Finding, number: number, report: Report): string[
     answerOf(report).headline === finding.title
       ? `### ${number}. ${inline(finding.cause)} (${finding.confidence})`
       : `### ${heading(finding, number)}`,
-    `${claims.length === 0 ? `It ${HOLDS_NOTHING}` : `Holds **${bytesRange(bytes)}**: ${inline(claimsText(claims))}`}.${
+    `Holds ${amount === "" ? inline(rest) : `**${amount}**${rest.startsWith(" ") ? " " : ""}${inline(rest)}`}.${
       growth === undefined ? "" : ` It ${growth}.`
     }${symptom}`,
     ...(owners.length === 0 ? [] : [ownerLines(owners)]),
@@ -161,7 +163,7 @@ export function renderMarkdown(report: Report): string {
       "What the kernel did",
       report.events.map((event) => `${inline(eventTime(event))}: ${inline(event.title)}`),
     ),
-    ...list("Warnings", report.warnings.map(inline)),
+    ...list("Warnings", warningsOf(report).map(inline)),
   ];
   return `${parts.join("\n\n")}\n`;
 }

@@ -36,7 +36,9 @@ ${fact("Bundles", formatQuantity(summary.hosts.length, "bundle"))}${fact("Verdic
 }
 
 function causeTable({ causes }: FleetSummary): Markup {
-  const cells = (row: readonly string[]): readonly Markup[] => row.slice(1).map((cell) => markup`<td>${cell}</td>`);
+  // On a phone each cell is a line, and says what it is.
+  const cells = (row: readonly string[]): readonly Markup[] =>
+    row.slice(1).map((cell, i) => markup`<td data-title="${CAUSE_COLUMNS[i + 1]}">${cell}</td>`);
   return markup`<div class="scroll" role="region" aria-label="Causes" tabindex="0"><table class="causes">
 <thead><tr>${CAUSE_COLUMNS.map((title) => markup`<th scope="col">${title}</th>`)}</tr></thead>
 <tbody>

@@ -29,12 +29,16 @@ function causeLines({ causes }: FleetSummary, width: number): string[] {
   }).trimEnd().split("\n").map((line) => `  ${line.trimEnd()}`);
 }
 
+function more(rest: number): string[] {
+  return rest === 0 ? [] : [`  and ${rest} more (--all)`];
+}
+
 /** The hosts with something to be told of, or all of them. */
 function hostLines({ hosts }: FleetSummary, all: boolean, width: number): string[] {
   const shown = all ? hosts : hosts.filter((host) => !isQuiet(host)).slice(0, HOSTS_SHOWN);
-  const rest = hosts.length - shown.length;
-  const more = rest === 0 ? [] : [`  and ${rest} more (--all)`];
-  return shown.length === 0 ? [] : [...shown.map((host) => wrap(printable(hostText(host)), width, "  ")), ...more];
+  return shown.length === 0
+    ? []
+    : [...shown.map((host) => wrap(printable(hostText(host)), width, "  ")), ...more(hosts.length - shown.length)];
 }
 
 /**
@@ -63,6 +67,7 @@ export function renderSummaryText(summary: FleetSummary, options: TextOptions = 
   const kernels = causes.filter((cause) => cause.kernels.length > 0).map((cause) =>
     `${cause.cause}: ${names(cause.kernels)}`
   );
+  const outliers = outlierText(summary).slice(0, style.all ? undefined : HOSTS_SHOWN);
   const lines = [
     (isBad ? style.alarm : style.strong)(wrap(printable(first), style.width)),
     wrap(printable(second), style.width),
@@ -71,7 +76,7 @@ export function renderSummaryText(summary: FleetSummary, options: TextOptions = 
     ...section("Causes", causeLines(summary, style.width)),
     ...section("Kernels", items(kernels)),
     ...section("Hosts, the worst first", hostLines(summary, style.all, style.width)),
-    ...section("Unlike the others", items(outlierText(summary))),
+    ...section("Unlike the others", [...items(outliers), ...more(summary.outliers.length - outliers.length)]),
     ...section("Could not be read", items(unreadable.map(({ path, problem }) => `${path}: ${problem}`))),
   ];
   return `${lines.join("\n")}\n`;

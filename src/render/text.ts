@@ -3,14 +3,15 @@ import type { Finding, NotAssessed, Remedy, Report } from "../core/report.ts";
 import { printable, wrap, wrapItems } from "./_printable.ts";
 import {
   answerOf,
-  bytesRange,
   captures,
-  claimsText,
   eventTime,
   growthText,
-  HOLDS_NOTHING,
+  holdingOf,
   hostFacts,
   isMain,
+  ownersTitle,
+  pressureText,
+  warningsOf,
 } from "./_summary.ts";
 import { ledgerLines } from "./_text_ledger.ts";
 import { type Style, styleOf } from "./_text_style.ts";
@@ -53,13 +54,17 @@ function answer(report: Report, style: Style): string {
 }
 
 function commandLines(commands: readonly string[], style: Style): string[] {
-  return commands.flatMap((command) => command.split("\n").map((line) => `       ${style.strong(printable(line))}`));
+  return commands.flatMap((command) => command.split("\n")).map((line) =>
+    line === "" ? "" : `       ${style.strong(printable(line))}`
+  );
 }
 
-function remedyLines({ when, text, commands, verify }: Remedy, style: Style): string[] {
+/** Of the one that the answer told, with its first command, only what is more. */
+function remedyLines(remedy: Remedy, isTold: boolean, style: Style): string[] {
+  const { when, text, commands, verify } = remedy;
   return [
-    wrap(`[${when}] ${printable(text)}`, style.width, "   "),
-    ...commandLines(commands, style),
+    wrap(`[${when}] ${isTold ? "as at the top" : printable(text)}`, style.width, "   "),
+    ...(isTold && commands.length === 1 ? [] : commandLines(commands, style)),
     wrap(`check: ${printable(verify)}`, style.width, "       "),
   ];
 }
@@ -76,17 +81,15 @@ function findingLines(finding: Finding, number: number, report: Report, style: S
   const { width, all } = style;
   if (!isMain(finding, report) && !all) return [heading(finding, number, style)];
   const growth = growthText(finding, report);
-  const holds = finding.claims.length === 0
-    ? HOLDS_NOTHING
-    : `holds ${bytesRange(finding.bytes)}: ${claimsText(finding.claims)}`;
+  const { amount, rest } = holdingOf(finding);
   const symptom = finding.symptomOf === null ? "" : `; a symptom of ${finding.symptomOf}`;
   const owners = all ? finding.owners : finding.owners.slice(0, OWNERS_SHOWN);
   const evidence = all ? finding.evidence : finding.evidence.slice(0, EVIDENCE_SHOWN);
   return [
     heading(finding, number, style),
-    wrap(`${holds}${symptom}`, width, "   "),
+    wrap(`holds ${amount}${rest}${symptom}`, width, "   "),
     ...(growth === undefined ? [] : [wrap(growth, width, "   ")]),
-    ...(owners.length === 0 ? [] : ["   owners:"]),
+    ...(owners.length === 0 ? [] : [`   ${ownersTitle(finding)}:`]),
     ...owners.map(({ comm, pid, bytes, detail }) =>
       wrap(
         `${printable(comm)}${pid === null ? "" : ` pid ${pid}`}: ${formatBytes(bytes)}; ${printable(detail)}`,
@@ -102,7 +105,7 @@ function findingLines(finding: Finding, number: number, report: Report, style: S
     ]),
     ...more(finding.evidence, evidence, "   "),
     ...(finding.remedies.length === 0 ? [] : ["   remedies:"]),
-    ...finding.remedies.flatMap((remedy) => remedyLines(remedy, style)),
+    ...finding.remedies.flatMap((remedy) => remedyLines(remedy, remedy === answerOf(report).remedy, style)),
   ];
 }
 
@@ -125,7 +128,7 @@ function notAssessedLines(notAssessed: readonly NotAssessed[], style: Style): st
       )
     );
   }
-  const needed = [...captures(notAssessed)].sort(([, a], [, b]) => b.length - a.length);
+  const needed = [...captures(notAssessed)];
   const shown = needed.slice(0, CAPTURES_SHOWN);
   const named = new Set(shown.flatMap(([, causes]) => causes));
   const others = notAssessed.map(({ cause }) => cause).filter((cause) => !named.has(cause));
@@ -189,19 +192,19 @@ export function renderAnswer(report: Report, options: TextOptions = {}): string 
  */
 export function renderText(report: Report, options: TextOptions = {}): string {
   const style = styleOf(options.width ?? 80, options.all ?? false, options.color ?? false);
-  const { level, because } = report.pressure;
+  const { because } = report.pressure;
   const captured = report.notAssessed.length === 0
     ? ""
     : `Could not be assessed: ${formatQuantity(report.notAssessed.length, "cause")}, for want of`;
   return [
     `${answer(report, style)}\n\n${wrapItems(hostFacts(report).map(printable), style.width)}\n`,
-    `${wrap(`pressure ${level}: ${printable(because)}`, style.width)}\n`,
+    `${wrap(`pressure ${pressureText(report.pressure, report.host)}: ${printable(because)}`, style.width)}\n`,
     section("Where all of MemTotal is", ledgerLines(report, style), style),
     section("Since when", timelineLines(report, style), style),
     section("What the kernel did", eventLines(report, style), style),
     section("Findings", findings(report, style), style),
     section(captured, notAssessedLines(report.notAssessed, style), style),
-    section("Warnings", report.warnings.map((w) => wrap(printable(w), style.width, "  ")), style),
+    section("Warnings", warningsOf(report).map((w) => wrap(printable(w), style.width, "  ")), style),
     section(`Ruled out${style.all ? "" : " (--all tells why)"}`, ruledOutLines(report, style), style),
   ].join("");
 }

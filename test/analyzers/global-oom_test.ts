@@ -141,11 +141,13 @@ describe(ID, () => {
     expect(now.map(({ commands }) => commands[0])).toEqual([command]);
   });
 
-  it("records into one folder, that which collect looks into", async () => {
+  it("says once to record, into the folder that collect looks into", async () => {
     for (const text of [SLAB_LOG, PACKETS + PANIC]) {
-      const commands = findingOf(await analyzeFiles(log(text)), ID)?.remedies.flatMap((each) => each.commands) ?? [];
-      const folders = commands.flatMap((each) => / record --dir (\S+)/.exec(each)?.[1] ?? []);
-      expect([...new Set(folders)]).toEqual(["/var/lib/nailhouse/ring"]);
+      const remedies = findingOf(await analyzeFiles(log(text)), ID)?.remedies ?? [];
+      const folders = remedies.flatMap(({ commands }) => commands)
+        .flatMap((each) => / record --dir (\S+)/.exec(each)?.[1] ?? []);
+      expect(folders).toEqual(["/var/lib/nailhouse/ring"]);
+      expect(remedies.filter((remedy) => /\brecord\b/i.test(remedy.text))).toHaveLength(1);
     }
   });
 
@@ -194,16 +196,20 @@ describe(ID, () => {
     expect(findingOf(report, ID)?.title).toContain("unreclaimable slab: 511 MiB of 716 MiB");
   });
 
-  it("says why this victim: its score, and who was larger and spared", async () => {
+  it.each([
+    [-1000, "but has oom_score_adj -1000"],
+    // Its own is 300, so this one was to be killed first.
+    [300, "and why it was spared the log does not tell"],
+  ])("says why this victim: its score, and who was larger and spared with oom_score_adj %d", async (adj, why) => {
     const table = `[   21.3] [  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name
-[   21.3] [     91]     0    91    60000    50000     4096        0         -1000 database
+[   21.3] [     91]     0    91    60000    50000     4096        0         ${adj} database
 [   21.3] [    116]     0   116    40000    38400   368640        0           300 innocent
 `;
     const text = SLAB_LOG.replace("[   21.3] oom-kill:", `${table}[   21.3] oom-kill:`);
     const finding = findingOf(await analyzeFiles(log(text)), ID);
     expect(finding?.evidence.map(({ because }) => because)).toContainEqual(
       "why this one: it had 150 MiB of RSS, swap and page tables, with oom_score_adj 300 counted as 365 MiB; " +
-        "database (pid 91) was larger with 195 MiB, but has oom_score_adj -1000",
+        `database (pid 91) was larger with 195 MiB, ${why}`,
     );
   });
 

@@ -19,11 +19,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openArchive } from "../../src/bundle/open.ts";
 import { analyze, presetSources } from "../../src/engine/analyze.ts";
 import { compare } from "../../src/engine/compare.ts";
+import { digest, summarize } from "../../src/engine/summarize.ts";
 import { fileChunks, nodeGunzip } from "../../src/host/node_input.ts";
 import { preset } from "../../src/preset.ts";
 import { renderComparisonHtml } from "../../src/render/compare_html.ts";
 import { renderHtml } from "../../src/render/html.ts";
 import { renderJson } from "../../src/render/json.ts";
+import { renderSummaryHtml } from "../../src/render/summary_html.ts";
 import { observeSample, sampleReport } from "../_samples.ts";
 import { tarHeader } from "../bundle/_archive.ts";
 import { friendPush, withEveryText } from "../render/_hostile.ts";
@@ -266,6 +268,25 @@ describe.skipIf(!hasChromium)(`analyze and compare -f html in Chromium${reason}`
         [...document.querySelectorAll(".scroll")].map(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)
       );
       expect(widths).toEqual([0, 0, 0]);
+    });
+  });
+
+  it("shows owners and causes on a phone without sideways scrolling, each with its detail", async () => {
+    const beyond = (page: Page): Promise<readonly number[]> =>
+      page.evaluate(() =>
+        [...document.querySelectorAll(".scroll:has(.owners), .scroll:has(.causes)")]
+          .map(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)
+      );
+    const report = await sampleReport("netns-leak.tgz");
+    await atWidth(390, renderHtml(report), async (page) => {
+      expect(await page.locator(".owners td", { hasText: "lsns -t net" }).first().isVisible()).toBe(true);
+      expect(await beyond(page)).toEqual([0, 0]);
+    });
+    const host = digest("a-bundle-with-a-long-name.sos.tar.gz", report, "held");
+    await atWidth(390, renderSummaryHtml(summarize([host], []), new Map()), async (page) => {
+      expect(await page.locator(".causes td").first().evaluate((cell) => getComputedStyle(cell, "::before").content))
+        .toBe('"hosts: "');
+      expect(await beyond(page)).toEqual([0]);
     });
   });
 

@@ -125,6 +125,52 @@ describe("compare()", () => {
     });
   });
 
+  describe("with a side that could not be assessed", () => {
+    const blind: Report = {
+      ...gone,
+      notAssessed: [{ cause: "socket-backlog-udp", missing: ["proc/net/udp"], howToCapture: [] }],
+    };
+    const without: Report = { ...gone, ledger: null, host: { ...gone.host, totalBytes: null } };
+    const renderers = [renderComparisonText, renderComparisonMarkdown, renderComparisonHtml];
+
+    it("does not call gone what the second one does not tell of", () => {
+      const compared = compare({ report: held }, { report: blind });
+      expect(compared).toMatchObject({
+        outcome: "unclear",
+        headline: "Not known whether it is gone: pusher: 400 MiB unread",
+        because: ["the second one does not tell of socket-backlog-udp"],
+        findings: [{ change: "unknown", after: null }],
+      });
+      for (const render of renderers) {
+        expect(render(compared)).toContain("not assessed");
+        expect(render(compared)).not.toContain("not found");
+      }
+    });
+
+    it("does not call new what the first one does not tell of", () => {
+      expect(compare({ report: blind }, { report: held })).toMatchObject({
+        outcome: "unclear",
+        headline: "Not known whether it is new: pusher: 400 MiB unread",
+        because: ["the first one does not tell of socket-backlog-udp"],
+        findings: [{ change: "unknown", before: null }],
+      });
+    });
+
+    it("tells what came beside it, and calls worse what came of another cause", async () => {
+      const leak = finding(300, { cause: "user-leak", title: "cached leaks", owners: [] });
+      expect(compare({ report: held }, { report: { ...blind, findings: [leak] } }).headline).toBe(
+        "Not known whether it is gone: pusher: 400 MiB unread. Now: cached leaks",
+      );
+      expect(compare({ report: blind }, { report: await report(20, [leak]) }).outcome).toBe("worse");
+    });
+
+    it("lists no accounts as changed without a ledger on both sides", () => {
+      const text = renderComparisonText(compare({ report: held }, { report: without }));
+      expect(text).not.toContain("Accounts that changed");
+      expect(renderComparisonText(compare({ report: held }, { report: gone }))).toContain("Accounts that changed");
+    });
+  });
+
   it("warns of sides that are not alike", async () => {
     const host = {
       hostname: "b",
@@ -188,6 +234,17 @@ describe("a comparison that is rendered", () => {
   ])("tells in %s no counter that is 0 on both sides", (_, render) => {
     expect(render(loaded)).toMatch(/Udp\.OutDatagrams[^\n]*1,826[^\n]*\b0\b/);
     expect(render(loaded)).not.toContain("Tcp.");
+  });
+
+  it.each([
+    ["text", renderComparisonText],
+    ["Markdown", renderComparisonMarkdown],
+    ["HTML", renderComparisonHtml],
+  ])("tells in %s no bytes of what holds none", async (_, render) => {
+    const sign = finding(0, { cause: "memcg-oom", title: "a group was at its limit", claims: [] });
+    const both = await report(20, [sign]);
+    expect(render(compare({ report: both }, { report: both }))).toMatch(/\bconfirmed\b/);
+    expect(render(compare({ report: both }, { report: both }))).not.toContain("confirmed, 0 B");
   });
 
   it("has a heading in Markdown, words to the left and numbers to the right", () => {

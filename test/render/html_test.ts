@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import type { Report } from "../../src/core/report.ts";
+import type { Finding, Report } from "../../src/core/report.ts";
 import { REPORT_SCRIPT, REPORT_SCRIPT_HASH } from "../../src/render/_html_script.ts";
 import { REPORT_STYLE } from "../../src/render/_html_style.ts";
 import { renderHtml } from "../../src/render/html.ts";
@@ -52,6 +52,16 @@ describe("renderHtml()", () => {
     );
     // From the last look to the two times, on the line of zero: 348 is the right edge, and half of the way is the earlier one.
     expect(page).toMatch(/class="wedge" points="[\d.]+,[\d.]+ 348,144 213\.\d,144"/);
+  });
+
+  it("says of healthy hosts only where a finding holds something", async () => {
+    const report = await friendPush();
+    const [finding] = report.findings;
+    const page = (changes: Partial<Finding>): string =>
+      renderHtml({ ...report, findings: [{ ...finding as Finding, material: false, ...changes }] });
+    expect(page({})).toContain("<li>no more than healthy hosts may hold</li>");
+    expect(page({ claims: [] })).toContain("<li>holds nothing itself</li>");
+    expect(page({ claims: [] })).not.toContain("healthy hosts");
   });
 
   it("says that nothing is wrong, and does not know what it does not know", async () => {

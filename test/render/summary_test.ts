@@ -58,6 +58,18 @@ describe("a summary that is rendered", () => {
     expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
+  it("tells of twenty hosts that are unlike the others, and of all with all", () => {
+    const usual = Array.from({ length: 300 }, (_, i) => fleetHost(`usual-${i}`, 0));
+    const unlike = Array.from({ length: 25 }, (_, i) => fleetHost(`unlike-${i}`, 0, { shares: { anon: 0.9 } }));
+    const summary = summarize([...usual, ...unlike], []);
+    expect(summary.outliers).toHaveLength(25);
+    const told = (all: boolean): string => renderSummaryText(summary, { all }).split("Unlike the others\n")[1] ?? "";
+    expect(told(false).match(/unlike-\d+/g)).toHaveLength(20);
+    expect(told(false)).toContain("  and 5 more (--all)\n");
+    expect(told(true).match(/unlike-\d+/g)).toHaveLength(25);
+    expect(told(true)).not.toContain("more (--all)");
+  });
+
   it("says that nothing was found when nothing was", () => {
     const quiet = summarize([fleetHost("a", 0), fleetHost("b", 0)], []);
     expect(renderSummaryText(quiet)).toMatch(/^No cause found in 2 bundles\.\nNothing to do\.\n/);

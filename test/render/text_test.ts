@@ -84,6 +84,52 @@ describe("renderText()", () => {
     }
   });
 
+  it("tells the remedy of the answer once, with what the answer does not tell of it below", async () => {
+    const text = renderText(await sampleReport("guest-7.2-balloon.tgz"));
+    expect(text.match(/Ask for it back/g)).toHaveLength(1);
+    expect(text).toMatch(
+      /\[now\] as at the top\n {7}virsh dommemstat DOMAIN\n {7}virsh setmem DOMAIN SIZE --live\n {7}check: /,
+    );
+    // One command is at the top already.
+    expect(renderText(await analyzeFiles(held)).match(/kill -TERM 500/g)).toHaveLength(1);
+  });
+
+  it("tells the folder of a later snapshot once, not with each account", async () => {
+    const text = renderText(await sampleReport("guest-6.1-panic.tgz")).split("Since when")[0] ?? "";
+    expect(text).toContain(" proc/meminfo:2\n");
+    expect(text.match(/history\//g)).toHaveLength(1);
+    expect(text).toContain("  paths are within history/2026-11-23T18:04:57Z/\n");
+  });
+
+  it("magnifies cache that is held as well as what is in use", async () => {
+    const lines = renderText(await sampleReport("ramfs.tgz")).split("\n");
+    const title = lines.findIndex((line) => line.endsWith(" in use, or held by findings:"));
+    expect(lines[title + 1]).toMatch(/^ {2}\[P+S+K+\?+#{40,}\]$/);
+  });
+
+  it("says when memory is used up in few words where it is used up", async () => {
+    const text = renderText(await sampleReport("guest-6.1-panic.tgz")).replace(/\s+/g, " ");
+    expect(text).toContain("memory is used up at 2026-11-23 18:04:57Z (right after the capture) owners:");
+  });
+
+  it("calls nobody an owner of a finding that holds nothing, and no pressure none that is not known", async () => {
+    const text = renderText(await sampleReport("oom-7.2-memcg.txt"));
+    expect(text).toContain("   holds nothing itself; a symptom of user-leak\n   involved:\n");
+    expect(text).toContain("\npressure not known: the bundle has no /proc/meminfo\n");
+    expect(renderText(await analyzeFiles(held))).toContain("   owners:\n");
+  });
+
+  it("warns once of what is warned of twice", async () => {
+    const report = { ...await analyzeFiles(held), warnings: ["a row is odd", "another", "a row is odd"] };
+    expect(renderText(report)).toContain("\nWarnings\n  a row is odd\n  another\n\n");
+  });
+
+  it("leaves no spaces at the ends of lines", async () => {
+    const text = renderText(await sampleReport("friend-push.tgz"), { all: true });
+    expect(text).toContain("#include <sys/socket.h>\n\n");
+    expect(text.split("\n").filter((line) => line.endsWith(" "))).toEqual([]);
+  });
+
   it("uses no colour unless asked", async () => {
     const report = await analyzeFiles(held);
     expect(renderText(report)).not.toContain("\u001b");
