@@ -282,7 +282,7 @@ export const fdLeak: Analyzer = defineAnalyzer({
     return {
       ruledOut: most === undefined
         ? "no process has a descriptor"
-        : `the program with the most, ${most.comm}, has ${formatQuantity(most.count, "descriptor")}, which hold about ${
+        : `the program with the most, ${most.comm}, has ${formatQuantity(most.count, "descriptor")} with about ${
           formatBytes(most.bytes)
         }${
           most.bytes >= materialBytes

@@ -193,7 +193,7 @@ function filesHolding(use: TmpfsUse, known: readonly Process[] | undefined): Hol
   const inside = insideOf(mount, seenBy);
   return {
     bytes,
-    name: seenBy === undefined ? `files in ${mount}` : `files in ${inside} of ${comm} (pid ${seenBy})`,
+    name: seenBy === undefined ? `Files in ${mount}` : `Files in ${inside} of ${comm} (pid ${seenBy})`,
     unreachable: false,
     unmappedBytes: mappedBytes === undefined ? undefined : Math.max(0, bytes - mappedBytes),
     path,
@@ -327,7 +327,7 @@ function ramfsFinding(
     title: mounts === undefined
       ? `${held} cannot be given back by the kernel, and no file that is known explains it`
       : sure
-      ? `files in ${mounts} hold ${held} that the kernel cannot give back`
+      ? `Files in ${mounts} hold ${held} that the kernel cannot give back`
       : `${held} cannot be given back by the kernel: ${mounts} may hold it`,
     confidence: !sure ? "possible" : growing === undefined ? "likely" : "confirmed",
     material: true,

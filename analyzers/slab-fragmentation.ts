@@ -93,7 +93,9 @@ export const slabFragmentation: Analyzer = defineAnalyzer({
     const waste = sum(sparse);
     const [first] = sparse;
     if (first === undefined || waste < materialSlabBytes(ledger.totalBytes)) {
-      const held = first === undefined ? "" : `; they keep ${formatBytes(waste)} for objects that are gone`;
+      const held = first === undefined
+        ? ""
+        : `; ${sparse.length === 1 ? "it keeps" : "they keep"} ${formatBytes(waste)} for objects that are gone`;
       return {
         ruledOut: `${formatQuantity(sparse.length, "slab cache is", "slab caches are")} more than half empty${held}`,
       };

@@ -242,7 +242,9 @@ function whose(suspect: Suspect): string {
   if (known.length === 0) {
     return "to find who allocates them: boot with slub_debug=U and read /sys/kernel/debug/slab/*/alloc_traces";
   }
-  return known.map(({ objects, find }) => `if they are ${objects}, whose: ${find}`).join("; ");
+  // Of caches that the kernel merged, and of kmalloc's, the objects may be somebody else's.
+  const areKnown = suspect.aliases.length === 0 && !suspect.isPackets;
+  return known.map(({ objects, find }) => `${areKnown ? "" : `if they are ${objects}, `}whose: ${find}`).join("; ");
 }
 
 function countOf({ activeObjects, objectBytes }: Suspect): string {

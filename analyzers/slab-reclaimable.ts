@@ -91,9 +91,9 @@ export const slabReclaimable: Analyzer = defineAnalyzer({
           comm: name,
           bytes: Math.round(usedBytes),
           count: activeObjects,
-          detail: `${
-            formatCount(activeObjects)
-          } objects of ${objectBytes} B; to see who looks files up: opensnoop-bpfcc, or strace -e trace=file`,
+          detail: `${formatCount(activeObjects)} objects of ${
+            formatCount(objectBytes)
+          } B; to see who looks files up: opensnoop-bpfcc, or strace -e trace=file`,
         })),
         evidence: evidence(),
         remedies: isNegative ? [...REMEDIES, NEGATIVE_REMEDY] : REMEDIES,

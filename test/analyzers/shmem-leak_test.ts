@@ -194,7 +194,7 @@ describe("shmem-leak", () => {
       }),
       "shmem-leak",
     );
-    expect(alone?.title).toContain("files in /scratch of tiler (pid 7) hold 508 MiB");
+    expect(alone?.title).toContain("Files in /scratch of tiler (pid 7) hold 508 MiB");
     expect(alone?.remedies.flatMap(({ commands }) => commands)).toEqual(
       expect.arrayContaining([
         "rm -- /proc/7/root/scratch/tiles",
@@ -328,7 +328,7 @@ describe("shmem-leak", () => {
       ],
     });
     expect(report.findings[0]?.title).toBe(
-      "files in the ramfs /mnt/ram fs hold 400 MiB of page cache that the kernel cannot give back",
+      "Files in the ramfs /mnt/ram fs hold 400 MiB of page cache that the kernel cannot give back",
     );
     expect(report.findings[0]?.remedies[0]?.commands).toContain("rm -- '/mnt/ram fs/tiles'");
     expect(report.verdict).toBe("cause-found");
