@@ -53,11 +53,17 @@ interface Holding extends EvidenceLine {
   readonly remedies: readonly Remedy[];
 }
 
-function segmentHolding(segment: OrphanSegment): Holding {
-  const { id, bytes, creatorPid, uid, path, line } = segment;
+function segmentHolding(segment: OrphanSegment, known: readonly Process[] | undefined): Holding {
+  const { id, bytes, creatorPid, uid, seenBy, path, line } = segment;
+  const enter = seenBy === undefined ? "" : `nsenter -t ${seenBy} -i `;
+  const where = seenBy === undefined
+    ? ""
+    : ` in the IPC namespace of ${
+      known?.find(({ pid }) => pid === seenBy)?.comm ?? "an unknown program"
+    } (pid ${seenBy})`;
   return {
     bytes,
-    name: `SysV segment ${id}`,
+    name: `SysV segment ${id}${where}`,
     unreachable: true,
     unmappedBytes: bytes,
     path,
@@ -68,14 +74,14 @@ function segmentHolding(segment: OrphanSegment): Holding {
       comm: `SysV segment ${id}`,
       bytes,
       count: 1,
-      detail: `made by process ${creatorPid ?? "(unknown)"} of user ${uid ?? "(unknown)"}, nobody is attached`,
+      detail: `made by process ${creatorPid ?? "(unknown)"} of user ${uid ?? "(unknown)"}${where}, nobody is attached`,
     },
     remedies: [{
       when: "now",
       text: `Remove segment ${id}: nobody is attached, but a program may still mean to come back for what is in it. ${
         remedyMark("shmem-leak", "remove the segment")
       }`,
-      commands: [`ipcs -m -i ${id}`, `ipcrm -m ${id}`],
+      commands: [`${enter}ipcs -m -i ${id}`, `${enter}ipcrm -m ${id}`],
       verify: "Shmem of /proc/meminfo falls by its size, ipcs -m no longer lists it",
     }, {
       when: "fix",
@@ -241,7 +247,7 @@ function holdings(shared: SharedMemory, known: readonly Process[] | undefined): 
     mount !== JOURNAL_MOUNT || sizeBytes === undefined || bytes > JOURNAL_SHARE * sizeBytes
   );
   return [
-    ...(shared.orphans ?? []).map(segmentHolding),
+    ...(shared.orphans ?? []).map((segment) => segmentHolding(segment, known)),
     ...[...byPid].map(([pid, objects]) => processHolding(pid, objects, known)),
     ...files.map((use) => filesHolding(use, known)),
   ].filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1));

@@ -116,10 +116,14 @@ const KNOWN: readonly { readonly cache: RegExp; readonly objects: string; readon
   { cache: /^(?:shmem_inode_cache)$/, objects: "files on tmpfs", find: "df -i -t tmpfs" },
 ];
 
-/** Packets wait for a device (a TAP that its program does not read), in a queueing discipline, or for a socket of a kind that is not captured. */
+/**
+ * Packets wait for a device (a TAP that its program does not read), in a queueing discipline, for a verdict (NFQUEUE), or for a socket of a kind that is not
+ * captured; records of audit are kept as packets, too, until auditd takes them.
+ */
 const PACKETS = {
   objects: "network packets",
-  find: "ip -s -s link; tc -s qdisc; grep -H ^iff: /proc/[0-9]*/fdinfo/* 2>/dev/null",
+  find:
+    "ip -s -s link; tc -s qdisc; cat /proc/net/netfilter/nfnetlink_queue; auditctl -s; grep -H ^iff: /proc/[0-9]*/fdinfo/* 2>/dev/null",
 } as const;
 
 /** A cache with what it did while it was watched. */

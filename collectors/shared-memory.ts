@@ -31,7 +31,8 @@ echo "$found" | sed 's,/fd/.*,/maps,' | sort -u | xargs grep -H -E '/memfd:|\\(d
 /**
  * The largest files of each tmpfs and ramfs that is mounted here. Their dentries and inodes are in memory anyway, so looking at them costs
  * none. What a ramfs holds in all stands as its own folder, because df shows 0 of it; and so does a tmpfs of another mount namespace (a
- * container's), of which df shows nothing: it is looked at through a process of that namespace, where there is enough shared memory to matter.
+ * container's), of which df shows nothing: it is looked at through a process of that namespace, where there is enough shared memory to matter
+ * (200 such namespaces took 0.2 s), and files are listed of the 16 fullest.
  * The last mount of a path is the one that is seen: below the others find would walk a disk. The system itself is not looked at where it
  * runs from memory. Paths with a backslash have an escape in mountinfo: too odd to undo.
  */
@@ -48,18 +49,32 @@ here() {
 }
 elsewhere() {
   awk '/^Shmem:/ { exit $2 < 32768 }' /proc/meminfo || return 0
-  for ns in /proc/[0-9]*/ns/mnt; do echo "$ns"; done | xargs ls -ln |
+  mounts=$(for ns in /proc/[0-9]*/ns/mnt; do echo "$ns"; done | xargs ls -ln |
     awk '/ -> / && !seen[$NF]++ { sub("ns/mnt", "mountinfo", $(NF - 2)); print $(NF - 2) }' |
     xargs grep -H -F ' - tmpfs ' /proc/self/mountinfo | awk '
       { split($1, part, "/"); if (part[3] == "self") here[$3] = 1; else device["/proc/" part[3] "/root" $5] = $3 }
       END { for (path in device) if (!(device[path] in here) && path !~ /\\\\/ && !seen[device[path]]++) print path }' |
     xargs -r stat -f -c '%T %S %b %f %n' | awk '$1 == "tmpfs" && (size = $2 * ($3 - $4)) > 1048576 { print size / 512, $5 }' |
-    while read -r blocks mount; do
-      stat -c "$blocks 512 %d %i %Y %n" "$mount"
-      files "$mount"
-    done
+    sort -rn | head -n 256)
+  { echo "$mounts"; echo "$mounts" | cut -d' ' -f2 | xargs -r stat -c '%d %i %Y %n'; } | awk '
+    NF == 2 { blocks[$2] = $1 }
+    NF == 4 { print blocks[$4], 512, $0 }'
+  echo "$mounts" | head -n 16 | while read -r blocks mount; do files "$mount"; done | sort -rn | head -n 64
 }
-{ here; elsewhere; } | sort -rn | head -n 64`;
+{ here | sort -rn | head -n 64; elsewhere; } | sort -rn`;
+
+/**
+ * SysV segments of other IPC namespaces (a container's): /proc/sysvipc/shm shows those of whoever reads it. Only where there is enough shared memory to
+ * matter, and of 64 namespaces at most: each takes a program to be started.
+ */
+const SEGMENTS = `exec 2>/dev/null
+awk '/^Shmem:/ { exit $2 < 32768 }' /proc/meminfo || exit 0
+for ns in /proc/[0-9]*/ns/ipc; do echo "$ns"; done | xargs ls -ln | awk -v own="$(readlink /proc/self/ns/ipc)" '
+  / -> / && $NF != own && !seen[$NF]++ { sub("/ns/ipc", "", $(NF - 2)); print $(NF - 2) }' | head -n 64 |
+while read -r process; do
+  echo "# $process"
+  nsenter --ipc="$process/ns/ipc" cat /proc/sysvipc/shm
+done`;
 
 /** Memory that lies in a file which is on no disk: it belongs to no process until one maps it. */
 export const sharedMemory: Collector = defineCollector({
@@ -76,5 +91,6 @@ export const sharedMemory: Collector = defineCollector({
       maxBytes: 4 * 2 ** 20,
     },
     { kind: "command", argv: ["sh", "-c", FILES], as: "sos_commands/filesys/tmpfs_files" },
+    { kind: "command", argv: ["sh", "-c", SEGMENTS], as: "sos_commands/process/sysvipc_shm_elsewhere" },
   ],
 });

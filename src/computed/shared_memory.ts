@@ -10,7 +10,12 @@ import { type Mount, mounts } from "../parsers/mounts.ts";
 import type { ProcessStatus } from "../parsers/process_status.ts";
 import { sharedMemoryDescriptors, type UnlinkedFile } from "../parsers/shared_memory_descriptors.ts";
 import { type SmapsRollup, smapsRollup } from "../parsers/smaps_rollup.ts";
-import { sysvipcShm, type SysvSegment } from "../parsers/sysvipc_shm.ts";
+import {
+  sysvipcShm,
+  sysvipcShmElsewhere,
+  type SysvSegment,
+  type SysvSegmentElsewhere,
+} from "../parsers/sysvipc_shm.ts";
 import { type TmpfsFile, tmpfsFiles } from "../parsers/tmpfs_files.ts";
 import { processStatuses } from "./process_statuses.ts";
 
@@ -30,6 +35,8 @@ export type Holder = Pick<UnlinkedFile, "pid" | "fd" | "comm">;
 /** A SysV segment that nobody is attached to. */
 export interface OrphanSegment extends SourceLine, Pick<SysvSegment, "id" | "creatorPid" | "uid" | "detachedSeconds"> {
   readonly bytes: number;
+  /** A process in whose IPC namespace it is; undefined for that of the whole host. */
+  readonly seenBy: number | undefined;
 }
 
 /** A mounted tmpfs and the files in it that have a name. */
@@ -119,13 +126,16 @@ function unmappedFiles(file: Parsed<readonly UnlinkedFile[]>, tmpfs: readonly Mo
   return [...objects.values()].sort((a, b) => b.bytes - a.bytes || a.line - b.line);
 }
 
-function orphanSegments({ path, value }: Parsed<readonly SysvSegment[]>): OrphanSegment[] {
+function orphanSegments(
+  { path, value }: Parsed<readonly (SysvSegment & Partial<SysvSegmentElsewhere>)[]>,
+): OrphanSegment[] {
   return value.filter(({ attached }) => attached === 0).map((segment) => ({
     ...segment,
+    seenBy: segment.seenBy,
     path,
     // Kernels that do not tell what it really has tell the size that was asked for.
     bytes: segment.rssBytes ?? segment.sizeBytes,
-  })).sort((a, b) => b.bytes - a.bytes || a.id - b.id);
+  }));
 }
 
 /** What is attached or mapped by name, each once. */
@@ -228,7 +238,17 @@ const TMPFS_TYPES: readonly string[] = ["tmpfs", "devtmpfs"];
 export const sharedMemory: Source<SharedMemory> = defineComputed({
   name: "shared memory",
   needs: { meminfo },
-  uses: { mounts, df, tmpfsFiles, sharedMemoryDescriptors, lsofFiles, sysvipcShm, processStatuses, smapsRollup },
+  uses: {
+    mounts,
+    df,
+    tmpfsFiles,
+    sharedMemoryDescriptors,
+    lsofFiles,
+    sysvipcShm,
+    sysvipcShmElsewhere,
+    processStatuses,
+    smapsRollup,
+  },
   compute({ meminfo: { path, value }, ...files }): SharedMemory {
     const shmem = value.bytes.get("Shmem");
     if (shmem === undefined) throw new ParseError("Shmem is not in meminfo: the kernel is older than 2.6.32");
@@ -243,6 +263,7 @@ export const sharedMemory: Source<SharedMemory> = defineComputed({
     const unlinked = list && unmappedFiles(list, tmpfs);
     const statuses = files.processStatuses ?? [];
     const mappers = mappersOf(statuses);
+    const segments = [files.sysvipcShm, files.sysvipcShmElsewhere].filter((file) => file !== undefined);
     const here = files.df && files.mounts &&
       tmpfsUses(files.df, tmpfs, unlinked ?? [], onTmpfs, lsof?.value.mapped);
     const elsewhere = files.tmpfsFiles === undefined ? [] : tmpfsElsewhere(files.tmpfsFiles, unlinked ?? []);
@@ -250,10 +271,12 @@ export const sharedMemory: Source<SharedMemory> = defineComputed({
       totalBytes: shmem.bytes,
       total: { path, line: shmem.line },
       mapped: mappers.length === 0 ? mappedAtMost(statuses) : mappedBytes(mappers, files.smapsRollup),
-      attachedBytes: attached(files.sysvipcShm?.value ?? [], list?.value ?? []),
+      attachedBytes: attached(segments.flatMap(({ value }) => value), list?.value ?? []),
       mappers,
       unlinked,
-      orphans: files.sysvipcShm && orphanSegments(files.sysvipcShm),
+      orphans: segments.length === 0
+        ? undefined
+        : segments.flatMap(orphanSegments).sort((a, b) => b.bytes - a.bytes || a.id - b.id),
       tmpfs: here === undefined && elsewhere.length === 0
         ? undefined
         : [...here ?? [], ...elsewhere].sort((a, b) => b.bytes - a.bytes || a.line - b.line),

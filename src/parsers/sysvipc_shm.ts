@@ -4,6 +4,7 @@
 //          key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap
 //            0          7   600             419430400 24630 24632      0     0     0     0     0 1795420697 1795420698 1795420697             419430400                     0
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
+import { forEachLine } from "./_lines.ts";
 import { parseCount, parseInteger } from "./_numbers.ts";
 import { parseTable } from "./_table.ts";
 
@@ -72,4 +73,51 @@ export const sysvipcShm: Source<Parsed<readonly SysvSegment[]>> = defineArtifact
   paths: ["proc/sysvipc/shm"],
   howToCapture: "cat /proc/sysvipc/shm",
   parse: parseSysvipcShm,
+});
+
+/** A segment of another IPC namespace, such as a container's. */
+export interface SysvSegmentElsewhere extends SysvSegment {
+  /** A process of that namespace. */
+  readonly seenBy: number;
+}
+
+/**
+ * Parses what is captured of other IPC namespaces: for each a line `# /proc/PID`, which names a process of it, and /proc/sysvipc/shm.
+ *
+ * @returns Empty where there is no other namespace.
+ * @throws {ParseError} if there is one, and no header.
+ *
+ * @example
+ * ```ts
+ * import { parseSysvipcShmElsewhere } from "nailhouse/parsers";
+ * import { strictEqual } from "node:assert";
+ *
+ * const text = "# /proc/9\nkey shmid size nattch rss\n0 7 8192 0 4096\n";
+ * strictEqual(parseSysvipcShmElsewhere(text, { facts: {}, warn() {} })[0]?.seenBy, 9);
+ * ```
+ */
+export function parseSysvipcShmElsewhere(text: string, context: ParseContext): readonly SysvSegmentElsewhere[] {
+  const processes: { readonly from: number; readonly pid: number }[] = [];
+  const rows: string[] = [];
+  let hasHeader = false;
+  forEachLine(text, (line, number) => {
+    const pid = /^# \/proc\/(\d{1,10})$/.exec(line)?.[1];
+    if (pid !== undefined) processes.push({ from: number, pid: Number(pid) });
+    const isHeader = line.trimStart().startsWith("key ");
+    rows.push(pid !== undefined || (isHeader && hasHeader) ? "" : line);
+    hasHeader ||= isHeader;
+  });
+  if (processes.length === 0) return [];
+  return parseSysvipcShm(rows.join("\n"), context).flatMap((segment) => {
+    const process = processes.findLast(({ from }) => from < segment.line);
+    return process === undefined ? [] : [{ ...segment, seenBy: process.pid }];
+  });
+}
+
+/** Segments of other IPC namespaces, as {@linkcode parseSysvipcShmElsewhere} reads them. */
+export const sysvipcShmElsewhere: Source<Parsed<readonly SysvSegmentElsewhere[]>> = defineArtifact({
+  name: "sysvipc_shm_elsewhere",
+  paths: ["sos_commands/process/sysvipc_shm_elsewhere"],
+  howToCapture: "nsenter --ipc=/proc/PID/ns/ipc cat /proc/sysvipc/shm",
+  parse: parseSysvipcShmElsewhere,
 });

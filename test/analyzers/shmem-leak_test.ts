@@ -140,6 +140,31 @@ describe("shmem-leak", () => {
     expect(findingOf(used, "shmem-leak")).toBeUndefined();
   });
 
+  it("names a segment of another IPC namespace, and how it is removed there", async () => {
+    const files = (nattch: number) => ({
+      ...shmem(408 * MIB),
+      "proc/sysvipc/shm": `${segments(0).split("\n", 1)[0]}\n`,
+      "sos_commands/process/sysvipc_shm_elsewhere": `# /proc/8\n${segments(2).split("\n", 1)[0]}\n# /proc/9\n${
+        segments(nattch)
+      }`,
+      "proc/9/status": status("ora_pmon", 4 * MIB),
+    });
+    const report = await analyzeFiles(files(0));
+    expect(findingOf(report, "shmem-leak")).toMatchObject({
+      title:
+        "SysV segment 7 in the IPC namespace of ora_pmon (pid 9) holds 400 MiB of shared memory that no process maps",
+      confidence: "confirmed",
+      bytes: { low: 400 * MIB, high: 400 * MIB },
+    });
+    expect(report.findings[0]?.evidence[1]).toMatchObject({
+      path: "sos_commands/process/sysvipc_shm_elsewhere",
+      line: 5,
+    });
+    expect(report.findings[0]?.remedies[0]?.commands).toContain("nsenter -t 9 -i ipcrm -m 7");
+    const used = await analyzeFiles(files(2));
+    expect(findingOf(used, "shmem-leak")).toBeUndefined();
+  });
+
   it("is likely for files on a tmpfs, which is counted once, and names the largest", async () => {
     const report = await analyzeFiles({
       ...shmem(408 * MIB),

@@ -233,6 +233,23 @@ export const faults: readonly Fault[] = [
     "shmem-leak",
     "a file on a tmpfs of another mount namespace",
   ),
+  real(
+    "shmem-sysv-private",
+    "shmem",
+    { kind: "sysv", ipc_namespace: 1 },
+    "shmem-leak",
+    ["shmem"],
+    "a SysV segment of another IPC namespace",
+    UNSEEN_BY_SOS,
+  ),
+  nearMiss(
+    "shmem-sysv-private-attached",
+    "shmem",
+    { kind: "sysv", ipc_namespace: 1, mapped: 1 },
+    "shmem-leak",
+    "a SysV segment of another IPC namespace, attached",
+    ["shmem"],
+  ),
   nearMiss("shmem-mapped", "shmem", { kind: "memfd", mapped: 1 }, "shmem-leak", "a memfd, mapped and touched", [
     "shmem",
   ]),

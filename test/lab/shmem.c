@@ -4,6 +4,7 @@
  *   kind=tmpfs    a plain file on tmpfs, which nobody has open
  *   kind=private  a plain file on a tmpfs of a mount namespace of our own, as a container's, which nobody has open
  *   kind=sysv     a SysV segment that nobody is attached to, and whose creator is gone
+ * ipc_namespace=1: that segment is in an IPC namespace of our own, as a container's.
  * mapped=1 is the near miss: the same memory, mapped and in use. */
 #include "lab.h"
 #include <sys/ipc.h>
@@ -39,12 +40,14 @@ static void fill_segment(long mb)
 int main(int argc, char **argv)
 {
 	lab_start(argv);
-	long mb = arg("mb", 400), mapped = arg("mapped", 0);
+	long mb = arg("mb", 400), mapped = arg("mapped", 0), ipc_namespace = arg("ipc_namespace", 0);
 	const char *kind = arg_text("kind", "memfd");
 	args_done();
 	lab_cleanup = cleanup;
 	int fd = -1;
 	if (!strcmp(kind, "sysv")) {
+		if (ipc_namespace && unshare(CLONE_NEWIPC))
+			die("unshare(CLONE_NEWIPC)");
 		segment = shmget(IPC_PRIVATE, mb * MB, IPC_CREAT | 0600);
 		if (segment < 0)
 			die("shmget");
