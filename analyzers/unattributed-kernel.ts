@@ -8,6 +8,7 @@ import { type KernelBuffer, kernelBuffers } from "../src/computed/kernel_buffers
 import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
 import { stopCommands } from "../src/computed/owners.ts";
+import { receiveRings } from "../src/computed/receive_rings.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
@@ -191,7 +192,7 @@ function sum(parts: readonly { readonly bytes: number }[]): number {
   return parts.reduce((bytes, part) => bytes + part.bytes, 0);
 }
 
-/** Caches that file systems keep in pages of their own. They are given back under pressure. */
+/** Pages of their own that file systems cache, and give back under pressure, and that network cards receive into. */
 interface PrivateCache extends SourceLine {
   readonly bytes: number;
   readonly because: string;
@@ -269,7 +270,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     "perf or a RAID, which tell their own size, or belong to somebody who can be named only with a record of who allocates.",
   lookAlikes:
     "Free pages on per-CPU lists, zram and a balloon: accounts of their own here. Caches of XFS, ZFS and the device mapper: outside the page cache, but given " +
-    "back under pressure. A network card's receive rings: constant from the start.",
+    "back under pressure. A network card's receive rings: constant from the start, and left out where ethtool tells how large they are.",
   references: [
     "https://docs.kernel.org/mm/allocation-profiling.html",
     "https://docs.kernel.org/mm/page_owner.html",
@@ -286,6 +287,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     arcstats,
     dmBufio,
     kernelBuffers,
+    receiveRings,
     processes,
     pageFlags,
     allocinfo,
@@ -304,6 +306,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       arcstats: arc,
       dmBufio: bufio,
       kernelBuffers: buffers = [],
+      receiveRings: cards = [],
       processes: running,
       pageFlags: census,
       allocinfo: sites,
@@ -381,6 +384,16 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
           path: bufio.path,
           ...bufio.value,
           because: "blocks that the device mapper caches, which are given back under pressure",
+        });
+      }
+      for (const { path, line, bytes: size, interface: card, rings, descriptors } of cards) {
+        found.push({
+          path,
+          line,
+          bytes: size,
+          because: `the receive rings of ${card}: ${formatQuantity(rings, "ring")} of ${
+            formatCount(descriptors)
+          } packets, each with a page`,
         });
       }
       return found;

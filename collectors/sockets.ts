@@ -9,6 +9,15 @@ const MAX_NAMESPACES = 500;
 /** Twenty thousand unix sockets, at about 200 bytes each. */
 const MAX_UNIX_BYTES = 4 * 2 ** 20;
 
+/** How large the rings of network cards are. Virtual interfaces have no device, and no rings; a host with more cards than this has them for its guests. */
+const RINGS = `command -v ethtool > /dev/null || exit 127
+for device in /sys/class/net/*/device; do
+  [ -e "$device" ] && echo "$device"
+done | head -n 32 | cut -d/ -f5 | while read -r interface; do
+  ethtool -g "$interface"
+  ethtool -l "$interface"
+done 2> /dev/null`;
+
 /** What is queued in sockets, in every network namespace, and who owns it. */
 export const sockets: Collector = defineCollector({
   id: "sockets",
@@ -73,6 +82,7 @@ export const sockets: Collector = defineCollector({
       changing: true,
       maxNamespaces: MAX_NAMESPACES,
     },
+    { kind: "command", argv: ["sh", "-c", RINGS], as: "sos_commands/networking/ethtool_rings", network: true },
     { kind: "command", argv: ["ss", "-s"], as: "sos_commands/networking/ss_-s", network: true },
     {
       kind: "command",

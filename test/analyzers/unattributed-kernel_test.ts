@@ -172,6 +172,21 @@ describe("unattributed-kernel", () => {
     });
   });
 
+  it("leaves out what network cards receive into, at most", async () => {
+    const ethtool = (rings: number): { [path: string]: string } => ({
+      "sos_commands/networking/ethtool_-g_eth0":
+        "Ring parameters for eth0:\nPre-set maximums:\nRX:\t\t8192\nTX:\t\t8192\nCurrent hardware settings:\nRX:\t\t4096\nRX Mini:\tn/a\nTX:\t\t1024\n",
+      "sos_commands/networking/ethtool_-l_eth0":
+        `Channel parameters for eth0:\nPre-set maximums:\nCombined:\t64\nCurrent hardware settings:\nRX:\t\tn/a\nCombined:\t${rings}\n`,
+    });
+    const report = await analyzeFiles({ ...hidden(500 * MIB), ...ethtool(32) });
+    expect(report.ruledOut.find(({ cause }) => cause === ID)?.because).toContain(
+      "up to 512 MiB of it by the receive rings of eth0: 32 rings of 4,096 packets, each with a page",
+    );
+    const finding = findingOf(await analyzeFiles({ ...hidden(500 * MIB), ...ethtool(4) }), ID);
+    expect(finding?.bytes.high).toBe(436 * MIB);
+  });
+
   it("leaves out what the device mapper caches", async () => {
     const files = { "sys/module/dm_bufio/parameters/allocated_get_free_pages_bytes": `${450 * MIB}\n` };
     const report = await analyzeFiles({ ...hidden(500 * MIB), ...files });
