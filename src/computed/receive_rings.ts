@@ -20,11 +20,12 @@ export const receiveRings: Source<readonly ReceiveRings[]> = defineComputed({
   compute({ ethtool: files }, { pageSizeBytes }) {
     if (pageSizeBytes === undefined) return [];
     const all = files.flatMap(({ path, value }) => value.map((setting) => ({ ...setting, path })));
-    const valueOf = (name: EthtoolSetting["name"], card: string): number =>
-      all.find((each) => each.name === name && each.interface === card)?.value ?? 0;
-    return all.filter(({ name }) => name === "rx ring").map(({ interface: card, value: descriptors, path, line }) => {
+    const byName = (name: EthtoolSetting["name"]): Map<string, (typeof all)[number]> =>
+      new Map(all.filter((each) => each.name === name).map((each) => [each.interface, each]));
+    const [received, combined] = [byName("rx channels"), byName("combined channels")];
+    return [...byName("rx ring").values()].map(({ interface: card, value: descriptors, path, line }) => {
       // A card that cannot tell has one.
-      const rings = Math.max(1, valueOf("rx channels", card) + valueOf("combined channels", card));
+      const rings = Math.max(1, (received.get(card)?.value ?? 0) + (combined.get(card)?.value ?? 0));
       return { interface: card, rings, descriptors, bytes: rings * descriptors * pageSizeBytes, path, line };
     }).sort((a, b) => b.bytes - a.bytes || (a.interface < b.interface ? -1 : 1));
   },

@@ -187,16 +187,20 @@ function tmpfsElsewhere(
     if (others === undefined) byDevice.set(file.device, [file]);
     else others.push(file);
   }
+  const deletedBytes = new Map<string, number>();
+  for (const { identity, bytes } of unlinked) {
+    const device = identity.split(" ", 1)[0] as string;
+    deletedBytes.set(device, (deletedBytes.get(device) ?? 0) + bytes);
+  }
   return [...byDevice].map(([device, inside]) => {
     const folder = inside.reduce((a, b) => (b.path.length < a.path.length ? b : a));
-    const deleted = unlinked.filter(({ identity }) => identity.startsWith(`${device} `));
     return {
       path: list,
       line: folder.line,
       mount: folder.path,
       seenBy: Number(ELSEWHERE.exec(folder.path)?.[1]),
       sizeBytes: undefined,
-      bytes: Math.max(0, folder.bytes - deleted.reduce((sum, { bytes }) => sum + bytes, 0)),
+      bytes: Math.max(0, folder.bytes - (deletedBytes.get(device) ?? 0)),
       mappedBytes: undefined,
       largest: inside.filter((file) => file !== folder),
     };

@@ -108,9 +108,11 @@ export function parseSysvipcShmElsewhere(text: string, context: ParseContext): r
     hasHeader ||= isHeader;
   });
   if (processes.length === 0) return [];
+  let at = 0;
   return parseSysvipcShm(rows.join("\n"), context).flatMap((segment) => {
-    const process = processes.findLast(({ from }) => from < segment.line);
-    return process === undefined ? [] : [{ ...segment, seenBy: process.pid }];
+    while ((processes[at + 1]?.from ?? Infinity) < segment.line) at++;
+    const { from, pid } = processes[at] as (typeof processes)[number];
+    return from < segment.line ? [{ ...segment, seenBy: pid }] : [];
   });
 }
 
