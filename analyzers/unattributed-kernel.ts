@@ -416,7 +416,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       const rate = trend === undefined ? "" : `, and it grows by ${formatBytes(trend.bytesPerSecond)} a second`;
       return {
         title: isNamed
-          ? `${titleOf(first)} that are in no account of /proc/meminfo${rate}`
+          ? `${titleOf(first, claimed)} that are in no account of /proc/meminfo${rate}`
           : `No account of the kernel and no known tenant has ${amount}${rate}: allocation profiling or page_owner would name the caller`,
         confidence: isNamed ? "likely" : "possible",
         material: isNamed || bytes >= Math.max(noise, MAJOR_SHARE * total) || grown >= noise,
@@ -439,9 +439,14 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       };
     }
 
-    function titleOf({ name, pid, bytes: size, buffers }: Named): string {
-      const where = buffers === undefined ? "" : ` in ${buffers}`;
-      return `${name}${pid === undefined ? "" : ` (pid ${pid})`} holds ${formatBytes(size)} of kernel pages${where}`;
+    function titleOf({ name, pid, bytes: size, buffers }: Named, claimed: number): string {
+      const who = `${name}${pid === undefined ? "" : ` (pid ${pid})`}`;
+      if (isKnown && named.length > 1) {
+        return `${who} and ${formatQuantity(named.length - 1, "other")} hold ${
+          formatBytes(claimed)
+        } of kernel pages in buffers`;
+      }
+      return `${who} holds ${formatBytes(size)} of kernel pages${buffers === undefined ? "" : ` in ${buffers}`}`;
     }
 
     function ownerOf({ pid, name, bytes: size, count, detail }: Named): Owner {

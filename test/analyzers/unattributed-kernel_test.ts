@@ -123,7 +123,7 @@ describe("unattributed-kernel", () => {
     const finding = findingOf(await analyzeFiles({ ...hidden(500 * MIB), ...buffers }), ID);
     expect(finding).toMatchObject({
       title:
-        "ftrace's instance agent holds 200 MiB of kernel pages in its ring buffers that are in no account of /proc/meminfo",
+        "ftrace's instance agent and 3 others hold 478 MiB of kernel pages in buffers that are in no account of /proc/meminfo",
       confidence: "likely",
       material: true,
       bytes: { low: 478 * MIB, high: 478 * MIB },

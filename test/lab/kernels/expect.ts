@@ -43,6 +43,9 @@ export const guestFaults: readonly GuestFault[] = [
     also: ["udp-mem-limit"],
     claimed: true,
   }),
+  guestFault("buffers", "unattributed-kernel", "64 MiB in rings of perf events, and 96 MiB in those of ftrace", {
+    cites: /^sys\/kernel\/tracing\/buffer_total_size_kb$/,
+  }),
   // After the fact: who leaked is gone, and only the kernel's own words are left.
   guestFault("oom", "global-oom", "nothing any more: the leaking process was killed", {
     event: true,

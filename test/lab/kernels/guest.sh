@@ -59,6 +59,12 @@ case $fault in
     hold friend_push clients=50 rcvbuf=2097152
     tell friend_push
     ;;
+  # In no account of the kernel, but they tell their own size.
+  buffers)
+    hold perf_rings events=2 mb=32
+    hold trace_buffers mb=96
+    tell perf_rings
+    ;;
   # A leak until the kernel kills it; looked at afterwards.
   oom)
     innocent

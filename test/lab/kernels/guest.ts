@@ -35,6 +35,8 @@ const PROGRAMS = {
   database: "../anon_leak",
   friend_push: "../friend_push",
   memcg_oom: "../memcg_oom",
+  perf_rings: "../perf_rings",
+  trace_buffers: "../trace_buffers",
   swap_hog: "swap_hog",
 };
 /** Some kernels have some of them built in. */
