@@ -217,7 +217,7 @@ export const faults: readonly Fault[] = [
   real("shmem-sysv", "shmem", { kind: "sysv" }, "shmem-leak", ["shmem"], "a SysV segment that nobody is attached to"),
   real("shmem-deleted", "shmem", { kind: "deleted" }, "shmem-leak", ["shmem"], "a deleted file on tmpfs, still open"),
   real("shmem-tmpfs", "shmem", { kind: "tmpfs" }, "shmem-leak", ["shmem"], "a file on tmpfs that nobody has open"),
-  real(
+  live(real(
     "shmem-private",
     "shmem",
     { kind: "private" },
@@ -225,7 +225,7 @@ export const faults: readonly Fault[] = [
     ["shmem"],
     "a file on a tmpfs of another mount namespace",
     UNSEEN_BY_SOS,
-  ),
+  )),
   nearMiss(
     "shmem-private-small",
     "shmem",
