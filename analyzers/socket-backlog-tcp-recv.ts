@@ -36,6 +36,8 @@ const STALE_MS = 1000;
  * just before, or became full just now.
  */
 const TAKES_IN_MS = 200;
+/** From here on the window is closed, whatever the kernel (net/ipv4/tcp_output.c, __tcp_select_window()): nothing comes in until somebody reads. */
+const CLOSED_SHARE = 15 / 16;
 
 type Queue = JudgedQueue<TcpQueue>;
 
@@ -53,10 +55,15 @@ function isFull({ chargedBytes, limitBytes }: TcpQueue): boolean {
   return limitBytes !== undefined && chargedBytes > FULL_SHARE * limitBytes;
 }
 
-/** In one look: a full queue that took data in a moment ago is being read. */
+/**
+ * A full queue that took data in a moment ago is being read, though refilled as fast. It asks for the window ever more seldom, up to what is stale here; in
+ * several looks it must have taken more in meanwhile, because it may have become full just before the first.
+ */
 function seenToBeRead(queue: TcpQueue): boolean {
-  const { seen, lastReceivedMs } = queue;
-  return seen === 1 && isFull(queue) && lastReceivedMs !== undefined && lastReceivedMs < TAKES_IN_MS;
+  const { seen, chargedBytes, limitBytes, lastReceivedMs, filledBytes } = queue;
+  if (lastReceivedMs === undefined || limitBytes === undefined) return false;
+  const isClosed = chargedBytes >= CLOSED_SHARE * limitBytes && lastReceivedMs < STALE_MS;
+  return seen === 1 ? isClosed || (isFull(queue) && lastReceivedMs < TAKES_IN_MS) : isClosed && (filledBytes ?? 0) > 0;
 }
 
 function isStuck(queue: TcpQueue): boolean {

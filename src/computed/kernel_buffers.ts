@@ -71,12 +71,16 @@ function stripeCaches(
   pageSizeBytes: number,
 ): StripeCache[] {
   const disksOf = new Map(disks.map(({ path, value }) => [MD.exec(path)?.[1], value.value]));
-  return sizes.flatMap(({ path, value: { value: stripes, line } }) => {
+  // The array's folder may be captured by both of its names.
+  const byArray = new Map<string, StripeCache>();
+  for (const { path, value: { value: stripes, line } } of sizes) {
     const array = MD.exec(path)?.[1];
     const count = disksOf.get(array);
-    if (array === undefined || count === undefined) return [];
-    return [{ kind: "stripes", array, stripes, disks: count, bytes: stripes * count * pageSizeBytes, path, line }];
-  });
+    if (array === undefined || count === undefined) continue;
+    const bytes = stripes * count * pageSizeBytes;
+    byArray.set(array, { kind: "stripes", array, stripes, disks: count, bytes, path, line });
+  }
+  return [...byArray.values()];
 }
 
 /** The largest first. Empty where none is known: most of it only root may read. */

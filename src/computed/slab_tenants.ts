@@ -150,6 +150,11 @@ function messagesIn(cache: SlabUse, { queues: file, statuses = [] }: TenantWitne
     groups.set(comm, group);
   }
   const { id, bytes, messages, lastReceiverPid, line } = largest;
+  const receiver = lastReceiverPid === undefined
+    ? ""
+    : lastReceiverPid === 0
+    ? " (nobody ever did)"
+    : ` (process ${lastReceiverPid} did so last)`;
   return {
     what: "SysV messages",
     groups: [...groups.values()].map((group) => ({ ...group, pids: [...group.pids] })).sort((a, b) =>
@@ -160,9 +165,9 @@ function messagesIn(cache: SlabUse, { queues: file, statuses = [] }: TenantWitne
     evidence: [{
       path: file.path,
       line,
-      because: `${formatCount(bytes)} B in ${formatQuantity(messages, "message")} that nobody receives (${
-        lastReceiverPid === 0 ? "nobody ever did" : `process ${lastReceiverPid} did so last`
-      }), in one of ${formatQuantity(queues.length, "queue")} of this kind: with ${
+      because: `${formatCount(bytes)} B in ${
+        formatQuantity(messages, "message")
+      } that nobody receives${receiver}, in one of ${formatQuantity(queues.length, "queue")} of this kind: with ${
         formatCount(sum(queues.map((queue) => queue.messages)))
       } messages in all`,
     }],

@@ -72,21 +72,39 @@ describe(CAUSE, () => {
     expect(finding?.evidence.some(({ because }) => because.includes("data last came 5.3 s before"))).toBe(true);
   });
 
-  it.each([[40, undefined], [5320, "likely"]])(
-    "in one look, takes a full queue that took data in %i ms ago for one that is read",
-    async (lastReceivedMs, confidence) => {
-      const rows = pairs(6_000_000).filter(({ inode }) => inode < 2000);
-      const ss = `${SS_HEADER}${
-        rows.map(({ local, remote, rx, inode }) =>
-          `tcp ESTAB ${rx} 0 127.0.0.1:${local} 127.0.0.1:${remote} ino:${inode} sk:1 <->
-\t skmem:(r6086688,rb6291456,t0,tb3939840,f0,w0,o0,bl0,d0) ts sack lastrcv:${lastReceivedMs} lastack:4\n`
-        ).join("")
-      }`;
-      const report = await analyzeFiles({
-        ...held,
-        "proc/net/tcp": tcpText(rows),
-        "sos_commands/networking/ss_-peaonmi": ss,
-      });
+  const receivers = pairs(6_000_000).filter(({ inode }) => inode < 2000);
+  const tookIn = (lastReceivedMs: number, limitBytes: number) => ({
+    ...held,
+    "proc/net/tcp": tcpText(receivers),
+    "sos_commands/networking/ss_-peaonmi": `${SS_HEADER}${
+      receivers.map(({ local, remote, rx, inode }) =>
+        `tcp ESTAB ${rx} 0 127.0.0.1:${local} 127.0.0.1:${remote} ino:${inode} sk:1 <->
+\t skmem:(r6086688,rb${limitBytes},t0,tb3939840,f0,w0,o0,bl0,d0) ts sack lastrcv:${lastReceivedMs} lastack:4\n`
+      ).join("")
+    }`,
+  });
+
+  // One that is full to the last sixteenth takes nothing in until it is read, however seldom the sender asks; one above half may still fill.
+  it.each([
+    [40, 6_291_456, undefined],
+    [900, 6_291_456, undefined],
+    [5320, 6_291_456, "likely"],
+    [40, 9_000_000, undefined],
+    [900, 9_000_000, "likely"],
+  ])(
+    "in one look, takes a full queue that took data in %i ms ago, of a limit of %i, for one that is read",
+    async (lastReceivedMs, limitBytes, confidence) => {
+      const report = await analyzeFiles(tookIn(lastReceivedMs, limitBytes));
+      expect(findingOf(report, CAUSE)?.confidence).toBe(confidence);
+    },
+  );
+
+  it.each([[900, 1000, undefined], [900, 0, "confirmed"], [5320, 1000, "confirmed"]])(
+    "in several looks, takes a full queue that took data in %i ms ago, and %i bytes more since, for one that is read",
+    async (lastReceivedMs, moreBytes, confidence) => {
+      const files = tookIn(lastReceivedMs, 6_291_456);
+      const later2 = tcpText(receivers.map((row) => ({ ...row, rx: (row.rx as number) + moreBytes })));
+      const report = await analyzeFiles({ ...files, [`${later(2)}/proc/net/tcp`]: later2 });
       expect(findingOf(report, CAUSE)?.confidence).toBe(confidence);
     },
   );
