@@ -62,6 +62,11 @@ const EXPLAINED = /^(?:zio_|arc_|abd_|dnode_t|dmu_buf|zfs_|sa_cache|ksm_|zs_hand
  */
 const NET_NAMESPACE_BYTES = 209 * 1024;
 const NET_NAMESPACE_ERROR = 0.2;
+/**
+ * Files of /proc/net that each has, at the least (69 with IPv6 and netfilter). Of namespaces that have ended the kernel may keep the one object of
+ * net_namespace until the next one ends (net/core/net_namespace.c, net_complete_free(), seen on 6.18), and nothing else.
+ */
+const MIN_PROC_ENTRIES = 20;
 /** What a kernel has of unreclaimable objects without any leak (see materialSlabBytes). */
 const USUAL_SLAB_BYTES = 100 * 2 ** 20;
 /** A packet with its overhead. */
@@ -367,9 +372,14 @@ function netNamespaces({ caches, useOf }: SlabCaches, left: number): Spread | un
   const cache = caches.find(({ name }) => name === "net_namespace");
   if (cache === undefined) return undefined;
   const use = useOf(cache);
-  const bytes = use.activeObjects * NET_NAMESPACE_BYTES;
+  const entries = caches.find(({ name }) => name === "proc_dir_entry");
+  const count = Math.min(
+    use.activeObjects,
+    entries === undefined ? Infinity : Math.floor(useOf(entries).activeObjects / MIN_PROC_ENTRIES),
+  );
+  const bytes = count * NET_NAMESPACE_BYTES;
   return {
-    name: `${formatCount(use.activeObjects)} network namespaces`,
+    name: `${formatCount(count)} network namespaces`,
     bytes: {
       low: Math.min(left, Math.round((1 - NET_NAMESPACE_ERROR) * bytes)),
       high: Math.min(left, Math.round((1 + NET_NAMESPACE_ERROR) * bytes)),
@@ -378,7 +388,7 @@ function netNamespaces({ caches, useOf }: SlabCaches, left: number): Spread | un
     evidence: [{
       path: use.path,
       line: use.line,
-      because: `${formatCount(use.activeObjects)} network namespaces, each of about ${
+      because: `${formatCount(count)} network namespaces, each of about ${
         formatBytes(NET_NAMESPACE_BYTES)
       } (measured on Linux 6.18), whether anything runs in it or not`,
     }],
