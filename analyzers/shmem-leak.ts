@@ -53,14 +53,19 @@ interface Holding extends EvidenceLine {
   readonly remedies: readonly Remedy[];
 }
 
+/** The program of a process, if it is known. */
+function commOf(pid: number, known: readonly Process[] | undefined): string | undefined {
+  return known?.find((process) => process.pid === pid)?.comm;
+}
+
+const UNKNOWN_PROGRAM = "an unknown program";
+
 function segmentHolding(segment: OrphanSegment, known: readonly Process[] | undefined): Holding {
   const { id, bytes, creatorPid, uid, seenBy, path, line } = segment;
   const enter = seenBy === undefined ? "" : `nsenter -t ${seenBy} -i `;
   const where = seenBy === undefined
     ? ""
-    : ` in the IPC namespace of ${
-      known?.find(({ pid }) => pid === seenBy)?.comm ?? "an unknown program"
-    } (pid ${seenBy})`;
+    : ` in the IPC namespace of ${commOf(seenBy, known) ?? UNKNOWN_PROGRAM} (pid ${seenBy})`;
   return {
     bytes,
     name: `SysV segment ${id}${where}`,
@@ -110,7 +115,7 @@ function processHolding(
   known: readonly Process[] | undefined,
 ): Holding {
   const [{ holders: [holder] }] = objects as readonly [UnlinkedObject & { readonly holders: readonly [Holder] }];
-  const comm = known?.find((process) => process.pid === pid)?.comm ?? holder.comm ?? "an unknown program";
+  const comm = commOf(pid, known) ?? holder.comm ?? UNKNOWN_PROGRAM;
   const bytes = objects.reduce((sum, object) => sum + object.bytes, 0);
   const count = Math.round(objects.reduce((sum, object) => sum + object.count, 0));
   const [largest] = objects as readonly [UnlinkedObject];
@@ -195,7 +200,7 @@ function insideOf(mount: string, seenBy: number | undefined): string {
 function filesHolding(use: TmpfsUse, known: readonly Process[] | undefined): Holding {
   const { mount, seenBy, bytes, sizeBytes, mappedBytes, largest, path, line } = use;
   const folder = shellWord(mount);
-  const comm = seenBy === undefined ? mount : known?.find(({ pid }) => pid === seenBy)?.comm ?? "an unknown program";
+  const comm = seenBy === undefined ? mount : commOf(seenBy, known) ?? UNKNOWN_PROGRAM;
   const inside = insideOf(mount, seenBy);
   return {
     bytes,

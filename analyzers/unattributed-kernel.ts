@@ -327,21 +327,20 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     const uncached = Math.max(0, left - sum(caches));
     // What is larger than all there is must be somewhere else.
     const known = buffers.filter(({ bytes }) => bytes >= MIN_NAMED_SHARE * uncached && bytes <= uncached + noise);
+    const knownTenants = known.map(namedByBuffer);
     const isKnown = known.length > 0 && sum(known) >= MOST_OF * uncached;
     const bytes = isKnown ? uncached : Math.max(0, uncached - sum(known));
     const trend = growth();
     const grown = trend?.changeBytes ?? 0;
     const amount = `${formatBytes(bytes)} (${formatShare(bytes, total)} of memory)`;
     if (bytes < noise && grown < noise) return { ruledOut: ruledOut() };
-    const named = isKnown ? known.map(namedByBuffer) : recorded(pageSizeBytes);
+    const named = isKnown ? knownTenants : recorded(pageSizeBytes);
     return { findings: [finding()] };
 
     function ruledOut(): string {
       const others = all - left > 0 ? `, ${formatBytes(all - left)} of it held by causes that are known` : "";
       const cached = caches.map(({ bytes: size, because }) => `, up to ${formatBytes(size)} of it by ${because}`);
-      const buffered = known.map(namedByBuffer).map(({ bytes: size, name }) =>
-        `, ${formatBytes(size)} of it by ${name}`
-      );
+      const buffered = knownTenants.map(({ bytes: size, name }) => `, ${formatBytes(size)} of it by ${name}`);
       return `${formatBytes(all)} are in no account of the kernel${others}${[...cached, ...buffered].join("")}; up to ${
         formatBytes(noise)
       } are normal on this host`;
@@ -470,7 +469,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       for (const { path, line, bytes: size, because } of caches) {
         lines.push({ path, line, because: `up to ${formatBytes(size)} are left out: ${because}` });
       }
-      for (const { path, line, bytes: size, name, detail } of isKnown ? [] : known.map(namedByBuffer)) {
+      for (const { path, line, bytes: size, name, detail } of isKnown ? [] : knownTenants) {
         lines.push({ path, line, because: `${formatBytes(size)} are left out, which ${name} has: ${detail}` });
       }
       return [...lines, ...blocks(census), ...excluded()];

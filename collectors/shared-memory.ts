@@ -28,6 +28,9 @@ echo "$found" | xargs stat -L -c '%b %B %d %i %n'
 echo "$found" | xargs stat -L -f -c '%T %n'
 echo "$found" | sed 's,/fd/.*,/maps,' | sort -u | xargs grep -H -E '/memfd:|\\(deleted\\)$' | head -n 4096`;
 
+/** Whether there is enough shared memory to matter. */
+const ENOUGH = "awk '/^Shmem:/ { exit $2 < 32768 }' /proc/meminfo";
+
 /**
  * The largest files of each tmpfs and ramfs that is mounted here. Their dentries and inodes are in memory anyway, so looking at them costs
  * none. What a ramfs holds in all stands as its own folder, because df shows 0 of it; and so does a tmpfs of another mount namespace (a
@@ -48,7 +51,7 @@ here() {
   done
 }
 elsewhere() {
-  awk '/^Shmem:/ { exit $2 < 32768 }' /proc/meminfo || return 0
+  ${ENOUGH} || return 0
   mounts=$(for ns in /proc/[0-9]*/ns/mnt; do echo "$ns"; done | xargs ls -ln |
     awk '/ -> / && !seen[$NF]++ { sub("ns/mnt", "mountinfo", $(NF - 2)); print $(NF - 2) }' |
     xargs grep -H -F ' - tmpfs ' /proc/self/mountinfo | awk '
@@ -68,7 +71,7 @@ elsewhere() {
  * matter, and of 64 namespaces at most: each takes a program to be started.
  */
 const SEGMENTS = `exec 2>/dev/null
-awk '/^Shmem:/ { exit $2 < 32768 }' /proc/meminfo || exit 0
+${ENOUGH} || exit 0
 for ns in /proc/[0-9]*/ns/ipc; do echo "$ns"; done | xargs ls -ln | awk -v own="$(readlink /proc/self/ns/ipc)" '
   / -> / && $NF != own && !seen[$NF]++ { sub("/ns/ipc", "", $(NF - 2)); print $(NF - 2) }' | head -n 64 |
 while read -r process; do

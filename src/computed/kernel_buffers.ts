@@ -52,15 +52,16 @@ function traces(files: readonly Parsed<BytesAtLine>[]): TraceBuffer[] {
  * (RDMA, IOMMU), which are in its RSS or in huge pages of hugetlbfs, unless it is io_uring and they are mapped no more. The kernel's own pages are in
  * RssFile at most, up to Linux 6.13.
  *
- * @param kinds The process's descriptors, as far as they were looked at.
+ * @param kinds The process's descriptors, as far as they were looked at; undefined where none was.
  */
 function perfBytes(
-  { vmPinBytes = 0, rssAnonBytes, vmRssBytes, rssShmemBytes = 0, hugetlbBytes = 0 }: ProcessStatus,
-  kinds: ReadonlyMap<string, number>,
+  { rssAnonBytes, vmRssBytes, rssShmemBytes = 0, hugetlbBytes = 0 }: ProcessStatus,
+  pinnedBytes: number,
+  kinds: ReadonlyMap<string, number> | undefined,
 ): number {
-  if (kinds.has("perf_event")) return vmPinBytes;
+  if (kinds?.has("perf_event") === true) return pinnedBytes;
   const own = rssAnonBytes === undefined ? vmRssBytes : rssAnonBytes + rssShmemBytes;
-  return own === undefined || kinds.has("io_uring") ? 0 : Math.max(0, vmPinBytes - own - hugetlbBytes);
+  return own === undefined || kinds?.has("io_uring") === true ? 0 : Math.max(0, pinnedBytes - own - hugetlbBytes);
 }
 
 const MD = /\/(md[^/]*)\/md\/\w+$/;
@@ -90,12 +91,14 @@ export const kernelBuffers: Source<readonly KernelBuffer[]> = defineComputed({
   uses: { traceBuffers, processStatus, descriptors, mdStripeCacheSize, mdRaidDisks },
   compute(files, { pageSizeBytes }): readonly KernelBuffer[] {
     const kindsOf = new Map(files.descriptors?.processes.map(({ pid, kinds }) => [pid, kinds]));
-    const perf = (files.processStatus ?? []).flatMap(({ pid, path, value }): PerfBuffer[] => {
+    const perf: PerfBuffer[] = [];
+    for (const { pid, path, value } of files.processStatus ?? []) {
       const line = value.lines.get("VmPin");
-      const bytes = perfBytes(value, kindsOf.get(pid) ?? new Map());
-      if (line === undefined || bytes === 0) return [];
-      return [{ kind: "perf", pid, comm: value.name ?? "(no name)", bytes, path, line }];
-    });
+      // Nearly all processes pin nothing.
+      if (line === undefined || value.vmPinBytes === undefined || value.vmPinBytes === 0) continue;
+      const bytes = perfBytes(value, value.vmPinBytes, kindsOf.get(pid));
+      if (bytes > 0) perf.push({ kind: "perf", pid, comm: value.name ?? "(no name)", bytes, path, line });
+    }
     const stripes = pageSizeBytes === undefined
       ? []
       : stripeCaches(files.mdStripeCacheSize ?? [], files.mdRaidDisks ?? [], pageSizeBytes);

@@ -53,7 +53,7 @@ function neighboursIn(cache: SlabUse, { neighbours }: TenantWitnesses): Tenant |
 function timersIn(cache: SlabUse, { signals }: TenantWitnesses): Tenant | undefined {
   const isTheirs = [cache.name, ...cache.aliases].some((name) => name === "posix_timers_cache" || name === "sigqueue");
   const users = (signals ?? []).filter(({ count }) => count >= SHARE_OF_LARGEST * (signals?.[0]?.count ?? 0));
-  if (!isTheirs || !isSameCount(users.reduce((total, { count }) => total + count, 0), cache)) return undefined;
+  if (!isTheirs || !isSameCount(sum(users.map(({ count }) => count)), cache)) return undefined;
   const groups = new Map<string, { comm: string; pids: number[]; count: number }>();
   for (const { count, processes: members } of users) {
     const [only, ...others] = new Set(members.map(({ comm }) => comm));
@@ -76,6 +76,24 @@ function timersIn(cache: SlabUse, { signals }: TenantWitnesses): Tenant | undefi
   };
 }
 
+/** Counts of processes, by the program that each is; those that are not known, as they have ended, are left out. */
+function byProgram(
+  counts: readonly { readonly pid: number | undefined; readonly count: number }[],
+  statuses: readonly ProcessFile<ProcessStatus>[],
+): Tenant["groups"] {
+  const comms = new Map<number | undefined, string | undefined>(statuses.map(({ pid, value }) => [pid, value.name]));
+  const groups = new Map<string, { comm: string; pids: Set<number>; count: number }>();
+  for (const { pid, count } of counts) {
+    const comm = comms.get(pid);
+    if (pid === undefined || comm === undefined) continue;
+    const group = groups.get(comm) ?? { comm, pids: new Set(), count: 0 };
+    group.pids.add(pid);
+    group.count += count;
+    groups.set(comm, group);
+  }
+  return [...groups.values()].map((group) => ({ ...group, pids: [...group.pids] })).sort((a, b) => b.count - a.count);
+}
+
 const TASKS = /^(?:task_struct|signal_cache|sighand_cache|pid)$/;
 
 /** Processes that have ended, but not for their parents, which have not waited for them: their tasks stay, and nothing else of them. */
@@ -84,22 +102,10 @@ function zombiesIn(cache: SlabUse, { statuses = [] }: TenantWitnesses): Tenant |
   const zombies = statuses.filter(({ value }) => value.state?.startsWith("Z"));
   const [first] = zombies;
   if (first === undefined || zombies.length < MOSTLY * cache.activeObjects) return undefined;
-  const comms = new Map(statuses.map(({ pid, value }) => [pid, value.name]));
-  const groups = new Map<string, { comm: string; pids: Set<number>; count: number }>();
-  for (const { value: { ppid } } of zombies) {
-    const comm = ppid === undefined ? undefined : comms.get(ppid);
-    if (ppid === undefined || comm === undefined) continue;
-    const group = groups.get(comm) ?? { comm, pids: new Set(), count: 0 };
-    group.pids.add(ppid);
-    group.count++;
-    groups.set(comm, group);
-  }
   const { path, value: { lines } } = first;
   return {
     what: "zombies",
-    groups: [...groups.values()].map((group) => ({ ...group, pids: [...group.pids] })).sort((a, b) =>
-      b.count - a.count
-    ),
+    groups: byProgram(zombies.map(({ value: { ppid } }) => ({ pid: ppid, count: 1 })), statuses),
     see: (pid) => `ps --ppid ${pid}`,
     evidence: [{
       path,
@@ -138,17 +144,6 @@ function messagesIn(cache: SlabUse, { queues: file, statuses = [] }: TenantWitne
   if (largest === undefined || !isSameCount(sum(queues.map((queue) => objectsOf(queue, cache.objectBytes))), cache)) {
     return undefined;
   }
-  const comms = new Map(statuses.map(({ pid, value }) => [pid, value.name]));
-  const groups = new Map<string, { comm: string; pids: Set<number>; count: number }>();
-  for (const queue of queues) {
-    const pid = queue.lastSenderPid ?? 0;
-    const comm = comms.get(pid);
-    if (comm === undefined) continue;
-    const group = groups.get(comm) ?? { comm, pids: new Set(), count: 0 };
-    group.pids.add(pid);
-    group.count += objectsOf(queue, cache.objectBytes);
-    groups.set(comm, group);
-  }
   const { id, bytes, messages, lastReceiverPid, line } = largest;
   const receiver = lastReceiverPid === undefined
     ? ""
@@ -157,8 +152,9 @@ function messagesIn(cache: SlabUse, { queues: file, statuses = [] }: TenantWitne
     : ` (process ${lastReceiverPid} did so last)`;
   return {
     what: "SysV messages",
-    groups: [...groups.values()].map((group) => ({ ...group, pids: [...group.pids] })).sort((a, b) =>
-      b.count - a.count
+    groups: byProgram(
+      queues.map((queue) => ({ pid: queue.lastSenderPid, count: objectsOf(queue, cache.objectBytes) })),
+      statuses,
     ),
     see: () => "ipcs -q -p",
     remove: `ipcrm -q ${id}`,

@@ -39,3 +39,8 @@ export function wrapItems(items: readonly string[], width: number, first = ""): 
   const whole = items.map((item) => item.replaceAll(" ", NO_BREAK)).join(" | ");
   return wrap(whole, width, first).replaceAll(NO_BREAK, " ");
 }
+
+/** What is left out of a list, as its last line. */
+export function more(all: readonly unknown[], shown: readonly unknown[], indent: string): string[] {
+  return shown.length < all.length ? [`${indent}and ${all.length - shown.length} more (--all)`] : [];
+}

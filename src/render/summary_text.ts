@@ -2,7 +2,7 @@
 import { getBorderCharacters, table } from "table";
 import type { FleetSummary, HostDigest } from "../core/summary.ts";
 import { causeRow, fleetAnswer, hostName, isQuiet, names, outlierText, verdictText } from "./_fleet.ts";
-import { printable, wrap } from "./_printable.ts";
+import { more, printable, wrap } from "./_printable.ts";
 import { styleOf } from "./_text_style.ts";
 import type { TextOptions } from "./text.ts";
 
@@ -29,16 +29,12 @@ function causeLines({ causes }: FleetSummary, width: number): string[] {
   }).trimEnd().split("\n").map((line) => `  ${line.trimEnd()}`);
 }
 
-function more(rest: number): string[] {
-  return rest === 0 ? [] : [`  and ${rest} more (--all)`];
-}
-
 /** The hosts with something to be told of, or all of them. */
 function hostLines({ hosts }: FleetSummary, all: boolean, width: number): string[] {
   const shown = all ? hosts : hosts.filter((host) => !isQuiet(host)).slice(0, HOSTS_SHOWN);
   return shown.length === 0
     ? []
-    : [...shown.map((host) => wrap(printable(hostText(host)), width, "  ")), ...more(hosts.length - shown.length)];
+    : [...shown.map((host) => wrap(printable(hostText(host)), width, "  ")), ...more(hosts, shown, "  ")];
 }
 
 /**
@@ -76,7 +72,7 @@ export function renderSummaryText(summary: FleetSummary, options: TextOptions = 
     ...section("Causes", causeLines(summary, style.width)),
     ...section("Kernels", items(kernels)),
     ...section("Hosts, the worst first", hostLines(summary, style.all, style.width)),
-    ...section("Unlike the others", [...items(outliers), ...more(summary.outliers.length - outliers.length)]),
+    ...section("Unlike the others", [...items(outliers), ...more(summary.outliers, outliers, "  ")]),
     ...section("Could not be read", items(unreadable.map(({ path, problem }) => `${path}: ${problem}`))),
   ];
   return `${lines.join("\n")}\n`;

@@ -1,6 +1,6 @@
 import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { Finding, NotAssessed, Remedy, Report } from "../core/report.ts";
-import { printable, wrap, wrapItems } from "./_printable.ts";
+import { more, printable, wrap, wrapItems } from "./_printable.ts";
 import {
   answerOf,
   captures,
@@ -69,10 +69,6 @@ function remedyLines(remedy: Remedy, isTold: boolean, style: Style): string[] {
   ];
 }
 
-function more(all: readonly unknown[], shown: readonly unknown[], indent: string): string[] {
-  return shown.length < all.length ? [`${indent}and ${all.length - shown.length} more (--all)`] : [];
-}
-
 function heading({ cause, confidence, title }: Finding, number: number, style: Style): string {
   return style.strong(wrap(`${cause} (${confidence}): ${printable(title)}`, style.width, `${number}. `));
 }
@@ -82,6 +78,7 @@ function findingLines(finding: Finding, number: number, report: Report, style: S
   if (!isMain(finding, report) && !all) return [heading(finding, number, style)];
   const growth = growthText(finding, report);
   const { amount, rest } = holdingOf(finding);
+  const told = answerOf(report).remedy;
   const symptom = finding.symptomOf === null ? "" : `; a symptom of ${finding.symptomOf}`;
   const owners = all ? finding.owners : finding.owners.slice(0, OWNERS_SHOWN);
   const evidence = all ? finding.evidence : finding.evidence.slice(0, EVIDENCE_SHOWN);
@@ -105,7 +102,7 @@ function findingLines(finding: Finding, number: number, report: Report, style: S
     ]),
     ...more(finding.evidence, evidence, "   "),
     ...(finding.remedies.length === 0 ? [] : ["   remedies:"]),
-    ...finding.remedies.flatMap((remedy) => remedyLines(remedy, remedy === answerOf(report).remedy, style)),
+    ...finding.remedies.flatMap((remedy) => remedyLines(remedy, remedy === told, style)),
   ];
 }
 
