@@ -24,8 +24,11 @@ import {
 import { MOSTLY, SAME_COUNT, type Tenant, tenantOf, type TenantWitnesses } from "../src/computed/slab_tenants.ts";
 import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
+import { dfInodes } from "../src/parsers/df.ts";
+import { eventQueues } from "../src/parsers/event_queues.ts";
 import { kmemleak, type LostObject } from "../src/parsers/kmemleak.ts";
 import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
+import { mounts } from "../src/parsers/mounts.ts";
 import { neighbourStat } from "../src/parsers/neighbour_stat.ts";
 import { slabAllocTraces, type SlabCaller } from "../src/parsers/slab_alloc_traces.ts";
 import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
@@ -72,13 +75,16 @@ const USUAL_SLAB_BYTES = 100 * 2 ** 20;
 /** A packet with its overhead. */
 const LARGEST_PACKET_BYTES = 66_560;
 
-/** What is known of the objects in some caches, and how to find who has them. */
-const KNOWN: readonly { readonly cache: RegExp; readonly objects: string; readonly find: string }[] = [
-  {
-    cache: /^posix_timers_cache$/,
-    objects: "POSIX timers",
-    find: `for f in /proc/[0-9]*/timers; do echo "$(grep -c ^ID: $f) $f"; done | sort -rn | head`,
-  },
+/** What is known of the objects in a cache, and how to find who has them. */
+interface KnownObjects {
+  readonly cache: RegExp;
+  readonly objects: string;
+  readonly find: string;
+  /** Where they do not go with the program that made them. */
+  readonly stays?: "files";
+}
+
+const KNOWN: readonly KnownObjects[] = [
   { cache: /^mnt_cache$/, objects: "mounts", find: "wc -l /proc/[0-9]*/mounts | sort -rn | head" },
   {
     cache: /^(?:inotify_inode_mark|fanotify_mark|dnotify_mark)$/,
@@ -118,7 +124,13 @@ const KNOWN: readonly { readonly cache: RegExp; readonly objects: string; readon
     objects: "messages in queues",
     find: "ipcs -q; ipcs -q -p; head /dev/mqueue/*",
   },
-  { cache: /^(?:shmem_inode_cache)$/, objects: "files on tmpfs", find: "df -i -t tmpfs" },
+  { cache: /^(?:shmem_inode_cache)$/, objects: "files on tmpfs", find: "df -i -t tmpfs", stays: "files" },
+  // The last: of a cache that is merged with another one the kernel counts timers elsewhere, too, and they would be known by that.
+  {
+    cache: /^posix_timers_cache$/,
+    objects: "POSIX timers",
+    find: `for f in /proc/[0-9]*/timers; do echo "$(grep -c ^ID: $f) $f"; done | sort -rn | head`,
+  },
 ];
 
 /**
@@ -131,6 +143,12 @@ const PACKETS = {
     "ip -s -s link; tc -s qdisc; cat /proc/net/netfilter/nfnetlink_queue; auditctl -s; grep -H ^iff: /proc/[0-9]*/fdinfo/* 2>/dev/null",
 } as const;
 
+/** How the objects are found that do not go with any program; of caches that the kernel merged they may be others. */
+function knownToStay(suspect: Suspect): Tenant["stays"] {
+  const [known] = suspect.aliases.length === 0 ? knownOf(suspect) : [];
+  return known?.stays === undefined ? undefined : { kind: known.stays, command: known.find };
+}
+
 /** A cache with what it did while it was watched. */
 interface Suspect extends SlabUse {
   readonly trend: Trend | undefined;
@@ -139,7 +157,7 @@ interface Suspect extends SlabUse {
 }
 
 /** What a cache's objects may be. */
-function knownOf({ name, aliases, isPackets }: Suspect): readonly Pick<(typeof KNOWN)[number], "objects" | "find">[] {
+function knownOf({ name, aliases, isPackets }: Suspect): readonly Omit<KnownObjects, "cache">[] {
   return [
     ...(isPackets ? [PACKETS] : []),
     ...KNOWN.filter(({ cache }) => [name, ...aliases].some((each) => cache.test(each))),
@@ -295,7 +313,8 @@ function holder(
     const [known] = aliases.length === 0 ? knownOf(suspect) : [];
     return `Unreclaimable kernel objects${known === undefined ? "" : ` (${known.objects})`}`;
   }
-  return group === undefined ? tenant.what : `${tenant.what} of ${nameOfGroup(group)}`;
+  const what = `${tenant.what[0]?.toUpperCase()}${tenant.what.slice(1)}`;
+  return group === undefined ? what : `${what} of ${nameOfGroup(group)}`;
 }
 
 function restart(commands: readonly string[]): Remedy {
@@ -312,7 +331,17 @@ function restart(commands: readonly string[]): Remedy {
 }
 
 /** What outlives the program that has it. */
-function removal(command: string): Remedy {
+function removal({ kind, command }: NonNullable<Tenant["stays"]>): Remedy {
+  if (kind === "files") {
+    return {
+      when: "now",
+      text:
+        "Delete the files that nobody needs, empty ones, too: they stay when all programs have ended, and dropping caches does not give them back. " +
+        remedyMark("slab-leak", "delete files on tmpfs"),
+      commands: [command],
+      verify: "SUnreclaim of /proc/meminfo falls, and so does IUsed of df -i",
+    };
+  }
   return {
     when: "now",
     text:
@@ -327,13 +356,13 @@ function removal(command: string): Remedy {
 function remedies(
   [first]: readonly [Suspect, ...Suspect[]],
   stop: readonly string[],
-  remove: string | undefined,
+  stays: Tenant["stays"],
 ): Remedy[] {
   const known = knownOf(first);
   return [
-    remove === undefined
+    stays === undefined
       ? restart(stop.length > 0 ? stop : [...known.map(({ find }) => find), "slabtop -o -s c | head -20"])
-      : removal(remove),
+      : removal(stays),
     {
       when: "fix",
       text:
@@ -472,6 +501,9 @@ export const slabLeak: Analyzer = defineAnalyzer({
     signals: queuedSignals,
     statuses: processStatuses,
     queues: sysvipcMsg,
+    events: eventQueues,
+    inodes: dfInodes,
+    mounts,
     processes,
     udp,
   },
@@ -617,7 +649,11 @@ export const slabLeak: Analyzer = defineAnalyzer({
           ...longGrowthEvidence(grownForLong()),
           ...traced(suspects, witnesses),
         ],
-        remedies: remedies(suspects, group === undefined ? [] : stopCommands(group, known), tenant?.remove),
+        remedies: remedies(
+          suspects,
+          group === undefined ? [] : stopCommands(group, known),
+          tenant?.stays ?? knownToStay(first as Suspect),
+        ),
       };
     }
 

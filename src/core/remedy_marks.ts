@@ -522,6 +522,14 @@ export const remedyMarks: readonly RemedyMark[] = [
     "afterBytes": 315392,
   },
   {
+    "cause": "slab-leak",
+    "remedy": "delete files on tmpfs",
+    "kernel": "6.18.44-fc-v657",
+    "date": "2026-11-29",
+    "beforeBytes": 41443328,
+    "afterBytes": 217088,
+  },
+  {
     "cause": "slab-reclaimable",
     "remedy": "stop the look-ups",
     "untried": "it only looks",

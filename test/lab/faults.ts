@@ -476,6 +476,11 @@ export const faults: readonly Fault[] = [
   nearMiss("tap-queue-few", "tap_queue", { packets: 5000 }, "slab-leak", SLAB_GROWTH),
   real("message-queues", "message_queues", {}, "slab-leak", ["slab-unreclaimable"], SLAB_GROWTH),
   nearMiss("message-queues-few", "message_queues", { queues: 500 }, "slab-leak", SLAB_GROWTH),
+  real("file-events", "file_events", { kind: "inotify" }, "slab-leak", ["slab-unreclaimable"], SLAB_GROWTH),
+  real("file-events-fanotify", "file_events", { kind: "fanotify" }, "slab-leak", ["slab-unreclaimable"], SLAB_GROWTH),
+  nearMiss("file-events-few", "file_events", { instances: 5, events: 16000 }, "slab-leak", SLAB_GROWTH),
+  real("tmpfs-files", "tmpfs_files", {}, "slab-leak", ["slab-unreclaimable"], SLAB_GROWTH),
+  nearMiss("tmpfs-files-few", "tmpfs_files", { files: 20000 }, "slab-leak", SLAB_GROWTH),
   // Unlike the others, told by a number of things that were weighed on this kernel, not by what the caches hold.
   real("netns-leak", "netns_leak", {}, "slab-leak", ["slab-unreclaimable"], SLAB_GROWTH),
   nearMiss("netns-few", "netns_leak", { count: 100 }, "slab-leak", SLAB_GROWTH),

@@ -213,6 +213,14 @@ async function removeQueues(command: string, { pid }: HeldFault): Promise<void> 
   }
 }
 
+/** The command shows where they are: of the fault that the report is of, so that it is another folder here. */
+async function deleteFiles(command: string, { pid }: HeldFault): Promise<void> {
+  const listed = await shell(command.replace(/spool-\d+/, `spool-${pid}`));
+  const [, folder] = /^\d+\t(\S+)$/m.exec(listed) ?? [];
+  if (folder === undefined) throw new Error(`${command} shows no folder: ${listed}`);
+  await run("find", [folder, "-mindepth", "1", "-delete"]);
+}
+
 /** The ramfs is unmounted first, as the remedy says: below a tmpfs its files would stay where they are. */
 async function tmpfsInsteadOfRamfs(command: string): Promise<CommandEffect> {
   const folder = mkdtempSync(join(tmpdir(), "nailhouse-ramfs-"));
@@ -511,6 +519,13 @@ export const commandTrials: readonly CommandTrial[] = [
     report: "message-queues",
     command: /^ipcrm -q \d+$/,
     run: faultTrial("message_queues", { queues: 2000 }, meminfo("SUnreclaim"), removeQueues),
+  },
+  {
+    cause: "slab-leak",
+    remedy: "delete files on tmpfs",
+    report: "tmpfs-files",
+    command: /^du --inodes -x \/var\/tmp\/nailhouse-spool-\d+ /,
+    run: faultTrial("tmpfs_files", { files: 50_000 }, meminfo("SUnreclaim"), deleteFiles),
   },
   {
     cause: "vmalloc-leak",
