@@ -262,6 +262,24 @@ export const faults: readonly Fault[] = [
   nearMiss("ramfs-small", "ramfs", { mb: 8 }, "shmem-leak", "a file on a ramfs"),
   live(real("hugetlb-reservation", "hugepages", {}, "hugetlb-reservation", ["hugetlb"], "huge pages reserved, unused")),
   nearMiss("hugetlb-used", "hugepages", { used: 1 }, "hugetlb-reservation", "huge pages in use", ["hugetlb"]),
+  // sos tells neither what processes map nor what is on a hugetlbfs.
+  real(
+    "hugetlb-left",
+    "hugepages",
+    { file: 1 },
+    "hugetlb-reservation",
+    ["hugetlb"],
+    "huge pages of a file that nobody has open",
+    UNSEEN_BY_SOS,
+  ),
+  nearMiss(
+    "hugetlb-file-mapped",
+    "hugepages",
+    { file: 1, used: 1 },
+    "hugetlb-reservation",
+    "huge pages of a file that is mapped",
+    ["hugetlb"],
+  ),
   real(
     "friend-push-netns",
     "friend_push",

@@ -82,6 +82,11 @@ function meminfo(...fields: readonly string[]): Read {
     fields.reduce((sum, field) => sum + number("/proc/meminfo", new RegExp(`^${field}: +(\\d+)`, "m")) * 1024, 0);
 }
 
+const hugePagesInUse: Read = () => {
+  const count = (field: string): number => number("/proc/meminfo", new RegExp(`^HugePages_${field}: +(\\d+)`, "m"));
+  return (count("Total") - count("Free")) * 2 * MB;
+};
+
 const pages = (path: string, pattern: RegExp): Read => () => number(path, pattern) * 4096;
 const tcpMemory = pages("/proc/net/sockstat", /^TCP:.* mem (\d+)/m);
 const udpMemory = pages("/proc/net/sockstat", /^UDP:.* mem (\d+)/m);
@@ -551,6 +556,19 @@ export const commandTrials: readonly CommandTrial[] = [
     report: "hugetlb-reservation",
     command: /^echo 0 > .*hugepages-2048kB\/nr_hugepages$/,
     run: faultTrial("hugepages", { mb: 64 }, meminfo("Hugetlb"), shell),
+  },
+  {
+    cause: "hugetlb-reservation",
+    remedy: "delete files on hugetlbfs",
+    report: "hugetlb-left",
+    command: /^rm \/var\/tmp\/nailhouse-huge-\d+\/left$/,
+    // What is given back to the pool is free there.
+    run: faultTrial(
+      "hugepages",
+      { mb: 64, file: 1 },
+      hugePagesInUse,
+      (command, { pid }) => shell(command.replace(/huge-\d+/, `huge-${pid}`)),
+    ),
   },
   {
     cause: "hugetlb-reservation",
