@@ -85,6 +85,12 @@ interface KnownObjects {
 }
 
 const KNOWN: readonly KnownObjects[] = [
+  {
+    cache: /^(?:file_lock_cache|file_lock_ctx|file_lease_cache)$/,
+    objects: "file locks",
+    find:
+      'awk \'$2 != "->" { n[$5]++ } END { for (pid in n) print n[pid], "process", pid }\' /proc/locks | sort -rn | head',
+  },
   { cache: /^mnt_cache$/, objects: "mounts", find: "wc -l /proc/[0-9]*/mounts | sort -rn | head" },
   {
     cache: /^(?:inotify_inode_mark|fanotify_mark|dnotify_mark)$/,
