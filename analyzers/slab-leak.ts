@@ -3,6 +3,7 @@ import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/co
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { ByteRange, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { overTime, type Parsed, type TimePoint } from "../src/core/source.ts";
+import { descriptors } from "../src/computed/descriptors.ts";
 import { importedHistory, type LongGrowth, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
@@ -510,6 +511,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
     events: eventQueues,
     inodes: dfInodes,
     mounts,
+    descriptors,
     processes,
     udp,
   },
@@ -658,7 +660,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
         remedies: remedies(
           suspects,
           group === undefined ? [] : stopCommands(group, known),
-          tenant?.stays ?? knownToStay(first as Suspect),
+          tenant === undefined ? knownToStay(first as Suspect) : tenant.stays,
         ),
       };
     }

@@ -10,6 +10,7 @@ import type { Mount } from "../parsers/mounts.ts";
 import type { NeighbourStat } from "../parsers/neighbour_stat.ts";
 import type { ProcessStatus } from "../parsers/process_status.ts";
 import type { SysvQueue } from "../parsers/sysvipc_msg.ts";
+import type { Descriptors, DescriptorTable } from "./descriptors.ts";
 import type { QueuedSignals } from "./queued_signals.ts";
 import type { SlabUse } from "./slab_caches.ts";
 
@@ -30,6 +31,7 @@ export interface TenantWitnesses {
   readonly events: Parsed<readonly EventQueue[]> | undefined;
   readonly inodes: Parsed<readonly DfInodes[]> | undefined;
   readonly mounts: Parsed<readonly Mount[]> | undefined;
+  readonly descriptors: DescriptorTable | undefined;
 }
 
 /** What the objects of a cache are, known from a count elsewhere, and who may have them. */
@@ -224,6 +226,43 @@ function eventsIn(cache: SlabUse, { events: file, statuses = [] }: TenantWitness
   return undefined;
 }
 
+/** What a cache's objects are, if they are what descriptors stand for: struct file of each, and the inode of a memfd. */
+function describedBy({ name, aliases }: SlabUse): { what: string; of: (process: Descriptors) => number } | undefined {
+  const names = [name, ...aliases];
+  if (names.includes("filp")) return { what: "open descriptors", of: ({ count }) => count };
+  if (!names.includes("shmem_inode_cache")) return undefined;
+  return { what: "memfds", of: ({ kinds }) => kinds.get("memfd") ?? 0 };
+}
+
+/** Descriptors of whatever kind, of whom: of all that are alike it is not known whether they are needed (fd-leak), but here they are in the way. */
+function descriptorsIn(cache: SlabUse, { descriptors }: TenantWitnesses): Tenant | undefined {
+  const described = describedBy(cache);
+  if (described === undefined || descriptors === undefined) return undefined;
+  const { what, of } = described;
+  const groups = new Map<string, { comm: string; pids: number[]; count: number }>();
+  for (const process of descriptors.processes) {
+    const count = of(process);
+    if (count === 0) continue;
+    const group = groups.get(process.comm) ?? { comm: process.comm, pids: [], count: 0 };
+    group.pids.push(process.pid);
+    groups.set(process.comm, { ...group, count: group.count + count });
+  }
+  const [most, ...others] = [...groups.values()].sort((a, b) => b.count - a.count);
+  const largest = descriptors.processes.toSorted((a, b) => of(b) - of(a))[0];
+  if (most === undefined || largest === undefined || most.count < MOSTLY * cache.activeObjects) return undefined;
+  return {
+    what,
+    groups: [most, ...others.filter(({ count }) => count >= SHARE_OF_LARGEST * most.count)],
+    see: (pid) => `ls -l /proc/${pid}/fd | head -n 1000`,
+    evidence: [{
+      ...largest.source,
+      because: `process ${largest.pid} alone has ${formatCount(of(largest))} ${what}, all of ${most.comm} ${
+        formatCount(most.count)
+      } of the ${formatCount(cache.activeObjects)} on this host`,
+    }],
+  };
+}
+
 /** Files on a tmpfs, empty ones, too: df counts them in no other way, and they stay until somebody deletes them. */
 function filesIn(cache: SlabUse, { inodes, mounts }: TenantWitnesses): Tenant | undefined {
   if (inodes === undefined || ![cache.name, ...cache.aliases].includes("shmem_inode_cache")) return undefined;
@@ -253,5 +292,6 @@ function sum(numbers: readonly number[]): number {
 /** Who has the objects of a cache, where the kernel counts them elsewhere, too. */
 export function tenantOf(cache: SlabUse, witnesses: TenantWitnesses): Tenant | undefined {
   return neighboursIn(cache, witnesses) ?? timersIn(cache, witnesses) ?? zombiesIn(cache, witnesses) ??
-    messagesIn(cache, witnesses) ?? eventsIn(cache, witnesses) ?? filesIn(cache, witnesses);
+    messagesIn(cache, witnesses) ?? eventsIn(cache, witnesses) ?? descriptorsIn(cache, witnesses) ??
+    filesIn(cache, witnesses);
 }

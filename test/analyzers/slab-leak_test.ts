@@ -221,6 +221,43 @@ describe("slab-leak", () => {
     });
   });
 
+  describe("what descriptors stand for", () => {
+    const held = (
+      cache: { name: string; size: number; objects: number },
+      target: string,
+      counts: readonly number[],
+    ) => ({
+      "proc/meminfo": meminfoText({ SUnreclaim: MIB + cache.size * cache.objects }, 8 * GIB),
+      "proc/slabinfo": slabinfoText([cache]),
+      "sos_commands/process/descriptor_counts": counts.map((count, i) => `${count} /proc/${7 + i}/fd\n`).join(""),
+      "sos_commands/process/descriptor_samples": counts.map((_, i) =>
+        `lrwx------ 1 0 0 64 Nov 23 07:13 /proc/${7 + i}/fd/3 -> ${target}\n`
+      ).join(""),
+      ...Object.fromEntries(
+        counts.map((_, i) => [`proc/${7 + i}/status`, `Name:\topener\nPid:\t${7 + i}\nRssAnon:\t 100 kB\n`]),
+      ),
+    });
+    const files = { name: "filp", size: 256, objects: 800_000 };
+    const inodes = { name: "shmem_inode_cache", size: 752, objects: 250_000 };
+
+    it("names whose the open files are, of which none is known to be too many", async () => {
+      const finding = findingOf(await analyzeFiles(held(files, "/dev/null", [400_000, 300_000])), "slab-leak");
+      expect(finding?.title).toMatch(/^Open descriptors of opener \(2 processes\) hold/);
+      expect(finding?.owners[0]).toMatchObject({ pid: 7, comm: "opener", count: 700_000 });
+      expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 7 8"]);
+      const few = findingOf(await analyzeFiles(held(files, "/dev/null", [200_000, 100_000])), "slab-leak");
+      expect(few?.title).toMatch(/^Unreclaimable kernel objects \(open files\) hold/);
+    });
+
+    it("does not take memfds for files that somebody has to delete", async () => {
+      const finding = findingOf(await analyzeFiles(held(inodes, "/memfd:x (deleted)", [250_000])), "slab-leak");
+      expect(finding?.title).toMatch(/^Memfds of opener \(pid 7\) hold/);
+      expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 7"]);
+      const others = findingOf(await analyzeFiles(held(inodes, "/dev/null", [250_000])), "slab-leak");
+      expect(others?.remedies[0]?.text).toMatch(/^Delete the files/);
+    });
+  });
+
   describe("files on tmpfs", () => {
     const files = (inodes: string) => ({
       "proc/meminfo": meminfoText({ SUnreclaim: 252 * MIB }, 8 * GIB),

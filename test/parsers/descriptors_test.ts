@@ -62,7 +62,7 @@ lr-x------ 1 root root 64 Nov 23 07:13 /proc/8/fd/3 -> anon_inode:inotify
       "/dev/null",
       "/memfd:x (deleted)",
     ].map(descriptorKind);
-    expect(kinds).toEqual(["socket", "pipe", "eventfd", "bpf-map", "anonymous", "file", "file"]);
+    expect(kinds).toEqual(["socket", "pipe", "eventfd", "bpf-map", "anonymous", "file", "memfd"]);
   });
 
   it("warns of details that it does not know and rejects an empty file", () => {
