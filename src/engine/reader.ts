@@ -15,8 +15,8 @@ const MAX_WARNINGS_A_FILE = 5;
 export interface Snapshots {
   /** The first whole snapshot: everything was captured at one time there. The last one where there is none that is whole. */
   readonly base: Reader;
-  /** What parsers found wrong so far; each line names the file. */
-  readonly warnings: readonly string[];
+  /** What parsers found wrong so far, each line once, though several sources may parse the same file. It names the file. */
+  readonly warnings: ReadonlySet<string>;
   /** The raw line of a file, without what follows `maxLength`; undefined when there is none. */
   lineText(path: string, line: number, maxLength: number): string | undefined;
 }
@@ -129,7 +129,7 @@ class SnapshotReader implements Reader {
   readonly #files: ReadonlyMap<string, Uint8Array>;
   readonly #own: Iterable<string>;
   readonly #links: ReadonlyMap<string, string>;
-  readonly #warnings: string[];
+  readonly #warnings: Set<string>;
   readonly #sources = new Map<Source<unknown>, Captured<unknown>>();
   readonly #known: KnownTexts;
   #index: PathIndex | undefined;
@@ -138,7 +138,7 @@ class SnapshotReader implements Reader {
   constructor(
     bundle: Bundle,
     snapshot: SnapshotFiles,
-    warnings: string[],
+    warnings: Set<string>,
     known: KnownTexts,
   ) {
     this.#known = known;
@@ -175,7 +175,7 @@ class SnapshotReader implements Reader {
     const full = this.#prefix + path;
     let count = 0;
     const warn = (line: number, message: string): void => {
-      if (++count <= MAX_WARNINGS_A_FILE) this.#warnings.push(`${full}:${line}: ${message}`);
+      if (++count <= MAX_WARNINGS_A_FILE) this.#warnings.add(`${full}:${line}: ${message}`);
     };
     try {
       const text = utf8.decode(this.#files.get(path));
@@ -184,12 +184,12 @@ class SnapshotReader implements Reader {
       const value = parse(text, { facts: this.facts, warn });
       if (count === 0) this.#known.add(parse, text, value);
       if (count > MAX_WARNINGS_A_FILE) {
-        this.#warnings.push(`${full}: ${count - MAX_WARNINGS_A_FILE} more lines like these`);
+        this.#warnings.add(`${full}: ${count - MAX_WARNINGS_A_FILE} more lines like these`);
       }
       return { status: "ok", value: { path: full, value } };
     } catch (error) {
       if (!(error instanceof ParseError)) throw error;
-      this.#warnings.push(`${full}: ${error.message}`);
+      this.#warnings.add(`${full}: ${error.message}`);
       return { status: "failed", path: full, message: error.message };
     }
   }
@@ -205,21 +205,21 @@ class SnapshotReader implements Reader {
       return source.read(this);
     } catch (error) {
       if (!(error instanceof ParseError)) throw error;
-      this.#warnings.push(`${this.#prefix}${source.name}: ${error.message}`);
+      this.#warnings.add(`${this.#prefix}${source.name}: ${error.message}`);
       return { status: "failed", path: this.#prefix + source.name, message: error.message };
     }
   }
 }
 
 /** Tells the snapshots since the host was last started from those before, in which every counter began elsewhere. */
-function putInTime(base: SnapshotReader, readers: readonly SnapshotReader[], warnings: string[]): void {
+function putInTime(base: SnapshotReader, readers: readonly SnapshotReader[], warnings: Set<string>): void {
   const isEarlier = ({ bootId }: SnapshotReader): boolean =>
     bootId !== undefined && base.bootId !== undefined && bootId !== base.bootId;
   const earlier = readers.filter(isEarlier);
   const timeline = readers.filter((each) => !isEarlier(each));
   if (earlier.length > 0) {
     const last = new Date(earlier.at(-1)?.time as number).toISOString();
-    warnings.push(
+    warnings.add(
       `history: ${earlier.length} snapshots, the last one of ${last}, are from before the host was last started: they are in the timeline, ` +
         "and not compared with what came after",
     );
@@ -232,7 +232,7 @@ function putInTime(base: SnapshotReader, readers: readonly SnapshotReader[], war
 
 /** Sorts a bundle's files by snapshot. */
 export function openSnapshots(bundle: Bundle): Snapshots {
-  const warnings: string[] = [];
+  const warnings = new Set<string>();
   const basePaths: string[] = [];
   const historyFiles = new Map<string, Map<string, Uint8Array>>();
   for (const path of bundle.files.keys()) {
@@ -252,7 +252,7 @@ export function openSnapshots(bundle: Bundle): Snapshots {
   const readers: SnapshotReader[] = [];
   for (const [name, files] of historyFiles) {
     const time = Date.parse(name);
-    if (Number.isNaN(time)) warnings.push(`history/${name}: the folder's name is no ISO 8601 time: passed over`);
+    if (Number.isNaN(time)) warnings.add(`history/${name}: the folder's name is no ISO 8601 time: passed over`);
     else {
       const snapshot = { prefix: `history/${name}/`, time, files, paths: files.keys() };
       readers.push(new SnapshotReader(bundle, snapshot, warnings, known));

@@ -9,7 +9,7 @@ import { badge, commandBlock, evidenceList, findingArticle } from "./_html_findi
 import { ledgerSection } from "./_html_ledger.ts";
 import { REPORT_SCRIPT, REPORT_SCRIPT_HASH } from "./_html_script.ts";
 import { REPORT_STYLE } from "./_html_style.ts";
-import { answerOf, captures, eventTime, pressureText, spanSeconds, warningsOf } from "./_summary.ts";
+import { answerOf, captures, eventTime, pressureText, spanSeconds } from "./_summary.ts";
 
 /** The style of a verdict. */
 export const MOOD: { readonly [V in Verdict]: string } = {
@@ -106,8 +106,7 @@ ${events.map(item)}</ol>
 }
 
 function sections(report: Report, prefix: string): readonly Section[] {
-  const { events, findings, ruledOut, notAssessed } = report;
-  const warnings = warningsOf(report);
+  const { events, findings, ruledOut, notAssessed, warnings } = report;
   const since = timelineSection(report);
   const all: readonly (Section | false | undefined)[] = [
     { id: "ledger", title: "Where all of MemTotal is", body: ledgerSection(report, prefix) },

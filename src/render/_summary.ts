@@ -148,11 +148,6 @@ export function ownersTitle({ claims }: Finding): "owners" | "involved" {
   return claims.length === 0 ? "involved" : "owners";
 }
 
-/** What else is to be known; a file that is read twice warns twice. */
-export function warningsOf({ warnings }: Report): readonly string[] {
-  return [...new Set(warnings)];
-}
-
 /** When the report's last look was; undefined where the bundle does not tell. */
 export function lastLook({ timeline, host }: Report): string | undefined {
   return timeline.at(-1)?.at ?? host.capturedAt ?? undefined;

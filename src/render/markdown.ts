@@ -3,17 +3,7 @@ import type { Evidence, Finding, Owner, Remedy, Report } from "../core/report.ts
 import { heldOf } from "./_accounts.ts";
 import { codeBlock, codeSpan, collapsed, inline, prose } from "./_markdown.ts";
 import { printable } from "./_printable.ts";
-import {
-  answerOf,
-  captures,
-  eventTime,
-  growthText,
-  holdingOf,
-  hostFacts,
-  isMain,
-  pressureText,
-  warningsOf,
-} from "./_summary.ts";
+import { answerOf, captures, eventTime, growthText, holdingOf, hostFacts, isMain, pressureText } from "./_summary.ts";
 
 /** Accounts below this share are one row: a ticket is read in a minute. */
 const SMALL_SHARE = 0.01;
@@ -163,7 +153,7 @@ export function renderMarkdown(report: Report): string {
       "What the kernel did",
       report.events.map((event) => `${inline(eventTime(event))}: ${inline(event.title)}`),
     ),
-    ...list("Warnings", warningsOf(report).map(inline)),
+    ...list("Warnings", report.warnings.map(inline)),
   ];
   return `${parts.join("\n\n")}\n`;
 }

@@ -11,7 +11,6 @@ import {
   isMain,
   ownersTitle,
   pressureText,
-  warningsOf,
 } from "./_summary.ts";
 import { ledgerLines } from "./_text_ledger.ts";
 import { type Style, styleOf } from "./_text_style.ts";
@@ -201,7 +200,7 @@ export function renderText(report: Report, options: TextOptions = {}): string {
     section("What the kernel did", eventLines(report, style), style),
     section("Findings", findings(report, style), style),
     section(captured, notAssessedLines(report.notAssessed, style), style),
-    section("Warnings", warningsOf(report).map((w) => wrap(printable(w), style.width, "  ")), style),
+    section("Warnings", report.warnings.map((w) => wrap(printable(w), style.width, "  ")), style),
     section(`Ruled out${style.all ? "" : " (--all tells why)"}`, ruledOutLines(report, style), style),
   ].join("");
 }

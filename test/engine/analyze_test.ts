@@ -131,6 +131,15 @@ describe("analyze()", () => {
     expect(report.warnings.join("\n")).toContain("99995 more lines like these");
   });
 
+  it("warns once of a line that two sources read", async () => {
+    // Unix sockets and all others: of the same file, where there is none of unix sockets alone.
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText(),
+      "sos_commands/networking/ss_-peaonmi": "Netid State Recv-Q Send-Q Local Address:Port\nudp UNCONN odd 0 1:1 2:2\n",
+    });
+    expect(report.warnings.filter((each) => each.includes("ss_-peaonmi:2: "))).toHaveLength(1);
+  });
+
   it("reports every snapshot in the timeline, in time order", async () => {
     const report = await analyzeFiles({
       ...files,

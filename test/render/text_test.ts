@@ -119,11 +119,6 @@ describe("renderText()", () => {
     expect(renderText(await analyzeFiles(held))).toContain("   owners:\n");
   });
 
-  it("warns once of what is warned of twice", async () => {
-    const report = { ...await analyzeFiles(held), warnings: ["a row is odd", "another", "a row is odd"] };
-    expect(renderText(report)).toContain("\nWarnings\n  a row is odd\n  another\n\n");
-  });
-
   it("leaves no spaces at the ends of lines", async () => {
     const text = renderText(await sampleReport("friend-push.tgz"), { all: true });
     expect(text).toContain("#include <sys/socket.h>\n\n");
