@@ -198,7 +198,7 @@ export const globalOom: Analyzer = defineAnalyzer({
       const victim = killed.at(-1);
       const others = killed.length > 1 ? ` and ${formatQuantity(killed.length - 1, "other")}` : "";
       const kills = victim && `killed ${victim.comm} (pid ${victim.pid})${others}`;
-      if (panic === undefined) return kills ?? "found nobody to kill";
+      if (panic === undefined) return kills ?? "looked for a process to kill (whom, is not in the log)";
       const end = panic.because === "panic_on_oom"
         ? "panicked, as vm.panic_on_oom says"
         : "found nobody more to kill and panicked";

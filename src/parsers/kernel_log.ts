@@ -70,6 +70,8 @@ const MARKS = [
   "ut of memory",
   "Killed process",
   "as a result of limit of",
+  "memory: usage ",
+  "Memory cgroup stats for ",
   "deadlocked on memory",
   STARTED,
 ];
@@ -99,6 +101,8 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
   const events: Draft[] = [];
   // The kill that the lines belong to, until the next one begins.
   let kill: Draft | undefined;
+  // The process of a line that only says who is to be killed.
+  let announced: OomVictim | undefined;
   const begin = (kind: KernelLogEvent["kind"], line: string, number: number): Draft => {
     const event: Draft = {
       kind,
@@ -144,6 +148,11 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
       kill ??= begin("memcg-oom", line, number);
       kill.kind = "memcg-oom";
       kill.memcg ??= after(message, "as a result of limit of ");
+    } else if (/^(?:memory: usage |Memory cgroup stats for )/.test(message)) {
+      // Of a dump without the lines that tell of the kill. The first group is the one at its limit, those below it follow.
+      if (kill === undefined || kill.victims.length > 0) return;
+      kill.kind = "memcg-oom";
+      kill.memcg ??= /^Memory cgroup stats for (.+?):(?: |#012|$)/.exec(message)?.[1];
     } else if (
       /^(?:Memory cgroup out of memory|Out of memory|Killed process |Kernel panic .*(?:[Oo]ut of|deadlocked on) memory)/
         .test(message)
@@ -157,12 +166,14 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
       if (message.startsWith("Kernel panic ")) {
         kill.panic = { because: message.includes("panic_on_oom") ? "panic_on_oom" : "deadlock", line: number };
       }
-      if (/Kill(?:ed)? process \d/.test(message)) {
+      if (/[Kk]ill(?:ed)? process \d/.test(message)) {
         const victim = parseVictim(message, number);
         if (victim === undefined) context.warn(number, `not a killed process: ${quote(message)}`);
-        // Up to 5.0 two lines tell of one kill, the second with the sizes.
-        else if (kill.victims.at(-1)?.pid === victim.pid) kill.victims[kill.victims.length - 1] = victim;
-        else kill.victims.push(victim);
+        // Up to 5.0 two lines tell of one kill, the second with the sizes: of the process, or of its child that was killed instead.
+        else if (announced !== undefined && announced === kill.victims.at(-1)) {
+          kill.victims[kill.victims.length - 1] = victim;
+        } else kill.victims.push(victim);
+        announced = /[Kk]ill process /.test(message) ? victim : undefined;
       }
     }
   });
@@ -180,14 +191,18 @@ function secondsOf(line: string): number | undefined {
   return seconds === undefined ? undefined : Number(seconds);
 }
 
-/** `Killed process 116 (hog) total-vm:812kB, ...`, `Kill process 116 (hog) score 900 or sacrifice child`. */
+/**
+ * `Killed process 116 (hog) total-vm:812kB, ...`, `Kill process 116 (hog) score 900 or sacrifice child`; of RHEL 6 `Killed process 116, UID 27, (hog) total-vm:...`,
+ * of RHEL 7 `Killed process 116 (hog), UID 27, total-vm:...`; up to 2.6.35 `vsz:` is in the place of `total-vm:`.
+ */
 function parseVictim(message: string, line: number): OomVictim | undefined {
   const process = message.indexOf(" process ") + " process ".length;
   const open = message.indexOf(" (", process);
+  const head = message.slice(process, open);
   // The name may hold parentheses: it ends at the last one before what follows it.
-  const next = message.search(/ total-vm:|, UID| score /);
-  const close = message.lastIndexOf(")", next === -1 ? message.length : next);
-  const pid = parseCount(message.slice(process, open));
+  const next = message.slice(open).search(/ (?:total-vm|vsz):|, UID| score /);
+  const close = message.lastIndexOf(")", next === -1 ? message.length : open + next);
+  const pid = parseCount(/^(\d+)(?:, UID \d+,)?$/.exec(head)?.[1]);
   if (open === -1 || close < open || pid === undefined) return undefined;
   const kb = (key: string): number | undefined => {
     const value = after(message, key)?.split(" ", 1)[0];
@@ -196,7 +211,7 @@ function parseVictim(message: string, line: number): OomVictim | undefined {
   return {
     pid,
     comm: message.slice(open + 2, close),
-    totalVmBytes: kb("total-vm:"),
+    totalVmBytes: kb("total-vm:") ?? kb("vsz:"),
     anonRssBytes: kb("anon-rss:"),
     fileRssBytes: kb("file-rss:"),
     shmemRssBytes: kb("shmem-rss:"),

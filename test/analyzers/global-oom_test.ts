@@ -176,6 +176,11 @@ describe(ID, () => {
       kill(7, "hog") + deadlock + deadlock,
       "and the kernel found nobody more to kill and panicked",
     ],
+    [
+      "in a log that ends before the kill",
+      kill(7, "hog").split("\n", 1)[0] as string,
+      "and the kernel looked for a process to kill (whom, is not in the log)",
+    ],
   ])("tells of a panic who was killed: %s", async (_, text, said) => {
     const finding = findingOf(await analyzeFiles(log(text)), ID);
     expect(finding?.title).toContain(said);

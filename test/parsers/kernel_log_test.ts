@@ -74,6 +74,43 @@ describe("parseKernelLog()", () => {
     }]);
   });
 
+  it("tells of the child that was killed instead of the process with the highest score (up to 5.0)", () => {
+    // https://github.com/bluek8s/kubedirector/issues/356
+    const text = `[5193605.506956] Memory cgroup out of memory: Kill process 62685 (bash) score 0 or sacrifice child
+[5193605.508964] Killed process 62769 (cp) total-vm:17528kB, anon-rss:108kB, file-rss:1536kB, shmem-rss:0kB
+`;
+    expect(parseClean(parseKernelLog, text)).toMatchObject([{
+      kind: "memcg-oom",
+      victims: [{ pid: 62_769, comm: "cp" }],
+    }]);
+  });
+
+  it("takes an OOM whose kill is not in the log for a control group's when its dump is", () => {
+    const text = `[1.0] java invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=999
+[1.0] memory: usage 2048000kB, limit 2048000kB, failcnt 74
+[1.0] Memory cgroup stats for /kubepods.slice:cri-containerd:a: cache:0KB rss:4KB
+[1.0] Memory cgroup stats for /kubepods.slice:cri-containerd:a/b: cache:0KB rss:4KB
+`;
+    expect(parseClean(parseKernelLog, text)).toMatchObject([
+      { kind: "memcg-oom", line: 1, memcg: "/kubepods.slice:cri-containerd:a", victims: [] },
+    ]);
+  });
+
+  it.each([
+    // RHEL 6.3; https://lkml.org of 2010-01: 2.6.33-rc4; https://github.com/darold/squidanalyzer/issues/69
+    ["Killed process 9682, UID 27, (mysqld) total-vm:47388kB, anon-rss:3744kB, file-rss:80kB", 9682, "mysqld", 47_388],
+    [
+      "Killed process 2726 (gnome-power-man) vsz:319232kB, anon-rss:8156kB, file-rss:2764kB",
+      2726,
+      "gnome-power-man",
+      319_232,
+    ],
+    ["Out of memory: kill process 2716 (gnome-session) score 191570 or a child", 2716, "gnome-session", undefined],
+  ])("reads kills of 2.6.32 to 2.6.35: %s", (line, pid, comm, kib) => {
+    const totalVmBytes = kib === undefined ? undefined : kib * 1024;
+    expect(parseClean(parseKernelLog, `${line}\n`)).toMatchObject([{ victims: [{ pid, comm, totalVmBytes }] }]);
+  });
+
   it("reads a control group's kill, with all processes of memory.oom.group", () => {
     const text = `[1.0] uwsgi invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=986
 [1.0] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/kubepods/p,task_memcg=/kubepods/p/c,task=uwsgi,pid=63214,uid=0
@@ -95,6 +132,7 @@ describe("parseKernelLog()", () => {
     ["Jan  2 03:04:05 host kernel: ", undefined],
     ["<4>[  116.500000] ", 116.5],
     ["[  116.500000][  T116] ", 116.5],
+    ["4,339,116500000,-;", undefined],
     ["", undefined],
   ])("reads lines that begin with %j", (prefix, seconds) => {
     const text = `${prefix}my prog invoked oom-killer: gfp_mask=0x0, order=-1, oom_score_adj=0
