@@ -9,9 +9,9 @@ import { remedyMark } from "../src/computed/remedy_mark.ts";
 const GROUPS_LISTED = 5;
 const CHARGES_LISTED = 3;
 
-/** The systemd unit that a group is, if it is one. */
+/** The systemd unit that a group is, if it is one: below slices alone. One below another group is of a container's systemd, or a user's, which the host's knows nothing of. */
 function unitOf(group: string): string | undefined {
-  return group.split("/").findLast((part) => /\.(?:service|scope|slice)$/.test(part));
+  return /^(?:\/[^/]+\.slice)*\/([^/]+\.(?:service|scope|slice))$/.exec(group)?.[1];
 }
 
 function when(seconds: number | undefined): string {

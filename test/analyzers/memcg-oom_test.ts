@@ -68,6 +68,16 @@ describe(ID, () => {
     ]);
   });
 
+  it("takes no unit of a container's own systemd for the host's", async () => {
+    // Proxmox: https://github.com/rcourtman/Pulse/issues/734
+    const text = LOG.replaceAll("/nailhouse-oom-7653", "/lxc/703/ns/system.slice/pulse.service");
+    const commands = findingOf(await analyzeFiles(log(text)), ID)?.remedies.flatMap((remedy) => remedy.commands) ?? [];
+    expect(commands.join("\n")).not.toContain("systemctl");
+    expect(commands).toContain(
+      "echo 1G > /sys/fs/cgroup/memory/lxc/703/ns/system.slice/pulse.service/memory.limit_in_bytes",
+    );
+  });
+
   it("does not count kills where the log ends before the kill", async () => {
     const text = LOG.split("\n").slice(0, 5).join("\n");
     expect(findingOf(await analyzeFiles(log(text)), ID)?.title).toContain("killed a process that is not in the log");
