@@ -3,7 +3,7 @@ import { concatBytes } from "../core/bytes.ts";
 
 /** A line of the kernel's log as dmesg, journalctl, syslog or a serial console show it. */
 const KERNEL_LINE =
-  /^\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};|^(?:<\d+>|[a-z]{2,8} *:[a-z]{3,6} *: )?\[ *\d+\.\d+\]|^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\]|^\d{4}-\d\d-\d\dT[\d:]{8},\d{6}\S{6} |\bkernel: |invoked oom-killer|Out of memory: |oom-kill:|Memory cgroup out of memory|^Mem-Info:/m;
+  /^\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};|^(?:<\d+>|[a-z]{2,8} *:[a-z]{3,6} *: )?\[ *\d+\.\d+\]|^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\]|^\d{4}-\d\d-\d\dT[\d:]{8},\d{6}\S{6} |\bkernel: |invoked oom-killer|Out of memory: |oom-kill:|Memory cgroup out of memory|^Mem-[Ii]nfo:/m;
 
 const utf8 = new TextDecoder();
 

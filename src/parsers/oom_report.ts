@@ -84,6 +84,8 @@ type Draft = { -readonly [K in keyof OomReport]: OomReport[K] } & {
 const GROUP = /^memory: usage (\d+)kB, limit (\d+)kB/;
 /** Limits that a control group of v1 has besides: mm/memcontrol.c mem_cgroup_print_oom_meminfo(). */
 const OTHER_LIMIT = /^(memory\+swap|kmem): usage (\d+)kB, limit (\d+)kB/;
+/** On ARM and others up to 3.10 and 3.15 an architecture's own: arch/arm/mm/init.c show_mem(). */
+const MEM_INFO = /^Mem-[Ii]nfo:/;
 /** Kernels without NUMA, as on most boards with ARM, name zones without the node. */
 const ZONE = /^(?:Node (\d+) )?(\w+): ((?:\d+\*\d+kB(?: \([A-Z]*\))? )+)= \d+kB/;
 /** Up to 4.1 the per-CPU lists (`Node 0 DMA per-cpu:`) come before the totals. */
@@ -93,7 +95,7 @@ const HUGE = /^Node \d+ hugepages_total=(\d+) hugepages_free=\d+ hugepages_surp=
 const TASKS = /^uid +tgid +total_vm +rss /;
 /** The smallest free block is a page. */
 const PAGE_KIB = /(?:^|[\] ])\w{1,16}: \d{1,15}\*(\d{1,7})kB /m;
-const WHOLE = /^(\d+) pages (RAM|reserved|hwpoisoned)\b/;
+const WHOLE = /^(\d+) (?:pages (?:of )?(RAM|reserved|hwpoisoned)|(reserved) pages)\b/;
 const SWAP = /^(Total|Free) swap {1,2}= (\d+)kB/;
 /** What only the lines of nodes and zones tell; which of them, differs from kernel to kernel. */
 const PER_NODE = /\b(kernel_stack|zspages|managed|Balloon|gpu_active|gpu_reclaim):(\d+)kB/g;
@@ -162,10 +164,10 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
     const group = GROUP.exec(message);
     if (SHORTAGE.test(message)) part = "zones";
     // Up to 3.8 the host's dump follows the control group's: mm/oom_kill.c dump_header().
-    if (message.startsWith("Mem-Info:") && part === "group") part = "totals";
+    if (MEM_INFO.test(message) && part === "group") part = "totals";
     // A log that was cut off may begin with the totals.
     else if (
-      message.startsWith("Mem-Info:") || group !== null || (reports.length === 0 && /^active_anon:\d/.test(message))
+      MEM_INFO.test(message) || group !== null || (reports.length === 0 && /^active_anon:\d/.test(message))
     ) {
       begin(number, group);
     }
@@ -220,7 +222,7 @@ function zoneLine(message: string, line: number, report: Draft, pageBytes: numbe
   }
   const whole = WHOLE.exec(message);
   const bytes = multiply(parseCount(whole?.[1]), pageBytes);
-  if (whole !== null && bytes !== undefined) report.bytes.set(whole[2] as string, { bytes, line });
+  if (whole !== null && bytes !== undefined) report.bytes.set((whole[2] ?? whole[3]) as string, { bytes, line });
 }
 
 /** `kmalloc-2k             447744KB     447744KB`: in use, and all of its pages. */

@@ -179,6 +179,24 @@ active_anon:5 inactive_anon:1 isolated_anon:0
     ).toEqual([[1, 8192, 3 * 4096], [6, undefined, 5 * 4096]]);
   });
 
+  it("reads the size of memory as ARM wrote it (up to 3.15)", () => {
+    // arch/arm/mm/init.c show_mem(); the numbers are made up.
+    const text = `Mem-info:
+Normal per-cpu:
+active_anon:438 inactive_anon:30 isolated_anon:0
+ free:50315 slab_reclaimable:305 slab_unreclaimable:635
+Normal: 1*4kB 2*8kB = 20kB
+57344 pages of RAM
+50560 free pages
+1408 reserved pages
+`;
+    const bytes = parseClean(parseOomReports, text)[0]?.bytes;
+    expect([bytes?.get("RAM"), bytes?.get("reserved")]).toEqual([
+      { bytes: 57_344 * 4096, line: 6 },
+      { bytes: 1408 * 4096, line: 8 },
+    ]);
+  });
+
   it("tells which limit a control group of v1 was at", () => {
     const of = (rest: string) =>
       parseClean(parseOomReports, `memory: usage 32kB, limit 33kB, failcnt 0\n${rest}`).map((report) => [
