@@ -4,7 +4,8 @@ import { isKernelLog } from "./log.ts";
 /** By its first lines: where a bundle has such a file. */
 const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^MemTotal: +\d+ kB\s/, "proc/meminfo"],
-  [/^slabinfo - version: /, "proc/slabinfo"],
+  [/^(?:slabinfo - version: |# name +<active_objs> )/, "proc/slabinfo"],
+  [/^ *(?:Active \/ Total Objects \(% used\) |OBJS ACTIVE +USE OBJ SIZE )/, "sos_commands/memory/slabtop_-o"],
   [/^nr_free_pages \d+\s/, "proc/vmstat"],
   [/^Node \d+, zone +\w+\r?\n +(?:per-node stats|pages free)/, "proc/zoneinfo"],
   [/^Node \d+, zone +\w+ +\d+ +\d+/, "proc/buddyinfo"],
