@@ -87,12 +87,17 @@ function stacksAreVmalloced(
   return stacks !== undefined && used !== undefined && used.bytes >= stacks.bytes;
 }
 
-/** VmallocUsed was a constant 0 from 4.4 until 5.3: then the areas themselves are added up. */
+/**
+ * VmallocUsed was a constant 0 from 4.4 until 5.3, and before that address space, with device memory and per-CPU areas in it (VmallocChunk is above 0
+ * only there): then the areas themselves are added up.
+ */
 function vmallocUsed(
   reported: Amount | undefined,
+  chunk: Amount | undefined,
   file: Parsed<readonly VmallocArea[]> | undefined,
 ): Amount | undefined {
-  if (file === undefined || (reported !== undefined && reported.bytes > 0)) return reported;
+  const isOfPages = reported !== undefined && reported.bytes > 0 && (chunk === undefined || chunk.bytes === 0);
+  if (file === undefined || isOfPages) return reported;
   const areas = file.value.filter((area) => area.pagesBytes !== undefined && area.flags.includes("vmalloc"));
   const largest = areas.toSorted((a, b) => (b.pagesBytes as number) - (a.pagesBytes as number))[0];
   if (largest === undefined) return reported;
@@ -105,6 +110,10 @@ function vmallocUsed(
 /** The terms that can be missing from a bundle, in words. */
 function missingTerms(inputs: Inputs, { pageSizeBytes }: HostFacts): string[] {
   const missing: string[] = [];
+  const { bytes } = inputs.meminfo.value;
+  // Every kernel since 2.6.19 tells both.
+  if (!bytes.has("AnonPages")) missing.push("processes' own memory (proc/meminfo is cut off before AnonPages)");
+  if (!bytes.has("SUnreclaim")) missing.push("slab (proc/meminfo is cut off before SUnreclaim)");
   if (inputs.zoneinfo === undefined) missing.push("per-CPU free lists (proc/zoneinfo)");
   if (inputs.vmstat === undefined) missing.push("zspages of zram and zswap (proc/vmstat)");
   if (pageSizeBytes === undefined) missing.push("all that is counted in pages (the page size is not known)");
@@ -121,7 +130,7 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
   const anon = kB("AnonPages");
   const cached = kB("Cached");
   const stacks = kB("KernelStack");
-  const used = vmallocUsed(kB("VmallocUsed"), inputs.vmallocinfo);
+  const used = vmallocUsed(kB("VmallocUsed"), kB("VmallocChunk"), inputs.vmallocinfo);
   const lru = sum(
     kB("Active"),
     kB("Inactive"),

@@ -33,6 +33,25 @@ describe("ledger", () => {
     expect(report.ledger?.missing.join()).toContain("proc/zoneinfo");
   });
 
+  it("does not call what a meminfo that is cut off leaves out unexplained", async () => {
+    const whole = meminfoText({ AnonPages: 3000 * MIB, SUnreclaim: 900 * MIB }, 4096 * MIB);
+    const report = await analyzeFiles({ "proc/meminfo": whole.split("\n").slice(0, 6).join("\n") });
+    expect(report.verdict).toBe("insufficient-evidence");
+    expect(report.ledger?.missing.slice(0, 2)).toEqual([
+      "processes' own memory (proc/meminfo is cut off before AnonPages)",
+      "slab (proc/meminfo is cut off before SUnreclaim)",
+    ]);
+  });
+
+  it("adds up the areas where VmallocUsed is address space (up to 4.3)", async () => {
+    const area = "0xffffc90000000000-0xffffc90000805000   8392704 load_module+0x5/0x10 pages=2048 vmalloc N0=4\n";
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({ VmallocUsed: 400 * MIB, VmallocChunk: 2 ** 45 }),
+      "proc/vmallocinfo": area,
+    });
+    expect(accounts(report)).toMatchObject({ vmalloc: 8 * MIB });
+  });
+
   it("does not count stacks twice where they are vmalloced", async () => {
     const fields = { KernelStack: 40 * MIB, VmallocUsed: 60 * MIB };
     const area = "0xffffc90000000000-0xffffc90000005000   20480 dup_task_struct+0x5/0x10 pages=4 vmalloc N0=4\n";
