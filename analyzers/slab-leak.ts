@@ -192,9 +192,13 @@ function candidates({ caches, useOf }: SlabCaches, byName: ReadonlyMap<string, T
 }
 
 /** Unreclaimable slab that is in no cache at all. */
-function largeKmalloc({ caches }: SlabCaches, { accounts }: Ledger, file: Parsed<Meminfo> | undefined): Suspect[] {
+function largeKmalloc(
+  { caches, isWhole }: SlabCaches,
+  { accounts }: Ledger,
+  file: Parsed<Meminfo> | undefined,
+): Suspect[] {
   const line = file?.value.bytes.get("SUnreclaim")?.line;
-  if (file === undefined || line === undefined) return [];
+  if (file === undefined || line === undefined || !isWhole) return [];
   const slab = accounts.reduce((sum, { id, bytes }) => sum + (id.startsWith("slab-") ? bytes : 0), 0);
   const bytes = Math.max(0, slab - caches.reduce((sum, { totalBytes }) => sum + totalBytes, 0));
   return [{
