@@ -168,7 +168,14 @@ export const globalOom: Analyzer = defineAnalyzer({
   analyze({ kernelLog: log, oomReports: reports }) {
     const events = hostOoms(log.value);
     const last = events.at(-1);
-    if (last === undefined) return { ruledOut: "the kernel log has no OOM of the whole host" };
+    if (last === undefined) {
+      const begun = log.value.findLast(({ isCutOff }) => isCutOff);
+      return {
+        ruledOut: begun === undefined
+          ? "the kernel log has no OOM of the whole host"
+          : `the kernel log has the beginning of an OOM (line ${begun.line}), but not whether the host or a control group was out of memory`,
+      };
+    }
     const report = reportOf(last, log.value, reports?.value);
     const dump = report && dumpLedger(log.path, report);
     const shares = sharesOf(dump, report);

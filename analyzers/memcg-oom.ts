@@ -2,7 +2,7 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
-import { type MemcgOom, memcgOoms } from "../src/computed/memcg_ooms.ts";
+import { type MemcgOom, memcgOoms, UNNAMED_GROUP } from "../src/computed/memcg_ooms.ts";
 import { type CgroupController, cgroups } from "../src/parsers/cgroups.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -70,7 +70,8 @@ const V1_LIMITS = { memory: "", "memory+swap": "memsw.", kmem: "kmem." } as cons
 
 function remedies(first: MemcgOom, isV1: boolean): Remedy[] {
   const unit = unitOf(first.group);
-  const folder = shellWord(`/sys/fs/cgroup${isV1 ? "/memory" : ""}${first.group}`);
+  const group = first.group === UNNAMED_GROUP ? "/GROUP" : first.group;
+  const folder = shellWord(`/sys/fs/cgroup${isV1 ? "/memory" : ""}${group}`);
   const limit = `${folder}/memory.${isV1 ? `${V1_LIMITS[first.report?.limitOf ?? "memory"]}limit_in_bytes` : "max"}`;
   const counter = isV1 ? "oom_control" : "events";
   return [

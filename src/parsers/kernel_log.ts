@@ -53,6 +53,8 @@ export interface KernelLogEvent {
   readonly memcg: string | undefined;
   /** Empty when the log ends before the kill, or nobody could be killed. */
   readonly victims: readonly OomVictim[];
+  /** The log has nothing of it but who asked: whether the host or a control group was short is not known. */
+  readonly isCutOff: boolean;
   /** Undefined when the host lived on. */
   readonly panic: OomPanic | undefined;
 }
@@ -70,6 +72,8 @@ const MARKS = [
   "ut of memory",
   "Killed process",
   "as a result of limit of",
+  "Mem-Info:",
+  "Mem-info:",
   "memory: usage ",
   "Memory cgroup stats for ",
   "deadlocked on memory",
@@ -115,6 +119,7 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
       constraint: undefined,
       memcg: undefined,
       victims: [],
+      isCutOff: false,
       panic: undefined,
     };
     events.push(event);
@@ -132,25 +137,32 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
     const failure = message.indexOf(ALLOCATION_FAILURE);
     if (invoked > 0) {
       kill = begin("global-oom", line, number);
+      kill.isCutOff = true;
       kill.comm = message.slice(0, invoked);
       kill.order = parseInteger(after(message, "order="));
     } else if (failure > 0) {
       const event = begin("allocation-failure", line, number);
       event.comm = message.slice(0, failure);
       event.order = parseInteger(after(message, "order:"));
+    } else if (/^Mem-[Ii]nfo:/.test(message)) {
+      const last = events.at(-1);
+      if (last !== undefined) last.isCutOff = false;
     } else if (message.startsWith("oom-kill:constraint=")) {
       kill ??= begin("global-oom", line, number);
+      kill.isCutOff = false;
       kill.constraint = after(message, "constraint=");
       if (kill.constraint === "CONSTRAINT_MEMCG") kill.kind = "memcg-oom";
       kill.memcg ??= after(message, "oom_memcg=");
     } else if (message.includes("killed as a result of limit of ")) {
       // Before 5.0: "Task in /a/b killed as a result of limit of /a".
       kill ??= begin("memcg-oom", line, number);
+      kill.isCutOff = false;
       kill.kind = "memcg-oom";
       kill.memcg ??= after(message, "as a result of limit of ");
     } else if (/^(?:memory: usage |Memory cgroup stats for )/.test(message)) {
-      // Of a dump without the lines that tell of the kill. The first group is the one at its limit, those below it follow.
-      if (kill === undefined || kill.victims.length > 0) return;
+      // Also of a dump without the lines before it, or after it. The first group is the one at its limit, those below it follow.
+      if (kill === undefined || kill.victims.length > 0) kill = begin("memcg-oom", line, number);
+      kill.isCutOff = false;
       kill.kind = "memcg-oom";
       kill.memcg ??= /^Memory cgroup stats for (.+?):(?: |#012|$)/.exec(message)?.[1];
     } else if (
@@ -162,6 +174,7 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
       const other = memcg ? "global-oom" : "memcg-oom";
       if (/^(?:Memory cgroup o|O)ut/.test(message) && kill?.kind === other && kill.victims.length > 0) kill = undefined;
       kill ??= begin(memcg ? "memcg-oom" : "global-oom", line, number);
+      kill.isCutOff = false;
       if (memcg) kill.kind = "memcg-oom";
       if (message.startsWith("Kernel panic ")) {
         kill.panic = { because: message.includes("panic_on_oom") ? "panic_on_oom" : "deadlock", line: number };

@@ -68,6 +68,17 @@ describe(ID, () => {
     ]);
   });
 
+  it("tells the limit of a log that begins in the dump, and gives no command with a path that it does not know", async () => {
+    const text = LOG.split("\n").slice(2).join("\n");
+    expect(findingOf(await analyzeFiles(log(text)), ID)?.title).toContain(
+      "Control group /nailhouse-oom-7653 was at its limit of 200 MiB, and the kernel killed memcg_hog",
+    );
+    const kill = LOG.trimEnd().split("\n").slice(-1).join("\n");
+    expect(findingOf(await analyzeFiles(log(kill)), ID)?.remedies[0]?.commands).toEqual([
+      "cat /sys/fs/cgroup/GROUP/memory.stat /sys/fs/cgroup/GROUP/memory.events",
+    ]);
+  });
+
   it("takes no unit of a container's own systemd for the host's", async () => {
     // Proxmox: https://github.com/rcourtman/Pulse/issues/734
     const text = LOG.replaceAll("/nailhouse-oom-7653", "/lxc/703/ns/system.slice/pulse.service");

@@ -39,6 +39,7 @@ describe("parseKernelLog()", () => {
           shmemRssBytes: 0,
           line: 8,
         }],
+        isCutOff: false,
         panic: undefined,
       },
       {
@@ -52,6 +53,7 @@ describe("parseKernelLog()", () => {
         constraint: undefined,
         memcg: undefined,
         victims: [],
+        isCutOff: false,
         panic: undefined,
       },
     ]);
@@ -140,6 +142,31 @@ ${prefix}Out of memory: Killed process 7 (x), UID 1000, total-vm:4kB, anon-rss:4
 `;
     expect(parseClean(parseKernelLog, text)).toMatchObject([
       { kind: "global-oom", seconds, comm: "my prog", order: -1, victims: [{ pid: 7, comm: "x", totalVmBytes: 4096 }] },
+    ]);
+  });
+
+  it("knows not whose memory was used up where the log ends, or was filtered, after the first line", () => {
+    // dmesg | grep -i oom: https://github.com/rcourtman/Pulse/issues/734
+    const text = `[1.0] pulse invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+[1.0] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=a,mems_allowed=0,oom_memcg=/a,task_memcg=/a,task=pulse,pid=9,uid=0
+[2.0] pulse invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+[3.0] pulse invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+[3.0] Mem-Info:
+`;
+    expect(parseClean(parseKernelLog, text).map(({ isCutOff }) => isCutOff)).toEqual([false, true, false]);
+  });
+
+  it("begins with the dump of a control group when the log does", () => {
+    const text = `[1.0] memory: usage 8kB, limit 8kB, failcnt 9
+[1.0] Memory cgroup stats for /a: cache:0KB rss:8KB
+[1.0] Memory cgroup out of memory: Kill process 7 (x) score 9 or sacrifice child
+[2.0] memory: usage 4kB, limit 4kB, failcnt 9
+[2.0] Memory cgroup stats for /b: cache:0KB rss:4KB
+[2.0] Memory cgroup out of memory: Kill process 8 (y) score 9 or sacrifice child
+`;
+    expect(parseClean(parseKernelLog, text)).toMatchObject([
+      { kind: "memcg-oom", line: 1, memcg: "/a", victims: [{ pid: 7 }] },
+      { kind: "memcg-oom", line: 4, memcg: "/b", victims: [{ pid: 8 }] },
     ]);
   });
 
