@@ -70,7 +70,14 @@ function perCpuFreeLists(file: Parsed<readonly Zone[]> | undefined): Amount | un
 }
 
 /** Callers under which thread stacks stand in vmallocinfo: which one depends on what the compiler inlined into what. */
-const STACK_CALLERS: readonly string[] = ["dup_task_struct", "alloc_thread_stack_node", "copy_process", "kernel_clone"];
+const STACK_CALLERS: readonly string[] = [
+  "dup_task_struct",
+  "alloc_thread_stack_node",
+  "copy_process",
+  "kernel_clone",
+  // 4.2 to 5.9: RHEL 8 has it.
+  "_do_fork",
+];
 
 /**
  * Whether KernelStack is also in VmallocUsed, as it is with CONFIG_VMAP_STACK (x86-64 since 4.9, arm64 since 4.14). vmallocinfo tells;
@@ -88,19 +95,20 @@ function stacksAreVmalloced(
 }
 
 /**
- * VmallocUsed was a constant 0 from 4.4 until 5.3, and before that address space, with device memory and per-CPU areas in it (VmallocChunk is above 0
- * only there): then the areas themselves are added up.
+ * VmallocUsed was a constant 0 from 4.4 until 5.3: then the areas themselves are added up. So they are before that (VmallocChunk is above 0 only there), when it
+ * was address space, with device memory in it, and may be more than MemTotal: without the areas it tells nothing.
  */
 function vmallocUsed(
   reported: Amount | undefined,
   chunk: Amount | undefined,
   file: Parsed<readonly VmallocArea[]> | undefined,
 ): Amount | undefined {
-  const isOfPages = reported !== undefined && reported.bytes > 0 && (chunk === undefined || chunk.bytes === 0);
-  if (file === undefined || isOfPages) return reported;
+  const isOfAddresses = chunk !== undefined && chunk.bytes > 0;
+  if (!isOfAddresses && (file === undefined || (reported !== undefined && reported.bytes > 0))) return reported;
+  if (file === undefined) return undefined;
   const areas = file.value.filter((area) => area.pagesBytes !== undefined && area.flags.includes("vmalloc"));
   const largest = areas.toSorted((a, b) => (b.pagesBytes as number) - (a.pagesBytes as number))[0];
-  if (largest === undefined) return reported;
+  if (largest === undefined) return isOfAddresses ? undefined : reported;
   return {
     bytes: areas.reduce((total, { pagesBytes }) => total + (pagesBytes as number), 0),
     sources: [{ path: file.path, line: largest.line }],
@@ -114,6 +122,10 @@ function missingTerms(inputs: Inputs, { pageSizeBytes }: HostFacts): string[] {
   // Every kernel since 2.6.19 tells both.
   if (!bytes.has("AnonPages")) missing.push("processes' own memory (proc/meminfo is cut off before AnonPages)");
   if (!bytes.has("SUnreclaim")) missing.push("slab (proc/meminfo is cut off before SUnreclaim)");
+  const chunk = bytes.get("VmallocChunk");
+  if (inputs.vmallocinfo === undefined && chunk !== undefined && chunk.bytes > 0) {
+    missing.push("vmalloc (proc/vmallocinfo; VmallocUsed of up to 4.3 counts addresses)");
+  }
   if (inputs.zoneinfo === undefined) missing.push("per-CPU free lists (proc/zoneinfo)");
   if (inputs.vmstat === undefined) missing.push("zspages of zram and zswap (proc/vmstat)");
   if (pageSizeBytes === undefined) missing.push("all that is counted in pages (the page size is not known)");
