@@ -3,6 +3,7 @@ import { formatBytes, formatShare } from "../src/core/format.ts";
 import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { overTime } from "../src/core/source.ts";
+import { type BalloonDriver, uncountedBalloons } from "../src/computed/balloon_drivers.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
 import { pagesBytes, vmstat } from "../src/parsers/vmstat.ts";
@@ -78,15 +79,44 @@ export const balloon: Analyzer = defineAnalyzer({
     "commit 1796819d5528 (Balloon in meminfo)",
   ],
   needs: { ledger, meminfo },
-  uses: { vmstat, history: overTime(meminfo) },
-  analyze({ ledger, meminfo: file, vmstat: counters, history }, facts) {
+  uses: { vmstat, uncountedBalloons, history: overTime(meminfo) },
+  analyze({ ledger, meminfo: file, vmstat: counters, uncountedBalloons: drivers = [], history }, facts) {
     const taken = fromMeminfo(file) ?? fromVmstat(counters, facts);
     const fall = fallOfTotal();
     if (taken === undefined && fall === undefined) {
+      const [driver] = drivers;
+      if (driver !== undefined) return uncounted(driver);
       const known = file.value.bytes.has("Balloon") || counters?.value.has("balloon_inflate") === true;
       return { ruledOut: known ? "the balloon is empty" : "the kernel counts no balloon, and MemTotal did not fall" };
     }
     return { findings: [finding(taken ?? (fall as Taken))] };
+
+    /** The driver is loaded on every machine of such a hypervisor, whether there is a balloon or not: it claims nothing. */
+    function uncounted({ path, name, line, find }: BalloonDriver): { ruledOut: string } | { findings: FindingDraft[] } {
+      const nobodys = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
+      const amount = `${formatBytes(nobodys)} (${formatShare(nobodys, ledger.totalBytes)} of memory)`;
+      if (nobodys < MAJOR_SHARE * ledger.totalBytes) {
+        return {
+          ruledOut: `before Linux 6.16 nothing counts what ${name} has, but no more than ${amount} are in no account`,
+        };
+      }
+      return {
+        findings: [{
+          title:
+            `The balloon driver ${name} is loaded, and before Linux 6.16 nothing counts what it has: it may be part of the ${amount} that are in no account`,
+          confidence: "possible",
+          material: false,
+          claims: [],
+          owners: [{ pid: null, comm: name, bytes: 0, count: 1, detail: `to see what it has: ${find}` }],
+          evidence: [{
+            path,
+            line,
+            because: `${name} is loaded: this is a virtual machine whose hypervisor can take memory back`,
+          }],
+          remedies: REMEDIES,
+        }],
+      };
+    }
 
     /** Only a driver that gives memory away lowers MemTotal while the host runs. */
     function fallOfTotal(): Taken | undefined {

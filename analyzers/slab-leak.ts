@@ -118,6 +118,12 @@ const KNOWN: readonly { readonly cache: RegExp; readonly objects: string; readon
     objects: "messages in queues",
     find: "ipcs -q; ipcs -q -p; head /dev/mqueue/*",
   },
+  {
+    // mm/slab_common.c memcg_create_kmem_cache(): those of a group that was removed stay until its last object is freed.
+    cache: /^kmem_cache(?:_node)?$/,
+    objects: "slab caches, of which each control group had its own up to 5.8, also one that was removed",
+    find: "grep -e num_cgroups -e memory /proc/cgroups; find /sys/fs/cgroup/memory -type d | wc -l",
+  },
   { cache: /^(?:shmem_inode_cache)$/, objects: "files on tmpfs", find: "df -i -t tmpfs" },
 ];
 

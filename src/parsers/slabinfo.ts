@@ -40,7 +40,7 @@ const USUAL_ROW =
   /^(\S+) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) : tunables +\d+ +\d+ +\d+ : slabdata +(\d{1,15}) +(\d{1,15}) +\d{1,15}$/;
 
 const SLABTOP_ROW =
-  /^ *(\d{1,15}) +(\d{1,15}) +\d{1,3}% +(\d{1,12}\.\d\d)K +(\d{1,15}) +(\d{1,15}) +(\d{1,12})K (\S.*?) *$/;
+  /^ *(\d{1,15}) +(\d{1,15}) +\d{1,3}% +(\d{1,12}\.\d\d)K +(\d{1,15}) +(\d{1,15}) +(\d{1,12})K? (\S.*?) *$/;
 
 function isHeader(line: string): boolean {
   return line.startsWith("slabinfo - version") || line.startsWith("# name") ||

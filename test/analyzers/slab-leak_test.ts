@@ -44,6 +44,18 @@ describe("slab-leak", () => {
     expect(report.verdict).toBe("cause-found");
   });
 
+  it("tells that slab caches themselves are those of control groups (up to 5.8)", async () => {
+    // https://github.com/kubernetes-retired/kube-aws/issues/954
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({ SUnreclaim: 1_470_000 * 1024 }, 4 * GIB),
+      "sos_commands/memory/slabtop_-o": `  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME
+1159809 1159809 100%    0.38K  55229       21    441832K kmem_cache
+2467360 2467314  99%    0.12K  77105       32    308420K kmalloc-128
+`,
+    });
+    expect(report.findings[0]?.owners[0]?.detail).toContain("grep -e num_cgroups -e memory /proc/cgroups");
+  });
+
   it("takes what one screen of slabtop does not show for nobody's", async () => {
     // https://github.com/coreos/bugs/issues/2637: SELinux' leak of 4.19; what is in no row is made up.
     const report = await analyzeFiles({

@@ -60,6 +60,13 @@ describe("parseSlabinfo()", () => {
     ]);
   });
 
+  it("reads slabtop's table without units, as uutils prints it", () => {
+    // https://github.com/uutils/procps/pull/42
+    const text =
+      "  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME\n   632    632 100%    8.00K    158        4       5056 kmalloc-8k\n";
+    expect(parseClean(parseSlabinfo, text)).toMatchObject([{ name: "kmalloc-8k", totalBytes: 5056 * 1024 }]);
+  });
+
   it("has no total without the page size, and an empty cache has one of 0", () => {
     expect(parseClean(parseSlabinfo, FIXTURE, {})[1]).toMatchObject({ slabBytes: undefined, totalBytes: undefined });
     expect(parseClean(parseSlabinfo, FIXTURE)[0]).toMatchObject({ totalBytes: 0 });
