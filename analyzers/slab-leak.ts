@@ -197,6 +197,12 @@ function candidates({ caches, useOf }: SlabCaches, byName: ReadonlyMap<string, T
   return caches.filter(matters).map(useOf).filter(mayLeak).sort(largestFirst);
 }
 
+/** What caches have that follow from something else. */
+function explainedBytes({ caches, useOf }: SlabCaches): number {
+  const explained = caches.filter((cache) => EXPLAINED.test(cache.name) && !useOf(cache).reclaimable);
+  return explained.reduce((sum, { totalBytes }) => sum + totalBytes, 0);
+}
+
 /** Unreclaimable slab that is in no cache at all. */
 function largeKmalloc(
   { caches, isWhole }: SlabCaches,
@@ -504,9 +510,14 @@ export const slabLeak: Analyzer = defineAnalyzer({
     const account = accountBytes(ledger, "slab-unreclaimable");
     const left = unclaimed.get("slab-unreclaimable");
     if (account === undefined || left === undefined) return { ruledOut: "this bundle does not tell SUnreclaim" };
+    const explained = explainedBytes(caches);
     const level = `SUnreclaim is ${formatBytes(account)} (${formatShare(account, ledger.totalBytes)} of memory), ${
       formatBytes(left)
-    } of it not held by a cause that is known`;
+    } of it not held by a cause that is known${
+      explained === 0
+        ? ""
+        : `, of which ${formatBytes(explained)} are in caches of ZFS, KSM or zram, which explain themselves`
+    }`;
     const byName = trends(history ?? []);
     const spanSeconds = [...byName.values()].reduce((most, trend) => Math.max(most, trend.spanSeconds), 0);
     const { caches: others, heldElsewhere } = withoutPackets([
@@ -543,7 +554,8 @@ export const slabLeak: Analyzer = defineAnalyzer({
     /** From a share of memory on it is the problem however it is spread. */
     function manyCaches(): { readonly findings: readonly FindingDraft[] } | undefined {
       const [most] = unreclaimable;
-      const bytes = { low: (left as number) - USUAL_SLAB_BYTES, high: left as number };
+      const high = Math.max(0, (left as number) - explained);
+      const bytes = { low: high - USUAL_SLAB_BYTES, high };
       // On a small host what is usual is a tenth of memory.
       if (most === undefined || bytes.high < DOMINATES_HOST * ledger.totalBytes || bytes.low < material) {
         return undefined;

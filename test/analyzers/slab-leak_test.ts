@@ -56,6 +56,25 @@ describe("slab-leak", () => {
     expect(report.findings[0]?.owners[0]?.detail).toContain("grep -e num_cgroups -e memory /proc/cgroups");
   });
 
+  it("does not take what ZFS caches for a leak in many caches", async () => {
+    // Debian 12: https://github.com/openzfs/zfs/issues/15637; MemTotal and SUnreclaim are made up.
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({ SUnreclaim: 6_530_000 * 1024 }, 16 * GIB),
+      "sos_commands/memory/slabtop_-o": `  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME
+1364020 1364020 100%    1.11K  48715       28   1558880K zfs_znode_cache
+1524032 1518497  99%    0.96K  95252       16   1524032K dnode_t
+1786656 1678433  93%    0.50K 111666       16    893328K kmalloc-512
+ 48530  48340  99%   16.00K  24265        2    776480K zio_buf_comb_16384
+1656560 1652037  99%    0.38K  82828       20    662624K dmu_buf_impl_t
+1364048 1364048 100%    0.24K  85253       16    341012K sa_cache
+`,
+    });
+    expect(findingOf(report, "slab-leak")).toBeUndefined();
+    expect(report.ruledOut.find(({ cause }) => cause === "slab-leak")?.because).toContain(
+      "of which 4.64 GiB are in caches of ZFS, KSM or zram",
+    );
+  });
+
   it("takes what one screen of slabtop does not show for nobody's", async () => {
     // https://github.com/coreos/bugs/issues/2637: SELinux' leak of 4.19; what is in no row is made up.
     const report = await analyzeFiles({
