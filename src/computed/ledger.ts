@@ -18,6 +18,9 @@ import { pagesBytes, type Vmstat, vmstat } from "../parsers/vmstat.ts";
 import { type Zone, zoneinfo } from "../parsers/zoneinfo.ts";
 import { dumpLedger, hostAtOom } from "./oom_dump.ts";
 
+/** The counters are read a moment apart and lag: they may say this much more than there is. */
+const MAX_LAG_SHARE = 0.01;
+
 interface Inputs {
   readonly meminfo: Parsed<Meminfo>;
   readonly zoneinfo: Parsed<readonly Zone[]> | undefined;
@@ -184,13 +187,29 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
   add("hardware-corrupted", "hardware-corrupted", kB("HardwareCorrupted"));
   add("balloon", "balloon", balloonInside(kB("Balloon"), total, accounts));
 
+  // Counters of lists that say more than there is are wrong (oracle/oracle-linux#218: NR_INACTIVE_FILE of UEK 6.12, MemAvailable with it).
+  const pinnedAt = accounts.findIndex(({ id }) => id === "pinned-lru");
+  const room = total.bytes -
+    accounts.reduce((bytes, { id, ...account }) => bytes + (id === "pinned-lru" ? 0 : account.bytes), 0);
+  const pinned = accounts[pinnedAt];
+  const areListsWrong = pinned !== undefined && pinned.bytes > Math.max(0, room) + MAX_LAG_SHARE * total.bytes;
+  if (areListsWrong) accounts.splice(pinnedAt, 1);
+  const available = kB("MemAvailable");
+
   const accounted = accounts.reduce((bytes, account) => bytes + account.bytes, 0);
   add("unaccounted", "unaccounted", { bytes: total.bytes - accounted, sources: total.sources });
   return {
     totalBytes: total.bytes,
-    availableBytes: kB("MemAvailable")?.bytes,
+    availableBytes: available !== undefined && available.bytes <= total.bytes ? available.bytes : undefined,
     accounts,
-    missing: missingTerms(inputs, facts),
+    missing: [
+      ...(areListsWrong
+        ? [
+          "pages pinned in no process (more are on the kernel's lists, Active and Inactive, than there are: its counter is wrong)",
+        ]
+        : []),
+      ...missingTerms(inputs, facts),
+    ],
   };
 }
 

@@ -52,6 +52,18 @@ describe("ledger", () => {
     expect(accounts(report)).toMatchObject({ vmalloc: 8 * MIB });
   });
 
+  it("does not believe lists that hold more than there is, nor what is available by them", async () => {
+    // https://github.com/oracle/oracle-linux/issues/218; the numbers are made up.
+    const meminfo =
+      meminfoText({ AnonPages: 900 * MIB }, 4096 * MIB).replace(/^MemAvailable: .*/m, "MemAvailable: 5000000 kB") +
+      `Active: ${1000 * 1024} kB\nInactive: ${5000 * 1024} kB\n`;
+    const report = await analyzeFiles({ "proc/meminfo": meminfo });
+    expect(accounts(report)).not.toHaveProperty("pinned-lru");
+    expect(accounts(report)["unaccounted"]).toBe(0);
+    expect(report.ledger?.missing[0]).toContain("its counter is wrong");
+    expect(report.pressure.because).not.toContain("available");
+  });
+
   it("leaves out a VmallocUsed that is address space where the areas are not known", async () => {
     // A router with 4.1: https://github.com/apporator/zteorange
     const report = await analyzeFiles({
