@@ -1,9 +1,9 @@
 import type { Condenser, Entry } from "../core/bundle.ts";
 import { concatBytes } from "../core/bytes.ts";
 
-/** A line of the kernel's log as dmesg, journalctl, syslog or a serial console show it. */
+/** A line of the kernel's log as dmesg, journalctl, syslog or a serial console show it; some Android kernels put the CPU after the time. */
 const KERNEL_LINE =
-  /^\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};|^(?:<\d+>|[a-z]{2,8} *:[a-z]{3,6} *: )?\[ *\d+\.\d+\]|^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\]|^\d{4}-\d\d-\d\dT[\d:]{8},\d{6}\S{6} |\bkernel: |invoked oom-killer|Out of memory: |oom-kill:|Memory cgroup out of memory|^Mem-[Ii]nfo:/m;
+  /^\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};|^(?:<\d+>|[a-z]{2,8} *:[a-z]{3,6} *: )?\[ *\d+\.\d+(?:[@,]\d+)?\]|^Linux version \d|^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\]|^\d{4}-\d\d-\d\dT[\d:]{8},\d{6}\S{6} |\bkernel: |invoked oom-killer|Out of memory: |oom-kill:|Memory cgroup out of memory|^Mem-[Ii]nfo:/m;
 
 const utf8 = new TextDecoder();
 

@@ -27,6 +27,7 @@ const CONSTRAINT =
 describe("a kernel log in plain text", () => {
   it.each([
     ["dmesg", (line: string) => `[ 1234.567890] ${line}`],
+    ["an Android kernel's", (line: string) => `<4>[28617.147589@0] ${line}`],
     ["dmesg without times, after a boot loader's words", (line: string) => `Booting from ROM...\r\n${line}\r`],
     ["journalctl", (line: string) => `Nov 23 08:12:58 host kernel: ${line}`],
   ])("is a bundle of its own: %s", async (_, prefix) => {
@@ -260,6 +261,11 @@ describe("a kernel log in plain text", () => {
       hostname: "db6",
       kernelRelease: "2.6.32-279.9.1.el6.x86_64",
     });
+  });
+
+  it("is told by its first line where it has no times, however far away the rest is", async () => {
+    const text = `Linux version 5.4.0 (gcc)\n${"usb: new device\n".repeat(1000)}${KILL}\n`;
+    expect((await analyzeText(text)).findings.map(({ cause }) => cause)).toEqual(["memcg-oom"]);
   });
 
   it("is not any text, nor any file", async () => {
