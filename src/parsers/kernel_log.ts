@@ -154,8 +154,8 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
       if (kill.constraint === "CONSTRAINT_MEMCG") kill.kind = "memcg-oom";
       kill.memcg ??= after(message, "oom_memcg=");
     } else if (message.includes("killed as a result of limit of ")) {
-      // Before 5.0: "Task in /a/b killed as a result of limit of /a".
-      kill ??= begin("memcg-oom", line, number);
+      // Before 5.0: "Task in /a/b killed as a result of limit of /a". A kill before it that is done is another.
+      if (kill === undefined || kill.victims.length > 0) kill = begin("memcg-oom", line, number);
       kill.isCutOff = false;
       kill.kind = "memcg-oom";
       kill.memcg ??= after(message, "as a result of limit of ");
@@ -185,7 +185,8 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
         // Up to 5.0 two lines tell of one kill, the second with the sizes: of the process, or of its child that was killed instead.
         else if (announced !== undefined && announced === kill.victims.at(-1)) {
           kill.victims[kill.victims.length - 1] = victim;
-        } else kill.victims.push(victim);
+        } // With memory.oom.group the one chosen may be told of once more, among the rest of its group.
+        else if (victim.pid !== kill.victims[0]?.pid) kill.victims.push(victim);
         announced = /[Kk]ill process /.test(message) ? victim : undefined;
       }
     }

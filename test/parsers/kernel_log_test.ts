@@ -182,6 +182,29 @@ ${prefix}Out of memory: Killed process 7 (x), UID 1000, total-vm:4kB, anon-rss:4
     ]);
   });
 
+  it("begins with the limit of a control group after the kill of the host", () => {
+    const text = `[1.0] x invoked oom-killer: gfp_mask=0x0, order=0, oom_score_adj=0
+[1.0] Out of memory: Kill process 7 (a) score 9 or sacrifice child
+[1.0] Killed process 7 (a) total-vm:4kB, anon-rss:4kB
+[2.0] Task in /1037/uid killed as a result of limit of /1037
+[2.0] Memory cgroup out of memory: Kill process 8 (b) score 9 or sacrifice child
+`;
+    expect(parseClean(parseKernelLog, text)).toMatchObject([
+      { kind: "global-oom", line: 1, memcg: undefined, victims: [{ pid: 7 }] },
+      { kind: "memcg-oom", line: 4, memcg: "/1037", victims: [{ pid: 8 }] },
+    ]);
+  });
+
+  it("counts the process that memory.oom.group kills once", () => {
+    const text = `[1.0] x invoked oom-killer: gfp_mask=0xcc0, order=0, oom_score_adj=0
+[1.0] Memory cgroup out of memory: Killed process 7 (a) total-vm:4kB, anon-rss:4kB
+[1.0] Tasks in /a are going to be killed due to memory.oom.group set
+[1.0] Memory cgroup out of memory: Killed process 7 (a) total-vm:4kB, anon-rss:0kB
+[1.0] Memory cgroup out of memory: Killed process 8 (b) total-vm:4kB, anon-rss:4kB
+`;
+    expect(parseClean(parseKernelLog, text)).toMatchObject([{ victims: [{ pid: 7, anonRssBytes: 4096 }, { pid: 8 }] }]);
+  });
+
   it("tells whether the host ended, by its setting or because nobody could be killed", () => {
     const invoked =
       "[1.0] a invoked oom-killer: gfp_mask=0xcc0, order=0, oom_score_adj=0\n[1.0] Kernel panic - not syncing: ";
