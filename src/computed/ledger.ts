@@ -141,6 +141,14 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
   const total = kB("MemTotal");
   if (total === undefined) throw new ParseError("MemTotal is not in meminfo: there is nothing to account for");
 
+  // Pages of five kinds: no page is of two. A container's meminfo has its own limit and usage beside the host's AnonPages and slab (lxcfs, src/proc_fuse.c).
+  const kinds = sum(...["MemFree", "AnonPages", "Cached", "SReclaimable", "SUnreclaim"].map(kB));
+  if (kinds !== undefined && kinds.bytes > (1 + MAX_LAG_SHARE) * total.bytes) {
+    throw new ParseError(
+      "MemFree, AnonPages, Cached and slab of meminfo are more than its MemTotal: a container's meminfo, not its host's?",
+    );
+  }
+
   const shmem = kB("Shmem");
   const anon = kB("AnonPages");
   const cached = kB("Cached");

@@ -232,7 +232,10 @@ export const pressure: Source<MemoryPressure> = defineComputed({
     const [worst] = signs;
     if (worst === undefined) {
       if (inputs.ledger === undefined) {
-        return { level: "none", because: "the bundle has no /proc/meminfo", evidence: [] };
+        const because = inputs.meminfo === undefined
+          ? "the bundle has no /proc/meminfo"
+          : "no ledger could be made of its /proc/meminfo";
+        return { level: "none", because, evidence: [] };
       }
       const free = accountBytes(inputs.ledger, "free") ?? 0;
       return { level: "none", because: `no sign of shortage in the bundle (${formatBytes(free)} free)`, evidence: [] };

@@ -64,6 +64,24 @@ describe("ledger", () => {
     expect(report.pressure.because).not.toContain("available");
   });
 
+  it("is not made of a container's meminfo, beside whose limit are counters of its host", async () => {
+    // lxcfs: https://github.com/lxc/lxcfs/issues/120
+    const report = await analyzeFiles({
+      "proc/meminfo": `MemTotal:        4194304 kB
+MemFree:         2716972 kB
+MemAvailable:    2716972 kB
+Cached:          1009692 kB
+AnonPages:      12719924 kB
+Slab:                  0 kB
+SReclaimable:    1658088 kB
+SUnreclaim:     12660380 kB
+`,
+    });
+    expect(report.ledger).toBeNull();
+    expect(report.pressure.because).toBe("no ledger could be made of its /proc/meminfo");
+    expect(report.warnings.at(-1)).toContain("a container's meminfo");
+  });
+
   it("leaves out a VmallocUsed that is address space where the areas are not known", async () => {
     // A router with 4.1: https://github.com/apporator/zteorange
     const report = await analyzeFiles({
