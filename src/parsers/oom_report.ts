@@ -163,14 +163,12 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
   const readMessage = (message: string, number: number): void => {
     const group = GROUP.exec(message);
     if (SHORTAGE.test(message)) part = "zones";
+    // A log that was cut off may begin with the totals, and a console that leaves out KERN_INFO shows no "Mem-Info:" of 2.6.32: lib/show_mem.c.
+    const isHost = MEM_INFO.test(message) ||
+      ((reports.length === 0 || part !== "totals") && /^active_anon:\d/.test(message));
     // Up to 3.8 the host's dump follows the control group's: mm/oom_kill.c dump_header().
-    if (MEM_INFO.test(message) && part === "group") part = "totals";
-    // A log that was cut off may begin with the totals.
-    else if (
-      MEM_INFO.test(message) || group !== null || (reports.length === 0 && /^active_anon:\d/.test(message))
-    ) {
-      begin(number, group);
-    }
+    if (isHost && part === "group") part = "totals";
+    else if (isHost || group !== null) begin(number, group);
     const report = reports.at(-1);
     if (report === undefined) return;
     // The pid before it may have been taken for something that dmesg put there.

@@ -179,6 +179,25 @@ active_anon:5 inactive_anon:1 isolated_anon:0
     ).toEqual([[1, 8192, 3 * 4096], [6, undefined, 5 * 4096]]);
   });
 
+  it("begins a dump with its totals where the console leaves out the line before them (2.6.32)", () => {
+    // https://github.com/openzfs/zfs/issues/131
+    const dump = (anon: number, free: number) =>
+      `crond invoked oom-killer: gfp_mask=0x201da, order=0, oom_adj=0
+Node 0 DMA per-cpu:
+CPU    0: hi:    0, btch:   1 usd:   0
+active_anon:${anon} inactive_anon:5 isolated_anon:0
+ free:${free} slab_reclaimable:7 slab_unreclaimable:8
+Node 0 DMA free:${free * 4}kB min:4kB active_anon:${anon * 4}kB pagetables:4kB
+Node 0 DMA: ${free}*4kB 0*8kB = ${free * 4}kB
+`;
+    const reports = parseClean(parseOomReports, dump(2, 3) + dump(4, 5));
+    expect(reports.map(({ bytes }) => [bytes.get("active_anon")?.bytes, bytes.get("free")?.bytes])).toEqual([
+      [8192, 12_288],
+      [16_384, 20_480],
+    ]);
+    expect(reports.map(({ zones }) => zones.length)).toEqual([1, 1]);
+  });
+
   it("reads the size of memory as ARM wrote it (up to 3.15)", () => {
     // arch/arm/mm/init.c show_mem(); the numbers are made up.
     const text = `Mem-info:
