@@ -3,6 +3,7 @@ import { formatBytes, formatShare } from "../src/core/format.ts";
 import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { overTime } from "../src/core/source.ts";
+import { isWhole, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import { type BalloonDriver, uncountedBalloons } from "../src/computed/balloon_drivers.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
@@ -86,6 +87,7 @@ export const balloon: Analyzer = defineAnalyzer({
     if (taken === undefined && fall === undefined) {
       const [driver] = drivers;
       if (driver !== undefined) return uncounted(driver);
+      if (!isWhole(ledger)) return { notAssessed: [WHOLE_MEMINFO] };
       const known = file.value.bytes.has("Balloon") || counters?.value.has("balloon_inflate") === true;
       return { ruledOut: known ? "the balloon is empty" : "the kernel counts no balloon, and MemTotal did not fall" };
     }

@@ -164,7 +164,8 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
   const typed = sum(anon, cached, kB("Buffers"), kB("SwapCached"));
   // The same pages counted by list and by type. More on the lists: pages whose owner unmapped them while something else (io_uring, RDMA)
   // keeps them pinned. Fewer: pages in the swap cache that are still mapped, and so are in AnonPages, too.
-  const listed = lru === undefined || typed === undefined ? 0 : lru.bytes - typed.bytes;
+  const isTold = lru !== undefined && typed !== undefined && anon !== undefined && cached !== undefined;
+  const listed = isTold ? lru.bytes - typed.bytes : 0;
   const swapCached = kB("SwapCached");
   const swapOverlap = Math.min(swapCached?.bytes ?? 0, Math.max(0, -listed));
 
@@ -179,7 +180,7 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
   add("swap-cache", "swap cache", swapCached && { ...swapCached, bytes: swapCached.bytes - swapOverlap });
   add("shmem", "shared memory, tmpfs", shmem);
   add("anon", "anonymous (processes)", anon);
-  add("pinned-lru", "pinned, in no process", lru && { bytes: Math.max(0, listed), sources: lru.sources });
+  if (isTold) add("pinned-lru", "pinned, in no process", { bytes: Math.max(0, listed), sources: lru.sources });
   add("slab-reclaimable", "slab, reclaimable", kB("SReclaimable"));
   add("slab-unreclaimable", "slab, unreclaimable", kB("SUnreclaim"));
   add("kernel-misc-reclaimable", "kernel, other reclaimable", minus(kB("KReclaimable"), kB("SReclaimable")));
