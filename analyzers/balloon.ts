@@ -8,7 +8,7 @@ import { type BalloonDriver, uncountedBalloons } from "../src/computed/balloon_d
 import { ledger } from "../src/computed/ledger.ts";
 import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
 import { pagesBytes, vmstat } from "../src/parsers/vmstat.ts";
-import type { HostFacts, Parsed } from "../src/core/source.ts";
+import type { HostFacts, Missing, Parsed } from "../src/core/source.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** A tenth of what the machine was given is major (Oracle's memstate draws that line for memory that is nobody's). */
@@ -65,6 +65,8 @@ function fromVmstat(
   };
 }
 
+const MODULES: Missing = { path: "proc/modules", howToCapture: "cat /proc/modules" };
+
 export const balloon: Analyzer = defineAnalyzer({
   id: "balloon",
   title: "Memory that the hypervisor took back",
@@ -81,14 +83,20 @@ export const balloon: Analyzer = defineAnalyzer({
   ],
   needs: { ledger, meminfo },
   uses: { vmstat, uncountedBalloons, history: overTime(meminfo) },
-  analyze({ ledger, meminfo: file, vmstat: counters, uncountedBalloons: drivers = [], history }, facts) {
+  analyze({ ledger, meminfo: file, vmstat: counters, uncountedBalloons: drivers, history }, facts) {
     const taken = fromMeminfo(file) ?? fromVmstat(counters, facts);
     const fall = fallOfTotal();
     if (taken === undefined && fall === undefined) {
-      const [driver] = drivers;
+      const driver = drivers?.[0];
       if (driver !== undefined) return uncounted(driver);
       if (!isWhole(ledger)) return { notAssessed: [WHOLE_MEMINFO] };
-      const known = file.value.bytes.has("Balloon") || counters?.value.has("balloon_inflate") === true;
+      const isCounted = file.value.bytes.has("Balloon");
+      const known = isCounted || counters?.value.has("balloon_inflate") === true;
+      // Not even vmstat counts those of every driver: without the list of drivers, what is in no account may be a balloon.
+      const nobodys = accountBytes(ledger, "unaccounted") ?? 0;
+      if (!isCounted && drivers === undefined && nobodys >= MAJOR_SHARE * ledger.totalBytes) {
+        return { notAssessed: [MODULES] };
+      }
       return { ruledOut: known ? "the balloon is empty" : "the kernel counts no balloon, and MemTotal did not fall" };
     }
     return { findings: [finding(taken ?? (fall as Taken))] };

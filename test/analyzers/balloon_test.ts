@@ -89,6 +89,14 @@ describe(ID, () => {
     expect((await analyzeFiles(counted)).ruledOut).toContainEqual({ cause: ID, because: "the balloon is empty" });
   });
 
+  it("is not assessed where much is in no account, and no list tells which drivers are loaded", async () => {
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({}, 8 * GIB, 5 * GIB),
+      "proc/vmstat": vmstat(0, 0),
+    });
+    expect(report.notAssessed).toContainEqual(expect.objectContaining({ cause: ID, missing: ["proc/modules"] }));
+  });
+
   it("takes more given back than taken for an empty one", async () => {
     const report = await analyzeFiles({ "proc/meminfo": meminfoText(), "proc/vmstat": vmstat(4096, 8192) });
     expect(findingOf(report, ID)).toBeUndefined();
