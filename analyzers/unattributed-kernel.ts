@@ -306,7 +306,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       packet: packets,
       slabinfo: slabs,
       arcstats: arc,
-      uncountedBalloons: balloons = [],
+      uncountedBalloons: balloons,
       dmBufio: bufio,
       kernelBuffers: buffers = [],
       receiveRings: cards = [],
@@ -506,14 +506,14 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       }
       const inflate = counters.value.get("balloon_inflate");
       const deflate = counters.value.get("balloon_deflate");
-      for (const { path, line, name, find } of balloons) {
+      for (const { path, line, name, find } of balloons ?? []) {
         lines.push({
           path,
           line,
           because: `perhaps the hypervisor's: ${name} is loaded, and nothing counts what it has (${find})`,
         });
       }
-      if (balloons.length === 0 && inflate !== undefined && deflate !== undefined && inflate.value === deflate.value) {
+      if (balloons?.length === 0 && inflate !== undefined && deflate !== undefined && inflate.value === deflate.value) {
         lines.push({
           path: counters.path,
           line: inflate.line,
