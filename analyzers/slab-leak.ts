@@ -1,4 +1,10 @@
-import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import {
+  type Analyzer,
+  defineAnalyzer,
+  type EvidenceLine,
+  type FindingDraft,
+  type Outcome,
+} from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { ByteRange, Confidence, Owner, Remedy } from "../src/core/report.ts";
@@ -20,6 +26,7 @@ import {
   slabCaches,
   type SlabUse,
   usedSlabBytes,
+  WHOLE_SLABINFO,
 } from "../src/computed/slab_caches.ts";
 import { MOSTLY, SAME_COUNT, type Tenant, tenantOf, type TenantWitnesses } from "../src/computed/slab_tenants.ts";
 import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
@@ -530,31 +537,37 @@ export const slabLeak: Analyzer = defineAnalyzer({
     if (namespaces !== undefined && namespaces.bytes.low >= Math.max(material, MOSTLY * (left - USUAL_SLAB_BYTES))) {
       return { findings: [spreadFinding(namespaces)] };
     }
+    // What a list that is cut off, or filtered, leaves out may be a leak.
+    const none = (because: string): Outcome =>
+      !caches.isWhole && left - explained - sum(unreclaimable) >= material
+        ? { notAssessed: [WHOLE_SLABINFO] }
+        : { ruledOut: because };
     const grown = grownSuspects();
     const [first, ...rest] = grown ?? largeSuspects();
     // What known tenants hold is taken to be in the caches that stand out: a descriptor leak makes just those grow.
     const bytes = first === undefined
       ? 0
       : Math.round(Math.min(left, Math.max(0, sum([first, ...rest]) - heldElsewhere)));
-    if (first === undefined || bytes < material) return manyCaches() ?? { ruledOut: level };
+    if (first === undefined || bytes < material) return manyCaches() ?? none(level);
     const suspects: readonly [Suspect, ...Suspect[]] = [first, ...rest];
     if (left < MIN_UNEXPLAINED * sum(suspects)) {
       return { ruledOut: `${level}: less than half of what ${cacheName(first)} has` };
     }
     const dominates = first.usedBytes >= DOMINATES_SLAB * left || bytes >= DOMINATES_HOST * ledger.totalBytes;
     if (!dominates && grown === undefined) {
-      return manyCaches() ?? {
-        ruledOut: `${level}; the largest cache, ${cacheName(first)}, has ${
-          formatBytes(first.usedBytes)
-        } and does not stand out`,
-      };
+      return manyCaches() ??
+        none(
+          `${level}; the largest cache, ${cacheName(first)}, has ${
+            formatBytes(first.usedBytes)
+          } and does not stand out`,
+        );
     }
     return { findings: [finding()] };
 
     /** From a share of memory on it is the problem however it is spread. */
     function manyCaches(): { readonly findings: readonly FindingDraft[] } | undefined {
       const [most] = unreclaimable;
-      const high = Math.max(0, (left as number) - explained);
+      const high = Math.max(0, Math.min((left as number) - explained, caches.isWhole ? Infinity : sum(unreclaimable)));
       const bytes = { low: high - USUAL_SLAB_BYTES, high };
       // On a small host what is usual is a tenth of memory.
       if (most === undefined || bytes.high < DOMINATES_HOST * ledger.totalBytes || bytes.low < material) {
