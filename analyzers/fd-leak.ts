@@ -42,6 +42,8 @@ const SOCK_BYTES = 2368;
 const EVENTPOLL_BYTES: number = 256 + 128 + 64;
 /** struct eventfd_ctx; timerfd_ctx, signalfd_ctx and the like are no smaller. */
 const SMALL_CONTEXT_BYTES = 64;
+/** shmem_inode_cache, of a memfd that nothing was written to. */
+const SHMEM_INODE_BYTES = 752;
 /** Half of a pipe: pipe_inode_info, its array of 16 buffers and its inode. */
 const HALF_PIPE_BYTES: number = (192 + 1024 + 600) / 2;
 /** inotify_inode_mark (80), its slot in the IDR (584 / 64), and its share of the inode's connector: 89 bytes measured. */
@@ -99,6 +101,11 @@ function costOf(kind: string, slab: Parsed<readonly SlabCache[]> | undefined): C
       };
     case "pipe":
       return { unreclaimable: file + HALF_PIPE_BYTES, reclaimable: dentry / 2 };
+    case "memfd":
+      return {
+        unreclaimable: file + objectBytes(slab, "shmem_inode_cache", SHMEM_INODE_BYTES),
+        reclaimable: dentry,
+      };
     case "eventpoll":
       return { unreclaimable: file + EVENTPOLL_BYTES, reclaimable: dentry };
     default:

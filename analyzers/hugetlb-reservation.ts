@@ -1,13 +1,21 @@
-import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/analyzer.ts";
-import { formatBytes, formatCount, formatShare } from "../src/core/format.ts";
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
+import { shellWord } from "../src/core/shell.ts";
+import type { Parsed } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
+import { mountFinder } from "../src/computed/shared_memory.ts";
+import type { ProcessFile } from "../src/parsers/_groups.ts";
 import { type HugePageAmount, type HugePagePool, hugepages } from "../src/parsers/hugepages.ts";
+import { type Mount, mounts } from "../src/parsers/mounts.ts";
+import { type ProcessStatus, processStatus } from "../src/parsers/process_status.ts";
+import { type TmpfsFile, tmpfsFiles } from "../src/parsers/tmpfs_files.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** A pool is sized for the most that its service needs, and some is left over: a twentieth is no more than rounding and growth call for. */
 const HEADROOM_SHARE = 0.05;
+const FILES_LISTED = 20;
 
 interface Unused {
   readonly pageBytes: number;
@@ -20,6 +28,95 @@ interface Unused {
 function unused({ pageBytes, total, free, reserved }: HugePagePool): Unused[] {
   if (total === undefined || free === undefined) return [];
   return [{ pageBytes, total, free, bytes: Math.max(0, free.bytes - (reserved?.bytes ?? 0)) }];
+}
+
+/** Huge pages that are used, though no process maps them. */
+interface Left {
+  readonly bytes: number;
+  readonly used: readonly { readonly total: HugePageAmount; readonly bytes: number }[];
+  readonly mappedBytes: number;
+}
+
+/** What processes map is in the HugetlbPages of each (Linux 4.4), so that their sum is at least that. Undefined where none tells it. */
+function left(pools: readonly HugePagePool[], statuses: readonly ProcessFile<ProcessStatus>[] = []): Left | undefined {
+  const known = statuses.flatMap(({ value }) => value.hugetlbBytes ?? []);
+  if (known.length === 0) return undefined;
+  const used = pools.flatMap(({ total, free }) =>
+    total === undefined || free === undefined ? [] : [{ total, bytes: total.bytes - free.bytes }]
+  ).filter(({ bytes }) => bytes > 0);
+  const mappedBytes = known.reduce((sum, bytes) => sum + bytes, 0);
+  return { used, mappedBytes, bytes: used.reduce((sum, { bytes }) => sum + bytes, 0) - mappedBytes };
+}
+
+function hugetlbfsFiles(files: Parsed<readonly TmpfsFile[]> | undefined, mounted: readonly Mount[] = []): TmpfsFile[] {
+  const mountOf = mountFinder(mounted);
+  return (files?.value ?? []).filter(({ path, bytes }) => bytes > 0 && mountOf(path)?.type === "hugetlbfs");
+}
+
+function leftRemedies(files: readonly TmpfsFile[]): Remedy[] {
+  const paths = files.slice(0, FILES_LISTED).map(({ path }) => shellWord(path)).join(" ");
+  return [
+    {
+      when: "now",
+      text:
+        "Delete the files that nobody has open: a program that is killed leaves its files on hugetlbfs behind, and their pages with them (DPDK's " +
+        `rtemap_*). Then lower the number of huge pages, too, if nobody needs them. ${
+          remedyMark("hugetlb-reservation", "delete files on hugetlbfs")
+        }`,
+      commands: files.length === 0
+        ? ["find $(findmnt -n -o TARGET -t hugetlbfs) -type f -ls", "ipcs -m"]
+        : [`fuser -v ${paths}`, `rm ${paths}`],
+      verify: "HugePages_Free of /proc/meminfo rises by as much",
+    },
+    {
+      when: "prevent",
+      text: `Let the program delete its files as soon as it has mapped them, or use none. ${
+        remedyMark("hugetlb-reservation", "keep no files")
+      }`,
+      commands: ["dpdk-testpmd --huge-unlink=always", "memfd_create(name, MFD_HUGETLB)"],
+      verify: "no file is left when the program is killed",
+    },
+  ];
+}
+
+function leftFinding(
+  { bytes, used, mappedBytes }: Left,
+  list: Parsed<readonly TmpfsFile[]> | undefined,
+  files: readonly TmpfsFile[],
+): FindingDraft {
+  const inFiles = files.reduce((sum, file) => sum + file.bytes, 0);
+  return {
+    title: `${formatBytes(bytes)} of huge pages are in use, but no process maps them${
+      files.length === 0 ? "" : `: ${formatQuantity(files.length, "file")} on hugetlbfs, such as ${files[0]?.path}`
+    }`,
+    confidence: inFiles >= bytes / 2 ? "confirmed" : "likely",
+    material: true,
+    claims: [{ account: "hugetlb", bytes: { low: bytes, high: bytes } }],
+    owners: files.slice(0, FILES_LISTED).map((file) => ({
+      pid: null,
+      comm: file.path,
+      bytes: file.bytes,
+      count: 1,
+      detail: `a file on hugetlbfs; who has it open: fuser -v ${shellWord(file.path)}`,
+    })),
+    evidence: [
+      ...used.map(({ total: { path, line, bytes: all }, bytes: inUse }) => ({
+        path,
+        line,
+        because: `${formatBytes(inUse)} of ${formatBytes(all)} are in use; all processes together map ${
+          formatBytes(mappedBytes)
+        } at the most (HugetlbPages)`,
+      })),
+      ...files.slice(0, 1).map(({ line, bytes: held }) => ({
+        path: (list as Parsed<unknown>).path,
+        line,
+        because: `the largest file on hugetlbfs, of ${formatBytes(inFiles)} in ${
+          formatQuantity(files.length, "file")
+        }: ${formatBytes(held)}`,
+      })),
+    ],
+    remedies: leftRemedies(files),
+  };
 }
 
 function remedies(pools: readonly Unused[]): Remedy[] {
@@ -64,19 +161,30 @@ export const hugetlbReservation: Analyzer = defineAnalyzer({
   title: "Huge pages that are set aside and unused",
   mechanism:
     "Huge pages of a pool (vm.nr_hugepages, hugepages= at boot) are taken from the host when the pool is made, whether anybody maps them or not. " +
-    "Nothing else can use them, not even the page cache, and they are in no process's RSS.",
+    "Nothing else can use them, not even the page cache, and they are in no process's RSS. Those of a file on hugetlbfs are in use until it is " +
+    "deleted, though the program that made it was killed long ago.",
   lookAlikes:
     "Huge pages in use: a database or a virtual machine has mapped them, and they are its memory. Transparent huge pages (thp-bloat) are anonymous " +
     "memory and need no pool. Promised pages (HugePages_Rsvd) are free, but have a taker.",
   references: ["https://docs.kernel.org/admin-guide/mm/hugetlbpage.html"],
   needs: { ledger, hugepages },
-  uses: {},
-  analyze({ ledger: { totalBytes }, hugepages: pools }) {
+  uses: { processStatus, tmpfsFiles, mounts },
+  analyze(
+    { ledger: { totalBytes }, hugepages: pools, processStatus: statuses, tmpfsFiles: list, mounts: mounted },
+    facts,
+  ) {
+    // An ordinary user may not see other users' processes (hidepid of /proc).
+    const used = facts.privileged === false ? undefined : left(pools, statuses);
+    const findings = used === undefined || used.bytes < materialHeldBytes(totalBytes)
+      ? []
+      : [leftFinding(used, list, hugetlbfsFiles(list, mounted?.value))];
     const idle = pools.flatMap(unused).filter(({ bytes, total: { bytes: all } }) => bytes > HEADROOM_SHARE * all);
     const bytes = idle.reduce((sum, pool) => sum + pool.bytes, 0);
     const total = pools.reduce((sum, pool) => sum + (pool.total?.bytes ?? 0), 0);
     if (bytes < materialHeldBytes(totalBytes)) {
-      return { ruledOut: `${formatBytes(total)} are set aside as huge pages, ${formatBytes(bytes)} of it for nobody` };
+      return findings.length > 0
+        ? { findings }
+        : { ruledOut: `${formatBytes(total)} are set aside as huge pages, ${formatBytes(bytes)} of it for nobody` };
     }
     const evidence: EvidenceLine[] = idle.flatMap(({ pageBytes, total: all, free, bytes: held }) => [
       {
@@ -91,7 +199,7 @@ export const hugetlbReservation: Analyzer = defineAnalyzer({
       },
     ]);
     return {
-      findings: [{
+      findings: [...findings, {
         title: `${formatBytes(bytes)} (${formatShare(bytes, totalBytes)}) are set aside as huge pages that nobody uses`,
         confidence: "confirmed",
         material: true,

@@ -74,7 +74,7 @@ function remedies(
         remedyMark("pipe-buffers", "read the pipe")
       }`,
       commands: group.pids.slice(0, 1).map((pid) => `lsof +E -p ${pid} | grep FIFO`),
-      verify: "the pipes' Recv bytes stay near 0 (nailhouse collect, sos_commands/process/pipe_contents)",
+      verify: "the pipes' Recv bytes stay near 0 (nailhouse collect, sos_commands/process/descriptor_contents)",
     },
     {
       when: "prevent",

@@ -9,6 +9,7 @@ import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/co
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { ByteRange, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { overTime, type Parsed, type TimePoint } from "../src/core/source.ts";
+import { descriptors } from "../src/computed/descriptors.ts";
 import { importedHistory, type LongGrowth, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
@@ -31,8 +32,11 @@ import {
 import { MOSTLY, SAME_COUNT, type Tenant, tenantOf, type TenantWitnesses } from "../src/computed/slab_tenants.ts";
 import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
+import { dfInodes } from "../src/parsers/df.ts";
+import { eventQueues } from "../src/parsers/event_queues.ts";
 import { kmemleak, type LostObject } from "../src/parsers/kmemleak.ts";
 import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
+import { mounts } from "../src/parsers/mounts.ts";
 import { neighbourStat } from "../src/parsers/neighbour_stat.ts";
 import { slabAllocTraces, type SlabCaller } from "../src/parsers/slab_alloc_traces.ts";
 import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
@@ -79,12 +83,21 @@ const USUAL_SLAB_BYTES = 100 * 2 ** 20;
 /** A packet with its overhead. */
 const LARGEST_PACKET_BYTES = 66_560;
 
-/** What is known of the objects in some caches, and how to find who has them. */
-const KNOWN: readonly { readonly cache: RegExp; readonly objects: string; readonly find: string }[] = [
+/** What is known of the objects in a cache, and how to find who has them. */
+interface KnownObjects {
+  readonly cache: RegExp;
+  readonly objects: string;
+  readonly find: string;
+  /** Where they do not go with the program that made them. */
+  readonly stays?: "files";
+}
+
+const KNOWN: readonly KnownObjects[] = [
   {
-    cache: /^posix_timers_cache$/,
-    objects: "POSIX timers",
-    find: `for f in /proc/[0-9]*/timers; do echo "$(grep -c ^ID: $f) $f"; done | sort -rn | head`,
+    cache: /^(?:file_lock_cache|file_lock_ctx|file_lease_cache)$/,
+    objects: "file locks",
+    find:
+      'awk \'$2 != "->" { n[$5]++ } END { for (pid in n) print n[pid], "process", pid }\' /proc/locks | sort -rn | head',
   },
   { cache: /^mnt_cache$/, objects: "mounts", find: "wc -l /proc/[0-9]*/mounts | sort -rn | head" },
   {
@@ -131,7 +144,13 @@ const KNOWN: readonly { readonly cache: RegExp; readonly objects: string; readon
     objects: "slab caches, of which each control group had its own up to 5.8, also one that was removed",
     find: "grep -e num_cgroups -e memory /proc/cgroups; find /sys/fs/cgroup/memory -type d | wc -l",
   },
-  { cache: /^(?:shmem_inode_cache)$/, objects: "files on tmpfs", find: "df -i -t tmpfs" },
+  { cache: /^(?:shmem_inode_cache)$/, objects: "files on tmpfs", find: "df -i -t tmpfs", stays: "files" },
+  // The last: of a cache that is merged with another one the kernel counts timers elsewhere, too, and they would be known by that.
+  {
+    cache: /^posix_timers_cache$/,
+    objects: "POSIX timers",
+    find: `for f in /proc/[0-9]*/timers; do echo "$(grep -c ^ID: $f) $f"; done | sort -rn | head`,
+  },
 ];
 
 /**
@@ -144,6 +163,12 @@ const PACKETS = {
     "ip -s -s link; tc -s qdisc; cat /proc/net/netfilter/nfnetlink_queue; auditctl -s; grep -H ^iff: /proc/[0-9]*/fdinfo/* 2>/dev/null",
 } as const;
 
+/** How the objects are found that do not go with any program; of caches that the kernel merged they may be others. */
+function knownToStay(suspect: Suspect): Tenant["stays"] {
+  const [known] = suspect.aliases.length === 0 ? knownOf(suspect) : [];
+  return known?.stays === undefined ? undefined : { kind: known.stays, command: known.find };
+}
+
 /** A cache with what it did while it was watched. */
 interface Suspect extends SlabUse {
   readonly trend: Trend | undefined;
@@ -152,7 +177,7 @@ interface Suspect extends SlabUse {
 }
 
 /** What a cache's objects may be. */
-function knownOf({ name, aliases, isPackets }: Suspect): readonly Pick<(typeof KNOWN)[number], "objects" | "find">[] {
+function knownOf({ name, aliases, isPackets }: Suspect): readonly Omit<KnownObjects, "cache">[] {
   return [
     ...(isPackets ? [PACKETS] : []),
     ...KNOWN.filter(({ cache }) => [name, ...aliases].some((each) => cache.test(each))),
@@ -318,7 +343,8 @@ function holder(
     const [known] = aliases.length === 0 ? knownOf(suspect) : [];
     return `Unreclaimable kernel objects${known === undefined ? "" : ` (${known.objects})`}`;
   }
-  return group === undefined ? tenant.what : `${tenant.what} of ${nameOfGroup(group)}`;
+  const what = `${tenant.what[0]?.toUpperCase()}${tenant.what.slice(1)}`;
+  return group === undefined ? what : `${what} of ${nameOfGroup(group)}`;
 }
 
 function restart(commands: readonly string[]): Remedy {
@@ -335,7 +361,17 @@ function restart(commands: readonly string[]): Remedy {
 }
 
 /** What outlives the program that has it. */
-function removal(command: string): Remedy {
+function removal({ kind, command }: NonNullable<Tenant["stays"]>): Remedy {
+  if (kind === "files") {
+    return {
+      when: "now",
+      text:
+        "Delete the files that nobody needs, empty ones, too: they stay when all programs have ended, and dropping caches does not give them back. " +
+        remedyMark("slab-leak", "delete files on tmpfs"),
+      commands: [command],
+      verify: "SUnreclaim of /proc/meminfo falls, and so does IUsed of df -i",
+    };
+  }
   return {
     when: "now",
     text:
@@ -350,13 +386,13 @@ function removal(command: string): Remedy {
 function remedies(
   [first]: readonly [Suspect, ...Suspect[]],
   stop: readonly string[],
-  remove: string | undefined,
+  stays: Tenant["stays"],
 ): Remedy[] {
   const known = knownOf(first);
   return [
-    remove === undefined
+    stays === undefined
       ? restart(stop.length > 0 ? stop : [...known.map(({ find }) => find), "slabtop -o -s c | head -20"])
-      : removal(remove),
+      : removal(stays),
     {
       when: "fix",
       text:
@@ -495,6 +531,10 @@ export const slabLeak: Analyzer = defineAnalyzer({
     signals: queuedSignals,
     statuses: processStatuses,
     queues: sysvipcMsg,
+    events: eventQueues,
+    inodes: dfInodes,
+    mounts,
+    descriptors,
     processes,
     udp,
   },
@@ -652,7 +692,11 @@ export const slabLeak: Analyzer = defineAnalyzer({
           ...longGrowthEvidence(grownForLong()),
           ...traced(suspects, witnesses),
         ],
-        remedies: remedies(suspects, group === undefined ? [] : stopCommands(group, known), tenant?.remove),
+        remedies: remedies(
+          suspects,
+          group === undefined ? [] : stopCommands(group, known),
+          tenant === undefined ? knownToStay(first as Suspect) : tenant.stays,
+        ),
       };
     }
 

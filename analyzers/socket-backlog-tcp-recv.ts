@@ -60,15 +60,16 @@ function isFull({ chargedBytes, limitBytes }: TcpQueue): boolean {
  * several looks it must have taken more in meanwhile, because it may have become full just before the first.
  */
 function seenToBeRead(queue: TcpQueue): boolean {
-  const { seen, chargedBytes, limitBytes, lastReceivedMs, filledBytes } = queue;
-  if (lastReceivedMs === undefined || limitBytes === undefined) return false;
+  const { seen, chargedBytes, limitBytes, lastReceivedMs, filledBytes, listener } = queue;
+  // Of what nobody has accepted nobody can read.
+  if (listener !== undefined || lastReceivedMs === undefined || limitBytes === undefined) return false;
   const isClosed = chargedBytes >= CLOSED_SHARE * limitBytes && lastReceivedMs < STALE_MS;
   return seen === 1 ? isClosed || (isFull(queue) && lastReceivedMs < TAKES_IN_MS) : isClosed && (filledBytes ?? 0) > 0;
 }
 
 function isStuck(queue: TcpQueue): boolean {
-  const { state, lastReceivedMs, filledBytes, peer } = queue;
-  if (state === "CLOSE_WAIT") return true;
+  const { state, seen, lastReceivedMs, filledBytes, peer, listener } = queue;
+  if (state === "CLOSE_WAIT" || (listener !== undefined && seen > 1)) return true;
   // A full queue takes in more only as it is read.
   if ((filledBytes ?? 0) > 0) return false;
   return isFull(queue) || (lastReceivedMs ?? 0) >= STALE_MS || (peer?.payloadBytes ?? 0) > 0;
@@ -76,6 +77,17 @@ function isStuck(queue: TcpQueue): boolean {
 
 function closeWait({ queues }: Judged<TcpQueue>): Queue[] {
   return queues.filter(({ state }) => state === "CLOSE_WAIT");
+}
+
+function notAccepted({ queues }: Judged<TcpQueue>): Queue[] {
+  return queues.filter(({ listener }) => listener !== undefined);
+}
+
+/** What most of the queues have in common, for the title. */
+function kindOf(judged: Judged<TcpQueue>): string {
+  const isMost = ({ length }: readonly Queue[]): boolean => length > judged.queues.length / 2;
+  if (isMost(notAccepted(judged))) return " of connections that it has not accepted";
+  return isMost(closeWait(judged)) ? " of connections that the other end has closed" : "";
 }
 
 function sum(queues: readonly Queue[], amount: (queue: Queue) => number): number {
@@ -119,6 +131,19 @@ function evidence(judged: Judged<TcpQueue>, seconds: number): EvidenceLine[] {
   return lines;
 }
 
+function listenerEvidence(judged: Judged<TcpQueue>): EvidenceLine[] {
+  const waiting = notAccepted(judged);
+  const listener = waiting[0]?.listener;
+  if (listener === undefined) return [];
+  return [{
+    path: listener.path,
+    line: listener.line,
+    because: `listens (0A), and has not accepted ${formatQuantity(waiting.length, "connection")} with ${
+      formatBytes(sum(waiting, ({ bytes }) => bytes))
+    }: they have no inode yet; its rx_queue counts the connections that wait`,
+  }];
+}
+
 function waitingEvidence(judged: Judged<TcpQueue>): EvidenceLine[] {
   const waiting = sum(judged.queues, waitingBytes);
   const peer = judged.queues.find((queue) => waitingBytes(queue) > 0)?.peer;
@@ -142,6 +167,7 @@ function remedies(
   groups: readonly OwnerGroup<Queue>[],
   known: readonly Process[] | undefined,
   spoken: Languages | undefined,
+  accepts: boolean,
 ): Remedy[] {
   const buffer = quoteProgram("tcp-small-buffer", ID, groups[0], spoken);
   const [pid] = groups[0]?.pids ?? [];
@@ -157,14 +183,16 @@ function remedies(
     },
     {
       when: "fix",
-      text:
-        "Find why the program does not read: a blocked or dead thread, a connection that was taken from its event loop but not closed, a " +
-        `leaked descriptor. Close a connection as soon as nobody wants its data; in CLOSE_WAIT the other end is gone already. ${
-          remedyMark("socket-backlog-tcp-recv", "find why it does not read")
-        }`,
+      text: `${
+        accepts
+          ? "Find why the program does not read: a blocked or dead thread, a connection that was taken from its event loop but not closed, a " +
+            "leaked descriptor. Close a connection as soon as nobody wants its data; in CLOSE_WAIT the other end is gone already."
+          : "Find why the program does not accept: the thread that should is blocked or dead, or all descriptors it may have are in use. A " +
+            "program that closes its listening socket ends the connections that wait; the backlog that it gives to listen() bounds how many may."
+      } ${remedyMark("socket-backlog-tcp-recv", "find why it does not read")}`,
       commands: pid === undefined ? [] : [
         `cat /proc/${pid}/stack`,
-        `ss -tanp state close-wait | grep pid=${pid},`,
+        accepts ? `ss -tanp state close-wait | grep pid=${pid},` : `ss -tlnp | grep pid=${pid},`,
         `gdb -p ${pid} -batch -ex ${shellWord("thread apply all bt")}`,
       ],
       verify: `${watch} shows Recv-Q 0, or a Recv-Q that moves`,
@@ -193,7 +221,8 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
   title: "TCP data that arrived and nobody here reads",
   mechanism:
     "Data wait in a connection's receive queue until the program reads them. One that stopped reading keeps them for as long as the socket is " +
-    "open, up to tcp_rmem's last number each, and even after the other end has closed (CLOSE_WAIT). They are pages of the kernel that no field " +
+    "open, up to tcp_rmem's last number each, and even after the other end has closed (CLOSE_WAIT). One that does not even accept keeps " +
+    "connections that no process has open yet. They are pages of the kernel that no field " +
     "of /proc/meminfo counts. When the sender is on the same host its queue fills, too, and follows from this.",
   lookAlikes:
     "A burst, or a slow reader: the queue becomes shorter between snapshots. socket-backlog-tcp-send: the same from the sender's side, when it " +
@@ -226,11 +255,10 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
     const materialBytes = materialQueueBytes(ledger.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
     const trend = recentTrend(received.series);
-    const closed = closeWait(judged).length;
     const draft: FindingDraft = {
       title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} unread in ${
         formatQuantity(judged.queues.length, "TCP receive queue")
-      }${closed > judged.queues.length / 2 ? " of connections that the other end has closed" : ""}`,
+      }${kindOf(judged)}`,
       confidence: backlogConfidence(judged, materialBytes),
       material: judged.bytes >= materialBytes,
       claims: placeStreamBytes(judged.bytes, 0, ledger),
@@ -238,10 +266,11 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
       owners: groups.map((group) => ownerOf(group, "socket", "ss -tanp", ports(group))),
       evidence: [
         ...evidence(judged, received.seconds),
+        ...listenerEvidence(judged),
         ...waitingEvidence(judged),
         ...countEvidence(protocolMemory(stat, "TCP")),
       ],
-      remedies: remedies(groups, known, spoken),
+      remedies: remedies(groups, known, spoken, judged.queues[0]?.listener === undefined),
     };
     return { findings: [draft] };
   },

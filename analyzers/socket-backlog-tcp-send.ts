@@ -100,6 +100,11 @@ function localReaders(judged: Judged<TcpQueue>, owners: SocketOwners | undefined
   return groupByOwner(local, owners).filter(({ comm }) => comm !== undefined);
 }
 
+/** What its process closed before it was sent is no process's: the kernel goes on sending it. */
+function named(group: OwnerGroup<Queue>): OwnerGroup<Queue> {
+  return group.held.every(({ inode }) => inode === 0) ? { ...group, comm: "closed sockets" } : group;
+}
+
 function peers({ held }: OwnerGroup<Queue>, readers: readonly OwnerGroup<Queue>[]): string {
   const [first] = held;
   const orphans = held.filter(({ inode }) => inode === 0).length;
@@ -210,7 +215,7 @@ export const socketBacklogTcpSend: Analyzer = defineAnalyzer({
       };
     }
     const materialBytes = materialQueueBytes(ledger.totalBytes);
-    const groups = groupByOwner(judged.queues, owners);
+    const groups = groupByOwner(judged.queues, owners).map(named);
     const readers = localReaders(judged, owners);
     const trend = recentTrend(sent.series);
     const data = judged.queues.reduce((total, { payloadBytes }) => total + payloadBytes, 0);

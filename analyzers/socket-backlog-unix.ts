@@ -37,8 +37,13 @@ const MOST_DATA_IN_SLAB = 3776 / (4096 + 256);
 type Queue = JudgedQueue<UnixQueue>;
 
 /** The kernel lets a sender go on until it is charged its limit or more: then it waits, because nobody reads. */
-function isStuck({ chargedBytes, limitBytes }: UnixQueue): boolean {
-  return limitBytes !== undefined && chargedBytes >= limitBytes;
+function isStuck({ chargedBytes, limitBytes, isWaiting, seen }: UnixQueue): boolean {
+  return (limitBytes !== undefined && chargedBytes >= limitBytes) || (isWaiting && seen > 1);
+}
+
+/** Whether the program has not even accepted most of the connections. */
+function areWaiting(queues: readonly Queue[]): boolean {
+  return queues.filter(({ isWaiting }) => isWaiting).length > queues.length / 2;
 }
 
 function isInPages({ payloadBytes, chargedBytes }: Queue): boolean {
@@ -71,7 +76,15 @@ function evidence(judged: Judged<UnixQueue>, seconds: number): EvidenceLine[] {
   if (largest.reader !== undefined && largest.senderInode !== undefined) {
     lines.push({
       ...largest.reader,
-      because: largest.payloadBytes === undefined
+      because: largest.isWaiting
+        ? `listens, and has not accepted this connection: so ${
+          formatQuantity(
+            judged.queues.filter(({ isWaiting }) => isWaiting).length,
+            "of the queues waits",
+            "of the queues wait",
+          )
+        } (Recv-Q: the connections that nobody has accepted; peers: their other ends)`
+        : largest.payloadBytes === undefined
         ? "the socket that should be read; of datagrams its Recv-Q tells the length of the first one only"
         : `the socket that should be read: ${formatBytes(largest.payloadBytes)} of data wait there`,
     });
@@ -82,6 +95,7 @@ function evidence(judged: Judged<UnixQueue>, seconds: number): EvidenceLine[] {
 function remedies(
   blamed: readonly OwnerGroup<Queue>[],
   known: readonly Process[] | undefined,
+  areAccepted: boolean,
 ): Remedy[] {
   const [pid] = blamed[0]?.pids ?? [];
   return [
@@ -96,11 +110,13 @@ function remedies(
     },
     {
       when: "fix",
-      text:
-        "Find why the program does not read: a blocked or dead thread, or a descriptor that it inherited and forgot. It must close an end that it " +
-        `does not want (shutdown(SHUT_RD) does help here: the sender gets EPIPE). ${
-          remedyMark("socket-backlog-unix", "find why it does not read")
-        }`,
+      text: `${
+        areAccepted
+          ? "Find why the program does not read: a blocked or dead thread, or a descriptor that it inherited and forgot. It must close an end that " +
+            "it does not want (shutdown(SHUT_RD) does help here: the sender gets EPIPE)."
+          : "Find why the program does not accept: the thread that should is blocked or dead, or all descriptors it may have are in use. A program " +
+            "that closes its listening socket ends the connections that wait; the backlog that it gives to listen() bounds how many may."
+      } ${remedyMark("socket-backlog-unix", "find why it does not read")}`,
       commands: pid === undefined ? ["ss -xap"] : [`cat /proc/${pid}/stack`, `ss -xanp | grep pid=${pid},`],
       verify: "the Send-Q of the other end moves",
     },
@@ -122,7 +138,8 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
   mechanism:
     "What one program sends to another through a unix socket lies in kernel memory until it is read, up to the sender's SO_SNDBUF for each socket. " +
     "The sender is charged, though it is the reader who is late. Large writes lie in pages that no field of /proc/meminfo counts, small ones and " +
-    "datagrams in slab (kmalloc-cg-*). No file of /proc tells how full a unix socket is: only ss does.",
+    "datagrams in slab (kmalloc-cg-*). No file of /proc tells how full a unix socket is: only ss does. Data of connections that a program has not " +
+    "accepted are listed nowhere but with their senders.",
   lookAlikes:
     "A slow reader: the queue becomes shorter between snapshots. A slab leak: without a look at the sockets this is kmalloc-cg-4k growing. " +
     "pipe-buffers: the same between programs that talk through pipes. Descriptors in flight inside messages (SCM_RIGHTS) hold whole files, not queues.",
@@ -152,14 +169,14 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
     const draft: FindingDraft = {
       title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} unread in ${
         formatQuantity(judged.queues.length, "unix socket")
-      }${by}`,
+      }${areWaiting(judged.queues) ? " whose connections it has not accepted" : ""}${by}`,
       confidence: backlogConfidence(judged, materialBytes),
       material: judged.bytes >= materialBytes,
       claims: placeStreamBytes(inPages, judged.bytes - inPages, ledger),
       ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
       owners: groups.map((group) => ownerOf(group, "socket", "ss -xap", detail(group, senders))),
       evidence: evidence(judged, backlog.seconds),
-      remedies: remedies(readers.length > 0 ? readers : groups, known),
+      remedies: remedies(readers.length > 0 ? readers : groups, known, !areWaiting(judged.queues)),
     };
     return { findings: [draft] };
   },

@@ -33,10 +33,11 @@ echo "$top" | awk '{ for (i = 0; i <= $1; i += int($1 / 200) + 1) printf " %s/%d
   }'`;
 
 /**
- * How full pipes are, which no file tells: a copy of the descriptor (pidfd_getfd, Linux 5.6) is asked with FIONREAD, which reads
- * nothing and changes nothing. At most 16,384 descriptors are looked at, those of the processes with the most first.
+ * How full pipes are, and queues of file events that a program asked for (inotify, fanotify), which no file tells: a copy of the descriptor
+ * (pidfd_getfd, Linux 5.6) is asked with FIONREAD, which reads nothing and changes nothing. At most 16,384 descriptors are looked at, those of the
+ * processes with the most first.
  */
-const PIPES = `use strict; use warnings; no warnings "portable"; use POSIX ();
+const CONTENTS = `use strict; use warnings; no warnings "portable"; use POSIX ();
 my ($left, %seen) = (16384);
 my $fionread = (POSIX::uname())[4] =~ /^(?:ppc|mips|sparc)/ ? 0x4004667f : 0x541b;
 sub size { my ($pid) = @_; my $size = (stat "/proc/$pid/fd")[7]; return $size if $size;
@@ -47,13 +48,16 @@ for my $pid (sort { $size{$b} <=> $size{$a} || $a <=> $b } keys %size) {
   last if $left <= 0; opendir my $dir, "/proc/$pid/fd" or next; my $process;
   while (defined(my $fd = readdir $dir)) {
     next unless $fd =~ /^\\d+$/; last if --$left < 0;
-    my $inode = (readlink("/proc/$pid/fd/$fd") // "") =~ /^pipe:\\[(\\d+)\\]$/ ? $1 : next; next if $seen{$inode}++;
+    my ($inode, $events) = (readlink("/proc/$pid/fd/$fd") // "") =~ /^(?:pipe:\\[(\\d+)\\]|anon_inode:\\[?(inotify|fanotify)\\]?)$/ or next;
+    next if defined $inode && $seen{$inode}++;
     $process //= syscall(434, $pid + 0, 0); last if $process < 0;
     my $copy = syscall(438, $process, $fd + 0, 0); next if $copy < 0;
     my $bytes = pack "i", 0;
-    if (open my $pipe, "<&=", $copy) {
-      my $capacity = fcntl($pipe, 1032, 0);
-      print unpack("i", $bytes), " $capacity $inode /proc/$pid/fd/$fd\\n" if ioctl($pipe, $fionread, $bytes) && $capacity;
+    if (open my $file, "<&=", $copy) {
+      my $capacity = defined $events ? "-" : fcntl($file, 1032, 0);
+      next unless ioctl($file, $fionread, $bytes) && $capacity;
+      my $unread = unpack "i", $bytes;
+      print "$unread $capacity ", $events // $inode, " /proc/$pid/fd/$fd\\n" if $unread > 0 || defined $inode;
     }
   }
   POSIX::close($process) if defined $process && $process >= 0;
@@ -65,12 +69,12 @@ export const descriptors: Collector = defineCollector({
   id: "descriptors",
   title: "Open descriptors",
   why:
-    "A leaked descriptor holds kernel memory that no process is charged for. How many each process has, of which kind, and how full its pipes are.",
+    "A leaked descriptor holds kernel memory that no process is charged for. How many each process has, of which kind, and how full its pipes and event queues are.",
   priority: 45,
   captures: [
     { kind: "file", path: "/proc/sys/fs/file-nr", changing: true, recorded: true },
     { kind: "command", argv: ["sh", "-c", COUNTS], as: "sos_commands/process/descriptor_counts", changing: true },
     { kind: "command", argv: ["sh", "-c", SAMPLES], as: "sos_commands/process/descriptor_samples" },
-    { kind: "command", argv: ["perl", "-e", PIPES], as: "sos_commands/process/pipe_contents" },
+    { kind: "command", argv: ["perl", "-e", CONTENTS], as: "sos_commands/process/descriptor_contents" },
   ],
 });

@@ -11,6 +11,7 @@ export const host: Collector = defineCollector({
     { kind: "command", argv: ["uptime"], as: "sos_commands/host/uptime" },
     // Local file systems only: others may not answer. Tells what tmpfs holds.
     { kind: "command", argv: ["df", "-al", "-x", "autofs"], as: "sos_commands/filesys/df_-al_-x_autofs" },
+    { kind: "command", argv: ["df", "-ali", "-x", "autofs"], as: "sos_commands/filesys/df_-ali_-x_autofs" },
     { kind: "file", path: "/proc/loadavg", changing: true, recorded: true },
     // The same until the next start: what was recorded before it is told apart by this.
     { kind: "file", path: "/proc/sys/kernel/random/boot_id", recorded: true },

@@ -32,7 +32,7 @@ echo "$found" | sed 's,/fd/.*,/maps,' | sort -u | xargs grep -H -E '/memfd:|\\(d
 const ENOUGH = "awk '/^Shmem:/ { exit $2 < 32768 }' /proc/meminfo";
 
 /**
- * The largest files of each tmpfs and ramfs that is mounted here. Their dentries and inodes are in memory anyway, so looking at them costs
+ * The largest files of each tmpfs, hugetlbfs and ramfs that is mounted here. Their dentries and inodes are in memory anyway, so looking at them costs
  * none. What a ramfs holds in all stands as its own folder, because df shows 0 of it; and so does a tmpfs of another mount namespace (a
  * container's), of which df shows nothing: it is looked at through a process of that namespace, where there is enough shared memory to matter
  * (200 such namespaces took 0.2 s), and files are listed of the 16 fullest.
@@ -43,7 +43,7 @@ const FILES = `exec 2>/dev/null
 files() { find "$1" -xdev -type f -size +1024k ! -path '*[[:cntrl:]]*' -exec stat -c '%b %B %d %i %Y %n' {} +; }
 here() {
   awk '{ type[$2] = $3 }
-    END { for (path in type) if (type[path] ~ /^(dev)?tmpfs$/ || type[path] == "ramfs" && path != "/") print type[path], path
+    END { for (path in type) if (type[path] ~ /^(dev)?tmpfs$|^hugetlbfs$/ || type[path] == "ramfs" && path != "/") print type[path], path
   }' /proc/mounts | while read -r type path; do
     mount=$(printf '%b' "$path")
     [ "$type" != ramfs ] || stat -c "$(du -skx "$mount" | awk '{ print 2 * $1; exit }') 512 %d %i %Y %n" "$mount"
@@ -82,7 +82,7 @@ done`;
 /** Memory that lies in a file which is on no disk: it belongs to no process until one maps it. */
 export const sharedMemory: Collector = defineCollector({
   id: "shared-memory",
-  title: "Shared memory, tmpfs and ramfs",
+  title: "Shared memory, tmpfs, hugetlbfs and ramfs",
   why:
     "Which file, descriptor or segment holds shared memory that no process maps, and what is in a ramfs or a container's tmpfs, which df does not tell. Mounts and SysV segments are captured with the machine and its memory.",
   priority: 46,

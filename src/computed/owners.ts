@@ -66,9 +66,10 @@ export function ownerOf(group: OwnerGroup<Held>, noun: string, howToFind: string
   };
 }
 
-/** "friend_push (100 processes)", "nginx (pid 12)", "an unknown process". */
+/** "friend_push (100 processes)", "nginx (pid 12)", "an unknown process"; what is no process's by what it is. */
 export function nameOfGroup(group: { readonly comm: string | undefined; readonly pids: readonly number[] }): string {
   if (group.comm === undefined) return "an unknown process";
+  if (group.pids.length === 0) return group.comm;
   return group.pids.length === 1
     ? `${group.comm} (pid ${group.pids[0]})`
     : `${group.comm} (${group.pids.length} processes)`;

@@ -235,8 +235,10 @@ function mappedAtMost(statuses: readonly ProcessFile<ProcessStatus>[]): { low: n
   return { low: 0, high: known.reduce((sum, { value }) => sum + (value.vmRssBytes as number), 0) };
 }
 
-/** Types of which the files are in Shmem; ramfs is in no such account. */
+/** Types of which the files are in Shmem. */
 const TMPFS_TYPES: readonly string[] = ["tmpfs", "devtmpfs"];
+/** Those that are listed with them and are not: ramfs is page cache, hugetlbfs in a pool of its own. */
+const OTHER_TYPES: readonly (string | undefined)[] = ["ramfs", "hugetlbfs"];
 
 /** All shared memory of the host that this bundle can name. */
 export const sharedMemory: Source<SharedMemory> = defineComputed({
@@ -262,14 +264,16 @@ export const sharedMemory: Source<SharedMemory> = defineComputed({
     const tmpfs = mounted.filter(({ type }) => TMPFS_TYPES.includes(type));
     const mountOf = mountFinder(mounted);
     const onTmpfs = files.tmpfsFiles?.value.filter((file) =>
-      mountOf(file.path)?.type !== "ramfs" && !ELSEWHERE.test(file.path)
+      !OTHER_TYPES.includes(mountOf(file.path)?.type) && !ELSEWHERE.test(file.path)
     ) ?? [];
     const { lsofFiles: lsof } = files;
     const list = files.sharedMemoryDescriptors ?? (lsof && { path: lsof.path, value: lsof.value.unlinked });
     const unlinked = list && unmappedFiles(list, tmpfs);
     const statuses = files.processStatuses ?? [];
     const mappers = mappersOf(statuses);
-    const segments = [files.sysvipcShm, files.sysvipcShmElsewhere].filter((file) => file !== undefined);
+    const segments = [files.sysvipcShm, files.sysvipcShmElsewhere].filter((file) =>
+      file !== undefined
+    );
     const here = files.df && files.mounts &&
       tmpfsUses(files.df, tmpfs, unlinked ?? [], onTmpfs, lsof?.value.mapped);
     const elsewhere = files.tmpfsFiles === undefined ? [] : tmpfsElsewhere(files.tmpfsFiles, unlinked ?? []);

@@ -1,11 +1,16 @@
 /** Whose the objects of a slab cache are: of some the kernel keeps a count elsewhere, with their owners. */
 import type { EvidenceLine } from "../core/analyzer.ts";
-import { formatCount, formatQuantity } from "../core/format.ts";
+import { formatBytes, formatCount, formatQuantity } from "../core/format.ts";
+import { shellWord } from "../core/shell.ts";
 import type { Parsed } from "../core/source.ts";
 import type { ProcessFile } from "../parsers/_groups.ts";
+import type { DfInodes } from "../parsers/df.ts";
+import type { EventQueue } from "../parsers/event_queues.ts";
+import type { Mount } from "../parsers/mounts.ts";
 import type { NeighbourStat } from "../parsers/neighbour_stat.ts";
 import type { ProcessStatus } from "../parsers/process_status.ts";
 import type { SysvQueue } from "../parsers/sysvipc_msg.ts";
+import type { Descriptors, DescriptorTable } from "./descriptors.ts";
 import type { QueuedSignals } from "./queued_signals.ts";
 import type { SlabUse } from "./slab_caches.ts";
 
@@ -23,6 +28,10 @@ export interface TenantWitnesses {
   readonly signals: readonly QueuedSignals[] | undefined;
   readonly statuses: readonly ProcessFile<ProcessStatus>[] | undefined;
   readonly queues: Parsed<readonly SysvQueue[]> | undefined;
+  readonly events: Parsed<readonly EventQueue[]> | undefined;
+  readonly inodes: Parsed<readonly DfInodes[]> | undefined;
+  readonly mounts: Parsed<readonly Mount[]> | undefined;
+  readonly descriptors: DescriptorTable | undefined;
 }
 
 /** What the objects of a cache are, known from a count elsewhere, and who may have them. */
@@ -31,8 +40,8 @@ export interface Tenant {
   readonly groups: readonly { readonly comm: string; readonly pids: readonly number[]; readonly count: number }[];
   /** What shows those of a process. */
   readonly see?: (pid: number | undefined) => string;
-  /** What gives them back, where they do not go with the process. */
-  readonly remove?: string;
+  /** What gives them back, or shows which they are, where they do not go with the process. */
+  readonly stays?: { readonly kind: "messages" | "files"; readonly command: string };
   readonly evidence: readonly EvidenceLine[];
 }
 
@@ -157,7 +166,7 @@ function messagesIn(cache: SlabUse, { queues: file, statuses = [] }: TenantWitne
       statuses,
     ),
     see: () => "ipcs -q -p",
-    remove: `ipcrm -q ${id}`,
+    stays: { kind: "messages", command: `ipcrm -q ${id}` },
     evidence: [{
       path: file.path,
       line,
@@ -170,6 +179,112 @@ function messagesIn(cache: SlabUse, { queues: file, statuses = [] }: TenantWitne
   };
 }
 
+/** Caches that events can be in: fanotify's own, and those of kmalloc where the event has a name. */
+const EVENTS = /^(?:fanotify_|kmalloc(?:-cg)?-)/;
+
+/**
+ * What read() gives of an event, least and most, by the size of its object: of fanotify FAN_EVENT_METADATA_LEN is counted, of inotify 16 bytes and the
+ * name, filled up to a multiple of 16; the object (struct inotify_event_info) has 32 bytes and the name.
+ */
+function readableBytes(kind: EventQueue["kind"], objectBytes: number): { least: number; most: number } {
+  if (kind === "fanotify") return { least: 24, most: 24 };
+  return { least: objectBytes <= 64 ? 16 : objectBytes / 2, most: objectBytes };
+}
+
+/** A queue that was inherited is behind the same descriptor of all that have it, and as full: it counts once. */
+function eachOnce(queues: readonly EventQueue[]): EventQueue[] {
+  return [...new Map(queues.map((queue) => [`${queue.fd} ${queue.bytes}`, queue])).values()];
+}
+
+/** Events that a program asked for and does not read. Those of one queue may be in several caches, by the length of their names. */
+function eventsIn(cache: SlabUse, { events: file, statuses = [] }: TenantWitnesses): Tenant | undefined {
+  if (file === undefined || ![cache.name, ...cache.aliases].some((name) => EVENTS.test(name))) return undefined;
+  for (const kind of ["fanotify", "inotify"] as const) {
+    const queues = eachOnce(file.value.filter((queue) => queue.kind === kind));
+    const [largest] = queues.toSorted((a, b) => b.bytes - a.bytes);
+    const bytes = sum(queues.map((queue) => queue.bytes));
+    const { least, most } = readableBytes(kind, cache.objectBytes);
+    const isTheirs = bytes >= (1 - SAME_COUNT) * least * cache.activeObjects &&
+      bytes <= most * cache.activeObjects / MOSTLY;
+    if (largest === undefined || !isTheirs) continue;
+    return {
+      what: `unread file events (${kind})`,
+      groups: byProgram(
+        queues.map((queue) => ({ pid: queue.pid, count: Math.round(cache.activeObjects * queue.bytes / bytes) })),
+        statuses,
+      ),
+      see: (pid) => `ls -l /proc/${pid}/fd | grep notify`,
+      evidence: [{
+        path: file.path,
+        line: largest.line,
+        because: `${formatBytes(largest.bytes)} of events are to be read here, the most of ${
+          formatQuantity(queues.length, `queue of ${kind}`, `queues of ${kind}`)
+        } with ${formatBytes(bytes)}: who asked for them does not read`,
+      }],
+    };
+  }
+  return undefined;
+}
+
+/** What a cache's objects are, if they are what descriptors stand for: struct file of each, and the inode of a memfd. */
+function describedBy({ name, aliases }: SlabUse): { what: string; of: (process: Descriptors) => number } | undefined {
+  const names = [name, ...aliases];
+  if (names.includes("filp")) return { what: "open descriptors", of: ({ count }) => count };
+  if (!names.includes("shmem_inode_cache")) return undefined;
+  return { what: "memfds", of: ({ kinds }) => kinds.get("memfd") ?? 0 };
+}
+
+/** Descriptors of whatever kind, of whom: of all that are alike it is not known whether they are needed (fd-leak), but here they are in the way. */
+function descriptorsIn(cache: SlabUse, { descriptors }: TenantWitnesses): Tenant | undefined {
+  const described = describedBy(cache);
+  if (described === undefined || descriptors === undefined) return undefined;
+  const { what, of } = described;
+  const groups = new Map<string, { comm: string; pids: number[]; count: number }>();
+  for (const process of descriptors.processes) {
+    const count = of(process);
+    if (count === 0) continue;
+    const group = groups.get(process.comm) ?? { comm: process.comm, pids: [], count: 0 };
+    group.pids.push(process.pid);
+    groups.set(process.comm, { ...group, count: group.count + count });
+  }
+  const [most, ...others] = [...groups.values()].sort((a, b) => b.count - a.count);
+  const largest = descriptors.processes.toSorted((a, b) => of(b) - of(a))[0];
+  if (most === undefined || largest === undefined || most.count < MOSTLY * cache.activeObjects) return undefined;
+  return {
+    what,
+    groups: [most, ...others.filter(({ count }) => count >= SHARE_OF_LARGEST * most.count)],
+    see: (pid) => `ls -l /proc/${pid}/fd | head -n 1000`,
+    evidence: [{
+      ...largest.source,
+      because: `process ${largest.pid} alone has ${formatCount(of(largest))} ${what}, all of ${most.comm} ${
+        formatCount(most.count)
+      } of the ${formatCount(cache.activeObjects)} on this host`,
+    }],
+  };
+}
+
+/** Files on a tmpfs, empty ones, too: df counts them in no other way, and they stay until somebody deletes them. */
+function filesIn(cache: SlabUse, { inodes, mounts }: TenantWitnesses): Tenant | undefined {
+  if (inodes === undefined || ![cache.name, ...cache.aliases].includes("shmem_inode_cache")) return undefined;
+  const types = new Map(mounts?.value.map(({ path, type }) => [path, type]));
+  const [largest] = inodes.value
+    .flatMap(({ usedInodes, ...mount }) => usedInodes === undefined ? [] : [{ ...mount, usedInodes }])
+    .filter(({ mount, filesystem }) => (types.get(mount) ?? filesystem) === "tmpfs")
+    .sort((a, b) => b.usedInodes - a.usedInodes);
+  if (largest === undefined || largest.usedInodes < MOSTLY * cache.activeObjects) return undefined;
+  const { mount, usedInodes, line } = largest;
+  return {
+    what: `files on tmpfs in ${mount}`,
+    groups: [],
+    stays: { kind: "files", command: `du --inodes -x ${shellWord(mount)} | sort -rn | head` },
+    evidence: [{
+      path: inodes.path,
+      line,
+      because: `${formatCount(usedInodes)} files and folders, of ${formatCount(cache.activeObjects)} on tmpfs in all`,
+    }],
+  };
+}
+
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }
@@ -177,5 +292,6 @@ function sum(numbers: readonly number[]): number {
 /** Who has the objects of a cache, where the kernel counts them elsewhere, too. */
 export function tenantOf(cache: SlabUse, witnesses: TenantWitnesses): Tenant | undefined {
   return neighboursIn(cache, witnesses) ?? timersIn(cache, witnesses) ?? zombiesIn(cache, witnesses) ??
-    messagesIn(cache, witnesses);
+    messagesIn(cache, witnesses) ?? eventsIn(cache, witnesses) ?? descriptorsIn(cache, witnesses) ??
+    filesIn(cache, witnesses);
 }

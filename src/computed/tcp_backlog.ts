@@ -23,8 +23,10 @@ import {
 /** Value of the timer column: the peer's window is closed, and it is asked whether it opened (net/ipv4/tcp_ipv4.c, get_tcp4_sock()). */
 export const ZERO_WINDOW_PROBE = 4;
 
-/** A TCP socket with something in its receive or in its send queue. */
+/** A TCP socket with something in its receive or in its send queue. `inode` is its listener's as long as nobody has accepted it. */
 export interface TcpQueue extends SocketQueue {
+  /** The listening socket that has not accepted this connection: its process has no descriptor of it yet, and cannot read. */
+  readonly listener: SourceLine | undefined;
   /** As the kernel calls it: `ESTABLISHED`, `CLOSE_WAIT`. */
   readonly state: string;
   /** The data alone, without the overhead that is charged with it. */
@@ -58,6 +60,8 @@ type Side = "received" | "sent";
 interface Socket {
   readonly path: string;
   readonly row: InetSocket;
+  readonly inode: number;
+  readonly listener: SourceLine | undefined;
   readonly local: string;
   readonly remote: string;
   readonly detail: SsRow | undefined;
@@ -74,6 +78,62 @@ function endpoint(host: string, port: number): string {
 function connectionKey(path: string, local: string, remote: string): string {
   const own = local.startsWith("127.") || local.startsWith("[::1]");
   return `${own ? netnsOf(path) ?? "" : ""} ${local} ${remote}`;
+}
+
+interface Listener extends SourceLine {
+  readonly inode: number;
+}
+
+/** Listening sockets by where they listen. */
+class Listeners {
+  readonly #all: Map<string, Listener> = new Map();
+
+  constructor(tables: readonly Parsed<readonly InetSocket[]>[]) {
+    for (const { path, value } of tables) {
+      for (const { state, localAddress, localPort, inode, line } of value) {
+        const key = listenKey(path, localAddress, localPort);
+        // Of several that share a port any may be meant: they are one program's, as a rule.
+        if (state === "LISTEN" && !this.#all.has(key)) this.#all.set(key, { path, line, inode });
+      }
+    }
+  }
+
+  /**
+   * Whose queue of connections this one is in: a socket without a descriptor in these states was never accepted. One that was closed is in another
+   * state at once (net/ipv4/tcp.c, tcp_close()).
+   */
+  of(path: string, { inode, state, localAddress, localPort }: InetSocket): Listener | undefined {
+    if (inode !== 0 || (state !== "ESTABLISHED" && state !== "CLOSE_WAIT")) return undefined;
+    for (const address of [localAddress, "0.0.0.0", "::"]) {
+      const listener = this.#all.get(listenKey(path, address, localPort));
+      if (listener !== undefined) return listener;
+    }
+    return undefined;
+  }
+}
+
+function listenKey(path: string, host: string, port: number): string {
+  return `${netnsOf(path) ?? ""} ${endpoint(host, port)}`;
+}
+
+/** An address as `ss` writes it, like those of the tables: it may tell the interface, and write an IPv4 address as one of IPv6. */
+function plainEndpoint(text: string): string {
+  return text.replace(/%[^\]:]*/, "").replace(/^\[::ffff:([\d.]+)\]/, "$1");
+}
+
+/** What `ss` tells of each socket: by its inode, and by its connection where it has none. */
+function detailsOf(
+  reader: Reader,
+): (path: string, row: InetSocket, local: string, remote: string) => SsRow | undefined {
+  const byInode = new Map<number | undefined, SsRow>();
+  const byConnection = new Map<string, SsRow>();
+  for (const row of ssRows(reader, "tcp")) {
+    const { path, socket: { inode, local, peer } } = row;
+    if (inode === 0) byConnection.set(connectionKey(path, plainEndpoint(local), plainEndpoint(peer)), row);
+    else byInode.set(inode, row);
+  }
+  return (path, { inode }, local, remote) =>
+    inode === 0 ? byConnection.get(connectionKey(path, local, remote)) : byInode.get(inode);
 }
 
 function payload({ rxQueueBytes, txQueueBytes }: InetSocket, side: Side): number {
@@ -125,7 +185,7 @@ function peerOf({ path, local, remote }: Socket, side: Side, all: ReadonlyMap<st
   return {
     path: other.path,
     line: other.row.line,
-    inode: other.row.inode,
+    inode: other.inode,
     chargedBytes: charge(other, otherSide),
     payloadBytes: payload(other.row, otherSide),
     timer: other.row.timer,
@@ -133,13 +193,14 @@ function peerOf({ path, local, remote }: Socket, side: Side, all: ReadonlyMap<st
 }
 
 function queueOf(socket: Socket, side: Side, all: ReadonlyMap<string, Socket>, watched: Watched): TcpQueue {
-  const { path, row, local, remote, detail } = socket;
+  const { path, row, inode, listener, local, remote, detail } = socket;
   const skmem = detail?.socket.skmem;
   return {
     path,
     line: row.line,
     namespace: netnsOf(path),
-    inode: row.inode,
+    inode,
+    listener,
     local,
     remote,
     state: row.state,
@@ -159,7 +220,8 @@ function queueOf(socket: Socket, side: Side, all: ReadonlyMap<string, Socket>, w
 function read(reader: Reader): Captured<TcpBacklog> {
   const tables = reader.read(tcp);
   if (tables.status !== "ok") return tables;
-  const details = new Map(Array.from(ssRows(reader, "tcp"), (row) => [row.socket.inode, row]));
+  const detailOf = detailsOf(reader);
+  const listeners = new Listeners(tables.value);
   const ratio = chargeRatio(reader, tables.value);
   const all = new Map<string, Socket>();
   let sockets = 0;
@@ -168,8 +230,17 @@ function read(reader: Reader): Captured<TcpBacklog> {
     for (const row of value) {
       const local = endpoint(row.localAddress, row.localPort);
       const remote = endpoint(row.remoteAddress, row.remotePort);
-      const detail = row.inode === 0 ? undefined : details.get(row.inode);
-      all.set(connectionKey(path, local, remote), { path, row, local, remote, detail, ratio });
+      const listener = listeners.of(path, row);
+      all.set(connectionKey(path, local, remote), {
+        path,
+        row,
+        inode: listener?.inode ?? row.inode,
+        listener,
+        local,
+        remote,
+        detail: detailOf(path, row, local, remote),
+        ratio,
+      });
     }
   }
   const side = (which: Side): Backlog<TcpQueue> => {

@@ -1,7 +1,7 @@
 import type { SourceLine } from "../core/ledger.ts";
 import { type Captured, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
-import { ssNamespaces, type SsSocket, ssUnix, ssUnixNamespaces } from "../parsers/ss.ts";
+import { ss, ssNamespaces, type SsSocket, ssUnix, ssUnixNamespaces } from "../parsers/ss.ts";
 import {
   type Backlog,
   backlogOf,
@@ -20,8 +20,10 @@ export interface UnixQueue extends SocketQueue {
   readonly type: "stream" | "dgram" | "seqpacket";
   /** Undefined when the sender has closed its end, or is gone. */
   readonly senderInode: number | undefined;
-  /** Undefined for datagrams sent without connect(): ss does not tell to whom. */
+  /** The listener's, as long as nobody has accepted the connection. Undefined for datagrams sent without connect(): ss does not tell to whom. */
   readonly readerInode: number | undefined;
+  /** Whether the connection waits in the listener's queue: its process has no descriptor of it yet, and cannot read. */
+  readonly isWaiting: boolean;
   /** The data alone, as the reader's Recv-Q tells it. Of datagrams it tells the first one only: then undefined. */
   readonly payloadBytes: number | undefined;
   /** Where the reader's Recv-Q stands. */
@@ -54,6 +56,18 @@ function unixRows(reader: Reader): Captured<Row[]> {
   const files: readonly Parsed<readonly SsSocket[]>[] = [initial.value, ...(changing ?? once ?? [])];
   const rows = files.flatMap(({ path, value }) => value.map((socket) => ({ path, socket })));
   return { status: "ok", value: rows.filter((row) => typeOf(row) !== undefined && row.socket.state !== "LISTEN") };
+}
+
+/** Who listens, by the connecting ends of connections that he has not accepted: their own other ends have no inode, and ss does not list them. */
+function listenersOf(reader: Reader): Map<number, Row> {
+  const { initial, others } = readUses({ initial: ss, others: ssNamespaces }, reader);
+  const listeners = new Map<number, Row>();
+  for (const { path, value } of [...(initial === undefined ? [] : [initial]), ...(others ?? [])]) {
+    for (const socket of value) {
+      for (const inode of socket.waitingInodes) listeners.set(inode, { path, socket });
+    }
+  }
+  return listeners;
 }
 
 function senderKey(inode: number | undefined): string {
@@ -92,7 +106,15 @@ function look(snapshot: Reader): Sighting[] | undefined {
 
 type Ends = Pick<
   UnixQueue,
-  "inode" | "local" | "chargedBytes" | "limitBytes" | "senderInode" | "readerInode" | "payloadBytes" | "reader"
+  | "inode"
+  | "local"
+  | "chargedBytes"
+  | "limitBytes"
+  | "senderInode"
+  | "readerInode"
+  | "isWaiting"
+  | "payloadBytes"
+  | "reader"
 >;
 
 function queueOf(row: Row, behaviour: Behaviour, ends: Ends): UnixQueue {
@@ -116,9 +138,12 @@ function read(reader: Reader): Captured<Backlog<UnixQueue>> {
   const watched = watchQueues(reader.timeline, look);
   const byInode = new Map(rows.map((row) => [row.socket.inode, row]));
   const readers = readersOf(rows);
+  const listeners = listenersOf(reader);
   const sent = rows.filter((row) => sentBytes(row) > 0).map((row): UnixQueue => {
-    const { inode: senderInode, peerInode: readerInode, local, skmem } = row.socket;
-    const other = readerInode === undefined ? undefined : byInode.get(readerInode);
+    const { inode: senderInode, peerInode, local, skmem } = row.socket;
+    const listener = peerInode === undefined ? listeners.get(senderInode ?? 0) : undefined;
+    const readerInode = peerInode ?? listener?.socket.inode;
+    const other = listener ?? byInode.get(peerInode);
     return queueOf(row, watched.behaviour(senderKey(senderInode)), {
       inode: readerInode ?? senderInode ?? 0,
       // A reader's name says more than that of a client's socket, which rarely has one.
@@ -127,6 +152,7 @@ function read(reader: Reader): Captured<Backlog<UnixQueue>> {
       limitBytes: skmem?.sndbufBytes,
       senderInode,
       readerInode,
+      isWaiting: listener !== undefined,
       payloadBytes: typeOf(row) === "dgram" ? undefined : other?.socket.recvQBytes,
       reader: other && { path: other.path, line: other.socket.line },
     });
@@ -140,6 +166,7 @@ function read(reader: Reader): Captured<Backlog<UnixQueue>> {
       limitBytes: undefined,
       senderInode: undefined,
       readerInode: inode,
+      isWaiting: false,
       payloadBytes: recvQBytes,
       reader: { path: row.path, line: row.socket.line },
     });
@@ -150,6 +177,6 @@ function read(reader: Reader): Captured<Backlog<UnixQueue>> {
 /** Unread data of unix sockets over all network namespaces and snapshots. */
 export const unixBacklog: Source<Backlog<UnixQueue>> = {
   name: "unix backlog",
-  patterns: [ssUnix, ssUnixNamespaces, ssNamespaces].flatMap(({ patterns }) => patterns),
+  patterns: [ssUnix, ssUnixNamespaces, ss, ssNamespaces].flatMap(({ patterns }) => patterns),
   read,
 };

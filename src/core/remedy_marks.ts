@@ -137,6 +137,19 @@ export const remedyMarks: readonly RemedyMark[] = [
   },
   {
     "cause": "hugetlb-reservation",
+    "remedy": "delete files on hugetlbfs",
+    "kernel": "6.18.44-fc-v657",
+    "date": "2026-11-29",
+    "beforeBytes": 67108864,
+    "afterBytes": 0,
+  },
+  {
+    "cause": "hugetlb-reservation",
+    "remedy": "keep no files",
+    "untried": "it has no such program",
+  },
+  {
+    "cause": "hugetlb-reservation",
     "remedy": "give back what is free",
     "kernel": "6.18.44-fc-v769",
     "date": "2026-11-23",
@@ -520,6 +533,14 @@ export const remedyMarks: readonly RemedyMark[] = [
     "date": "2026-11-29",
     "beforeBytes": 32919552,
     "afterBytes": 315392,
+  },
+  {
+    "cause": "slab-leak",
+    "remedy": "delete files on tmpfs",
+    "kernel": "6.18.44-fc-v657",
+    "date": "2026-11-29",
+    "beforeBytes": 41443328,
+    "afterBytes": 217088,
   },
   {
     "cause": "slab-reclaimable",

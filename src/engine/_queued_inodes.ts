@@ -24,10 +24,21 @@ const columns: ReadonlyMap<string, Columns> = new Map([
 ]);
 
 /**
- * `u_dgr UNCONN 0 4352 /run/x 20118 * 20119 users:(("a",pid=1,fd=2))`: Recv-Q, Send-Q, and the inode behind the local
- * address.
+ * `u_dgr UNCONN 0 4352 /run/x 20118 * 20119 users:(("a",pid=1,fd=2))`: state, Recv-Q, Send-Q, and the inode behind the
+ * local address.
  */
-const UNIX_LINE = /^u_\w+\s+\S+\s+(-?\d+)\s+(-?\d+)\s.*?\s(\d+)\s+\S+\s+\d+(?:\s|$)/;
+const UNIX_LINE = /^u_\w+\s+(\S+)\s+(-?\d+)\s+(-?\d+)\s.*?\s(\d+)\s+\S+\s+\d+(?:\s|$)/;
+
+/** What a row says of a socket. */
+interface Row {
+  /** Bytes; of a listening socket connections that its process has not accepted, and that nobody else has. */
+  readonly queued: number;
+  readonly listening: boolean;
+  readonly inode: number;
+}
+
+/** TCP_LISTEN (include/net/tcp_states.h); sockets of other protocols are never in this state. */
+const LISTEN = "0A";
 
 /** The lines of a text, without their ends. */
 export function* lines(text: string): Generator<string> {
@@ -46,8 +57,8 @@ export function socketColumns(path: string): Columns | undefined {
 }
 
 /**
- * The inodes of the sockets in this file that have at least `minBytes` queued; none when it is not a file about
- * sockets.
+ * The inodes of the sockets in this file that have at least `minBytes` queued, and of those that listen and have connections waiting; none when it
+ * is not a file about sockets.
  */
 export function* queuedInodes(path: string, bytes: Uint8Array, minBytes: number): Generator<number> {
   const table = socketColumns(path);
@@ -57,7 +68,9 @@ export function* queuedInodes(path: string, bytes: Uint8Array, minBytes: number)
   let last = 0;
   for (const line of lines(new TextDecoder("latin1").decode(bytes))) {
     const found = table === undefined ? unixSocket(line) : tableRow(line, table);
-    if (found !== undefined && found.inode > 0 && found.queued >= minBytes) yield found.inode;
+    if (found !== undefined && found.inode > 0 && found.queued >= (found.listening ? 1 : minBytes)) {
+      yield found.inode;
+    }
     if (table !== undefined) continue;
     // A packet socket's ring stands on a line below the socket's own. However empty, it holds all of its memory.
     if (/^\s+ring_[rt]x\(/.test(line) && last > 0) yield last;
@@ -66,19 +79,23 @@ export function* queuedInodes(path: string, bytes: Uint8Array, minBytes: number)
 }
 
 /** What a row says; undefined when it is none. */
-export function tableRow(line: string, { queued, hex, inode }: Columns): { queued: number; inode: number } | undefined {
+export function tableRow(line: string, { queued, hex, inode }: Columns): Row | undefined {
   const fields = line.trim().split(/\s+/);
   const sizes = queued.flatMap((at) => (fields[at] ?? "").split(":")).map((size) => parseInt(size, hex ? 16 : 10));
   const total = sizes.reduce((sum, size) => sum + size, 0);
   const number = Number(fields[inode]);
-  return Number.isNaN(total) || Number.isNaN(number) ? undefined : { queued: total, inode: number };
+  if (Number.isNaN(total) || Number.isNaN(number)) return undefined;
+  return { queued: total, listening: hex && fields[3] === LISTEN, inode: number };
 }
 
 /** A unix socket of `ss`, unless its owner stands there already. */
-function unixSocket(line: string): { queued: number; inode: number } | undefined {
-  const match = UNIX_LINE.exec(line);
-  if (match === null || line.includes("users:((")) return undefined;
-  return { queued: Math.max(Number(match[1]), Number(match[2])), inode: Number(match[3]) };
+function unixSocket(line: string): Row | undefined {
+  const [, state, receiveQueue, sendQueue, inode] = UNIX_LINE.exec(line) ?? [];
+  if (inode === undefined || line.includes("users:((")) return undefined;
+  const listening = state === "LISTEN";
+  // Send-Q of one that listens is how many may wait.
+  const queued = Math.max(Number(receiveQueue), listening ? 0 : Number(sendQueue));
+  return { queued, listening, inode: Number(inode) };
 }
 
 /** The inode that `-e` prints for a socket other than a unix one; 0 when there is none, or the owner stands there already. */

@@ -321,7 +321,8 @@ function note(line,    f, n, i, queue) {
   if (watch == "ss") { note_ss(line); return }
   if (index(line, " 00000000:00000000 ")) return
   n = split(line, f, " ")
-  if (watch == "inet") { if (split(f[5], queue, ":") == 2) want(f[10], hex(queue[1]) + hex(queue[2])) }
+  # Of one that listens (0A) the queue counts connections that nobody has accepted: all that they hold is its own.
+  if (watch == "inet") { if (split(f[5], queue, ":") == 2) want(f[10], f[4] == "0A" ? 1e9 : hex(queue[1]) + hex(queue[2])) }
   else if (watch == "netlink") want(f[10], f[5] + f[6])
   else want(f[9], f[7])
 }
@@ -335,7 +336,8 @@ function note_ss(line,    f, n, i) {
   if (line !~ /^u_/) return
   n = split(line, f, " ")
   for (i = 6; i <= n - 2; i++) if (f[i] ~ /^[0-9]+$/ && f[i + 2] ~ /^[0-9]+$/) {
-    want(f[i], f[3] + 0 > f[4] + 0 ? f[3] : f[4])
+    if (f[2] == "LISTEN") want(f[i], f[3] > 0 ? 1e9 : 0)
+    else want(f[i], f[3] + 0 > f[4] + 0 ? f[3] : f[4])
     return
   }
 }

@@ -34,7 +34,7 @@ export interface InetSocket {
   /** Retransmissions in a row without an answer; undefined when the column is no number. */
   readonly retransmits: number | undefined;
   readonly uid: number;
-  /** 0 for a socket that no process holds any more. */
+  /** 0 for a socket that no process holds: one that was closed, or, while it is ESTABLISHED or CLOSE_WAIT, was not accepted yet. */
   readonly inode: number;
   /** Datagrams dropped by this socket; undefined for TCP, and for UDP before 2.6.27. */
   readonly drops: number | undefined;

@@ -14,7 +14,7 @@ import { parseCount, parseHex } from "./_numbers.ts";
 export interface DescriptorSample {
   readonly pid: number;
   readonly fd: number;
-  /** `socket`, `pipe`, `file`, or the kernel's name of an anonymous inode: `eventfd`, `eventpoll`, `inotify`, `io_uring`. */
+  /** `socket`, `pipe`, `file`, `memfd`, or the kernel's name of an anonymous inode: `eventfd`, `eventpoll`, `inotify`, `io_uring`. */
   readonly kind: string;
   readonly line: number;
 }
@@ -52,13 +52,14 @@ const INFO = /^\/proc\/(\d{1,10})\/fdinfo\/(\d{1,10}): (.*)$/;
  *
  * equal(descriptorKind("anon_inode:[eventpoll]"), "eventpoll");
  * equal(descriptorKind("socket:[4711]"), "socket");
+ * equal(descriptorKind("/memfd:cache (deleted)"), "memfd");
  * ```
  */
 export function descriptorKind(target: string): string {
   if (target.startsWith("socket:[")) return "socket";
   if (target.startsWith("pipe:[")) return "pipe";
   if (target.startsWith("anon_inode:")) return /^anon_inode:\[?([\w-]*)/.exec(target)?.[1] || "anonymous";
-  return "file";
+  return target.startsWith("/memfd:") ? "memfd" : "file";
 }
 
 type Info = { -readonly [K in keyof DescriptorInfo]: DescriptorInfo[K] };

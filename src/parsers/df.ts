@@ -1,4 +1,5 @@
-// sos_commands/filesys/df_-al_-x_autofs: what each mounted file system holds, in KiB. The header is in the captor's language.
+// sos_commands/filesys/df_-al_-x_autofs: what each mounted file system holds, in KiB; df_-ali_-x_autofs: how many files, in the same columns. The header
+// is in the captor's language.
 //
 //   Filesystem              1K-blocks     Used Available Use% Mounted on
 //   proc                            0        0         0    - /proc
@@ -31,31 +32,80 @@ export interface DfMount {
  * ```
  */
 export function parseDf(text: string): readonly DfMount[] {
-  const mounts: DfMount[] = [];
+  return rows(text).map(({ size, used, ...row }) => ({
+    ...row,
+    sizeBytes: multiply(size, 1024),
+    usedBytes: multiply(used, 1024),
+  }));
+}
+
+/** How many files one mount has. */
+export interface DfInodes {
+  readonly filesystem: string;
+  /** Files, folders and links; undefined where df could not learn it. */
+  readonly usedInodes: number | undefined;
+  readonly mount: string;
+  readonly line: number;
+}
+
+/**
+ * Parses the output of df -i. Lines that are no mount (the header, messages) are passed over.
+ *
+ * @throws {ParseError} if no line is a mount.
+ *
+ * @example
+ * ```ts
+ * import { parseDfInodes } from "nailhouse/parsers";
+ * import { strictEqual } from "node:assert";
+ *
+ * strictEqual(parseDfInodes("tmpfs 3085457 300301 2785156 10% /spool\n")[0]?.usedInodes, 300_301);
+ * ```
+ */
+export function parseDfInodes(text: string): readonly DfInodes[] {
+  return rows(text).map(({ filesystem, used, mount, line }) => ({ filesystem, usedInodes: used, mount, line }));
+}
+
+interface Row {
+  readonly filesystem: string;
+  readonly size: number | undefined;
+  readonly used: number | undefined;
+  readonly mount: string;
+  readonly line: number;
+}
+
+function rows(text: string): Row[] {
+  const found: Row[] = [];
   forEachLine(text, (line, number) => {
     const words = columns(line);
     // Names of file systems and of mounts may hold blanks: the column that is a percentage or a dash stands between them.
     const at = words.findIndex((word, i) => i >= 4 && /^(?:\d{1,3}%|-)$/.test(word) && words[i + 1]?.startsWith("/"));
     if (at === -1) return;
-    const kib = (word: string | undefined): number | undefined => multiply(parseCount(word), 1024);
-    mounts.push({
+    found.push({
       filesystem: words.slice(0, at - 3).join(" "),
-      sizeBytes: kib(words[at - 3]),
-      usedBytes: kib(words[at - 2]),
+      size: parseCount(words[at - 3]),
+      used: parseCount(words[at - 2]),
       mount: words.slice(at + 1).join(" "),
       line: number,
     });
   });
-  if (mounts.length === 0) {
+  if (found.length === 0) {
     throw new ParseError('Cannot parse df: no line like "tmpfs 1024 512 512 50% /dev/shm"', { text });
   }
-  return mounts;
+  return found;
 }
 
 /** A snapshot's file, as {@linkcode parseDf} reads it. */
 export const df: Source<Parsed<readonly DfMount[]>> = defineArtifact({
   name: "df",
-  paths: ["sos_commands/filesys/df_-al_-x_autofs", "sos_commands/filesys/df_-al*"],
+  paths: ["sos_commands/filesys/df_-al_-x_autofs", "sos_commands/filesys/df_-al", "sos_commands/filesys/df_-al_*"],
   howToCapture: "df -al -x autofs",
   parse: parseDf,
+});
+
+/** A snapshot's file, as {@linkcode parseDfInodes} reads it. */
+export const dfInodes: Source<Parsed<readonly DfInodes[]>> = defineArtifact({
+  name: "df -i",
+  paths: ["sos_commands/filesys/df_-ali_-x_autofs", "sos_commands/filesys/df_-ali*"],
+  howToCapture: "df -ali -x autofs",
+  parse: parseDfInodes,
 });

@@ -31,7 +31,8 @@ const SOCKETS = new Set(["IPv4", "IPv6", "unix", "sock", "netlink", "pack", "raw
 function kindOf(type: string, name: string): string {
   if (SOCKETS.has(type)) return "socket";
   if (type === "FIFO") return name.startsWith("pipe") ? "pipe" : "file";
-  return type === "a_inode" ? /^\[?([\w-]*)/.exec(name)?.[1] || "anonymous" : "file";
+  if (type === "a_inode") return /^\[?([\w-]*)/.exec(name)?.[1] || "anonymous";
+  return name.startsWith("/memfd:") ? "memfd" : "file";
 }
 
 /**

@@ -27,6 +27,7 @@ export * from "./descriptor_samples.ts";
 export * from "./df.ts";
 export * from "./dm_bufio.ts";
 export * from "./ethtool.ts";
+export * from "./event_queues.ts";
 export * from "./file_nr.ts";
 export * from "./hugepages.ts";
 export * from "./kernel_log.ts";

@@ -1,7 +1,9 @@
-// sos_commands/process/pipe_contents: nailhouse's own list of how full the pipes are, each once, as FIONREAD and F_GETPIPE_SZ tell.
+// sos_commands/process/descriptor_contents: nailhouse's own list of how full the pipes are, each once, as FIONREAD and F_GETPIPE_SZ tell. Of queues
+// of events, which have no capacity: event_queues.ts
 //
 //   # bytes capacity inode descriptor
 //   1048576 1048576 3112347 /proc/17235/fd/3
+//   229152 - inotify /proc/17240/fd/3
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { pidOf } from "./_groups.ts";
@@ -43,6 +45,7 @@ export function parsePipeContents(text: string, context: ParseContext): readonly
       return;
     }
     const [bytes, capacityBytes, inode, path = ""] = columns(line);
+    if (capacityBytes === "-") return;
     const pipe = {
       bytes: parseCount(bytes),
       capacityBytes: parseCount(capacityBytes),
@@ -61,14 +64,17 @@ export function parsePipeContents(text: string, context: ParseContext): readonly
         line: number,
       });}
   });
-  if (pipes.length === 0 && !header) throw new ParseError("Cannot parse pipe_contents: no line is a pipe", { text });
+  if (pipes.length === 0 && !header) {
+    throw new ParseError("Cannot parse descriptor_contents: it has no header, and no line is a pipe", { text });
+  }
   return pipes;
 }
 
 /** A snapshot's file, as {@linkcode parsePipeContents} reads it. */
 export const pipeContents: Source<Parsed<readonly Pipe[]>> = defineArtifact({
   name: "pipe_contents",
-  paths: ["sos_commands/process/pipe_contents"],
+  // Bundles of nailhouse 0.1 before it looked at queues of events have the second one.
+  paths: ["sos_commands/process/descriptor_contents", "sos_commands/process/pipe_contents"],
   howToCapture: "nailhouse collect (needs perl and Linux 5.6)",
   parse: parsePipeContents,
 });

@@ -59,10 +59,12 @@ export interface SsSocket {
   /** Address and port; for a unix socket its path, `*` when it has none. */
   readonly local: string;
   readonly peer: string;
-  /** Undefined for netlink, and where `-e` was not given. 0 for a TCP socket that no process holds any more. */
+  /** Undefined for netlink, and where `-e` was not given. 0 for a TCP socket that no process holds: not accepted yet, or closed. */
   readonly inode: number | undefined;
   /** Of a unix socket that is connected, the other end's; undefined for all others. */
   readonly peerInode: number | undefined;
+  /** Of a listening unix socket, with `-e`: the connecting ends of connections that it has not accepted. Their other ends are not listed. */
+  readonly waitingInodes: readonly number[];
   readonly uid: number | undefined;
   /** Empty without root, or without `-p`. */
   readonly owners: readonly SsOwner[];
@@ -75,6 +77,8 @@ export interface SsSocket {
   readonly ringBytes: number | undefined;
   readonly line: number;
 }
+
+const NONE: readonly number[] = [];
 
 type Draft = { -readonly [K in keyof SsSocket]: SsSocket[K] };
 
@@ -169,6 +173,7 @@ function parseSocket(line: string, number: number, context: ParseContext): Draft
     peer: names.peer,
     inode: names.inode,
     peerInode: names.peerInode,
+    waitingInodes: NONE,
     uid: undefined,
     owners: [],
     skmem: undefined,
@@ -224,7 +229,8 @@ function readDetails(socket: Draft, text: string, line: number, context: ParseCo
     socket.owners = owners;
     rest = rest.slice(end);
   }
-  for (const word of columns(rest)) {
+  const words = columns(rest);
+  for (const word of words) {
     if (word.startsWith("skmem:(")) {
       if (!word.endsWith(")")) {
         context.warn(line, `cut off: ${quote(word)}`);
@@ -238,7 +244,10 @@ function readDetails(socket: Draft, text: string, line: number, context: ParseCo
       else socket.ringBytes = (socket.ringBytes ?? 0) + bytes;
     } else if (word.startsWith("lastrcv:")) socket.lastReceivedMs = parseCount(word.slice("lastrcv:".length));
     else if (word.startsWith("uid:")) socket.uid = parseCount(word.slice(4));
-    else if (word.startsWith("ino:") && socket.inode === undefined) {
+    else if (word === "peers:") {
+      // They are the last of a line; 0 where the other end has gone meanwhile.
+      socket.waitingInodes = words.slice(words.indexOf(word) + 1).flatMap((inode) => parseCount(inode) || []);
+    } else if (word.startsWith("ino:") && socket.inode === undefined) {
       // For a unix socket it would be its file's inode, but that socket has one already, from its name.
       socket.inode = parseCount(word.slice(4));
       // Root's uid is not printed.

@@ -1,4 +1,4 @@
-// sos_commands/filesys/tmpfs_files: the largest files of each tmpfs and ramfs, the largest first: blocks, their size, device, inode, time
+// sos_commands/filesys/tmpfs_files: the largest files of each tmpfs, hugetlbfs and ramfs, the largest first: blocks, their size, device, inode, time
 // of the last change in seconds since 1970, path. A ramfs stands as its own folder, too, with the blocks of all that is in it: a file's
 // blocks are its pages there (fs/libfs.c, simple_getattr), but df shows 0.
 //

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+import { analyzeFiles, findingOf, manifest, meminfoText } from "./_bundle.ts";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -41,6 +41,64 @@ describe("hugetlb-reservation", () => {
   it("weighs the same pages against the size of the host", async () => {
     expect(findingOf(await analyzeFiles(pool(20, 20, 0, 512 * MIB)), "hugetlb-reservation")).toBeDefined();
     expect(findingOf(await analyzeFiles(pool(100, 100, 0, 128 * GIB)), "hugetlb-reservation")).toBeUndefined();
+  });
+
+  describe("pages that are used, and that nobody maps", () => {
+    const process = (pid: number, mib: number): { [path: string]: string } => ({
+      [`proc/${pid}/status`]: `Name:\tqemu\nPid:\t${pid}\nRssAnon:\t 100 kB\nHugetlbPages:\t ${mib * 1024} kB\n`,
+    });
+    const files = {
+      "proc/mounts": "devtmpfs /dev devtmpfs rw 0 0\nnone /dev/hugepages hugetlbfs rw,pagesize=2M 0 0\n",
+      "sos_commands/filesys/tmpfs_files":
+        "614400 512 40 8 1795947282 /dev/hugepages/rtemap_0\n204800 512 27 9 1795947282 /dev/left\n",
+    };
+    const finding = async (held: { readonly [path: string]: string }) =>
+      findingOf(await analyzeFiles({ ...pool(300, 0, 0), ...held }), "hugetlb-reservation");
+
+    it("are those of files that a killed program left behind", async () => {
+      expect(await finding({ ...process(7, 300), ...files })).toMatchObject({
+        title:
+          "300 MiB of huge pages are in use, but no process maps them: 1 file on hugetlbfs, such as /dev/hugepages/rtemap_0",
+        confidence: "confirmed",
+        material: true,
+        bytes: { low: 300 * MIB, high: 300 * MIB },
+        owners: [{ comm: "/dev/hugepages/rtemap_0", bytes: 300 * MIB }],
+        remedies: [{ commands: ["fuser -v /dev/hugepages/rtemap_0", "rm /dev/hugepages/rtemap_0"] }, {}],
+      });
+    });
+
+    it("are likely where the files are not listed", async () => {
+      expect(await finding(process(7, 0))).toMatchObject({ confidence: "likely", bytes: { low: 600 * MIB } });
+    });
+
+    it("are none where processes share them, or where it is not known what processes map", async () => {
+      expect(await finding({ ...process(7, 500), ...process(8, 500), ...files })).toBeUndefined();
+      expect(await finding(files)).toBeUndefined();
+      expect(
+        await finding({
+          "nailhouse.json": JSON.stringify({ ...manifest, privileged: false }),
+          ...process(7, 0),
+        }),
+      ).toBeUndefined();
+    });
+
+    it("are told of beside those that nobody uses", async () => {
+      const report = await analyzeFiles({ ...pool(600, 300, 0), ...process(7, 0), ...files });
+      expect(report.findings.filter(({ cause }) => cause === "hugetlb-reservation").map(({ bytes }) => bytes.low))
+        .toEqual([600 * MIB, 600 * MIB]);
+    });
+
+    it("are no shared memory", async () => {
+      const report = await analyzeFiles({
+        ...process(7, 0),
+        ...files,
+        "proc/meminfo": meminfoText({ Shmem: 400 * MIB }, 8 * GIB),
+        "sos_commands/filesys/df_-al_-x_autofs": "devtmpfs 1000000 409600 590400 41% /dev\n",
+      });
+      const owners = JSON.stringify(findingOf(report, "shmem-leak")?.owners);
+      expect(owners).toContain("/dev/left");
+      expect(owners).not.toContain("rtemap_0");
+    });
   });
 
   it("is not assessed without the pools", async () => {

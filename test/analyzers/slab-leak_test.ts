@@ -150,7 +150,7 @@ describe("slab-leak", () => {
       ...slab(500_000, "kmalloc-384"),
       "proc/net/stat/arp_cache": "entries  allocs\n0007a120 002105ef\n",
     };
-    expect(findingOf(await analyzeFiles(files), "slab-leak")?.title).toMatch(/^neighbours/);
+    expect(findingOf(await analyzeFiles(files), "slab-leak")?.title).toMatch(/^Neighbours/);
   });
 
   it("tells of whom zombies are, and what objects are whose cache is no other one's", async () => {
@@ -169,7 +169,7 @@ describe("slab-leak", () => {
       ]),
     );
     const finding = findingOf(await analyzeFiles({ ...tasks, ...zombies }), "slab-leak");
-    expect(finding?.title).toMatch(/^zombies of spawner \(pid 7\) hold/);
+    expect(finding?.title).toMatch(/^Zombies of spawner \(pid 7\) hold/);
     expect(finding?.owners[0]).toMatchObject({ pid: 7, comm: "spawner", count: 15_000 });
     expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 7"]);
     const threads = findingOf(await analyzeFiles(tasks), "slab-leak");
@@ -210,6 +210,123 @@ describe("slab-leak", () => {
     const others = findingOf(await analyzeFiles(files(30_000)), "slab-leak");
     expect(others?.title).toMatch(/^Unreclaimable kernel objects hold/);
     expect(others?.remedies[0]?.commands).toEqual(["slabtop -o -s c | head -20"]);
+  });
+
+  describe("file events that nobody reads", () => {
+    const contents = (rows: readonly string[]) => ({
+      "sos_commands/process/descriptor_contents": `# bytes capacity inode descriptor\n${rows.join("\n")}\n`,
+      "proc/7/status": "Name:\twatcher\nState:\tS (sleeping)\nPid:\t7\nPPid:\t1\nRssAnon:\t 100 kB\n",
+      "proc/8/status": "Name:\twatcher\nState:\tS (sleeping)\nPid:\t8\nPPid:\t7\nRssAnon:\t 100 kB\n",
+    });
+    // 900,000 events with names of 200 bytes: 224 to be read of each, which is in an object of 256.
+    const caches = (events: number, size = 256) => ({
+      "proc/meminfo": meminfoText({ SUnreclaim: MIB + events * size }, 8 * GIB),
+      "proc/slabinfo": slabinfoText([{ name: `kmalloc-cg-${size}`, size, objects: events }]),
+    });
+    const title = async (files: { readonly [path: string]: string }) =>
+      findingOf(await analyzeFiles(files), "slab-leak")?.title;
+
+    it("are those of who asked for them", async () => {
+      const rows = [`${700_000 * 224} - inotify /proc/7/fd/3`, `${200_000 * 224} - inotify /proc/7/fd/4`];
+      const finding = findingOf(await analyzeFiles({ ...caches(900_000), ...contents(rows) }), "slab-leak");
+      expect(finding?.title).toMatch(/^Unread file events \(inotify\) of watcher \(pid 7\) hold 220 MiB/);
+      expect(finding?.owners[0]).toMatchObject({ pid: 7, comm: "watcher", count: 900_000 });
+      expect(finding?.evidence.map(({ because }) => because).join("\n")).toContain(
+        "150 MiB of events are to be read here, the most of 2 queues of inotify with 192 MiB",
+      );
+      expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 7"]);
+    });
+
+    it("are counted exactly for fanotify", async () => {
+      const held = (events: number) => ({
+        ...caches(500_000, 512),
+        ...contents([`${events * 24} - fanotify /proc/7/fd/3`]),
+      });
+      expect(await title(held(500_000))).toMatch(/^Unread file events \(fanotify\) of watcher \(pid 7\) hold/);
+      // Half of the objects are somebody else's.
+      expect(await title(held(250_000))).toMatch(/^Unreclaimable kernel objects hold/);
+    });
+
+    it("are not taken for it when they are too few, or many more than the objects, or the cache is none of theirs", async () => {
+      for (const bytes of [40 * MIB, 500 * MIB]) {
+        const files = { ...caches(900_000), ...contents([`${bytes} - inotify /proc/7/fd/3`]) };
+        expect(await title(files)).toMatch(/^Unreclaimable kernel objects hold/);
+      }
+      const own = slabinfoText([{ name: "bio-256", size: 256, objects: 900_000 }]);
+      const rows = [`${900_000 * 224} - inotify /proc/7/fd/3`];
+      expect(await title({ ...caches(900_000), ...contents(rows), "proc/slabinfo": own })).toMatch(
+        /^Unreclaimable kernel objects hold/,
+      );
+    });
+
+    it("count once where a process inherited the queue", async () => {
+      const rows = [`${700_000 * 224} - inotify /proc/7/fd/3`, `${700_000 * 224} - inotify /proc/8/fd/3`];
+      expect(await title({ ...caches(1_700_000), ...contents(rows) })).toMatch(/^Unreclaimable kernel objects hold/);
+      expect(await title({ ...caches(700_000), ...contents(rows) })).toMatch(/^Unread file events/);
+    });
+  });
+
+  describe("what descriptors stand for", () => {
+    const held = (
+      cache: { name: string; size: number; objects: number },
+      target: string,
+      counts: readonly number[],
+    ) => ({
+      "proc/meminfo": meminfoText({ SUnreclaim: MIB + cache.size * cache.objects }, 8 * GIB),
+      "proc/slabinfo": slabinfoText([cache]),
+      "sos_commands/process/descriptor_counts": counts.map((count, i) => `${count} /proc/${7 + i}/fd\n`).join(""),
+      "sos_commands/process/descriptor_samples": counts.map((_, i) =>
+        `lrwx------ 1 0 0 64 Nov 23 07:13 /proc/${7 + i}/fd/3 -> ${target}\n`
+      ).join(""),
+      ...Object.fromEntries(
+        counts.map((_, i) => [`proc/${7 + i}/status`, `Name:\topener\nPid:\t${7 + i}\nRssAnon:\t 100 kB\n`]),
+      ),
+    });
+    const files = { name: "filp", size: 256, objects: 800_000 };
+    const inodes = { name: "shmem_inode_cache", size: 752, objects: 250_000 };
+
+    it("names whose the open files are, of which none is known to be too many", async () => {
+      const finding = findingOf(await analyzeFiles(held(files, "/dev/null", [400_000, 300_000])), "slab-leak");
+      expect(finding?.title).toMatch(/^Open descriptors of opener \(2 processes\) hold/);
+      expect(finding?.owners[0]).toMatchObject({ pid: 7, comm: "opener", count: 700_000 });
+      expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 7 8"]);
+      const few = findingOf(await analyzeFiles(held(files, "/dev/null", [200_000, 100_000])), "slab-leak");
+      expect(few?.title).toMatch(/^Unreclaimable kernel objects \(open files\) hold/);
+    });
+
+    it("does not take memfds for files that somebody has to delete", async () => {
+      const finding = findingOf(await analyzeFiles(held(inodes, "/memfd:x (deleted)", [250_000])), "slab-leak");
+      expect(finding?.title).toMatch(/^Memfds of opener \(pid 7\) hold/);
+      expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 7"]);
+      const others = findingOf(await analyzeFiles(held(inodes, "/dev/null", [250_000])), "slab-leak");
+      expect(others?.remedies[0]?.text).toMatch(/^Delete the files/);
+    });
+  });
+
+  describe("files on tmpfs", () => {
+    const files = (inodes: string) => ({
+      "proc/meminfo": meminfoText({ SUnreclaim: 252 * MIB }, 8 * GIB),
+      "proc/slabinfo": slabinfoText([{ name: "shmem_inode_cache", size: 752, objects: 350_000 }]),
+      "proc/mounts": "spool /my\\040spool tmpfs rw 0 0\n/dev/vda /data ext4 rw 0 0\ntmpfs /run tmpfs rw 0 0\n",
+      "sos_commands/filesys/df_-ali_-x_autofs": `Filesystem Inodes IUsed IFree IUse% Mounted on\n${inodes}`,
+    });
+
+    it("are told of with where they are: they stay whatever program ends", async () => {
+      const inodes =
+        "spool 1000000 349000 651000 35% /my spool\n/dev/vda 9000000 800000 8200000 9% /data\ntmpfs 1000000 900 999100 1% /run\n";
+      const finding = findingOf(await analyzeFiles(files(inodes)), "slab-leak");
+      expect(finding?.title).toMatch(/^Files on tmpfs in \/my spool hold 252 MiB/);
+      expect(finding?.remedies[0]).toMatchObject({
+        text: expect.stringMatching(/^Delete the files/),
+        commands: ["du --inodes -x '/my spool' | sort -rn | head"],
+      });
+    });
+
+    it("are looked for where df does not count them", async () => {
+      const finding = findingOf(await analyzeFiles(files("spool 0 0 0 - /my spool\n")), "slab-leak");
+      expect(finding?.title).toMatch(/^Unreclaimable kernel objects \(files on tmpfs\) hold/);
+      expect(finding?.remedies[0]?.text).toMatch(/^Delete the files/);
+    });
   });
 
   it("tells of network namespaces, which are in no cache that stands out", async () => {

@@ -109,6 +109,73 @@ describe(CAUSE, () => {
     },
   );
 
+  describe("of connections that nobody has accepted", () => {
+    const listening = { local: 53_195, remote: 0, rx: 50, state: 10, inode: 900, remoteAddress: "00000000" };
+    const waiting = pairs(6_000_000).map((row) => row.inode < 2000 ? { ...row, inode: 0 } : row);
+    const files = {
+      "proc/meminfo": meminfo,
+      "proc/net/tcp": tcpText([listening, ...waiting]),
+      ...ownersOf([{ pid: 500, comm: "server", inodes: [900] }, {
+        pid: 501,
+        comm: "client",
+        inodes: many(50, (i) => 2000 + i),
+      }]),
+    };
+    const owner = async (changed: { readonly [path: string]: string }) =>
+      findingOf(await analyzeFiles({ ...files, ...changed }), CAUSE)?.owners[0]?.comm;
+
+    it("names who listens, in however few looks", async () => {
+      const once = findingOf(await analyzeFiles(files), CAUSE);
+      expect(once).toMatchObject({ confidence: "likely", owners: [{ pid: 500, comm: "server", count: 50 }] });
+      expect(once?.title).toMatch(/^server \(pid 500\): .* of connections that it has not accepted$/);
+      expect(once?.evidence.some(({ line, because }) => line === 2 && because.includes("50 connections"))).toBe(true);
+      const twice = await analyzeFiles({ ...files, [`${later(1)}/proc/net/tcp`]: files["proc/net/tcp"] });
+      expect(findingOf(twice, CAUSE)?.confidence).toBe("confirmed");
+    });
+
+    // Waited with data for a second and more: only what is accepted can be read.
+    it("takes those that go on filling for stuck, too", async () => {
+      const filled = waiting.map((row) => row.rx === undefined ? row : { ...row, rx: row.rx + 1000 });
+      const report = await analyzeFiles({ ...files, [`${later(1)}/proc/net/tcp`]: tcpText([listening, ...filled]) });
+      expect(findingOf(report, CAUSE)?.confidence).toBe("confirmed");
+    });
+
+    it("finds who listens on all addresses, of either family, and nobody in another namespace or on another port", async () => {
+      const table = (row: string, path: string) => ({
+        "proc/net/tcp": tcpText(waiting),
+        [path]: `${tcpText([]).trimEnd()}\n${row} 00000000:00000032 00:00000000 00000000     0        0 900 1 0 20 8\n`,
+      });
+      const ipv4 = (address: string, port: string) => `   0: ${address}:${port} 00000000:0000 0A`;
+      expect(await owner(table(ipv4("00000000", "CFCB"), "proc/net/tcp6"))).toBe("server");
+      const zeros = "0".repeat(32);
+      expect(await owner(table(`   0: ${zeros}:CFCB ${zeros}:0000 0A`, "proc/net/tcp6"))).toBe("server");
+      expect(await owner(table(ipv4("00000000", "CFCC"), "proc/net/tcp6"))).toBe("unknown");
+      expect(await owner(table(ipv4("0100007F", "CFCB"), "sos_commands/networking/namespaces/a/proc/net/tcp"))).toBe(
+        "unknown",
+      );
+    });
+
+    it("does not take for them what its process has closed", async () => {
+      const closed = waiting.map((row) => row.inode === 0 ? { ...row, state: 4 } : row);
+      expect(await owner({ "proc/net/tcp": tcpText([listening, ...closed]) })).toBe("unknown");
+    });
+
+    it("knows from ss what they are charged, however ss writes their addresses", async () => {
+      const ss = `${SS_HEADER}${
+        many(50, (i) =>
+          `tcp ESTAB 6000000 0 ${i % 2 ? "[::ffff:127.0.0.1]" : "127.0.0.1%lo"}:53195 127.0.0.1:${
+            43_000 + i
+          } ino:0 sk:1 <->
+\t skmem:(r6100000,rb12582912,t0,tb87040,f0,w0,o0,bl0,d0) ts sack lastrcv:40 lastack:40\n`).join("")
+      }`;
+      const finding = findingOf(
+        await analyzeFiles({ ...files, "sos_commands/networking/ss_-peaonmi": ss }),
+        CAUSE,
+      );
+      expect(finding?.bytes.low).toBe(50 * (6_100_000 + 115_222));
+    });
+  });
+
   it("scales the data to the kernel's own count where there is no ss", async () => {
     const files = {
       ...held,

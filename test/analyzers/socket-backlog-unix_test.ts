@@ -41,6 +41,32 @@ describe(CAUSE, () => {
     expect(findingOf(await analyzeFiles(stream), CAUSE)?.confidence).toBe("likely");
   });
 
+  it("is who listens, when he has not even accepted: the other ends of such connections are listed nowhere", async () => {
+    const senders = SS_HEADER +
+      many(75, (i) => `u_str ESTAB 0 4195584 * ${2000 + i} * 0 ${skmem(4_195_584)}\n`).join("");
+    const listener = `${SS_HEADER}u_str LISTEN 75 128 /run/server 900 * 0 ${skmem(0)} <-> ino:2 dev:0/26 peers: ${
+      many(75, (i) => 2000 + i).join(" ")
+    }\n`;
+    const finding = findingOf(
+      await analyzeFiles({
+        "proc/meminfo": stream["proc/meminfo"] as string,
+        [XANM]: senders,
+        [`${later(1)}/${XANM}`]: senders,
+        "sos_commands/networking/ss_-peaonmi": listener,
+        ...ownersOf([{ pid: 500, comm: "server", inodes: [900] }, {
+          pid: 501,
+          comm: "client",
+          inodes: many(75, (i) => 2000 + i),
+        }]),
+      }),
+      CAUSE,
+    );
+    expect(finding).toMatchObject({ confidence: "confirmed", owners: [{ pid: 500, comm: "server", count: 75 }] });
+    expect(finding?.title).toMatch(/^server \(pid 500\): .* whose connections it has not accepted, sent by client/);
+    expect(finding?.owners[0]?.detail).toContain("/run/server");
+    expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 500"]);
+  });
+
   it("goes by the sender's charge for datagrams, which lie in slab", async () => {
     const files = {
       ...stream,

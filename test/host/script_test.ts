@@ -11,6 +11,7 @@ import {
   rmSync,
 } from "node:fs";
 import { statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -602,6 +603,51 @@ describe.skipIf(!linux || !root || !canMakeGroups())(
     });
   },
 );
+
+describe.skipIf(!linux || !root || !has("ss"))("connections that nobody accepts (root and ss only)", () => {
+  it.each(tools)(
+    "are told of by $name, and who listens for them, where ss does not look for owners",
+    async ({ collect }) => {
+      const here = inNewFolder();
+      const deaf = `const net = require("net");
+      const tcp = net.createServer().listen(0, "127.0.0.1", () => net.createServer().listen("${here}/socket", () => {
+        console.error(tcp.address().port);
+        setTimeout(() => process.kill(process.pid, "SIGSTOP"), 0);
+      }));`;
+      const server = start(here, ["node", "-e", deaf]);
+      try {
+        const port = await new Promise<number>((resolve) =>
+          server.stderr?.once("data", (said) => resolve(Number(said)))
+        );
+        await until(() => readFileSync(`/proc/${server.pid}/stat`, "utf8").includes(" T "));
+        const clients = [connect(port, "127.0.0.1"), connect(join(here, "socket"))];
+        await Promise.all(clients.map((client) => new Promise((resolve) => client.once("connect", resolve))));
+        const { text } = await collect(
+          here,
+          collector([
+            { kind: "netns", files: ["tcp"], commands: [], maxNamespaces: 1 },
+            { kind: "command", argv: ["ss", "-eaonmi"], as: "sos_commands/networking/ss_-peaonmi", network: true },
+            { kind: "socket-owners", as: "owners", minQueuedBytes: 512, maxDescriptors: 50_000 },
+          ]),
+          { snapshots: 1 },
+        );
+        for (const client of clients) client.destroy();
+        const hex = port.toString(16).toUpperCase().padStart(4, "0");
+        const tcp = new RegExp(`^ *\\d+: 0100007F:${hex} 00000000:0000 0A 00000000:00000001 (?:\\S+ +){4}(\\d+) `, "m");
+        const unix = new RegExp(`^u_str +LISTEN 1 .*${here}/socket (\\d+) `, "m");
+        const inodes = [
+          tcp.exec(text("proc/net/tcp"))?.[1],
+          unix.exec(text("sos_commands/networking/ss_-peaonmi"))?.[1],
+        ];
+        for (const inode of inodes) {
+          expect(text("owners")).toMatch(new RegExp(`^/proc/${server.pid}/fd/\\d+ -> socket:\\[${inode}\\]$`, "m"));
+        }
+      } finally {
+        process.kill(-(server.pid as number), "SIGKILL");
+      }
+    },
+  );
+});
 
 describe.skipIf(!linux || !root || !has("ip")).each(tools)("$name in a container (root and ip only)", ({ command }) => {
   it("captures the host: its processes, groups, log, and the sockets of every network namespace", async () => {

@@ -3,6 +3,7 @@
  *   side=send        the reader's window is tiny: the data wait in the writer's send queues (skmem w), timer probing
  *   side=close-wait  the writer closes after its data have all arrived: the reader's sockets stay in CLOSE_WAIT with
  *                    them
+ *   side=accept      the reader listens and never accepts: the data wait in receive queues that no process has open
  * About `total` MB together. read=1 is the near miss: the reader reads. slow=KB is another one: the queues are full, but the
  * reader takes that much of each of them fifty times a second, and the writer goes on. tcp_mem=PAGES lowers net.ipv4.tcp_mem
  * meanwhile, so that TCP as a whole is under memory pressure. */
@@ -33,10 +34,12 @@ static void buffer(int fd, int option, long bytes)
 		die("socket buffer");
 }
 
-static void reader(int listener, long pairs, int reads, long slow, struct state *state)
+static void reader(int listener, long pairs, int accepts, int reads, long slow, struct state *state)
 {
 	static char data[MB];
 	int *fds = calloc(pairs, sizeof *fds);
+	while (!accepts)
+		pause();
 	for (long i = 0; i < pairs; i++) {
 		fds[i] = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
 		state->accepted = i + 1;
@@ -59,6 +62,7 @@ static void writer(struct sockaddr_in to, long pairs, long each, const char *sid
 {
 	static char data[65536];
 	int *fds = calloc(pairs, sizeof *fds), sending = !strcmp(side, "send"), closing = !strcmp(side, "close-wait"), one = 1;
+	int accepting = strcmp(side, "accept");
 	long *sent = calloc(pairs, sizeof *sent);
 	for (long i = 0; i < pairs; i++) {
 		fds[i] = socket(AF_INET, SOCK_STREAM, 0);
@@ -67,7 +71,7 @@ static void writer(struct sockaddr_in to, long pairs, long each, const char *sid
 		if (connect(fds[i], (struct sockaddr *)&to, sizeof to))
 			die("connect");
 	}
-	while (peer->accepted < pairs)
+	while (accepting && peer->accepted < pairs)
 		sleep_ms(10);
 	/* Rounds, until five of them in a row brought nothing anywhere: the window opens with a delay. */
 	for (int idle = 0; idle < 5 && !reads; sleep_ms(20)) {
@@ -84,6 +88,10 @@ static void writer(struct sockaddr_in to, long pairs, long each, const char *sid
 				close(fds[i]);
 			else if (!closing)
 				charged += socket_memory(fds[i], MEM_W);
+			/* What the receiver is charged nobody can ask: it has been sent so much, and that is acknowledged. */
+			int queued = 0;
+			if (!accepting && !ioctl(fds[i], TIOCOUTQ, &queued))
+				charged += sent[i] - queued;
 			if (reads)
 				send(fds[i], data, sizeof data, MSG_DONTWAIT);
 			while (slow && send(fds[i], data, sizeof data, MSG_DONTWAIT) > 0)
@@ -110,12 +118,12 @@ int main(int argc, char **argv)
 	socklen_t length = sizeof to;
 	int listener = socket(AF_INET, SOCK_STREAM, 0);
 	/* Inherited by what it accepts; before listen(), because the window scale is agreed on at connection. */
-	buffer(listener, SO_RCVBUFFORCE, !strcmp(side, "send") ? 2048 : !strcmp(side, "recv") ? each / 2 : each);
+	buffer(listener, SO_RCVBUFFORCE, !strcmp(side, "send") ? 2048 : !strcmp(side, "close-wait") ? each : each / 2);
 	if (bind(listener, (struct sockaddr *)&to, length) || getsockname(listener, (struct sockaddr *)&to, &length) ||
 	    listen(listener, pairs))
 		die("listen");
 	if (!lab_fork("tcp_reader"))
-		reader(listener, pairs, reads, slow, &state[0]);
+		reader(listener, pairs, strcmp(side, "accept"), reads, slow, &state[0]);
 	if (!lab_fork("tcp_writer"))
 		close(listener), writer(to, pairs, each, side, reads, slow, &state[1], &state[0]);
 	close(listener);

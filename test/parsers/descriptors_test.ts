@@ -3,6 +3,7 @@ import { parseBpfMaps } from "../../src/parsers/bpf_maps.ts";
 import { parseBpfPrograms } from "../../src/parsers/bpf_programs.ts";
 import { parseConntrackStat } from "../../src/parsers/conntrack_stat.ts";
 import { parseDescriptorCounts } from "../../src/parsers/descriptor_counts.ts";
+import { parseEventQueues } from "../../src/parsers/event_queues.ts";
 import { descriptorKind, parseDescriptorSamples } from "../../src/parsers/descriptor_samples.ts";
 import { parseLsof } from "../../src/parsers/lsof.ts";
 import { parsePipeContents } from "../../src/parsers/pipe_contents.ts";
@@ -61,7 +62,7 @@ lr-x------ 1 root root 64 Nov 23 07:13 /proc/8/fd/3 -> anon_inode:inotify
       "/dev/null",
       "/memfd:x (deleted)",
     ].map(descriptorKind);
-    expect(kinds).toEqual(["socket", "pipe", "eventfd", "bpf-map", "anonymous", "file", "file"]);
+    expect(kinds).toEqual(["socket", "pipe", "eventfd", "bpf-map", "anonymous", "file", "memfd"]);
   });
 
   it("warns of details that it does not know and rejects an empty file", () => {
@@ -112,7 +113,24 @@ describe("parsePipeContents()", () => {
       ),
     ).toHaveLength(2);
     expect(warnings).toHaveLength(1);
-    expect(() => parsePipeContents("", context)).toThrow("pipe_contents");
+    expect(() => parsePipeContents("", context)).toThrow("descriptor_contents");
+  });
+});
+
+describe("parseEventQueues()", () => {
+  const text = "# bytes capacity inode descriptor\n1 65536 7 /proc/2/fd/3\n24 - fanotify /proc/2/fd/4\n";
+
+  it("reads queues beside pipes, whose parser passes them over, and keeps those around a bad row", () => {
+    expect(parseClean(parseEventQueues, text)).toEqual([{ kind: "fanotify", bytes: 24, pid: 2, fd: 4, line: 3 }]);
+    expect(parseClean(parsePipeContents, text)).toHaveLength(1);
+    const { context, warnings } = contextOf();
+    expect(parseEventQueues(`5 - other /proc/2/fd/4\nx - inotify /proc/2/fd/4\n${text}`, context)).toHaveLength(1);
+    expect(warnings).toHaveLength(2);
+  });
+
+  it("knows that there may be none, and rejects another file", () => {
+    expect(parseClean(parseEventQueues, "# bytes capacity inode descriptor\n")).toEqual([]);
+    expect(() => parseEventQueues("", contextOf().context)).toThrow("descriptor_contents");
   });
 });
 

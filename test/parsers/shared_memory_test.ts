@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseDf } from "../../src/parsers/df.ts";
+import { parseDf, parseDfInodes } from "../../src/parsers/df.ts";
 import { parseLsofFiles } from "../../src/parsers/lsof_files.ts";
 import { parseMounts } from "../../src/parsers/mounts.ts";
 import { parseProcessList } from "../../src/parsers/process_list.ts";
@@ -20,6 +20,15 @@ describe("parseDf()", () => {
       { filesystem: "my share", usedBytes: 524_288, mount: "/mnt/my files", line: 2 },
       { filesystem: "proc", usedBytes: 0, mount: "/proc" },
       { filesystem: "x", usedBytes: undefined, mount: "/nfs" },
+    ]);
+  });
+
+  it("counts files in the same columns", () => {
+    const text =
+      "Filesystem Inodes IUsed IFree IUse% Mounted on\nmy spool 1000 349 651 35% /my spool\nx - - - - /nfs\n";
+    expect(parseDfInodes(text)).toEqual([
+      { filesystem: "my spool", usedInodes: 349, mount: "/my spool", line: 2 },
+      { filesystem: "x", usedInodes: undefined, mount: "/nfs", line: 3 },
     ]);
   });
 

@@ -60,8 +60,17 @@ describe("parseSs()", () => {
       skmemLine: 11,
       lastReceivedMs: undefined,
       ringBytes: undefined,
+      peerInode: undefined,
+      waitingInodes: [],
       line: 10,
     });
+  });
+
+  it("reads which connections wait to be accepted at a listening unix socket", () => {
+    const line =
+      `u_str LISTEN 3 128 /run/x 17 * 0 users:(("a",pid=7,fd=3)) ${SKMEM} <-> ino:2 dev:0/26 peers: 21 0 22\n`;
+    expect(parseClean(parseSs, line)).toMatchObject([{ inode: 17, recvQBytes: undefined, waitingInodes: [21, 22] }]);
+    expect(at(6)?.waitingInodes).toEqual([]);
   });
 
   it("takes root's uid, which ss does not print, from a line that has the other details", () => {

@@ -82,6 +82,11 @@ function meminfo(...fields: readonly string[]): Read {
     fields.reduce((sum, field) => sum + number("/proc/meminfo", new RegExp(`^${field}: +(\\d+)`, "m")) * 1024, 0);
 }
 
+const hugePagesInUse: Read = () => {
+  const count = (field: string): number => number("/proc/meminfo", new RegExp(`^HugePages_${field}: +(\\d+)`, "m"));
+  return (count("Total") - count("Free")) * 2 * MB;
+};
+
 const pages = (path: string, pattern: RegExp): Read => () => number(path, pattern) * 4096;
 const tcpMemory = pages("/proc/net/sockstat", /^TCP:.* mem (\d+)/m);
 const udpMemory = pages("/proc/net/sockstat", /^UDP:.* mem (\d+)/m);
@@ -211,6 +216,14 @@ async function removeQueues(command: string, { pid }: HeldFault): Promise<void> 
   for (let i = 0; i < ids.length; i += 500) {
     await shell(command.replace(/-q \d+$/, ids.slice(i, i + 500).map((id) => `-q ${id}`).join(" ")));
   }
+}
+
+/** The command shows where they are: of the fault that the report is of, so that it is another folder here. */
+async function deleteFiles(command: string, { pid }: HeldFault): Promise<void> {
+  const listed = await shell(command.replace(/spool-\d+/, `spool-${pid}`));
+  const [, folder] = /^\d+\t(\S+)$/m.exec(listed) ?? [];
+  if (folder === undefined) throw new Error(`${command} shows no folder: ${listed}`);
+  await run("find", [folder, "-mindepth", "1", "-delete"]);
 }
 
 /** The ramfs is unmounted first, as the remedy says: below a tmpfs its files would stay where they are. */
@@ -513,6 +526,13 @@ export const commandTrials: readonly CommandTrial[] = [
     run: faultTrial("message_queues", { queues: 2000 }, meminfo("SUnreclaim"), removeQueues),
   },
   {
+    cause: "slab-leak",
+    remedy: "delete files on tmpfs",
+    report: "tmpfs-files",
+    command: /^du --inodes -x \/var\/tmp\/nailhouse-spool-\d+ /,
+    run: faultTrial("tmpfs_files", { files: 50_000 }, meminfo("SUnreclaim"), deleteFiles),
+  },
+  {
     cause: "vmalloc-leak",
     remedy: "end the owner",
     report: "vmalloc-leak",
@@ -536,6 +556,19 @@ export const commandTrials: readonly CommandTrial[] = [
     report: "hugetlb-reservation",
     command: /^echo 0 > .*hugepages-2048kB\/nr_hugepages$/,
     run: faultTrial("hugepages", { mb: 64 }, meminfo("Hugetlb"), shell),
+  },
+  {
+    cause: "hugetlb-reservation",
+    remedy: "delete files on hugetlbfs",
+    report: "hugetlb-left",
+    command: /^rm \/var\/tmp\/nailhouse-huge-\d+\/left$/,
+    // What is given back to the pool is free there.
+    run: faultTrial(
+      "hugepages",
+      { mb: 64, file: 1 },
+      hugePagesInUse,
+      (command, { pid }) => shell(command.replace(/huge-\d+/, `huge-${pid}`)),
+    ),
   },
   {
     cause: "hugetlb-reservation",

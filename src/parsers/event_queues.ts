@@ -1,0 +1,66 @@
+// sos_commands/process/descriptor_contents: nailhouse's own list of descriptors that have something unread, as FIONREAD tells. Of pipes, which have a
+// capacity and an inode: pipe_contents.ts
+//
+//   # bytes capacity inode descriptor
+//   229152 - inotify /proc/17240/fd/3
+//   2400000 - fanotify /proc/1207/fd/5
+import { ParseError } from "../core/errors.ts";
+import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
+import { pidOf } from "./_groups.ts";
+import { columns, forEachLine, quote } from "./_lines.ts";
+import { parseCount } from "./_numbers.ts";
+
+/** File events that a program asked to be told of, and has not read. */
+export interface EventQueue {
+  readonly kind: "inotify" | "fanotify";
+  /** As read() would give them: of fanotify 24 an event, without what may follow it. The kernel keeps each in an object of its own. */
+  readonly bytes: number;
+  /** One that several processes have open is listed with each. */
+  readonly pid: number;
+  readonly fd: number;
+  readonly line: number;
+}
+
+/**
+ * Parses the list.
+ *
+ * @throws {ParseError} if there is neither its first line nor a queue.
+ *
+ * @example
+ * ```ts
+ * import { parseEventQueues } from "nailhouse/parsers";
+ * import { strictEqual } from "node:assert";
+ *
+ * const [queue] = parseEventQueues("229152 - inotify /proc/17240/fd/3\n", { facts: {}, warn() {} });
+ * strictEqual(queue?.pid, 17_240);
+ * ```
+ */
+export function parseEventQueues(text: string, context: ParseContext): readonly EventQueue[] {
+  const queues: EventQueue[] = [];
+  let header = false;
+  forEachLine(text, (line, number) => {
+    if (line.startsWith("#")) header = true;
+    const [first, capacity, kind, path = ""] = columns(line);
+    if (capacity !== "-") return;
+    const bytes = parseCount(first);
+    const pid = pidOf(path);
+    const fd = parseCount(path.split("/").at(-1));
+    if (bytes === undefined || (kind !== "inotify" && kind !== "fanotify") || pid === undefined || fd === undefined) {
+      context.warn(number, `not a queue of events: ${quote(line)}`);
+    } else queues.push({ kind, bytes, pid, fd, line: number });
+  });
+  if (queues.length === 0 && !header) {
+    throw new ParseError("Cannot parse descriptor_contents: it has no header, and no line is a queue of events", {
+      text,
+    });
+  }
+  return queues;
+}
+
+/** A snapshot's file, as {@linkcode parseEventQueues} reads it. */
+export const eventQueues: Source<Parsed<readonly EventQueue[]>> = defineArtifact({
+  name: "event_queues",
+  paths: ["sos_commands/process/descriptor_contents"],
+  howToCapture: "nailhouse collect (needs perl and Linux 5.6)",
+  parse: parseEventQueues,
+});
