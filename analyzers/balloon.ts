@@ -3,10 +3,12 @@ import { formatBytes, formatShare } from "../src/core/format.ts";
 import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { overTime } from "../src/core/source.ts";
+import { isWhole, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
+import { type BalloonDriver, uncountedBalloons } from "../src/computed/balloon_drivers.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
 import { pagesBytes, vmstat } from "../src/parsers/vmstat.ts";
-import type { HostFacts, Parsed } from "../src/core/source.ts";
+import type { HostFacts, Missing, Parsed } from "../src/core/source.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** A tenth of what the machine was given is major (Oracle's memstate draws that line for memory that is nobody's). */
@@ -63,6 +65,8 @@ function fromVmstat(
   };
 }
 
+const MODULES: Missing = { path: "proc/modules", howToCapture: "cat /proc/modules" };
+
 export const balloon: Analyzer = defineAnalyzer({
   id: "balloon",
   title: "Memory that the hypervisor took back",
@@ -78,15 +82,51 @@ export const balloon: Analyzer = defineAnalyzer({
     "commit 1796819d5528 (Balloon in meminfo)",
   ],
   needs: { ledger, meminfo },
-  uses: { vmstat, history: overTime(meminfo) },
-  analyze({ ledger, meminfo: file, vmstat: counters, history }, facts) {
+  uses: { vmstat, uncountedBalloons, history: overTime(meminfo) },
+  analyze({ ledger, meminfo: file, vmstat: counters, uncountedBalloons: drivers, history }, facts) {
     const taken = fromMeminfo(file) ?? fromVmstat(counters, facts);
     const fall = fallOfTotal();
     if (taken === undefined && fall === undefined) {
-      const known = file.value.bytes.has("Balloon") || counters?.value.has("balloon_inflate") === true;
+      const driver = drivers?.[0];
+      if (driver !== undefined) return uncounted(driver);
+      if (!isWhole(ledger)) return { notAssessed: [WHOLE_MEMINFO] };
+      const isCounted = file.value.bytes.has("Balloon");
+      const known = isCounted || counters?.value.has("balloon_inflate") === true;
+      // Not even vmstat counts those of every driver: without the list of drivers, what is in no account may be a balloon.
+      const nobodys = accountBytes(ledger, "unaccounted") ?? 0;
+      if (!isCounted && drivers === undefined && nobodys >= MAJOR_SHARE * ledger.totalBytes) {
+        return { notAssessed: [MODULES] };
+      }
       return { ruledOut: known ? "the balloon is empty" : "the kernel counts no balloon, and MemTotal did not fall" };
     }
     return { findings: [finding(taken ?? (fall as Taken))] };
+
+    /** The driver is loaded on every machine of such a hypervisor, whether there is a balloon or not: it claims nothing. */
+    function uncounted({ path, name, line, find }: BalloonDriver): { ruledOut: string } | { findings: FindingDraft[] } {
+      const nobodys = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
+      const amount = `${formatBytes(nobodys)} (${formatShare(nobodys, ledger.totalBytes)} of memory)`;
+      if (nobodys < MAJOR_SHARE * ledger.totalBytes) {
+        return {
+          ruledOut: `before Linux 6.16 nothing counts what ${name} has, but no more than ${amount} are in no account`,
+        };
+      }
+      return {
+        findings: [{
+          title:
+            `The balloon driver ${name} is loaded, and before Linux 6.16 nothing counts what it has: it may be part of the ${amount} that are in no account`,
+          confidence: "possible",
+          material: false,
+          claims: [],
+          owners: [{ pid: null, comm: name, bytes: 0, count: 1, detail: `to see what it has: ${find}` }],
+          evidence: [{
+            path,
+            line,
+            because: `${name} is loaded: this is a virtual machine whose hypervisor can take memory back`,
+          }],
+          remedies: REMEDIES,
+        }],
+      };
+    }
 
     /** Only a driver that gives memory away lowers MemTotal while the host runs. */
     function fallOfTotal(): Taken | undefined {

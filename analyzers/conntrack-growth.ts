@@ -5,6 +5,7 @@ import { overTime } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { recentTrend } from "../src/computed/trend.ts";
+import { isWholeList, WHOLE_SLABINFO } from "../src/computed/slab_caches.ts";
 import { netnsOf } from "../src/parsers/_groups.ts";
 import { conntrackStat } from "../src/parsers/conntrack_stat.ts";
 import { slabinfo } from "../src/parsers/slabinfo.ts";
@@ -88,6 +89,7 @@ export const conntrackGrowth: Analyzer = defineAnalyzer({
   analyze({ ledger, slabinfo: slab, conntrackStat: stats, sysctl: settings, slabs }) {
     // SLAB_TYPESAFE_BY_RCU caches are never merged: the cache has the entries of all namespaces, and nothing else.
     const cache = slab.value.find(({ name }) => /^nf_conntrack(?:_[0-9a-f]+)?$/.test(name));
+    if (cache === undefined && !isWholeList(slab.path, slab.value)) return { notAssessed: [WHOLE_SLABINFO] };
     if (cache === undefined) return { ruledOut: "there is no cache of connection tracking: its module is not loaded" };
     const namespaces = (stats ?? []).map(({ path, value }) => ({ path, namespace: netnsOf(path), ...value })).sort((
       a,

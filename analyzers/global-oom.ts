@@ -168,7 +168,14 @@ export const globalOom: Analyzer = defineAnalyzer({
   analyze({ kernelLog: log, oomReports: reports }) {
     const events = hostOoms(log.value);
     const last = events.at(-1);
-    if (last === undefined) return { ruledOut: "the kernel log has no OOM of the whole host" };
+    if (last === undefined) {
+      const begun = log.value.findLast(({ isCutOff }) => isCutOff);
+      return {
+        ruledOut: begun === undefined
+          ? "the kernel log has no OOM of the whole host"
+          : `the kernel log has the beginning of an OOM (line ${begun.line}), but not whether the host or a control group was out of memory`,
+      };
+    }
     const report = reportOf(last, log.value, reports?.value);
     const dump = report && dumpLedger(log.path, report);
     const shares = sharesOf(dump, report);
@@ -198,7 +205,7 @@ export const globalOom: Analyzer = defineAnalyzer({
       const victim = killed.at(-1);
       const others = killed.length > 1 ? ` and ${formatQuantity(killed.length - 1, "other")}` : "";
       const kills = victim && `killed ${victim.comm} (pid ${victim.pid})${others}`;
-      if (panic === undefined) return kills ?? "found nobody to kill";
+      if (panic === undefined) return kills ?? "looked for a process to kill (whom, is not in the log)";
       const end = panic.because === "panic_on_oom"
         ? "panicked, as vm.panic_on_oom says"
         : "found nobody more to kill and panicked";

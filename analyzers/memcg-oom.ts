@@ -2,16 +2,16 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
-import { type MemcgOom, memcgOoms } from "../src/computed/memcg_ooms.ts";
+import { type MemcgOom, memcgOoms, UNNAMED_GROUP } from "../src/computed/memcg_ooms.ts";
 import { type CgroupController, cgroups } from "../src/parsers/cgroups.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 const GROUPS_LISTED = 5;
 const CHARGES_LISTED = 3;
 
-/** The systemd unit that a group is, if it is one. */
+/** The systemd unit that a group is, if it is one: below slices alone. One below another group is of a container's systemd, or a user's, which the host's knows nothing of. */
 function unitOf(group: string): string | undefined {
-  return group.split("/").findLast((part) => /\.(?:service|scope|slice)$/.test(part));
+  return /^(?:\/[^/]+\.slice)*\/([^/]+\.(?:service|scope|slice))$/.exec(group)?.[1];
 }
 
 function when(seconds: number | undefined): string {
@@ -35,31 +35,44 @@ const KINDS: readonly { readonly name: string; readonly what: string; readonly c
 
 interface Charge {
   readonly what: string;
-  readonly cause: string;
+  /** Undefined for page cache: it is given back, unless it is being written. */
+  readonly cause: string | undefined;
   readonly bytes: number;
   readonly line: number;
 }
 
-/** What the group was charged for, the largest first; page cache is left out: it is given back. */
+/** What the group was charged for, the largest first. */
 function chargesOf({ report }: MemcgOom): Charge[] {
-  return KINDS.flatMap(({ name, ...kind }) => {
+  const charges = KINDS.flatMap(({ name, ...kind }): Charge[] => {
     const charged = report?.groupBytes.get(name);
-    return charged === undefined || charged.bytes === 0 ? [] : [{ ...kind, ...charged }];
-  }).sort((a, b) => b.bytes - a.bytes);
+    return charged === undefined ? [] : [{ ...kind, ...charged }];
+  });
+  // Both versions count shared memory and tmpfs in it.
+  const file = report?.groupBytes.get("file") ?? report?.groupBytes.get("cache");
+  const shmem = report?.groupBytes.get("shmem")?.bytes ?? 0;
+  if (file !== undefined) {
+    charges.push({ what: "page cache", cause: undefined, ...file, bytes: Math.max(0, file.bytes - shmem) });
+  }
+  return charges.filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes);
 }
 
 /** What filled the group. Without its dump: the kernel kills the largest process, which in a small group mostly is the cause. */
-function causeOf(group: MemcgOom): string {
+function causeOf(group: MemcgOom): string | undefined {
   const [most] = chargesOf(group);
+  if (most !== undefined) return most.cause;
   const { victim } = group;
   const shmem = victim?.shmemRssBytes ?? 0;
-  return most?.cause ?? (shmem > (victim?.anonRssBytes ?? 0) ? "shmem-leak" : "user-leak");
+  return shmem > (victim?.anonRssBytes ?? 0) ? "shmem-leak" : "user-leak";
 }
+
+/** What v1 calls the file of a limit. */
+const V1_LIMITS = { memory: "", "memory+swap": "memsw.", kmem: "kmem." } as const;
 
 function remedies(first: MemcgOom, isV1: boolean): Remedy[] {
   const unit = unitOf(first.group);
-  const folder = shellWord(`/sys/fs/cgroup${isV1 ? "/memory" : ""}${first.group}`);
-  const limit = `${folder}/memory.${isV1 ? "limit_in_bytes" : "max"}`;
+  const group = first.group === UNNAMED_GROUP ? "/GROUP" : first.group;
+  const folder = shellWord(`/sys/fs/cgroup${isV1 ? "/memory" : ""}${group}`);
+  const limit = `${folder}/memory.${isV1 ? `${V1_LIMITS[first.report?.limitOf ?? "memory"]}limit_in_bytes` : "max"}`;
   const counter = isV1 ? "oom_control" : "events";
   return [
     {
@@ -141,10 +154,17 @@ function finding(
   memory: CgroupController | undefined,
 ): FindingDraft {
   const kills = groups.reduce((sum, group) => sum + group.kills, 0);
-  const limit = first.limitBytes === undefined ? "its limit" : `its limit of ${formatBytes(first.limitBytes)}`;
-  const victim = first.victim === undefined
+  const of = first.report?.limitOf === undefined || first.report.limitOf === "memory"
+    ? ""
+    : ` of ${first.report.limitOf}`;
+  const limit = first.limitBytes === undefined ? "its limit" : `its limit of ${formatBytes(first.limitBytes)}${of}`;
+  const cause = causeOf(first);
+  const isV1 = memory === undefined ? first.report?.isCgroupV1 === true : memory.hierarchy !== 0;
+  const victim = first.victim !== undefined
+    ? `${first.victim.comm} (pid ${first.victim.pid})`
+    : first.kills > 0
     ? formatQuantity(first.kills, "process", "processes")
-    : `${first.victim.comm} (pid ${first.victim.pid})`;
+    : "a process that is not in the log";
   const others = groups.length === 1 ? "" : `; ${formatQuantity(groups.length - 1, "other group")} likewise`;
   const [most] = chargesOf(first);
   const was = most === undefined ? "" : `; most of it was ${most.what}: ${formatBytes(most.bytes)}`;
@@ -158,7 +178,7 @@ function finding(
     // The limit of a group is no memory of the host's.
     material: false,
     claims: [],
-    symptomOf: causeOf(first),
+    ...(cause === undefined ? {} : { symptomOf: cause }),
     owners: groups.slice(0, GROUPS_LISTED).map((group) => ({
       pid: group.victim?.pid ?? null,
       comm: group.victim?.comm ?? group.group,
@@ -169,7 +189,7 @@ function finding(
       }${group.victim === undefined ? "; who was killed: journalctl -k | grep -i 'out of memory'" : ""}`,
     })),
     evidence: groups.slice(0, GROUPS_LISTED).flatMap(evidence),
-    remedies: remedies(first, memory !== undefined && memory.hierarchy !== 0),
+    remedies: remedies(first, isV1),
   };
 }
 

@@ -3,6 +3,7 @@ import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts"
 import { accountBytes } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { overTime } from "../src/core/source.ts";
+import { isWhole, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { exhaustion, recentTrend } from "../src/computed/trend.ts";
@@ -57,6 +58,7 @@ export const percpuGrowth: Analyzer = defineAnalyzer({
   analyze({ ledger, meminfo: { path, value }, ledgers, bpfMaps: maps }, { cpus }) {
     const all = accountBytes(ledger, "percpu");
     const line = value.bytes.get("Percpu")?.line;
+    if (!isWhole(ledger)) return { notAssessed: [WHOLE_MEMINFO] };
     if (all === undefined || line === undefined) {
       return { ruledOut: "this kernel does not count per-CPU memory (before Linux 4.20)" };
     }

@@ -1,7 +1,14 @@
-import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import {
+  type Analyzer,
+  defineAnalyzer,
+  type EvidenceLine,
+  type FindingDraft,
+  type Outcome,
+} from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
+import type { Missing } from "../src/core/source.ts";
 import { descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
@@ -81,6 +88,11 @@ function remedies(
   ];
 }
 
+const CONTENTS: Missing = {
+  path: "sos_commands/process/pipe_contents",
+  howToCapture: "nailhouse collect (needs perl and Linux 5.6)",
+};
+
 export const pipeBuffers: Analyzer = defineAnalyzer({
   id: "pipe-buffers",
   title: "Pipes full of data that nobody reads",
@@ -157,7 +169,8 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
     }
 
     /** Without a look into the pipes their number bounds what they can hold, and that is all. */
-    function byNumber(): { findings: FindingDraft[] } | { ruledOut: string } {
+    function byNumber(): Outcome {
+      if (table === undefined && beyond >= materialBytes) return { notAssessed: [CONTENTS] };
       const holders = (table?.processes ?? []).map((each) => ({ each, ends: each.kinds.get("pipe") ?? 0 })).sort((
         a,
         b,

@@ -4,7 +4,7 @@ import { accountBytes } from "../src/core/ledger.ts";
 import type { ByteRange, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { setSysctl, shellWord } from "../src/core/shell.ts";
 import type { TmpfsFile } from "../src/parsers/tmpfs_files.ts";
-import { overTime } from "../src/core/source.ts";
+import { type Missing, overTime } from "../src/core/source.ts";
 import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
@@ -381,6 +381,14 @@ function ramfsFinding(
   };
 }
 
+/** What tells where shared memory is, and whether processes map it. */
+const LOOKS: readonly (readonly [keyof SharedMemory, Missing])[] = [
+  ["mapped", { path: "proc/PID/status", howToCapture: "cat /proc/[0-9]*/status" }],
+  ["tmpfs", { path: "sos_commands/filesys/df_-al_-x_autofs", howToCapture: "df -al -x autofs; cat /proc/mounts" }],
+  ["orphans", { path: "proc/sysvipc/shm", howToCapture: "cat /proc/sysvipc/shm" }],
+  ["unlinked", { path: "sos_commands/process/lsof_*", howToCapture: "lsof -b +M -n -l" }],
+];
+
 export const shmemLeak: Analyzer = defineAnalyzer({
   id: "shmem-leak",
   title: "Shared memory that no process maps",
@@ -428,6 +436,9 @@ export const shmemLeak: Analyzer = defineAnalyzer({
         return { findings: [namelessFinding(nameless), ...beside] };
       }
       if (ramfs !== undefined) return { findings: [ramfs] };
+      if (shared.mapped === undefined && nameless >= filesLimit) {
+        return { notAssessed: LOOKS.flatMap(([part, look]) => shared[part] === undefined ? [look] : []) };
+      }
       return {
         ruledOut: `${formatBytes(shared.totalBytes)} are shared memory, of which ${
           formatBytes(bytes.high)

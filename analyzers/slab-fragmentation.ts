@@ -1,5 +1,6 @@
 import { type Analyzer, defineAnalyzer, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
+import { accountBytes } from "../src/core/ledger.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
 import { overTime } from "../src/core/source.ts";
@@ -12,6 +13,7 @@ import {
   slabCaches,
   type SlabUse,
   usedSlabBytes,
+  WHOLE_SLABINFO,
 } from "../src/computed/slab_caches.ts";
 import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -88,11 +90,14 @@ export const slabFragmentation: Analyzer = defineAnalyzer({
   references: ["https://man7.org/linux/man-pages/man5/slabinfo.5.html", "mm/slub.c __kmem_cache_shrink()"],
   needs: { ledger, slabCaches },
   uses: { history: overTime(slabinfo) },
-  analyze({ ledger, slabCaches: { caches, useOf }, history }) {
+  analyze({ ledger, slabCaches: { caches, isWhole, useOf }, history }) {
     const sparse = caches.filter(isHalfEmpty).map(useOf).sort((a, b) => wasted(b) - wasted(a) || largestFirst(a, b));
     const waste = sum(sparse);
     const [first] = sparse;
     if (first === undefined || waste < materialSlabBytes(ledger.totalBytes)) {
+      const slab = (accountBytes(ledger, "slab-reclaimable") ?? 0) + (accountBytes(ledger, "slab-unreclaimable") ?? 0);
+      const hidden = slab - caches.reduce((total, { totalBytes }) => total + totalBytes, 0);
+      if (!isWhole && hidden >= materialSlabBytes(ledger.totalBytes)) return { notAssessed: [WHOLE_SLABINFO] };
       const held = first === undefined
         ? ""
         : `; ${sparse.length === 1 ? "it keeps" : "they keep"} ${formatBytes(waste)} for objects that are gone`;

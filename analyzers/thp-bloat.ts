@@ -1,5 +1,6 @@
 import { type Analyzer, defineAnalyzer } from "../src/core/analyzer.ts";
 import { formatBytes, formatShare } from "../src/core/format.ts";
+import { isWhole, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { processes } from "../src/computed/processes.ts";
@@ -27,6 +28,7 @@ export const thpBloat: Analyzer = defineAnalyzer({
   analyze({ ledger, meminfo: file, thp: mode, smapsRollup: rollups, processes: known }) {
     const huge = file.value.bytes.get("AnonHugePages");
     const anon = file.value.bytes.get("AnonPages");
+    if (!isWhole(ledger)) return { notAssessed: [WHOLE_MEMINFO] };
     if (huge === undefined || anon === undefined) return { ruledOut: "the kernel has no transparent huge pages" };
     if (huge.bytes < materialHeldBytes(ledger.totalBytes) || huge.bytes < DOMINANT_SHARE * anon.bytes) {
       return { ruledOut: `${formatBytes(huge.bytes)} of ${formatBytes(anon.bytes)} anonymous memory are huge pages` };

@@ -4,6 +4,7 @@ import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
 import type { Owner, Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
 import { type HostFacts, overTime, type Parsed } from "../src/core/source.ts";
+import { uncountedBalloons } from "../src/computed/balloon_drivers.ts";
 import { type KernelBuffer, kernelBuffers } from "../src/computed/kernel_buffers.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
@@ -285,6 +286,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     packet,
     slabinfo,
     arcstats,
+    uncountedBalloons,
     dmBufio,
     kernelBuffers,
     receiveRings,
@@ -304,6 +306,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       packet: packets,
       slabinfo: slabs,
       arcstats: arc,
+      uncountedBalloons: balloons,
       dmBufio: bufio,
       kernelBuffers: buffers = [],
       receiveRings: cards = [],
@@ -503,7 +506,14 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       }
       const inflate = counters.value.get("balloon_inflate");
       const deflate = counters.value.get("balloon_deflate");
-      if (inflate !== undefined && deflate !== undefined && inflate.value === deflate.value) {
+      for (const { path, line, name, find } of balloons ?? []) {
+        lines.push({
+          path,
+          line,
+          because: `perhaps the hypervisor's: ${name} is loaded, and nothing counts what it has (${find})`,
+        });
+      }
+      if (balloons?.length === 0 && inflate !== undefined && deflate !== undefined && inflate.value === deflate.value) {
         lines.push({
           path: counters.path,
           line: inflate.line,

@@ -15,7 +15,7 @@ import { remedyMark } from "../src/computed/remedy_mark.ts";
  * swap maps, modules, page tables of huge address spaces, zram's table.
  */
 const ACCOUNTED_FOR =
-  /^(?:dup_task_struct|alloc_thread_stack|copy_process|kernel_clone|pcpu_|(?:__)?bpf_|array_map_|htab_|prealloc_|alloc_large_system_hash|(?:__do_sys_)?swapon|setup_swap|move_module|load_module|module_alloc|execmem_|vmemmap|zram_|disksize_store|nf_ct_alloc_hashtable|nf_conntrack_hash|init_section|alloc_section)/;
+  /^(?:dup_task_struct|alloc_thread_stack|copy_process|kernel_clone|_do_fork|fork_idle|pcpu_|(?:__)?bpf_|array_map_|htab_|prealloc_|alloc_large_system_hash|(?:__do_sys_)?swapon|setup_swap|move_module|load_module|module_alloc|execmem_|vmemmap|zram_|disksize_store|nf_ct_alloc_hashtable|nf_conntrack_hash|init_section|alloc_section)/;
 /** Of one function's areas this many are no table that was made once, but one for each object of something. */
 const MANY_AREAS = 32;
 /** A chunk of per-CPU memory, a module, thread stacks of a pool come and go: less than this is no growth. */

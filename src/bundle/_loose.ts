@@ -4,7 +4,8 @@ import { isKernelLog } from "./log.ts";
 /** By its first lines: where a bundle has such a file. */
 const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^MemTotal: +\d+ kB\s/, "proc/meminfo"],
-  [/^slabinfo - version: /, "proc/slabinfo"],
+  [/^(?:slabinfo - version: |# name +<active_objs> )/, "proc/slabinfo"],
+  [/^ *(?:Active \/ Total Objects \(% used\) |OBJS ACTIVE +USE OBJ SIZE )/, "sos_commands/memory/slabtop_-o"],
   [/^nr_free_pages \d+\s/, "proc/vmstat"],
   [/^Node \d+, zone +\w+\r?\n +(?:per-node stats|pages free)/, "proc/zoneinfo"],
   [/^Node \d+, zone +\w+ +\d+ +\d+/, "proc/buddyinfo"],
@@ -17,6 +18,13 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^Netid +State +Recv-Q +Send-Q /, "sos_commands/networking/ss_-peaonmi"],
   [/^Active Internet connections \(servers and established\)/, "sos_commands/networking/netstat_-W_-neopa"],
   [/^USER +PID +%CPU +%MEM +VSZ +RSS /, "sos_commands/process/ps_auxwww"],
+  [/^COMMAND +PID +(?:TID +TASKCMD +)?USER +FD +TYPE +DEVICE /, "sos_commands/process/lsof_"],
+  // In other units the numbers are rounded.
+  [/^Filesystem +1K-blocks +Used +Available /, "sos_commands/filesys/df_-al"],
+  [/^Filename\s+Type\s+Size\s+Used\s+Priority/, "proc/swaps"],
+  [/^#subsys_name\s+hierarchy\s+num_cgroups\s/, "proc/cgroups"],
+  [/^ *key +shmid +perms +size +cpid /, "proc/sysvipc/shm"],
+  [/^\d+ \d+ 0x[\da-f]+ \d+ \d+ \d+ \d+\r?\nname +type +data\r?\nhits +\d/, "proc/spl/kstat/zfs/arcstats"],
   [/^[a-z][\w.-]*(?:\.[\w-]+)+ = /, "sos_commands/kernel/sysctl_-a"],
 ];
 

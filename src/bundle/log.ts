@@ -1,9 +1,9 @@
 import type { Condenser, Entry } from "../core/bundle.ts";
 import { concatBytes } from "../core/bytes.ts";
 
-/** A line of the kernel's log as dmesg, journalctl, syslog or a serial console show it. */
+/** A line of the kernel's log as dmesg, journalctl, syslog or a serial console show it; some Android kernels put the CPU after the time. */
 const KERNEL_LINE =
-  /^(?:<\d+>|[a-z]{2,8} *:[a-z]{3,6} *: )?\[ *\d+\.\d+\]|^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\]|^\d{4}-\d\d-\d\dT[\d:]{8},\d{6}\S{6} |\bkernel: |invoked oom-killer|Out of memory: |oom-kill:|Memory cgroup out of memory|^Mem-Info:/m;
+  /^\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};|^(?:<\d+>|[a-z]{2,8} *:[a-z]{3,6} *: )?\[ *\d+\.\d+(?:[@,]\d+)?\]|^Linux version \d|^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\]|^\d{4}-\d\d-\d\dT[\d:]{8},\d{6}\S{6} |\bkernel: |invoked oom-killer|Out of memory: |oom-kill:|Memory cgroup out of memory|^Mem-[Ii]nfo:/m;
 
 const utf8 = new TextDecoder();
 
@@ -20,6 +20,7 @@ const SYSTEM_LOG_PATH =
 /** Of a longer log the newest part is enough: the kernel's own buffer has 16 MiB at most on all but the largest hosts, and an OOM's dump 1 MiB. */
 const MOST_LOG_BYTES = 16 * 2 ** 20;
 const NEWLINE = 10;
+const SPACE = 32;
 /** Time, host and program come first: at most 64 bytes of a host's name. */
 const HEAD_BYTES = 160;
 
@@ -58,12 +59,16 @@ class NewestLines implements Condenser {
   }
 }
 
-/** Of a log that all programs write to, keeps the kernel's lines; the others become empty, so that every line keeps its number. */
+/**
+ * Of a log that all programs write to, keeps the kernel's lines; the others become empty, so that every line keeps its number. The kernel logs some lines of an
+ * OOM's dump as one message: journalctl shows the second and later ones below the first, indented.
+ */
 class KernelLines implements Condenser {
   readonly #kept: Condenser;
   /** The line's beginning, until it is known whose it is. */
   #head: Uint8Array = new Uint8Array(0);
   #isKernels: boolean | undefined;
+  #wasKernels = false;
   #lines: Uint8Array = new Uint8Array(0);
 
   /** @param kept What takes the kernel's lines. */
@@ -86,10 +91,13 @@ class KernelLines implements Condenser {
       const newline = text.indexOf("\n", at);
       const end = newline === -1 ? piece.length : newline + 1;
       if (mark !== -1 && mark < at) mark = text.indexOf(KERNEL, at);
+      const isFirst = this.#isKernels === undefined && this.#head.length === 0;
+      if (isFirst && this.#wasKernels && piece[at] === SPACE) this.#isKernels = true;
       const isWhole = newline !== -1 && this.#isKernels === undefined && this.#head.length === 0;
       // Nearly all lines are whole and somebody else's: no part of the piece is made for those.
       if (isWhole && (mark === -1 || mark >= Math.min(end, at + HEAD_BYTES))) {
         this.#lines[used++] = NEWLINE;
+        this.#wasKernels = false;
         at = end;
         continue;
       }
@@ -106,7 +114,9 @@ class KernelLines implements Condenser {
       }
       if (this.#isKernels) keep(part);
       else if (newline !== -1) keep(part.subarray(part.length - 1));
-      if (newline !== -1) this.#isKernels = undefined;
+      if (newline === -1) continue;
+      this.#wasKernels = this.#isKernels;
+      this.#isKernels = undefined;
     }
     return this.#kept.push(this.#lines.slice(0, used));
   }

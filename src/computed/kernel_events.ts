@@ -37,7 +37,7 @@ export const kernelEvents: Source<readonly Omit<KernelEvent, "text">[]> = define
   needs: { kernelLog },
   uses: {},
   compute: ({ kernelLog: { path, value } }) =>
-    value.map((event) => ({
+    value.filter(({ isCutOff }) => !isCutOff).map((event) => ({
       kind: event.kind,
       secondsSinceBoot: event.seconds ?? null,
       title: title(event),

@@ -18,6 +18,9 @@ import { pagesBytes, type Vmstat, vmstat } from "../parsers/vmstat.ts";
 import { type Zone, zoneinfo } from "../parsers/zoneinfo.ts";
 import { dumpLedger, hostAtOom } from "./oom_dump.ts";
 
+/** The counters are read a moment apart and lag: they may say this much more than there is. */
+const MAX_LAG_SHARE = 0.01;
+
 interface Inputs {
   readonly meminfo: Parsed<Meminfo>;
   readonly zoneinfo: Parsed<readonly Zone[]> | undefined;
@@ -70,7 +73,14 @@ function perCpuFreeLists(file: Parsed<readonly Zone[]> | undefined): Amount | un
 }
 
 /** Callers under which thread stacks stand in vmallocinfo: which one depends on what the compiler inlined into what. */
-const STACK_CALLERS: readonly string[] = ["dup_task_struct", "alloc_thread_stack_node", "copy_process", "kernel_clone"];
+const STACK_CALLERS: readonly string[] = [
+  "dup_task_struct",
+  "alloc_thread_stack_node",
+  "copy_process",
+  "kernel_clone",
+  // 4.2 to 5.9: RHEL 8 has it.
+  "_do_fork",
+];
 
 /**
  * Whether KernelStack is also in VmallocUsed, as it is with CONFIG_VMAP_STACK (x86-64 since 4.9, arm64 since 4.14). vmallocinfo tells;
@@ -87,15 +97,21 @@ function stacksAreVmalloced(
   return stacks !== undefined && used !== undefined && used.bytes >= stacks.bytes;
 }
 
-/** VmallocUsed was a constant 0 from 4.4 until 5.3: then the areas themselves are added up. */
+/**
+ * VmallocUsed was a constant 0 from 4.4 until 5.3: then the areas themselves are added up. So they are before that (VmallocChunk is above 0 only there), when it
+ * was address space, with device memory in it, and may be more than MemTotal: without the areas it tells nothing.
+ */
 function vmallocUsed(
   reported: Amount | undefined,
+  chunk: Amount | undefined,
   file: Parsed<readonly VmallocArea[]> | undefined,
 ): Amount | undefined {
-  if (file === undefined || (reported !== undefined && reported.bytes > 0)) return reported;
+  const isOfAddresses = chunk !== undefined && chunk.bytes > 0;
+  if (!isOfAddresses && (file === undefined || (reported !== undefined && reported.bytes > 0))) return reported;
+  if (file === undefined) return undefined;
   const areas = file.value.filter((area) => area.pagesBytes !== undefined && area.flags.includes("vmalloc"));
   const largest = areas.toSorted((a, b) => (b.pagesBytes as number) - (a.pagesBytes as number))[0];
-  if (largest === undefined) return reported;
+  if (largest === undefined) return isOfAddresses ? undefined : reported;
   return {
     bytes: areas.reduce((total, { pagesBytes }) => total + (pagesBytes as number), 0),
     sources: [{ path: file.path, line: largest.line }],
@@ -105,6 +121,14 @@ function vmallocUsed(
 /** The terms that can be missing from a bundle, in words. */
 function missingTerms(inputs: Inputs, { pageSizeBytes }: HostFacts): string[] {
   const missing: string[] = [];
+  const { bytes } = inputs.meminfo.value;
+  // Every kernel since 2.6.19 tells both.
+  if (!bytes.has("AnonPages")) missing.push("processes' own memory (proc/meminfo is cut off before AnonPages)");
+  if (!bytes.has("SUnreclaim")) missing.push("slab (proc/meminfo is cut off before SUnreclaim)");
+  const chunk = bytes.get("VmallocChunk");
+  if (inputs.vmallocinfo === undefined && chunk !== undefined && chunk.bytes > 0) {
+    missing.push("vmalloc (proc/vmallocinfo; VmallocUsed of up to 4.3 counts addresses)");
+  }
   if (inputs.zoneinfo === undefined) missing.push("per-CPU free lists (proc/zoneinfo)");
   if (inputs.vmstat === undefined) missing.push("zspages of zram and zswap (proc/vmstat)");
   if (pageSizeBytes === undefined) missing.push("all that is counted in pages (the page size is not known)");
@@ -117,11 +141,19 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
   const total = kB("MemTotal");
   if (total === undefined) throw new ParseError("MemTotal is not in meminfo: there is nothing to account for");
 
+  // Pages of five kinds: no page is of two. A container's meminfo has its own limit and usage beside the host's AnonPages and slab (lxcfs, src/proc_fuse.c).
+  const kinds = sum(...["MemFree", "AnonPages", "Cached", "SReclaimable", "SUnreclaim"].map(kB));
+  if (kinds !== undefined && kinds.bytes > (1 + MAX_LAG_SHARE) * total.bytes) {
+    throw new ParseError(
+      "MemFree, AnonPages, Cached and slab of meminfo are more than its MemTotal: a container's meminfo, not its host's?",
+    );
+  }
+
   const shmem = kB("Shmem");
   const anon = kB("AnonPages");
   const cached = kB("Cached");
   const stacks = kB("KernelStack");
-  const used = vmallocUsed(kB("VmallocUsed"), inputs.vmallocinfo);
+  const used = vmallocUsed(kB("VmallocUsed"), kB("VmallocChunk"), inputs.vmallocinfo);
   const lru = sum(
     kB("Active"),
     kB("Inactive"),
@@ -132,7 +164,8 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
   const typed = sum(anon, cached, kB("Buffers"), kB("SwapCached"));
   // The same pages counted by list and by type. More on the lists: pages whose owner unmapped them while something else (io_uring, RDMA)
   // keeps them pinned. Fewer: pages in the swap cache that are still mapped, and so are in AnonPages, too.
-  const listed = lru === undefined || typed === undefined ? 0 : lru.bytes - typed.bytes;
+  const isTold = lru !== undefined && typed !== undefined && anon !== undefined && cached !== undefined;
+  const listed = isTold ? lru.bytes - typed.bytes : 0;
   const swapCached = kB("SwapCached");
   const swapOverlap = Math.min(swapCached?.bytes ?? 0, Math.max(0, -listed));
 
@@ -147,7 +180,7 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
   add("swap-cache", "swap cache", swapCached && { ...swapCached, bytes: swapCached.bytes - swapOverlap });
   add("shmem", "shared memory, tmpfs", shmem);
   add("anon", "anonymous (processes)", anon);
-  add("pinned-lru", "pinned, in no process", lru && { bytes: Math.max(0, listed), sources: lru.sources });
+  if (isTold) add("pinned-lru", "pinned, in no process", { bytes: Math.max(0, listed), sources: lru.sources });
   add("slab-reclaimable", "slab, reclaimable", kB("SReclaimable"));
   add("slab-unreclaimable", "slab, unreclaimable", kB("SUnreclaim"));
   add("kernel-misc-reclaimable", "kernel, other reclaimable", minus(kB("KReclaimable"), kB("SReclaimable")));
@@ -163,13 +196,29 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
   add("hardware-corrupted", "hardware-corrupted", kB("HardwareCorrupted"));
   add("balloon", "balloon", balloonInside(kB("Balloon"), total, accounts));
 
+  // Counters of lists that say more than there is are wrong (oracle/oracle-linux#218: NR_INACTIVE_FILE of UEK 6.12, MemAvailable with it).
+  const pinnedAt = accounts.findIndex(({ id }) => id === "pinned-lru");
+  const room = total.bytes -
+    accounts.reduce((bytes, { id, ...account }) => bytes + (id === "pinned-lru" ? 0 : account.bytes), 0);
+  const pinned = accounts[pinnedAt];
+  const areListsWrong = pinned !== undefined && pinned.bytes > Math.max(0, room) + MAX_LAG_SHARE * total.bytes;
+  if (areListsWrong) accounts.splice(pinnedAt, 1);
+  const available = kB("MemAvailable");
+
   const accounted = accounts.reduce((bytes, account) => bytes + account.bytes, 0);
   add("unaccounted", "unaccounted", { bytes: total.bytes - accounted, sources: total.sources });
   return {
     totalBytes: total.bytes,
-    availableBytes: kB("MemAvailable")?.bytes,
+    availableBytes: available !== undefined && available.bytes <= total.bytes ? available.bytes : undefined,
     accounts,
-    missing: missingTerms(inputs, facts),
+    missing: [
+      ...(areListsWrong
+        ? [
+          "pages pinned in no process (more are on the kernel's lists, Active and Inactive, than there are: its counter is wrong)",
+        ]
+        : []),
+      ...missingTerms(inputs, facts),
+    ],
   };
 }
 

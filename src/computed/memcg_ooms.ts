@@ -25,6 +25,9 @@ export interface MemcgOom {
   readonly counter: SourceLine | undefined;
 }
 
+/** What stands for a group whose path is not in the log. */
+export const UNNAMED_GROUP = "(not named)";
+
 function fromLog(
   log: Parsed<readonly KernelLogEvent[]> | undefined,
   reports: Parsed<readonly OomReport[]> | undefined,
@@ -32,7 +35,7 @@ function fromLog(
   const byGroup = new Map<string, MemcgOom>();
   for (const event of log?.value ?? []) {
     if (event.kind !== "memcg-oom") continue;
-    const group = event.memcg ?? "(not named)";
+    const group = event.memcg ?? UNNAMED_GROUP;
     const report = reportOf(event, (log as Parsed<readonly KernelLogEvent[]>).value, reports?.value);
     byGroup.set(group, {
       group,

@@ -8,12 +8,12 @@ import { type OomReport, oomReports } from "../parsers/oom_report.ts";
 /** A person asked for the kill (sysrq f): nothing was short. */
 const SYSRQ_ORDER = -1;
 
-/** The OOMs of the whole host that the kernel itself started, in the log's order. */
+/** The OOMs that the log tells to be of the whole host and that the kernel itself started, in the log's order. */
 export function hostOoms(events: readonly KernelLogEvent[]): readonly KernelLogEvent[] {
-  return events.filter(({ kind, order }) => kind === "global-oom" && order !== SYSRQ_ORDER);
+  return events.filter(({ kind, order, isCutOff }) => kind === "global-oom" && order !== SYSRQ_ORDER && !isCutOff);
 }
 
-/** The dump that belongs to an event: it stands between its line and the next event's; in a log that begins within the dump, before its line. */
+/** The dump that belongs to an event: it stands between its line and the next event's; in a log that begins within the dump, at its line or before it. */
 export function reportOf(
   event: KernelLogEvent,
   events: readonly KernelLogEvent[],
@@ -21,7 +21,7 @@ export function reportOf(
 ): OomReport | undefined {
   const start = event === events[0] && event.comm === undefined ? 0 : event.line;
   const next = events.find(({ line }) => line > event.line)?.line ?? Infinity;
-  return reports?.find(({ line }) => line > start && line < next);
+  return reports?.find(({ line }) => line >= start && line < next);
 }
 
 /**

@@ -11,6 +11,7 @@ import { type Vmstat, vmstat } from "../parsers/vmstat.ts";
 import { type Zone, zoneinfo } from "../parsers/zoneinfo.ts";
 import { type ImportedHistory, importedHistory } from "./imported_history.ts";
 import { ledger } from "./ledger.ts";
+import { hostOoms } from "./oom_dump.ts";
 import { exhaustion, type Measurement, recentTrend, theilSen, type Trend } from "./trend.ts";
 
 /** How short of memory the host is, with what tells. */
@@ -54,7 +55,7 @@ type Sign = MemoryPressure | undefined;
 function oomKills({ kernelLog: log, meminfo: now }: Inputs): Sign {
   // What was before the last start is over, where the bundle tells what has been since.
   const isOver = (event: KernelLogEvent): boolean => event.isEarlierBoot && now !== undefined;
-  const kills = log?.value.filter((event) => event.kind === "global-oom" && !isOver(event)) ?? [];
+  const kills = hostOoms(log?.value ?? []).filter((event) => !isOver(event));
   const last = kills.at(-1);
   if (log === undefined || last === undefined) return undefined;
   return {
@@ -231,7 +232,10 @@ export const pressure: Source<MemoryPressure> = defineComputed({
     const [worst] = signs;
     if (worst === undefined) {
       if (inputs.ledger === undefined) {
-        return { level: "none", because: "the bundle has no /proc/meminfo", evidence: [] };
+        const because = inputs.meminfo === undefined
+          ? "the bundle has no /proc/meminfo"
+          : "no ledger could be made of its /proc/meminfo";
+        return { level: "none", because, evidence: [] };
       }
       const free = accountBytes(inputs.ledger, "free") ?? 0;
       return { level: "none", because: `no sign of shortage in the bundle (${formatBytes(free)} free)`, evidence: [] };

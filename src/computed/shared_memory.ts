@@ -257,7 +257,9 @@ export const sharedMemory: Source<SharedMemory> = defineComputed({
   },
   compute({ meminfo: { path, value }, ...files }): SharedMemory {
     const shmem = value.bytes.get("Shmem");
-    if (shmem === undefined) throw new ParseError("Shmem is not in meminfo: the kernel is older than 2.6.32");
+    if (shmem === undefined) {
+      throw new ParseError("Shmem is not in meminfo: it is cut off, or the kernel is older than 2.6.32");
+    }
     const mounted = files.mounts?.value ?? [];
     const tmpfs = mounted.filter(({ type }) => TMPFS_TYPES.includes(type));
     const mountOf = mountFinder(mounted);

@@ -1,5 +1,5 @@
 import type { SourceLine } from "../core/ledger.ts";
-import { defineComputed, type Source } from "../core/source.ts";
+import { defineComputed, type Missing, type Source } from "../core/source.ts";
 import { type SlabAliases, slabAliases } from "../parsers/slab_aliases.ts";
 import { type SlabCache, slabinfo } from "../parsers/slabinfo.ts";
 
@@ -20,10 +20,11 @@ export interface SlabUse extends SourceLine {
 }
 
 /**
- * Caches made with SLAB_RECLAIM_ACCOUNT that are merged with none, so that no link tells. Read from the reclaim_account file of each on 6.18.
+ * Caches made with SLAB_RECLAIM_ACCOUNT that are merged with none, so that no link tells. Read from the reclaim_account file of each on 6.18; those
+ * of file systems that host does not have from their sources (xfs_buf has been one since 5.15, and had a shrinker before).
  */
 const RECLAIMABLE =
-  /^(?:dentry|radix_tree_node|buffer_head|dquot|dax_cache|bdev_cache|jbd2_journal_head|xfs_ili|(?:ext4_)?extent_status|kmalloc-rcl-.*|(?:.*_)?inode(?:_cache)?)$/;
+  /^(?:dentry|radix_tree_node|buffer_head|dquot|dax_cache|bdev_cache|jbd2_journal_head|xfs_ili|xfs_buf|ceph_inode_info|ubifs_inode_slab|jfs_ip|(?:ext4_)?extent_status|kmalloc-rcl-.*|(?:.*_)?inode(?:_cache)?)$/;
 /** Inodes of file systems that have nothing but memory to keep them in. */
 const UNRECLAIMABLE_INODES = /^(?:shmem|mqueue|hugetlbfs)_inode_cache$/;
 
@@ -46,6 +47,8 @@ export function isSized(cache: SlabCache): cache is SizedCache {
 export interface SlabCaches {
   /** In the order of the file. Empty where the page size is not known. */
   readonly caches: readonly SizedCache[];
+  /** Whether these are all there are: slabtop shows one screen, and what was pasted somewhere is often cut off, or filtered. */
+  readonly isWhole: boolean;
   /** What more there is to say of a cache. There may be tens of thousands, of which a few are large: it is said of those that are asked for. */
   readonly useOf: (cache: SizedCache) => SlabUse;
 }
@@ -67,6 +70,17 @@ function mergedNames(aliases: SlabAliases): ReadonlyMap<string, readonly string[
   return byTarget;
 }
 
+/** What the list lacks where it is not whole. */
+export const WHOLE_SLABINFO: Missing = { path: "proc/slabinfo", howToCapture: "cat /proc/slabinfo" };
+
+/**
+ * The cache of caches is made first, is merged with none, and so is in the last lines of every slabinfo: mm/slub.c kmem_cache_init(), mm/slab.c. (SLUB of before
+ * 2.6.37 had none.)
+ */
+export function isWholeList(path: string, caches: readonly SlabCache[]): boolean {
+  return path.endsWith("proc/slabinfo") && caches.some(({ name }) => name === "kmem_cache");
+}
+
 export const slabCaches: Source<SlabCaches> = defineComputed({
   name: "slab caches",
   needs: { slabinfo },
@@ -75,6 +89,7 @@ export const slabCaches: Source<SlabCaches> = defineComputed({
     const merged = mergedNames(aliases?.value ?? new Map());
     return {
       caches: value.filter(isSized),
+      isWhole: isWholeList(path, value),
       useOf(cache) {
         const { name, line, objectBytes, objects, activeObjects, totalBytes } = cache;
         const target = aliases?.value.get(name)?.target;

@@ -1,6 +1,7 @@
 import type { Analyzer, EvidenceLine, FindingDraft, Unclaimed } from "../core/analyzer.ts";
 import type { Bundle } from "../core/bundle.ts";
 import { accountBytes, type KnownAccounts, type Ledger } from "../core/ledger.ts";
+import { isWhole } from "../core/whole_ledger.ts";
 import type {
   Evidence,
   Finding,
@@ -153,6 +154,7 @@ function verdict(findings: readonly Finding[], ledger: Ledger | undefined, press
   const found = findings.some((f) => f.material && f.confidence !== "possible" && f.symptomOf === null);
   if (found) return "cause-found";
   if (ledger === undefined) return "insufficient-evidence";
+  if (!isWhole(ledger)) return "insufficient-evidence";
   const unaccounted = accountBytes(ledger, "unaccounted") ?? 0;
   if (unaccounted >= UNEXPLAINED_SHARE * ledger.totalBytes) return "unexplained";
   // Short of memory, every account known, and nothing but sizes to go by: one snapshot cannot tell a leak from a large program.

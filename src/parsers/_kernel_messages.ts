@@ -20,8 +20,8 @@ export const KERNEL_LOG_PATHS: readonly string[] = [
 /** What sos keeps of `journalctl --boot -1`. */
 const LAST_BOOT_PATH = /_--boot_(?:-1|last)\b/;
 const HOST_KILL =
-  /(?:^|[^\w ] |\] )Out of memory: Kill|,global_oom,|Kernel panic - not syncing: (?:Out of memory|System is deadlocked on memory)/m;
-const KILL = /invoked oom-killer: |[Oo]ut of memory: Kill/;
+  /(?:^|[^\w ] |\] )Out of memory: [Kk]ill|,global_oom,|Kernel panic - not syncing: (?:Out of memory|System is deadlocked on memory)/m;
+const KILL = /invoked oom-killer: |[Oo]ut of memory: [Kk]ill/;
 /** How far to look for the kernel's first line. */
 const HEAD_LENGTH = 500;
 
@@ -75,8 +75,9 @@ export function isFromOtherProgram(line: string): boolean {
   return OTHER_PROGRAM.test(line);
 }
 
-/** `2026-11-23T08:12:58,123456+00:00 ` of dmesg --time-format iso; `kern  :warn  : ` of dmesg -x. */
-const DMESG_PREFIX = /^(?:\d{4}-\d\d-\d\dT[\d:,.]{8,16}\S{0,6} +|[a-z]{2,8} {0,4}:[a-z]{3,6} {0,3}: )/;
+/** `2026-11-23T08:12:58,123456+00:00 ` of dmesg --time-format iso; `kern  :warn  : ` of dmesg -x; `6,339,5140900,-;` of /dev/kmsg. */
+const DMESG_PREFIX =
+  /^(?:\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};|\d{4}-\d\d-\d\dT[\d:,.]{8,16}\S{0,6} +|[a-z]{2,8} {0,4}:[a-z]{3,6} {0,3}: )/;
 
 /** The kernel's own time, behind what a hypervisor, a console server or a collector of logs put before it. */
 const KERNEL_TIME = /^[^[\]]{1,160}\[ {0,12}\d{1,10}\.\d{6}\]/;

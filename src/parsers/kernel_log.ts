@@ -53,6 +53,8 @@ export interface KernelLogEvent {
   readonly memcg: string | undefined;
   /** Empty when the log ends before the kill, or nobody could be killed. */
   readonly victims: readonly OomVictim[];
+  /** The log has nothing of it but who asked: whether the host or a control group was short is not known. */
+  readonly isCutOff: boolean;
   /** Undefined when the host lived on. */
   readonly panic: OomPanic | undefined;
 }
@@ -70,6 +72,10 @@ const MARKS = [
   "ut of memory",
   "Killed process",
   "as a result of limit of",
+  "Mem-Info:",
+  "Mem-info:",
+  "memory: usage ",
+  "Memory cgroup stats for ",
   "deadlocked on memory",
   STARTED,
 ];
@@ -99,6 +105,8 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
   const events: Draft[] = [];
   // The kill that the lines belong to, until the next one begins.
   let kill: Draft | undefined;
+  // The process of a line that only says who is to be killed.
+  let announced: OomVictim | undefined;
   const begin = (kind: KernelLogEvent["kind"], line: string, number: number): Draft => {
     const event: Draft = {
       kind,
@@ -111,6 +119,7 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
       constraint: undefined,
       memcg: undefined,
       victims: [],
+      isCutOff: false,
       panic: undefined,
     };
     events.push(event);
@@ -128,22 +137,34 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
     const failure = message.indexOf(ALLOCATION_FAILURE);
     if (invoked > 0) {
       kill = begin("global-oom", line, number);
+      kill.isCutOff = true;
       kill.comm = message.slice(0, invoked);
       kill.order = parseInteger(after(message, "order="));
     } else if (failure > 0) {
       const event = begin("allocation-failure", line, number);
       event.comm = message.slice(0, failure);
       event.order = parseInteger(after(message, "order:"));
+    } else if (/^Mem-[Ii]nfo:/.test(message)) {
+      const last = events.at(-1);
+      if (last !== undefined) last.isCutOff = false;
     } else if (message.startsWith("oom-kill:constraint=")) {
       kill ??= begin("global-oom", line, number);
+      kill.isCutOff = false;
       kill.constraint = after(message, "constraint=");
       if (kill.constraint === "CONSTRAINT_MEMCG") kill.kind = "memcg-oom";
       kill.memcg ??= after(message, "oom_memcg=");
     } else if (message.includes("killed as a result of limit of ")) {
-      // Before 5.0: "Task in /a/b killed as a result of limit of /a".
-      kill ??= begin("memcg-oom", line, number);
+      // Before 5.0: "Task in /a/b killed as a result of limit of /a". A kill before it that is done is another.
+      if (kill === undefined || kill.victims.length > 0) kill = begin("memcg-oom", line, number);
+      kill.isCutOff = false;
       kill.kind = "memcg-oom";
       kill.memcg ??= after(message, "as a result of limit of ");
+    } else if (/^(?:memory: usage |Memory cgroup stats for )/.test(message)) {
+      // Also of a dump without the lines before it, or after it. The first group is the one at its limit, those below it follow.
+      if (kill === undefined || kill.victims.length > 0) kill = begin("memcg-oom", line, number);
+      kill.isCutOff = false;
+      kill.kind = "memcg-oom";
+      kill.memcg ??= /^Memory cgroup stats for (.+?):(?: |#012|$)/.exec(message)?.[1];
     } else if (
       /^(?:Memory cgroup out of memory|Out of memory|Killed process |Kernel panic .*(?:[Oo]ut of|deadlocked on) memory)/
         .test(message)
@@ -153,16 +174,20 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
       const other = memcg ? "global-oom" : "memcg-oom";
       if (/^(?:Memory cgroup o|O)ut/.test(message) && kill?.kind === other && kill.victims.length > 0) kill = undefined;
       kill ??= begin(memcg ? "memcg-oom" : "global-oom", line, number);
+      kill.isCutOff = false;
       if (memcg) kill.kind = "memcg-oom";
       if (message.startsWith("Kernel panic ")) {
         kill.panic = { because: message.includes("panic_on_oom") ? "panic_on_oom" : "deadlock", line: number };
       }
-      if (/Kill(?:ed)? process \d/.test(message)) {
+      if (/[Kk]ill(?:ed)? process \d/.test(message)) {
         const victim = parseVictim(message, number);
         if (victim === undefined) context.warn(number, `not a killed process: ${quote(message)}`);
-        // Up to 5.0 two lines tell of one kill, the second with the sizes.
-        else if (kill.victims.at(-1)?.pid === victim.pid) kill.victims[kill.victims.length - 1] = victim;
-        else kill.victims.push(victim);
+        // Up to 5.0 two lines tell of one kill, the second with the sizes: of the process, or of its child that was killed instead.
+        else if (announced !== undefined && announced === kill.victims.at(-1)) {
+          kill.victims[kill.victims.length - 1] = victim;
+        } // With memory.oom.group the one chosen may be told of once more, among the rest of its group.
+        else if (victim.pid !== kill.victims[0]?.pid) kill.victims.push(victim);
+        announced = /[Kk]ill process /.test(message) ? victim : undefined;
       }
     }
   });
@@ -180,14 +205,18 @@ function secondsOf(line: string): number | undefined {
   return seconds === undefined ? undefined : Number(seconds);
 }
 
-/** `Killed process 116 (hog) total-vm:812kB, ...`, `Kill process 116 (hog) score 900 or sacrifice child`. */
+/**
+ * `Killed process 116 (hog) total-vm:812kB, ...`, `Kill process 116 (hog) score 900 or sacrifice child`; of RHEL 6 `Killed process 116, UID 27, (hog) total-vm:...`,
+ * of RHEL 7 `Killed process 116 (hog), UID 27, total-vm:...`; up to 2.6.35 `vsz:` is in the place of `total-vm:`.
+ */
 function parseVictim(message: string, line: number): OomVictim | undefined {
   const process = message.indexOf(" process ") + " process ".length;
   const open = message.indexOf(" (", process);
+  const head = message.slice(process, open);
   // The name may hold parentheses: it ends at the last one before what follows it.
-  const next = message.search(/ total-vm:|, UID| score /);
-  const close = message.lastIndexOf(")", next === -1 ? message.length : next);
-  const pid = parseCount(message.slice(process, open));
+  const next = message.slice(open).search(/ (?:total-vm|vsz):|, UID| score /);
+  const close = message.lastIndexOf(")", next === -1 ? message.length : open + next);
+  const pid = parseCount(/^(\d+)(?:, UID \d+,)?$/.exec(head)?.[1]);
   if (open === -1 || close < open || pid === undefined) return undefined;
   const kb = (key: string): number | undefined => {
     const value = after(message, key)?.split(" ", 1)[0];
@@ -196,7 +225,7 @@ function parseVictim(message: string, line: number): OomVictim | undefined {
   return {
     pid,
     comm: message.slice(open + 2, close),
-    totalVmBytes: kb("total-vm:"),
+    totalVmBytes: kb("total-vm:") ?? kb("vsz:"),
     anonRssBytes: kb("anon-rss:"),
     fileRssBytes: kb("file-rss:"),
     shmemRssBytes: kb("shmem-rss:"),

@@ -61,6 +61,10 @@ export interface OomReport {
   /** What a control group at its limit was charged. */
   readonly usageBytes: number | undefined;
   readonly limitBytes: number | undefined;
+  /** What that limit was for; undefined where the log tells of no control group. */
+  readonly limitOf: "memory" | "memory+swap" | "kmem" | undefined;
+  /** Whether the group was one of cgroup v1; undefined where the log does not tell. */
+  readonly isCgroupV1: boolean | undefined;
   /** What the control group was charged for, as in its memory.stat (`anon`, `file`, `slab`; v1: `rss`, `cache`). */
   readonly groupBytes: ReadonlyMap<string, BytesAtLine>;
   /** The processes that could have been killed, the largest first. Of a control group: its own. */
@@ -78,15 +82,20 @@ type Draft = { -readonly [K in keyof OomReport]: OomReport[K] } & {
 };
 
 const GROUP = /^memory: usage (\d+)kB, limit (\d+)kB/;
+/** Limits that a control group of v1 has besides: mm/memcontrol.c mem_cgroup_print_oom_meminfo(). */
+const OTHER_LIMIT = /^(memory\+swap|kmem): usage (\d+)kB, limit (\d+)kB/;
+/** On ARM and others up to 3.10 and 3.15 an architecture's own: arch/arm/mm/init.c show_mem(). */
+const MEM_INFO = /^Mem-[Ii]nfo:/;
 /** Kernels without NUMA, as on most boards with ARM, name zones without the node. */
 const ZONE = /^(?:Node (\d+) )?(\w+): ((?:\d+\*\d+kB(?: \([A-Z]*\))? )+)= \d+kB/;
-const NODE_OR_ZONE = /^(?:Node |\w{1,16} free:\d{1,15}kB )/;
+/** Up to 4.1 the per-CPU lists (`Node 0 DMA per-cpu:`) come before the totals. */
+const NODE_OR_ZONE = /^(?:Node (?!\d+ \w+ per-cpu:)|\w{1,16} free:\d{1,15}kB )/;
 const HUGE = /^Node \d+ hugepages_total=(\d+) hugepages_free=\d+ hugepages_surp=\d+ hugepages_size=(\d+)kB/;
 /** The table's header from the second column on: what follows these differs from kernel to kernel. */
 const TASKS = /^uid +tgid +total_vm +rss /;
 /** The smallest free block is a page. */
 const PAGE_KIB = /(?:^|[\] ])\w{1,16}: \d{1,15}\*(\d{1,7})kB /m;
-const WHOLE = /^(\d+) pages (RAM|reserved|hwpoisoned)\b/;
+const WHOLE = /^(\d+) (?:pages (?:of )?(RAM|reserved|hwpoisoned)|(reserved) pages)\b/;
 const SWAP = /^(Total|Free) swap {1,2}= (\d+)kB/;
 /** What only the lines of nodes and zones tell; which of them, differs from kernel to kernel. */
 const PER_NODE = /\b(kernel_stack|zspages|managed|Balloon|gpu_active|gpu_reclaim):(\d+)kB/g;
@@ -96,6 +105,13 @@ const GROUP_STATS = "Memory cgroup stats for ";
 const GROUP_STAT = /^([a-z_0-9]+) (\d+)$/;
 /** The table is over; other lines in it are another CPU's, or were lost. */
 const AFTER_TASKS = /^(?:oom-kill:|Out of memory|Memory cgroup out of memory|Kill(?:ed)? process |Kernel panic )/;
+/** A new shortage: what follows is no longer of the dump before it. */
+const SHORTAGE = / invoked oom-killer: |: page allocation failure: /;
+/**
+ * The kernel logs several lines as one message with newlines in it, and so the journal keeps it; rsyslog that reads the journal (RHEL 7 and newer: imjournal)
+ * writes each control character as # and its octal digits; /dev/kmsg itself as \\x and hexadecimal ones.
+ */
+const ESCAPED_NEWLINE = /#012|\\x0a/;
 
 /**
  * Finds the dumps in a kernel log.
@@ -128,6 +144,8 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
       zones: [],
       usageBytes: multiply(parseCount(group?.[1]), 1024),
       limitBytes: multiply(parseCount(group?.[2]), 1024),
+      limitOf: group === null ? undefined : "memory",
+      isCgroupV1: undefined,
       groupBytes: new Map(),
       tasks: [],
       slabs: [],
@@ -142,20 +160,21 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
       taskColumns = columns(row);
     }
   };
-  forEachLine(text, (line, number) => {
-    const message = messageOf(line);
+  const readMessage = (message: string, number: number): void => {
     const group = GROUP.exec(message);
-    // A log that was cut off may begin with the totals.
-    if (
-      message.startsWith("Mem-Info:") || group !== null || (reports.length === 0 && /^active_anon:\d/.test(message))
-    ) {
-      begin(number, group);
-    }
+    if (SHORTAGE.test(message)) part = "zones";
+    // A log that was cut off may begin with the totals, and a console that leaves out KERN_INFO shows no "Mem-Info:" of 2.6.32: lib/show_mem.c.
+    const isHost = MEM_INFO.test(message) ||
+      ((reports.length === 0 || part !== "totals") && /^active_anon:\d/.test(message));
+    // Up to 3.8 the host's dump follows the control group's: mm/oom_kill.c dump_header().
+    if (isHost && part === "group") part = "totals";
+    else if (isHost || group !== null) begin(number, group);
     const report = reports.at(-1);
     if (report === undefined) return;
     // The pid before it may have been taken for something that dmesg put there.
     const row = message.replace(/^\[[ \w]{1,16}\] */, "");
     headings(message, row);
+    if (part === "group") otherLimit(message, report);
     if (message.startsWith(GROUP_STATS)) groupStats(message, number, report);
     else if (part === "totals" && /^[a-z_]+:\d/.test(message)) totals(message, number, report, pageBytes);
     else if (part === "totals" || part === "zones") zoneLine(message, number, report, pageBytes);
@@ -165,6 +184,9 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
       const task = taskOf(columns(row), taskColumns, number, pageBytes);
       if (task !== undefined) report.tasks.push(task);
     }
+  };
+  forEachLine(text, (line, number) => {
+    for (const message of messageOf(line).split(ESCAPED_NEWLINE)) readMessage(message.trim(), number);
   });
   for (const { tasks, slabs } of reports) {
     tasks.sort((a, b) => b.rssBytes - a.rssBytes || a.pid - b.pid);
@@ -198,7 +220,7 @@ function zoneLine(message: string, line: number, report: Draft, pageBytes: numbe
   }
   const whole = WHOLE.exec(message);
   const bytes = multiply(parseCount(whole?.[1]), pageBytes);
-  if (whole !== null && bytes !== undefined) report.bytes.set(whole[2] as string, { bytes, line });
+  if (whole !== null && bytes !== undefined) report.bytes.set((whole[2] ?? whole[3]) as string, { bytes, line });
 }
 
 /** `kmalloc-2k             447744KB     447744KB`: in use, and all of its pages. */
@@ -208,11 +230,30 @@ function slabLine(message: string, line: number, report: Draft): void {
   if (name !== undefined && bytes !== undefined) report.slabs.push({ name, bytes, line });
 }
 
-/** v1 tells all on one line: `Memory cgroup stats for /app: cache:4KB rss:204796KB`. */
+/** `memory+swap: usage 1048576kB, limit 1048576kB` of v1, `swap: usage` of v2. */
+function otherLimit(message: string, report: Draft): void {
+  if (message.startsWith("swap: usage ")) report.isCgroupV1 = false;
+  const other = OTHER_LIMIT.exec(message);
+  if (other === null) return;
+  report.isCgroupV1 = true;
+  const usageBytes = multiply(parseCount(other[2]), 1024);
+  const limitBytes = multiply(parseCount(other[3]), 1024);
+  if (usageBytes === undefined || limitBytes === undefined || usageBytes < limitBytes) return;
+  if (report.usageBytes !== undefined && report.limitBytes !== undefined && report.usageBytes >= report.limitBytes) {
+    return;
+  }
+  Object.assign(report, { usageBytes, limitBytes, limitOf: other[1] });
+}
+
+/**
+ * v1 (up to 5.1) tells all on one line: `Memory cgroup stats for /app: cache:4KB rss:204796KB`, and one such line for each group below it, each without
+ * what is in those below: mm/memcontrol.c mem_cgroup_print_oom_info().
+ */
 function groupStats(message: string, line: number, report: Draft): void {
   for (const [, name, kb] of message.matchAll(/ ([a-z_]+):(\d+)KB\b/g)) {
     const bytes = multiply(parseCount(kb), 1024);
-    if (bytes !== undefined) report.groupBytes.set(name as string, { bytes, line });
+    const above = report.groupBytes.get(name as string)?.bytes ?? 0;
+    if (bytes !== undefined) report.groupBytes.set(name as string, { bytes: above + bytes, line });
   }
 }
 

@@ -5,6 +5,11 @@
 //   slabinfo - version: 2.1
 //   # name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables ... : slabdata <active_slabs> <num_slabs> <sharedavail>
 //   kmalloc-2k           544    544   2048   16    8 : tunables    0    0    0 : slabdata     34     34      0
+//
+// What people paste of it is slabtop's table (procps), which rounds an object's size and shows one screen:
+//
+//     OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME
+//    68964  68964 100%    2.00K   4311       16    137952K kmalloc-2048
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine, quote } from "./_lines.ts";
@@ -34,12 +39,16 @@ export interface SlabCache {
 const USUAL_ROW =
   /^(\S+) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) : tunables +\d+ +\d+ +\d+ : slabdata +(\d{1,15}) +(\d{1,15}) +\d{1,15}$/;
 
+const SLABTOP_ROW =
+  /^ *(\d{1,15}) +(\d{1,15}) +\d{1,3}% +(\d{1,12}\.\d\d)K +(\d{1,15}) +(\d{1,15}) +(\d{1,12})K? (\S.*?) *$/;
+
 function isHeader(line: string): boolean {
-  return line.startsWith("slabinfo - version") || line.startsWith("# name");
+  return line.startsWith("slabinfo - version") || line.startsWith("# name") ||
+    /^ *(?:Active \/ Total |Minimum \/ Average |OBJS ACTIVE )/.test(line);
 }
 
 /**
- * Parses /proc/slabinfo.
+ * Parses /proc/slabinfo, or slabtop's table.
  *
  * @throws {ParseError} if there is neither a cache nor the version line.
  *
@@ -58,7 +67,9 @@ export function parseSlabinfo(text: string, context: ParseContext): readonly Sla
   let header = false;
   forEachLine(text, (line, number) => {
     const row = USUAL_ROW.exec(line) ?? unusualRow(line);
+    const shown = row === undefined ? slabtopRow(line, number) : undefined;
     if (row !== undefined) caches.push(cacheOf(row, number, context.facts.pageSizeBytes));
+    else if (shown !== undefined) caches.push(shown);
     else if (isHeader(line)) header = true;
     else if (line !== "") context.warn(number, `not a row of slabinfo: ${quote(line)}`);
   });
@@ -98,10 +109,28 @@ function cacheOf(row: readonly string[], line: number, pageSizeBytes: number | u
   };
 }
 
+function slabtopRow(line: string, number: number): SlabCache | undefined {
+  const [, objects, active, size, slabs, perSlab, kib, name] = SLABTOP_ROW.exec(line) ?? [];
+  const totalBytes = multiply(parseCount(kib), 1024);
+  if (name === undefined || totalBytes === undefined) return undefined;
+  return {
+    name,
+    activeObjects: Number(active),
+    objects: Number(objects),
+    objectBytes: Math.round(Number(size) * 1024),
+    objectsPerSlab: Number(perSlab),
+    activeSlabs: Number(slabs),
+    slabs: Number(slabs),
+    slabBytes: Number(slabs) === 0 ? undefined : Math.round(totalBytes / Number(slabs)),
+    totalBytes,
+    line: number,
+  };
+}
+
 /** A snapshot's file, as {@linkcode parseSlabinfo} reads it. */
 export const slabinfo: Source<Parsed<readonly SlabCache[]>> = defineArtifact({
   name: "slabinfo",
-  paths: ["proc/slabinfo"],
+  paths: ["proc/slabinfo", "sos_commands/memory/slabtop_-o"],
   howToCapture: "cat /proc/slabinfo",
   parse: parseSlabinfo,
 });

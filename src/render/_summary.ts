@@ -42,8 +42,10 @@ export function answerOf(report: Report): Answer {
     const remedy = top.remedies.find(({ when }) => when === "now") ?? top.remedies[0] ?? null;
     return { headline: top.title, finding: top, confidence: top.confidence, remedy, otherwise: "see below" };
   }
-  // Such as an OOM kill: what the kernel wrote of it is more than that the rest is not known.
-  const known = report.findings.find((f) => f.symptomOf !== null && f.confidence === "confirmed");
+  // Such as an OOM kill: what the kernel wrote of it is more than that the rest is not known. That of a control group full of page cache points at no cause.
+  const known = report.findings.find((f) =>
+    (f.symptomOf !== null || f.cause === "memcg-oom") && f.confidence === "confirmed"
+  );
   if (known !== undefined && (report.verdict === "insufficient-evidence" || isOfThatMoment(report, known))) {
     const remedy = known.remedies.find(({ when }) => when === "now") ?? null;
     return { headline: known.title, finding: known, confidence: known.confidence, remedy, otherwise: "see below" };

@@ -19,7 +19,9 @@ export function slabinfoText(
       active ?? objects
     } ${objects} ${size} ${inSlab} 8 : tunables 0 0 0 : slabdata ${slabs} ${slabs} 0\n`;
   });
-  return `slabinfo - version: 2.1\n# name <active_objs>\n${rows.join("")}`;
+  // What every slabinfo ends with.
+  const last = "kmem_cache 16 16 256 16 1 : tunables 0 0 0 : slabdata 1 1 0\n";
+  return `slabinfo - version: 2.1\n# name <active_objs>\n${rows.join("")}${last}`;
 }
 
 /** `ls -l /sys/kernel/slab` with these merged caches. */

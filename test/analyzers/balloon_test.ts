@@ -66,6 +66,37 @@ describe(ID, () => {
     );
   });
 
+  it("does not rule out a driver that keeps no count, and claims nothing for it", async () => {
+    // Hyper-V, 4.14: https://github.com/jds2001/coreos-sosreport-master1
+    const files = (hidden: number) => ({
+      "proc/meminfo": meminfoText({}, 8 * GIB, hidden),
+      "proc/modules": "hv_balloon 24576 0 [permanent], Live 0xffffffffc0599000\n",
+      "proc/vmstat": vmstat(0, 0),
+      "proc/zoneinfo": "Node 0, zone   Normal\n  pages free     100\n        min      1\n",
+    });
+    const report = await analyzeFiles(files(5 * GIB));
+    expect(findingOf(report, ID)).toMatchObject({ confidence: "possible", material: false, claims: [] });
+    expect(findingOf(report, ID)?.title).toContain("may be part of the 5.00 GiB (62.5 % of memory)");
+    const unknown = findingOf(report, "unattributed-kernel")?.evidence.map(({ because }) => because).join("\n");
+    expect(unknown).toContain("perhaps the hypervisor's: hv_balloon is loaded");
+    expect(unknown).not.toContain("no balloon");
+    expect((await analyzeFiles(files(0))).ruledOut).toContainEqual({
+      cause: ID,
+      because:
+        "before Linux 6.16 nothing counts what hv_balloon has, but no more than 0 B (0.0 % of memory) are in no account",
+    });
+    const counted = { ...files(5 * GIB), "proc/meminfo": meminfoText({ Balloon: 0 }, 8 * GIB, 5 * GIB) };
+    expect((await analyzeFiles(counted)).ruledOut).toContainEqual({ cause: ID, because: "the balloon is empty" });
+  });
+
+  it("is not assessed where much is in no account, and no list tells which drivers are loaded", async () => {
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({}, 8 * GIB, 5 * GIB),
+      "proc/vmstat": vmstat(0, 0),
+    });
+    expect(report.notAssessed).toContainEqual(expect.objectContaining({ cause: ID, missing: ["proc/modules"] }));
+  });
+
   it("takes more given back than taken for an empty one", async () => {
     const report = await analyzeFiles({ "proc/meminfo": meminfoText(), "proc/vmstat": vmstat(4096, 8192) });
     expect(findingOf(report, ID)).toBeUndefined();

@@ -71,10 +71,13 @@ describe("conntrack-growth", () => {
     expect((await analyzeFiles(files, [conntrackGrowth])).findings).toHaveLength(1);
   });
 
-  it("is ruled out without its module and not assessed without slabinfo", async () => {
-    expect(
-      (await analyzeFiles({ "proc/meminfo": meminfo, "proc/slabinfo": slab(1, "dentry") }, [conntrackGrowth])).ruledOut,
-    ).toHaveLength(1);
+  it("is ruled out without its module and not assessed without slabinfo, or in one that is cut off", async () => {
+    const caches = slab(1, "dentry");
+    const last = "kmem_cache 16 16 256 16 1 : tunables 0 0 0 : slabdata 1 1 0\n";
+    const whole = { "proc/meminfo": meminfo, "proc/slabinfo": `${caches}${last}` };
+    expect((await analyzeFiles(whole, [conntrackGrowth])).ruledOut).toHaveLength(1);
+    const cutOff = { "proc/meminfo": meminfo, "proc/slabinfo": caches };
+    expect((await analyzeFiles(cutOff, [conntrackGrowth])).notAssessed).toHaveLength(1);
     expect((await analyzeFiles({ "proc/meminfo": meminfo }, [conntrackGrowth])).notAssessed[0]?.missing).toEqual([
       "proc/slabinfo",
     ]);

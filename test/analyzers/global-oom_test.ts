@@ -151,6 +151,17 @@ describe(ID, () => {
     }
   });
 
+  it("accuses nobody of what is only the beginning of an OOM", async () => {
+    const report = await analyzeFiles({
+      "sos_commands/kernel/dmesg": "[ 1.0] a invoked oom-killer: gfp_mask=0xcc0, order=0\n",
+    });
+    expect(report.ruledOut.find(({ cause }) => cause === ID)?.because).toBe(
+      "the kernel log has the beginning of an OOM (line 1), but not whether the host or a control group was out of memory",
+    );
+    expect(report.pressure.level).not.toBe("exhausted");
+    expect(report.events).toEqual([]);
+  });
+
   const kill = (pid: number, comm: string): string =>
     `[   20.${pid}] a invoked oom-killer: gfp_mask=0xcc0, order=0\n[   20.${pid}] Out of memory: Killed process ${pid} (${comm}) total-vm:9kB, anon-rss:9kB\n`;
   const deadlock = `[   22.0] a invoked oom-killer: gfp_mask=0xcc0, order=0\n${PANIC}`;
@@ -175,6 +186,11 @@ describe(ID, () => {
       "only before an earlier panic",
       kill(7, "hog") + deadlock + deadlock,
       "and the kernel found nobody more to kill and panicked",
+    ],
+    [
+      "in a log that ends before the kill",
+      `${kill(7, "hog").split("\n", 1)[0]}\n[   20.7] Mem-Info:\n`,
+      "and the kernel looked for a process to kill (whom, is not in the log)",
     ],
   ])("tells of a panic who was killed: %s", async (_, text, said) => {
     const finding = findingOf(await analyzeFiles(log(text)), ID);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { answerOf } from "../../src/render/_summary.ts";
 import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
 
 const ID = "memcg-oom";
@@ -42,6 +43,55 @@ describe(ID, () => {
     expect(findingOf(await analyzeFiles(log(OLD_LOG)), ID)?.title).toContain(
       "/docker/abc was at its limit of 512 MiB, and the kernel killed java (pid 4242)",
     );
+  });
+
+  it("tells that a group was full of page cache, and accuses nobody", async () => {
+    // https://github.com/bluek8s/kubedirector/issues/356
+    const text = OLD_LOG.replace(
+      "failcnt 812\n",
+      "failcnt 812\n[ 12.1] Memory cgroup stats for /docker/abc: cache:507172KB rss:448KB rss_huge:0KB shmem:28KB dirty:503316KB\n",
+    );
+    const report = await analyzeFiles({ "sos_commands/kernel/dmesg": text });
+    const finding = findingOf(report, ID);
+    expect(finding?.title).toContain("most of it was page cache: 495 MiB");
+    expect(finding?.symptomOf).toBeNull();
+    expect(answerOf(report).finding).toBe(finding);
+  });
+
+  it("names the limit that it was, and the file of it", async () => {
+    const text = LOG.replace("memory: usage 204800kB, limit 204800kB", "memory: usage 204700kB, limit 204800kB")
+      .replace("usage 204800kB, limit 9007199254740988kB", "usage 307200kB, limit 307200kB");
+    const finding = findingOf(await analyzeFiles(log(text)), ID);
+    expect(finding?.title).toContain("was at its limit of 300 MiB of memory+swap,");
+    expect(finding?.remedies[1]?.commands).toEqual([
+      "echo 1G > /sys/fs/cgroup/memory/nailhouse-oom-7653/memory.memsw.limit_in_bytes",
+    ]);
+  });
+
+  it("tells the limit of a log that begins in the dump, and gives no command with a path that it does not know", async () => {
+    const text = LOG.split("\n").slice(2).join("\n");
+    expect(findingOf(await analyzeFiles(log(text)), ID)?.title).toContain(
+      "Control group /nailhouse-oom-7653 was at its limit of 200 MiB, and the kernel killed memcg_hog",
+    );
+    const kill = LOG.trimEnd().split("\n").slice(-1).join("\n");
+    expect(findingOf(await analyzeFiles(log(kill)), ID)?.remedies[0]?.commands).toEqual([
+      "cat /sys/fs/cgroup/GROUP/memory.stat /sys/fs/cgroup/GROUP/memory.events",
+    ]);
+  });
+
+  it("takes no unit of a container's own systemd for the host's", async () => {
+    // Proxmox: https://github.com/rcourtman/Pulse/issues/734
+    const text = LOG.replaceAll("/nailhouse-oom-7653", "/lxc/703/ns/system.slice/pulse.service");
+    const commands = findingOf(await analyzeFiles(log(text)), ID)?.remedies.flatMap((remedy) => remedy.commands) ?? [];
+    expect(commands.join("\n")).not.toContain("systemctl");
+    expect(commands).toContain(
+      "echo 1G > /sys/fs/cgroup/memory/lxc/703/ns/system.slice/pulse.service/memory.limit_in_bytes",
+    );
+  });
+
+  it("does not count kills where the log ends before the kill", async () => {
+    const text = LOG.split("\n").slice(0, 5).join("\n");
+    expect(findingOf(await analyzeFiles(log(text)), ID)?.title).toContain("killed a process that is not in the log");
   });
 
   it("points at shared memory when that is what the victim had", async () => {
@@ -108,7 +158,7 @@ describe(ID, () => {
   it("quotes hostile group names for the shell", async () => {
     const text = LOG.replaceAll("/nailhouse-oom-7653", "/a;reboot");
     expect(findingOf(await analyzeFiles(log(text)), ID)?.remedies[0]?.commands[0]).toBe(
-      "cat '/sys/fs/cgroup/a;reboot'/memory.stat '/sys/fs/cgroup/a;reboot'/memory.events",
+      "cat '/sys/fs/cgroup/memory/a;reboot'/memory.stat '/sys/fs/cgroup/memory/a;reboot'/memory.oom_control",
     );
   });
 });

@@ -57,6 +57,13 @@ describe("pipe-buffers", () => {
     ).toEqual([]);
   });
 
+  it("is not assessed where much is in no account, and nothing tells of pipes", async () => {
+    const report = await analyzeFiles({ "proc/meminfo": meminfoText({}, 24 * GIB, 3 * GIB) }, [pipeBuffers]);
+    expect(report.notAssessed).toMatchObject([{ cause: "pipe-buffers" }]);
+    const few = await analyzeFiles({ "proc/meminfo": meminfoText({}, 24 * GIB, 30 * MIB) }, [pipeBuffers]);
+    expect(few.ruledOut).toMatchObject([{ cause: "pipe-buffers" }]);
+  });
+
   it("needs the ledger only, and warns of rows that are no pipes", async () => {
     expect((await analyzeFiles({}, [pipeBuffers])).notAssessed).toHaveLength(1);
     expect((await analyzeFiles({ "proc/meminfo": meminfoText() }, [pipeBuffers])).ruledOut).toHaveLength(1);

@@ -309,7 +309,18 @@ describe("shmem-leak", () => {
 
   it("leaves a deleted file on a disk out", async () => {
     const onDisk = memfd.replaceAll("/memfd:nailhouse", "/var/log/huge.log").replace("tmpfs /proc", "ext2/ext3 /proc");
-    expect(await ruledOut({ ...shmem(408 * MIB), [LIST]: onDisk })).toContain("of which 0 B");
+    expect(findingOf(await analyzeFiles({ ...shmem(408 * MIB), [LIST]: onDisk }), "shmem-leak")).toBeUndefined();
+  });
+
+  it("is not assessed where there is much, and nothing tells where it is", async () => {
+    const report = await analyzeFiles({ ...shmem(3 * GIB), [LIST]: "" });
+    const missing = report.notAssessed.find(({ cause }) => cause === "shmem-leak")?.missing;
+    expect(missing).toEqual([
+      "proc/PID/status",
+      "sos_commands/filesys/df_-al_-x_autofs",
+      "proc/sysvipc/shm",
+    ]);
+    expect(await ruledOut(shmem(10 * MIB))).toContain("10.0 MiB are shared memory");
   });
 
   it("leaves the volatile journal alone, and small files", async () => {

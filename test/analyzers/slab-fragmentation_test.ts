@@ -74,6 +74,13 @@ describe(ID, () => {
   });
 
   it("is not assessed without slabinfo or meminfo", async () => {
+    const cutOff = {
+      ...sparse(300_000),
+      "proc/slabinfo": "kmalloc-1k 661 670 3072 10 8 : tunables 0 0 0 : slabdata 67 67 0\n",
+    };
+    expect((await analyzeFiles(cutOff)).notAssessed).toContainEqual(
+      expect.objectContaining({ cause: ID, missing: ["proc/slabinfo"] }),
+    );
     for (const path of ["proc/slabinfo", "proc/meminfo"]) {
       const { [path]: _, ...rest } = sparse(18_750);
       expect((await analyzeFiles(rest)).notAssessed).toContainEqual(

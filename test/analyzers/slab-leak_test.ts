@@ -44,6 +44,51 @@ describe("slab-leak", () => {
     expect(report.verdict).toBe("cause-found");
   });
 
+  it("tells that slab caches themselves are those of control groups (up to 5.8)", async () => {
+    // https://github.com/kubernetes-retired/kube-aws/issues/954
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({ SUnreclaim: 1_470_000 * 1024 }, 4 * GIB),
+      "sos_commands/memory/slabtop_-o": `  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME
+1159809 1159809 100%    0.38K  55229       21    441832K kmem_cache
+2467360 2467314  99%    0.12K  77105       32    308420K kmalloc-128
+`,
+    });
+    expect(report.findings[0]?.owners[0]?.detail).toContain("grep -e num_cgroups -e memory /proc/cgroups");
+  });
+
+  it("does not take what ZFS caches for a leak in many caches", async () => {
+    // Debian 12: https://github.com/openzfs/zfs/issues/15637; MemTotal and SUnreclaim, most of which these rows have, are made up.
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({ SUnreclaim: 5_800_000 * 1024 }, 16 * GIB),
+      "sos_commands/memory/slabtop_-o": `  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME
+1364020 1364020 100%    1.11K  48715       28   1558880K zfs_znode_cache
+1524032 1518497  99%    0.96K  95252       16   1524032K dnode_t
+1786656 1678433  93%    0.50K 111666       16    893328K kmalloc-512
+ 48530  48340  99%   16.00K  24265        2    776480K zio_buf_comb_16384
+1656560 1652037  99%    0.38K  82828       20    662624K dmu_buf_impl_t
+1364048 1364048 100%    0.24K  85253       16    341012K sa_cache
+`,
+    });
+    expect(findingOf(report, "slab-leak")).toBeUndefined();
+    expect(report.ruledOut.find(({ cause }) => cause === "slab-leak")?.because).toContain(
+      "of which 4.64 GiB are in caches of ZFS, KSM or zram",
+    );
+  });
+
+  it("takes what one screen of slabtop does not show for nobody's", async () => {
+    // https://github.com/coreos/bugs/issues/2637: SELinux' leak of 4.19; what is in no row is made up.
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({ SUnreclaim: 47_000_000 * 1024 }, 64 * GIB),
+      "sos_commands/memory/slabtop_-o": `  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME
+734506368 734506368 100%    0.06K 11476662       64  45906648K ebitmap_node
+328160  80830  24%    0.50K  10255       32    164080K kmalloc-512
+`,
+    });
+    expect(report.findings[0]).toMatchObject({ cause: "slab-leak", confidence: "likely" });
+    expect(report.findings[0]?.owners.map(({ comm }) => comm)).toEqual(["ebitmap_node"]);
+    expect(report.findings[0]?.bytes.high).toBe(45_906_648 * 1024);
+  });
+
   it("claims what may come along with the leaked objects, and no cache that has fewer of its own", async () => {
     const report = await analyzeFiles({
       ...slab(540_000),
@@ -393,6 +438,19 @@ describe("slab-leak", () => {
       "proc/meminfo": meminfoText({ SUnreclaim: 414 * MIB, SReclaimable: 146 * MIB }, 24 * GIB),
     };
     expect(findingOf(await analyzeFiles(files), "slab-leak")?.owners[0]?.comm).toContain("kmalloc of more than 8 KiB");
+  });
+
+  it("takes nothing that a slabinfo leaves out, cut off or filtered, for kmalloc of whole pages", async () => {
+    // grep -e skb -e kmalloc-1k: https://github.com/raspberrypi/linux/issues/6549
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({ SUnreclaim: 9 * GIB }, 24 * GIB),
+      "proc/slabinfo":
+        "kmalloc-1k           661    670   3072   10    8 : tunables    0    0    0 : slabdata     67     67      0\n",
+    });
+    expect(findingOf(report, "slab-leak")).toBeUndefined();
+    expect(report.notAssessed).toContainEqual(
+      expect.objectContaining({ cause: "slab-leak", missing: ["proc/slabinfo"] }),
+    );
   });
 
   it("quotes what slub_debug, kmemleak and allocation profiling say", async () => {

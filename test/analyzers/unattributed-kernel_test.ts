@@ -15,6 +15,7 @@ describe("unattributed-kernel", () => {
     const report = await analyzeFiles({
       ...hidden(400 * MIB),
       "proc/net/sockstat": "TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 2\nUDP: inuse 0 mem 0\n",
+      "proc/modules": "virtio_balloon 28672 0 - Live 0x0000000000000000\n",
     });
     const finding = findingOf(report, ID);
     expect(finding).toMatchObject({

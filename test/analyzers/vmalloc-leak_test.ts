@@ -65,6 +65,9 @@ describe("vmalloc-leak", () => {
       const caller of [
         "kernel_clone",
         "dup_task_struct",
+        // RHEL 8: https://github.com/jds2001/coreos-sosreport-master1
+        "_do_fork",
+        "fork_idle",
         "array_map_alloc",
         "pcpu_create_chunk",
         "alloc_large_system_hash",

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { newestOf } from "../../src/bundle/log.ts";
 import { openArchive } from "../../src/bundle/open.ts";
 import type { Report } from "../../src/core/report.ts";
 import { analyze, presetSources } from "../../src/engine/analyze.ts";
@@ -26,6 +27,7 @@ const CONSTRAINT =
 describe("a kernel log in plain text", () => {
   it.each([
     ["dmesg", (line: string) => `[ 1234.567890] ${line}`],
+    ["an Android kernel's", (line: string) => `<4>[28617.147589@0] ${line}`],
     ["dmesg without times, after a boot loader's words", (line: string) => `Booting from ROM...\r\n${line}\r`],
     ["journalctl", (line: string) => `Nov 23 08:12:58 host kernel: ${line}`],
   ])("is a bundle of its own: %s", async (_, prefix) => {
@@ -212,6 +214,19 @@ describe("a kernel log in plain text", () => {
     });
   });
 
+  it.each([1, 7, 100, 10_000])(
+    "is the kernel's where journalctl shows several lines of one message, in pieces of %d bytes",
+    (size) => {
+      const indented = "      active_file:1 inactive_file:2\n      free:3 free_pcp:4\n";
+      const mine = `Nov 22 23:10:01 db1 kernel: active_anon:5 inactive_anon:6\n${indented}`;
+      const other = "Nov 22 23:10:01 db1 app[7]: Traceback:\n  File main.py\n   raise\n";
+      const bytes = new TextEncoder().encode(other + mine + other);
+      const lines = newestOf("sos_commands/logs/journalctl_--boot", 10_000, () => {});
+      for (let at = 0; at < bytes.length; at += size) lines?.push(bytes.subarray(at, at + size));
+      expect(new TextDecoder().decode(lines?.end())).toBe(`\n\n\n${mine}\n\n\n`);
+    },
+  );
+
   it("that is cut off, at either end, tells what is left of it and never a wrong sum", async () => {
     const lines = sample("oom-7.2.txt");
     for (let at = 1; at < lines.length; at += 7) {
@@ -239,6 +254,18 @@ describe("a kernel log in plain text", () => {
       hostname: "db7",
       kernelRelease: "4.18.0-553.el8_10.x86_64",
     });
+    // RHEL 6: https://github.com/darold/squidanalyzer/issues/69
+    const old =
+      "Nov 22 06:26:05 db6 kernel: Pid: 1743, comm: sshd Tainted: G           --------------- H  2.6.32-279.9.1.el6.x86_64 #1\n";
+    expect((await analyzeText(old)).host).toMatchObject({
+      hostname: "db6",
+      kernelRelease: "2.6.32-279.9.1.el6.x86_64",
+    });
+  });
+
+  it("is told by its first line where it has no times, however far away the rest is", async () => {
+    const text = `Linux version 5.4.0 (gcc)\n${"usb: new device\n".repeat(1000)}${KILL}\n`;
+    expect((await analyzeText(text)).findings.map(({ cause }) => cause)).toEqual(["memcg-oom"]);
   });
 
   it("is not any text, nor any file", async () => {

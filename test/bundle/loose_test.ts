@@ -44,6 +44,30 @@ describe("files as they are saved, without a host's folders", () => {
     expect(among.warnings).toEqual([`${name} is read as ${path}, by what is in it`]);
   });
 
+  it.each([
+    [
+      "# name            <active_objs> <num_objs> <objsize>\na 1 1 8 1 1 : tunables 0 0 0 : slabdata 1 1 0\n",
+      "proc/slabinfo",
+    ],
+    [" Active / Total Objects (% used)    : 1 / 2 (50.0%)\n", "sos_commands/memory/slabtop_-o"],
+    ["  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME\n", "sos_commands/memory/slabtop_-o"],
+    ["COMMAND   PID USER   FD   TYPE DEVICE SIZE/OFF NODE NAME\n", "sos_commands/process/lsof_"],
+    [
+      "COMMAND     PID   TID TASKCMD               USER   FD      TYPE DEVICE SIZE/OFF NODE NAME\n",
+      "sos_commands/process/lsof_",
+    ],
+    ["Filesystem     1K-blocks     Used Available Use% Mounted on\n", "sos_commands/filesys/df_-al"],
+    ["Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n", "proc/swaps"],
+    ["#subsys_name\thierarchy\tnum_cgroups\tenabled\n", "proc/cgroups"],
+    ["       key      shmid perms                  size  cpid  lpid nattch\n", "proc/sysvipc/shm"],
+    [
+      "13 1 0x01 116 31552 3164999046 817169826428398\nname                            type data\nhits                            4    1\n",
+      "proc/spl/kstat/zfs/arcstats",
+    ],
+  ])("%j is told to be of %s", async (text, path) => {
+    expect([...(await open(new TextEncoder().encode(text))).files.keys()]).toEqual([path]);
+  });
+
   it("are analyzed together, with a byte order mark and ends of lines as Windows has them", async () => {
     const windows = (path: string): string => `\ufeff${new TextDecoder().decode(file(path)).replaceAll("\n", "\r\n")}`;
     const names = {

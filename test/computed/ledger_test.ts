@@ -33,12 +33,96 @@ describe("ledger", () => {
     expect(report.ledger?.missing.join()).toContain("proc/zoneinfo");
   });
 
-  it("does not count stacks twice where they are vmalloced", async () => {
-    const fields = { KernelStack: 40 * MIB, VmallocUsed: 60 * MIB };
-    const area = "0xffffc90000000000-0xffffc90000005000   20480 dup_task_struct+0x5/0x10 pages=4 vmalloc N0=4\n";
-    const report = await analyzeFiles({ "proc/meminfo": meminfoText(fields), "proc/vmallocinfo": area });
-    expect(accounts(report)).toMatchObject({ "kernel-stacks": 40 * MIB, vmalloc: 20 * MIB });
+  it("does not call what a meminfo that is cut off leaves out unexplained", async () => {
+    const whole = meminfoText({ AnonPages: 3000 * MIB, SUnreclaim: 900 * MIB }, 4096 * MIB);
+    const report = await analyzeFiles({ "proc/meminfo": whole.split("\n").slice(0, 6).join("\n") });
+    expect(report.verdict).toBe("insufficient-evidence");
+    expect(report.ledger?.missing.slice(0, 2)).toEqual([
+      "processes' own memory (proc/meminfo is cut off before AnonPages)",
+      "slab (proc/meminfo is cut off before SUnreclaim)",
+    ]);
+    // head -8 has the lists: without AnonPages they do not tell what is pinned.
+    const lists = await analyzeFiles({
+      "proc/meminfo":
+        "MemTotal: 4194304 kB\nMemFree: 1048576 kB\nBuffers: 4 kB\nCached: 8 kB\nSwapCached: 0 kB\nActive: 2000000 kB\nInactive: 900000 kB\n",
+    });
+    expect(lists.findings).toEqual([]);
+    expect(accounts(lists)).not.toHaveProperty("pinned-lru");
+    expect(lists.ruledOut).toEqual([]);
   });
+
+  it("adds up the areas where VmallocUsed is address space (up to 4.3)", async () => {
+    const area = "0xffffc90000000000-0xffffc90000805000   8392704 load_module+0x5/0x10 pages=2048 vmalloc N0=4\n";
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({ VmallocUsed: 400 * MIB, VmallocChunk: 2 ** 45 }),
+      "proc/vmallocinfo": area,
+    });
+    expect(accounts(report)).toMatchObject({ vmalloc: 8 * MIB });
+  });
+
+  it("does not believe lists that hold more than there is, nor what is available by them", async () => {
+    // https://github.com/oracle/oracle-linux/issues/218; the numbers are made up.
+    const meminfo =
+      meminfoText({ AnonPages: 900 * MIB }, 4096 * MIB).replace(/^MemAvailable: .*/m, "MemAvailable: 5000000 kB") +
+      `Active: ${1000 * 1024} kB\nInactive: ${5000 * 1024} kB\n`;
+    const report = await analyzeFiles({ "proc/meminfo": meminfo });
+    expect(accounts(report)).not.toHaveProperty("pinned-lru");
+    expect(accounts(report)["unaccounted"]).toBe(0);
+    expect(report.ledger?.missing[0]).toContain("its counter is wrong");
+    expect(report.pressure.because).not.toContain("available");
+  });
+
+  it("is not made of a container's meminfo, beside whose limit are counters of its host", async () => {
+    // lxcfs: https://github.com/lxc/lxcfs/issues/120
+    const report = await analyzeFiles({
+      "proc/meminfo": `MemTotal:        4194304 kB
+MemFree:         2716972 kB
+MemAvailable:    2716972 kB
+Cached:          1009692 kB
+AnonPages:      12719924 kB
+Slab:                  0 kB
+SReclaimable:    1658088 kB
+SUnreclaim:     12660380 kB
+`,
+    });
+    expect(report.ledger).toBeNull();
+    expect(report.pressure.because).toBe("no ledger could be made of its /proc/meminfo");
+    expect(report.warnings.at(-1)).toContain("a container's meminfo");
+  });
+
+  it("leaves out a VmallocUsed that is address space where the areas are not known", async () => {
+    // A router with 4.1: https://github.com/apporator/zteorange
+    const report = await analyzeFiles({
+      "proc/meminfo": `MemTotal:          94412 kB
+MemFree:            2016 kB
+Buffers:            4456 kB
+Cached:            28648 kB
+AnonPages:         12504 kB
+Shmem:              1176 kB
+Slab:              23104 kB
+SReclaimable:      10736 kB
+SUnreclaim:        12368 kB
+KernelStack:         960 kB
+PageTables:          548 kB
+VmallocTotal:     647168 kB
+VmallocUsed:      190068 kB
+VmallocChunk:     409508 kB
+`,
+    });
+    expect(accounts(report)).not.toHaveProperty("vmalloc");
+    expect(accounts(report)["unaccounted"]).toBe(22_176 * 1024);
+    expect(report.ledger?.missing.join()).toContain("vmalloc (proc/vmallocinfo");
+  });
+
+  it.each(["dup_task_struct+0x5/0x10", "_do_fork+0xe2/0x390"])(
+    "does not count stacks twice where they are vmalloced by %s",
+    async (caller) => {
+      const fields = { KernelStack: 40 * MIB, VmallocUsed: 60 * MIB };
+      const area = `0xffffc90000000000-0xffffc90000005000   20480 ${caller} pages=4 vmalloc N0=4\n`;
+      const report = await analyzeFiles({ "proc/meminfo": meminfoText(fields), "proc/vmallocinfo": area });
+      expect(accounts(report)).toMatchObject({ "kernel-stacks": 40 * MIB, vmalloc: 20 * MIB });
+    },
+  );
 
   it("counts stacks beside vmalloc where the areas show that they are not in it", async () => {
     const fields = { KernelStack: 40 * MIB, VmallocUsed: 60 * MIB };

@@ -39,6 +39,7 @@ describe("parseKernelLog()", () => {
           shmemRssBytes: 0,
           line: 8,
         }],
+        isCutOff: false,
         panic: undefined,
       },
       {
@@ -52,6 +53,7 @@ describe("parseKernelLog()", () => {
         constraint: undefined,
         memcg: undefined,
         victims: [],
+        isCutOff: false,
         panic: undefined,
       },
     ]);
@@ -72,6 +74,43 @@ describe("parseKernelLog()", () => {
       memcg: "/docker",
       victims: [{ pid: 4711, comm: "java (main)", anonRssBytes: 1_024_000, line: 5 }],
     }]);
+  });
+
+  it("tells of the child that was killed instead of the process with the highest score (up to 5.0)", () => {
+    // https://github.com/bluek8s/kubedirector/issues/356
+    const text = `[5193605.506956] Memory cgroup out of memory: Kill process 62685 (bash) score 0 or sacrifice child
+[5193605.508964] Killed process 62769 (cp) total-vm:17528kB, anon-rss:108kB, file-rss:1536kB, shmem-rss:0kB
+`;
+    expect(parseClean(parseKernelLog, text)).toMatchObject([{
+      kind: "memcg-oom",
+      victims: [{ pid: 62_769, comm: "cp" }],
+    }]);
+  });
+
+  it("takes an OOM whose kill is not in the log for a control group's when its dump is", () => {
+    const text = `[1.0] java invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=999
+[1.0] memory: usage 2048000kB, limit 2048000kB, failcnt 74
+[1.0] Memory cgroup stats for /kubepods.slice:cri-containerd:a: cache:0KB rss:4KB
+[1.0] Memory cgroup stats for /kubepods.slice:cri-containerd:a/b: cache:0KB rss:4KB
+`;
+    expect(parseClean(parseKernelLog, text)).toMatchObject([
+      { kind: "memcg-oom", line: 1, memcg: "/kubepods.slice:cri-containerd:a", victims: [] },
+    ]);
+  });
+
+  it.each([
+    // RHEL 6.3; https://lkml.org of 2010-01: 2.6.33-rc4; https://github.com/darold/squidanalyzer/issues/69
+    ["Killed process 9682, UID 27, (mysqld) total-vm:47388kB, anon-rss:3744kB, file-rss:80kB", 9682, "mysqld", 47_388],
+    [
+      "Killed process 2726 (gnome-power-man) vsz:319232kB, anon-rss:8156kB, file-rss:2764kB",
+      2726,
+      "gnome-power-man",
+      319_232,
+    ],
+    ["Out of memory: kill process 2716 (gnome-session) score 191570 or a child", 2716, "gnome-session", undefined],
+  ])("reads kills of 2.6.32 to 2.6.35: %s", (line, pid, comm, kib) => {
+    const totalVmBytes = kib === undefined ? undefined : kib * 1024;
+    expect(parseClean(parseKernelLog, `${line}\n`)).toMatchObject([{ victims: [{ pid, comm, totalVmBytes }] }]);
   });
 
   it("reads a control group's kill, with all processes of memory.oom.group", () => {
@@ -95,6 +134,7 @@ describe("parseKernelLog()", () => {
     ["Jan  2 03:04:05 host kernel: ", undefined],
     ["<4>[  116.500000] ", 116.5],
     ["[  116.500000][  T116] ", 116.5],
+    ["4,339,116500000,-;", undefined],
     ["", undefined],
   ])("reads lines that begin with %j", (prefix, seconds) => {
     const text = `${prefix}my prog invoked oom-killer: gfp_mask=0x0, order=-1, oom_score_adj=0
@@ -102,6 +142,31 @@ ${prefix}Out of memory: Killed process 7 (x), UID 1000, total-vm:4kB, anon-rss:4
 `;
     expect(parseClean(parseKernelLog, text)).toMatchObject([
       { kind: "global-oom", seconds, comm: "my prog", order: -1, victims: [{ pid: 7, comm: "x", totalVmBytes: 4096 }] },
+    ]);
+  });
+
+  it("knows not whose memory was used up where the log ends, or was filtered, after the first line", () => {
+    // dmesg | grep -i oom: https://github.com/rcourtman/Pulse/issues/734
+    const text = `[1.0] pulse invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+[1.0] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=a,mems_allowed=0,oom_memcg=/a,task_memcg=/a,task=pulse,pid=9,uid=0
+[2.0] pulse invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+[3.0] pulse invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+[3.0] Mem-Info:
+`;
+    expect(parseClean(parseKernelLog, text).map(({ isCutOff }) => isCutOff)).toEqual([false, true, false]);
+  });
+
+  it("begins with the dump of a control group when the log does", () => {
+    const text = `[1.0] memory: usage 8kB, limit 8kB, failcnt 9
+[1.0] Memory cgroup stats for /a: cache:0KB rss:8KB
+[1.0] Memory cgroup out of memory: Kill process 7 (x) score 9 or sacrifice child
+[2.0] memory: usage 4kB, limit 4kB, failcnt 9
+[2.0] Memory cgroup stats for /b: cache:0KB rss:4KB
+[2.0] Memory cgroup out of memory: Kill process 8 (y) score 9 or sacrifice child
+`;
+    expect(parseClean(parseKernelLog, text)).toMatchObject([
+      { kind: "memcg-oom", line: 1, memcg: "/a", victims: [{ pid: 7 }] },
+      { kind: "memcg-oom", line: 4, memcg: "/b", victims: [{ pid: 8 }] },
     ]);
   });
 
@@ -115,6 +180,29 @@ ${prefix}Out of memory: Killed process 7 (x), UID 1000, total-vm:4kB, anon-rss:4
       { line: 1, comm: undefined, victims: [{ pid: 7 }] },
       { line: 2, comm: "x", victims: [] },
     ]);
+  });
+
+  it("begins with the limit of a control group after the kill of the host", () => {
+    const text = `[1.0] x invoked oom-killer: gfp_mask=0x0, order=0, oom_score_adj=0
+[1.0] Out of memory: Kill process 7 (a) score 9 or sacrifice child
+[1.0] Killed process 7 (a) total-vm:4kB, anon-rss:4kB
+[2.0] Task in /1037/uid killed as a result of limit of /1037
+[2.0] Memory cgroup out of memory: Kill process 8 (b) score 9 or sacrifice child
+`;
+    expect(parseClean(parseKernelLog, text)).toMatchObject([
+      { kind: "global-oom", line: 1, memcg: undefined, victims: [{ pid: 7 }] },
+      { kind: "memcg-oom", line: 4, memcg: "/1037", victims: [{ pid: 8 }] },
+    ]);
+  });
+
+  it("counts the process that memory.oom.group kills once", () => {
+    const text = `[1.0] x invoked oom-killer: gfp_mask=0xcc0, order=0, oom_score_adj=0
+[1.0] Memory cgroup out of memory: Killed process 7 (a) total-vm:4kB, anon-rss:4kB
+[1.0] Tasks in /a are going to be killed due to memory.oom.group set
+[1.0] Memory cgroup out of memory: Killed process 7 (a) total-vm:4kB, anon-rss:0kB
+[1.0] Memory cgroup out of memory: Killed process 8 (b) total-vm:4kB, anon-rss:4kB
+`;
+    expect(parseClean(parseKernelLog, text)).toMatchObject([{ victims: [{ pid: 7, anonRssBytes: 4096 }, { pid: 8 }] }]);
   });
 
   it("tells whether the host ended, by its setting or because nobody could be killed", () => {

@@ -127,6 +127,122 @@ Out of memory: Killed process 170 (leaker) total-vm:1kB
     ]);
   });
 
+  it("reads totals that follow the per-CPU lists (up to 4.1)", () => {
+    // RHEL 6; those of other zones and CPUs left out.
+    const text = `Mem-Info:
+Node 0 DMA per-cpu:
+CPU    0: hi:    0, btch:   1 usd:   0
+active_anon:6434276 inactive_anon:1 isolated_anon:0
+ active_file:4209869 inactive_file:5472663 isolated_file:0
+ free:48236 slab_reclaimable:183007 slab_unreclaimable:14023
+Node 0 DMA free:15700kB min:8kB low:8kB high:12kB present:15304kB all_unreclaimable? yes
+`;
+    const bytes = parseClean(parseOomReports, text)[0]?.bytes;
+    expect(bytes?.get("active_anon")).toEqual({ bytes: 6_434_276 * 4096, line: 4 });
+    expect(bytes?.get("slab_unreclaimable")).toEqual({ bytes: 14_023 * 4096, line: 6 });
+  });
+
+  it.each(["#012", "\\x0a"])("reads lines that a log joined with %s", (newline) => {
+    const lines = [
+      "active_anon:3001240 isolated_anon:0",
+      " slab_reclaimable:15633 slab_unreclaimable:17532",
+      " free:45962",
+    ];
+    const [report] = parseClean(parseOomReports, `Mem-Info:\n${lines.join(newline)}\n`);
+    expect([...(report?.bytes ?? [])].map(([name, { bytes, line }]) => [name, bytes / 4096, line])).toEqual([
+      ["active_anon", 3_001_240, 2],
+      ["isolated_anon", 0, 2],
+      ["slab_reclaimable", 15_633, 2],
+      ["slab_unreclaimable", 17_532, 2],
+      ["free", 45_962, 2],
+    ]);
+    const group =
+      `memory: usage 8kB, limit 8kB, failcnt 1\nMemory cgroup stats for /a:${newline}anon 4096${newline}file 0\n`;
+    expect(parseClean(parseOomReports, group)[0]?.groupBytes.get("anon")).toEqual({ bytes: 4096, line: 2 });
+  });
+
+  it("keeps the host's dump with the control group's that it follows (up to 3.8)", () => {
+    const text = `memory: usage 8kB, limit 8kB, failcnt 1
+memory+swap: usage 8kB, limit 9007199254740988kB, failcnt 0
+Mem-Info:
+active_anon:3 inactive_anon:1 isolated_anon:0
+x invoked oom-killer: gfp_mask=0x201da, order=0, oom_adj=0, oom_score_adj=0
+Mem-Info:
+active_anon:5 inactive_anon:1 isolated_anon:0
+`;
+    expect(
+      parseClean(parseOomReports, text).map(({ line, usageBytes, bytes }) => [
+        line,
+        usageBytes,
+        bytes.get("active_anon")?.bytes,
+      ]),
+    ).toEqual([[1, 8192, 3 * 4096], [6, undefined, 5 * 4096]]);
+  });
+
+  it("begins a dump with its totals where the console leaves out the line before them (2.6.32)", () => {
+    // https://github.com/openzfs/zfs/issues/131
+    const dump = (anon: number, free: number) =>
+      `crond invoked oom-killer: gfp_mask=0x201da, order=0, oom_adj=0
+Node 0 DMA per-cpu:
+CPU    0: hi:    0, btch:   1 usd:   0
+active_anon:${anon} inactive_anon:5 isolated_anon:0
+ free:${free} slab_reclaimable:7 slab_unreclaimable:8
+Node 0 DMA free:${free * 4}kB min:4kB active_anon:${anon * 4}kB pagetables:4kB
+Node 0 DMA: ${free}*4kB 0*8kB = ${free * 4}kB
+`;
+    const reports = parseClean(parseOomReports, dump(2, 3) + dump(4, 5));
+    expect(reports.map(({ bytes }) => [bytes.get("active_anon")?.bytes, bytes.get("free")?.bytes])).toEqual([
+      [8192, 12_288],
+      [16_384, 20_480],
+    ]);
+    expect(reports.map(({ zones }) => zones.length)).toEqual([1, 1]);
+  });
+
+  it("reads the size of memory as ARM wrote it (up to 3.15)", () => {
+    // arch/arm/mm/init.c show_mem(); the numbers are made up.
+    const text = `Mem-info:
+Normal per-cpu:
+active_anon:438 inactive_anon:30 isolated_anon:0
+ free:50315 slab_reclaimable:305 slab_unreclaimable:635
+Normal: 1*4kB 2*8kB = 20kB
+57344 pages of RAM
+50560 free pages
+1408 reserved pages
+`;
+    const bytes = parseClean(parseOomReports, text)[0]?.bytes;
+    expect([bytes?.get("RAM"), bytes?.get("reserved")]).toEqual([
+      { bytes: 57_344 * 4096, line: 6 },
+      { bytes: 1408 * 4096, line: 8 },
+    ]);
+  });
+
+  it("tells which limit a control group of v1 was at", () => {
+    const of = (rest: string) =>
+      parseClean(parseOomReports, `memory: usage 32kB, limit 33kB, failcnt 0\n${rest}`).map((report) => [
+        report.usageBytes,
+        report.limitBytes,
+        report.limitOf,
+        report.isCgroupV1,
+      ]);
+    expect(of("memory+swap: usage 35kB, limit 35kB, failcnt 2\nkmem: usage 4kB, limit 90kB, failcnt 0\n"))
+      .toEqual([[35 * 1024, 35 * 1024, "memory+swap", true]]);
+    expect(of("kmem: usage 4kB, limit 4kB, failcnt 9\n")).toEqual([[4096, 4096, "kmem", true]]);
+    expect(of("swap: usage 35kB, limit 35kB, failcnt 0\n")).toEqual([[32 * 1024, 33 * 1024, "memory", false]]);
+    expect(of("")).toEqual([[32 * 1024, 33 * 1024, "memory", undefined]]);
+  });
+
+  it("adds up what a control group of v1 and those below it were charged for", () => {
+    // https://github.com/kubernetes/ingress-nginx/issues/4756; each line is without what is in the groups below.
+    const text = `memory: usage 8kB, limit 8kB, failcnt 1
+Memory cgroup stats for /pod: cache:0KB rss:0KB
+Memory cgroup stats for /pod/a: cache:0KB rss:40KB
+Memory cgroup stats for /pod/b: cache:264KB rss:868KB
+`;
+    const [report] = parseClean(parseOomReports, text);
+    expect(report?.groupBytes.get("rss")?.bytes).toBe(908 * 1024);
+    expect(report?.groupBytes.get("cache")?.bytes).toBe(264 * 1024);
+  });
+
   it("reads what a control group was charged for, of both versions", () => {
     const v2 =
       "memory: usage 8kB, limit 8kB, failcnt 1\nMemory cgroup stats for /a:\nanon 4096\nslab_unreclaimable 100\n";

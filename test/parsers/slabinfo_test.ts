@@ -31,6 +31,42 @@ describe("parseSlabinfo()", () => {
     });
   });
 
+  it("reads slabtop's table", () => {
+    // https://github.com/coreos/bugs/issues/2637
+    const text = ` Active / Total Objects (% used)    : 739390584 / 740008326 (99.9%)
+ Active / Total Slabs (% used)      : 11594275 / 11594275 (100.0%)
+ Active / Total Caches (% used)     : 105 / 129 (81.4%)
+ Active / Total Size (% used)       : 47121380.33K / 47376581.93K (99.5%)
+ Minimum / Average / Maximum Object : 0.01K / 0.06K / 8.00K
+
+  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME                   
+734506368 734506368 100%    0.06K 11476662       64  45906648K ebitmap_node           
+328160  80830  24%    0.50K  10255       32    164080K kmalloc-512            
+`;
+    expect(parseClean(parseSlabinfo, text, {})).toEqual([
+      {
+        name: "ebitmap_node",
+        activeObjects: 734_506_368,
+        objects: 734_506_368,
+        objectBytes: 61,
+        objectsPerSlab: 64,
+        activeSlabs: 11_476_662,
+        slabs: 11_476_662,
+        slabBytes: 4096,
+        totalBytes: 45_906_648 * 1024,
+        line: 8,
+      },
+      expect.objectContaining({ name: "kmalloc-512", activeObjects: 80_830, slabBytes: 16_384, line: 9 }),
+    ]);
+  });
+
+  it("reads slabtop's table without units, as uutils prints it", () => {
+    // https://github.com/uutils/procps/pull/42
+    const text =
+      "  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME\n   632    632 100%    8.00K    158        4       5056 kmalloc-8k\n";
+    expect(parseClean(parseSlabinfo, text)).toMatchObject([{ name: "kmalloc-8k", totalBytes: 5056 * 1024 }]);
+  });
+
   it("has no total without the page size, and an empty cache has one of 0", () => {
     expect(parseClean(parseSlabinfo, FIXTURE, {})[1]).toMatchObject({ slabBytes: undefined, totalBytes: undefined });
     expect(parseClean(parseSlabinfo, FIXTURE)[0]).toMatchObject({ totalBytes: 0 });

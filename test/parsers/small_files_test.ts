@@ -1,10 +1,11 @@
-/** pressure.ts, loadavg.ts, file_nr.ts, swaps.ts, buddyinfo.ts and thp.ts. */
+/** modules.ts, pressure.ts, loadavg.ts, file_nr.ts, swaps.ts, buddyinfo.ts and thp.ts. */
 import { describe, expect, it } from "vitest";
 import { ParseError } from "../../src/core/errors.ts";
 import { parseBuddyinfo } from "../../src/parsers/buddyinfo.ts";
 import { parseFileNr } from "../../src/parsers/file_nr.ts";
 import { parseHugepages } from "../../src/parsers/hugepages.ts";
 import { parseLoadavg } from "../../src/parsers/loadavg.ts";
+import { parseModules } from "../../src/parsers/modules.ts";
 import { parsePressure } from "../../src/parsers/pressure.ts";
 import { parseSwaps } from "../../src/parsers/swaps.ts";
 import { parseThp } from "../../src/parsers/thp.ts";
@@ -21,6 +22,21 @@ function throwsOnlyParseErrors(fixture: string, parse: (text: string) => unknown
   }
   expect(() => parse("")).toThrow(ParseError);
 }
+
+describe("parseModules()", () => {
+  // https://github.com/jds2001/coreos-sosreport-master1
+  const FIXTURE = `nf_conntrack 155648 4 ipt_MASQUERADE,nf_conntrack_ipv4,nf_nat_ipv4,nf_nat, Live 0xffffffffc0a5b000
+hv_balloon 24576 0 [permanent], Live 0xffffffffc0599000
+`;
+  itIsRobust("parseModules", FIXTURE, parseModules);
+
+  it("reads names and sizes, and warns of what is no module", () => {
+    expect(parseClean(parseModules, FIXTURE)[1]).toEqual({ name: "hv_balloon", bytes: 24_576, line: 2 });
+    expect(parseWithWarnings(parseModules, `Module Size\n${FIXTURE}`).warnings).toEqual([
+      expect.stringMatching(/^1: not a module: /),
+    ]);
+  });
+});
 
 describe("parsePressure()", () => {
   const FIXTURE =
