@@ -16,6 +16,8 @@ import { remedyMark } from "../src/computed/remedy_mark.ts";
 /** A pool is sized for the most that its service needs, and some is left over: a twentieth is no more than rounding and growth call for. */
 const HEADROOM_SHARE = 0.05;
 const FILES_LISTED = 20;
+/** Files have the larger part of what nobody maps: then they are what it is. */
+const MOSTLY = 0.5;
 
 interface Unused {
   readonly pageBytes: number;
@@ -30,14 +32,18 @@ function unused({ pageBytes, total, free, reserved }: HugePagePool): Unused[] {
   return [{ pageBytes, total, free, bytes: Math.max(0, free.bytes - (reserved?.bytes ?? 0)) }];
 }
 
-/** Huge pages that are used, though no process maps them. */
+/** Huge pages that are used beyond those that living processes are counted for. */
 interface Left {
   readonly bytes: number;
   readonly used: readonly { readonly total: HugePageAmount; readonly bytes: number }[];
   readonly mappedBytes: number;
 }
 
-/** What processes map is in the HugetlbPages of each (Linux 4.4), so that their sum is at least that. Undefined where none tells it. */
+/**
+ * A page is in the HugetlbPages (Linux 4.4) of each process that was the first to touch it in its own page tables: mm/hugetlb.c hugetlb_no_page(). Shared memory
+ * that a process touched which has ended is in those of no other that maps it (PostgreSQL's shared_buffers, a database's SysV segment), so that only a
+ * file tells that nobody may have the rest. Undefined where none tells it.
+ */
 function left(pools: readonly HugePagePool[], statuses: readonly ProcessFile<ProcessStatus>[] = []): Left | undefined {
   const known = statuses.flatMap(({ value }) => value.hugetlbBytes ?? []);
   if (known.length === 0) return undefined;
@@ -85,13 +91,19 @@ function leftFinding(
   files: readonly TmpfsFile[],
 ): FindingDraft {
   const inFiles = files.reduce((sum, file) => sum + file.bytes, 0);
+  const areFiles = inFiles >= MOSTLY * bytes;
   return {
-    title: `${formatBytes(bytes)} of huge pages are in use, but no process maps them${
-      files.length === 0 ? "" : `: ${formatQuantity(files.length, "file")} on hugetlbfs, such as ${files[0]?.path}`
-    }`,
-    confidence: inFiles >= bytes / 2 ? "confirmed" : "likely",
-    material: true,
-    claims: [{ account: "hugetlb", bytes: { low: bytes, high: bytes } }],
+    title: areFiles
+      ? `${formatBytes(bytes)} of huge pages are in use, but no process maps them: ${
+        formatQuantity(files.length, "file")
+      } on hugetlbfs, such as ${files[0]?.path}`
+      : `${
+        formatBytes(bytes)
+      } of huge pages are in use, and no process is counted for them: shared memory that processes touched which have ended`,
+    // What is mapped may be in the files, too.
+    confidence: inFiles - mappedBytes >= MOSTLY * bytes ? "confirmed" : areFiles ? "likely" : "possible",
+    material: areFiles,
+    claims: [{ account: "hugetlb", bytes: { low: areFiles ? bytes : Math.min(bytes, inFiles), high: bytes } }],
     owners: files.slice(0, FILES_LISTED).map((file) => ({
       pid: null,
       comm: file.path,
@@ -103,7 +115,7 @@ function leftFinding(
       ...used.map(({ total: { path, line, bytes: all }, bytes: inUse }) => ({
         path,
         line,
-        because: `${formatBytes(inUse)} of ${formatBytes(all)} are in use; all processes together map ${
+        because: `${formatBytes(inUse)} of ${formatBytes(all)} are in use; all processes together are counted for ${
           formatBytes(mappedBytes)
         } at the most (HugetlbPages)`,
       })),
@@ -165,7 +177,8 @@ export const hugetlbReservation: Analyzer = defineAnalyzer({
     "deleted, though the program that made it was killed long ago.",
   lookAlikes:
     "Huge pages in use: a database or a virtual machine has mapped them, and they are its memory. Transparent huge pages (thp-bloat) are anonymous " +
-    "memory and need no pool. Promised pages (HugePages_Rsvd) are free, but have a taker.",
+    "memory and need no pool. Promised pages (HugePages_Rsvd) are free, but have a taker. Shared memory (PostgreSQL's shared_buffers) is mapped, but no " +
+    "process is counted for a page that one which has ended was the first to touch.",
   references: ["https://docs.kernel.org/admin-guide/mm/hugetlbpage.html"],
   needs: { ledger, hugepages },
   uses: { processStatus, tmpfsFiles, mounts },

@@ -56,7 +56,7 @@ describe("hugetlb-reservation", () => {
       findingOf(await analyzeFiles({ ...pool(300, 0, 0), ...held }), "hugetlb-reservation");
 
     it("are those of files that a killed program left behind", async () => {
-      expect(await finding({ ...process(7, 300), ...files })).toMatchObject({
+      expect(await finding({ ...process(7, 0), ...files, ...pool(150, 0, 0) })).toMatchObject({
         title:
           "300 MiB of huge pages are in use, but no process maps them: 1 file on hugetlbfs, such as /dev/hugepages/rtemap_0",
         confidence: "confirmed",
@@ -67,8 +67,17 @@ describe("hugetlb-reservation", () => {
       });
     });
 
-    it("are likely where the files are not listed", async () => {
-      expect(await finding(process(7, 0))).toMatchObject({ confidence: "likely", bytes: { low: 600 * MIB } });
+    // PostgreSQL: of shared memory that a process touched which has ended, nobody else is counted for a page, though all map it (seen on 6.18).
+    it("are no more than possible where no file has them: a process that touched shared memory may have ended", async () => {
+      for (const held of [process(7, 0), { ...process(7, 0), ...files, ...pool(3000, 0, 0) }]) {
+        const found = await finding(held);
+        expect(found).toMatchObject({ confidence: "possible", material: false });
+        expect(found?.title).not.toContain("no process maps them");
+      }
+    });
+
+    it("are likely where the files may as well be those that are mapped", async () => {
+      expect(await finding({ ...process(7, 300), ...files })).toMatchObject({ confidence: "likely", material: true });
     });
 
     it("are none where processes share them, or where it is not known what processes map", async () => {
