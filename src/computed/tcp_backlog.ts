@@ -104,11 +104,10 @@ class Listeners {
    */
   of(path: string, { inode, state, localAddress, localPort }: InetSocket): Listener | undefined {
     if (inode !== 0 || (state !== "ESTABLISHED" && state !== "CLOSE_WAIT")) return undefined;
-    for (const address of [localAddress, "0.0.0.0", "::"]) {
-      const listener = this.#all.get(listenKey(path, address, localPort));
-      if (listener !== undefined) return listener;
-    }
-    return undefined;
+    // A connection is of its listener's family: one that listens on 0.0.0.0 has none of IPv6, and those of IPv4 that :: has are written as of IPv6.
+    const everywhere = localAddress.includes(":") ? "::" : "0.0.0.0";
+    return this.#all.get(listenKey(path, localAddress, localPort)) ??
+      this.#all.get(listenKey(path, everywhere, localPort));
   }
 }
 

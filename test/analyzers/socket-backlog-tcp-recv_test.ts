@@ -140,19 +140,44 @@ describe(CAUSE, () => {
       expect(findingOf(report, CAUSE)?.confidence).toBe("confirmed");
     });
 
-    it("finds who listens on all addresses, of either family, and nobody in another namespace or on another port", async () => {
-      const table = (row: string, path: string) => ({
-        "proc/net/tcp": tcpText(waiting),
-        [path]: `${tcpText([]).trimEnd()}\n${row} 00000000:00000032 00:00000000 00000000     0        0 900 1 0 20 8\n`,
+    describe("finds who listens on all addresses", () => {
+      const connections = tcpText(waiting);
+      /** The same connections as of IPv6, or as those of IPv4 that a socket of IPv6 has. */
+      const onIpv6 = (address: string) => connections.replaceAll("0100007F:", `${address}:`);
+      const listens = (address: string, inode: number, port = "CFCB") =>
+        `   0: ${address}:${port} ${address}:0000 0A 00000000:00000032 00:00000000 00000000     0        0 ${inode} 1 0 20 8\n`;
+      const loopback = `${"0".repeat(24)}01000000`;
+      const mapped = `${"0".repeat(16)}FFFF00000100007F`;
+      const ipv6 = "0".repeat(32);
+
+      it("of its family", async () => {
+        expect(await owner({ "proc/net/tcp": connections + listens("00000000", 900) })).toBe("server");
+        for (const address of [loopback, mapped]) {
+          const tables = { "proc/net/tcp": tcpText([]), "proc/net/tcp6": onIpv6(address) + listens(ipv6, 900) };
+          expect(await owner(tables)).toBe("server");
+        }
       });
-      const ipv4 = (address: string, port: string) => `   0: ${address}:${port} 00000000:0000 0A`;
-      expect(await owner(table(ipv4("00000000", "CFCB"), "proc/net/tcp6"))).toBe("server");
-      const zeros = "0".repeat(32);
-      expect(await owner(table(`   0: ${zeros}:CFCB ${zeros}:0000 0A`, "proc/net/tcp6"))).toBe("server");
-      expect(await owner(table(ipv4("00000000", "CFCC"), "proc/net/tcp6"))).toBe("unknown");
-      expect(await owner(table(ipv4("0100007F", "CFCB"), "sos_commands/networking/namespaces/a/proc/net/tcp"))).toBe(
-        "unknown",
-      );
+
+      it("and not another program, which has the port of the other family", async () => {
+        const other = ownersOf([{ pid: 500, comm: "server", inodes: [900] }, {
+          pid: 502,
+          comm: "other",
+          inodes: [901],
+        }]);
+        const tables = {
+          "proc/net/tcp": tcpText([]) + listens("00000000", 901),
+          "proc/net/tcp6": onIpv6(loopback) + listens(ipv6, 900),
+        };
+        expect(await owner({ ...other, ...tables })).toBe("server");
+      });
+
+      it("and nobody on another port, or in another namespace", async () => {
+        expect(await owner({ "proc/net/tcp": connections + listens("00000000", 900, "CFCC") })).toBe("unknown");
+        const elsewhere = "sos_commands/networking/namespaces/a/proc/net/tcp";
+        expect(await owner({ "proc/net/tcp": connections, [elsewhere]: tcpText([]) + listens("0100007F", 900) })).toBe(
+          "unknown",
+        );
+      });
     });
 
     it("does not take for them what its process has closed", async () => {
