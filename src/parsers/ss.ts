@@ -230,7 +230,7 @@ function readDetails(socket: Draft, text: string, line: number, context: ParseCo
     rest = rest.slice(end);
   }
   const words = columns(rest);
-  for (const word of words) {
+  for (const [i, word] of words.entries()) {
     if (word.startsWith("skmem:(")) {
       if (!word.endsWith(")")) {
         context.warn(line, `cut off: ${quote(word)}`);
@@ -246,7 +246,8 @@ function readDetails(socket: Draft, text: string, line: number, context: ParseCo
     else if (word.startsWith("uid:")) socket.uid = parseCount(word.slice(4));
     else if (word === "peers:") {
       // They are the last of a line; 0 where the other end has gone meanwhile.
-      socket.waitingInodes = words.slice(words.indexOf(word) + 1).flatMap((inode) => parseCount(inode) || []);
+      socket.waitingInodes = words.slice(i + 1).flatMap((inode) => parseCount(inode) || []);
+      return;
     } else if (word.startsWith("ino:") && socket.inode === undefined) {
       // For a unix socket it would be its file's inode, but that socket has one already, from its name.
       socket.inode = parseCount(word.slice(4));

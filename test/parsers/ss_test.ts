@@ -217,6 +217,7 @@ udp    UNCONN     0      0         *:68                    *:*                  
         row(`users:(("x${",fd=".repeat(300_000)}`),
         row("skmem:(" + "r1,".repeat(300_000) + ")"),
         row("skmem:(r1) ".repeat(100_000)),
+        row("peers: ".repeat(300_000)),
       ]
     ) {
       parseWithWarnings(parseSs, `Netid State\n${line}`);
