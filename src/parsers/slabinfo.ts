@@ -40,7 +40,7 @@ const USUAL_ROW =
   /^(\S+) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) : tunables +\d+ +\d+ +\d+ : slabdata +(\d{1,15}) +(\d{1,15}) +\d{1,15}$/;
 
 const SLABTOP_ROW =
-  /^ *(\d{1,15}) +(\d{1,15}) +\d{1,3}% +(\d{1,12}\.\d\d)K +(\d{1,15}) +(\d{1,15}) +(\d{1,12})K? (\S.*?) *$/;
+  /^ *(\d{1,15}) +(\d{1,15}) +\d{1,3}% +(\d{1,12}\.\d\d)K +(\d{1,15}) +(\d{1,15}) +(\d{1,12})K? (\S.*)$/;
 
 function isHeader(line: string): boolean {
   return line.startsWith("slabinfo - version") || line.startsWith("# name") ||
@@ -114,7 +114,7 @@ function slabtopRow(line: string, number: number): SlabCache | undefined {
   const totalBytes = multiply(parseCount(kib), 1024);
   if (name === undefined || totalBytes === undefined) return undefined;
   return {
-    name,
+    name: name.trimEnd(),
     activeObjects: Number(active),
     objects: Number(objects),
     objectBytes: Math.round(Number(size) * 1024),

@@ -92,6 +92,14 @@ describe("parseSlabinfo()", () => {
     expect(parseClean(parseSlabinfo, text)).toMatchObject([{ name: "my own cache", objects: 2, totalBytes: 8192 }]);
   });
 
+  it("takes time in proportion to the length of a hostile row of slabtop", () => {
+    const started = performance.now();
+    const row = ` 100 100 100%    2.00K   4 16 137952K kmalloc-2048${" ".repeat(300_000)}x`;
+    expect(parseClean(parseSlabinfo, `${row}\n`)).toHaveLength(1);
+    // 45 billion steps if each space were tried for the last one.
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
   it("reads the usual rows as it reads all others", () => {
     const numbers = fc.constantFrom("0", "7", "00", "544", "9".repeat(15));
     const odd = fc.constantFrom(
