@@ -180,7 +180,7 @@ function messagesIn(cache: SlabUse, { queues: file, statuses = [] }: TenantWitne
 }
 
 /** Caches that events can be in: fanotify's own, and those of kmalloc where the event has a name. */
-const EVENTS = /^(?:fanotify_|kmalloc(?:-cg)?-)/;
+const EVENTS = /^(?:fanotify_(?:\w+_)?event|kmalloc(?:-cg)?-)/;
 
 /**
  * What read() gives of an event, least and most, by the size of its object: of fanotify FAN_EVENT_METADATA_LEN is counted, of inotify 16 bytes and the
@@ -191,16 +191,22 @@ function readableBytes(kind: EventQueue["kind"], objectBytes: number): { least: 
   return { least: objectBytes <= 64 ? 16 : objectBytes / 2, most: objectBytes };
 }
 
-/** A queue that was inherited is behind the same descriptor of all that have it, and as full: it counts once. */
-function eachOnce(queues: readonly EventQueue[]): EventQueue[] {
-  return [...new Map(queues.map((queue) => [`${queue.fd} ${queue.bytes}`, queue])).values()];
+/**
+ * A queue that was inherited is behind the same descriptor of the parent, and as full: it counts once. Workers that each have their own may have as much in
+ * them, too: the kernel lets none grow beyond max_queued_events.
+ */
+function eachOnce(queues: readonly EventQueue[], statuses: readonly ProcessFile<ProcessStatus>[]): EventQueue[] {
+  const keyOf = (pid: number | undefined, { fd, bytes }: EventQueue): string => `${pid} ${fd} ${bytes}`;
+  const known = new Set(queues.map((queue) => keyOf(queue.pid, queue)));
+  const parents = new Map(statuses.map(({ pid, value }) => [pid, value.ppid]));
+  return queues.filter((queue) => !known.has(keyOf(parents.get(queue.pid), queue)));
 }
 
 /** Events that a program asked for and does not read. Those of one queue may be in several caches, by the length of their names. */
 function eventsIn(cache: SlabUse, { events: file, statuses = [] }: TenantWitnesses): Tenant | undefined {
   if (file === undefined || ![cache.name, ...cache.aliases].some((name) => EVENTS.test(name))) return undefined;
   for (const kind of ["fanotify", "inotify"] as const) {
-    const queues = eachOnce(file.value.filter((queue) => queue.kind === kind));
+    const queues = eachOnce(file.value.filter((queue) => queue.kind === kind), statuses);
     const [largest] = queues.toSorted((a, b) => b.bytes - a.bytes);
     const bytes = sum(queues.map((queue) => queue.bytes));
     const { least, most } = readableBytes(kind, cache.objectBytes);

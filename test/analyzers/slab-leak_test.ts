@@ -262,7 +262,28 @@ describe("slab-leak", () => {
     it("count once where a process inherited the queue", async () => {
       const rows = [`${700_000 * 224} - inotify /proc/7/fd/3`, `${700_000 * 224} - inotify /proc/8/fd/3`];
       expect(await title({ ...caches(1_700_000), ...contents(rows) })).toMatch(/^Unreclaimable kernel objects hold/);
-      expect(await title({ ...caches(700_000), ...contents(rows) })).toMatch(/^Unread file events/);
+      expect(await title({ ...caches(700_000), ...contents(rows) })).toMatch(
+        /^Unread file events \(inotify\) of watcher \(pid 7\)/,
+      );
+    });
+
+    it("count all where each process has its own, as full as the others'", async () => {
+      const rows = [8, 9, 10].map((pid) => `${300_000 * 224} - inotify /proc/${pid}/fd/3`);
+      const workers = Object.fromEntries(
+        [9, 10].map((pid) => [`proc/${pid}/status`, `Name:\twatcher\nPid:\t${pid}\nPPid:\t7\nRssAnon:\t 100 kB\n`]),
+      );
+      expect(await title({ ...caches(900_000), ...contents(rows), ...workers })).toMatch(
+        /^Unread file events \(inotify\) of watcher \(3 processes\)/,
+      );
+    });
+
+    it("are in no cache of marks, which say what to look at", async () => {
+      const files = {
+        ...caches(900_000),
+        "proc/slabinfo": slabinfoText([{ name: "fanotify_mark", size: 256, objects: 900_000 }]),
+        ...contents([`${900_000 * 24} - fanotify /proc/7/fd/3`]),
+      };
+      expect(await title(files)).toMatch(/^Unreclaimable kernel objects \(file watches\) hold/);
     });
   });
 
