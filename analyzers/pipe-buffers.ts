@@ -89,7 +89,7 @@ function remedies(
 }
 
 const CONTENTS: Missing = {
-  path: "sos_commands/process/pipe_contents",
+  path: "sos_commands/process/descriptor_contents",
   howToCapture: "nailhouse collect (needs perl and Linux 5.6)",
 };
 
