@@ -245,15 +245,23 @@ function descriptorsIn(cache: SlabUse, { descriptors }: TenantWitnesses): Tenant
   const described = describedBy(cache);
   if (described === undefined || descriptors === undefined) return undefined;
   const { what, of } = described;
-  const groups = new Map<string, { comm: string; pids: number[]; count: number }>();
+  const programs = new Map<string, { comm: string; pids: number[]; all: number; largest: number }>();
   for (const process of descriptors.processes) {
     const count = of(process);
     if (count === 0) continue;
-    const group = groups.get(process.comm) ?? { comm: process.comm, pids: [], count: 0 };
-    group.pids.push(process.pid);
-    groups.set(process.comm, { ...group, count: group.count + count });
+    const program = programs.get(process.comm) ?? { comm: process.comm, pids: [], all: 0, largest: 0 };
+    program.pids.push(process.pid);
+    program.all += count;
+    program.largest = Math.max(program.largest, count);
+    programs.set(process.comm, program);
   }
-  const [most, ...others] = [...groups.values()].sort((a, b) => b.count - a.count);
+  // Descriptors that were inherited stand for one object together. With more of them than there are objects, no more are known than the largest process has.
+  const counted = [...programs.values()].map(({ comm, pids, all, largest }) => ({
+    comm,
+    pids,
+    count: all <= (1 + SAME_COUNT) * cache.activeObjects ? all : largest,
+  }));
+  const [most, ...others] = counted.sort((a, b) => b.count - a.count);
   const largest = descriptors.processes.toSorted((a, b) => of(b) - of(a))[0];
   if (most === undefined || largest === undefined || most.count < MOSTLY * cache.activeObjects) return undefined;
   return {

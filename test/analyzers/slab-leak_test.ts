@@ -359,6 +359,14 @@ describe("slab-leak", () => {
       expect(few?.title).toMatch(/^Unreclaimable kernel objects \(open files\) hold/);
     });
 
+    // 200 workers have the 4,500 connections of their parent: 900,000 descriptors of 4,500 files.
+    it("does not take descriptors that were inherited for as many open files", async () => {
+      const workers = await analyzeFiles(held(files, "/dev/null", Array.from({ length: 200 }, () => 4500)));
+      expect(findingOf(workers, "slab-leak")?.title).toMatch(/^Unreclaimable kernel objects \(open files\) hold/);
+      const few = await analyzeFiles(held(files, "/dev/null", [700_000, 700_000]));
+      expect(findingOf(few, "slab-leak")?.owners[0]).toMatchObject({ comm: "opener", count: 700_000 });
+    });
+
     it("does not take memfds for files that somebody has to delete", async () => {
       const finding = findingOf(await analyzeFiles(held(inodes, "/memfd:x (deleted)", [250_000])), "slab-leak");
       expect(finding?.title).toMatch(/^Memfds of opener \(pid 7\) hold/);
