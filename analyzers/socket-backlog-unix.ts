@@ -46,8 +46,9 @@ function areWaiting(queues: readonly Queue[]): boolean {
   return queues.filter(({ isWaiting }) => isWaiting).length > queues.length / 2;
 }
 
-function isInPages({ payloadBytes, chargedBytes }: Queue): boolean {
-  return payloadBytes !== undefined && payloadBytes > MOST_DATA_IN_SLAB * chargedBytes;
+/** Of data that waits with a listener nothing tells how much of the charge they are: what fills a queue are large writes, as a rule. */
+function isInPages({ payloadBytes, chargedBytes, isWaiting }: Queue): boolean {
+  return isWaiting || (payloadBytes !== undefined && payloadBytes > MOST_DATA_IN_SLAB * chargedBytes);
 }
 
 /** The processes at one end of the queues. */

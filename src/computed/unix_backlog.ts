@@ -24,7 +24,7 @@ export interface UnixQueue extends SocketQueue {
   readonly readerInode: number | undefined;
   /** Whether the connection waits in the listener's queue: its process has no descriptor of it yet, and cannot read. */
   readonly isWaiting: boolean;
-  /** The data alone, as the reader's Recv-Q tells it. Of datagrams it tells the first one only: then undefined. */
+  /** The data alone, as the reader's Recv-Q tells it. Of datagrams it tells the first one only, of a listener how many connections wait: then undefined. */
   readonly payloadBytes: number | undefined;
   /** Where the reader's Recv-Q stands. */
   readonly reader: SourceLine | undefined;
@@ -153,7 +153,7 @@ function read(reader: Reader): Captured<Backlog<UnixQueue>> {
       senderInode,
       readerInode,
       isWaiting: listener !== undefined,
-      payloadBytes: typeOf(row) === "dgram" ? undefined : other?.socket.recvQBytes,
+      payloadBytes: typeOf(row) === "dgram" || listener !== undefined ? undefined : other?.socket.recvQBytes,
       reader: other && { path: other.path, line: other.socket.line },
     });
   });

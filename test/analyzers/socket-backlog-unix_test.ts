@@ -61,7 +61,12 @@ describe(CAUSE, () => {
       }),
       CAUSE,
     );
-    expect(finding).toMatchObject({ confidence: "confirmed", owners: [{ pid: 500, comm: "server", count: 75 }] });
+    expect(finding).toMatchObject({
+      confidence: "confirmed",
+      owners: [{ pid: 500, comm: "server", count: 75 }],
+      // The listener's Recv-Q counts connections: it is no payload that would be small beside the charge.
+      claims: [{ account: "unaccounted", bytes: { low: 75 * 4_195_584 } }],
+    });
     expect(finding?.title).toMatch(/^server \(pid 500\): .* whose connections it has not accepted, sent by client/);
     expect(finding?.owners[0]?.detail).toContain("/run/server");
     expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 500"]);
