@@ -13,15 +13,28 @@ export function hostOoms(events: readonly KernelLogEvent[]): readonly KernelLogE
   return events.filter(({ kind, order, isCutOff }) => kind === "global-oom" && order !== SYSRQ_ORDER && !isCutOff);
 }
 
+/** The first of these that is at this line of the log or below it. They are in its order, and a hostile log has 100,000 of them. */
+function firstFrom<T extends { readonly line: number }>(items: readonly T[], line: number): T | undefined {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((items[middle] as T).line < line) low = middle + 1;
+    else high = middle;
+  }
+  return items[low];
+}
+
 /** The dump that belongs to an event: it stands between its line and the next event's; in a log that begins within the dump, at its line or before it. */
 export function reportOf(
   event: KernelLogEvent,
   events: readonly KernelLogEvent[],
-  reports: readonly OomReport[] | undefined,
+  reports: readonly OomReport[] = [],
 ): OomReport | undefined {
   const start = event === events[0] && event.comm === undefined ? 0 : event.line;
-  const next = events.find(({ line }) => line > event.line)?.line ?? Infinity;
-  return reports?.find(({ line }) => line >= start && line < next);
+  const next = firstFrom(events, event.line + 1)?.line ?? Infinity;
+  const report = firstFrom(reports, start);
+  return report !== undefined && report.line < next ? report : undefined;
 }
 
 /**
