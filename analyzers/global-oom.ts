@@ -2,7 +2,7 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Owner, Remedy } from "../src/core/report.ts";
 import type { AccountId, Ledger } from "../src/core/ledger.ts";
-import { dumpLedger, hostOoms, reportOf } from "../src/computed/oom_dump.ts";
+import { cutOffLog, dumpLedger, hostOoms, reportOf } from "../src/computed/oom_dump.ts";
 import { kernelLog, type KernelLogEvent, type OomVictim } from "../src/parsers/kernel_log.ts";
 import { type OomReport, oomReports, type OomTask } from "../src/parsers/oom_report.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -169,12 +169,10 @@ export const globalOom: Analyzer = defineAnalyzer({
     const events = hostOoms(log.value);
     const last = events.at(-1);
     if (last === undefined) {
-      const begun = log.value.findLast(({ isCutOff }) => isCutOff);
-      return {
-        ruledOut: begun === undefined
-          ? "the kernel log has no OOM of the whole host"
-          : `the kernel log has the beginning of an OOM (line ${begun.line}), but not whether the host or a control group was out of memory`,
-      };
+      const missing = cutOffLog(log);
+      return missing.length > 0
+        ? { notAssessed: missing }
+        : { ruledOut: "the kernel log has no OOM of the whole host" };
     }
     const report = reportOf(last, log.value, reports?.value);
     const dump = report && dumpLedger(log.path, report);

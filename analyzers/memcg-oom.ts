@@ -3,7 +3,9 @@ import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
 import { type MemcgOom, memcgOoms, UNNAMED_GROUP } from "../src/computed/memcg_ooms.ts";
+import { cutOffLog } from "../src/computed/oom_dump.ts";
 import { type CgroupController, cgroups } from "../src/parsers/cgroups.ts";
+import { kernelLog } from "../src/parsers/kernel_log.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 const GROUPS_LISTED = 5;
@@ -140,9 +142,11 @@ export const memcgOom: Analyzer = defineAnalyzer({
     "mm/memcontrol.c mem_cgroup_out_of_memory()",
   ],
   needs: { memcgOoms },
-  uses: { cgroups },
-  analyze({ memcgOoms: groups, cgroups: controllers }) {
+  uses: { cgroups, kernelLog },
+  analyze({ memcgOoms: groups, cgroups: controllers, kernelLog: log }) {
     const [first] = groups;
+    const missing = cutOffLog(log);
+    if (first === undefined && missing.length > 0) return { notAssessed: missing };
     if (first === undefined) return { ruledOut: "no control group counts an OOM kill, and the kernel log has none" };
     return { findings: [finding(first, groups, controllers?.value.get("memory"))] };
   },

@@ -1,6 +1,6 @@
 /** What the kernel wrote of the host when no memory was left: the only account there is where nothing but a kernel log was kept. */
 import type { Account, AccountId, Ledger, SourceLine } from "../core/ledger.ts";
-import { defineComputed, type Source } from "../core/source.ts";
+import { defineComputed, type Missing, type Parsed, type Source } from "../core/source.ts";
 import { kernelLog, type KernelLogEvent } from "../parsers/kernel_log.ts";
 import { meminfo } from "../parsers/meminfo.ts";
 import { type OomReport, oomReports } from "../parsers/oom_report.ts";
@@ -11,6 +11,11 @@ const SYSRQ_ORDER = -1;
 /** The OOMs that the log tells to be of the whole host and that the kernel itself started, in the log's order. */
 export function hostOoms(events: readonly KernelLogEvent[]): readonly KernelLogEvent[] {
   return events.filter(({ kind, order, isCutOff }) => kind === "global-oom" && order !== SYSRQ_ORDER && !isCutOff);
+}
+
+/** Which log to capture whole, where this one has the beginning of an OOM alone: then it is not known whether the host or a control group was short. */
+export function cutOffLog(log: Parsed<readonly KernelLogEvent[]> | undefined): readonly Missing[] {
+  return log?.value.some(({ isCutOff }) => isCutOff) ? [{ path: log.path, howToCapture: "dmesg" }] : [];
 }
 
 /** The first of these that is at this line of the log or below it. They are in its order, and a hostile log has 100,000 of them. */
