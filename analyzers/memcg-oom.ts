@@ -45,14 +45,21 @@ interface Charge {
 
 /** What the group was charged for, the largest first. */
 function chargesOf({ report }: MemcgOom): Charge[] {
+  const told = new Map(report?.groupBytes);
+  // Both versions count shared memory and tmpfs in it.
+  const file = told.get("file") ?? told.get("cache");
+  const inactive = told.get("inactive_file");
+  const active = told.get("active_file");
+  if (file !== undefined && !told.has("shmem") && inactive !== undefined && active !== undefined) {
+    // Up to 4.11, as of RHEL 7, nothing tells them, but they are on no list of files: mm/memcontrol.c mem_cgroup_stat_names.
+    told.set("shmem", { ...file, bytes: Math.max(0, file.bytes - inactive.bytes - active.bytes) });
+  }
   const charges = KINDS.flatMap(({ name, ...kind }): Charge[] => {
-    const charged = report?.groupBytes.get(name);
+    const charged = told.get(name);
     return charged === undefined ? [] : [{ ...kind, ...charged }];
   });
-  // Both versions count shared memory and tmpfs in it.
-  const file = report?.groupBytes.get("file") ?? report?.groupBytes.get("cache");
-  const shmem = report?.groupBytes.get("shmem")?.bytes ?? 0;
   if (file !== undefined) {
+    const shmem = told.get("shmem")?.bytes ?? 0;
     charges.push({ what: "page cache", cause: undefined, ...file, bytes: Math.max(0, file.bytes - shmem) });
   }
   return charges.filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes);

@@ -58,6 +58,18 @@ describe(ID, () => {
     expect(answerOf(report).finding).toBe(finding);
   });
 
+  // RHEL 7 (3.10): a tmpfs of the group's is in its cache, and in no field of its own.
+  it.each([
+    ["tmpfs", "inactive_anon:507000KB active_anon:600KB inactive_file:20KB active_file:8KB", "shmem-leak"],
+    ["page cache", "inactive_anon:0KB active_anon:448KB inactive_file:500000KB active_file:7172KB", null],
+  ])("tells %s of cache where shared memory is not told", async (_, lists, cause) => {
+    const text = OLD_LOG.replace(
+      "failcnt 812\n",
+      `failcnt 812\n[ 12.1] Memory cgroup stats for /docker/abc: cache:507172KB rss:448KB mapped_file:0KB ${lists}\n`,
+    );
+    expect(findingOf(await analyzeFiles({ "sos_commands/kernel/dmesg": text }), ID)?.symptomOf).toBe(cause);
+  });
+
   it("names the limit that it was, and the file of it", async () => {
     const text = LOG.replace("memory: usage 204800kB, limit 204800kB", "memory: usage 204700kB, limit 204800kB")
       .replace("usage 204800kB, limit 9007199254740988kB", "usage 307200kB, limit 307200kB");
