@@ -125,6 +125,12 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
     events.push(event);
     return event;
   };
+  // A line that comes before who is killed: one after that is of another kill, whose first lines are not in the log.
+  const beforeVictims = (kind: KernelLogEvent["kind"], line: string, number: number): Draft => {
+    const event = kill === undefined || kill.victims.length > 0 ? begin(kind, line, number) : kill;
+    event.isCutOff = false;
+    return event;
+  };
   forEachLine(text, (line, number) => {
     if (!MARKS.some((mark) => line.includes(mark)) || isFromOtherProgram(line)) return;
     const message = messageOf(line);
@@ -148,21 +154,18 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
       const last = events.at(-1);
       if (last !== undefined) last.isCutOff = false;
     } else if (message.startsWith("oom-kill:constraint=")) {
-      kill ??= begin("global-oom", line, number);
-      kill.isCutOff = false;
+      kill = beforeVictims("global-oom", line, number);
       kill.constraint = after(message, "constraint=");
       if (kill.constraint === "CONSTRAINT_MEMCG") kill.kind = "memcg-oom";
       kill.memcg ??= after(message, "oom_memcg=");
     } else if (message.includes("killed as a result of limit of ")) {
-      // Before 5.0: "Task in /a/b killed as a result of limit of /a". A kill before it that is done is another.
-      if (kill === undefined || kill.victims.length > 0) kill = begin("memcg-oom", line, number);
-      kill.isCutOff = false;
+      // Before 5.0: "Task in /a/b killed as a result of limit of /a".
+      kill = beforeVictims("memcg-oom", line, number);
       kill.kind = "memcg-oom";
       kill.memcg ??= after(message, "as a result of limit of ");
     } else if (/^(?:memory: usage |Memory cgroup stats for )/.test(message)) {
       // Also of a dump without the lines before it, or after it. The first group is the one at its limit, those below it follow.
-      if (kill === undefined || kill.victims.length > 0) kill = begin("memcg-oom", line, number);
-      kill.isCutOff = false;
+      kill = beforeVictims("memcg-oom", line, number);
       kill.kind = "memcg-oom";
       kill.memcg ??= /^Memory cgroup stats for (.+?):(?: |#012|$)/.exec(message)?.[1];
     } else if (

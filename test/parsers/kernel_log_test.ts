@@ -18,6 +18,16 @@ const NEW = `[    0.000000] Linux version 6.12.117
 describe("parseKernelLog()", () => {
   itIsRobust("parseKernelLog", NEW, parseKernelLog);
 
+  it("takes a group's kill, of which the first lines are not in the log, for none of the host's before it", () => {
+    const group =
+      `[  117.3] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/app,task_memcg=/app,task=b,pid=8,uid=0
+[  117.3] Memory cgroup out of memory: Killed process 8 (b) total-vm:9kB, anon-rss:9kB
+`;
+    const host = NEW.slice(0, NEW.indexOf("[  300.0"));
+    expect(parseClean(parseKernelLog, host + group).map(({ kind, memcg, victims }) => [kind, memcg, victims[0]?.pid]))
+      .toEqual([["global-oom", undefined, 116], ["memcg-oom", "/app", 8]]);
+  });
+
   it("puts the lines of one kill together (6.12)", () => {
     expect(parseClean(parseKernelLog, NEW)).toEqual([
       {
