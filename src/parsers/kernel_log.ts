@@ -105,6 +105,7 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
   const events: Draft[] = [];
   // The kill that the lines belong to, until the next one begins.
   let kill: Draft | undefined;
+  let starts = 0;
   // The process of a line that only says who is to be killed.
   let announced: OomVictim | undefined;
   const begin = (kind: KernelLogEvent["kind"], line: string, number: number): Draft => {
@@ -112,7 +113,8 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
       kind,
       line: number,
       isEarlierBoot: false,
-      startsSince: 0,
+      // Before the end of the log it is how many there have been until then.
+      startsSince: starts,
       seconds: secondsOf(line),
       comm: undefined,
       order: undefined,
@@ -135,7 +137,7 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
     if (!MARKS.some((mark) => line.includes(mark)) || isFromOtherProgram(line)) return;
     const message = messageOf(line);
     if (message.startsWith(STARTED)) {
-      events.forEach(makeEarlier);
+      starts++;
       kill = undefined;
       return;
     }
@@ -194,6 +196,10 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
       }
     }
   });
+  for (const event of events) {
+    event.startsSince = starts - event.startsSince;
+    if (event.startsSince > 0) makeEarlier(event);
+  }
   return events;
 }
 
@@ -238,7 +244,6 @@ function parseVictim(message: string, line: number): OomVictim | undefined {
 
 function makeEarlier(event: Draft): void {
   event.isEarlierBoot = true;
-  event.startsSince++;
   event.seconds = undefined;
 }
 

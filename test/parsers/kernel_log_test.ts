@@ -15,8 +15,19 @@ const NEW = `[    0.000000] Linux version 6.12.117
 [  300.000001] swapper/0: page allocation failure: order:4, mode:0x40cc0(GFP_KERNEL|__GFP_COMP), nodemask=(null),cpuset=/,mems_allowed=0
 `;
 
+const KILLED =
+  "[ 1.0] a invoked oom-killer: gfp_mask=0x1, order=0\n[ 1.0] Out of memory: Killed process 7 (a) total-vm:1kB, anon-rss:1kB\n";
+
 describe("parseKernelLog()", () => {
   itIsRobust("parseKernelLog", NEW, parseKernelLog);
+
+  it("takes time in proportion to the number of starts and kills", () => {
+    const started = performance.now();
+    const text = KILLED.repeat(50_000) + "[ 0.0] Linux version 6\n".repeat(100_000);
+    expect(parseClean(parseKernelLog, text).every(({ startsSince }) => startsSince === 100_000)).toBe(true);
+    // 5 billion steps if each start went through all kills before it.
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
 
   it("takes a group's kill, of which the first lines are not in the log, for none of the host's before it", () => {
     const group =
