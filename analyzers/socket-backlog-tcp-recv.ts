@@ -79,14 +79,14 @@ function closeWait({ queues }: Judged<TcpQueue>): Queue[] {
   return queues.filter(({ state }) => state === "CLOSE_WAIT");
 }
 
-function notAccepted({ queues }: Judged<TcpQueue>): Queue[] {
+function notAccepted(queues: readonly Queue[]): Queue[] {
   return queues.filter(({ listener }) => listener !== undefined);
 }
 
 /** What most of the queues have in common, for the title. */
 function kindOf(judged: Judged<TcpQueue>): string {
   const isMost = ({ length }: readonly Queue[]): boolean => length > judged.queues.length / 2;
-  if (isMost(notAccepted(judged))) return " of connections that it has not accepted";
+  if (isMost(notAccepted(judged.queues))) return " of connections that it has not accepted";
   return isMost(closeWait(judged)) ? " of connections that the other end has closed" : "";
 }
 
@@ -132,9 +132,12 @@ function evidence(judged: Judged<TcpQueue>, seconds: number): EvidenceLine[] {
 }
 
 function listenerEvidence(judged: Judged<TcpQueue>): EvidenceLine[] {
-  const waiting = notAccepted(judged);
-  const listener = waiting[0]?.listener;
+  const listener = notAccepted(judged.queues)[0]?.listener;
   if (listener === undefined) return [];
+  // Other programs may not accept theirs, either.
+  const waiting = judged.queues.filter((queue) =>
+    queue.listener?.path === listener.path && queue.listener.line === listener.line
+  );
   return [{
     path: listener.path,
     line: listener.line,
@@ -167,8 +170,9 @@ function remedies(
   groups: readonly OwnerGroup<Queue>[],
   known: readonly Process[] | undefined,
   spoken: Languages | undefined,
-  accepts: boolean,
 ): Remedy[] {
+  const held = groups[0]?.held ?? [];
+  const accepts = notAccepted(held).length <= held.length / 2;
   const buffer = quoteProgram("tcp-small-buffer", ID, groups[0], spoken);
   const [pid] = groups[0]?.pids ?? [];
   const watch = pid === undefined ? "ss -tanm" : `ss -tanmp | grep -A1 pid=${pid},`;
@@ -270,7 +274,7 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
         ...waitingEvidence(judged),
         ...countEvidence(protocolMemory(stat, "TCP")),
       ],
-      remedies: remedies(groups, known, spoken, judged.queues[0]?.listener === undefined),
+      remedies: remedies(groups, known, spoken),
     };
     return { findings: [draft] };
   },

@@ -96,8 +96,8 @@ function evidence(judged: Judged<UnixQueue>, seconds: number): EvidenceLine[] {
 function remedies(
   blamed: readonly OwnerGroup<Queue>[],
   known: readonly Process[] | undefined,
-  areAccepted: boolean,
 ): Remedy[] {
+  const areAccepted = !areWaiting(blamed[0]?.held ?? []);
   const [pid] = blamed[0]?.pids ?? [];
   return [
     {
@@ -177,7 +177,7 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
       ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
       owners: groups.map((group) => ownerOf(group, "socket", "ss -xap", detail(group, senders))),
       evidence: evidence(judged, backlog.seconds),
-      remedies: remedies(readers.length > 0 ? readers : groups, known, !areWaiting(judged.queues)),
+      remedies: remedies(readers.length > 0 ? readers : groups, known),
     };
     return { findings: [draft] };
   },

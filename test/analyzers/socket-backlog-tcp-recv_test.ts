@@ -133,6 +133,26 @@ describe(CAUSE, () => {
       expect(findingOf(twice, CAUSE)?.confidence).toBe("confirmed");
     });
 
+    it("advises who is named, though another program's fullest queue is of another kind", async () => {
+      const reading = pairs(5_000_000).map((row) => ({ ...row, local: row.local + 1, remote: row.remote + 1 }));
+      const held = ownersOf([
+        { pid: 500, comm: "server", inodes: [900] },
+        { pid: 502, comm: "reader", inodes: many(50, (i) => 1000 + i) },
+      ]);
+      const tables = { "proc/net/tcp": tcpText([listening, ...waiting.slice(0, 4), ...reading]) };
+      const finding = findingOf(await analyzeFiles({ "proc/meminfo": meminfo, ...held, ...tables }), CAUSE);
+      expect(finding?.owners.map(({ comm }) => comm)).toEqual(["reader", "server"]);
+      expect(finding?.remedies[1]?.text).toMatch(/^Find why the program does not read/);
+    });
+
+    it("counts those of the listener alone that it tells of", async () => {
+      const port = (own: number): number => own === 53_195 ? 53_196 : own;
+      const others = waiting.slice(50).map((row) => ({ ...row, local: port(row.local), remote: port(row.remote) }));
+      const rows = [listening, { ...listening, local: 53_196, inode: 901 }, ...waiting.slice(0, 50), ...others];
+      const finding = findingOf(await analyzeFiles({ ...files, "proc/net/tcp": tcpText(rows) }), CAUSE);
+      expect(finding?.evidence.map(({ because }) => because).join("\n")).toContain("has not accepted 25 connections");
+    });
+
     // Waited with data for a second and more: only what is accepted can be read.
     it("takes those that go on filling for stuck, too", async () => {
       const filled = waiting.map((row) => row.rx === undefined ? row : { ...row, rx: row.rx + 1000 });
