@@ -71,7 +71,8 @@ function leftRemedies(files: readonly TmpfsFile[]): Remedy[] {
         }`,
       commands: files.length === 0
         ? ["find $(findmnt -n -o TARGET -t hugetlbfs) -type f -ls", "ipcs -m"]
-        : [`fuser -v ${paths}`, `rm ${paths}`],
+        // A bundle may say anything of what lies where.
+        : [`fuser -v ${paths}`, `find ${paths} -fstype hugetlbfs -delete`],
       verify: "HugePages_Free of /proc/meminfo rises by as much",
     },
     {

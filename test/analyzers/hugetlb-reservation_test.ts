@@ -63,7 +63,9 @@ describe("hugetlb-reservation", () => {
         material: true,
         bytes: { low: 300 * MIB, high: 300 * MIB },
         owners: [{ comm: "/dev/hugepages/rtemap_0", bytes: 300 * MIB }],
-        remedies: [{ commands: ["fuser -v /dev/hugepages/rtemap_0", "rm /dev/hugepages/rtemap_0"] }, {}],
+        remedies: [{
+          commands: ["fuser -v /dev/hugepages/rtemap_0", "find /dev/hugepages/rtemap_0 -fstype hugetlbfs -delete"],
+        }, {}],
       });
     });
 

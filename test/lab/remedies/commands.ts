@@ -576,7 +576,7 @@ export const commandTrials: readonly CommandTrial[] = [
     cause: "hugetlb-reservation",
     remedy: "delete files on hugetlbfs",
     report: "hugetlb-left",
-    command: /^rm \/var\/tmp\/nailhouse-huge-\d+\/left$/,
+    command: /^find \/var\/tmp\/nailhouse-huge-\d+\/left -fstype hugetlbfs -delete$/,
     // What is given back to the pool is free there.
     run: faultTrial(
       "hugepages",
