@@ -19,9 +19,13 @@ export function reportOf(
   events: readonly KernelLogEvent[],
   reports: readonly OomReport[] | undefined,
 ): OomReport | undefined {
-  const start = event === events[0] && event.comm === undefined ? 0 : event.line;
-  const next = events.find(({ line }) => line > event.line)?.line ?? Infinity;
-  return reports?.find(({ line }) => line >= start && line < next);
+  const start = event === events[0] && event.comm === undefined ? undefined : event;
+  const next = events[events.indexOf(event) + 1];
+  const isFrom = (report: OomReport, line: number): boolean =>
+    report.isNewestFirst ? report.line <= line : report.line >= line;
+  return reports?.find((report) =>
+    (start === undefined || isFrom(report, start.line)) && (next === undefined || !isFrom(report, next.line))
+  );
 }
 
 /**

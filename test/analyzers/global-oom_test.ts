@@ -44,6 +44,24 @@ const log = (text: string): { [path: string]: string } => ({
 });
 
 describe(ID, () => {
+  it("reads a journal with its newest line first the right way round", async () => {
+    let second = 0;
+    const journal = (text: string): string[] =>
+      text.trimEnd().split("\n[").map((each) =>
+        `Nov 23 08:${String(10 + Math.floor(++second / 60))}:${String(second % 60).padStart(2, "0")} web kernel: ${
+          each.replace(/^\[? *[\d.]+\] /, "")
+        }`
+      );
+    const lines = [...journal(OLD_LOG), ...journal(SLAB_LOG)].reverse().join("\n");
+    const finding = findingOf(await analyzeFiles({ "sos_commands/kernel/dmesg": `${lines}\n` }), ID);
+    expect(finding?.title).toBe(
+      "The host ran out of memory, and the kernel killed innocent (pid 116), the last of 2 times; most of it was unreclaimable slab: 511 MiB of 716 MiB",
+    );
+    const raw = lines.split("\n");
+    for (const { line, text } of finding?.evidence ?? []) expect(raw[(line ?? 0) - 1]).toBe(text);
+    expect(finding?.evidence[0]?.text).toContain("hog invoked oom-killer");
+  });
+
   it.each([
     ["packets", 55_592, "socket-backlog-udp", "about 220,000 network packets (most likely unread in sockets)"],
     // What a busy host has on its way; the slab is something else.

@@ -18,6 +18,19 @@ const NEW = `[    0.000000] Linux version 6.12.117
 describe("parseKernelLog()", () => {
   itIsRobust("parseKernelLog", NEW, parseKernelLog);
 
+  it("does not take a start of the host for a log with its newest line first", () => {
+    const text = `[ 900.000001] Out of memory: Killed process 1 (a) total-vm:8kB
+[    0.000000] Linux version 6.12.117
+[   20.000000] Out of memory: Killed process 2 (b) total-vm:8kB
+`;
+    expect(parseClean(parseKernelLog, text).map(({ isEarlierBoot }) => isEarlierBoot)).toEqual([true, false]);
+    const newestFirst = `[   20.000003] Out of memory: Killed process 2 (b) total-vm:8kB
+[   20.000002] b invoked oom-killer: gfp_mask=0x0, order=0
+[   20.000001] a invoked oom-killer: gfp_mask=0x0, order=0
+`;
+    expect(parseClean(parseKernelLog, newestFirst).map(({ comm, line }) => [comm, line])).toEqual([["a", 3], ["b", 2]]);
+  });
+
   it("puts the lines of one kill together (6.12)", () => {
     expect(parseClean(parseKernelLog, NEW)).toEqual([
       {
