@@ -221,13 +221,14 @@ export const globalOom: Analyzer = defineAnalyzer({
     }
 
     function owners(): Owner[] {
-      const killed = events.flatMap(({ victims }) => victims).slice(-VICTIMS_LISTED).map((each): Owner => ({
-        pid: each.pid,
-        comm: each.comm,
-        bytes: (each.anonRssBytes ?? 0) + (each.shmemRssBytes ?? 0),
-        count: 1,
-        detail: "killed, not necessarily the cause",
-      }));
+      const killed = events.flatMap(({ victims }) => victims).slice(-VICTIMS_LISTED).flatMap((each): Owner[] => {
+        const { pid, comm, anonRssBytes, shmemRssBytes = 0 } = each;
+        // "Kill process 116 (hog) score 900" without the line with the sizes: the dump's table may have it.
+        const bytes = anonRssBytes === undefined
+          ? report?.tasks.find((task) => task.pid === pid && last?.victims.includes(each))?.rssBytes
+          : anonRssBytes + shmemRssBytes;
+        return bytes === undefined ? [] : [{ pid, comm, bytes, count: 1, detail: "killed, not necessarily the cause" }];
+      });
       const [largest] = report?.tasks ?? [];
       if (killed.length > 0 || largest === undefined) return killed;
       const { pid, comm, rssBytes } = largest;
@@ -252,17 +253,19 @@ export const globalOom: Analyzer = defineAnalyzer({
           scope(event)
         }, and the kernel ${outcome(event)}${times}${was}`,
         confidence: "confirmed",
-        material: true,
         claims: [],
-        symptomOf: ample !== undefined
-          ? "buddy-fragmentation"
-          : packets !== undefined
-          ? "socket-backlog-udp"
-          : most?.cause ?? "user-leak",
+        ...pointer(),
         owners: owners(),
         evidence: evidence(event),
         remedies: remedies(event),
       };
+    }
+
+    /** What it is a symptom of. Without the dump that is not known, and an OOM is no cause of its own, nor holds memory. */
+    function pointer(): Pick<FindingDraft, "material" | "symptomOf"> {
+      if (ample !== undefined) return { material: true, symptomOf: "buddy-fragmentation" };
+      if (packets !== undefined) return { material: true, symptomOf: "socket-backlog-udp" };
+      return most === undefined ? { material: false } : { material: true, symptomOf: most.cause };
     }
 
     function evidence(event: KernelLogEvent): EvidenceLine[] {
@@ -271,7 +274,9 @@ export const globalOom: Analyzer = defineAnalyzer({
         line: event.line,
         because: `${event.comm ?? "a process"} asked for ${
           event.order === undefined ? "memory" : formatQuantity(2 ** event.order, "page")
-        }, and none was left${scope(event)}`,
+        }, and none was left${scope(event)}${
+          most === undefined ? "; what all memory was then, the log does not tell" : ""
+        }`,
       }];
       const [source] = ample?.sources ?? [];
       if (source !== undefined && ample !== undefined) {
