@@ -2,6 +2,7 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Owner, Remedy } from "../src/core/report.ts";
 import type { AccountId, Ledger } from "../src/core/ledger.ts";
+import { isWhole } from "../src/core/whole_ledger.ts";
 import { dumpLedger, hostOoms, reportOf } from "../src/computed/oom_dump.ts";
 import { kernelLog, type KernelLogEvent, type OomVictim } from "../src/parsers/kernel_log.ts";
 import { type OomReport, oomReports, type OomTask } from "../src/parsers/oom_report.ts";
@@ -62,11 +63,17 @@ const WHAT: ReadonlyMap<AccountId, { readonly what: string; readonly cause: stri
 
 /** The kernel's own dump by kind, the largest first. Empty when the dump was cut off. */
 function sharesOf(dump: Ledger | undefined, report: OomReport | undefined): Share[] {
-  return (dump?.accounts ?? []).flatMap(({ id, bytes, sources: [source] }) => {
+  if (dump === undefined || report === undefined) return [];
+  // Up to 2.6.31: what is in no account is slab, too, and shared memory is among processes' own.
+  const slab = isWhole(dump) ? undefined : report.bytes.get("slab");
+  const accounts = dump.accounts.flatMap(({ id, bytes, sources: [source] }): Share[] => {
     const known = WHAT.get(id);
-    if (known === undefined || report === undefined) return [];
-    return [{ ...known, bytes: Math.max(0, bytes), line: source?.line ?? report.line }];
-  }).sort((a, b) => b.bytes - a.bytes);
+    if (known === undefined || (slab !== undefined && id === "unaccounted")) return [];
+    const what = slab !== undefined && id === "anon" ? "processes' own and shared memory" : known.what;
+    return [{ ...known, what, bytes: Math.max(0, bytes), line: source?.line ?? report.line }];
+  });
+  return [...accounts, ...(slab === undefined ? [] : [{ what: "slab", cause: "slab-leak", ...slab }])]
+    .sort((a, b) => b.bytes - a.bytes);
 }
 
 /** Who has at least half of the largest share, as far as the dump tells. */

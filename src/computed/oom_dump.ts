@@ -31,7 +31,8 @@ export function reportOf(
 /**
  * The ledger at the moment of the dump, which tells all but vmalloc and per-CPU data. Undefined when the dump was cut off.
  *
- * mm/show_mem.c: the counters of /proc/meminfo by list, so that swap cache is in the anonymous pages and buffers are in the page cache.
+ * mm/show_mem.c: the counters of /proc/meminfo by list, so that swap cache is in the anonymous pages and buffers are in the page cache. From 2.6.28 to 2.6.31 it
+ * tells the sum of slab alone, and no shared memory; before 2.6.28 the lists have pages of both kinds, and none is made.
  */
 export function dumpLedger(path: string, report: OomReport): Ledger | undefined {
   const { bytes } = report;
@@ -42,7 +43,8 @@ export function dumpLedger(path: string, report: OomReport): Ledger | undefined 
   };
   const size = bytes.has("RAM") ? "RAM" : "managed";
   const totalBytes = of(size) - (size === "RAM" ? of("reserved") : 0);
-  if (totalBytes <= 0 || !bytes.has("slab_unreclaimable") || !bytes.has("active_anon")) return undefined;
+  const isOld = !bytes.has("slab_unreclaimable") && bytes.has("slab");
+  if (totalBytes <= 0 || !(isOld || bytes.has("slab_unreclaimable")) || !bytes.has("active_anon")) return undefined;
   const accounts: Account[] = [];
   const add = (id: AccountId, title: string, names: readonly string[], outside = 0): void => {
     const known = names.filter((name) => bytes.has(name));
@@ -56,7 +58,7 @@ export function dumpLedger(path: string, report: OomReport): Ledger | undefined 
   add("shmem", "shared memory, tmpfs", ["shmem"]);
   // Shared memory is on the anonymous lists; locked memory, of whatever kind, is on that of the unevictable.
   const lists = ["active_anon", "inactive_anon", "isolated_anon", "unevictable"];
-  add("anon", "anonymous (processes)", lists, of("shmem"));
+  add("anon", isOld ? "anonymous (processes), shared memory" : "anonymous (processes)", lists, of("shmem"));
   add("slab-reclaimable", "slab, reclaimable", ["slab_reclaimable"]);
   add("slab-unreclaimable", "slab, unreclaimable", ["slab_unreclaimable"]);
   add("kernel-misc-reclaimable", "kernel, other reclaimable", ["kernel_misc_reclaimable"]);
@@ -73,7 +75,12 @@ export function dumpLedger(path: string, report: OomReport): Ledger | undefined 
     totalBytes,
     availableBytes: undefined,
     accounts,
-    missing: ["vmalloc, per-CPU data (an OOM's dump does not tell them; cat /proc/meminfo)"],
+    missing: [
+      ...(isOld
+        ? ["slab (an OOM's dump of up to 2.6.31 does not tell what of it can be reclaimed), kernel stacks"]
+        : []),
+      "vmalloc, per-CPU data (an OOM's dump does not tell them; cat /proc/meminfo)",
+    ],
   };
 }
 

@@ -169,7 +169,7 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
     if (SHORTAGE.test(message)) part = "zones";
     // A log that was cut off may begin with the totals, and a console that leaves out KERN_INFO shows no "Mem-Info:" of 2.6.32: lib/show_mem.c.
     const isHost = MEM_INFO.test(message) ||
-      ((reports.length === 0 || part !== "totals") && /^active_anon:\d/.test(message));
+      ((reports.length === 0 || part !== "totals") && /^[Aa]ctive_anon:\d/.test(message));
     // Up to 3.8 the host's dump follows the control group's: mm/oom_kill.c dump_header().
     if (isHost && part === "group") part = "totals";
     else if (isHost || group !== null) begin(number, group);
@@ -180,7 +180,7 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
     headings(message, row);
     if (part === "group") otherLimit(message, report);
     if (message.startsWith(GROUP_STATS)) groupStats(message, number, report);
-    else if (part === "totals" && /^[a-z_]+:\d/.test(message)) totals(message, number, report, pageBytes);
+    else if (part === "totals" && /^[A-Za-z_]+:\d/.test(message)) totals(message, number, report, pageBytes);
     else if (part === "totals" || part === "zones") zoneLine(message, number, report, pageBytes);
     else if (part === "slabs") slabLine(message, number, report);
     else if (part === "group") groupStat(message, number, report);
@@ -267,12 +267,15 @@ function groupStat(message: string, line: number, report: Draft): void {
   if (name !== undefined && bytes !== undefined) report.groupBytes.set(name, { bytes, line });
 }
 
-/** `active_anon:1536 inactive_anon:2`, in pages. Before 3.16 also `pagetables:1` and more on the same lines. */
+/**
+ * `active_anon:1536 inactive_anon:2`, in pages. Before 3.16 also `pagetables:1` and more on the same lines. From 2.6.28 to 2.6.31 the first one is
+ * `Active_anon:`; before that `Active:` and `inactive:` are of pages of both kinds.
+ */
 function totals(message: string, line: number, report: Draft, pageBytes: number | undefined): void {
   for (const word of columns(message)) {
     const [name, digits] = word.split(":");
     const bytes = multiply(parseCount(digits), pageBytes);
-    if (name !== undefined && bytes !== undefined) report.bytes.set(name, { bytes, line });
+    if (name !== undefined && bytes !== undefined) report.bytes.set(name.toLowerCase(), { bytes, line });
   }
 }
 
