@@ -15,9 +15,16 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^ *sl +local_address rem_address /, "proc/net/tcp"],
   [/^ *sl +local_address +remote_address .*\bdrops\b/, "proc/net/udp6"],
   [/^ *sl +local_address +remote_address /, "proc/net/tcp6"],
-  [/^Netid +State +Recv-Q +Send-Q /, "sos_commands/networking/ss_-peaonmi"],
+  // Of one family alone there is no column for it.
+  [/^(?:Netid +)?State +Recv-Q +Send-Q /, "sos_commands/networking/ss_-peaonmi"],
   [/^Active Internet connections \(servers and established\)/, "sos_commands/networking/netstat_-W_-neopa"],
+  // Without inodes (-e) nothing tells whose they are.
+  [
+    /^Active Internet connections \((?:only|w\/o) servers\)\r?\nProto .*\bInode\b/,
+    "sos_commands/networking/netstat_-W_-neopa",
+  ],
   [/^USER +PID +%CPU +%MEM +VSZ +RSS /, "sos_commands/process/ps_auxwww"],
+  [/^ *(?=[^\n]*\bPID )(?=[^\n]* RSS )[A-Z%_ ]{1,200} (?:COMMAND|CMD)\r?\n/, "sos_commands/process/ps_auxwww"],
   [/^COMMAND +PID +(?:TID +TASKCMD +)?USER +FD +TYPE +DEVICE /, "sos_commands/process/lsof_"],
   // In other units the numbers are rounded.
   [/^Filesystem +1K-blocks +Used +Available /, "sos_commands/filesys/df_-al"],
