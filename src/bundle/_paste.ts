@@ -11,12 +11,11 @@ const FILE_TITLE = /^==> (\/\S{1,200}) <==$|^------ [^()]{1,100} \((?:cat )?(\/\
 const HOST_PROMPT = /^\[?[\w.-]{1,64}@[\w.-]{1,255}[^$#%>]{0,200}[$#%>] ?(\S.*)$/;
 /** `$ `, `# `, `~ # `, `bash-5.1# `, `host:~ # `: what follows may be something else, such as the header of slabinfo. */
 const PROMPT =
-  /^(?:(?:[\w.-]{1,64}:)?[~/]\S{0,200} |(?:[\w.-]{1,64}:)[~/]\S{0,200}|[a-z]{0,3}sh-[\d.]{1,8})?[$#] (\S.*)$/;
+  /^(?:(?:[\w.-]{1,64}[: ])?[~/]\S{0,200} |(?:[\w.-]{1,64}:)[~/]\S{0,200}|[a-z]{0,3}sh-[\d.]{1,8})?[$#] (\S.*)$/;
 const PROGRAM =
   /^(?:sudo +(?:-\S+ +)*)?(?:\/\S{1,100}\/)?(?:cat|date|df|dmesg|du|egrep|find|free|grep|head|ipcs|journalctl|kubectl|docker|ls|lsof|lsmod|netstat|ps|sar|slabtop|ss|swapon|sysctl|tail|top|uname|uptime|vmstat|watch|zpool)(?: |$)/;
 const LINE_LENGTH_LOOKED_AT = 800;
 const QUOTED = /^(?:> ?)+/;
-const CODE_INDENT = "    ";
 /** slabtop's second title, below its totals. */
 const SLABTOP_ROWS = /^ *OBJS ACTIVE /;
 const RANGES_SAID = 8;
@@ -44,7 +43,8 @@ export interface Paste {
 
 /** The command of a line with a prompt, or that stands for a line with a file's name. */
 function commandOf(line: string): string | undefined {
-  const head = line.slice(0, LINE_LENGTH_LOOKED_AT);
+  // Markdown has a # that is no heading's as \\#.
+  const head = line.slice(0, LINE_LENGTH_LOOKED_AT).trimStart().replace(/^\\(?=[#$] )/, "");
   const title = FILE_TITLE.exec(head);
   if (title !== null) return `cat ${title[1] ?? title[2]}`;
   const atHost = HOST_PROMPT.exec(head)?.[1];
@@ -56,6 +56,13 @@ function commandOf(line: string): string | undefined {
 /** Beginnings are told by at most three lines. */
 function headOf(lines: readonly string[], at: number): string {
   return `${lines.slice(at, at + 3).map((line) => line.slice(0, LINE_LENGTH_LOOKED_AT)).join("\n")}\n`;
+}
+
+/** A line without its first blanks, of which it may have fewer. */
+function unindent(line: string, blanks: number): string {
+  let at = 0;
+  while (at < blanks && line[at] === " ") at++;
+  return line.slice(at);
 }
 
 function partsOf(text: string): Part[] {
@@ -81,14 +88,11 @@ function partsOf(text: string): Part[] {
     const isTitle = titledPath(headOf(lines, at)) !== undefined ||
       (current !== undefined && current.path === undefined && beginsAsKernelLog(line));
     if (isTitle || current === undefined) {
-      // Four blanks make code of a line in Markdown.
-      const isCode = line.startsWith(CODE_INDENT) && partPath(headOf(lines, at)) === undefined;
-      const head = headOf(
-        isCode ? lines.slice(at, at + 3).map((each) => each.slice(CODE_INDENT.length)) : lines,
-        isCode ? 0 : at,
-      );
-      const path = partPath(head);
-      const indent = isCode && path !== undefined ? CODE_INDENT.length : 0;
+      // As code in Markdown, or below a point of a list.
+      const blanks = /^ */.exec(line)?.[0].length ?? 0;
+      const asIs = partPath(headOf(lines, at));
+      const path = asIs ?? partPath(headOf(lines.slice(at, at + 3).map((each) => unindent(each, blanks)), 0));
+      const indent = asIs === undefined && path !== undefined ? blanks : 0;
       current = {
         line: at + 1,
         lines: [],
@@ -101,7 +105,7 @@ function partsOf(text: string): Part[] {
       command = undefined;
       isNext = false;
     }
-    current.lines.push(line.slice(current.indent));
+    current.lines.push(unindent(line, current.indent));
   });
   return parts;
 }

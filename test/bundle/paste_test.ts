@@ -51,6 +51,14 @@ describe("a text with several files", () => {
       "of head",
       `==> /proc/meminfo <==\n${MEMINFO}\n==> /tmp/slabtop <==\n${SLABTOP}\n==> /proc/buddyinfo <==\n${BUDDYINFO}\n==> /tmp/log <==\n${LOG}`,
     ],
+    [
+      "in a list",
+      `1. Memory:\n   \\# cat /proc/meminfo\n${
+        MEMINFO.replaceAll(/^(?=.)/gm, "   ")
+      }   router / # slabtop -o\n${SLABTOP}\n2. And:\n\n   $ cat /proc/buddyinfo\n${
+        BUDDYINFO.replaceAll(/^(?=.)/gm, "   ")
+      }   $ dmesg\n${LOG}`,
+    ],
   ])("is split: %s", async (_, text) => {
     const bundle = await open(text);
     expect(texts(bundle)).toEqual(PARTS);
