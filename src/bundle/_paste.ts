@@ -85,8 +85,11 @@ function partsOf(text: string): Part[] {
       current = undefined;
       return;
     }
-    const isTitle = titledPath(headOf(lines, at)) !== undefined ||
-      (current !== undefined && current.path === undefined && beginsAsKernelLog(line));
+    const title = titledPath(headOf(lines, at));
+    const isTitle = title !== undefined
+      // slabinfo has two lines that tell it.
+      ? current === undefined || current.path !== title || current.lines.length > 1
+      : current !== undefined && current.path === undefined && beginsAsKernelLog(line);
     if (isTitle || current === undefined) {
       // As code in Markdown, or below a point of a list.
       const blanks = /^ */.exec(line)?.[0].length ?? 0;

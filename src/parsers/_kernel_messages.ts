@@ -83,11 +83,15 @@ const DMESG_PREFIX =
 /** The kernel's own time, behind what a hypervisor, a console server or a collector of logs put before it. */
 const KERNEL_TIME = /^[^[\]]{1,160}\[ {0,12}\d{1,10}\.\d{6}\]/;
 
+/** What kubectl puts before a kill that node-problem-detector read in the kernel's log: columns, or JSON's name of it. */
+const EVENT_PREFIX =
+  /^(?:.{0,200}\bOOMKilling {2,}.{1,200}? {2,}| *"message": ")(?=(?:Memory cgroup o|O)ut of memory: )/;
+
 /** A line without what dmesg, syslog or the journal put before it: `<4>`, `kernel:`, `[time]`, `[caller]`. */
 export function messageOf(line: string): string {
   const kernel = line.indexOf("kernel: ");
   let message = kernel === -1
-    ? line.replace(/^<\d+>/, "").replace(DMESG_PREFIX, "").replace(KERNEL_TIME, "")
+    ? line.replace(EVENT_PREFIX, "").replace(/^<\d+>/, "").replace(DMESG_PREFIX, "").replace(KERNEL_TIME, "")
     : line.slice(kernel + "kernel: ".length);
   while (message.startsWith("[") && message.includes("]")) message = message.slice(message.indexOf("]") + 1);
   return message.trimStart();

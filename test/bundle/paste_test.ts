@@ -75,6 +75,12 @@ describe("a text with several files", () => {
     ]);
   });
 
+  it("takes slabinfo's two titles for one, and a second file for another", async () => {
+    const slabinfo = "slabinfo - version: 2.1\n# name            <active_objs> <num_objs>\na 1 1 8 1 1\n";
+    const bundle = await open(`$ cat /proc/slabinfo\n${slabinfo}${MEMINFO}${MEMINFO.replaceAll("7", "6")}`);
+    expect(texts(bundle)).toEqual({ "proc/slabinfo": slabinfo, "proc/meminfo": MEMINFO });
+  });
+
   it("has what a command shows of the kernel's files where the beginning does not tell", async () => {
     const text =
       `$ cat /proc/pagetypeinfo\nPage block order: 9\n\nFree pages count\n$ sudo cat /proc/meminfo\n${MEMINFO}

@@ -18,6 +18,18 @@ const NEW = `[    0.000000] Linux version 6.12.117
 describe("parseKernelLog()", () => {
   itIsRobust("parseKernelLog", NEW, parseKernelLog);
 
+  it.each([
+    "  Warning  OOMKilling  5m    kernel-monitor, node-1   ",
+    "5m          Warning   OOMKilling   node/node-1   ",
+    '    "message": "',
+  ])("reads a kill that kubectl tells: %j", (prefix) => {
+    const text =
+      `${prefix}Memory cgroup out of memory: Killed process 3504804 (kubectl) total-vm:753508kB, anon-rss:58776kB`;
+    expect(parseClean(parseKernelLog, text)).toMatchObject([
+      { kind: "memcg-oom", victims: [{ pid: 3_504_804, comm: "kubectl", totalVmBytes: 753_508 * 1024 }] },
+    ]);
+  });
+
   it("does not take a start of the host for a log with its newest line first", () => {
     const text = `[ 900.000001] Out of memory: Killed process 1 (a) total-vm:8kB
 [    0.000000] Linux version 6.12.117
