@@ -9,6 +9,7 @@ import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/co
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { ByteRange, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { overTime, type Parsed, type TimePoint } from "../src/core/source.ts";
+import { type ControlGroups, controlGroups } from "../src/computed/control_groups.ts";
 import { descriptors } from "../src/computed/descriptors.ts";
 import { importedHistory, type LongGrowth, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { ledger } from "../src/computed/ledger.ts";
@@ -372,6 +373,18 @@ function removal({ kind, command }: NonNullable<Tenant["stays"]>): Remedy {
       verify: "SUnreclaim of /proc/meminfo falls, and so does IUsed of df -i",
     };
   }
+  if (kind === "groups") {
+    return {
+      when: "now",
+      text:
+        "Remove the groups that have no process any more (rmdir, the innermost first): they stay when all programs have ended. Then find what makes them " +
+        `and does not remove them: a container runtime, a session or scope manager. ${
+          remedyMark("slab-leak", "remove control groups")
+        }`,
+      commands: [command, "systemd-cgls | tail -n 50"],
+      verify: "num_cgroups of /proc/cgroups falls, and SUnreclaim of /proc/meminfo with it",
+    };
+  }
   return {
     when: "now",
     text:
@@ -424,6 +437,31 @@ interface Spread {
   readonly suspects: readonly [Suspect, ...Suspect[]];
   /** Where it is told in another way than by the size of the caches. */
   readonly evidence?: readonly EvidenceLine[];
+  readonly stays?: Tenant["stays"];
+}
+
+/** Every group has some forty of these, one a file in its folder. */
+const GROUP_FILES = "kernfs_node_cache";
+/** Folders of groups without a process, by their names without numbers. */
+const EMPTY_GROUPS =
+  'find /sys/fs/cgroup -name cgroup.procs | while read -r file; do read -r _ < "$file" || dirname "$file"; done 2>/dev/null | ' +
+  "sed 's/[0-9a-f]*[0-9][0-9a-f]*/N/g' | sort | uniq -c | sort -rn | head";
+
+/** Control groups that are in use, or were never removed. */
+function groupsInUse(
+  { caches, useOf }: SlabCaches,
+  groups: ControlGroups | undefined,
+  left: number,
+): Spread | undefined {
+  const cache = caches.find(({ name }) => name === GROUP_FILES);
+  if (cache === undefined || groups === undefined) return undefined;
+  return {
+    name: `${formatCount(groups.count)} control groups`,
+    bytes: { low: Math.min(left, groups.bytes.low), high: Math.min(left, groups.bytes.high) },
+    suspects: [{ ...useOf(cache), trend: undefined, isPackets: false }],
+    evidence: groups.evidence,
+    stays: { kind: "groups", command: EMPTY_GROUPS },
+  };
 }
 
 /** Network namespaces; undefined where slabinfo does not tell how many there are. */
@@ -535,6 +573,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
     inodes: dfInodes,
     mounts,
     descriptors,
+    groups: controlGroups,
     processes,
     udp,
   },
@@ -549,6 +588,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
       recorded,
       processes: known,
       udp: sockets,
+      groups,
       ...witnesses
     },
     facts,
@@ -573,10 +613,11 @@ export const slabLeak: Analyzer = defineAnalyzer({
     ], account - left);
     const unreclaimable = others.sort((a, b) => b.usedBytes - a.usedBytes);
     const material = materialSlabBytes(ledger.totalBytes);
-    const namespaces = netNamespaces(caches, left);
-    if (namespaces !== undefined && namespaces.bytes.low >= Math.max(material, MOSTLY * (left - USUAL_SLAB_BYTES))) {
-      return { findings: [spreadFinding(namespaces)] };
-    }
+    const spread = [netNamespaces(caches, left), groupsInUse(caches, groups, left)].find((each) =>
+      each !== undefined && each.bytes.low >= material &&
+      (each.bytes.low + each.bytes.high) / 2 >= MOSTLY * (left - USUAL_SLAB_BYTES)
+    );
+    if (spread !== undefined) return { findings: [spreadFinding(spread)] };
     // What a list that is cut off, or filtered, leaves out may be a leak.
     const none = (because: string): Outcome =>
       !caches.isWhole && left - explained - sum(unreclaimable) >= material
@@ -619,7 +660,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
 
     /** What no single cache has. */
     function spreadFinding(
-      { name, bytes, suspects, evidence = suspects.flatMap(cacheEvidence) }: Spread,
+      { name, bytes, suspects, evidence = suspects.flatMap(cacheEvidence), stays }: Spread,
     ): FindingDraft {
       return {
         title: `${name} hold about ${formatBytes((bytes.low + bytes.high) / 2)}, spread over many slab caches`,
@@ -629,7 +670,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
         exhaustion: null,
         owners: suspects.map(cacheOwner),
         evidence: [...accountEvidence(), ...evidence, ...traced(suspects, witnesses)],
-        remedies: remedies(suspects, [], undefined),
+        remedies: remedies(suspects, [], stays),
       };
     }
 

@@ -41,7 +41,7 @@ export interface Tenant {
   /** What shows those of a process. */
   readonly see?: (pid: number | undefined) => string;
   /** What gives them back, or shows which they are, where they do not go with the process. */
-  readonly stays?: { readonly kind: "messages" | "files"; readonly command: string };
+  readonly stays?: { readonly kind: "messages" | "files" | "groups"; readonly command: string };
   readonly evidence: readonly EvidenceLine[];
 }
 

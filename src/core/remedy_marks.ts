@@ -536,6 +536,14 @@ export const remedyMarks: readonly RemedyMark[] = [
   },
   {
     "cause": "slab-leak",
+    "remedy": "remove control groups",
+    "kernel": "6.18.44-fc-v657",
+    "date": "2026-11-29",
+    "beforeBytes": 59052032,
+    "afterBytes": 536576,
+  },
+  {
+    "cause": "slab-leak",
     "remedy": "delete files on tmpfs",
     "kernel": "6.18.44-fc-v657",
     "date": "2026-11-29",

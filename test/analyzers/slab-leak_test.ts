@@ -266,6 +266,50 @@ describe("slab-leak", () => {
     });
   });
 
+  describe("control groups that are there, whether a process is in them or not", () => {
+    const held = (bytes: number) => ({
+      "proc/meminfo": meminfoText({ SUnreclaim: 60 * MIB + bytes }, 8 * GIB),
+      "proc/slabinfo": slabinfoText([
+        { name: "kernfs_node_cache", size: 128, objects: bytes / 512 },
+        { name: "kmalloc-4k", size: 4096, objects: bytes / 8192 },
+        { name: "kmalloc-192", size: 192, objects: bytes / 768 },
+      ]),
+    });
+    const v1 = (memory: number, others: number, folders: number) => ({
+      "proc/cgroups":
+        `#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t1\t${others}\t1\ncpuacct\t1\t${others}\t1\nmemory\t4\t${memory}\t1\n`,
+      "sos_commands/cgroups/find_.sys.fs.cgroup.memory": Array.from(
+        { length: folders },
+        (_, i) => `/sys/fs/cgroup/memory/${i}\n`,
+      )
+        .join(""),
+    });
+
+    it("are told of with the places where they are left behind", async () => {
+      const finding = findingOf(await analyzeFiles({ ...held(300 * MIB), ...v1(12_000, 5000, 12_000) }), "slab-leak");
+      expect(finding).toMatchObject({ confidence: "likely", material: true });
+      expect(finding?.title).toMatch(/^17,000 control groups hold about \d{3} MiB, spread over many slab caches/);
+      expect(finding?.evidence.map(({ because }) => because).join("\n")).toContain(
+        "12,000 control groups here, the most of 2 hierarchies",
+      );
+      expect(finding?.remedies[0]?.commands[0]).toContain("cgroup.procs");
+    });
+
+    it("are counted by cgroup v2 itself", async () => {
+      const stat = { "sys/fs/cgroup/cgroup.stat": "nr_descendants 30000\nnr_dying_descendants 0\n" };
+      expect(findingOf(await analyzeFiles({ ...held(600 * MIB), ...stat }), "slab-leak")?.title).toMatch(
+        /^30,000 control groups hold about/,
+      );
+    });
+
+    it("are not those that were removed, nor few among much else", async () => {
+      const removed = await analyzeFiles({ ...held(300 * MIB), ...v1(12_000, 50, 100) });
+      expect(findingOf(removed, "slab-leak")?.title).not.toMatch(/control groups/);
+      const few = await analyzeFiles({ ...held(900 * MIB), ...v1(12_000, 50, 12_000) });
+      expect(findingOf(few, "slab-leak")?.title).not.toMatch(/control groups/);
+    });
+  });
+
   describe("what descriptors stand for", () => {
     const held = (
       cache: { name: string; size: number; objects: number },

@@ -43,6 +43,9 @@ export const guestFaults: readonly GuestFault[] = [
     also: ["udp-mem-limit"],
     claimed: true,
   }),
+  guestFault("accept", "socket-backlog-tcp-recv", "120 MiB in 20 connections that nobody has accepted", {
+    claimed: true,
+  }),
   guestFault("buffers", "unattributed-kernel", "64 MiB in rings of perf events, and 96 MiB in those of ftrace", {
     cites: /^sys\/kernel\/tracing\/buffer_total_size_kb$/,
   }),

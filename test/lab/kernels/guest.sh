@@ -59,6 +59,11 @@ case $fault in
     hold friend_push clients=50 rcvbuf=2097152
     tell friend_push
     ;;
+  # The reader listens, and accepts nothing.
+  accept)
+    hold tcp_backlog side=accept pairs=20 total=120
+    tell tcp_backlog
+    ;;
   # In no account of the kernel, but they tell their own size.
   buffers)
     hold perf_rings events=2 mb=32

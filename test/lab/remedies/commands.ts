@@ -226,6 +226,14 @@ async function deleteFiles(command: string, { pid }: HeldFault): Promise<void> {
   await run("find", [folder, "-mindepth", "1", "-delete"]);
 }
 
+/** The command shows them by their names, without numbers. */
+async function removeGroups(command: string, { pid }: HeldFault): Promise<void> {
+  const listed = await shell(command);
+  if (!listed.includes("/container-N")) throw new Error(`${command} shows no such groups: ${listed}`);
+  const [root] = ["/sys/fs/cgroup/memory", "/sys/fs/cgroup"].filter((each) => existsSync(`${each}/nailhouse-${pid}`));
+  await run("find", [`${root}/nailhouse-${pid}`, "-depth", "-type", "d", "-exec", "rmdir", "{}", "+"]);
+}
+
 /** The ramfs is unmounted first, as the remedy says: below a tmpfs its files would stay where they are. */
 async function tmpfsInsteadOfRamfs(command: string): Promise<CommandEffect> {
   const folder = mkdtempSync(join(tmpdir(), "nailhouse-ramfs-"));
@@ -524,6 +532,13 @@ export const commandTrials: readonly CommandTrial[] = [
     report: "message-queues",
     command: /^ipcrm -q \d+$/,
     run: faultTrial("message_queues", { queues: 2000 }, meminfo("SUnreclaim"), removeQueues),
+  },
+  {
+    cause: "slab-leak",
+    remedy: "remove control groups",
+    report: "control-groups",
+    command: /^find \/sys\/fs\/cgroup -name cgroup\.procs /,
+    run: faultTrial("control_groups", { count: 3000 }, meminfo("SUnreclaim"), removeGroups),
   },
   {
     cause: "slab-leak",
