@@ -2,6 +2,7 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Owner, Remedy } from "../src/core/report.ts";
 import type { AccountId, Ledger } from "../src/core/ledger.ts";
+import { isWhole } from "../src/core/whole_ledger.ts";
 import { cutOffLog, dumpLedger, hostOoms, reportOf } from "../src/computed/oom_dump.ts";
 import { kernelLog, type KernelLogEvent, type OomVictim } from "../src/parsers/kernel_log.ts";
 import { type OomReport, oomReports, type OomTask } from "../src/parsers/oom_report.ts";
@@ -62,11 +63,17 @@ const WHAT: ReadonlyMap<AccountId, { readonly what: string; readonly cause: stri
 
 /** The kernel's own dump by kind, the largest first. Empty when the dump was cut off. */
 function sharesOf(dump: Ledger | undefined, report: OomReport | undefined): Share[] {
-  return (dump?.accounts ?? []).flatMap(({ id, bytes, sources: [source] }) => {
+  if (dump === undefined || report === undefined) return [];
+  // Up to 2.6.31: what is in no account is slab, too, and shared memory is among processes' own.
+  const slab = isWhole(dump) ? undefined : report.bytes.get("slab");
+  const accounts = dump.accounts.flatMap(({ id, bytes, sources: [source] }): Share[] => {
     const known = WHAT.get(id);
-    if (known === undefined || report === undefined) return [];
-    return [{ ...known, bytes: Math.max(0, bytes), line: source?.line ?? report.line }];
-  }).sort((a, b) => b.bytes - a.bytes);
+    if (known === undefined || (slab !== undefined && id === "unaccounted")) return [];
+    const what = slab !== undefined && id === "anon" ? "processes' own and shared memory" : known.what;
+    return [{ ...known, what, bytes: Math.max(0, bytes), line: source?.line ?? report.line }];
+  });
+  return [...accounts, ...(slab === undefined ? [] : [{ what: "slab", cause: "slab-leak", ...slab }])]
+    .sort((a, b) => b.bytes - a.bytes);
 }
 
 /** Who has at least half of the largest share, as far as the dump tells. */
@@ -219,13 +226,14 @@ export const globalOom: Analyzer = defineAnalyzer({
     }
 
     function owners(): Owner[] {
-      const killed = events.flatMap(({ victims }) => victims).slice(-VICTIMS_LISTED).map((each): Owner => ({
-        pid: each.pid,
-        comm: each.comm,
-        bytes: (each.anonRssBytes ?? 0) + (each.shmemRssBytes ?? 0),
-        count: 1,
-        detail: "killed, not necessarily the cause",
-      }));
+      const killed = events.flatMap(({ victims }) => victims).slice(-VICTIMS_LISTED).flatMap((each): Owner[] => {
+        const { pid, comm, anonRssBytes, shmemRssBytes = 0 } = each;
+        // "Kill process 116 (hog) score 900" without the line with the sizes: the dump's table may have it.
+        const bytes = anonRssBytes === undefined
+          ? report?.tasks.find((task) => task.pid === pid && last?.victims.includes(each))?.rssBytes
+          : anonRssBytes + shmemRssBytes;
+        return bytes === undefined ? [] : [{ pid, comm, bytes, count: 1, detail: "killed, not necessarily the cause" }];
+      });
       const [largest] = report?.tasks ?? [];
       if (killed.length > 0 || largest === undefined) return killed;
       const { pid, comm, rssBytes } = largest;
@@ -250,17 +258,19 @@ export const globalOom: Analyzer = defineAnalyzer({
           scope(event)
         }, and the kernel ${outcome(event)}${times}${was}`,
         confidence: "confirmed",
-        material: true,
         claims: [],
-        symptomOf: ample !== undefined
-          ? "buddy-fragmentation"
-          : packets !== undefined
-          ? "socket-backlog-udp"
-          : most?.cause ?? "user-leak",
+        ...pointer(),
         owners: owners(),
         evidence: evidence(event),
         remedies: remedies(event),
       };
+    }
+
+    /** What it is a symptom of. Without the dump that is not known, and an OOM is no cause of its own, nor holds memory. */
+    function pointer(): Pick<FindingDraft, "material" | "symptomOf"> {
+      if (ample !== undefined) return { material: true, symptomOf: "buddy-fragmentation" };
+      if (packets !== undefined) return { material: true, symptomOf: "socket-backlog-udp" };
+      return most === undefined ? { material: false } : { material: true, symptomOf: most.cause };
     }
 
     function evidence(event: KernelLogEvent): EvidenceLine[] {
@@ -269,7 +279,9 @@ export const globalOom: Analyzer = defineAnalyzer({
         line: event.line,
         because: `${event.comm ?? "a process"} asked for ${
           event.order === undefined ? "memory" : formatQuantity(2 ** event.order, "page")
-        }, and none was left${scope(event)}`,
+        }, and none was left${scope(event)}${
+          most === undefined ? "; what all memory was then, the log does not tell" : ""
+        }`,
       }];
       const [source] = ample?.sources ?? [];
       if (source !== undefined && ample !== undefined) {

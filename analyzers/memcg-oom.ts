@@ -1,6 +1,6 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
-import type { Remedy } from "../src/core/report.ts";
+import type { Owner, Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
 import { type MemcgOom, memcgOoms, UNNAMED_GROUP } from "../src/computed/memcg_ooms.ts";
 import { cutOffLog } from "../src/computed/oom_dump.ts";
@@ -70,8 +70,10 @@ function causeOf(group: MemcgOom): string | undefined {
   const [most] = chargesOf(group);
   if (most !== undefined) return most.cause;
   const { victim } = group;
-  const shmem = victim?.shmemRssBytes ?? 0;
-  return shmem > (victim?.anonRssBytes ?? 0) ? "shmem-leak" : "user-leak";
+  // Nobody tells what the group was full of.
+  if (victim?.anonRssBytes === undefined && victim?.shmemRssBytes === undefined) return undefined;
+  const shmem = victim.shmemRssBytes ?? 0;
+  return shmem > (victim.anonRssBytes ?? 0) ? "shmem-leak" : "user-leak";
 }
 
 /** What v1 calls the file of a limit. */
@@ -80,7 +82,7 @@ const V1_LIMITS = { memory: "", "memory+swap": "memsw.", kmem: "kmem." } as cons
 function remedies(first: MemcgOom, isV1: boolean): Remedy[] {
   const unit = unitOf(first.group);
   const group = first.group === UNNAMED_GROUP ? "/GROUP" : first.group;
-  const folder = shellWord(`/sys/fs/cgroup${isV1 ? "/memory" : ""}${group}`);
+  const folder = shellWord(`/sys/fs/cgroup${isV1 ? "/memory" : ""}${group === "/" ? "" : group}`);
   const limit = `${folder}/memory.${isV1 ? `${V1_LIMITS[first.report?.limitOf ?? "memory"]}limit_in_bytes` : "max"}`;
   const counter = isV1 ? "oom_control" : "events";
   return [
@@ -190,15 +192,20 @@ function finding(
     material: false,
     claims: [],
     ...(cause === undefined ? {} : { symptomOf: cause }),
-    owners: groups.slice(0, GROUPS_LISTED).map((group) => ({
-      pid: group.victim?.pid ?? null,
-      comm: group.victim?.comm ?? group.group,
-      bytes: group.victim?.anonRssBytes ?? 0,
-      count: group.kills,
-      detail: `killed in ${group.group}${
-        group.usageBytes === undefined ? "" : `, which was charged ${formatBytes(group.usageBytes)}`
-      }${group.victim === undefined ? "; who was killed: journalctl -k | grep -i 'out of memory'" : ""}`,
-    })),
+    owners: groups.slice(0, GROUPS_LISTED).flatMap((group): Owner[] => {
+      const { victim, usageBytes } = group;
+      // Of a group without a victim's name all that it was charged is its own.
+      const bytes = victim === undefined ? usageBytes : victim.anonRssBytes;
+      return bytes === undefined ? [] : [{
+        pid: victim?.pid ?? null,
+        comm: victim?.comm ?? group.group,
+        bytes,
+        count: group.kills,
+        detail: `killed in ${group.group}${
+          usageBytes === undefined ? "" : `, which was charged ${formatBytes(usageBytes)}`
+        }`,
+      }];
+    }),
     evidence: groups.slice(0, GROUPS_LISTED).flatMap(evidence),
     remedies: remedies(first, isV1),
   };
@@ -235,7 +242,12 @@ function evidence(each: MemcgOom): EvidenceLine[] {
     }
   }
   if (counter !== undefined) {
-    lines.push({ ...counter, because: `the group's own counter: ${formatQuantity(kills, "kill")}` });
+    lines.push({
+      ...counter,
+      because: `the group's own counter: ${formatQuantity(kills, "kill")}${
+        each.victim === undefined ? "; who was killed: journalctl -k | grep -i 'out of memory'" : ""
+      }`,
+    });
   }
   return lines;
 }

@@ -49,7 +49,7 @@ export const SUPPORTCONFIG_FILES: ReadonlySet<string> = new Set([
 ]);
 
 /** The path that a section's title stands for: `/proc/meminfo`, `/bin/cat /proc/meminfo`, `/usr/bin/uname -a`, `/var/log/messages - Last 500 Lines`. */
-function sectionPath(title: string): string | undefined {
+export function sectionPath(title: string): string | undefined {
   if (/[|;&`$]| - File not found$/.test(title)) return undefined;
   const words = title.replace(/ - Last \d+ Lines$/, "").split(" ").filter((word) => !/^\d?>/.test(word));
   const [first = "", second] = words;

@@ -1,5 +1,5 @@
 /** Files as people paste and save them, without the folders of a host: `cat /proc/meminfo > meminfo.txt`. They are told by how they begin. */
-import { isKernelLog } from "./log.ts";
+import { beginsAsKernelLog, isKernelLog } from "./log.ts";
 
 /** By its first lines: where a bundle has such a file. */
 const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
@@ -15,9 +15,16 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^ *sl +local_address rem_address /, "proc/net/tcp"],
   [/^ *sl +local_address +remote_address .*\bdrops\b/, "proc/net/udp6"],
   [/^ *sl +local_address +remote_address /, "proc/net/tcp6"],
-  [/^Netid +State +Recv-Q +Send-Q /, "sos_commands/networking/ss_-peaonmi"],
+  // Of one family alone there is no column for it.
+  [/^(?:Netid +)?State +Recv-Q +Send-Q /, "sos_commands/networking/ss_-peaonmi"],
   [/^Active Internet connections \(servers and established\)/, "sos_commands/networking/netstat_-W_-neopa"],
+  // Without inodes (-e) nothing tells whose they are.
+  [
+    /^Active Internet connections \((?:only|w\/o) servers\)\r?\nProto .*\bInode\b/,
+    "sos_commands/networking/netstat_-W_-neopa",
+  ],
   [/^USER +PID +%CPU +%MEM +VSZ +RSS /, "sos_commands/process/ps_auxwww"],
+  [/^ *(?=[^\n]*\bPID )(?=[^\n]* RSS )[A-Z%_ ]{1,200} (?:COMMAND|CMD)\r?\n/, "sos_commands/process/ps_auxwww"],
   [/^COMMAND +PID +(?:TID +TASKCMD +)?USER +FD +TYPE +DEVICE /, "sos_commands/process/lsof_"],
   // In other units the numbers are rounded.
   [/^Filesystem +1K-blocks +Used +Available /, "sos_commands/filesys/df_-al"],
@@ -25,9 +32,11 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^#subsys_name\s+hierarchy\s+num_cgroups\s/, "proc/cgroups"],
   [/^ *key +shmid +perms +size +cpid /, "proc/sysvipc/shm"],
   [/^\d+ \d+ 0x[\da-f]+ \d+ \d+ \d+ \d+\r?\nname +type +data\r?\nhits +\d/, "proc/spl/kstat/zfs/arcstats"],
-  [/^[a-z][\w.-]*(?:\.[\w-]+)+ = /, "sos_commands/kernel/sysctl_-a"],
+  [/^[a-z][\w.-]*\.[\w-]+ = /, "sos_commands/kernel/sysctl_-a"],
 ];
 
+/** Where a kernel log that is no file of a host's has its place. */
+export const LOG_PLACE = "sos_commands/kernel/dmesg";
 const HEAD_BYTES = 4096;
 const utf8 = new TextDecoder();
 
@@ -40,5 +49,24 @@ export function isLooseName(path: string): boolean {
 export function loosePath(head: Uint8Array): string | undefined {
   const text = utf8.decode(head.subarray(0, HEAD_BYTES));
   return BEGINNINGS.find(([pattern]) => pattern.test(text))?.[1] ??
-    (isKernelLog(head.subarray(0, HEAD_BYTES)) ? "sos_commands/kernel/dmesg" : undefined);
+    (isKernelLog(head.subarray(0, HEAD_BYTES)) ? LOG_PLACE : undefined);
+}
+
+/** Those whose first line is like the others, or like a line of something else. */
+const PLAIN_ROWS: ReadonlySet<string> = new Set([
+  "proc/zoneinfo",
+  "proc/buddyinfo",
+  "proc/vmallocinfo",
+  "sos_commands/kernel/sysctl_-a",
+]);
+const TITLES = BEGINNINGS.filter(([, path]) => !PLAIN_ROWS.has(path));
+
+/** The same for a part of a text, by its first lines. Of a kernel log the first one is such a line. */
+export function partPath(head: string): string | undefined {
+  return BEGINNINGS.find(([pattern]) => pattern.test(head))?.[1] ?? (beginsAsKernelLog(head) ? LOG_PLACE : undefined);
+}
+
+/** Where a bundle has what begins with a line that nothing else has, whatever stands before it. */
+export function titledPath(head: string): string | undefined {
+  return TITLES.find(([pattern]) => pattern.test(head))?.[1];
 }

@@ -109,7 +109,8 @@ function relativeTarget(path: string, target: string): string {
   return "../".repeat(path.split("/").length - 1) + target;
 }
 
-function sectionEntry(path: string, bytes: Uint8Array): Entry {
+/** A file that stands in another one. */
+export function sectionEntry(path: string, bytes: Uint8Array): Entry {
   return {
     path,
     kind: "file",

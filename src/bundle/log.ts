@@ -12,6 +12,11 @@ export function isKernelLog(head: Uint8Array): boolean {
   return !head.includes(0) && KERNEL_LINE.test(utf8.decode(head));
 }
 
+/** Whether a text begins with a line of the kernel's. */
+export function beginsAsKernelLog(text: string): boolean {
+  return KERNEL_LINE.test(text.split("\n", 1)[0] as string);
+}
+
 /** Where a kernel log stands in a bundle. */
 const LOG_PATH = /^(?:sos_commands\/kernel\/dmesg[^/]*|var\/log\/dmesg)$/;
 /** Where the system's logs stand, which other programs write to as well. */

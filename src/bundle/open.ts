@@ -16,13 +16,15 @@ import {
   isTopFolder,
   type PlacedEntry,
   Places,
+  sectionEntry,
 } from "./_places.ts";
 import { RecurringPaths } from "./_recurring.ts";
 import { bunzip2 } from "./bzip2.ts";
 import { factsPaths, factsWithoutManifest } from "./facts.ts";
 import { gunzip } from "./gzip.ts";
 import { Budget } from "./limits.ts";
-import { isLooseName, loosePath } from "./_loose.ts";
+import { isLooseName, LOG_PLACE, loosePath } from "./_loose.ts";
+import { splitPaste } from "./_paste.ts";
 import { isKernelLog, oneFile } from "./log.ts";
 import { parseManifest, parseStatus } from "./manifest.ts";
 import { isTar, readTar } from "./tar.ts";
@@ -349,6 +351,22 @@ function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
   return magic.every((byte, i) => bytes[i] === byte);
 }
 
+/** The files that a text consists of. */
+async function* pasted(
+  chunks: AsyncIterable<Uint8Array>,
+  whole: string | undefined,
+  { limits }: Budget,
+  broken: (message: string) => void,
+): AsyncGenerator<Entry> {
+  for await (const entry of oneFile("", chunks)) {
+    const { bytes, truncated } = await entry.read(limits.maxFileBytes);
+    if (truncated) broken(`of the text the first ${limits.maxFileBytes} bytes are used (limit maxFileBytes)`);
+    const paste = splitPaste(utf8.decode(bytes), whole);
+    paste?.warnings.forEach(broken);
+    for (const section of paste?.sections ?? []) yield sectionEntry(section.path, section.bytes);
+  }
+}
+
 async function unpack(
   chunks: AsyncIterable<Uint8Array>,
   budget: Budget,
@@ -367,7 +385,10 @@ async function unpack(
   }
   if (!isTar(plain.head)) {
     const text = await peek(plain.chunks, LOG_HEAD_BYTES);
-    const path = loosePath(text.head) ?? (isKernelLog(text.head) ? "sos_commands/kernel/dmesg" : undefined);
+    const path = loosePath(text.head) ?? (isKernelLog(text.head) ? LOG_PLACE : undefined);
+    if (!text.head.includes(0) && splitPaste(utf8.decode(text.head), path) !== undefined) {
+      return pasted(text.chunks, path, budget, broken);
+    }
     if (path !== undefined) return oneFile(path, text.chunks);
     throw new BundleError(
       "Cannot read the bundle: it is neither a tar archive (plain, gzip, bzip2, xz or zstd) nor a kernel log, nor a file of /proc",

@@ -13,6 +13,7 @@ import { ParseError } from "../core/errors.ts";
 import type { Account, AccountId, Ledger, SourceLine } from "../core/ledger.ts";
 import { defineComputed, type HostFacts, type Parsed, type Source } from "../core/source.ts";
 import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
+import { type Mount, mounts } from "../parsers/mounts.ts";
 import { type VmallocArea, vmallocinfo } from "../parsers/vmallocinfo.ts";
 import { pagesBytes, type Vmstat, vmstat } from "../parsers/vmstat.ts";
 import { type Zone, zoneinfo } from "../parsers/zoneinfo.ts";
@@ -26,6 +27,7 @@ interface Inputs {
   readonly zoneinfo: Parsed<readonly Zone[]> | undefined;
   readonly vmstat: Parsed<Vmstat> | undefined;
   readonly vmallocinfo: Parsed<readonly VmallocArea[]> | undefined;
+  readonly mounts: Parsed<readonly Mount[]> | undefined;
 }
 
 /** An amount and the lines it was read from. */
@@ -141,6 +143,13 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
   const total = kB("MemTotal");
   if (total === undefined) throw new ParseError("MemTotal is not in meminfo: there is nothing to account for");
 
+  // On a small host the numbers may fit.
+  const mount = inputs.mounts?.value.find(({ path, type }) => path === "/proc/meminfo" && type === "fuse.lxcfs");
+  if (mount !== undefined) {
+    throw new ParseError(
+      `proc/meminfo is a container's, not its host's: lxcfs is mounted over it (${inputs.mounts?.path}:${mount.line}); capture on the host`,
+    );
+  }
   // Pages of five kinds: no page is of two. A container's meminfo has its own limit and usage beside the host's AnonPages and slab (lxcfs, src/proc_fuse.c).
   const kinds = sum(...["MemFree", "AnonPages", "Cached", "SReclaimable", "SUnreclaim"].map(kB));
   if (kinds !== undefined && kinds.bytes > (1 + MAX_LAG_SHARE) * total.bytes) {
@@ -240,7 +249,7 @@ function balloonInside(balloon: Amount | undefined, total: Amount, accounts: rea
 const fromMeminfo: Source<Ledger> = defineComputed({
   name: "ledger of meminfo",
   needs: { meminfo },
-  uses: { zoneinfo, vmstat, vmallocinfo },
+  uses: { zoneinfo, vmstat, vmallocinfo, mounts },
   compute: computeLedger,
 });
 

@@ -37,9 +37,12 @@ function fromLog(
     if (event.kind !== "memcg-oom") continue;
     const group = event.memcg ?? UNNAMED_GROUP;
     const report = reportOf(event, (log as Parsed<readonly KernelLogEvent[]>).value, reports?.value);
+    const kills = (byGroup.get(group)?.kills ?? 0) + event.victims.length;
+    // The latest last.
+    byGroup.delete(group);
     byGroup.set(group, {
       group,
-      kills: (byGroup.get(group)?.kills ?? 0) + event.victims.length,
+      kills,
       victim: event.victims.at(-1),
       isEarlierBoot: event.isEarlierBoot,
       seconds: event.seconds,
@@ -93,6 +96,7 @@ function read(reader: Reader): Captured<readonly MemcgOom[]> {
   if (files.status === "failed" && log.status !== "ok") return files;
   const { reports } = readUses({ reports: oomReports }, reader);
   const groups = fromLog(log.status === "ok" ? log.value : undefined, reports);
+  const logged = [...groups.keys()];
   const counters = files.status === "ok" ? files.value : [];
   for (const file of counters) {
     const own = killsOf(file, counters);
@@ -119,13 +123,13 @@ function read(reader: Reader): Captured<readonly MemcgOom[]> {
         : { ...known, isEarlierBoot: false, kills: Math.max(known.kills, own.kills), counter },
     );
   }
-  return { status: "ok", value: [...groups.values()].sort(byRecency) };
+  return { status: "ok", value: [...groups.values()].sort((a, b) => byRecency(a, b, logged)) };
 }
 
 /** Groups that are still there first, then the latest in the log. */
-function byRecency(a: MemcgOom, b: MemcgOom): number {
+function byRecency(a: MemcgOom, b: MemcgOom, logged: readonly string[]): number {
   const exists = ({ counter }: MemcgOom): number => (counter === undefined ? 0 : 1);
-  return exists(b) - exists(a) || (b.log?.line ?? 0) - (a.log?.line ?? 0) || (a.group < b.group ? -1 : 1);
+  return exists(b) - exists(a) || logged.indexOf(b.group) - logged.indexOf(a.group) || (a.group < b.group ? -1 : 1);
 }
 
 /** Control groups that were at their limit, from the kernel log and from their own counters: those that still exist first. */

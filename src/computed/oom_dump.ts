@@ -18,13 +18,13 @@ export function cutOffLog(log: Parsed<readonly KernelLogEvent[]> | undefined): r
   return log?.value.some(({ isCutOff }) => isCutOff) ? [{ path: log.path, howToCapture: "dmesg" }] : [];
 }
 
-/** The first of these that is at this line of the log or below it. They are in its order, and a hostile log has 100,000 of them. */
-function firstFrom<T extends { readonly line: number }>(items: readonly T[], line: number): T | undefined {
+/** The first of these at this place of the log or behind it. They are in its order, and a hostile log has 100,000 of them. */
+function firstFrom<T>(items: readonly T[], placeOf: (item: T) => number, place: number): T | undefined {
   let low = 0;
   let high = items.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((items[middle] as T).line < line) low = middle + 1;
+    if (placeOf(items[middle] as T) < place) low = middle + 1;
     else high = middle;
   }
   return items[low];
@@ -36,16 +36,19 @@ export function reportOf(
   events: readonly KernelLogEvent[],
   reports: readonly OomReport[] = [],
 ): OomReport | undefined {
-  const start = event === events[0] && event.comm === undefined ? 0 : event.line;
-  const next = firstFrom(events, event.line + 1)?.line ?? Infinity;
-  const report = firstFrom(reports, start);
-  return report !== undefined && report.line < next ? report : undefined;
+  // In a log with its newest line first their numbers fall.
+  const placeOf = ({ line }: { readonly line: number }): number => reports[0]?.isNewestFirst ? -line : line;
+  const start = event === events[0] && event.comm === undefined ? -Infinity : placeOf(event);
+  const next = firstFrom(events, placeOf, placeOf(event) + 1);
+  const report = firstFrom(reports, placeOf, start);
+  return report !== undefined && (next === undefined || placeOf(report) < placeOf(next)) ? report : undefined;
 }
 
 /**
  * The ledger at the moment of the dump, which tells all but vmalloc and per-CPU data. Undefined when the dump was cut off.
  *
- * mm/show_mem.c: the counters of /proc/meminfo by list, so that swap cache is in the anonymous pages and buffers are in the page cache.
+ * mm/show_mem.c: the counters of /proc/meminfo by list, so that swap cache is in the anonymous pages and buffers are in the page cache. From 2.6.28 to 2.6.31 it
+ * tells the sum of slab alone, and no shared memory; before 2.6.28 the lists have pages of both kinds, and none is made.
  */
 export function dumpLedger(path: string, report: OomReport): Ledger | undefined {
   const { bytes } = report;
@@ -56,7 +59,8 @@ export function dumpLedger(path: string, report: OomReport): Ledger | undefined 
   };
   const size = bytes.has("RAM") ? "RAM" : "managed";
   const totalBytes = of(size) - (size === "RAM" ? of("reserved") : 0);
-  if (totalBytes <= 0 || !bytes.has("slab_unreclaimable") || !bytes.has("active_anon")) return undefined;
+  const isOld = !bytes.has("slab_unreclaimable") && bytes.has("slab");
+  if (totalBytes <= 0 || !(isOld || bytes.has("slab_unreclaimable")) || !bytes.has("active_anon")) return undefined;
   const accounts: Account[] = [];
   const add = (id: AccountId, title: string, names: readonly string[], outside = 0): void => {
     const known = names.filter((name) => bytes.has(name));
@@ -70,7 +74,7 @@ export function dumpLedger(path: string, report: OomReport): Ledger | undefined 
   add("shmem", "shared memory, tmpfs", ["shmem"]);
   // Shared memory is on the anonymous lists; locked memory, of whatever kind, is on that of the unevictable.
   const lists = ["active_anon", "inactive_anon", "isolated_anon", "unevictable"];
-  add("anon", "anonymous (processes)", lists, of("shmem"));
+  add("anon", isOld ? "anonymous (processes), shared memory" : "anonymous (processes)", lists, of("shmem"));
   add("slab-reclaimable", "slab, reclaimable", ["slab_reclaimable"]);
   add("slab-unreclaimable", "slab, unreclaimable", ["slab_unreclaimable"]);
   add("kernel-misc-reclaimable", "kernel, other reclaimable", ["kernel_misc_reclaimable"]);
@@ -87,7 +91,12 @@ export function dumpLedger(path: string, report: OomReport): Ledger | undefined 
     totalBytes,
     availableBytes: undefined,
     accounts,
-    missing: ["vmalloc, per-CPU data (an OOM's dump does not tell them; cat /proc/meminfo)"],
+    missing: [
+      ...(isOld
+        ? ["slab (an OOM's dump of up to 2.6.31 does not tell what of it can be reclaimed), kernel stacks"]
+        : []),
+      "vmalloc, per-CPU data (an OOM's dump does not tell them; cat /proc/meminfo)",
+    ],
   };
 }
 

@@ -136,8 +136,8 @@ function forecastSpans({ spanSeconds }: Trend): number {
 }
 
 /** Whether what is available falls in a straight enough line to an end that is not far beyond what was watched. */
-function falling({ ledgers, meminfo: file }: Inputs): Sign {
-  if (file === undefined) return undefined;
+function falling({ ledgers, ledger: memory, meminfo: file }: Inputs): Sign {
+  if (file === undefined || memory === undefined) return undefined;
   const { path, value } = file;
   const used: Measurement[] = (ledgers ?? []).flatMap(({ time, value: { totalBytes, availableBytes } }) =>
     availableBytes === undefined ? [] : [{ time, bytes: totalBytes - availableBytes }]

@@ -3,7 +3,7 @@ import type { SourceLine } from "../core/ledger.ts";
 import { netstat } from "../parsers/netstat.ts";
 import { processStatus } from "../parsers/process_status.ts";
 import { socketOwners as socketOwnersFile } from "../parsers/socket_owners.ts";
-import { ss, ssNamespaces } from "../parsers/ss.ts";
+import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
 
 /** A process that has a socket open. */
 export interface SocketOwner extends SourceLine {
@@ -14,6 +14,11 @@ export interface SocketOwner extends SourceLine {
 
 /** Who has a socket open, by the socket's inode, which is unique on a host whatever its network namespace. */
 export type SocketOwners = ReadonlyMap<number, SocketOwner>;
+
+/** What stands for a socket that `ss` without `-e` tells no inode of: no inode is below zero. */
+export function ssKey({ inode, line }: SsSocket): number {
+  return inode ?? -line;
+}
 
 /** From the collector's own look-up, from what `ss -p` names, and from netstat, which sosreport has when it lacks the others; of several processes that share a socket the first. */
 export const socketOwners: Source<SocketOwners> = defineComputed({
@@ -32,8 +37,10 @@ export const socketOwners: Source<SocketOwners> = defineComputed({
       }
     }
     for (const { path, value } of [...(initial === undefined ? [] : [initial]), ...(others ?? [])]) {
-      for (const { inode, owners: [user], line } of value) {
-        if (user !== undefined) add(inode, { pid: user.pid, comm: comms.get(user.pid) ?? user.comm, path, line });
+      for (const socket of value) {
+        const { inode, owners: [user], line } = socket;
+        const key = path === initial?.path ? ssKey(socket) : inode;
+        if (user !== undefined) add(key, { pid: user.pid, comm: comms.get(user.pid) ?? user.comm, path, line });
       }
     }
     for (const { inode, pid, program, line } of listed?.value ?? []) {

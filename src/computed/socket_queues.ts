@@ -8,7 +8,7 @@ import type { Confidence } from "../core/report.ts";
 import { type Captured, latest, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
-import type { SocketOwners } from "./socket_owners.ts";
+import { type SocketOwners, ssKey } from "./socket_owners.ts";
 import type { Measurement } from "./trend.ts";
 
 /** How a queue behaved over the snapshots. */
@@ -201,7 +201,10 @@ export function receiveBacklog<T extends QueueRow>(
   };
   const read = (reader: Reader): Captured<Backlog> => {
     const tables = reader.read(table);
-    if (tables.status !== "ok") return tables;
+    if (tables.status !== "ok") {
+      const listed = tables.status === "missing" ? netids.flatMap((netid) => [...ssRows(reader, netid)]) : [];
+      return listed.length === 0 ? tables : { status: "ok", value: listedBacklog(listed) };
+    }
     const details = new Map(
       netids.flatMap((netid) => Array.from(ssRows(reader, netid), (row) => [row.socket.inode, row] as const)),
     );
@@ -233,6 +236,31 @@ export function receiveBacklog<T extends QueueRow>(
     return { status: "ok", value: backlogOf(queues, sockets, watched) };
   };
   return { name, patterns: [...table.patterns, ...ss.patterns, ...ssNamespaces.patterns], read };
+}
+
+/** What `ss` alone tells, as people paste it: seen once. Its Recv-Q of datagrams is what the socket is charged, as in the tables. */
+function listedBacklog(rows: readonly SsRow[]): Backlog {
+  const watched = watchQueues([], () => undefined);
+  const queues = rows.flatMap((row): SocketQueue[] => {
+    const { path, socket } = row;
+    const chargedBytes = Math.max(socket.recvQBytes ?? 0, socket.skmem?.rmemAllocBytes ?? 0);
+    if (chargedBytes === 0) return [];
+    const inode = ssKey(socket);
+    return [{
+      path,
+      line: socket.line,
+      namespace: netnsOf(path),
+      inode,
+      local: socket.local,
+      remote: socket.peer,
+      chargedBytes,
+      limitBytes: socket.skmem?.rcvbufBytes,
+      drops: socket.skmem?.drops,
+      skmem: skmemLine(row),
+      ...watched.behaviour(inode),
+    }];
+  });
+  return backlogOf(queues, rows.length, watched);
 }
 
 /** Addresses as they are usually written; port 0 is none. */

@@ -1,5 +1,6 @@
 // Where bundles keep the kernel log, and what programs put before its lines.
 import type { Captured, Reader } from "../core/source.ts";
+import { forEachLine } from "./_lines.ts";
 
 /** Of the running kernel. */
 const DMESG_PATHS: readonly string[] = ["sos_commands/kernel/dmesg", "sos_commands/kernel/dmesg_-T", "var/log/dmesg"];
@@ -82,12 +83,65 @@ const DMESG_PREFIX =
 /** The kernel's own time, behind what a hypervisor, a console server or a collector of logs put before it. */
 const KERNEL_TIME = /^[^[\]]{1,160}\[ {0,12}\d{1,10}\.\d{6}\]/;
 
+/** What kubectl puts before a kill that node-problem-detector read in the kernel's log: columns, or JSON's name of it. */
+const EVENT_PREFIX =
+  /^(?:.{0,200}\bOOMKilling {2,}.{1,200}? {2,}| *"message": ")(?=(?:Memory cgroup o|O)ut of memory: )/;
+
 /** A line without what dmesg, syslog or the journal put before it: `<4>`, `kernel:`, `[time]`, `[caller]`. */
 export function messageOf(line: string): string {
   const kernel = line.indexOf("kernel: ");
   let message = kernel === -1
-    ? line.replace(/^<\d+>/, "").replace(DMESG_PREFIX, "").replace(KERNEL_TIME, "")
+    ? line.replace(EVENT_PREFIX, "").replace(/^<\d+>/, "").replace(DMESG_PREFIX, "").replace(KERNEL_TIME, "")
     : line.slice(kernel + "kernel: ".length);
   while (message.startsWith("[") && message.includes("]")) message = message.slice(message.indexOf("]") + 1);
   return message.trimStart();
+}
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+/** `Nov 23 08:12:58` of syslog, also as dmesg -T has it. */
+const SYSLOG_TIME = /^(?:\[[A-Z][a-z]{2} )?([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d)/;
+const ISO_TIME = /^\d{4}-\d\d-\d\d[T ][\d:]{8}/;
+const SECONDS = /^(?:<\d+>)?\[ {0,12}(\d{1,10})\.(\d{6})\]/;
+/** Steps from one time to the next that tell which way a log runs: a restart and a clock that is set are single ones. */
+const STEPS_LOOKED_AT = 1000;
+const FEWEST_FALLS = 2;
+
+/** A line's time, to be compared with those that are written alike; undefined where it has none. */
+function timeOf(line: string): string | undefined {
+  const [, seconds, micros] = SECONDS.exec(line) ?? [];
+  if (seconds !== undefined) return `[${seconds.padStart(10, "0")}.${micros}`;
+  const [, month, day, time] = SYSLOG_TIME.exec(line) ?? [];
+  if (month === undefined) return ISO_TIME.exec(line)?.[0];
+  return `${String(MONTHS.indexOf(month)).padStart(2, "0")} ${day} ${time}`;
+}
+
+/** Whether a log has its newest line first, as `journalctl -r` writes it: more often than not the time of a line is before that of the line above it. */
+export function isNewestFirst(text: string): boolean {
+  let falls = 0;
+  let rises = 0;
+  let above: string | undefined;
+  forEachLine(text, (line) => {
+    if (line === "" || falls + rises >= STEPS_LOOKED_AT) return;
+    const time = timeOf(line);
+    if (time === undefined) return;
+    if (above !== undefined && above.length === time.length) {
+      if (time < above) falls++;
+      else if (time > above) rises++;
+    }
+    above = time;
+  });
+  return falls >= FEWEST_FALLS && falls > rises;
+}
+
+/** Calls `each` for every line of a log, with its number in the text, the oldest first. */
+export function forEachLogLine(text: string, newestFirst: boolean, each: (line: string, number: number) => void): void {
+  if (!newestFirst) return forEachLine(text, each);
+  // Lines of one message stay in their order, the second and later ones indented.
+  const messages: { readonly line: string; readonly number: number }[][] = [];
+  forEachLine(text, (line, number) => {
+    const message = messages.at(-1);
+    if (line.startsWith(" ") && message !== undefined) message.push({ line, number });
+    else messages.push([{ line, number }]);
+  });
+  for (const message of messages.reverse()) for (const { line, number } of message) each(line, number);
 }

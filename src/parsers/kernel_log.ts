@@ -9,8 +9,15 @@
 //   [  12.3] swapper/0: page allocation failure: order:4, mode:0x40cc0(GFP_KERNEL|__GFP_COMP), nodemask=(null)
 import { ParseError } from "../core/errors.ts";
 import type { ParseContext, Parsed, Source } from "../core/source.ts";
-import { chooseLog, isFromOtherProgram, KERNEL_LOG_PATHS, messageOf } from "./_kernel_messages.ts";
-import { forEachLine, quote } from "./_lines.ts";
+import {
+  chooseLog,
+  forEachLogLine,
+  isFromOtherProgram,
+  isNewestFirst,
+  KERNEL_LOG_PATHS,
+  messageOf,
+} from "./_kernel_messages.ts";
+import { quote } from "./_lines.ts";
 import { multiply, parseCount, parseInteger } from "./_numbers.ts";
 
 /** A process that was killed: the largest one there was, which need not be the cause. */
@@ -83,7 +90,7 @@ const MARKS = [
 /**
  * Finds out-of-memory kills and failed allocations in a kernel log.
  *
- * @returns Events in the log's order; none when all is well.
+ * @returns Events, the oldest first; none when all is well.
  * @throws {ParseError} if the text is empty, or is dmesg's message that it must not read the log.
  *
  * @example
@@ -133,7 +140,7 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
     event.isCutOff = false;
     return event;
   };
-  forEachLine(text, (line, number) => {
+  forEachLogLine(text, isNewestFirst(text), (line, number) => {
     if (!MARKS.some((mark) => line.includes(mark)) || isFromOtherProgram(line)) return;
     const message = messageOf(line);
     if (message.startsWith(STARTED)) {

@@ -15,8 +15,8 @@
 //   [  12.3] anon 209301504
 import { ParseError } from "../core/errors.ts";
 import type { ParseContext, Parsed, Source } from "../core/source.ts";
-import { chooseLog, KERNEL_LOG_PATHS, messageOf } from "./_kernel_messages.ts";
-import { columns, forEachLine } from "./_lines.ts";
+import { chooseLog, forEachLogLine, isNewestFirst, KERNEL_LOG_PATHS, messageOf } from "./_kernel_messages.ts";
+import { columns } from "./_lines.ts";
 import { multiply, parseCount, parseInteger } from "./_numbers.ts";
 import type { BytesAtLine } from "./_values.ts";
 
@@ -51,6 +51,8 @@ export interface OomSlab extends BytesAtLine {
 export interface OomReport {
   /** `Mem-Info:`, or a control group's `memory: usage`. */
   readonly line: number;
+  /** Whether the log has its newest line first (`journalctl -r`): what comes later stands above. */
+  readonly isNewestFirst: boolean;
   /**
    * Totals of the host by the kernel's name (`active_anon`, `shmem`, `slab_unreclaimable`, `free`; `kernel_stack`, `zspages`, `managed` added up over nodes or
    * zones), and `hugetlb` (all huge pages), `RAM`, `reserved`, `swap_total` and `swap_free`. Without what is counted in pages when the page size is not known:
@@ -116,7 +118,7 @@ const ESCAPED_NEWLINE = /#012|\\x0a/;
 /**
  * Finds the dumps in a kernel log.
  *
- * @returns In the log's order; none when all is well.
+ * @returns The oldest first; none when all is well.
  * @throws {ParseError} if the text is empty.
  *
  * @example
@@ -132,6 +134,7 @@ const ESCAPED_NEWLINE = /#012|\\x0a/;
 export function parseOomReports(text: string, { facts }: ParseContext): readonly OomReport[] {
   if (text.trim() === "") throw new ParseError("Cannot parse the kernel log: it is empty");
   const pageBytes = facts.pageSizeBytes ?? multiply(parseCount(PAGE_KIB.exec(text)?.[1]), 1024);
+  const newestFirst = isNewestFirst(text);
   const reports: Draft[] = [];
   // Which part of the dump the lines belong to; lines of others may stand between them.
   let part: "totals" | "zones" | "slabs" | "group" | "tasks" = "totals";
@@ -140,6 +143,7 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
     part = group === null ? "totals" : "group";
     reports.push({
       line,
+      isNewestFirst: newestFirst,
       bytes: new Map(),
       zones: [],
       usageBytes: multiply(parseCount(group?.[1]), 1024),
@@ -165,7 +169,7 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
     if (SHORTAGE.test(message)) part = "zones";
     // A log that was cut off may begin with the totals, and a console that leaves out KERN_INFO shows no "Mem-Info:" of 2.6.32: lib/show_mem.c.
     const isHost = MEM_INFO.test(message) ||
-      ((reports.length === 0 || part !== "totals") && /^active_anon:\d/.test(message));
+      ((reports.length === 0 || part !== "totals") && /^[Aa]ctive_anon:\d/.test(message));
     // Up to 3.8 the host's dump follows the control group's: mm/oom_kill.c dump_header().
     if (isHost && part === "group") part = "totals";
     else if (isHost || group !== null) begin(number, group);
@@ -176,7 +180,7 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
     headings(message, row);
     if (part === "group") otherLimit(message, report);
     if (message.startsWith(GROUP_STATS)) groupStats(message, number, report);
-    else if (part === "totals" && /^[a-z_]+:\d/.test(message)) totals(message, number, report, pageBytes);
+    else if (part === "totals" && /^[A-Za-z_]+:\d/.test(message)) totals(message, number, report, pageBytes);
     else if (part === "totals" || part === "zones") zoneLine(message, number, report, pageBytes);
     else if (part === "slabs") slabLine(message, number, report);
     else if (part === "group") groupStat(message, number, report);
@@ -185,7 +189,7 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
       if (task !== undefined) report.tasks.push(task);
     }
   };
-  forEachLine(text, (line, number) => {
+  forEachLogLine(text, newestFirst, (line, number) => {
     for (const message of messageOf(line).split(ESCAPED_NEWLINE)) readMessage(message.trim(), number);
   });
   for (const { tasks, slabs } of reports) {
@@ -263,12 +267,15 @@ function groupStat(message: string, line: number, report: Draft): void {
   if (name !== undefined && bytes !== undefined) report.groupBytes.set(name, { bytes, line });
 }
 
-/** `active_anon:1536 inactive_anon:2`, in pages. Before 3.16 also `pagetables:1` and more on the same lines. */
+/**
+ * `active_anon:1536 inactive_anon:2`, in pages. Before 3.16 also `pagetables:1` and more on the same lines. From 2.6.28 to 2.6.31 the first one is
+ * `Active_anon:`; before that `Active:` and `inactive:` are of pages of both kinds.
+ */
 function totals(message: string, line: number, report: Draft, pageBytes: number | undefined): void {
   for (const word of columns(message)) {
     const [name, digits] = word.split(":");
     const bytes = multiply(parseCount(digits), pageBytes);
-    if (name !== undefined && bytes !== undefined) report.bytes.set(name, { bytes, line });
+    if (name !== undefined && bytes !== undefined) report.bytes.set(name.toLowerCase(), { bytes, line });
   }
 }
 

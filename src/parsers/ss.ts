@@ -48,7 +48,7 @@ export interface SsSkmem {
 
 /** One socket. */
 export interface SsSocket {
-  /** `udp`, `tcp`, `u_str`, `u_dgr`, `nl`, `p_raw`, ...; undefined when ss was asked for one family only. */
+  /** `udp`, `tcp`, `u_str`, `u_dgr`, `nl`, `p_raw`, ...; where ss was asked for one family only, undefined unless it can be no other. */
   readonly netid: string | undefined;
   /** `ESTAB`, `UNCONN`, `LISTEN`, ...; undefined when ss was asked for one state only. */
   readonly state: string | undefined;
@@ -124,7 +124,23 @@ export function parseSs(text: string, context: ParseContext): readonly SsSocket[
   if (sockets.length === 0 && !header) {
     throw new ParseError("Cannot parse ss: neither its header nor a socket", { text });
   }
+  if (sockets.every(({ netid }) => netid === undefined)) {
+    const netid = familyOf(sockets);
+    for (const each of sockets) each.netid = netid;
+  }
   return sockets;
+}
+
+/** States that UDP has not: misc/ss.c sstate_name. One of TCP that is neither bound to listen nor connected is UNCONN, too. */
+const TCP_STATE = /^(?:LISTEN|SYN-|FIN-WAIT|TIME-WAIT|CLOSE-WAIT|LAST-ACK|CLOSING)/;
+/** A raw socket has its protocol in place of a port: include/uapi/linux/in.h. */
+const LAST_PROTOCOL = 255;
+
+/** The family that was asked for (`ss -u`), where ss leaves out its column; undefined where the sockets do not tell. */
+function familyOf(sockets: readonly SsSocket[]): string | undefined {
+  if (sockets.some(({ state }) => state !== undefined && TCP_STATE.test(state))) return "tcp";
+  const port = ({ local }: SsSocket): number => parseCount(local.slice(local.lastIndexOf(":") + 1)) ?? 0;
+  return sockets.some((socket) => socket.state === "UNCONN" && port(socket) > LAST_PROTOCOL) ? "udp" : undefined;
 }
 
 /** The next word of a line at or after `from`; empty at the line's end. */

@@ -42,9 +42,10 @@ export function answerOf(report: Report): Answer {
     const remedy = top.remedies.find(({ when }) => when === "now") ?? top.remedies[0] ?? null;
     return { headline: top.title, finding: top, confidence: top.confidence, remedy, otherwise: "see below" };
   }
-  // Such as an OOM kill: what the kernel wrote of it is more than that the rest is not known. That of a control group full of page cache points at no cause.
+  // Such as an OOM kill: what the kernel wrote of it is more than that the rest is not known. That of a control group full of page cache, or
+  // of a host without the dump, points at no cause.
   const known = report.findings.find((f) =>
-    (f.symptomOf !== null || f.cause === "memcg-oom") && f.confidence === "confirmed"
+    (f.symptomOf !== null || f.cause === "memcg-oom" || f.cause === "global-oom") && f.confidence === "confirmed"
   );
   if (known !== undefined && (report.verdict === "insufficient-evidence" || isOfThatMoment(report, known))) {
     const remedy = known.remedies.find(({ when }) => when === "now") ?? null;
@@ -52,7 +53,7 @@ export function answerOf(report: Report): Answer {
   }
   const [what, then] = WITHOUT_CAUSE[report.verdict === "cause-found" ? "unexplained" : report.verdict];
   // The host was started anew since it was out of memory: that is what the reader came for.
-  const isOver = report.verdict === "healthy" && known?.material === true;
+  const isOver = report.verdict === "healthy" && (known?.material === true || known?.cause === "global-oom");
   const candidate = report.verdict === "healthy" ? undefined : report.findings[0];
   let second = candidate === undefined ? largestAccounts(report) : `Largest candidate, not proven: ${candidate.title}`;
   if (known !== undefined && (report.verdict !== "healthy" || isOver)) second = `What is known: ${known.title}`;

@@ -119,7 +119,9 @@ describe(ID, () => {
       "sys/fs/cgroup/system.slice/web.service/memory.events": "low 0\nhigh 0\nmax 812\noom 9\noom_kill 9\n",
     };
     const finding = findingOf(await analyzeFiles(files), ID);
-    expect(finding?.owners).toHaveLength(1);
+    // It tells neither who was killed nor what the group was charged with.
+    expect(finding).toMatchObject({ owners: [], symptomOf: null });
+    expect(finding?.evidence[0]?.because).toContain("9 kills; who was killed: journalctl");
     expect(finding?.title).toContain("/system.slice/web.service");
     expect(finding?.remedies[1]?.commands).toEqual(["systemctl set-property web.service MemoryMax=1G"]);
   });
@@ -129,12 +131,19 @@ describe(ID, () => {
     expect(findingOf(await analyzeFiles(files), ID)).toBeUndefined();
   });
 
+  it("names the files of a container's own group", async () => {
+    const files = { ...meminfo, "sys/fs/cgroup/memory.events": "low 0\nhigh 0\nmax 9\noom 9\noom_kill 9\n" };
+    expect(findingOf(await analyzeFiles(files), ID)?.remedies[0]?.commands[0]).toBe(
+      "cat /sys/fs/cgroup/memory.stat /sys/fs/cgroup/memory.events",
+    );
+  });
+
   it("reads cgroup v1's counter", async () => {
     const files = {
       ...meminfo,
       "sys/fs/cgroup/memory/a/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
     };
-    expect(findingOf(await analyzeFiles(files), ID)).toMatchObject({ owners: [{ count: 2 }] });
+    expect(findingOf(await analyzeFiles(files), ID)).toMatchObject({ owners: [], symptomOf: null });
   });
 
   it("recommends the files of the version that the memory controller is of", async () => {

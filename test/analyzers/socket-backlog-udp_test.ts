@@ -122,6 +122,21 @@ describe("socket-backlog-udp", () => {
     ]);
   });
 
+  it("is told by ss alone, of one family, without inodes", async () => {
+    const rows = Array.from(
+      { length: 100 },
+      (_, i) => `UNCONN 4194304 0 0.0.0.0:${40000 + i} 0.0.0.0:* users:(("friend_push",pid=${500 + i},fd=3))\n`,
+    ).join("");
+    const text = `State  Recv-Q Send-Q Local Address:Port Peer Address:PortProcess\nUNCONN 0 0 *:68 *:*\n${rows}`;
+    const finding = findingOf(
+      await analyzeFiles({ "proc/meminfo": backlog, "sos_commands/networking/ss_-peaonmi": text }),
+      "socket-backlog-udp",
+    );
+    expect(finding).toMatchObject({ confidence: "likely", bytes: { low: 400 * MIB, high: 400 * MIB } });
+    expect(finding?.owners).toMatchObject([{ comm: "friend_push", pid: 500, count: 100 }]);
+    expect(finding?.evidence[0]?.text).toContain("UNCONN 4194304 0 0.0.0.0:40099");
+  });
+
   it("is not assessed without the socket table", async () => {
     const report = await analyzeFiles({ "proc/meminfo": backlog });
     expect(report.notAssessed.find(({ cause }) => cause === "socket-backlog-udp")).toMatchObject({

@@ -57,6 +57,12 @@ describe("files as they are saved, without a host's folders", () => {
       "sos_commands/process/lsof_",
     ],
     ["Filesystem     1K-blocks     Used Available Use% Mounted on\n", "sos_commands/filesys/df_-al"],
+    ["State  Recv-Q Send-Q Local Address:Port Peer Address:Port\n", "sos_commands/networking/ss_-peaonmi"],
+    [
+      "Active Internet connections (only servers)\nProto Recv-Q Send-Q Local Address Foreign Address State User Inode PID/Program name\n",
+      "sos_commands/networking/netstat_-W_-neopa",
+    ],
+    ["    PID  PPID   RSS    VSZ STAT COMMAND\n", "sos_commands/process/ps_auxwww"],
     ["Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n", "proc/swaps"],
     ["#subsys_name\thierarchy\tnum_cgroups\tenabled\n", "proc/cgroups"],
     ["       key      shmid perms                  size  cpid  lpid nattch\n", "proc/sysvipc/shm"],

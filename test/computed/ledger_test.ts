@@ -90,6 +90,19 @@ SUnreclaim:     12660380 kB
     expect(report.warnings.at(-1)).toContain("a container's meminfo");
   });
 
+  it("is not made of a container's meminfo whose numbers fit, where the mounts tell", async () => {
+    const mounts = "proc /proc proc rw 0 0\nlxcfs /proc/cpuinfo fuse.lxcfs rw 0 0\n";
+    const other = await analyzeFiles({ "proc/meminfo": meminfoText(), "proc/mounts": mounts });
+    expect(other.ledger).not.toBeNull();
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText(),
+      "proc/mounts": `${mounts}lxcfs /proc/meminfo fuse.lxcfs rw,nosuid 0 0\n`,
+    });
+    expect(report.ledger).toBeNull();
+    expect(report.verdict).toBe("insufficient-evidence");
+    expect(report.warnings.join("\n")).toContain("lxcfs is mounted over it (proc/mounts:3); capture on the host");
+  });
+
   it("leaves out a VmallocUsed that is address space where the areas are not known", async () => {
     // A router with 4.1: https://github.com/apporator/zteorange
     const report = await analyzeFiles({

@@ -39,6 +39,31 @@ describe("parseKernelLog()", () => {
       .toEqual([["global-oom", undefined, 116], ["memcg-oom", "/app", 8]]);
   });
 
+  it.each([
+    "  Warning  OOMKilling  5m    kernel-monitor, node-1   ",
+    "5m          Warning   OOMKilling   node/node-1   ",
+    '    "message": "',
+  ])("reads a kill that kubectl tells: %j", (prefix) => {
+    const text =
+      `${prefix}Memory cgroup out of memory: Killed process 3504804 (kubectl) total-vm:753508kB, anon-rss:58776kB`;
+    expect(parseClean(parseKernelLog, text)).toMatchObject([
+      { kind: "memcg-oom", victims: [{ pid: 3_504_804, comm: "kubectl", totalVmBytes: 753_508 * 1024 }] },
+    ]);
+  });
+
+  it("does not take a start of the host for a log with its newest line first", () => {
+    const text = `[ 900.000001] Out of memory: Killed process 1 (a) total-vm:8kB
+[    0.000000] Linux version 6.12.117
+[   20.000000] Out of memory: Killed process 2 (b) total-vm:8kB
+`;
+    expect(parseClean(parseKernelLog, text).map(({ isEarlierBoot }) => isEarlierBoot)).toEqual([true, false]);
+    const newestFirst = `[   20.000003] Out of memory: Killed process 2 (b) total-vm:8kB
+[   20.000002] b invoked oom-killer: gfp_mask=0x0, order=0
+[   20.000001] a invoked oom-killer: gfp_mask=0x0, order=0
+`;
+    expect(parseClean(parseKernelLog, newestFirst).map(({ comm, line }) => [comm, line])).toEqual([["a", 3], ["b", 2]]);
+  });
+
   it("puts the lines of one kill together (6.12)", () => {
     expect(parseClean(parseKernelLog, NEW)).toEqual([
       {

@@ -35,6 +35,17 @@ describe("parseSs()", () => {
   const sockets = parseClean(parseSs, FIXTURE);
   const at = (line: number) => sockets.find((socket) => socket.line === line);
 
+  it.each([
+    ["udp", "UNCONN 0 0 0.0.0.0:68 0.0.0.0:*\nUNCONN 0 0 127.0.0.1:323 0.0.0.0:*\n"],
+    ["tcp", "UNCONN 0 0 0.0.0.0:4000 0.0.0.0:*\nLISTEN 0 128 0.0.0.0:22 0.0.0.0:*\n"],
+    // Raw sockets: a protocol stands for the port.
+    [undefined, "UNCONN 0 0 0.0.0.0:255 0.0.0.0:*\nUNCONN 0 0 *:58 *:*\n"],
+    [undefined, "ESTAB 0 0 10.0.0.1:5000 10.0.0.2:6000\n"],
+  ])("tells the family %s where it was asked for alone, as far as the sockets do", (netid, rows) => {
+    const text = `State  Recv-Q Send-Q Local Address:Port Peer Address:Port\n${rows}`;
+    for (const socket of parseClean(parseSs, text)) expect(socket.netid).toBe(netid);
+  });
+
   it("reads a UDP socket with its continuation line", () => {
     expect(at(10)).toEqual({
       netid: "udp",
@@ -109,7 +120,7 @@ UNCONN 115200 0          127.0.0.1:51560      0.0.0.0:*
 \t skmem:(r115200,rb212992,t0,tb212992,f3584,w0,o0,bl0,d0)       
 `;
     expect(parseClean(parseSs, text)).toMatchObject([
-      { netid: undefined, state: "UNCONN", local: "127.0.0.1:51560", owners: [], inode: undefined, uid: undefined },
+      { netid: "udp", state: "UNCONN", local: "127.0.0.1:51560", owners: [], inode: undefined, uid: undefined },
     ]);
   });
 

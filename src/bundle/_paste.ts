@@ -1,0 +1,175 @@
+/** Several outputs of commands in one text, as they stand in an issue, a ticket or a terminal: each is told by how it begins, or by the command before it. */
+import { shortName } from "./_few.ts";
+import { type Section, sectionPath } from "./_layouts.ts";
+import { LOG_PLACE, partPath, titledPath } from "./_loose.ts";
+import { beginsAsKernelLog } from "./log.ts";
+
+/** Between the outputs: a fence of Markdown, a tag of HTML, `==> FILE <==` of head and tail, `------ TITLE (COMMAND) ------` of Android's bugreport. */
+const FENCE = /^ {0,3}(?:```|~~~)|^<\/?(?:pre|code|details|summary)\b/;
+const FILE_TITLE = /^==> (\/\S{1,200}) <==$|^------ [^()]{1,100} \((?:cat )?(\/\S{1,200})\) ------$/;
+/** `root@host:~# ` and `[root@host ~]# `: whatever follows is a command. */
+const HOST_PROMPT = /^\[?[\w.-]{1,64}@[\w.-]{1,255}[^$#%>]{0,200}[$#%>] ?(\S.*)$/;
+/** `$ `, `# `, `~ # `, `bash-5.1# `, `host:~ # `: what follows may be something else, such as the header of slabinfo. */
+const PROMPT =
+  /^(?:(?:[\w.-]{1,64}[: ])?[~/]\S{0,200} |(?:[\w.-]{1,64}:)[~/]\S{0,200}|[a-z]{0,3}sh-[\d.]{1,8})?[$#] (\S.*)$/;
+const PROGRAM =
+  /^(?:sudo +(?:-\S+ +)*)?(?:\/\S{1,100}\/)?(?:cat|date|df|dmesg|du|egrep|find|free|grep|head|ipcs|journalctl|kubectl|docker|ls|lsof|lsmod|netstat|ps|sar|slabtop|ss|swapon|sysctl|tail|top|uname|uptime|vmstat|watch|zpool)(?: |$)/;
+const LINE_LENGTH_LOOKED_AT = 800;
+const QUOTED = /^(?:> ?)+/;
+/** slabtop's second title, below its totals. */
+const SLABTOP_ROWS = /^ *OBJS ACTIVE /;
+const RANGES_SAID = 8;
+
+/** A part of the text. */
+interface Part {
+  /** The first line's number. */
+  readonly line: number;
+  readonly lines: string[];
+  /** The command whose output it is, if its prompt stands right before it. */
+  readonly command: string | undefined;
+  /** Whether nothing but an empty line stands between it and the part before it. */
+  readonly isNext: boolean;
+  /** By how it begins. */
+  readonly path: string | undefined;
+  readonly indent: number;
+}
+
+/** What a text consists of. */
+export interface Paste {
+  readonly sections: readonly Section[];
+  /** What is read as what, and what is passed over. */
+  readonly warnings: readonly string[];
+}
+
+/** The command of a line with a prompt, or that stands for a line with a file's name. */
+function commandOf(line: string): string | undefined {
+  // Markdown has a # that is no heading's as \\#.
+  const head = line.slice(0, LINE_LENGTH_LOOKED_AT).trimStart().replace(/^\\(?=[#$] )/, "");
+  const title = FILE_TITLE.exec(head);
+  if (title !== null) return `cat ${title[1] ?? title[2]}`;
+  const atHost = HOST_PROMPT.exec(head)?.[1];
+  const atAny = PROMPT.exec(head)?.[1];
+  const command = atHost ?? (atAny !== undefined && PROGRAM.test(atAny) ? atAny : undefined);
+  return command?.trim().replace(/^sudo +/, "");
+}
+
+/** Beginnings are told by at most three lines. */
+function headOf(lines: readonly string[], at: number): string {
+  return `${lines.slice(at, at + 3).map((line) => line.slice(0, LINE_LENGTH_LOOKED_AT)).join("\n")}\n`;
+}
+
+/** A line without its first blanks, of which it may have fewer. */
+function unindent(line: string, blanks: number): string {
+  let at = 0;
+  while (at < blanks && line[at] === " ") at++;
+  return line.slice(at);
+}
+
+function partsOf(text: string): Part[] {
+  const parts: Part[] = [];
+  const lines = text.split("\n").map((line) => line.replace(QUOTED, ""));
+  let current: Part | undefined;
+  let command: string | undefined;
+  let isNext = false;
+  lines.forEach((line, at) => {
+    const typed = commandOf(line.trimEnd());
+    if (typed !== undefined || FENCE.test(line)) {
+      // A fence may stand between the command and its output.
+      command = typed ?? (current === undefined ? command : undefined);
+      current = undefined;
+      isNext = false;
+      return;
+    }
+    if (line.trim() === "") {
+      isNext ||= current !== undefined;
+      current = undefined;
+      return;
+    }
+    const title = titledPath(headOf(lines, at));
+    const isTitle = title !== undefined
+      // slabinfo has two lines that tell it.
+      ? current === undefined || current.path !== title || current.lines.length > 1
+      : current !== undefined && current.path === undefined && beginsAsKernelLog(line);
+    if (isTitle || current === undefined) {
+      // As code in Markdown, or below a point of a list.
+      const blanks = /^ */.exec(line)?.[0].length ?? 0;
+      const asIs = partPath(headOf(lines, at));
+      const path = asIs ?? partPath(headOf(lines.slice(at, at + 3).map((each) => unindent(each, blanks)), 0));
+      const indent = asIs === undefined && path !== undefined ? blanks : 0;
+      current = {
+        line: at + 1,
+        lines: [],
+        command,
+        isNext: isNext && (!isTitle || SLABTOP_ROWS.test(line)),
+        path,
+        indent,
+      };
+      parts.push(current);
+      command = undefined;
+      isNext = false;
+    }
+    current.lines.push(unindent(line, current.indent));
+  });
+  return parts;
+}
+
+/** The file that a command shows, if it is one of the kernel's and could be read. */
+function shownPath({ command, lines }: Part): string | undefined {
+  if (command === undefined || /^\S*cat: /.test(lines[0] ?? "")) return undefined;
+  const path = sectionPath(command);
+  return path !== undefined && /^(?:proc|sys)\//.test(path) ? path : undefined;
+}
+
+function ranges(parts: readonly (readonly [number, number])[]): string {
+  const said = parts.slice(0, RANGES_SAID).map(([from, to]) => from === to ? `${from}` : `${from}-${to}`).join(", ");
+  return parts.length > RANGES_SAID ? `${said} and others` : said;
+}
+
+/**
+ * Splits a text into the files that it consists of. Undefined where it is one file as it stands, or nothing that is known.
+ *
+ * @param whole Where the text as a whole has its place, by how it begins.
+ */
+export function splitPaste(text: string, whole: string | undefined): Paste | undefined {
+  const found = new Map<string, { texts: string[]; lines: (readonly [number, number])[] }>();
+  const passedOver: (readonly [number, number])[] = [];
+  let path: string | undefined;
+  let mayGoOn = false;
+  for (const part of partsOf(text)) {
+    const content = `${part.lines.join("\n")}\n`;
+    const range = [part.line, part.line + part.lines.length - 1] as const;
+    // What looks like rows of something else may well be the rest of a log.
+    const goesOn = part.isNext && (SLABTOP_ROWS.test(content) ? part.path === path : mayGoOn);
+    if (!goesOn) {
+      path = part.path ?? shownPath(part);
+      mayGoOn = path === LOG_PLACE || (path !== undefined && part.path === undefined);
+    }
+    const known = path === undefined ? undefined : found.get(path);
+    if (path === undefined) passedOver.push(range);
+    else if (known === undefined) found.set(path, { texts: [content], lines: [range] });
+    else if (goesOn || path === LOG_PLACE) {
+      known.texts.push(content);
+      known.lines.push(range);
+    } else {
+      // The first one is kept, as of files in an archive.
+      passedOver.push(range);
+      path = undefined;
+      mayGoOn = false;
+    }
+  }
+  const isOne = found.size === 1 && (found.has(LOG_PLACE) || (whole !== undefined && found.has(whole)));
+  if (found.size === 0 || isOne) return undefined;
+  const encoder = new TextEncoder();
+  const warnings = [...found].map(([path, { lines }]) =>
+    `lines ${ranges(lines)} are read as ${shortName(path)}, by what is in them`
+  );
+  if (passedOver.length > 0) {
+    warnings.push(
+      `lines ${ranges(passedOver)} are passed over: nothing that is known, or something that stands above as well`,
+    );
+  }
+  return {
+    sections: [...found].map(([path, { texts }]) => ({ path, bytes: encoder.encode(texts.join("\n")) })),
+    warnings: ["a text with several files: what is cited by path and line stands in its parts", ...warnings],
+  };
+}

@@ -1,0 +1,113 @@
+import { describe, expect, it } from "vitest";
+import { openArchive } from "../../src/bundle/open.ts";
+import type { Bundle } from "../../src/core/bundle.ts";
+import { presetSources } from "../../src/engine/analyze.ts";
+import { preset } from "../../src/preset.ts";
+
+async function* chunksOf(text: string): AsyncGenerator<Uint8Array> {
+  await Promise.resolve();
+  yield new TextEncoder().encode(text);
+}
+
+const open = (text: string): Promise<Bundle> => openArchive(chunksOf(text), { sources: presetSources(preset) });
+const texts = ({ files }: Bundle): { [path: string]: string } =>
+  Object.fromEntries([...files].map(([path, bytes]) => [path, new TextDecoder().decode(bytes)]));
+
+const MEMINFO = "MemTotal:        8000000 kB\nMemFree:         7000000 kB\n";
+const SLABTOP = ` Active / Total Objects (% used)    : 1000 / 2000 (50.0%)
+
+  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME
+  1000   1000 100%    0.25K     10       16       160K kmalloc-256
+`;
+const BUDDYINFO = "Node 0, zone      DMA      1      1      1\nNode 0, zone    DMA32      1      1      1\n";
+const LOG =
+  "[   21.3] hog invoked oom-killer: gfp_mask=0x0, order=0\n[   21.3] Out of memory: Killed process 1 (hog)\n";
+const PARTS = {
+  "proc/meminfo": MEMINFO,
+  "sos_commands/memory/slabtop_-o": SLABTOP,
+  "proc/buddyinfo": BUDDYINFO,
+  "sos_commands/kernel/dmesg": LOG,
+};
+
+describe("a text with several files", () => {
+  it.each([
+    ["one after the other", `${MEMINFO}${SLABTOP}\n${BUDDYINFO}\n${LOG}`],
+    [
+      "in a terminal",
+      `root@host:~# cat /proc/meminfo\n${MEMINFO}[root@host ~]# slabtop -o\n${SLABTOP}$ cat /proc/buddyinfo\n${BUDDYINFO}~ # dmesg\n${LOG}bash-5.1# \n`
+        .replace("bash-5.1# \n", ""),
+    ],
+    [
+      "in fences, between words",
+      `It is slow:\n\`\`\`\n${MEMINFO}\`\`\`\nand\n\`\`\`console\n# slabtop -o\n${SLABTOP}\`\`\`\n\nThen\n\n${
+        BUDDYINFO.replaceAll(/^/gm, "    ").trimEnd()
+      }\n\nand it says\n${LOG}\nThanks.\n`.replace("\nThanks.\n", ""),
+    ],
+    [
+      "quoted",
+      `On Monday you wrote:\n${`${MEMINFO}\n${SLABTOP}\n${BUDDYINFO}\n${LOG}`.trimEnd().replaceAll(/^/gm, "> ")}\n`,
+    ],
+    [
+      "of head",
+      `==> /proc/meminfo <==\n${MEMINFO}\n==> /tmp/slabtop <==\n${SLABTOP}\n==> /proc/buddyinfo <==\n${BUDDYINFO}\n==> /tmp/log <==\n${LOG}`,
+    ],
+    [
+      "in a list",
+      `1. Memory:\n   \\# cat /proc/meminfo\n${
+        MEMINFO.replaceAll(/^(?=.)/gm, "   ")
+      }   router / # slabtop -o\n${SLABTOP}\n2. And:\n\n   $ cat /proc/buddyinfo\n${
+        BUDDYINFO.replaceAll(/^(?=.)/gm, "   ")
+      }   $ dmesg\n${LOG}`,
+    ],
+  ])("is split: %s", async (_, text) => {
+    const bundle = await open(text);
+    expect(texts(bundle)).toEqual(PARTS);
+    expect(bundle.warnings[0]).toBe("a text with several files: what is cited by path and line stands in its parts");
+  });
+
+  it("says which lines are what, and what is passed over", async () => {
+    const text =
+      `Please help!\n\n$ cat /proc/meminfo\n${MEMINFO}$ ss -s\nTotal: 123\n\n${MEMINFO}\n$ cat /proc/loadavg\n`;
+    const { warnings } = await open(text);
+    expect(warnings.slice(1)).toEqual([
+      "lines 4-5 are read as proc/meminfo, by what is in them",
+      "lines 1, 7, 9-10 are passed over: nothing that is known, or something that stands above as well",
+    ]);
+  });
+
+  it("takes slabinfo's two titles for one, and a second file for another", async () => {
+    const slabinfo = "slabinfo - version: 2.1\n# name            <active_objs> <num_objs>\na 1 1 8 1 1\n";
+    const bundle = await open(`$ cat /proc/slabinfo\n${slabinfo}${MEMINFO}${MEMINFO.replaceAll("7", "6")}`);
+    expect(texts(bundle)).toEqual({ "proc/slabinfo": slabinfo, "proc/meminfo": MEMINFO });
+  });
+
+  it("has what a command shows of the kernel's files where the beginning does not tell", async () => {
+    const text =
+      `$ cat /proc/pagetypeinfo\nPage block order: 9\n\nFree pages count\n$ sudo cat /proc/meminfo\n${MEMINFO}
+$ cat /proc/slabinfo\ncat: /proc/slabinfo: Permission denied\n$ cat /proc/../../etc/passwd\nroot\n`;
+    const { files, warnings } = await open(text);
+    expect([...files.keys()]).toEqual(["proc/meminfo"]);
+    expect(warnings).toContain("lines 2, 4 are read as proc/pagetypeinfo, by what is in them");
+    expect(warnings.join("\n")).toContain('the entry "proc/../../etc/passwd" points outside the bundle: passed over');
+  });
+
+  it.each([
+    ["a log, whatever stands in it", `${LOG}\n[   22.0] a: b\nvm.overcommit = 1\n\nNode 0, zone DMA 1 2\n`],
+    ["a log between words", `It says\n\n${LOG}`],
+    ["a log with prompts", `$ dmesg\n${LOG}$ dmesg -T\n${LOG}`],
+  ])("is none: %s", async (_, text) => {
+    const bundle = await open(text);
+    expect(texts(bundle)).toEqual({ "sos_commands/kernel/dmesg": text });
+    expect(bundle.warnings).toEqual([]);
+  });
+
+  it("is none when nothing in it is known", async () => {
+    await expect(open("$ uname -a\nLinux\n```\nls\n```\n# name\n")).rejects.toThrow("nor a kernel log");
+  });
+
+  it("is split in no time, whatever is in it", async () => {
+    const dots = `${"a.".repeat(2000)}\n\n`.repeat(250);
+    const bundle = await open(`${dots}root@${"a".repeat(1000)}\n\n${MEMINFO}`);
+    expect([...bundle.files.keys()]).toEqual(["proc/meminfo"]);
+  });
+});
