@@ -84,16 +84,8 @@ const USUAL_SLAB_BYTES = 100 * 2 ** 20;
 /** A packet with its overhead. */
 const LARGEST_PACKET_BYTES = 66_560;
 
-/** What is known of the objects in a cache, and how to find who has them. */
-interface KnownObjects {
-  readonly cache: RegExp;
-  readonly objects: string;
-  readonly find: string;
-  /** Where they do not go with the program that made them. */
-  readonly stays?: "files";
-}
-
-const KNOWN: readonly KnownObjects[] = [
+/** What is known of the objects in some caches, and how to find who has them. */
+const KNOWN: readonly { readonly cache: RegExp; readonly objects: string; readonly find: string }[] = [
   {
     cache: /^(?:file_lock_cache|file_lock_ctx|file_lease_cache)$/,
     objects: "file locks",
@@ -145,7 +137,12 @@ const KNOWN: readonly KnownObjects[] = [
     objects: "slab caches, of which each control group had its own up to 5.8, also one that was removed",
     find: "grep -e num_cgroups -e memory /proc/cgroups; find /sys/fs/cgroup/memory -type d | wc -l",
   },
-  { cache: /^(?:shmem_inode_cache)$/, objects: "files on tmpfs", find: "df -i -t tmpfs", stays: "files" },
+  {
+    cache: /^shmem_inode_cache$/,
+    objects: "files on tmpfs, memfds or shared memory",
+    find:
+      "df -i -t tmpfs; find /proc/[0-9]*/fd -lname '/memfd:*' 2>/dev/null | cut -d/ -f3 | sort | uniq -c | sort -rn | head",
+  },
   // The last: of a cache that is merged with another one the kernel counts timers elsewhere, too, and they would be known by that.
   {
     cache: /^posix_timers_cache$/,
@@ -164,12 +161,6 @@ const PACKETS = {
     "ip -s -s link; tc -s qdisc; cat /proc/net/netfilter/nfnetlink_queue; auditctl -s; grep -H ^iff: /proc/[0-9]*/fdinfo/* 2>/dev/null",
 } as const;
 
-/** How the objects are found that do not go with any program; of caches that the kernel merged they may be others. */
-function knownToStay(suspect: Suspect): Tenant["stays"] {
-  const [known] = suspect.aliases.length === 0 ? knownOf(suspect) : [];
-  return known?.stays === undefined ? undefined : { kind: known.stays, command: known.find };
-}
-
 /** A cache with what it did while it was watched. */
 interface Suspect extends SlabUse {
   readonly trend: Trend | undefined;
@@ -178,7 +169,7 @@ interface Suspect extends SlabUse {
 }
 
 /** What a cache's objects may be. */
-function knownOf({ name, aliases, isPackets }: Suspect): readonly Omit<KnownObjects, "cache">[] {
+function knownOf({ name, aliases, isPackets }: Suspect): readonly Pick<(typeof KNOWN)[number], "objects" | "find">[] {
   return [
     ...(isPackets ? [PACKETS] : []),
     ...KNOWN.filter(({ cache }) => [name, ...aliases].some((each) => cache.test(each))),
@@ -736,7 +727,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
         remedies: remedies(
           suspects,
           group === undefined ? [] : stopCommands(group, known),
-          tenant === undefined ? knownToStay(first as Suspect) : tenant.stays,
+          tenant?.stays,
         ),
       };
     }

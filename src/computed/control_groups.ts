@@ -17,10 +17,12 @@ export interface ControlGroups {
 
 /** A folder with its files (kernfs nodes) and struct cgroup: 6.1 KiB of SUnreclaim were measured on 6.18 for groups without a large controller. */
 const FOLDER_BYTES = 6 * 1024;
-/** What the memory controller adds to each: 13.4 KiB measured on 6.18, x86-64, one node. */
+/** What the memory controller adds to each: 13.4 KiB measured on 6.18, x86-64, one node; some more for each further node. */
 const MEMORY_BYTES = 13 * 1024;
-/** The others add next to nothing (pids, freezer) to 7 KiB (cpu, with two CPUs) each; a group of cgroup v2 may have them all. */
-const MOST_OTHER_BYTES = 12 * 1024;
+const NODES_BYTES = 3 * 1024;
+/** The others add next to nothing (pids, freezer) to 7 KiB (cpu, with two CPUs) each: v1 has one or two in a hierarchy, and a group of v2 may have them all. */
+const MOST_V1_BYTES = 7 * 1024;
+const MOST_V2_BYTES: number = MEMORY_BYTES + 12 * 1024;
 
 /** From /proc/cgroups for the hierarchies of cgroup v1, from cgroup.stat for v2. Removed ones that something still holds are not among them: see dying-memcg. */
 export const controlGroups: Source<ControlGroups> = defineComputed({
@@ -42,21 +44,22 @@ export const controlGroups: Source<ControlGroups> = defineComputed({
         line,
         groups: inUse(hierarchy, groups),
         low: FOLDER_BYTES + (hierarchy === withMemory ? MEMORY_BYTES : 0),
+        more: hierarchy === withMemory ? NODES_BYTES : MOST_V1_BYTES,
       })),
-      ...(v2 === undefined || descendants === undefined
-        ? []
-        : [{ path: v2.path, line: descendants.line, groups: descendants.value, low: FOLDER_BYTES }]),
+      ...(v2 === undefined || descendants === undefined ? [] : [{
+        path: v2.path,
+        line: descendants.line,
+        groups: descendants.value,
+        low: FOLDER_BYTES,
+        more: MOST_V2_BYTES,
+      }]),
     ];
     const [most] = counted.toSorted((a, b) => b.groups - a.groups);
     return {
       count: counted.reduce((sum, { groups }) => sum + groups, 0),
       bytes: {
         low: counted.reduce((sum, { groups, low }) => sum + groups * low, 0),
-        high: counted.reduce(
-          (sum, { groups, low, path }) =>
-            sum + groups * (low + MOST_OTHER_BYTES + (path === v2?.path ? MEMORY_BYTES : 0)),
-          0,
-        ),
+        high: counted.reduce((sum, { groups, low, more }) => sum + groups * (low + more), 0),
       },
       evidence: most === undefined ? [] : [{
         path: most.path,
@@ -64,7 +67,7 @@ export const controlGroups: Source<ControlGroups> = defineComputed({
         because: `${formatCount(most.groups)} control groups here, the most of ${counted.length} ${
           counted.length === 1 ? "hierarchy" : "hierarchies"
         }: each takes ${FOLDER_BYTES / 1024} to ${
-          (FOLDER_BYTES + MEMORY_BYTES + MOST_OTHER_BYTES) / 1024
+          (FOLDER_BYTES + MOST_V2_BYTES) / 1024
         } KiB (measured on Linux 6.18), whether a process is in it or not`,
       }],
     };
