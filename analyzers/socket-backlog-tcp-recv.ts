@@ -13,6 +13,7 @@ import { placeStreamBytes } from "../src/computed/skb_memory.ts";
 import {
   backlogConfidence,
   describeBehaviour,
+  FIND_WHY_NOT_ACCEPTED,
   type Judged,
   type JudgedQueue,
   judgeQueues,
@@ -191,8 +192,7 @@ function remedies(
         accepts
           ? "Find why the program does not read: a blocked or dead thread, a connection that was taken from its event loop but not closed, a " +
             "leaked descriptor. Close a connection as soon as nobody wants its data; in CLOSE_WAIT the other end is gone already."
-          : "Find why the program does not accept: the thread that should is blocked or dead, or all descriptors it may have are in use. A " +
-            "program that closes its listening socket ends the connections that wait; the backlog that it gives to listen() bounds how many may."
+          : FIND_WHY_NOT_ACCEPTED
       } ${remedyMark("socket-backlog-tcp-recv", "find why it does not read")}`,
       commands: pid === undefined ? [] : [
         `cat /proc/${pid}/stack`,

@@ -16,6 +16,7 @@ import { placeStreamBytes } from "../src/computed/skb_memory.ts";
 import {
   backlogConfidence,
   describeBehaviour,
+  FIND_WHY_NOT_ACCEPTED,
   type Judged,
   type JudgedQueue,
   judgeQueues,
@@ -115,8 +116,7 @@ function remedies(
         areAccepted
           ? "Find why the program does not read: a blocked or dead thread, or a descriptor that it inherited and forgot. It must close an end that " +
             "it does not want (shutdown(SHUT_RD) does help here: the sender gets EPIPE)."
-          : "Find why the program does not accept: the thread that should is blocked or dead, or all descriptors it may have are in use. A program " +
-            "that closes its listening socket ends the connections that wait; the backlog that it gives to listen() bounds how many may."
+          : FIND_WHY_NOT_ACCEPTED
       } ${remedyMark("socket-backlog-unix", "find why it does not read")}`,
       commands: pid === undefined ? ["ss -xap"] : [`cat /proc/${pid}/stack`, `ss -xanp | grep pid=${pid},`],
       verify: "the Send-Q of the other end moves",

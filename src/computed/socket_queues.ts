@@ -350,6 +350,11 @@ function sum<Q>(queues: readonly Q[], amount: (queue: Q) => number | undefined):
   return queues.reduce((total, queue) => total + (amount(queue) ?? 0), 0);
 }
 
+/** What to do about connections that wait to be accepted, of whatever family. */
+export const FIND_WHY_NOT_ACCEPTED: string =
+  "Find why the program does not accept: the thread that should is blocked or dead, or all descriptors it may have are in use. A program that closes " +
+  "its listening socket ends the connections that wait; the backlog that it gives to listen() bounds how many may.";
+
 /** In one look, a queue that is neither full nor losing packets may be one that is read a moment later. This much of it is no burst any more. */
 const BEYOND_A_BURST = 4;
 

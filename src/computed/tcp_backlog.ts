@@ -91,9 +91,10 @@ class Listeners {
   constructor(tables: readonly Parsed<readonly InetSocket[]>[]) {
     for (const { path, value } of tables) {
       for (const { state, localAddress, localPort, inode, line } of value) {
+        if (state !== "LISTEN") continue;
         const key = listenKey(path, localAddress, localPort);
         // Of several that share a port any may be meant: they are one program's, as a rule.
-        if (state === "LISTEN" && !this.#all.has(key)) this.#all.set(key, { path, line, inode });
+        if (!this.#all.has(key)) this.#all.set(key, { path, line, inode });
       }
     }
   }

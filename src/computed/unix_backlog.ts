@@ -9,6 +9,8 @@ import {
   type Sighting,
   skmemLine,
   type SocketQueue,
+  type SsRow,
+  ssRows,
   watchQueues,
 } from "./socket_queues.ts";
 
@@ -30,26 +32,21 @@ export interface UnixQueue extends SocketQueue {
   readonly reader: SourceLine | undefined;
 }
 
-interface Row {
-  readonly path: string;
-  readonly socket: SsSocket;
-}
-
 const TYPES: ReadonlyMap<string, UnixQueue["type"]> = new Map([["u_str", "stream"], ["u_dgr", "dgram"], [
   "u_seq",
   "seqpacket",
 ]]);
 
-function typeOf({ socket }: Row): UnixQueue["type"] | undefined {
+function typeOf({ socket }: SsRow): UnixQueue["type"] | undefined {
   return TYPES.get(socket.netid ?? "");
 }
 
 /** What the socket sent and is still charged for. */
-function sentBytes({ socket }: Row): number {
+function sentBytes({ socket }: SsRow): number {
   return Math.max(socket.sendQBytes ?? 0, socket.skmem?.wmemAllocBytes ?? 0);
 }
 
-function unixRows(reader: Reader): Captured<Row[]> {
+function unixRows(reader: Reader): Captured<SsRow[]> {
   const initial = reader.read(ssUnix);
   if (initial.status !== "ok") return initial;
   const { changing, once } = readUses({ changing: ssUnixNamespaces, once: ssNamespaces }, reader);
@@ -59,12 +56,11 @@ function unixRows(reader: Reader): Captured<Row[]> {
 }
 
 /** Who listens, by the connecting ends of connections that he has not accepted: their own other ends have no inode, and ss does not list them. */
-function listenersOf(reader: Reader): Map<number, Row> {
-  const { initial, others } = readUses({ initial: ss, others: ssNamespaces }, reader);
-  const listeners = new Map<number, Row>();
-  for (const { path, value } of [...(initial === undefined ? [] : [initial]), ...(others ?? [])]) {
-    for (const socket of value) {
-      for (const inode of socket.waitingInodes) listeners.set(inode, { path, socket });
+function listenersOf(reader: Reader): Map<number, SsRow> {
+  const listeners = new Map<number, SsRow>();
+  for (const netid of TYPES.keys()) {
+    for (const row of ssRows(reader, netid)) {
+      for (const inode of row.socket.waitingInodes) listeners.set(inode, row);
     }
   }
   return listeners;
@@ -79,12 +75,12 @@ function readerKey(inode: number | undefined): string {
 }
 
 /** Inodes of the readers whose queue is known from a sender's charge. */
-function readersOf(rows: readonly Row[]): Set<number | undefined> {
+function readersOf(rows: readonly SsRow[]): Set<number | undefined> {
   return new Set(rows.filter((row) => sentBytes(row) > 0).map(({ socket }) => socket.peerInode));
 }
 
 /** Data whose sender has closed or is gone, so that only the reader's Recv-Q tells of them. */
-function isLeftover(row: Row, readers: ReadonlySet<number | undefined>): boolean {
+function isLeftover(row: SsRow, readers: ReadonlySet<number | undefined>): boolean {
   return typeOf(row) !== "dgram" && (row.socket.recvQBytes ?? 0) > 0 && !readers.has(row.socket.inode);
 }
 
@@ -117,7 +113,7 @@ type Ends = Pick<
   | "reader"
 >;
 
-function queueOf(row: Row, behaviour: Behaviour, ends: Ends): UnixQueue {
+function queueOf(row: SsRow, behaviour: Behaviour, ends: Ends): UnixQueue {
   return {
     path: row.path,
     line: row.socket.line,
