@@ -51,9 +51,7 @@ int main(int argc, char **argv)
 	args_done();
 	prctl(PR_SET_NAME, "file_events");
 	/* Not on tmpfs, of which fanotify cannot tell names before Linux 6.6. */
-	snprintf(directory, sizeof directory, "/var/tmp/nailhouse-events-%d", getpid());
-	if (mkdir(directory, 0700))
-		die("%s", directory);
+	own_folder(directory, sizeof directory, "events");
 	lab_cleanup = cleanup;
 	long long before = meminfo("SUnreclaim");
 	if (inotify)

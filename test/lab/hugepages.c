@@ -22,10 +22,10 @@ static void cleanup(void)
 
 static int file_of_huge_pages(void)
 {
-	snprintf(directory, sizeof directory, "/var/tmp/nailhouse-huge-%d", getpid());
+	own_folder(directory, sizeof directory, "huge");
 	snprintf(path, sizeof path, "%s/left", directory);
 	int fd;
-	if (mkdir(directory, 0700) || mount("none", directory, "hugetlbfs", 0, NULL) ||
+	if (mount("none", directory, "hugetlbfs", 0, NULL) ||
 	    (fd = open(path, O_CREAT | O_RDWR, 0600)) < 0 || ftruncate(fd, bytes))
 		die("%s", directory);
 	return fd;

@@ -31,10 +31,8 @@ int main(int argc, char **argv)
 	lab_start(argv);
 	long count = arg("count", 200000);
 	args_done();
-	snprintf(root, sizeof root, "/var/tmp/nailhouse-inodes-%d", getpid());
 	lab_cleanup = cleanup;
-	if (mkdir(root, 0700))
-		die("%s", root);
+	own_folder(root, sizeof root, "inodes");
 	long long before = meminfo("SReclaimable");
 	for (long i = 0; i < count; made = ++i) {
 		if (i % PER_DIRECTORY == 0)

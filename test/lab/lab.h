@@ -246,6 +246,14 @@ __attribute__((unused)) static void own_netns(void)
 	close(fd);
 }
 
+/* A folder of its own on a disk, whose path it writes to `path`; lab_cleanup removes it. */
+__attribute__((unused)) static void own_folder(char *path, size_t size, const char *name)
+{
+	snprintf(path, size, "/var/tmp/nailhouse-%s-%d", name, getpid());
+	if (mkdir(path, 0700))
+		die("%s", path);
+}
+
 /* Room for that many descriptors. Beyond the hard limit only with CAP_SYS_RESOURCE, which not every root has. */
 __attribute__((unused)) static void many_descriptors(long count)
 {

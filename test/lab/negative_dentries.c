@@ -12,11 +12,9 @@ int main(int argc, char **argv)
 {
 	lab_start(argv);
 	long count = arg("count", 700000);
-	snprintf(directory, sizeof directory, "/var/tmp/nailhouse-negative-%d", getpid());
 	args_done();
 	lab_cleanup = cleanup;
-	if (mkdir(directory, 0700))
-		die("%s", directory);
+	own_folder(directory, sizeof directory, "negative");
 	int fd = open(directory, O_RDONLY | O_DIRECTORY);
 	long long before = meminfo("SReclaimable");
 	char name[201];

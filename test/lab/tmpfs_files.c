@@ -18,9 +18,7 @@ int main(int argc, char **argv)
 	long files = arg("files", 350000);
 	args_done();
 	prctl(PR_SET_NAME, "tmpfs_files");
-	snprintf(directory, sizeof directory, "/var/tmp/nailhouse-spool-%d", getpid());
-	if (mkdir(directory, 0700))
-		die("%s", directory);
+	own_folder(directory, sizeof directory, "spool");
 	lab_cleanup = cleanup;
 	if (mount("spool", directory, "tmpfs", 0, "size=64m,nr_inodes=1m"))
 		die("mount");
