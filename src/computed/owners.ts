@@ -87,6 +87,22 @@ export function nameOfGroups(groups: readonly OwnerGroup<Held>[]): string {
   return others.length === 0 ? name : `${name} and ${formatQuantity(others.length, "other")}`;
 }
 
+/** From this share of a program's processes on they are ended by its name: what starts them has the same name, often, and is meant, too. */
+const MOST_OF_PROGRAM = 0.5;
+
+/** What ends processes by their program's name: pkill takes a regular expression, and a name may look like an option. */
+function stopByName(comm: string): string {
+  const pattern = comm.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  return `pkill -TERM -x ${comm.startsWith("-") ? "-- " : ""}${shellWord(pattern)}`;
+}
+
+/** Whether the name is that of the group alone, and can be typed: of other bytes the bundle has not the same ones. */
+function hasNameOfItsOwn(comm: string, pids: ReadonlySet<number>, processes: readonly Process[] | undefined): boolean {
+  if (!/^[\x20-\x7e]+$/.test(comm)) return false;
+  const others = processes?.filter((process) => process.comm === comm && !pids.has(process.pid)).length ?? 0;
+  return pids.size >= MOST_OF_PROGRAM * (pids.size + others);
+}
+
 /**
  * Commands that end the processes in an orderly way: through systemd when all of them are of one unit, so that it starts them again.
  */
@@ -99,7 +115,8 @@ export function stopCommands(
   const [unit] = units;
   if (units.size === 1 && unit !== undefined) return [`systemctl restart ${shellWord(unit)}`];
   if (group.pids.length === 0) return [];
-  if (group.pids.length > PIDS_LISTED && group.comm !== undefined) return [`pkill -TERM -x ${shellWord(group.comm)}`];
+  const { comm } = group;
+  if (pids.size > PIDS_LISTED && comm !== undefined && hasNameOfItsOwn(comm, pids, processes)) return [stopByName(comm)];
   return [`kill -TERM ${group.pids.join(" ")}`];
 }
 

@@ -1,0 +1,33 @@
+import { describe, expect, it } from "vitest";
+import { stopCommands } from "../../src/computed/owners.ts";
+import type { Process } from "../../src/computed/processes.ts";
+
+const PIDS = [11, 12, 13, 14, 15, 16];
+
+function named(comm: string, pids: readonly number[]): Process[] {
+  return pids.map((pid) => ({ pid, comm, anonBytes: 0, swapBytes: 0, unit: undefined, path: "status", line: 1 }));
+}
+
+describe("stopCommands", () => {
+  it("ends many processes by the name of their program", () => {
+    expect(stopCommands({ comm: "friend_push", pids: PIDS }, named("friend_push", PIDS))).toEqual([
+      "pkill -TERM -x friend_push",
+    ]);
+  });
+
+  it("matches no other program by a name that is a regular expression, or looks like an option", () => {
+    expect(stopCommands({ comm: ".*", pids: PIDS }, undefined)).toEqual(["pkill -TERM -x '\\.\\*'"]);
+    expect(stopCommands({ comm: "(a|b)", pids: PIDS }, undefined)).toEqual(["pkill -TERM -x '\\(a\\|b\\)'"]);
+    expect(stopCommands({ comm: "-f", pids: PIDS }, undefined)).toEqual(["pkill -TERM -x -- -f"]);
+  });
+
+  it("leaves alone the other processes of an interpreter, of which most are somebody else's", () => {
+    const all = named("python3", [...PIDS, 21, 22, 23, 24, 25, 26, 27]);
+    expect(stopCommands({ comm: "python3", pids: PIDS }, all)).toEqual(["kill -TERM 11 12 13 14 15 16"]);
+  });
+
+  it("does not type a name of other bytes than letters", () => {
+    expect(stopCommands({ comm: "a\nb", pids: PIDS }, undefined)).toEqual(["kill -TERM 11 12 13 14 15 16"]);
+    expect(stopCommands({ comm: "\ufffd", pids: PIDS }, undefined)).toEqual(["kill -TERM 11 12 13 14 15 16"]);
+  });
+});
