@@ -20,8 +20,10 @@ const MIN_GROWTH_BYTES = 16 * 2 ** 20;
  * A process below this is not what fills a host, even if it grows. 128 MiB is the working set of an ordinary service on any host.
  */
 const MIN_LEAK_BYTES = 128 * 2 ** 20;
-/** A leak is what makes the host's memory go: at least a quarter of the growth of all anonymous memory is its own, so that several can be named. */
+/** What leaks makes the host's memory go: together they did at least a quarter of the growth of all anonymous memory. */
 const MIN_SHARE_OF_GROWTH = 0.25;
+/** Of several leaks none is a quarter of the growth, but each is one beside the fastest; what is slower is in its noise. */
+const MIN_SHARE_OF_FASTEST = 0.25;
 /** A program that starts up grows ever more slowly; a leak under a steady load goes on at its rate, within a factor of a few. */
 const MAX_RATE_SPREAD = 3;
 /** With sizes alone to go by, only a process that dominates the host is abnormal (Oracle's memstate calls 10 % major). */
@@ -95,23 +97,60 @@ function programs(tenants: readonly Tenant[], snapshots: number): Tenant[] {
   }));
 }
 
-/** Those that are large, grew in a straight enough line, and make up enough of the growth that is left to explain; the fastest first. */
-function leaking(
-  tenants: readonly Tenant[],
-  totalBytes: number,
-  growthBytes: (seconds: number) => number,
-): Grown[] {
+/** Those that are large and grew in a straight enough line. */
+function growing(tenants: readonly Tenant[], totalBytes: number): Grown[] {
   const grown: Grown[] = [];
   for (const tenant of tenants) {
     const trend = recentTrend(tenant.series);
     if (trend === undefined || trend.low <= 0 || trend.changeBytes < MIN_GROWTH_BYTES) continue;
     if (trend.high > MAX_RATE_SPREAD * trend.low) continue;
     if ((tenant.series.at(-1) as Measurement).bytes < MIN_LEAK_BYTES) continue;
-    if (trend.changeBytes < MIN_SHARE_OF_GROWTH * growthBytes(trend.spanSeconds)) continue;
     if (trend.spanSeconds >= LONG_WATCH_SECONDS && trend.changeBytes < MIN_LONG_GROWTH_SHARE * totalBytes) continue;
     grown.push({ ...tenant, trend });
   }
-  return grown.sort((a, b) => b.trend.bytesPerSecond - a.trend.bytesPerSecond || (a.comm < b.comm ? -1 : 1));
+  return grown;
+}
+
+function fastestFirst(a: Grown, b: Grown): number {
+  return b.trend.bytesPerSecond - a.trend.bytesPerSecond || (a.comm < b.comm ? -1 : 1);
+}
+
+/** Of those that grew, the fastest first, the ones that matter, if together they make up enough of the growth that is to be explained. */
+function leaking(grown: readonly Grown[], growthBytes: (seconds: number) => number): Grown[] {
+  const fastest = grown[0]?.trend.bytesPerSecond ?? 0;
+  const found = grown.filter(({ trend }) => trend.bytesPerSecond >= MIN_SHARE_OF_FASTEST * fastest);
+  // Of each its own time: one that was started later did not grow before.
+  const share = found.reduce(
+    (sum, { trend }) => sum + trend.changeBytes / Math.max(1, growthBytes(trend.spanSeconds)),
+    0,
+  );
+  return share >= MIN_SHARE_OF_GROWTH ? found : [];
+}
+
+function pidsOf(tenants: readonly Tenant[]): Set<number> {
+  return new Set(tenants.flatMap(({ processes }) => processes.map(({ pid }) => pid)));
+}
+
+/** Processes of one program that leak side by side are one tenant, without the others of the program, which do not. */
+function byProgram(alone: readonly Grown[], totalBytes: number): Grown[] {
+  const spans = new Set(alone.map(({ series }) => series.length));
+  const together = growing([...spans].flatMap((snapshots) => programs(alone, snapshots)), totalBytes);
+  const taken = pidsOf(together);
+  return [...together, ...alone.filter(({ processes: [process] }) => !taken.has((process as Process).pid))];
+}
+
+/** Processes that grow, and programs of which many processes grow by a little each. */
+function allGrowing(
+  tenants: readonly Tenant[],
+  recent: readonly Tenant[],
+  snapshots: number,
+  totalBytes: number,
+): Grown[] {
+  const alone = growing(tenants, totalBytes);
+  const taken = pidsOf(alone);
+  // Of days, hardly all processes of a program are the same.
+  const others = recent.filter(({ processes: [process] }) => !taken.has((process as Process).pid));
+  return [...byProgram(alone, totalBytes), ...growing(programs(others, snapshots), totalBytes)].sort(fastestFirst);
 }
 
 /** How much some processes grew in the last seconds; one that was not there yet began with nothing. */
@@ -258,14 +297,17 @@ export const userLeak: Analyzer = defineAnalyzer({
     const end = ledgers?.at(-1)?.time ?? 0;
     const allGrowth = (seconds: number): number => anonGrowth(ledgers ?? [], seconds) ?? 0;
     const growthLeft = (seconds: number): number => allGrowth(seconds) - growthOf([...newcomers], end - seconds * 1000);
-    const single = leaking(settled, ledger.totalBytes, growthLeft);
-    // Of days, hardly all processes of a program are the same. Newcomers are no part of what their elders do.
+    // Newcomers are no part of what their elders do.
     const recent = lasting(recently ?? []);
-    const together = (isNew: boolean): Tenant[] =>
-      programs(recent.filter((tenant) => (starting(tenant) !== undefined) === isNew), recently?.length ?? 0);
-    const leaks = single.length > 0 ? single : leaking(together(false), ledger.totalBytes, growthLeft);
-    const startUps = [[...newcomers], together(true)].map((each) => leaking(each, ledger.totalBytes, allGrowth))
-      .find((found) => found.length > 0)?.map(leakFinding) ?? [];
+    const grownOf = (each: readonly Tenant[], isNew: boolean): Grown[] =>
+      allGrowing(
+        each,
+        recent.filter((tenant) => (starting(tenant) !== undefined) === isNew),
+        recently?.length ?? 0,
+        ledger.totalBytes,
+      );
+    const leaks = leaking(grownOf(settled, false), growthLeft);
+    const startUps = leaking(grownOf([...newcomers], true), allGrowth).map(leakFinding);
     if (leaks.length > 0) return { findings: [...leaks.map(leakFinding), ...startUps] };
     const [largest] = known;
     const watched = (history?.length ?? 0) >= MIN_TREND_POINTS;

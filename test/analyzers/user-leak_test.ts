@@ -181,6 +181,45 @@ describe("user-leak", () => {
     expect(causes.map(({ owners }) => owners[0]?.pid).sort()).toEqual([700, 701]);
   });
 
+  it("names each of many programs that leak at once, none of which is a quarter of the host's growth", async () => {
+    const sizes = [300 * MIB, 350 * MIB, 400 * MIB];
+    const files = watched("one", sizes, { 701: sizes, 702: sizes, 703: sizes, 704: sizes, 705: sizes });
+    const causes = (await analyzeFiles(files)).findings.filter(({ cause }) => cause === "user-leak");
+    expect(causes.map(({ owners }) => owners[0]?.pid).sort()).toEqual([700, 701, 702, 703, 704, 705]);
+  });
+
+  describe("of a program with many processes", () => {
+    /** Processes from 800 on with these amounts, beside one that leaks. */
+    function beside(amounts: readonly (readonly number[])[]): { [path: string]: string } {
+      const files = watched("leaky", [300 * MIB, 400 * MIB, 500 * MIB]);
+      for (const [i, prefix] of times.entries()) {
+        for (const [n, mib] of amounts.entries()) {
+          files[`${prefix}proc/${800 + n}/status`] = status("worker", (mib[i] as number) * MIB);
+        }
+        const sum = amounts.reduce((total, mib) => total + (mib[i] as number), 0);
+        files[`${prefix}proc/meminfo`] = meminfoText({ AnonPages: (332 + 100 * i + sum) * MIB });
+      }
+      return files;
+    }
+    async function leaks(amounts: readonly (readonly number[])[]): Promise<unknown[]> {
+      const { findings } = await analyzeFiles(beside(amounts));
+      return findings.filter(({ cause }) => cause === "user-leak").map(({ owners }) => [
+        owners[0]?.comm,
+        owners[0]?.count,
+      ]);
+    }
+
+    it("names it although one other process leaks more than each of them", async () => {
+      const found = await leaks(Array.from({ length: 30 }, () => [6, 12, 18]));
+      expect(found).toEqual([["leaky", 1], ["worker", 30]]);
+    });
+
+    it("takes those that leak together, and leaves out those that do not", async () => {
+      const found = await leaks([[200, 250, 300], [200, 250, 300], [200, 260, 320], ...Array(9).fill([50, 50, 50])]);
+      expect(found).toEqual([["worker", 3], ["leaky", 1]]);
+    });
+  });
+
   it("accuses no process whose growth is a small part of the host's", async () => {
     const files = watched("small", [300 * MIB, 320 * MIB, 340 * MIB], { 701: [100 * MIB, 300 * MIB, 600 * MIB] });
     expect(findingOf(await analyzeFiles(files), "user-leak")?.owners).toMatchObject([{ pid: 701 }]);
