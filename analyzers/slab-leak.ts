@@ -598,54 +598,97 @@ export const slabLeak: Analyzer = defineAnalyzer({
     }`;
     const byName = trends(history ?? []);
     const spanSeconds = [...byName.values()].reduce((most, trend) => Math.max(most, trend.spanSeconds), 0);
-    const { caches: others, heldElsewhere } = withoutPackets([
+    const { caches: settled, heldElsewhere } = withoutPackets([
       ...candidates(caches, byName).map((cache) => ({ ...cache, trend: byName.get(cache.name), isPackets: false })),
       ...largeKmalloc(caches, ledger, file),
     ], account - left);
-    const unreclaimable = others.sort((a, b) => b.usedBytes - a.usedBytes);
+    const unreclaimable = settled.sort((a, b) => b.usedBytes - a.usedBytes);
     const material = materialSlabBytes(ledger.totalBytes);
-    const spread = [netNamespaces(caches, left), groupsInUse(caches, groups, left)].find((each) =>
-      each !== undefined && each.bytes.low >= material &&
-      (each.bytes.low + each.bytes.high) / 2 >= MOSTLY * (left - USUAL_SLAB_BYTES)
-    );
-    if (spread !== undefined) return { findings: [spreadFinding(spread)] };
-    // What a list that is cut off, or filtered, leaves out may be a leak.
-    const none = (because: string): Outcome =>
-      !caches.isWhole && left - explained - sum(unreclaimable) >= material
-        ? { notAssessed: [WHOLE_SLABINFO] }
-        : { ruledOut: because };
-    const grown = grownSuspects();
-    const [first, ...rest] = grown ?? largeSuspects();
-    // What known tenants hold is taken to be in the caches that stand out: a descriptor leak makes just those grow.
-    const bytes = first === undefined
-      ? 0
-      : Math.round(Math.min(left, Math.max(0, sum([first, ...rest]) - heldElsewhere)));
-    if (first === undefined || bytes < material) return manyCaches() ?? none(level);
-    const suspects: readonly [Suspect, ...Suspect[]] = [first, ...rest];
-    if (left < MIN_UNEXPLAINED * sum(suspects)) {
-      return { ruledOut: `${level}: less than half of what ${cacheName(first)} has` };
+    // What is counted elsewhere, too, is somebody's whatever else there is. The rest has to stand out.
+    const { findings: counted, rest } = countedFindings();
+    const outcome = uncounted(rest);
+    if (counted.length === 0) return outcome;
+    return { findings: [...counted, ...("findings" in outcome ? outcome.findings : [])] };
+
+    interface Rest {
+      readonly caches: readonly Suspect[];
+      readonly left: number;
     }
-    const dominates = first.usedBytes >= DOMINATES_SLAB * left || bytes >= DOMINATES_HOST * ledger.totalBytes;
-    if (!dominates && grown === undefined) {
-      return manyCaches() ??
-        none(
-          `${level}; the largest cache, ${cacheName(first)}, has ${
-            formatBytes(first.usedBytes)
-          } and does not stand out`,
+
+    /** Caches of which something else tells what their objects are. */
+    function countedFindings(): { readonly findings: readonly FindingDraft[]; readonly rest: Rest } {
+      const findings: FindingDraft[] = [];
+      let rest: Rest = { caches: unreclaimable, left: unclaimed.get("slab-unreclaimable") ?? 0 };
+      for (const cache of unreclaimable.filter(isCounted)) {
+        if (!rest.caches.includes(cache)) continue;
+        // None of what is counted is larger than a page.
+        const along = cameAlong(
+          cache,
+          rest.caches.filter((other) => !isCounted(other) && other.name !== LARGE_KMALLOC),
         );
+        // These objects are no other cause's, but those beside them may be.
+        const bytes = Math.round(Math.min(rest.left, cache.usedBytes + Math.max(0, sum(along) - heldElsewhere)));
+        if (bytes < material) continue;
+        const suspects = [cache, ...along] as const;
+        findings.push(finding(suspects, bytes, cache.usedBytes >= DOMINATES_SLAB * rest.left));
+        rest = { caches: rest.caches.filter((other) => !suspects.includes(other)), left: rest.left - bytes };
+      }
+      return { findings, rest };
     }
-    return { findings: [finding()] };
+
+    function isCounted(cache: Suspect): boolean {
+      if (cache.isPackets || cache.usedBytes < material) return false;
+      const tenant = tenantOf(cache, witnesses);
+      return tenant !== undefined && tenant.mayBeClaimed === undefined;
+    }
+
+    function uncounted({ caches: unknown, left }: Rest): Outcome {
+      const spread = [netNamespaces(caches, left), groupsInUse(caches, groups, left)].find((each) =>
+        each !== undefined && each.bytes.low >= material &&
+        (each.bytes.low + each.bytes.high) / 2 >= MOSTLY * (left - USUAL_SLAB_BYTES)
+      );
+      if (spread !== undefined) return { findings: [spreadFinding(spread)] };
+      // What a list that is cut off, or filtered, leaves out may be a leak.
+      const none = (because: string): Outcome =>
+        !caches.isWhole && left - explained - sum(unknown) >= material
+          ? { notAssessed: [WHOLE_SLABINFO] }
+          : { ruledOut: because };
+      const grown = grownSuspects(unknown);
+      const [first, ...others] = grown ?? largeSuspects(unknown);
+      // What known tenants hold is taken to be in the caches that stand out: a descriptor leak makes just those grow.
+      const bytes = first === undefined
+        ? 0
+        : Math.round(Math.min(left, Math.max(0, sum([first, ...others]) - heldElsewhere)));
+      if (first === undefined || bytes < material) return manyCaches(unknown, left) ?? none(level);
+      const suspects: readonly [Suspect, ...Suspect[]] = [first, ...others];
+      if (left < MIN_UNEXPLAINED * sum(suspects)) {
+        return { ruledOut: `${level}: less than half of what ${cacheName(first)} has` };
+      }
+      const dominates = first.usedBytes >= DOMINATES_SLAB * left || bytes >= DOMINATES_HOST * ledger.totalBytes;
+      if (!dominates && grown === undefined) {
+        return manyCaches(unknown, left) ??
+          none(
+            `${level}; the largest cache, ${cacheName(first)}, has ${
+              formatBytes(first.usedBytes)
+            } and does not stand out`,
+          );
+      }
+      return { findings: [finding(suspects, bytes, dominates)] };
+    }
 
     /** From a share of memory on it is the problem however it is spread. */
-    function manyCaches(): { readonly findings: readonly FindingDraft[] } | undefined {
-      const [most] = unreclaimable;
-      const high = Math.max(0, Math.min((left as number) - explained, caches.isWhole ? Infinity : sum(unreclaimable)));
+    function manyCaches(
+      unknown: readonly Suspect[],
+      left: number,
+    ): { readonly findings: readonly FindingDraft[] } | undefined {
+      const [most] = unknown;
+      const high = Math.max(0, Math.min(left - explained, caches.isWhole ? Infinity : sum(unknown)));
       const bytes = { low: high - USUAL_SLAB_BYTES, high };
       // On a small host what is usual is a tenth of memory.
       if (most === undefined || bytes.high < DOMINATES_HOST * ledger.totalBytes || bytes.low < material) {
         return undefined;
       }
-      const suspects = [most, ...unreclaimable.slice(1, CACHES_LISTED)] as const;
+      const suspects = [most, ...unknown.slice(1, CACHES_LISTED)] as const;
       return { findings: [spreadFinding({ name: "Unreclaimable kernel objects", bytes, suspects })] };
     }
 
@@ -666,8 +709,8 @@ export const slabLeak: Analyzer = defineAnalyzer({
     }
 
     /** Caches that grew by what is material while they were watched. */
-    function grownSuspects(): Suspect[] | undefined {
-      const growing = unreclaimable.filter(grows).sort((a, b) => changeOf(b) - changeOf(a));
+    function grownSuspects(unknown: readonly Suspect[]): Suspect[] | undefined {
+      const growing = unknown.filter(grows).sort((a, b) => changeOf(b) - changeOf(a));
       const most = growing[0];
       if (most === undefined || changeOf(most) < material) return undefined;
       return growing.filter((cache) => changeOf(cache) >= SHARE_OF_LARGEST * changeOf(most));
@@ -677,19 +720,22 @@ export const slabLeak: Analyzer = defineAnalyzer({
       return trend?.changeBytes ?? 0;
     }
 
-    /** The largest cache, and those whose objects may come along with its own: of these there are as many at least. */
-    function largeSuspects(): Suspect[] {
-      const [most, ...others] = unreclaimable.filter(({ usedBytes }) => usedBytes > 0);
-      if (most === undefined) return [];
-      const along = ({ name, usedBytes, activeObjects }: Suspect): boolean =>
-        usedBytes >= SHARE_OF_LARGEST * most.usedBytes &&
-        (name === LARGE_KMALLOC || activeObjects >= (1 - SAME_COUNT) * most.activeObjects);
-      return [most, ...others.filter(along)];
+    function largeSuspects(unknown: readonly Suspect[]): Suspect[] {
+      const [most, ...others] = unknown.filter(({ usedBytes }) => usedBytes > 0);
+      return most === undefined ? [] : [most, ...cameAlong(most, others)];
     }
 
-    function confidence(): Confidence {
+    /** Caches whose objects may come along with those of this one: there are as many at least. */
+    function cameAlong(most: Suspect, others: readonly Suspect[]): Suspect[] {
+      return others.filter((other) =>
+        other !== most && other.usedBytes >= SHARE_OF_LARGEST * most.usedBytes &&
+        (other.name === LARGE_KMALLOC || other.activeObjects >= (1 - SAME_COUNT) * most.activeObjects)
+      );
+    }
+
+    function confidence(suspects: readonly [Suspect, ...Suspect[]], dominates: boolean): Confidence {
       // Packets of sockets that the bundle does not show, such as those of a network namespace that was not captured: root captures all.
-      if ((first as Suspect).isPackets) {
+      if (suspects[0].isPackets) {
         return facts.privileged === true && sockets !== undefined ? "likely" : "possible";
       }
       const watchedLong = spanSeconds >= LONG_WATCH_SECONDS;
@@ -697,18 +743,23 @@ export const slabLeak: Analyzer = defineAnalyzer({
       return watchedLong ? "possible" : "likely";
     }
 
-    function finding(): FindingDraft {
-      const sure = confidence();
+    function finding(
+      suspects: readonly [Suspect, ...Suspect[]],
+      bytes: number,
+      dominates: boolean,
+    ): FindingDraft {
+      const [first] = suspects;
+      const sure = confidence(suspects, dominates);
       const growing = suspects.filter(grows);
       const fastest = growing[0]?.trend;
       const last = ledgers?.at(-1);
       const available = last?.value.availableBytes;
       const others = suspects.length === 1 ? "" : ` and ${suspects.length - 1} more`;
-      const tenant = tenantOf(first as Suspect, witnesses);
+      const tenant = tenantOf(first, witnesses);
       const [group] = tenant?.groups ?? [];
       return {
-        title: `${holder(first as Suspect, tenant, group)} hold ${formatBytes(bytes)}, mostly in the slab cache ${
-          cacheName(first as Suspect)
+        title: `${holder(first, tenant, group)} hold ${formatBytes(bytes)}, mostly in the slab cache ${
+          cacheName(first)
         }${others}${fastest === undefined ? "" : `, and grow by ${formatBytes(fastest.bytesPerSecond)} a second`}`,
         confidence: sure,
         material: sure !== "possible",
@@ -717,7 +768,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
         exhaustion: fastest === undefined || last === undefined || available === undefined
           ? null
           : exhaustion(fastest, available, last.time),
-        owners: [...processOwners(first as Suspect, tenant), ...suspects.map(cacheOwner)],
+        owners: [...processOwners(first, tenant), ...suspects.map(cacheOwner)],
         evidence: [
           ...accountEvidence(),
           ...suspects.slice(0, CACHES_LISTED).flatMap(cacheEvidence),

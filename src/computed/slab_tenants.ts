@@ -43,6 +43,8 @@ export interface Tenant {
   /** What gives them back, or shows which they are, where they do not go with the process. */
   readonly stays?: { readonly kind: "messages" | "files" | "groups"; readonly command: string };
   readonly evidence: readonly EvidenceLine[];
+  /** Descriptors, of which fd-leak may already have told. */
+  readonly mayBeClaimed?: true;
 }
 
 function isSameCount(count: number, { activeObjects }: SlabUse): boolean {
@@ -267,6 +269,7 @@ function descriptorsIn(cache: SlabUse, { descriptors }: TenantWitnesses): Tenant
   return {
     what,
     groups: [most, ...others.filter(({ count }) => count >= SHARE_OF_LARGEST * most.count)],
+    mayBeClaimed: true,
     see: (pid) => `ls -l /proc/${pid}/fd | head -n 1000`,
     evidence: [{
       ...largest.source,

@@ -153,6 +153,54 @@ describe("slab-leak", () => {
     expect(findingOf(await analyzeFiles(files), "slab-leak")?.title).toMatch(/^Neighbours/);
   });
 
+  it("names each of several leaks that are counted elsewhere, too, none of which stands out", async () => {
+    // Timers of 201 MiB, neighbours of 391, 900 network namespaces of 184: as they were held together on 6.18.
+    const files = {
+      "proc/meminfo": meminfoText({ SUnreclaim: 836 * MIB }, 24 * GIB),
+      "proc/slabinfo": slabinfoText([
+        { name: "kmalloc-512", size: 512, objects: 800_000 },
+        { name: "mnt_cache", size: 384, objects: 548_000 },
+        { name: "net_namespace", size: 4288, objects: 900 },
+        { name: "kmalloc-2k", size: 2048, objects: 16_200 },
+      ]),
+      "proc/net/stat/arp_cache": "entries  allocs\n000c3500 002105ef\n",
+      ...aliases,
+      ...status(901, 60_001, 548_000),
+    };
+    const findings = (await analyzeFiles(files)).findings.filter(({ cause }) => cause === "slab-leak");
+    expect(findings.map(({ title }) => title.replace(/ hold .*/, ""))).toEqual([
+      "Neighbours (ip neigh)",
+      "POSIX timers or queued signals of posix_timers (pid 901)",
+      "900 network namespaces",
+    ]);
+    expect(findings[1]?.bytes.high).toBeCloseTo(548_000 * 386, -6);
+  });
+
+  it("takes what descriptors hold out of what came along with counted objects, and not out of these", async () => {
+    // 2,000,000 marks of inotify and 430,000 open files are in caches of their own, of the first as many objects as timers, at the least.
+    const marks = 2_000_000;
+    const files = {
+      "proc/meminfo": meminfoText({ SUnreclaim: 470 * MIB }, 24 * GIB),
+      "proc/slabinfo": slabinfoText([
+        { name: "mnt_cache", size: 384, objects: 548_000 },
+        { name: "inotify_inode_mark", size: 80, objects: marks },
+        { name: "filp", size: 192, objects: 430_000 },
+      ]),
+      "sos_commands/process/descriptor_counts": "1 /proc/7/fd\n430000 /proc/8/fd\n",
+      "sos_commands/process/descriptor_samples":
+        `lr-x------ 1 root root 64 Nov 23 07:13 /proc/7/fd/3 -> anon_inode:inotify\n/proc/7/fdinfo/3: inotify ${marks}\n` +
+        "lrwx------ 1 root root 64 Nov 23 07:13 /proc/8/fd/3 -> anon_inode:[eventfd]\n",
+      "proc/8/status": "Name:\topener\nState:\tS (sleeping)\nPid:\t8\nPPid:\t1\nRssAnon:\t 100 kB\n",
+      "proc/7/status": "Name:\twatcher\nState:\tS (sleeping)\nPid:\t7\nPPid:\t1\nRssAnon:\t 100 kB\n",
+      ...aliases,
+      ...status(901, 60_001, 548_000),
+    };
+    const report = await analyzeFiles(files);
+    const opened = report.findings.filter(({ cause }) => cause === "fd-leak").map(({ title }) => title);
+    expect(opened.join("\n")).toMatch(/2,000,000 inotify watches[^]*430,000 open descriptors/);
+    expect(findingOf(report, "slab-leak")?.title).toMatch(/^POSIX timers/);
+  });
+
   it("tells of whom zombies are, and what objects are whose cache is no other one's", async () => {
     const tasks = {
       "proc/meminfo": meminfoText({ SUnreclaim: 200 * MIB }, 8 * GIB),
