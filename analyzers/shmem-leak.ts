@@ -39,6 +39,7 @@ const MOST = 0.5;
 /** Owners that are listed one by one. */
 const MAX_OWNERS = 10;
 const MAX_FILES_NAMED = 3;
+const WHEN: readonly Remedy["when"][] = ["now", "fix", "prevent"];
 
 /** One thing that holds shared memory which nobody maps. */
 interface Holding extends EvidenceLine {
@@ -276,6 +277,19 @@ function claim({ totalBytes, mapped }: SharedMemory, parts: readonly Holding[]):
   return { low: Math.min(low, high), high };
 }
 
+/** What to do about each: now, and of each kind once for the time after that. What reads the same is said once, with all its commands. */
+function remediesOf(parts: readonly Holding[]): Remedy[] {
+  const byText = new Map<string, Remedy>();
+  for (const remedy of parts.flatMap(({ remedies }) => remedies)) {
+    const known = byText.get(remedy.text);
+    if (known === undefined) byText.set(remedy.text, remedy);
+    else if (remedy.when === "now") {
+      byText.set(remedy.text, { ...known, commands: [...new Set([...known.commands, ...remedy.commands])] });
+    }
+  }
+  return [...byText.values()].sort((a, b) => WHEN.indexOf(a.when) - WHEN.indexOf(b.when));
+}
+
 /** "SysV segment 7 and 2 others" */
 function nameOf([first, ...others]: readonly Holding[]): string {
   return `${(first as Holding).name}${others.length === 0 ? "" : ` and ${formatQuantity(others.length, "other")}`}`;
@@ -486,7 +500,7 @@ export const shmemLeak: Analyzer = defineAnalyzer({
           ...listed.map(({ path, line, because }) => ({ path, line, because })),
           ...longGrowthEvidence(grownForLong),
         ],
-        remedies: largest.remedies,
+        remedies: remediesOf(listed),
       }, ...beside],
     };
 

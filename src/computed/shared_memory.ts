@@ -104,19 +104,27 @@ function isShared({ name, fileSystem }: UnlinkedFile, tmpfs: readonly Mount[]): 
   return name.startsWith(MEMFD) || tmpfs.some(({ path }) => pathIsBelow(name, path));
 }
 
-/** Files that no process which was looked at has mapped, each once. */
-function unmappedFiles(file: Parsed<readonly UnlinkedFile[]>, tmpfs: readonly Mount[]): UnlinkedObject[] {
+/**
+ * Files that no process which was looked at has mapped, each once. Of a process not all of whose descriptors were looked at, a file stands for others like it,
+ * but not for more than there is shared memory: what it holds may be in this one alone.
+ */
+function unmappedFiles(
+  file: Parsed<readonly UnlinkedFile[]>,
+  tmpfs: readonly Mount[],
+  totalBytes: number,
+): UnlinkedObject[] {
   const used = new Set(file.value.filter(({ mapped }) => mapped).map(({ identity }) => identity));
   const objects = new Map<string, UnlinkedObject & { readonly holders: Holder[] }>();
   for (const each of file.value) {
     if (used.has(each.identity) || !isShared(each, tmpfs)) continue;
     const known = objects.get(each.identity);
     if (known === undefined) {
+      const count = Math.min(each.weight, Math.max(1, totalBytes / Math.max(1, each.bytes)));
       objects.set(each.identity, {
         name: each.name,
         identity: each.identity,
-        bytes: each.bytes * each.weight,
-        count: each.weight,
+        bytes: each.bytes * count,
+        count,
         holders: [each],
         path: file.path,
         line: each.line,
@@ -268,7 +276,7 @@ export const sharedMemory: Source<SharedMemory> = defineComputed({
     ) ?? [];
     const { lsofFiles: lsof } = files;
     const list = files.sharedMemoryDescriptors ?? (lsof && { path: lsof.path, value: lsof.value.unlinked });
-    const unlinked = list && unmappedFiles(list, tmpfs);
+    const unlinked = list && unmappedFiles(list, tmpfs, shmem.bytes);
     const statuses = files.processStatuses ?? [];
     const mappers = mappersOf(statuses);
     const segments = [files.sysvipcShm, files.sysvipcShmElsewhere].filter((file) =>

@@ -124,6 +124,34 @@ describe("shmem-leak", () => {
     });
   });
 
+  it("does not take one large memfd for as many as there are descriptors that nobody looked at", async () => {
+    // As captured on Linux 6.18 of a process with 305 descriptors, one of them a memfd of 120 MiB.
+    const one = memfd.replace("5 of 5", "153 of 305").replace("819200", "245760");
+    const report = await analyzeFiles({ ...shmem(129 * MIB), [LIST]: one, "proc/32174/status": status("octopus", 0) });
+    const [owner] = findingOf(report, "shmem-leak")?.owners ?? [];
+    expect(owner?.bytes).toBeLessThanOrEqual(129 * MIB);
+    expect(owner).toMatchObject({ count: 1, detail: expect.stringContaining("1 memfd,") });
+  });
+
+  it("says what to do about each that holds much, and not about the largest alone", async () => {
+    const report = await analyzeFiles({
+      ...shmem(920 * MIB),
+      [LIST]: memfd,
+      "proc/32174/status": status("cache'd", 0),
+      "proc/sysvipc/shm": segments(0),
+      "proc/mounts": mounts,
+      [DF]: df(100 * 1024),
+    });
+    const finding = findingOf(report, "shmem-leak");
+    expect(finding?.title).toMatch(/^\S+ .* and 2 others hold 900 MiB/);
+    const now = finding?.remedies.filter(({ when }) => when === "now").flatMap(({ commands }) => commands);
+    expect(now).toEqual(
+      expect.arrayContaining(["kill -TERM 32174", "ipcrm -m 7", "du -axk /dev/shm | sort -rn | head -n 20"]),
+    );
+    const times = finding?.remedies.map(({ when }) => when) ?? [];
+    expect(times.lastIndexOf("now")).toBeLessThan(times.indexOf("fix"));
+  });
+
   it("names a segment that nobody is attached to, and none that somebody is", async () => {
     const report = await analyzeFiles({ ...shmem(408 * MIB), "proc/sysvipc/shm": segments(0) });
     expect(findingOf(report, "shmem-leak")).toMatchObject({
