@@ -1,11 +1,11 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
-import type { Remedy } from "../src/core/report.ts";
+import type { Confidence, Remedy } from "../src/core/report.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
-import { groupByOwner, nameOfGroup, type OwnerGroup, stopCommands } from "../src/computed/owners.ts";
+import { groupByOwner, nameOfGroups, type OwnerGroup, stopCommands } from "../src/computed/owners.ts";
 import { packetRings } from "../src/computed/packet_rings.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { quoteProgram } from "../src/computed/remedy_program.ts";
@@ -15,17 +15,33 @@ import {
   type FragmentBlocks,
   fragmentBlocks,
   MIN_TRUESIZE_BYTES,
+  skbBytesInSlab,
+  skbSlab,
 } from "../src/computed/skb_memory.ts";
 import { socketOwners } from "../src/computed/socket_owners.ts";
 import { tcpBacklog } from "../src/computed/tcp_backlog.ts";
 import { unixBacklog } from "../src/computed/unix_backlog.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
+import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
 
 /** Below this ratio the blocks are just full of what the sockets are charged for. */
 const MIN_AMPLIFICATION = 2;
+/** Who cannot pin so much of it with all that it is charged for is not asked to restart. */
+const MIN_SHARE_OF_PINNED = 0.1;
+
+/** Charge over the least charge is the most packets there can be, and each pins one block at the most. */
+function mostPinnedBy(chargedBytes: number): number {
+  return (chargedBytes / MIN_TRUESIZE_BYTES) * FRAGMENT_BLOCK_BYTES;
+}
+
+type Group = OwnerGroup<ReceiveCharge>;
+
+function chargeOf(groups: readonly Group[]): number {
+  return groups.reduce((sum, { bytes }) => sum + bytes, 0);
+}
 
 interface Pinned {
   readonly bytes: { readonly low: number; readonly high: number };
@@ -34,7 +50,7 @@ interface Pinned {
 }
 
 function remedies(
-  groups: readonly OwnerGroup<ReceiveCharge>[],
+  groups: readonly Group[],
   known: readonly Process[] | undefined,
   spoken: Languages | undefined,
 ): Remedy[] {
@@ -85,7 +101,18 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     "commit 3226b158e67c (32x truesize under-estimation)",
   ],
   needs: { ledger, receiveCharges },
-  uses: { fragmentBlocks, socketOwners, processes, languages, sysctl, meminfo, tcpBacklog, unixBacklog, packetRings },
+  uses: {
+    fragmentBlocks,
+    socketOwners,
+    processes,
+    languages,
+    sysctl,
+    meminfo,
+    slabinfo,
+    tcpBacklog,
+    unixBacklog,
+    packetRings,
+  },
   analyze(
     {
       ledger,
@@ -96,24 +123,29 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
       languages: spoken,
       sysctl: settings,
       meminfo: file,
+      slabinfo: slab,
       tcpBacklog: tcp,
       unixBacklog: unix,
       packetRings: packets,
     },
     facts,
   ) {
-    // Charge over the least charge is the most packets there can be, and each pins one block at the most.
     const charged = charges.reduce((sum, { bytes }) => sum + bytes, 0);
-    const explainable = (charged / MIN_TRUESIZE_BYTES) * FRAGMENT_BLOCK_BYTES;
+    const explainable = mostPinnedBy(charged);
     const residual = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
-    // What is sent is copied into blocks of the same size, without waste; rings are pages that no account has, either.
+    // Streams that are sent are copied into blocks of the same size, without waste; rings are pages that no account has, either.
+    const streams = (unix?.queues ?? []).filter(({ type }) => type !== "dgram");
     const sent = (tcp?.sent.queues ?? []).reduce((sum, { payloadBytes }) => sum + payloadBytes, 0) +
-      (unix?.chargedBytes ?? 0);
+      streams.reduce((sum, { chargedBytes }) => sum + chargedBytes, 0);
     const rings = (packets?.rings ?? []).reduce((sum, { bytes }) => sum + bytes, 0);
     const pinned = pinnedBytes();
-    const excess = pinned.bytes.high - charged;
+    // Packets that lie in slab fill no block. Where slab is not known, all of them may be in the blocks.
+    const outsideSlab = charged - (skbBytesInSlab(charged, skbSlab(slab, ledger)) ?? 0);
+    const excess = pinned.bytes.high - outsideSlab;
     const material = excess >= materialQueueBytes(ledger.totalBytes);
-    if (!material || pinned.bytes.high < MIN_AMPLIFICATION * charged) {
+    const all = groupByOwner(charges.filter(({ bytes }) => bytes >= charged / 1000), owners);
+    const groups = amplifiers();
+    if (!material || groups.length === 0) {
       const blocks = pinned.census === undefined ? "memory outside every account is" : "page fragment blocks are";
       return {
         ruledOut: `${blocks} ${formatBytes(pinned.census?.bytes ?? residual)}, receive queues are charged ${
@@ -121,8 +153,19 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
         }`,
       };
     }
-    const groups = groupByOwner(charges.filter(({ bytes }) => bytes >= charged / 1000), owners);
-    return { findings: [finding(groups)] };
+    return { findings: [finding()] };
+
+    /**
+     * Those of which each alone may pin what is beyond the charge, and many times of its own: a large backlog beside them does not, it is full of what it is
+     * charged for. Else all, if all together pin many times of what they are charged.
+     */
+    function amplifiers(): readonly Group[] {
+      const alone = all.filter(({ bytes }) => mostPinnedBy(bytes) >= excess && excess >= MIN_AMPLIFICATION * bytes);
+      if (alone.length > 0) return alone;
+      if (pinned.bytes.high < MIN_AMPLIFICATION * charged) return [];
+      const able = all.filter(({ bytes }) => mostPinnedBy(bytes) >= MIN_SHARE_OF_PINNED * pinned.bytes.high);
+      return able.length > 0 ? able : all;
+    }
 
     function pinnedBytes(): Pinned {
       if (census !== undefined) {
@@ -137,33 +180,43 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
       };
     }
 
-    function finding(groups: readonly OwnerGroup<ReceiveCharge>[]): FindingDraft {
-      const [first] = groups as [OwnerGroup<ReceiveCharge>];
-      const ratio = pinned.bytes.high / charged;
+    function finding(): FindingDraft {
+      const ofOthers = Math.max(0, outsideSlab - chargeOf(groups));
+      const bytes = {
+        low: Math.max(0, pinned.bytes.low - ofOthers),
+        high: Math.max(0, pinned.bytes.high - ofOthers),
+      };
+      const ratio = bytes.high / chargeOf(groups);
       return {
-        title: `${nameOfGroup(first)}: unread packets that are charged ${formatBytes(charged)} pin ${
-          formatBytes(pinned.bytes.high)
+        title: `${nameOfGroups(groups)}: unread packets that are charged ${formatBytes(chargeOf(groups))} pin ${
+          formatBytes(bytes.high)
         } of page fragments`,
-        confidence: pinned.census === undefined ? "likely" : "confirmed",
+        confidence: confidence(),
         material,
-        claims: [{ account: "unaccounted", bytes: pinned.bytes }],
+        claims: [{ account: "unaccounted", bytes }],
         owners: groups.map((group) => ({
           pid: group.pids[0] ?? null,
           comm: group.comm ?? "unknown",
-          bytes: (group.bytes / charged) * pinned.bytes.high,
+          bytes: (group.bytes / chargeOf(groups)) * bytes.high,
           count: group.held.length,
           detail:
             `${formatQuantity(group.held.length, "socket")} charged ${formatBytes(group.bytes)}, pinning about ${
               ratio.toFixed(0)
-            } times as much` +
+            } times as much${groups.length === 1 ? "" : "; which of them pins how much is not known"}` +
             (group.comm === undefined ? "; to find the owner: ss -anp" : ""),
         })).map((owner) => ({ ...owner, bytes: Math.round(owner.bytes) })),
-        evidence: evidence(ratio),
+        evidence: evidence(),
         remedies: remedies(groups, known, spoken),
       };
     }
 
-    function evidence(ratio: number): EvidenceLine[] {
+    function confidence(): Confidence {
+      if (pinned.census !== undefined) return "confirmed";
+      // What is in no account may be anything, also where a small queue could pin as much.
+      return groups.length === all.length ? "likely" : "possible";
+    }
+
+    function evidence(): EvidenceLine[] {
       const lines: EvidenceLine[] = [];
       if (pinned.census !== undefined) {
         lines.push({
@@ -172,8 +225,10 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
           because: `${formatBytes(pinned.census.bytes)} are blocks of ${
             formatBytes(FRAGMENT_BLOCK_BYTES)
           } that are no slab, no page cache and no process's: ${
-            ratio.toFixed(0)
-          } times what all receive queues are charged`,
+            (pinned.bytes.high / chargeOf(groups)).toFixed(0)
+          } times what ${
+            groups.length === all.length ? "all receive queues are" : `${nameOfGroups(groups)} is`
+          } charged`,
         });
       }
       const total = file?.value.bytes.get("MemTotal");
@@ -187,7 +242,9 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
         });
       }
       for (
-        const { path, line, name, bytes, family } of charges.filter((charge) => charge.bytes >= charged / 100).slice(
+        const { path, line, name, bytes, family } of groups.flatMap(({ held }) => held).filter((charge) =>
+          charge.bytes >= chargeOf(groups) / 100
+        ).slice(
           0,
           3,
         )

@@ -16,7 +16,15 @@ export function isPacketCache({ name }: { readonly name: string }): boolean {
   return name.startsWith("kmalloc-") && DATA_CACHES.test(name);
 }
 
-/** What the slab allocator holds that may be packets. */
+/**
+ * Of what control groups are charged for (kmalloc-cg-*, Linux 5.14 on) only unix sockets make packets (unix_create1() sets GFP_KERNEL_ACCOUNT): those of
+ * other families are never there.
+ */
+const CHARGED_CACHES = /^kmalloc-cg-/;
+/** The largest object of a data cache: what is larger is in whole pages. */
+const MAX_DATA_OBJECT_BYTES = 8192;
+
+/** What the slab allocator holds that may be packets, but for those of unix sockets. */
 export interface SkbSlab {
   /** At most this much of SUnreclaim is packets: their caches, and large kmalloc, which is in no cache. */
   readonly mostBytes: number;
@@ -35,7 +43,7 @@ export const MIN_TRUESIZE_BYTES: number = PACKET_OVERHEAD_BYTES + 64;
 export function skbSlab(file: Parsed<readonly SlabCache[]> | undefined, ledger: Ledger): SkbSlab | undefined {
   if (file === undefined) return undefined;
   const all = file.value.reduce((sum, { totalBytes }) => sum + (totalBytes ?? 0), 0);
-  const ofPackets = file.value.filter(isPacketCache);
+  const ofPackets = file.value.filter((cache) => isPacketCache(cache) && !CHARGED_CACHES.test(cache.name));
   const caches = ofPackets.filter(({ totalBytes }) => totalBytes !== undefined);
   const largest = caches.toSorted((a, b) => (b.totalBytes as number) - (a.totalBytes as number))[0];
   if (largest === undefined) return undefined;
@@ -46,6 +54,13 @@ export function skbSlab(file: Parsed<readonly SlabCache[]> | undefined, ledger: 
     largest: { path: file.path, line: largest.line, name: largest.name, bytes: largest.totalBytes as number },
     heads: head && { path: file.path, line: head.line, count: head.activeObjects },
   };
+}
+
+/** Of packets that sockets are charged for, how much may lie in slab: each has one head, and at most one object of data. Undefined where slab is not known. */
+export function skbBytesInSlab(bytes: number, slab: SkbSlab | undefined): number | undefined {
+  if (slab === undefined) return undefined;
+  const ofHeads = (slab.heads?.count ?? Infinity) * (PACKET_OVERHEAD_BYTES + MAX_DATA_OBJECT_BYTES);
+  return Math.min(bytes, slab.mostBytes, ofHeads);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { analyzeFiles, findingOf, meminfoText, udpText } from "./_bundle.ts";
+import { slabinfoText } from "./_kernel.ts";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -70,6 +71,65 @@ describe("skb-frag-amplification", () => {
   it("does not accuse an idle host, however large its rings are", async () => {
     expect(findingOf(await analyzeFiles(pinned(900 * MIB, 2 * MIB, 4096, 128 * GIB)), "skb-frag-amplification"))
       .toBeUndefined();
+  });
+
+  describe("beside a larger backlog of plain packets", () => {
+    /** 50 sockets of friend_push with 4 MiB each, and one that is charged 7 MiB and pins 300 MiB; held together on Linux 6.18. */
+    function beside(
+      hidden: number,
+      blocks: number | undefined,
+      slab: Parameters<typeof slabinfoText>[0],
+    ): { [path: string]: string } {
+      const sockets = [{ bytes: 7 * MIB }, ...Array.from({ length: 50 }, () => ({ bytes: 4 * MIB, drops: 9 }))];
+      const inSlab = slab.reduce((sum, { size, objects }) => sum + size * objects, 0);
+      return {
+        ...pinned(hidden, blocks),
+        "proc/meminfo": meminfoText({ SUnreclaim: inSlab + MIB, SReclaimable: 0 }, 8 * GIB, hidden),
+        "proc/slabinfo": slabinfoText(slab),
+        "proc/net/udp": udpText(sockets),
+        "sos_commands/process/socket_owners": sockets.map((_, i) => `/proc/${900 + i}/fd/3 -> socket:[${1001 + i}]\n`)
+          .join(""),
+        ...Object.fromEntries(
+          sockets.slice(1).map((_, i) => [`proc/${901 + i}/status`, "Name:\tfriend_push\nRssAnon:\t 100 kB\n"]),
+        ),
+      };
+    }
+    const heads = { name: "skbuff_head_cache", size: 256, objects: 36_000 };
+    const ofUnix = { name: "kmalloc-cg-4k", size: 4096, objects: 19_360 };
+
+    it("names the one that can pin as much, where the others fill blocks of their own", async () => {
+      const report = await analyzeFiles(beside(520 * MIB, 500 * MIB, [heads, ofUnix]));
+      const finding = findingOf(report, "skb-frag-amplification");
+      expect(finding?.title).toMatch(/^sensor \(pid 900\): unread packets that are charged 7\.00 MiB pin/);
+      expect(finding?.owners).toMatchObject([{ pid: 900 }]);
+      expect(finding?.bytes.high).toBeGreaterThan(290 * MIB);
+      expect(finding?.bytes.high).toBeLessThan(320 * MIB);
+      // kmalloc-cg-4k is of unix sockets: what of UDP is in slab are heads.
+      const udp = findingOf(report, "socket-backlog-udp");
+      expect(udp?.bytes.high).toBeGreaterThan(200 * MIB);
+      expect(udp?.claims.find(({ account }) => account === "unaccounted")?.bytes.high).toBeGreaterThan(180 * MIB);
+    });
+
+    it("names it where the others are in slab, and are charged more than is pinned", async () => {
+      const data = { name: "kmalloc-2k", size: 2048, objects: 90_000 };
+      const report = await analyzeFiles(
+        beside(320 * MIB, 300 * MIB, [{ ...heads, objects: 100_000 }, data]),
+      );
+      expect(findingOf(report, "skb-frag-amplification")).toMatchObject({
+        confidence: "confirmed",
+        owners: [{ pid: 900, comm: "sensor" }],
+        bytes: { high: 300 * MIB },
+      });
+      const guessed = await analyzeFiles(
+        beside(320 * MIB, undefined, [{ ...heads, objects: 100_000 }, data]),
+      );
+      expect(findingOf(guessed, "skb-frag-amplification")?.confidence).toBe("possible");
+    });
+
+    it("accuses nobody where the blocks are full of what all are charged for", async () => {
+      expect(findingOf(await analyzeFiles(beside(230 * MIB, 207 * MIB, [heads])), "skb-frag-amplification"))
+        .toBeUndefined();
+    });
   });
 
   it("claims no byte twice with the backlog of the same socket", async () => {
