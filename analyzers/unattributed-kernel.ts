@@ -3,7 +3,7 @@ import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/co
 import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
 import type { Owner, Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
-import { type HostFacts, overTime, type Parsed } from "../src/core/source.ts";
+import { type HostFacts, type Missing, overTime, type Parsed } from "../src/core/source.ts";
 import { uncountedBalloons } from "../src/computed/balloon_drivers.ts";
 import { type KernelBuffer, kernelBuffers } from "../src/computed/kernel_buffers.ts";
 import { ledger } from "../src/computed/ledger.ts";
@@ -47,6 +47,8 @@ const ACCOUNTED_FRAMES =
 /** Functions of the page allocator itself: the caller is the first one that is none of them. */
 const ALLOCATOR_FRAMES =
   /^(?:post_alloc_hook|prep_new_page|get_page_from_freelist|__alloc_pages|alloc_pages|__alloc_frozen_pages|alloc_frozen_pages|__folio_alloc|folio_alloc|__get_free_pages|get_free_pages|get_zeroed_page|register_early_stack|save_stack|__set_page_owner|__page_frag)/;
+
+const VMALLOC_AREAS: Missing = { path: "proc/vmallocinfo", howToCapture: "cat /proc/vmallocinfo" };
 
 /** Who has the pages: by their buffers' own size, or by a record that somebody switched on. */
 interface Named extends SourceLine {
@@ -338,6 +340,11 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     const amount = `${formatBytes(bytes)} (${formatShare(bytes, total)} of memory)`;
     if (bytes < noise && grown < noise) return { ruledOut: ruledOut() };
     const named = isKnown ? knownTenants : recorded(pageSizeBytes);
+    // Up to Linux 5.2 only the areas tell what vmalloc has: some tens to hundreds of MiB of hash tables and drivers.
+    const isVmallocIn = accountBytes(ledger, "vmalloc") === undefined;
+    if (isVmallocIn && named.length === 0 && bytes < MAJOR_SHARE * total && grown < noise) {
+      return { notAssessed: [VMALLOC_AREAS] };
+    }
     return { findings: [finding()] };
 
     function ruledOut(): string {

@@ -101,7 +101,7 @@ function stacksAreVmalloced(
 
 /**
  * VmallocUsed was a constant 0 from 4.4 until 5.3: then the areas themselves are added up. So they are before that (VmallocChunk is above 0 only there), when it
- * was address space, with device memory in it, and may be more than MemTotal: without the areas it tells nothing.
+ * was address space, with device memory in it, and may be more than MemTotal: without the areas neither tells anything.
  */
 function vmallocUsed(
   reported: Amount | undefined,
@@ -109,11 +109,11 @@ function vmallocUsed(
   file: Parsed<readonly VmallocArea[]> | undefined,
 ): Amount | undefined {
   const isOfAddresses = chunk !== undefined && chunk.bytes > 0;
-  if (!isOfAddresses && (file === undefined || (reported !== undefined && reported.bytes > 0))) return reported;
+  if (!isOfAddresses && reported !== undefined && reported.bytes > 0) return reported;
   if (file === undefined) return undefined;
   const areas = file.value.filter((area) => area.pagesBytes !== undefined && area.flags.includes("vmalloc"));
   const largest = areas.toSorted((a, b) => (b.pagesBytes as number) - (a.pagesBytes as number))[0];
-  if (largest === undefined) return isOfAddresses ? undefined : reported;
+  if (largest === undefined) return undefined;
   return {
     bytes: areas.reduce((total, { pagesBytes }) => total + (pagesBytes as number), 0),
     sources: [{ path: file.path, line: largest.line }],
@@ -127,9 +127,12 @@ function missingTerms(inputs: Inputs, { pageSizeBytes }: HostFacts): string[] {
   // Every kernel since 2.6.19 tells both.
   if (!bytes.has("AnonPages")) missing.push("processes' own memory (proc/meminfo is cut off before AnonPages)");
   if (!bytes.has("SUnreclaim")) missing.push("slab (proc/meminfo is cut off before SUnreclaim)");
-  const chunk = bytes.get("VmallocChunk");
-  if (inputs.vmallocinfo === undefined && chunk !== undefined && chunk.bytes > 0) {
-    missing.push("vmalloc (proc/vmallocinfo; VmallocUsed of up to 4.3 counts addresses)");
+  if (inputs.vmallocinfo === undefined && bytes.has("VmallocUsed")) {
+    if ((bytes.get("VmallocChunk")?.bytes ?? 0) > 0) {
+      missing.push("vmalloc (proc/vmallocinfo; VmallocUsed of up to 4.3 counts addresses)");
+    } else if (bytes.get("VmallocUsed")?.bytes === 0) {
+      missing.push("vmalloc (proc/vmallocinfo; VmallocUsed of 4.4 to 5.2 is always 0)");
+    }
   }
   if (inputs.zoneinfo === undefined) missing.push("per-CPU free lists (proc/zoneinfo)");
   if (inputs.vmstat === undefined) missing.push("zspages of zram and zswap (proc/vmstat)");

@@ -37,6 +37,19 @@ describe("unattributed-kernel", () => {
     expect(report.verdict).toBe("unexplained");
   });
 
+  it("is not assessed where the rest may be what vmalloc has, unless it is a tenth of memory", async () => {
+    // Linux 4.18: pcp's qa/linux/meminfo-root-006.tgz, 93 MiB of 3.7 GiB.
+    const old = { VmallocUsed: 0, VmallocChunk: 0 };
+    const files = (rest: number): { [path: string]: string } => ({
+      ...hidden(rest),
+      "proc/meminfo": meminfoText(old, 3871596 * 1024, rest),
+    });
+    const report = await analyzeFiles(files(93 * MIB));
+    expect(findingOf(report, ID)).toBeUndefined();
+    expect(report.notAssessed.find(({ cause }) => cause === ID)?.missing).toEqual(["proc/vmallocinfo"]);
+    expect(findingOf(await analyzeFiles(files(GIB)), ID)).toMatchObject({ material: true });
+  });
+
   it("gets only what other causes leave, whatever their confidence", async () => {
     // A census without fragment blocks: then nothing is amplified.
     const files = {

@@ -127,6 +127,16 @@ VmallocChunk:     409508 kB
     expect(report.ledger?.missing.join()).toContain("vmalloc (proc/vmallocinfo");
   });
 
+  it("leaves out a VmallocUsed that is always 0 (4.4 to 5.2) where the areas are not known", async () => {
+    // RHEL 8: https://github.com/jds2001/coreos-sosreport-master1 proc/meminfo
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({ KernelStack: 3648 * 1024, VmallocUsed: 0, VmallocChunk: 0 }),
+    });
+    expect(accounts(report)).not.toHaveProperty("vmalloc");
+    expect(report.ledger?.missing.join()).toContain("VmallocUsed of 4.4 to 5.2 is always 0");
+    expect(report.ruledOut.map(({ cause }) => cause)).not.toContain("bpf-maps");
+  });
+
   it.each(["dup_task_struct+0x5/0x10", "_do_fork+0xe2/0x390"])(
     "does not count stacks twice where they are vmalloced by %s",
     async (caller) => {
