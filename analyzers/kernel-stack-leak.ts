@@ -2,7 +2,7 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/an
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
 import type { Confidence } from "../src/core/report.ts";
-import { overTime } from "../src/core/source.ts";
+import { type Missing, overTime } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
@@ -23,6 +23,8 @@ const SMALL_HOST_SHARE = 0.1;
 /** Pools grow by some threads in a burst: a hundredth more within what was watched is none. */
 const MIN_GROWTH_SHARE = 0.01;
 
+const THREADS: Missing = { path: "proc/PID/status", howToCapture: "cat /proc/[0-9]*/status" };
+
 export const kernelStackLeak: Analyzer = defineAnalyzer({
   id: "kernel-stack-leak",
   title: "Stacks of threads that never end",
@@ -41,12 +43,19 @@ export const kernelStackLeak: Analyzer = defineAnalyzer({
     const threads = all.reduce((sum, program) => sum + program.threads, 0);
     const line = file?.value.bytes.get("KernelStack");
     const many = top !== undefined && (top.threads >= MANY_THREADS || stacks >= SMALL_HOST_SHARE * ledger.totalBytes);
+    // `ps aux` has no column for them.
+    const isCounted = top !== undefined && top.threads > 0;
+    if (top !== undefined && !isCounted && stacks >= materialHeldBytes(ledger.totalBytes)) {
+      return { notAssessed: [THREADS] };
+    }
     // A program of many processes is a matter of its processes, not of threads.
     if (!many || top.threads < 2 * top.pids.length || stacks < materialHeldBytes(ledger.totalBytes)) {
       return {
         ruledOut: `kernel stacks take ${formatBytes(stacks)}; ${
           top === undefined
             ? "no process is known"
+            : !isCounted
+            ? "how many threads there are is not known"
             : `${top.comm} has the most threads, ${formatCount(top.threads)} in ${
               formatQuantity(top.pids.length, "process", "processes")
             }`

@@ -1,5 +1,6 @@
 /** The causes that many threads, processes and page tables make. */
 import { describe, expect, it } from "vitest";
+import type { Report } from "../../src/core/report.ts";
 import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
 
 const MIB = 2 ** 20;
@@ -30,6 +31,22 @@ describe("kernel-stack-leak", () => {
 
   it("accuses no server with as many threads as large servers have", async () => {
     expect(findingOf(await analyzeFiles(host(6_000)), "kernel-stack-leak")).toBeUndefined();
+  });
+
+  it("says that threads are not known where `ps aux` alone tells of processes", async () => {
+    // https://github.com/jds2001/coreos-sosreport-master1 sos_commands/process/ps_auxwww
+    const ps = `USER       PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND
+root      1057  0.8  1.2 1146788 104324 ?      Ssl  02:19   0:18 /usr/bin/crio --enable-metrics=true
+`;
+    const report = async (threads: number): Promise<Report> =>
+      await analyzeFiles({
+        "proc/meminfo": host(threads)["proc/meminfo"] as string,
+        "sos_commands/process/ps_auxwww": ps,
+      });
+    const because = (await report(228)).ruledOut.find(({ cause }) => cause === "kernel-stack-leak")?.because;
+    expect(because).toContain("how many threads there are is not known");
+    const { notAssessed } = await report(15_000);
+    expect(notAssessed.find(({ cause }) => cause === "kernel-stack-leak")?.missing).toEqual(["proc/PID/status"]);
   });
 
   it("is confirmed when there are ever more, and not by a burst of some", async () => {
