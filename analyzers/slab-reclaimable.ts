@@ -81,6 +81,8 @@ export const slabReclaimable: Analyzer = defineAnalyzer({
           ? `${formatCount(dentries?.value.negative ?? 0)} remembered names of files that do not exist take ${
             formatBytes(bytes)
           }; the kernel gives them back when memory is short`
+          : most === ""
+          ? `Caches in slab that can be given back take ${size}; the kernel does so when memory is short`
           : `Remembered names and inodes of files (${most}) take ${size}; the kernel gives them back when memory is short`,
         // That it is these names is known; that it is no problem, too.
         confidence: isNegative ? "likely" : "possible",

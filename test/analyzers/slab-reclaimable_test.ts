@@ -37,6 +37,17 @@ describe(ID, () => {
     expect(findingOf(report, ID)).toMatchObject({ confidence: "possible", material: false });
   });
 
+  it("names none where slabinfo has no cache of its kind", async () => {
+    // github.com/prometheus/procfs testdata/fixtures.ttar: its slabinfo is of another host than its meminfo.
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({ SReclaimable: 1738124 * 1024 }, 15666184 * 1024),
+      "proc/slabinfo": slabinfoText([{ name: "tw_sock_TCP", size: 240, objects: 864 }]),
+    });
+    expect(findingOf(report, ID)?.title).toBe(
+      "Caches in slab that can be given back take 1.66 GiB (11.1 % of memory); the kernel does so when memory is short",
+    );
+  });
+
   it("counts no negative ones before 4.20, where the number is a constant 0", async () => {
     expect(findingOf(await analyzeFiles(dentries(857_134, 0)), ID)).toBeUndefined();
   });
