@@ -22,24 +22,50 @@ interface Taken extends SourceLine {
   readonly because: string;
 }
 
-const REMEDIES: readonly Remedy[] = [
-  {
-    when: "now",
-    text: `Ask for it back on the hypervisor: nothing inside the guest can. ${
-      remedyMark("balloon", "ask for it back")
-    }`,
-    commands: ["virsh dommemstat DOMAIN", "virsh setmem DOMAIN SIZE --live"],
-    verify: "MemTotal of the guest rises, or Balloon of its /proc/meminfo falls",
-  },
-  {
-    when: "prevent",
-    text: `Reserve the guest's memory, or set the least it keeps, so that the hypervisor takes from others. ${
-      remedyMark("balloon", "reserve the guest's memory")
-    }`,
-    commands: ["virsh dumpxml DOMAIN | grep -iE 'memory|balloon'", "vmware-toolbox-cmd stat balloon"],
-    verify: "the balloon stays at 0 under the hypervisor's load",
-  },
-];
+/** What is typed on the hypervisor, or in the guest of one that tells it there: to see and ask back, and to see and reserve. */
+interface Commands {
+  readonly now: readonly string[];
+  readonly prevent: readonly string[];
+}
+
+const LIBVIRT: Commands = {
+  now: ["virsh dommemstat DOMAIN", "virsh setmem DOMAIN SIZE --live"],
+  prevent: ["virsh dumpxml DOMAIN | grep -iE 'memory|balloon'", "vmware-toolbox-cmd stat balloon"],
+};
+
+/** Of drivers that only one hypervisor has. Hyper-V's are PowerShell's, on its host; the least of a machine can be raised while it is off. */
+const COMMANDS: ReadonlyMap<string, Commands> = new Map([
+  ["hv_balloon", {
+    now: ["Get-VM NAME | Format-List MemoryAssigned,MemoryDemand,MemoryStatus"],
+    prevent: ["Get-VMMemory NAME", "Set-VMMemory NAME -MinimumBytes SIZE"],
+  }],
+  ["vmw_balloon", {
+    now: ["vmware-toolbox-cmd stat balloon", "vmware-toolbox-cmd stat memlimit"],
+    prevent: ["vmware-toolbox-cmd stat memres"],
+  }],
+]);
+
+function remediesOf(driver?: string): readonly Remedy[] {
+  const { now, prevent } = COMMANDS.get(driver ?? "") ?? LIBVIRT;
+  return [
+    {
+      when: "now",
+      text: `Ask for it back on the hypervisor: nothing inside the guest can. ${
+        remedyMark("balloon", "ask for it back")
+      }`,
+      commands: now,
+      verify: "MemTotal of the guest rises, or Balloon of its /proc/meminfo falls",
+    },
+    {
+      when: "prevent",
+      text: `Reserve the guest's memory, or set the least it keeps, so that the hypervisor takes from others. ${
+        remedyMark("balloon", "reserve the guest's memory")
+      }`,
+      commands: prevent,
+      verify: "the balloon stays at 0 under the hypervisor's load",
+    },
+  ];
+}
 
 function fromMeminfo({ path, value }: Parsed<Meminfo>): Taken | undefined {
   const entry = value.bytes.get("Balloon");
@@ -123,7 +149,7 @@ export const balloon: Analyzer = defineAnalyzer({
             line,
             because: `${name} is loaded: this is a virtual machine whose hypervisor can take memory back`,
           }],
-          remedies: REMEDIES,
+          remedies: remediesOf(name),
         }],
       };
     }
@@ -168,7 +194,7 @@ export const balloon: Analyzer = defineAnalyzer({
         evidence: [main, ...(fall === undefined || fall === main ? [] : [fall])].map((
           { path, line, because },
         ): EvidenceLine => ({ path, line, because })),
-        remedies: REMEDIES,
+        remedies: remediesOf(),
       };
     }
   },

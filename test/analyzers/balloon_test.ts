@@ -76,6 +76,7 @@ describe(ID, () => {
     });
     const report = await analyzeFiles(files(5 * GIB));
     expect(findingOf(report, ID)).toMatchObject({ confidence: "possible", material: false, claims: [] });
+    expect(JSON.stringify(findingOf(report, ID)?.remedies)).not.toContain("virsh");
     expect(findingOf(report, ID)?.title).toContain("may be part of the 5.00 GiB (62.5 % of memory)");
     const unknown = findingOf(report, "unattributed-kernel")?.evidence.map(({ because }) => because).join("\n");
     expect(unknown).toContain("perhaps the hypervisor's: hv_balloon is loaded");
