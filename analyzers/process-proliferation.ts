@@ -2,6 +2,7 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/an
 import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
 import { shellWord } from "../src/core/shell.ts";
 import { overTime } from "../src/core/source.ts";
+import { accountBytes } from "../src/core/ledger.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
@@ -26,7 +27,8 @@ interface Crowd extends Program {
   readonly largest: Process;
 }
 
-function crowds(all: readonly Program[], known: readonly Process[]): Crowd[] {
+/** @param anon All anonymous memory of the host. What is shared (RSS, or pages of a parent's) is in many processes, but once in there. */
+function crowds(all: readonly Program[], known: readonly Process[], anon: number): Crowd[] {
   const own = new Map<string, { largest: Process; anonBytes: number }>();
   // The largest first.
   for (const process of known) {
@@ -36,7 +38,11 @@ function crowds(all: readonly Program[], known: readonly Process[]): Crowd[] {
   }
   return all.flatMap((program) => {
     const sizes = own.get(program.comm);
-    return sizes === undefined || program.pids.length < MANY_PROCESSES ? [] : [{ ...program, ...sizes }];
+    return sizes === undefined || program.pids.length < MANY_PROCESSES ? [] : [{
+      ...program,
+      ...sizes,
+      anonBytes: Math.min(sizes.anonBytes, anon),
+    }];
   }).sort((a, b) => b.anonBytes - a.anonBytes || (a.comm < b.comm ? -1 : 1));
 }
 
@@ -59,9 +65,10 @@ export const processProliferation: Analyzer = defineAnalyzer({
   references: ["https://docs.kernel.org/admin-guide/cgroup-v2.html#pid"],
   needs: { ledger, processes, programs },
   uses: { programSeries, ledgers: overTime(ledger) },
-  analyze({ ledger: { totalBytes }, processes: known, programs: all, programSeries: series, ledgers }) {
+  analyze({ ledger: host, processes: known, programs: all, programSeries: series, ledgers }) {
+    const { totalBytes } = host;
     const count = all.reduce((sum, { pids }) => sum + pids.length, 0);
-    const found = crowds(all, known);
+    const found = crowds(all, known, accountBytes(host, "anon") ?? Infinity);
     // One that grows goes before one that is only larger.
     const crowd = found.find(({ comm }) => growth(series?.get(comm)) !== undefined) ?? found[0];
     if (crowd === undefined) {
@@ -90,7 +97,7 @@ export const processProliferation: Analyzer = defineAnalyzer({
       line: crowd.largest.line,
       because: `the largest of ${formatQuantity(crowd.pids.length, "process", "processes")} named ${crowd.comm}, ${
         formatShare(crowd.pids.length, count)
-      } of all; together ${formatBytes(crowd.anonBytes)} of their own and ${
+      } of all; together ${crowd.largest.isRss ? "at most " : ""}${formatBytes(crowd.anonBytes)} of their own and ${
         formatBytes(crowd.pageTableBytes)
       } of page tables`,
     }];
@@ -114,7 +121,7 @@ export const processProliferation: Analyzer = defineAnalyzer({
         confidence: trend === undefined ? "possible" : trend.spanSeconds >= LONG_WATCH_SECONDS ? "confirmed" : "likely",
         material: trend !== undefined || bytes >= DOMINATES_SHARE * totalBytes,
         claims: [
-          { account: "anon", bytes: { low: crowd.anonBytes, high: crowd.anonBytes } },
+          { account: "anon", bytes: { low: crowd.largest.isRss ? 0 : crowd.anonBytes, high: crowd.anonBytes } },
           { account: "page-tables", bytes: { low: crowd.pageTableBytes, high: crowd.pageTableBytes } },
         ],
         ...(inBytes === undefined ? {} : { growthBytesPerSecond: { low: inBytes.low, high: inBytes.high } }),

@@ -60,6 +60,11 @@ function sizeOf({ anonBytes, swapBytes }: Process): number {
   return anonBytes + swapBytes;
 }
 
+/** In words: of RSS a part may be shared, and then it is nobody's own. */
+function sizeText(bytes: number, { isRss }: Process): string {
+  return `${formatBytes(bytes)} ${isRss ? "resident, shared pages included" : "of its own"}`;
+}
+
 /** Processes that are still there, each from when it was first seen. A pid that was given to another program meanwhile is another process. */
 function lasting(history: readonly TimePoint<readonly Process[]>[]): Tenant[] {
   // None has a trend, and there may be a hundred thousand processes.
@@ -287,6 +292,7 @@ export const userLeak: Analyzer = defineAnalyzer({
   },
   analyze({ ledger, processes: known, ledgers, history, recently, lives, pressure: short, meminfo: file, recorded }) {
     const grownForLong = longGrowth(recorded, "AnonPages", accountBytes(ledger, "anon"));
+    const anon = accountBytes(ledger, "anon") ?? Infinity;
     // Of what makes the host short of memory it does not matter why it grows.
     const isShort = short?.level === "short" || short?.level === "exhausted";
     const starting = (tenant: Tenant): ProcessLife | undefined =>
@@ -317,8 +323,7 @@ export const userLeak: Analyzer = defineAnalyzer({
       return { findings: [sizeFinding(largest), ...startUps] };
     }
     if (startUps.length > 0) return { findings: startUps };
-    const anon = accountBytes(ledger, "anon") ?? Infinity;
-    const worthWatching = sizeOf(largest) >= MIN_LEAK_BYTES && sizeOf(largest) >= WORTH_WATCHING_SHARE * anon &&
+    const worthWatching = certainly(largest) >= MIN_LEAK_BYTES && certainly(largest) >= WORTH_WATCHING_SHARE * anon &&
       (file?.value.bytes.get("AnonHugePages")?.bytes ?? 0) < MOSTLY_HUGE_SHARE * anon;
     if (!watched && (dominates(largest) || worthWatching)) return { findings: [sizeFinding(largest)] };
     return {
@@ -326,17 +331,27 @@ export const userLeak: Analyzer = defineAnalyzer({
         ? `no program that is large enough to fill the host grew steadily; the largest process, ${largest.comm}, has ${
           formatBytes(sizeOf(largest))
         }`
-        : `the largest process, ${largest.comm}, has ${formatBytes(sizeOf(largest))}: ${
-          formatShare(sizeOf(largest), ledger.totalBytes)
-        } of memory`,
+        : `the largest process, ${largest.comm}, has ${formatBytes(sizeOf(largest))}${
+          largest.isRss ? ", shared pages included" : ""
+        }: ${formatShare(sizeOf(largest), ledger.totalBytes)} of memory`,
     };
 
+    /** What is shared (RSS, or pages of a parent's) is in several processes, but once in AnonPages. */
+    function ownOf(bytes: number): number {
+      return Math.min(bytes, anon);
+    }
+
+    /** Its own for certain: of RSS at most Mapped is files and shared memory, which all processes together map. */
+    function certainly({ anonBytes, swapBytes, isRss }: Process): number {
+      return Math.max(0, ownOf(anonBytes) - (isRss ? file?.value.bytes.get("Mapped")?.bytes ?? 0 : 0)) + swapBytes;
+    }
+
     function dominates(process: Process): boolean {
-      return sizeOf(process) >= DOMINATES_SHARE * ledger.totalBytes;
+      return certainly(process) >= DOMINATES_SHARE * ledger.totalBytes;
     }
 
     function mayBeBehind(process: Process, { changeBytes }: Trend): boolean {
-      return sizeOf(process) >= MIN_LEAK_BYTES && sizeOf(process) >= MIN_SHARE_OF_LONG_GROWTH * changeBytes;
+      return certainly(process) >= MIN_LEAK_BYTES && certainly(process) >= MIN_SHARE_OF_LONG_GROWTH * changeBytes;
     }
 
     function leakFinding(leak: Grown): FindingDraft {
@@ -346,7 +361,7 @@ export const userLeak: Analyzer = defineAnalyzer({
       // Claims are made on the ledger, which is that of the first whole snapshot.
       const pids = new Set(leak.processes.map(({ pid }) => pid));
       const base = known.filter(({ pid }) => pids.has(pid));
-      const anonBytes = base.reduce((sum, process) => sum + process.anonBytes, 0);
+      const anonBytes = ownOf(base.reduce((sum, process) => sum + process.anonBytes, 0));
       // One that was started later has none of what the ledger tells.
       const seen = base.length > 0 ? base : leak.processes;
       const bytes = seen.reduce((sum, process) => sum + sizeOf(process), 0);
@@ -354,7 +369,7 @@ export const userLeak: Analyzer = defineAnalyzer({
       const life = starting(leak);
       const age = life === undefined ? "" : `; started ${Math.round(life.ageSeconds)} s ago, it may be starting up`;
       return {
-        title: `${nameOf(leak)} has ${formatBytes(bytes)} of its own and grows by ${
+        title: `${nameOf(leak)} has ${sizeText(bytes, seen[0] as Process)} and grows by ${
           formatBytes(trend.bytesPerSecond)
         } a second${age}`,
         confidence: life !== undefined ? "possible" : trend.spanSeconds >= LONG_WATCH_SECONDS ? "confirmed" : "likely",
@@ -376,17 +391,24 @@ export const userLeak: Analyzer = defineAnalyzer({
       const { pid, comm, anonBytes, unit } = process;
       const bytes = sizeOf(process);
       return {
-        title: `${comm} (pid ${pid}) is the largest process with ${formatBytes(bytes)} of its own; ${
+        title: `${comm} (pid ${pid}) is the largest process with ${sizeText(bytes, process)}; ${
           watched ? "seconds of watching do" : "one look does"
         } not tell whether it grows`,
         confidence: "possible",
         material: dominates(process),
-        claims: [{ account: "anon", bytes: { low: anonBytes, high: anonBytes } }],
+        claims: [{
+          account: "anon",
+          bytes: { low: Math.min(ownOf(anonBytes), certainly(process)), high: ownOf(anonBytes) },
+        }],
         owners: [{ pid, comm, bytes, count: 1, detail: unit ?? "no systemd unit known" }],
         evidence: [{
           path: process.path,
           line: process.line,
-          because: `${formatShare(anonBytes, ledger.totalBytes)} of all memory is this process's`,
+          because: process.isRss
+            ? `${
+              formatShare(anonBytes, ledger.totalBytes)
+            } of all memory is in this process, files and shared memory included`
+            : `${formatShare(anonBytes, ledger.totalBytes)} of all memory is this process's`,
         }, ...longGrowthEvidence(grownForLong)],
         remedies: remedies({ comm, processes: [process] }, known),
       };

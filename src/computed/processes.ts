@@ -9,8 +9,10 @@ import { processStatuses } from "./process_statuses.ts";
 export interface Process extends SourceLine {
   readonly pid: number;
   readonly comm: string;
-  /** Anonymous memory in RAM. Before 4.5 the kernel tells only all of RSS, file pages included. */
+  /** Anonymous memory in RAM, or all of RSS (`isRss`). */
   readonly anonBytes: number;
+  /** Whether only RSS is known, file pages and shared memory included: before 4.5 the kernel tells no more, nor does ps. */
+  readonly isRss: boolean;
   readonly swapBytes: number;
   /** The systemd unit it runs in; undefined where it has none or its cgroup was not captured. */
   readonly unit: string | undefined;
@@ -42,6 +44,7 @@ const fromStatuses: Source<readonly Process[]> = defineComputed({
         pid,
         comm: value.name ?? "(no name)",
         anonBytes,
+        isRss: value.rssAnonBytes === undefined,
         // A kernel without swap support prints no VmSwap, and then nothing is swapped.
         swapBytes: value.vmSwapBytes ?? 0,
         unit: units.get(pid),
@@ -64,6 +67,7 @@ function fromDump({ path, report }: HostAtOom): Process[] {
     comm,
     // Before 6.8 the table tells only all of RSS.
     anonBytes: anonBytes ?? rssBytes,
+    isRss: anonBytes === undefined,
     swapBytes: swapBytes ?? 0,
     unit: undefined,
     path,

@@ -191,6 +191,33 @@ describe("process-proliferation", () => {
     expect(findingOf(await analyzeFiles(zombies), "process-proliferation")?.confidence).toBe("possible");
   });
 
+  it("counts once what many processes share: ps tells RSS alone", async () => {
+    // As the servers of PostgreSQL in a sosreport of RHEL 7, whose RSS is mostly their shared buffers.
+    const rows = Array.from(
+      { length: 320 },
+      (_, i) =>
+        `postgres ${
+          2000 + i
+        }  0.1 7.1 17000000 4194304 ?        Ss   Jan10   6:52 postgres: app app 10.0.0.1(${i}) idle\n`,
+    );
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText(
+        { AnonPages: 4 * GIB, Cached: 20 * GIB, Mapped: 16 * GIB, Shmem: 16 * GIB },
+        64 * GIB,
+      ),
+      "sos_commands/process/ps_auxwww": `USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND\n${rows.join("")}`,
+    });
+    expect(report.notAssessed.map(({ cause }) => cause)).not.toContain("process-proliferation");
+    expect(findingOf(report, "process-proliferation")).toMatchObject({
+      confidence: "possible",
+      material: false,
+      bytes: { low: 0, high: 4 * GIB },
+    });
+    expect(report.ruledOut.find(({ cause }) => cause === "user-leak")?.because).toBe(
+      "the largest process, postgres, has 4.00 GiB, shared pages included: 6.3 % of memory",
+    );
+  });
+
   it("quotes a hostile name for the shell", async () => {
     const files = host(400, MIB, [[100, 500], [100, 525], [100, 550]]);
     const hostile = Object.fromEntries(
