@@ -1,7 +1,8 @@
 import type { SourceLine } from "../core/ledger.ts";
-import type { Captured, Source } from "../core/source.ts";
+import type { Captured, Missing, Source } from "../core/source.ts";
 import { packet } from "../parsers/packet.ts";
-import { ss, ssNamespaces } from "../parsers/ss.ts";
+import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
+import { wasAskedFor } from "./socket_queues.ts";
 
 /** An AF_PACKET socket with rings. */
 export interface PacketRing extends SourceLine {
@@ -19,6 +20,14 @@ export interface PacketRings {
   readonly sockets: number | undefined;
 }
 
+const RINGS: Missing = { path: "sos_commands/networking/ss_-peaonmi", howToCapture: "ss -peaonmi" };
+
+/** `ss -tuna` lists no packet sockets, and without -e tells no ring: nor an inode. */
+function tellsRings(sockets: readonly SsSocket[]): boolean {
+  return wasAskedFor(sockets, ["p_", "nl", "u_"]) &&
+    !sockets.some(({ netid, inode }) => netid?.startsWith("p_") && inode === undefined);
+}
+
 /** Only ss tells a ring's size. Without it the bundle can still tell that there is no packet socket at all. */
 export const packetRings: Source<PacketRings> = {
   name: "packet rings",
@@ -32,9 +41,12 @@ export const packetRings: Source<PacketRings> = {
       : tables.value.flatMap(({ path, value }) =>
         value.map(({ inode, line, rmemBytes }) => ({ path, line, inode, rmemBytes }))
       );
-    if (initial.status !== "ok") {
-      return tables.status === "ok" && rows.length === 0 ? { status: "ok", value: { rings: [], sockets: 0 } } : initial;
+    const known = initial.status === "ok" && tellsRings(initial.value.value);
+    if (!known && tables.status === "ok" && rows.length === 0) {
+      return { status: "ok", value: { rings: [], sockets: 0 } };
     }
+    if (initial.status !== "ok") return initial;
+    if (!known) return { status: "missing", missing: [RINGS] };
     const byInode = new Map(rows.map((row) => [row.inode, row]));
     const files = [initial.value, ...(others.status === "ok" ? others.value : [])];
     const rings = files.flatMap(({ path, value }) =>

@@ -148,6 +148,21 @@ export function tableSize(rows: readonly { readonly line: number }[]): number {
   return Math.max(rows.length, (rows.at(-1)?.line ?? 1) - 1);
 }
 
+/** Lines that a socket takes, with its details. */
+const MOST_LINES = 3;
+
+/**
+ * Whether ss was asked for sockets of such families, too, of which every host has some. Of a large table idle rows are left out: what is not there tells
+ * nothing then.
+ *
+ * @param families How their names begin: `u_`, `nl`.
+ */
+export function wasAskedFor(sockets: readonly SsSocket[], families: readonly string[]): boolean {
+  const isWhole = (sockets.at(-1)?.line ?? 0) <= 1 + MOST_LINES * sockets.length;
+  return sockets.length === 0 || !isWhole ||
+    sockets.some(({ netid }) => families.some((family) => netid?.startsWith(family)));
+}
+
 /** What `ss` tells of a socket, and in which file. */
 export interface SsRow {
   readonly path: string;

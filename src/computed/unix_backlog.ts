@@ -1,5 +1,5 @@
 import type { SourceLine } from "../core/ledger.ts";
-import { type Captured, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
+import { type Captured, type Missing, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
 import { ss, ssNamespaces, type SsSocket, ssUnix, ssUnixNamespaces } from "../parsers/ss.ts";
 import {
@@ -11,6 +11,7 @@ import {
   type SocketQueue,
   type SsRow,
   ssRows,
+  wasAskedFor,
   watchQueues,
 } from "./socket_queues.ts";
 
@@ -46,9 +47,12 @@ function sentBytes({ socket }: SsRow): number {
   return Math.max(socket.sendQBytes ?? 0, socket.skmem?.wmemAllocBytes ?? 0);
 }
 
+const UNIX_SOCKETS: Missing = { path: "sos_commands/networking/ss_-xanm", howToCapture: "ss -xanm" };
+
 function unixRows(reader: Reader): Captured<SsRow[]> {
   const initial = reader.read(ssUnix);
   if (initial.status !== "ok") return initial;
+  if (!wasAskedFor(initial.value.value, ["u_"])) return { status: "missing", missing: [UNIX_SOCKETS] };
   const { changing, once } = readUses({ changing: ssUnixNamespaces, once: ssNamespaces }, reader);
   const files: readonly Parsed<readonly SsSocket[]>[] = [initial.value, ...(changing ?? once ?? [])];
   const rows = files.flatMap(({ path, value }) => value.map((socket) => ({ path, socket })));

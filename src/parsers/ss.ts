@@ -1,4 +1,4 @@
-// ss -peaonmi: sockets of all families with what each is charged (skmem), and who holds them. From iproute2 4.0 on. The socket's
+// ss -peaonmi: sockets of all families with what each is charged (skmem), and who holds them. The socket's
 // details stand on its own line, on lines below it that begin with a blank, or (ss -O) all on one line.
 // https://git.kernel.org/pub/scm/network/iproute2/iproute2.git/tree/misc/ss.c
 //
@@ -273,6 +273,9 @@ function readDetails(socket: Draft, text: string, line: number, context: ParseCo
   }
 }
 
+/** As iproute2 wrote one until 4.0 (RHEL 6 and 7): `("a",1,3)`. */
+const OLD_OWNER = /\("((?:[^\\]|\\.){0,15}?)",(\d{1,10}),(\d{1,10})\)/y;
+
 /** `users:(("a",pid=1,fd=3),("b",pid=2,fd=4))`. Newer versions put `tid=` or `proc_ctx=` between pid and fd. */
 function parseOwners(text: string): { owners: SsOwner[]; end: number } {
   const owners: SsOwner[] = [];
@@ -285,9 +288,17 @@ function parseOwners(text: string): { owners: SsOwner[]; end: number } {
       if (text.startsWith('",pid=', i)) commEnd = i;
       i += text[i] === "\\" ? 2 : 1;
     }
+    if (commEnd === -1) {
+      OLD_OWNER.lastIndex = at;
+      const [whole, comm = "", pid, fd] = OLD_OWNER.exec(text) ?? [];
+      if (whole === undefined) break;
+      owners.push({ comm, pid: Number(pid), fd: Number(fd) });
+      at = OLD_OWNER.lastIndex + (text[OLD_OWNER.lastIndex] === "," ? 1 : 0);
+      continue;
+    }
     const fdAt = text.indexOf(",fd=", commEnd);
     const close = text.indexOf(")", fdAt);
-    if (commEnd === -1 || fdAt === -1 || close === -1) break;
+    if (fdAt === -1 || close === -1) break;
     const pid = parseCount(text.slice(commEnd + '",pid='.length, text.indexOf(",", commEnd + 2)));
     const fd = parseCount(text.slice(fdAt + ",fd=".length, close));
     if (pid === undefined || fd === undefined) break;
@@ -350,10 +361,18 @@ function ringBytes(word: string): number | undefined {
   return multiply(field("blk_size:"), field("blk_nr:"));
 }
 
-/** The initial network namespace. */
+/**
+ * The initial network namespace. supportconfig runs `ss -nap`, insights-client `ss -tupna`: without what sockets are charged, and the latter without
+ * most families.
+ */
 export const ss: Source<Parsed<readonly SsSocket[]>> = defineArtifact({
   name: "ss",
-  paths: ["sos_commands/networking/ss_-peaonmi", "sos_commands/networking/ss_*peaonmi*"],
+  paths: [
+    "sos_commands/networking/ss_-peaonmi",
+    "sos_commands/networking/ss_*peaonmi*",
+    "sos_commands/networking/ss_-nap",
+    "sos_commands/networking/ss_-tupna",
+  ],
   howToCapture: "ss -peaonmi",
   parse: parseSs,
 });

@@ -71,6 +71,19 @@ describe(CAUSE, () => {
     expect(report.ruledOut.some(({ cause }) => cause === CAUSE)).toBe(true);
   });
 
+  it("is not assessed where ss was not asked for packet sockets, nor for their rings", async () => {
+    // As supportconfig (ss -nap) and insights-client (ss -tupna) run it.
+    const missing = async (ss: string): Promise<readonly string[] | undefined> => {
+      const report = await analyzeFiles({ "proc/meminfo": meminfoText(), [SS]: SS_HEADER + ss });
+      return report.notAssessed.find(({ cause }) => cause === CAUSE)?.missing;
+    };
+    const tcp = 'tcp   LISTEN 0      128    *:22   *:*    users:(("sshd",pid=1011,fd=3))\n';
+    const netlink = "nl    UNCONN 0      0      0:967  *\n";
+    expect(await missing(tcp)).toEqual([SS]);
+    expect(await missing(`p_raw UNCONN 0      0      *:eth0 *\n${netlink}${tcp}`)).toEqual([SS]);
+    expect(await missing(netlink + tcp)).toBeUndefined();
+  });
+
   it("passes over a ring that is no number", async () => {
     const report = await analyzeFiles({
       ...held,

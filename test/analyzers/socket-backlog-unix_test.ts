@@ -132,6 +132,17 @@ describe(CAUSE, () => {
     expect(report.verdict).toBe("healthy");
   });
 
+  it("is not assessed where ss was asked for TCP and UDP alone", async () => {
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText(),
+      "sos_commands/networking/ss_-tupna":
+        'Netid State  Recv-Q Send-Q Local Address:Port Peer Address:Port\ntcp   LISTEN 0      100    127.0.0.1:25 *:* users:(("master",1326,13))\n',
+    });
+    expect(report.notAssessed.find(({ cause }) => cause === CAUSE)?.missing).toEqual([
+      "sos_commands/networking/ss_-xanm",
+    ]);
+  });
+
   it("leaves out a charge that is negative in the kernel", async () => {
     const report = await analyzeFiles({
       ...stream,

@@ -83,6 +83,26 @@ describe("a supportconfig", () => {
   });
 });
 
+describe("their ss", () => {
+  const rows = "Netid State Recv-Q Send-Q Local Address:Port Peer Address:Port\n" +
+    'nl UNCONN 0 0 0:967 *\nudp UNCONN 212992000 0 *:514 *:* users:(("rsyslogd",pid=1013,fd=5))\n';
+
+  it.each([
+    ["a supportconfig", {
+      "memory.txt": section("Configuration File", "/proc/meminfo", MEMINFO),
+      // net_info() of bin/supportconfig 3.1.16
+      "network.txt": section("Command", "/usr/sbin/ss -nap", rows),
+    }],
+    ["an insights archive", {
+      "insights-shop/data/proc/meminfo": MEMINFO,
+      "insights-shop/data/insights_commands/ss_-tupna": rows,
+    }],
+  ])("of %s tells of queues and owners", async (_, files) => {
+    const bundle = await open(tar(...Object.entries(files).map(([name, text]) => tarEntry(name, text))));
+    expect(findingOf(analyze(bundle, preset), "socket-backlog-udp")?.owners[0]).toMatchObject({ pid: 1013 });
+  });
+});
+
 describe("an insights archive", () => {
   it("keeps files below data, and commands in one folder", async () => {
     const root = "insights-shop-20261123130000";

@@ -153,6 +153,18 @@ udp    UNCONN     0      0         *:68                    *:*                  
     expect(udp).toMatchObject({ local: "*:68", inode: 16_283, owners: [{ comm: "dhclient", pid: 890, fd: 6 }] });
   });
 
+  it("reads owners as iproute2 wrote them before 4.0", () => {
+    // RHEL 7: github.com/RedHatInsights/insights-core insights/parsers/netstat.py, class SsTUPNA
+    const text = `Netid  State      Recv-Q Send-Q     Local Address:Port       Peer Address:Port
+tcp    UNCONN     0      0                      *:68                    *:*      users:(("dhclient",1171,6))
+tcp    LISTEN     0      100            127.0.0.1:25                    *:*      users:(("master",1326,13),("a"b",1327,14))
+`;
+    expect(parseClean(parseSs, text).map(({ owners }) => owners)).toEqual([
+      [{ comm: "dhclient", pid: 1171, fd: 6 }],
+      [{ comm: "master", pid: 1326, fd: 13 }, { comm: 'a"b', pid: 1327, fd: 14 }],
+    ]);
+  });
+
   it("keeps a socket with negative amounts, without them", () => {
     const { value, warnings } = parseWithWarnings(
       parseSs,
