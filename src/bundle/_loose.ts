@@ -27,11 +27,15 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^ *(?=[^\n]*\bPID )(?=[^\n]* RSS )[A-Z%_ ]{1,200} (?:COMMAND|CMD)\r?\n/, "sos_commands/process/ps_auxwww"],
   [/^COMMAND +PID +(?:TID +TASKCMD +)?USER +FD +TYPE +DEVICE /, "sos_commands/process/lsof_"],
   // In other units the numbers are rounded.
-  [/^Filesystem +1K-blocks +Used +Available /, "sos_commands/filesys/df_-al"],
+  [/^Filesystem +(?:1K|1024)-blocks +Used +Available /, "sos_commands/filesys/df_-al"],
   [/^Filename\s+Type\s+Size\s+Used\s+Priority/, "proc/swaps"],
   [/^#subsys_name\s+hierarchy\s+num_cgroups\s/, "proc/cgroups"],
   [/^ *key +shmid +perms +size +cpid /, "proc/sysvipc/shm"],
-  [/^\d+ \d+ 0x[\da-f]+ \d+ \d+ \d+ \d+\r?\nname +type +data\r?\nhits +\d/, "proc/spl/kstat/zfs/arcstats"],
+  // zfetchstats begins so, too, but has a dozen counters; this one some eighty or more.
+  [
+    /^\d+ \d+ 0x[\da-f]+ (?:[5-9]\d|\d{3}) \d+ \d+ \d+\r?\nname +type +data\r?\nhits +\d/,
+    "proc/spl/kstat/zfs/arcstats",
+  ],
   [/^[a-z][\w.-]*\.[\w-]+ = /, "sos_commands/kernel/sysctl_-a"],
 ];
 

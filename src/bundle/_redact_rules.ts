@@ -281,6 +281,7 @@ const FILE_RULES: readonly FileRule[] = [
   {
     paths: [
       "sos_commands/kernel/dmesg*",
+      "sos_commands/general/dmesg*",
       "var/log/dmesg*",
       "var/log/messages*",
       "var/log/kern.log*",

@@ -3,7 +3,13 @@ import type { Captured, Reader } from "../core/source.ts";
 import { forEachLine } from "./_lines.ts";
 
 /** Of the running kernel. */
-const DMESG_PATHS: readonly string[] = ["sos_commands/kernel/dmesg", "sos_commands/kernel/dmesg_-T", "var/log/dmesg"];
+const DMESG_PATHS: readonly string[] = [
+  "sos_commands/kernel/dmesg",
+  "sos_commands/kernel/dmesg_-T",
+  // Up to sos 3.2 (RHEL 6).
+  "sos_commands/general/dmesg",
+  "var/log/dmesg",
+];
 
 /** The best first. The system's logs reach back to before the host was started: one that is looked at after an OOM often was. */
 export const KERNEL_LOG_PATHS: readonly string[] = [

@@ -97,7 +97,13 @@ function rows(text: string): Row[] {
 /** A snapshot's file, as {@linkcode parseDf} reads it. */
 export const df: Source<Parsed<readonly DfMount[]>> = defineArtifact({
   name: "df",
-  paths: ["sos_commands/filesys/df_-al_-x_autofs", "sos_commands/filesys/df_-al", "sos_commands/filesys/df_-al_*"],
+  paths: [
+    "sos_commands/filesys/df_-al_-x_autofs",
+    "sos_commands/filesys/df_-al",
+    "sos_commands/filesys/df_-al_*",
+    // insights-client: -P writes another header.
+    "sos_commands/filesys/df_-alP*",
+  ],
   howToCapture: "df -al -x autofs",
   parse: parseDf,
 });
@@ -105,7 +111,13 @@ export const df: Source<Parsed<readonly DfMount[]>> = defineArtifact({
 /** A snapshot's file, as {@linkcode parseDfInodes} reads it. */
 export const dfInodes: Source<Parsed<readonly DfInodes[]>> = defineArtifact({
   name: "df -i",
-  paths: ["sos_commands/filesys/df_-ali_-x_autofs", "sos_commands/filesys/df_-ali*"],
+  paths: [
+    "sos_commands/filesys/df_-ali_-x_autofs",
+    "sos_commands/filesys/df_-ali*",
+    // insights-client, and supportconfig.
+    "sos_commands/filesys/df_-li*",
+    "sos_commands/filesys/df_-i",
+  ],
   howToCapture: "df -ali -x autofs",
   parse: parseDfInodes,
 });

@@ -78,7 +78,7 @@ export function parseLsof(text: string): readonly LsofProcess[] {
 /** A snapshot's file, as {@linkcode parseLsof} reads it. */
 export const lsof: Source<Parsed<readonly LsofProcess[]>> = defineArtifact({
   name: "lsof",
-  paths: ["sos_commands/process/lsof_*"],
+  paths: ["sos_commands/process/lsof_*", "sos_commands/filesys/lsof_*"],
   howToCapture: "lsof -b +M -n -l",
   parse: parseLsof,
 });

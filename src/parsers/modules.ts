@@ -1,7 +1,10 @@
-// proc/modules: the kernel modules that are loaded.
+// proc/modules, and lsmod, which is made of it: the kernel modules that are loaded.
 // kernel/module/procfs.c m_show()
 //
 //   hv_balloon 24576 0 [permanent], Live 0xffffffffc0599000
+//
+//   Module                  Size  Used by
+//   hv_balloon             24576  0
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { forEachLine, quote } from "./_lines.ts";
@@ -15,10 +18,11 @@ export interface KernelModule {
   readonly line: number;
 }
 
-const ROW = /^(\S+) (\d{1,15}) .*\b(?:Live|Loading|Unloading) /;
+const ROW = /^(\S+) (\d{1,15}) .*\b(?:Live|Loading|Unloading) |^(\S+) +(\d{1,15})  -?\d{1,6}(?: |$)/;
+const LSMOD_HEADER = /^Module +Size +Used by/;
 
 /**
- * Parses /proc/modules.
+ * Parses /proc/modules, or lsmod's table.
  *
  * @throws {ParseError} if no line is a module.
  *
@@ -34,8 +38,10 @@ const ROW = /^(\S+) (\d{1,15}) .*\b(?:Live|Loading|Unloading) /;
 export function parseModules(text: string, context: ParseContext): readonly KernelModule[] {
   const modules: KernelModule[] = [];
   forEachLine(text, (line, number) => {
-    if (line === "") return;
-    const [, name, size] = ROW.exec(line) ?? [];
+    if (line === "" || LSMOD_HEADER.test(line)) return;
+    const row = ROW.exec(line);
+    const name = row?.[1] ?? row?.[3];
+    const size = row?.[2] ?? row?.[4];
     const bytes = parseCount(size);
     if (name !== undefined && bytes !== undefined) modules.push({ name, bytes, line: number });
     else context.warn(number, `not a module: ${quote(line)}`);
@@ -47,7 +53,7 @@ export function parseModules(text: string, context: ParseContext): readonly Kern
 /** A snapshot's file, as {@linkcode parseModules} reads it. */
 export const modules: Source<Parsed<readonly KernelModule[]>> = defineArtifact({
   name: "modules",
-  paths: ["proc/modules"],
+  paths: ["proc/modules", "sos_commands/kernel/lsmod"],
   howToCapture: "cat /proc/modules",
   parse: parseModules,
 });

@@ -59,7 +59,8 @@ export function parseNetstat(text: string): readonly NetstatOwner[] {
 /** A snapshot's file, as {@linkcode parseNetstat} reads it. */
 export const netstat: Source<Parsed<readonly NetstatOwner[]>> = defineArtifact({
   name: "netstat",
-  paths: ["sos_commands/networking/netstat_-W_-neopa"],
+  // -W from sos 3.3 on, -T where netstat knows no -W; insights-client runs it without either.
+  paths: ["sos_commands/networking/netstat_-W_-neopa", "sos_commands/networking/netstat_*-neopa"],
   howToCapture: "netstat -W -neopa",
   parse: parseNetstat,
 });

@@ -103,6 +103,49 @@ describe("their ss", () => {
   });
 });
 
+describe("their other commands", () => {
+  it.each(["ethtool_-g_eth0", "lsmod", "netstat_-neopa", "df_-alP_-x_autofs", "df_-li_-x_autofs"])(
+    "of an insights archive: %s",
+    async (name) => {
+      const bundle = await open(tar(tarEntry(`insights-shop/data/insights_commands/${name}`, "x")));
+      expect([...bundle.files.keys()]).toEqual([expect.stringMatching(new RegExp(`^sos_commands/\\w+/${name}$`))]);
+    },
+  );
+
+  it("of a supportconfig: modules, rings of cards, inodes", async () => {
+    const bundle = await open(tar(
+      tarEntry("modules.txt", section("Command", "/usr/sbin/lsmod", "Module Size Used by\n")),
+      tarEntry("network.txt", section("Command", "/usr/sbin/ethtool -g eth0", "Ring parameters for eth0:\n")),
+      tarEntry("basic-health-check.txt", section("Command", "/usr/bin/df -i", "x\n")),
+      tarEntry("fs-diskio.txt", section("Configuration File", "/proc/mounts", "tmpfs /run tmpfs rw 0 0\n")),
+    ));
+    expect([...bundle.files.keys()].sort()).toEqual([
+      "proc/mounts",
+      "sos_commands/filesys/df_-i",
+      "sos_commands/kernel/lsmod",
+      "sos_commands/networking/ethtool_-g_eth0",
+    ]);
+  });
+});
+
+describe("an old sosreport", () => {
+  it("has the kernel's log (up to sos 3.2) and lsof elsewhere", async () => {
+    const oom = "[1.0] Out of memory: Kill process 7 (hog) score 900 or sacrifice child\n";
+    const lsof =
+      `COMMAND PID USER FD TYPE DEVICE SIZE/OFF NODE NAME\nhog 7 0 1196u a_inode 0,16 0 1038 [eventpoll:4]\n`;
+    const report = analyze(
+      await open(tar(
+        tarEntry("host/proc/meminfo", MEMINFO),
+        tarEntry("host/sos_commands/general/dmesg", oom),
+        tarEntry("host/sos_commands/filesys/lsof_-b_M_-n_-l_-P", lsof),
+      )),
+      preset,
+    );
+    expect(findingOf(report, "global-oom")).toBeDefined();
+    expect(report.ruledOut.find(({ cause }) => cause === "fd-leak")?.because).toContain("hog");
+  });
+});
+
 describe("an insights archive", () => {
   it("keeps files below data, and commands in one folder", async () => {
     const root = "insights-shop-20261123130000";

@@ -90,6 +90,21 @@ describe("files as they are saved, without a host's folders", () => {
     expect(report.findings[0]?.bytes.high).toBeGreaterThan(380 * 2 ** 20);
   });
 
+  it("are told from what begins in the same way", async () => {
+    // pcp's qa/linux/zfs-stats.v2.tgz
+    const kstat = (counters: number, size: number): string =>
+      `10 1 0x01 ${counters} ${size} 1724392104845459 10768748012240194\nname                            type data\nhits                            4    153\nmisses                          4    0\n`;
+    const bundle = await open(
+      tar(tarEntry("zfetchstats", kstat(3, 816)), tarEntry("arcstats", kstat(98, 26_656)), tarEntry("proc/x", "")),
+    );
+    expect(bundle.warnings).toEqual([expect.stringContaining("arcstats is read as")]);
+  });
+
+  it("are told to be df's with -P, too", async () => {
+    const df = "Filesystem     1024-blocks    Used Available Capacity Mounted on\ntmpfs 984112 8660 975452 1% /run\n";
+    expect([...(await open(new TextEncoder().encode(df))).files.keys()]).toEqual(["sos_commands/filesys/df_-al"]);
+  });
+
   it("do not take the place of a host's own, and are not looked for below the top", async () => {
     const other = "MemTotal: 1 kB\n";
     const bundle = await open(

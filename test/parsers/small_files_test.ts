@@ -36,6 +36,18 @@ hv_balloon 24576 0 [permanent], Live 0xffffffffc0599000
       expect.stringMatching(/^1: not a module: /),
     ]);
   });
+
+  it("reads lsmod", () => {
+    // RHEL 7: github.com/RedHatInsights/insights-core insights/parsers/lsmod.py
+    const text = `Module                  Size  Used by
+xt_CHECKSUM            12549  1
+nf_nat_masquerade_ipv4    13412  1 ipt_MASQUERADE
+`;
+    expect(parseClean(parseModules, text).map(({ name, bytes }) => [name, bytes])).toEqual([
+      ["xt_CHECKSUM", 12_549],
+      ["nf_nat_masquerade_ipv4", 13_412],
+    ]);
+  });
 });
 
 describe("parsePressure()", () => {
