@@ -7,9 +7,9 @@ import {
 } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
-import type { ByteRange, Confidence, Owner, Remedy } from "../src/core/report.ts";
+import type { Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { overTime, type Parsed, type TimePoint } from "../src/core/source.ts";
-import { type ControlGroups, controlGroups } from "../src/computed/control_groups.ts";
+import { controlGroups } from "../src/computed/control_groups.ts";
 import { descriptors } from "../src/computed/descriptors.ts";
 import { importedHistory, type LongGrowth, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { ledger } from "../src/computed/ledger.ts";
@@ -30,6 +30,8 @@ import {
   usedSlabBytes,
   WHOLE_SLABINFO,
 } from "../src/computed/slab_caches.ts";
+import { knownObjects } from "../src/computed/slab_objects.ts";
+import { type SlabSpread, slabSpreads } from "../src/computed/slab_spread.ts";
 import { MOSTLY, SAME_COUNT, type Tenant, tenantOf, type TenantWitnesses } from "../src/computed/slab_tenants.ts";
 import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
@@ -68,112 +70,16 @@ const LARGE_KMALLOC = "kmalloc of more than 8 KiB (in no cache)";
  */
 const EXPLAINED = /^(?:zio_|arc_|abd_|dnode_t|dmu_buf|zfs_|sa_cache|ksm_|zs_handle|zspage)/;
 
-/**
- * A network namespace: its tables, sysctls, files of /proc, loopback device and sockets of the kernel, in two dozen caches. 209 KiB in SUnreclaim each were
- * measured with 2,500 of them on 6.18 (IPv6 and netfilter built in); how much it is depends on what the kernel has built in.
- */
-const NET_NAMESPACE_BYTES = 209 * 1024;
-const NET_NAMESPACE_ERROR = 0.2;
-/**
- * Files of /proc/net that each has, at the least (69 with IPv6 and netfilter). Of namespaces that have ended the kernel may keep the one object of
- * net_namespace until the next one ends (net/core/net_namespace.c, net_complete_free(), seen on 6.18), and nothing else.
- */
-const MIN_PROC_ENTRIES = 20;
 /** What a kernel has of unreclaimable objects without any leak (see materialSlabBytes). */
 const USUAL_SLAB_BYTES = 100 * 2 ** 20;
 /** A packet with its overhead. */
 const LARGEST_PACKET_BYTES = 66_560;
-
-/** What is known of the objects in some caches, and how to find who has them. */
-const KNOWN: readonly { readonly cache: RegExp; readonly objects: string; readonly find: string }[] = [
-  {
-    cache: /^(?:file_lock_cache|file_lock_ctx|file_lease_cache)$/,
-    objects: "file locks",
-    find:
-      'awk \'$2 != "->" { n[$5]++ } END { for (pid in n) print n[pid], "process", pid }\' /proc/locks | sort -rn | head',
-  },
-  { cache: /^mnt_cache$/, objects: "mounts", find: "wc -l /proc/[0-9]*/mounts | sort -rn | head" },
-  {
-    cache: /^(?:inotify_inode_mark|fanotify_mark|dnotify_mark)$/,
-    objects: "file watches",
-    find: "grep -c ^inotify /proc/[0-9]*/fdinfo/* 2>/dev/null | sort -t: -k2 -rn | head",
-  },
-  {
-    cache: /^(?:filp|eventpoll_epi|eventpoll_pwq)$/,
-    objects: "open files",
-    find: `for d in /proc/[0-9]*/fd; do echo "$(ls $d | wc -l) $d"; done | sort -rn | head`,
-  },
-  {
-    cache: /^(?:task_struct|signal_cache|sighand_cache|pid)$/,
-    objects: "threads",
-    find: "ps -eLo comm= | sort | uniq -c | sort -rn | head",
-  },
-  {
-    cache: /^(?:vm_area_struct|anon_vma(?:_chain)?)$/,
-    objects: "memory mappings",
-    find: "wc -l /proc/[0-9]*/maps | sort -rn | head",
-  },
-  { cache: /^(?:cred|cred_jar|key_jar)$/, objects: "credentials and keys", find: "wc -l < /proc/keys" },
-  { cache: /^(?:nf_conntrack|nf_conntrack_expect)/, objects: "connections that are tracked", find: "conntrack -C" },
-  {
-    cache: /^(?:ip6?_dst_cache|rtable|fib6_node|ip_fib_alias)$/,
-    objects: "routes",
-    find: "ip route show table all | wc -l",
-  },
-  {
-    cache: /^net_namespace$/,
-    objects: "network namespaces",
-    find:
-      "lsns -t net; ip netns list; find /proc/[0-9]*/fd -lname 'net:*' 2>/dev/null | cut -d/ -f3 | sort | uniq -c | sort -rn | head",
-  },
-  {
-    cache: /^msg_msg-/,
-    objects: "messages in queues",
-    find: "ipcs -q; ipcs -q -p; head /dev/mqueue/*",
-  },
-  {
-    // mm/slab_common.c memcg_create_kmem_cache(): those of a group that was removed stay until its last object is freed.
-    cache: /^kmem_cache(?:_node)?$/,
-    objects: "slab caches, of which each control group had its own up to 5.8, also one that was removed",
-    find: "grep -e num_cgroups -e memory /proc/cgroups; find /sys/fs/cgroup/memory -type d | wc -l",
-  },
-  {
-    cache: /^shmem_inode_cache$/,
-    objects: "files on tmpfs, memfds or shared memory",
-    find:
-      "df -i -t tmpfs; find /proc/[0-9]*/fd -lname '/memfd:*' 2>/dev/null | cut -d/ -f3 | sort | uniq -c | sort -rn | head",
-  },
-  // The last: of a cache that is merged with another one the kernel counts timers elsewhere, too, and they would be known by that.
-  {
-    cache: /^posix_timers_cache$/,
-    objects: "POSIX timers",
-    find: `for f in /proc/[0-9]*/timers; do echo "$(grep -c ^ID: $f) $f"; done | sort -rn | head`,
-  },
-];
-
-/**
- * Packets wait for a device (a TAP that its program does not read), in a queueing discipline, for a verdict (NFQUEUE), or for a socket of a kind that is not
- * captured; records of audit are kept as packets, too, until auditd takes them.
- */
-const PACKETS = {
-  objects: "network packets",
-  find:
-    "ip -s -s link; tc -s qdisc; cat /proc/net/netfilter/nfnetlink_queue; auditctl -s; grep -H ^iff: /proc/[0-9]*/fdinfo/* 2>/dev/null",
-} as const;
 
 /** A cache with what it did while it was watched. */
 interface Suspect extends SlabUse {
   readonly trend: Trend | undefined;
   /** Whether all of it may be packets: there are as many heads. */
   readonly isPackets: boolean;
-}
-
-/** What a cache's objects may be. */
-function knownOf({ name, aliases, isPackets }: Suspect): readonly Pick<(typeof KNOWN)[number], "objects" | "find">[] {
-  return [
-    ...(isPackets ? [PACKETS] : []),
-    ...KNOWN.filter(({ cache }) => [name, ...aliases].some((each) => cache.test(each))),
-  ];
 }
 
 /** Caches by name in each snapshot: how their pages grew. */
@@ -287,7 +193,7 @@ function sum(suspects: readonly Suspect[]): number {
 
 /** What a cache's objects are, and the command on the host that tells whose they are. */
 function whose(suspect: Suspect): string {
-  const known = knownOf(suspect);
+  const known = knownObjects(suspect, suspect.isPackets);
   if (known.length === 0) {
     return "to find who allocates them: boot with slub_debug=U and read /sys/kernel/debug/slab/*/alloc_traces";
   }
@@ -332,7 +238,7 @@ function holder(
   if (isPackets) return "Network packets in no socket that is known";
   if (tenant === undefined) {
     // Of caches that the kernel merged, the name may be another one's.
-    const [known] = aliases.length === 0 ? knownOf(suspect) : [];
+    const [known] = aliases.length === 0 ? knownObjects(suspect, isPackets) : [];
     return `Unreclaimable kernel objects${known === undefined ? "" : ` (${known.objects})`}`;
   }
   const what = `${tenant.what[0]?.toUpperCase()}${tenant.what.slice(1)}`;
@@ -392,7 +298,7 @@ function remedies(
   stop: readonly string[],
   stays: Tenant["stays"],
 ): Remedy[] {
-  const known = knownOf(first);
+  const known = knownObjects(first, first.isPackets);
   return [
     stays === undefined
       ? restart(stop.length > 0 ? stop : [...known.map(({ find }) => find), "slabtop -o -s c | head -20"])
@@ -419,68 +325,6 @@ function remedies(
       verify: "its slope over a day is about nothing",
     },
   ];
-}
-
-/** What is held in many caches at once, told by some of them. */
-interface Spread {
-  readonly name: string;
-  readonly bytes: ByteRange;
-  readonly suspects: readonly [Suspect, ...Suspect[]];
-  /** Where it is told in another way than by the size of the caches. */
-  readonly evidence?: readonly EvidenceLine[];
-  readonly stays?: Tenant["stays"];
-}
-
-/** Every group has some forty of these, one a file in its folder. */
-const GROUP_FILES = "kernfs_node_cache";
-/** Folders of groups without a process, by their names without numbers. */
-const EMPTY_GROUPS =
-  'find /sys/fs/cgroup -name cgroup.procs | while read -r file; do read -r _ < "$file" || dirname "$file"; done 2>/dev/null | ' +
-  "sed 's/[0-9a-f]*[0-9][0-9a-f]*/N/g' | sort | uniq -c | sort -rn | head";
-
-/** Control groups that are in use, or were never removed. */
-function groupsInUse(
-  { caches, useOf }: SlabCaches,
-  groups: ControlGroups | undefined,
-  left: number,
-): Spread | undefined {
-  const cache = caches.find(({ name }) => name === GROUP_FILES);
-  if (cache === undefined || groups === undefined) return undefined;
-  return {
-    name: `${formatCount(groups.count)} control groups`,
-    bytes: { low: Math.min(left, groups.bytes.low), high: Math.min(left, groups.bytes.high) },
-    suspects: [{ ...useOf(cache), trend: undefined, isPackets: false }],
-    evidence: groups.evidence,
-    stays: { kind: "groups", command: EMPTY_GROUPS },
-  };
-}
-
-/** Network namespaces; undefined where slabinfo does not tell how many there are. */
-function netNamespaces({ caches, useOf }: SlabCaches, left: number): Spread | undefined {
-  const cache = caches.find(({ name }) => name === "net_namespace");
-  if (cache === undefined) return undefined;
-  const use = useOf(cache);
-  const entries = caches.find(({ name }) => name === "proc_dir_entry");
-  const count = Math.min(
-    use.activeObjects,
-    entries === undefined ? Infinity : Math.floor(useOf(entries).activeObjects / MIN_PROC_ENTRIES),
-  );
-  const bytes = count * NET_NAMESPACE_BYTES;
-  return {
-    name: `${formatCount(count)} network namespaces`,
-    bytes: {
-      low: Math.min(left, Math.round((1 - NET_NAMESPACE_ERROR) * bytes)),
-      high: Math.min(left, Math.round((1 + NET_NAMESPACE_ERROR) * bytes)),
-    },
-    suspects: [{ ...use, trend: undefined, isPackets: false }],
-    evidence: [{
-      path: use.path,
-      line: use.line,
-      because: `${formatCount(count)} network namespaces, each of about ${
-        formatBytes(NET_NAMESPACE_BYTES)
-      } (measured on Linux 6.18), whether anything runs in it or not`,
-    }],
-  };
 }
 
 interface Witnesses extends TenantWitnesses {
@@ -643,11 +487,12 @@ export const slabLeak: Analyzer = defineAnalyzer({
     }
 
     function uncounted({ caches: unknown, left }: Rest): Outcome {
-      const spread = [netNamespaces(caches, left), groupsInUse(caches, groups, left)].find((each) =>
-        each !== undefined && each.bytes.low >= material &&
-        (each.bytes.low + each.bytes.high) / 2 >= MOSTLY * (left - USUAL_SLAB_BYTES)
+      const spread = slabSpreads(caches, groups, left).find(({ bytes: { low, high } }) =>
+        low >= material && (low + high) / 2 >= MOSTLY * (left - USUAL_SLAB_BYTES)
       );
-      if (spread !== undefined) return { findings: [spreadFinding(spread)] };
+      if (spread !== undefined) {
+        return { findings: [spreadFinding(spread, [{ ...spread.cache, trend: undefined, isPackets: false }])] };
+      }
       // What a list that is cut off, or filtered, leaves out may be a leak.
       const none = (because: string): Outcome =>
         !caches.isWhole && left - explained - sum(unknown) >= material
@@ -689,12 +534,14 @@ export const slabLeak: Analyzer = defineAnalyzer({
         return undefined;
       }
       const suspects = [most, ...unknown.slice(1, CACHES_LISTED)] as const;
-      return { findings: [spreadFinding({ name: "Unreclaimable kernel objects", bytes, suspects })] };
+      const evidence = suspects.flatMap(cacheEvidence);
+      return { findings: [spreadFinding({ name: "Unreclaimable kernel objects", bytes, evidence }, suspects)] };
     }
 
     /** What no single cache has. */
     function spreadFinding(
-      { name, bytes, suspects, evidence = suspects.flatMap(cacheEvidence), stays }: Spread,
+      { name, bytes, evidence, stays }: Omit<SlabSpread, "cache">,
+      suspects: readonly [Suspect, ...Suspect[]],
     ): FindingDraft {
       return {
         title: `${name} hold about ${formatBytes((bytes.low + bytes.high) / 2)}, spread over many slab caches`,

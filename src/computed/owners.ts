@@ -116,7 +116,9 @@ export function stopCommands(
   if (units.size === 1 && unit !== undefined) return [`systemctl restart ${shellWord(unit)}`];
   if (group.pids.length === 0) return [];
   const { comm } = group;
-  if (pids.size > PIDS_LISTED && comm !== undefined && hasNameOfItsOwn(comm, pids, processes)) return [stopByName(comm)];
+  if (pids.size > PIDS_LISTED && comm !== undefined && hasNameOfItsOwn(comm, pids, processes)) {
+    return [stopByName(comm)];
+  }
   return [`kill -TERM ${group.pids.join(" ")}`];
 }
 

@@ -116,6 +116,11 @@ export function largestFirst(a: SlabUse, b: SlabUse): number {
   return b.bytes - a.bytes || (a.name < b.name ? -1 : 1);
 }
 
+/** All names that its objects may be known by. */
+export function namesOf({ name, aliases }: SlabUse): readonly string[] {
+  return [name, ...aliases];
+}
+
 /** `mnt_cache (merged with posix_timers_cache)` */
 export function cacheName({ name, aliases }: SlabUse): string {
   return aliases.length === 0 ? name : `${name} (merged with ${aliases.join(", ")})`;

@@ -12,7 +12,7 @@ import type { ProcessStatus } from "../parsers/process_status.ts";
 import type { SysvQueue } from "../parsers/sysvipc_msg.ts";
 import type { Descriptors, DescriptorTable } from "./descriptors.ts";
 import type { QueuedSignals } from "./queued_signals.ts";
-import type { SlabUse } from "./slab_caches.ts";
+import { namesOf, type SlabUse } from "./slab_caches.ts";
 
 /** The kernel's own count of something and the objects of the cache it is in: as many, but for a moment between the two. */
 export const SAME_COUNT = 0.1;
@@ -62,7 +62,7 @@ function neighboursIn(cache: SlabUse, { neighbours }: TenantWitnesses): Tenant |
 
 /** Each user's count may be any of its processes': a program is named only where it is the only one. */
 function timersIn(cache: SlabUse, { signals }: TenantWitnesses): Tenant | undefined {
-  const isTheirs = [cache.name, ...cache.aliases].some((name) => name === "posix_timers_cache" || name === "sigqueue");
+  const isTheirs = namesOf(cache).some((name) => name === "posix_timers_cache" || name === "sigqueue");
   const users = (signals ?? []).filter(({ count }) => count >= SHARE_OF_LARGEST * (signals?.[0]?.count ?? 0));
   if (!isTheirs || !isSameCount(sum(users.map(({ count }) => count)), cache)) return undefined;
   const groups = new Map<string, { comm: string; pids: number[]; count: number }>();
@@ -109,7 +109,7 @@ const TASKS = /^(?:task_struct|signal_cache|sighand_cache|pid)$/;
 
 /** Processes that have ended, but not for their parents, which have not waited for them: their tasks stay, and nothing else of them. */
 function zombiesIn(cache: SlabUse, { statuses = [] }: TenantWitnesses): Tenant | undefined {
-  if (![cache.name, ...cache.aliases].some((name) => TASKS.test(name))) return undefined;
+  if (!namesOf(cache).some((name) => TASKS.test(name))) return undefined;
   const zombies = statuses.filter(({ value }) => value.state?.startsWith("Z"));
   const [first] = zombies;
   if (first === undefined || zombies.length < MOSTLY * cache.activeObjects) return undefined;
@@ -149,7 +149,7 @@ function objectsOf({ bytes, messages }: SysvQueue, objectBytes: number): number 
 
 /** Messages that nobody receives. Who sent the last one is known, and may have ended: the queue stays. */
 function messagesIn(cache: SlabUse, { queues: file, statuses = [] }: TenantWitnesses): Tenant | undefined {
-  if (file === undefined || ![cache.name, ...cache.aliases].some((name) => MESSAGES.test(name))) return undefined;
+  if (file === undefined || !namesOf(cache).some((name) => MESSAGES.test(name))) return undefined;
   const queues = file.value.filter(({ messages }) => messages > 0);
   const [largest] = queues.toSorted((a, b) => b.bytes - a.bytes);
   if (largest === undefined || !isSameCount(sum(queues.map((queue) => objectsOf(queue, cache.objectBytes))), cache)) {
@@ -206,7 +206,7 @@ function eachOnce(queues: readonly EventQueue[], statuses: readonly ProcessFile<
 
 /** Events that a program asked for and does not read. Those of one queue may be in several caches, by the length of their names. */
 function eventsIn(cache: SlabUse, { events: file, statuses = [] }: TenantWitnesses): Tenant | undefined {
-  if (file === undefined || ![cache.name, ...cache.aliases].some((name) => EVENTS.test(name))) return undefined;
+  if (file === undefined || !namesOf(cache).some((name) => EVENTS.test(name))) return undefined;
   for (const kind of ["fanotify", "inotify"] as const) {
     const queues = eachOnce(file.value.filter((queue) => queue.kind === kind), statuses);
     const [largest] = queues.toSorted((a, b) => b.bytes - a.bytes);
@@ -235,8 +235,8 @@ function eventsIn(cache: SlabUse, { events: file, statuses = [] }: TenantWitness
 }
 
 /** What a cache's objects are, if they are what descriptors stand for: struct file of each, and the inode of a memfd. */
-function describedBy({ name, aliases }: SlabUse): { what: string; of: (process: Descriptors) => number } | undefined {
-  const names = [name, ...aliases];
+function describedBy(cache: SlabUse): { what: string; of: (process: Descriptors) => number } | undefined {
+  const names = namesOf(cache);
   if (names.includes("filp")) return { what: "open descriptors", of: ({ count }) => count };
   if (!names.includes("shmem_inode_cache")) return undefined;
   return { what: "memfds", of: ({ kinds }) => kinds.get("memfd") ?? 0 };
@@ -282,7 +282,7 @@ function descriptorsIn(cache: SlabUse, { descriptors }: TenantWitnesses): Tenant
 
 /** Files on a tmpfs, empty ones, too: df counts them in no other way, and they stay until somebody deletes them. */
 function filesIn(cache: SlabUse, { inodes, mounts }: TenantWitnesses): Tenant | undefined {
-  if (inodes === undefined || ![cache.name, ...cache.aliases].includes("shmem_inode_cache")) return undefined;
+  if (inodes === undefined || !namesOf(cache).includes("shmem_inode_cache")) return undefined;
   const types = new Map(mounts?.value.map(({ path, type }) => [path, type]));
   const [largest] = inodes.value
     .flatMap(({ usedInodes, ...mount }) => usedInodes === undefined ? [] : [{ ...mount, usedInodes }])

@@ -5,7 +5,16 @@ import type { Process } from "../../src/computed/processes.ts";
 const PIDS = [11, 12, 13, 14, 15, 16];
 
 function named(comm: string, pids: readonly number[]): Process[] {
-  return pids.map((pid) => ({ pid, comm, anonBytes: 0, swapBytes: 0, unit: undefined, path: "status", line: 1 }));
+  return pids.map((pid) => ({
+    pid,
+    comm,
+    anonBytes: 0,
+    swapBytes: 0,
+    unit: undefined,
+    isRss: false,
+    path: "status",
+    line: 1,
+  }));
 }
 
 describe("stopCommands", () => {

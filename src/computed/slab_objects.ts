@@ -1,0 +1,95 @@
+/** What the objects of a slab cache are, as far as its name tells. */
+import { namesOf, type SlabUse } from "./slab_caches.ts";
+
+/** A kind of objects. */
+export interface SlabObjects {
+  /** `open files` */
+  readonly objects: string;
+  /** Commands on the host that find who has them. */
+  readonly find: string;
+}
+
+/** By the name of their cache. */
+const KNOWN: readonly (SlabObjects & { readonly cache: RegExp })[] = [
+  {
+    cache: /^(?:file_lock_cache|file_lock_ctx|file_lease_cache)$/,
+    objects: "file locks",
+    find:
+      'awk \'$2 != "->" { n[$5]++ } END { for (pid in n) print n[pid], "process", pid }\' /proc/locks | sort -rn | head',
+  },
+  { cache: /^mnt_cache$/, objects: "mounts", find: "wc -l /proc/[0-9]*/mounts | sort -rn | head" },
+  {
+    cache: /^(?:inotify_inode_mark|fanotify_mark|dnotify_mark)$/,
+    objects: "file watches",
+    find: "grep -c ^inotify /proc/[0-9]*/fdinfo/* 2>/dev/null | sort -t: -k2 -rn | head",
+  },
+  {
+    cache: /^(?:filp|eventpoll_epi|eventpoll_pwq)$/,
+    objects: "open files",
+    find: `for d in /proc/[0-9]*/fd; do echo "$(ls $d | wc -l) $d"; done | sort -rn | head`,
+  },
+  {
+    cache: /^(?:task_struct|signal_cache|sighand_cache|pid)$/,
+    objects: "threads",
+    find: "ps -eLo comm= | sort | uniq -c | sort -rn | head",
+  },
+  {
+    cache: /^(?:vm_area_struct|anon_vma(?:_chain)?)$/,
+    objects: "memory mappings",
+    find: "wc -l /proc/[0-9]*/maps | sort -rn | head",
+  },
+  { cache: /^(?:cred|cred_jar|key_jar)$/, objects: "credentials and keys", find: "wc -l < /proc/keys" },
+  { cache: /^(?:nf_conntrack|nf_conntrack_expect)/, objects: "connections that are tracked", find: "conntrack -C" },
+  {
+    cache: /^(?:ip6?_dst_cache|rtable|fib6_node|ip_fib_alias)$/,
+    objects: "routes",
+    find: "ip route show table all | wc -l",
+  },
+  {
+    cache: /^net_namespace$/,
+    objects: "network namespaces",
+    find:
+      "lsns -t net; ip netns list; find /proc/[0-9]*/fd -lname 'net:*' 2>/dev/null | cut -d/ -f3 | sort | uniq -c | sort -rn | head",
+  },
+  {
+    cache: /^msg_msg-/,
+    objects: "messages in queues",
+    find: "ipcs -q; ipcs -q -p; head /dev/mqueue/*",
+  },
+  {
+    // mm/slab_common.c memcg_create_kmem_cache(): those of a group that was removed stay until its last object is freed.
+    cache: /^kmem_cache(?:_node)?$/,
+    objects: "slab caches, of which each control group had its own up to 5.8, also one that was removed",
+    find: "grep -e num_cgroups -e memory /proc/cgroups; find /sys/fs/cgroup/memory -type d | wc -l",
+  },
+  {
+    cache: /^shmem_inode_cache$/,
+    objects: "files on tmpfs, memfds or shared memory",
+    find:
+      "df -i -t tmpfs; find /proc/[0-9]*/fd -lname '/memfd:*' 2>/dev/null | cut -d/ -f3 | sort | uniq -c | sort -rn | head",
+  },
+  // The last: of a cache that is merged with another one the kernel counts timers elsewhere, too, and they would be known by that.
+  {
+    cache: /^posix_timers_cache$/,
+    objects: "POSIX timers",
+    find: `for f in /proc/[0-9]*/timers; do echo "$(grep -c ^ID: $f) $f"; done | sort -rn | head`,
+  },
+];
+
+/**
+ * Packets wait for a device (a TAP that its program does not read), in a queueing discipline, for a verdict (NFQUEUE), or for a socket of a kind that is not
+ * captured; records of audit are kept as packets, too, until auditd takes them.
+ */
+const PACKETS: SlabObjects = {
+  objects: "network packets",
+  find:
+    "ip -s -s link; tc -s qdisc; cat /proc/net/netfilter/nfnetlink_queue; auditctl -s; grep -H ^iff: /proc/[0-9]*/fdinfo/* 2>/dev/null",
+};
+
+/** What a cache's objects may be; `isPackets`: there are as many packets. */
+export function knownObjects(cache: SlabUse, isPackets: boolean): readonly SlabObjects[] {
+  return [
+    ...(isPackets ? [PACKETS] : []),
+    ...KNOWN.filter((known) => namesOf(cache).some((name) => known.cache.test(name))),
+  ];
+}
