@@ -281,7 +281,9 @@ export const fdLeak: Analyzer = defineAnalyzer({
       value.filter(({ state }) => state === "CLOSE_WAIT").map(({ line }) => ({ path, line }))
     );
     const findings = [
-      ...all.filter(({ bytes }) => bytes >= materialBytes).flatMap((program) => programFinding(program) ?? []),
+      ...all.filter((program) => program.bytes * unseenShare(program) >= materialBytes).flatMap((program) =>
+        programFinding(program) ?? []
+      ),
       ...markFindings(),
     ];
     if (findings.length > 0) return { findings };
@@ -321,7 +323,8 @@ export const fdLeak: Analyzer = defineAnalyzer({
         title: `${nameOfGroup(program)}: ${unseen > 1 ? "at least " : ""}${
           formatQuantity(program.count, "open descriptor")
         }, most of them ${kind}, hold ${formatBytes(program.bytes)} of kernel objects`,
-        confidence: judged.confidence,
+        // Of the open files that are not listed it is not known whose they are.
+        confidence: program.bytes < materialBytes ? "possible" : judged.confidence,
         material: true,
         claims,
         ...(trend === undefined ? {} : { growthBytesPerSecond: { low: trend.low * per, high: trend.high * per } }),

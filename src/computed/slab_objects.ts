@@ -41,9 +41,10 @@ const KNOWN: readonly (SlabObjects & { readonly cache: RegExp })[] = [
   { cache: /^(?:cred|cred_jar|key_jar)$/, objects: "credentials and keys", find: "wc -l < /proc/keys" },
   { cache: /^(?:nf_conntrack|nf_conntrack_expect)/, objects: "connections that are tracked", find: "conntrack -C" },
   {
-    cache: /^(?:ip6?_dst_cache|rtable|fib6_node|ip_fib_alias)$/,
+    // By the daemon that made them (bird, zebra, bgp; boot, static and kernel are none's).
+    cache: /^(?:ip6?_dst_cache|rtable|fib6_node|ip_fib_(?:alias|trie))$/,
     objects: "routes",
-    find: "ip route show table all | wc -l",
+    find: "for f in -4 -6; do ip $f route show table all; done | grep -o 'proto [^ ]*' | sort | uniq -c | sort -rn",
   },
   {
     cache: /^net_namespace$/,

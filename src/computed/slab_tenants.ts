@@ -41,13 +41,14 @@ export interface Tenant {
   /** What shows those of a process. */
   readonly see?: (pid: number | undefined) => string;
   /** What gives them back, or shows which they are, where they do not go with the process. */
-  readonly stays?: { readonly kind: "messages" | "files" | "groups"; readonly command: string };
+  readonly stays?: { readonly kind: "messages" | "files" | "groups" | "devices"; readonly command: string };
   readonly evidence: readonly EvidenceLine[];
   /** Descriptors, of which fd-leak may already have told. */
   readonly mayBeClaimed?: true;
 }
 
-function isSameCount(count: number, { activeObjects }: SlabUse): boolean {
+/** Whether a cache has as many objects. */
+export function isSameCount(count: number, { activeObjects }: SlabUse): boolean {
   return Math.abs(count - activeObjects) <= SAME_COUNT * activeObjects;
 }
 

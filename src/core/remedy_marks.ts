@@ -551,6 +551,14 @@ export const remedyMarks: readonly RemedyMark[] = [
     "afterBytes": 217088,
   },
   {
+    "cause": "slab-leak",
+    "remedy": "delete network devices",
+    "kernel": "6.18.44-fc-v657",
+    "date": "2026-11-29",
+    "beforeBytes": 52707328,
+    "afterBytes": 1777664,
+  },
+  {
     "cause": "slab-reclaimable",
     "remedy": "stop the look-ups",
     "untried": "it only looks",

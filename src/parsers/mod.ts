@@ -42,6 +42,7 @@ export * from "./memory_history.ts";
 export * from "./modules.ts";
 export * from "./mounts.ts";
 export * from "./neighbour_stat.ts";
+export * from "./net_dev.ts";
 export * from "./net_snmp.ts";
 export * from "./netlink.ts";
 export * from "./netstat.ts";

@@ -18,7 +18,7 @@ export interface KernelModule {
   readonly line: number;
 }
 
-const ROW = /^(\S+) (\d{1,15}) .*\b(?:Live|Loading|Unloading) |^(\S+) +(\d{1,15})  -?\d{1,6}(?: |$)/;
+const ROW = /^(\S+) (\d{1,15}) .*\b(?:Live|Loading|Unloading) |^(\S+) +(\d{1,15}) {2}-?\d{1,6}(?: |$)/;
 const LSMOD_HEADER = /^Module +Size +Used by/;
 
 /**

@@ -379,6 +379,63 @@ describe("slab-leak", () => {
     });
   });
 
+  describe("network devices that are there, whether one of them is used or not", () => {
+    const table = (names: readonly string[]) =>
+      `Inter-|   Receive\n face |bytes    packets\n${names.map((name) => `${name.padStart(6)}: 0 0\n`).join("")}`;
+    const numbered = (count: number) => Array.from({ length: count }, (_, i) => `veth${i}`);
+    const host = (bytes: number) => ({
+      "proc/meminfo": meminfoText({ SUnreclaim: 60 * MIB + bytes }, 24 * GIB),
+      "proc/slabinfo": slabinfoText([
+        { name: "kernfs_node_cache", size: 128, objects: bytes / 512 },
+        { name: "kmalloc-cg-4k", size: 4096, objects: bytes / 16_384 },
+      ]),
+    });
+    const namespace = (inode: number) => `sos_commands/networking/namespaces/net-${inode}/proc/net/dev`;
+
+    it("are told of with the namespace that has most of them, where they are listed", async () => {
+      const report = await analyzeFiles({
+        ...host(270 * MIB),
+        "proc/net/dev": table(["lo", "eth0"]),
+        [namespace(4_026_532_179)]: table(["lo", ...numbered(6000)]),
+      });
+      const finding = findingOf(report, "slab-leak");
+      expect(finding).toMatchObject({ confidence: "likely", material: true });
+      expect(finding?.title).toMatch(/^6,001 network devices hold about \d{3} MiB, spread over many slab caches/);
+      expect(finding?.evidence).toContainEqual(expect.objectContaining({ path: namespace(4_026_532_179), line: 4 }));
+      expect(finding?.remedies[0]?.commands[0]).toMatch(/^nsenter .* 4026532179 .*ip -br link/);
+    });
+
+    it("are not named where they are few among much else, nor by their loopback devices", async () => {
+      const few = await analyzeFiles({ ...host(900 * MIB), "proc/net/dev": table(["lo", ...numbered(5000)]) });
+      expect(findingOf(few, "slab-leak")?.title).not.toMatch(/network devices/);
+      const none = Object.fromEntries(
+        Array.from({ length: 4000 }, (_, i) => [namespace(4_026_532_000 + i), table(["lo"])]),
+      );
+      const loopback = await analyzeFiles({ ...host(270 * MIB), ...none });
+      expect(findingOf(loopback, "slab-leak")?.title).not.toMatch(/network devices/);
+    });
+  });
+
+  describe("objects that come and go together", () => {
+    const host = (trie: { size: number; objects: number }) => ({
+      "proc/meminfo": meminfoText({ SUnreclaim: 330 * MIB }, 24 * GIB),
+      "proc/slabinfo": slabinfoText([
+        { name: "ip_fib_alias", size: 56, objects: 3_000_000 },
+        { name: "ip_fib_trie", ...trie },
+        { name: "kmalloc-512", size: 512, objects: 60_000 },
+      ]),
+    });
+
+    it("dominate together", async () => {
+      const finding = findingOf(await analyzeFiles(host({ size: 48, objects: 2_999_990 })), "slab-leak");
+      expect(finding?.title).toMatch(/^Unreclaimable kernel objects \(routes\) hold 298 MiB/);
+    });
+
+    it("do not where one cache has many more than the other", async () => {
+      expect(findingOf(await analyzeFiles(host({ size: 60, objects: 2_400_000 })), "slab-leak")).toBeUndefined();
+    });
+  });
+
   describe("what descriptors stand for", () => {
     const held = (
       cache: { name: string; size: number; objects: number },

@@ -502,6 +502,11 @@ export const faults: readonly Fault[] = [
   // Unlike the others, told by a number of things that were weighed on this kernel, not by what the caches hold.
   real("netns-leak", "netns_leak", {}, "slab-leak", ["slab-unreclaimable"], SLAB_GROWTH),
   real("control-groups", "control_groups", {}, "slab-leak", ["slab-unreclaimable"], SLAB_GROWTH),
+  // sos lists the devices of its own namespace alone.
+  real("net-devices", "net_devices", {}, "slab-leak", ["slab-unreclaimable"], SLAB_GROWTH, UNSEEN_BY_SOS),
+  nearMiss("net-devices-few", "net_devices", { count: 1000 }, "slab-leak", SLAB_GROWTH),
+  real("routes", "routes", {}, "slab-leak", ["slab-unreclaimable"], SLAB_GROWTH),
+  nearMiss("routes-few", "routes", { routes: 200000, rate: 0 }, "slab-leak", SLAB_GROWTH),
   nearMiss("control-groups-few", "control_groups", { count: 1500 }, "slab-leak", SLAB_GROWTH),
   nearMiss("netns-few", "netns_leak", { count: 100 }, "slab-leak", SLAB_GROWTH),
   nearMiss("neighbours-few", "neighbours", { entries: 2000, rate: 0 }, "slab-leak", SLAB_GROWTH),

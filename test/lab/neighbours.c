@@ -1,12 +1,10 @@
 /* Neighbour table: `entries` permanent neighbours (then `rate` more a second, up to twice as many) of a TAP device in
  * a network namespace of its own (garbage collection and gc_thresh3 spare permanent ones). SUnreclaim, in an
  * anonymous kmalloc cache; /proc/net/stat/arp_cache counts them for all namespaces. */
-#include "lab.h"
+#include "rtnetlink.h"
 #include <arpa/inet.h>
 #include <linux/if_tun.h>
 #include <linux/neighbour.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <netinet/in.h>
 
 #define DEVICE "nhneigh0"
@@ -23,7 +21,6 @@ struct entry {
 static void add(int fd, int device, long from, long to)
 {
 	static struct entry batch[400];
-	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 	while (from < to) {
 		int size = 0;
 		for (; size < 400 && from < to; size++, from++)
@@ -35,13 +32,7 @@ static void add(int fd, int device, long from, long to)
 				.link = { NLA_HDRLEN + 6, NDA_LLADDR },
 				.mac = { 2, 'n', 'a', 'i', 'l' },
 			};
-		if (sendto(fd, batch, size * sizeof *batch, 0, (struct sockaddr *)&kernel, sizeof kernel) < 0)
-			die("RTM_NEWNEIGH");
-	}
-	char error[256];
-	if (recv(fd, error, sizeof error, MSG_DONTWAIT) > 0) {
-		errno = -((struct nlmsgerr *)NLMSG_DATA((struct nlmsghdr *)error))->error;
-		die("RTM_NEWNEIGH");
+		rtnetlink_send(fd, batch, size * sizeof *batch, "RTM_NEWNEIGH");
 	}
 }
 

@@ -1,4 +1,4 @@
-/** modules.ts, pressure.ts, loadavg.ts, file_nr.ts, swaps.ts, buddyinfo.ts and thp.ts. */
+/** modules.ts, net_dev.ts, pressure.ts, loadavg.ts, file_nr.ts, swaps.ts, buddyinfo.ts and thp.ts. */
 import { describe, expect, it } from "vitest";
 import { ParseError } from "../../src/core/errors.ts";
 import { parseBuddyinfo } from "../../src/parsers/buddyinfo.ts";
@@ -6,6 +6,7 @@ import { parseFileNr } from "../../src/parsers/file_nr.ts";
 import { parseHugepages } from "../../src/parsers/hugepages.ts";
 import { parseLoadavg } from "../../src/parsers/loadavg.ts";
 import { parseModules } from "../../src/parsers/modules.ts";
+import { parseNetDev } from "../../src/parsers/net_dev.ts";
 import { parsePressure } from "../../src/parsers/pressure.ts";
 import { parseSwaps } from "../../src/parsers/swaps.ts";
 import { parseThp } from "../../src/parsers/thp.ts";
@@ -47,6 +48,29 @@ nf_nat_masquerade_ipv4    13412  1 ipt_MASQUERADE
       ["xt_CHECKSUM", 12_549],
       ["nf_nat_masquerade_ipv4", 13_412],
     ]);
+  });
+});
+
+describe("parseNetDev()", () => {
+  // Linux 2.6.32 writes no blank behind the colon (sosreport of RHEL 6).
+  const FIXTURE = `Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+    lo:   14116     166    0    0    0     0          0         0    14116     166    0    0    0     0       0          0
+  eth0:2882843302 20164    0    0    0     0          0         0 28313370  166    0    0    0     0       0          0
+eth0:1:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0
+`;
+  itIsRobust("parseNetDev", FIXTURE, parseNetDev);
+
+  it("reads names, and warns of what is no device", () => {
+    expect(parseClean(parseNetDev, FIXTURE).map(({ name, line }) => [name, line])).toEqual([
+      ["lo", 3],
+      ["eth0", 4],
+      ["eth0:1", 5],
+    ]);
+    expect(parseWithWarnings(parseNetDev, `${FIXTURE}no device\n`).warnings).toEqual([
+      expect.stringMatching(/^6: not a network device: /),
+    ]);
+    expect(() => parseNetDev("", { facts: {}, warn() {} })).toThrow(ParseError);
   });
 });
 

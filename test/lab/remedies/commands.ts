@@ -234,6 +234,14 @@ async function removeGroups(command: string, { pid }: HeldFault): Promise<void> 
   await run("find", [`${root}/nailhouse-${pid}`, "-depth", "-type", "d", "-exec", "rmdir", "{}", "+"]);
 }
 
+/** The fault has a namespace of its own. */
+async function deleteDevices(command: string, { pid }: HeldFault): Promise<void> {
+  const inside = `nsenter --net=/proc/${pid}/ns/net `;
+  const listed = await shell(command.replace(/^nsenter --net=\S+ -nro PID \d+ \| head -n 1\)\S+ /, inside));
+  if (!/^ *\d{3,} leakN$/m.test(listed)) throw new Error(`${command} shows no such devices: ${listed}`);
+  await shell(`sed -n 's/^ *\\(leaked[0-9]*\\):.*/link del \\1/p' /proc/${pid}/net/dev | ${inside}ip -batch -`);
+}
+
 /** The ramfs is unmounted first, as the remedy says: below a tmpfs its files would stay where they are. */
 async function tmpfsInsteadOfRamfs(command: string): Promise<CommandEffect> {
   const folder = mkdtempSync(join(tmpdir(), "nailhouse-ramfs-"));
@@ -546,6 +554,13 @@ export const commandTrials: readonly CommandTrial[] = [
     report: "tmpfs-files",
     command: /^du --inodes -x \/var\/tmp\/nailhouse-spool-\d+ /,
     run: faultTrial("tmpfs_files", { files: 50_000 }, meminfo("SUnreclaim"), deleteFiles),
+  },
+  {
+    cause: "slab-leak",
+    remedy: "delete network devices",
+    report: "net-devices",
+    command: /ip -br link \| awk /,
+    run: faultTrial("net_devices", { count: 1000 }, meminfo("SUnreclaim"), deleteDevices),
   },
   {
     cause: "vmalloc-leak",
