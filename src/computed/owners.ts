@@ -75,14 +75,19 @@ export function nameOfGroup(group: { readonly comm: string | undefined; readonly
     : `${group.comm} (${group.pids.length} processes)`;
 }
 
-/** Who holds less than this of the whole is not worth a word in a title. */
+/** Who holds less than this of the whole is not worth a word in a title, and is not asked to end. */
 const MIN_NAMED_SHARE = 0.01;
+
+/** Without those that hold next to nothing: what was on its way to them when somebody looked. */
+export function worthNaming<T extends { readonly bytes: number }>(groups: readonly T[]): T[] {
+  const total = groups.reduce((sum, { bytes }) => sum + bytes, 0);
+  return groups.filter(({ bytes }) => bytes >= MIN_NAMED_SHARE * total);
+}
 
 /** The first of several groups, and how many more there are. */
 export function nameOfGroups(groups: readonly OwnerGroup<Held>[]): string {
-  const [first, ...rest] = groups;
-  const total = groups.reduce((sum, { bytes }) => sum + bytes, 0);
-  const others = rest.filter(({ bytes }) => bytes >= MIN_NAMED_SHARE * total);
+  const [first] = groups;
+  const others = worthNaming(groups).filter((group) => group !== first);
   const name = nameOfGroup(first ?? { comm: undefined, pids: [] });
   return others.length === 0 ? name : `${name} and ${formatQuantity(others.length, "other")}`;
 }
@@ -116,8 +121,18 @@ export function stopCommands(
   if (units.size === 1 && unit !== undefined) return [`systemctl restart ${shellWord(unit)}`];
   if (group.pids.length === 0) return [];
   const { comm } = group;
-  if (pids.size > PIDS_LISTED && comm !== undefined && hasNameOfItsOwn(comm, pids, processes)) return [stopByName(comm)];
+  if (pids.size > PIDS_LISTED && comm !== undefined && hasNameOfItsOwn(comm, pids, processes)) {
+    return [stopByName(comm)];
+  }
   return [`kill -TERM ${group.pids.join(" ")}`];
+}
+
+/** Commands that end all who hold something worth a word; who holds next to nothing is not asked to end. */
+export function stopAll(
+  groups: readonly { readonly comm: string | undefined; readonly pids: readonly number[]; readonly bytes: number }[],
+  processes: readonly Process[] | undefined,
+): string[] {
+  return worthNaming(groups).flatMap((group) => stopCommands(group, processes));
 }
 
 /** "12.0 MiB in 3 sockets" */

@@ -180,7 +180,7 @@ describe("process-proliferation", () => {
       Object.entries(files).map(([path, text]) => [path, text.replaceAll("cron-job", "a) S 1;b")]),
     );
     const finding = findingOf(await analyzeFiles(hostile), "process-proliferation");
-    expect(finding?.remedies[0]?.commands).toEqual(["pkill -TERM -x 'a) S 1;b'"]);
+    expect(finding?.remedies[0]?.commands).toEqual(["pkill -TERM -x 'a\\) S 1;b'"]);
   });
 
   it("is not assessed without processes", async () => {
