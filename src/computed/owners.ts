@@ -1,7 +1,7 @@
 import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { Owner } from "../core/report.ts";
 import { shellWord } from "../core/shell.ts";
-import type { Process } from "./processes.ts";
+import { NO_NAME, type Process } from "./processes.ts";
 import type { SocketOwners } from "./socket_owners.ts";
 
 /** Something that a process holds. */
@@ -103,7 +103,7 @@ function stopByName(comm: string): string {
 
 /** Whether the name is that of the group alone, and can be typed: of other bytes the bundle has not the same ones. */
 function hasNameOfItsOwn(comm: string, pids: ReadonlySet<number>, processes: readonly Process[] | undefined): boolean {
-  if (!/^[\x20-\x7e]+$/.test(comm)) return false;
+  if (comm === NO_NAME || !/^[\x20-\x7e]+$/.test(comm)) return false;
   const others = processes?.filter((process) => process.comm === comm && !pids.has(process.pid)).length ?? 0;
   return pids.size >= MOST_OF_PROGRAM * (pids.size + others);
 }

@@ -16,6 +16,9 @@ export interface Process extends SourceLine {
   readonly unit: string | undefined;
 }
 
+/** What stands for a name that is not known, or empty. */
+export const NO_NAME = "(no name)";
+
 /** By pid. Thousands of processes have the same cgroups, which are one object then. */
 function unitsOf(files: readonly ProcessFile<readonly ProcessCgroup[]>[]): Map<number, string | undefined> {
   const units = new Map<number, string | undefined>();
@@ -40,7 +43,8 @@ const fromStatuses: Source<readonly Process[]> = defineComputed({
       if (anonBytes === undefined || line === undefined) continue;
       found.push({
         pid,
-        comm: value.name ?? "(no name)",
+        // A program may take its name away.
+        comm: value.name === undefined || value.name === "" ? NO_NAME : value.name,
         anonBytes,
         // A kernel without swap support prints no VmSwap, and then nothing is swapped.
         swapBytes: value.vmSwapBytes ?? 0,

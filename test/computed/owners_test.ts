@@ -28,6 +28,7 @@ describe("stopCommands", () => {
 
   it("does not type a name of other bytes than letters", () => {
     expect(stopCommands({ comm: "a\nb", pids: PIDS }, undefined)).toEqual(["kill -TERM 11 12 13 14 15 16"]);
+    expect(stopCommands({ comm: "(no name)", pids: PIDS }, undefined)).toEqual(["kill -TERM 11 12 13 14 15 16"]);
     expect(stopCommands({ comm: "\ufffd", pids: PIDS }, undefined)).toEqual(["kill -TERM 11 12 13 14 15 16"]);
   });
 });
