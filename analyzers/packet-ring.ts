@@ -5,7 +5,7 @@ import type { Claim, Remedy } from "../src/core/report.ts";
 import type { Parsed } from "../src/core/source.ts";
 import { copiedQueuesFinding, type CopiesKind, packetBacklog } from "../src/computed/copied_queues.ts";
 import { ledger } from "../src/computed/ledger.ts";
-import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopCommands } from "../src/computed/owners.ts";
+import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "../src/computed/owners.ts";
 import { type PacketRing, type PacketRings, packetRings } from "../src/computed/packet_rings.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { skbSlab } from "../src/computed/skb_memory.ts";
@@ -54,7 +54,7 @@ function remedies(groups: readonly OwnerGroup<PacketRing>[], known: readonly Pro
       text: `End or restart the capturing program in an orderly way: a ring goes when its socket is closed. ${
         remedyMark("packet-ring", "end the owner")
       }`,
-      commands: groups.flatMap((group) => stopCommands(group, known)),
+      commands: stopAll(groups, known),
       verify: "`ss -0ae` shows no ring_rx of that size any more, and MemFree rises by as much",
     },
     {

@@ -12,7 +12,7 @@ import type { Missing } from "../src/core/source.ts";
 import { descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
-import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
+import { nameOfGroup, stopAll, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { type Pipe, pipeContents } from "../src/parsers/pipe_contents.ts";
@@ -56,7 +56,7 @@ function withoutEmpty(group: Group): Group {
 
 function remedies(
   group: { readonly comm: string; readonly pids: readonly number[] },
-  known: readonly Process[] | undefined,
+  stop: readonly string[],
 ): Remedy[] {
   return [
     {
@@ -65,7 +65,7 @@ function remedies(
         `End or restart the process that does not read, in an orderly way: a pipe is freed with the last descriptor of it. ${
           remedyMark("pipe-buffers", "end the owner")
         }`,
-      commands: stopCommands(group, known),
+      commands: stop,
       verify: "MemFree rises by what the pipes held",
     },
     {
@@ -163,7 +163,7 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
             },
             ...residualEvidence(),
           ],
-          remedies: remedies(first, known),
+          remedies: remedies(first, stopAll(holders, known)),
         }],
       };
     }
@@ -211,7 +211,7 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
               formatBytes(MAX_PIPE_BYTES)
             }`,
           }, ...residualEvidence()],
-          remedies: remedies({ comm, pids: [pid] }, known),
+          remedies: remedies({ comm, pids: [pid] }, stopCommands({ comm, pids: [pid] }, known)),
         }],
       };
     }

@@ -1,8 +1,9 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
 import { shellWord } from "../src/core/shell.ts";
-import { overTime } from "../src/core/source.ts";
-import { accountBytes } from "../src/core/ledger.ts";
+import { accountBytes, type Ledger } from "../src/core/ledger.ts";
+import type { Confidence } from "../src/core/report.ts";
+import { overTime, type TimePoint } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
@@ -14,6 +15,10 @@ import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Apache's prefork, the server with the most processes by default, has at most 256 (MaxRequestWorkers). */
 const MANY_PROCESSES = 256;
+/** Fewer than those are a pool that is filled by a load, or pile up: then they make the host's memory go, at least a quarter of what all grows by. */
+const MIN_SHARE_OF_GROWTH = 0.25;
+/** As in user-leak: heaps grow in steps. */
+const MIN_GROWTH_BYTES = 16 * 2 ** 20;
 /** Many processes that are there as a pool are somebody's decision; from a tenth of memory on they are worth naming even so. */
 const DOMINATES_SHARE = 0.1;
 
@@ -28,7 +33,12 @@ interface Crowd extends Program {
 }
 
 /** @param anon All anonymous memory of the host. What is shared (RSS, or pages of a parent's) is in many processes, but once in there. */
-function crowds(all: readonly Program[], known: readonly Process[], anon: number): Crowd[] {
+function crowds(
+  all: readonly Program[],
+  known: readonly Process[],
+  anon: number,
+  isCrowd: (crowd: Crowd) => boolean,
+): Crowd[] {
   const own = new Map<string, { largest: Process; anonBytes: number }>();
   // The largest first.
   for (const process of known) {
@@ -38,12 +48,8 @@ function crowds(all: readonly Program[], known: readonly Process[], anon: number
   }
   return all.flatMap((program) => {
     const sizes = own.get(program.comm);
-    return sizes === undefined || program.pids.length < MANY_PROCESSES ? [] : [{
-      ...program,
-      ...sizes,
-      anonBytes: Math.min(sizes.anonBytes, anon),
-    }];
-  }).sort((a, b) => b.anonBytes - a.anonBytes || (a.comm < b.comm ? -1 : 1));
+    return sizes === undefined ? [] : [{ ...program, ...sizes, anonBytes: Math.min(sizes.anonBytes, anon) }];
+  }).filter(isCrowd).sort((a, b) => b.anonBytes - a.anonBytes || (a.comm < b.comm ? -1 : 1));
 }
 
 /** The trend of their number, if there are ever more of them and they do not end. */
@@ -51,6 +57,25 @@ function growth(series: ProgramSeries | undefined): Trend | undefined {
   if (series === undefined || series.ended > MAX_ENDED_SHARE * series.started) return undefined;
   const trend = recentTrend(series.processes);
   return trend !== undefined && trend.low > 0 ? trend : undefined;
+}
+
+function sizeOf({ anonBytes, pageTableBytes }: Crowd): number {
+  return anonBytes + pageTableBytes;
+}
+
+/** How much all anonymous memory grew in the last seconds of what was watched. */
+function anonGrowth(ledgers: readonly TimePoint<Ledger>[], seconds: number): number {
+  const last = ledgers.at(-1);
+  const first = ledgers.find(({ time }) => time >= (last?.time ?? 0) - seconds * 1000);
+  const anon = (point: TimePoint<Ledger> | undefined): number => (point && accountBytes(point.value, "anon")) ?? 0;
+  return anon(last) - anon(first);
+}
+
+/** Whether processes of one program, however few, do much of what makes memory go. */
+function pilesUp(crowd: Crowd, trend: Trend | undefined, ledgers: readonly TimePoint<Ledger>[]): boolean {
+  const grown = trend === undefined ? 0 : trend.changeBytes * sizeOf(crowd) / crowd.pids.length;
+  return trend !== undefined && grown >= MIN_GROWTH_BYTES &&
+    grown >= MIN_SHARE_OF_GROWTH * anonGrowth(ledgers, trend.spanSeconds);
 }
 
 export const processProliferation: Analyzer = defineAnalyzer({
@@ -68,13 +93,22 @@ export const processProliferation: Analyzer = defineAnalyzer({
   analyze({ ledger: host, processes: known, programs: all, programSeries: series, ledgers }) {
     const { totalBytes } = host;
     const count = all.reduce((sum, { pids }) => sum + pids.length, 0);
-    const found = crowds(all, known, accountBytes(host, "anon") ?? Infinity);
+    const found = crowds(
+      all,
+      known,
+      accountBytes(host, "anon") ?? Infinity,
+      (crowd) => crowd.pids.length >= MANY_PROCESSES || pilesUp(crowd, growth(series?.get(crowd.comm)), ledgers ?? []),
+    );
     // One that grows goes before one that is only larger.
     const crowd = found.find(({ comm }) => growth(series?.get(comm)) !== undefined) ?? found[0];
     if (crowd === undefined) {
-      return { ruledOut: `none of ${formatQuantity(count, "process", "processes")} has ${MANY_PROCESSES} like it` };
+      return {
+        ruledOut: `none of ${
+          formatQuantity(count, "process", "processes")
+        } has ${MANY_PROCESSES} like it, and none piles up`,
+      };
     }
-    const bytes = crowd.anonBytes + crowd.pageTableBytes;
+    const bytes = sizeOf(crowd);
     const each = bytes / crowd.pids.length;
     const watched = series?.get(crowd.comm);
     const trend = growth(watched);
@@ -109,17 +143,24 @@ export const processProliferation: Analyzer = defineAnalyzer({
         } ended within ${Math.round(trend.spanSeconds)} s`,
       });
     }
+    const isMany = crowd.pids.length >= MANY_PROCESSES;
+    const isLong = trend !== undefined && trend.spanSeconds >= LONG_WATCH_SECONDS;
     const last = ledgers?.at(-1);
     const available = last?.value.availableBytes;
     const inBytes = trend && { ...trend, low: trend.low * each, high: trend.high * each };
     const parent = watched?.parent;
+    const confidence = (): Confidence => {
+      if (isMany && isLong) return "confirmed";
+      return trend !== undefined && (isMany || isLong) ? "likely" : "possible";
+    };
     return {
       findings: [{
         title: `${nameOfGroup(crowd)} have ${formatBytes(bytes)} together${
           trend === undefined ? "" : ", and there are ever more of them"
         }`,
-        confidence: trend === undefined ? "possible" : trend.spanSeconds >= LONG_WATCH_SECONDS ? "confirmed" : "likely",
-        material: trend !== undefined || bytes >= DOMINATES_SHARE * totalBytes,
+        confidence: confidence(),
+        // A server is given so few by its load.
+        material: isMany ? trend !== undefined || bytes >= DOMINATES_SHARE * totalBytes : isLong,
         claims: [
           { account: "anon", bytes: { low: crowd.largest.isRss ? 0 : crowd.anonBytes, high: crowd.anonBytes } },
           { account: "page-tables", bytes: { low: crowd.pageTableBytes, high: crowd.pageTableBytes } },
@@ -141,14 +182,17 @@ export const processProliferation: Analyzer = defineAnalyzer({
         }],
         evidence,
         remedies: [
-          {
-            when: "now",
-            text: `End them in an orderly way, after whoever starts them: otherwise there are new ones at once. ${
-              remedyMark("process-proliferation", "end them")
-            }`,
-            commands: stopCommands(crowd, known),
-            verify: "the number after the slash in /proc/loadavg falls, and AnonPages with it",
-          },
+          // Workers that a load brought are needed.
+          ...(isMany || isLong
+            ? [{
+              when: "now" as const,
+              text: `End them in an orderly way, after whoever starts them: otherwise there are new ones at once. ${
+                remedyMark("process-proliferation", "end them")
+              }`,
+              commands: stopCommands(crowd, known),
+              verify: "the number after the slash in /proc/loadavg falls, and AnonPages with it",
+            }]
+            : []),
           {
             when: "fix",
             text:

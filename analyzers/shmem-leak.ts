@@ -34,6 +34,8 @@ const JOURNAL_MOUNT = "/run";
 const JOURNAL_SHARE = 0.1;
 /** A few huge pages or log files come and go. */
 const MIN_GROWTH_BYTES = 16 * 2 ** 20;
+/** What takes longer is no start-up: the time that systemd gives a service (DefaultTimeoutStartSec). */
+const START_UP_SECONDS = 90;
 /** What is listed explains the counters: the rest may be small files that were deleted and are open, and baseline. */
 const MOST = 0.5;
 /** Owners that are listed one by one. */
@@ -444,6 +446,11 @@ export const shmemLeak: Analyzer = defineAnalyzer({
     const unreachable = sum(parts.filter((part) => part.unreachable));
     const material = Math.min(unreachable, shared.totalBytes) >= limit || bytes.high >= filesLimit;
     const mappedHigh = shared.mapped?.high ?? 0;
+    const series = (ledgers ?? []).flatMap(({ time, value }) => {
+      const at = accountBytes(value, "shmem");
+      return at === undefined ? [] : [{ time, bytes: at }];
+    });
+    const growing = steadyGrowth(series);
     if (!material) {
       const nameless = shared.totalBytes - mappedHigh - shared.attachedBytes - bytes.high;
       if (shared.mapped !== undefined && nameless >= filesLimit) {
@@ -461,11 +468,6 @@ export const shmemLeak: Analyzer = defineAnalyzer({
     }
 
     const sure = bytes.low >= limit;
-    const series = (ledgers ?? []).flatMap(({ time, value }) => {
-      const at = accountBytes(value, "shmem");
-      return at === undefined ? [] : [{ time, bytes: at }];
-    });
-    const growing = steadyGrowth(series);
     const grownForLong = longGrowth(recorded, "Shmem", shared.totalBytes);
     // How fast, but not how sure: what grew over days may have been something else.
     const rate = growing ?? grownForLong?.trend;
@@ -504,17 +506,28 @@ export const shmemLeak: Analyzer = defineAnalyzer({
       }, ...beside],
     };
 
-    function namelessFinding(nameless: number) {
+    /** A recorder's ring, say, does not list files. That it goes on growing tells that it is no buffer that somebody needs. */
+    function namelessFinding(nameless: number): FindingDraft {
       const [mapper] = shared.mappers;
+      const grows = growing !== undefined && growing.spanSeconds >= START_UP_SECONDS ? growing : undefined;
       return {
-        title: `At least ${formatBytes(nameless)} of shared memory are in no page table and in no file that is known`,
-        confidence: "possible" as const,
+        title: `At least ${formatBytes(nameless)} of shared memory are in no page table and in no file that is known${
+          grows === undefined ? "" : `, and grow by ${formatBytes(grows.bytesPerSecond)} a second`
+        }`,
+        confidence: grows === undefined ? "possible" : "likely",
         material: true,
         claims: [{
-          account: "shmem" as const,
+          account: "shmem",
           // What processes map may be less than is known of them: then more of it is nameless.
-          bytes: { low: 0, high: nameless + mappedHigh - (shared.mapped?.low ?? 0) },
+          bytes: {
+            low: grows === undefined ? 0 : nameless,
+            high: nameless + mappedHigh - (shared.mapped?.low ?? 0),
+          },
         }],
+        ...(grows === undefined ? {} : { growthBytesPerSecond: { low: grows.low, high: grows.high } }),
+        exhaustion: grows === undefined || last === undefined || available === undefined
+          ? null
+          : exhaustion(grows, available, last.time),
         owners: [{
           pid: null,
           comm: "unknown",

@@ -5,7 +5,7 @@ import type { Confidence, Remedy } from "../src/core/report.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
-import { groupByOwner, nameOfGroups, type OwnerGroup, stopCommands } from "../src/computed/owners.ts";
+import { groupByOwner, nameOfGroups, type OwnerGroup, stopAll } from "../src/computed/owners.ts";
 import { packetRings } from "../src/computed/packet_rings.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { quoteProgram } from "../src/computed/remedy_program.ts";
@@ -62,7 +62,7 @@ function remedies(
         `End or restart the owner of the queue in an orderly way: the last packet of a block that leaves frees all of it. ${
           remedyMark("skb-frag-amplification", "end the owner")
         }`,
-      commands: groups.flatMap((group) => stopCommands(group, known)),
+      commands: stopAll(groups, known),
       verify: "MemFree rises by what was pinned, while the UDP mem of /proc/net/sockstat falls by far less",
     },
     {

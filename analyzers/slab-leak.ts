@@ -16,6 +16,8 @@ import { ledger } from "../src/computed/ledger.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
 import { isPacketCache } from "../src/computed/skb_memory.ts";
+import { type ReceiveCharge, receiveCharges } from "../src/computed/receive_charges.ts";
+import { type UdpBacklog, udpBacklog } from "../src/computed/udp_backlog.ts";
 import { processStatuses } from "../src/computed/process_statuses.ts";
 import { queuedSignals } from "../src/computed/queued_signals.ts";
 import { materialSlabBytes } from "../src/computed/material.ts";
@@ -171,6 +173,20 @@ function largeKmalloc(
   }];
 }
 
+/**
+ * What sockets are charged for packets that lie in slab, as a rule: also those that are read, and are no cause. Queues that are read swing, and slabinfo is
+ * not of the same moment: the most that was seen. Of TCP the data are in pages.
+ */
+function packetsInSockets(charges: readonly ReceiveCharge[] | undefined, udp: UdpBacklog | undefined): number {
+  const bytesOf = (isCounted: (family: string) => boolean): number =>
+    (charges ?? []).reduce((total, { family, bytes }) => total + (isCounted(family) ? bytes : 0), 0);
+  const ofUdp = (udp?.series ?? []).reduce(
+    (most, { bytes }) => Math.max(most, bytes),
+    bytesOf((name) => name === "udp"),
+  );
+  return ofUdp + bytesOf((name) => name !== "udp" && name !== "tcp");
+}
+
 /** Each packet has a head, and its data in one object of another cache, or in whole pages (64 KiB at the most, large kmalloc). */
 function mayBePackets(cache: Suspect, heads: number): boolean {
   if (cache.name === LARGE_KMALLOC) return cache.bytes <= heads * LARGEST_PACKET_BYTES;
@@ -178,19 +194,20 @@ function mayBePackets(cache: Suspect, heads: number): boolean {
 }
 
 /**
- * Takes what known tenants hold out of the caches that packets are in: there are no more packets than heads. What they hold beyond that lies in
- * other caches, and in which is not known.
+ * Takes what known tenants hold, and what is in sockets, out of the caches that packets are in: there are no more packets than heads. What tenants hold
+ * beyond that lies in other caches, and in which is not known.
  */
 function withoutPackets(
   caches: readonly Suspect[],
   heldByOthers: number,
+  inSockets: number,
 ): { caches: Suspect[]; heldElsewhere: number } {
   const heads = caches.reduce(
     (most, { name, activeObjects }) => Math.max(most, name.startsWith("skbuff_") ? activeObjects : 0),
     0,
   );
   const packets = sum(caches.filter((cache) => mayBePackets(cache, heads)));
-  const rest = packets === 0 ? 1 : 1 - Math.min(1, heldByOthers / packets);
+  const rest = packets === 0 ? 1 : 1 - Math.min(1, Math.max(heldByOthers, inSockets) / packets);
   return {
     caches: caches.map((cache) =>
       mayBePackets(cache, heads) ? { ...cache, isPackets: true, usedBytes: rest * cache.usedBytes } : cache
@@ -436,6 +453,8 @@ export const slabLeak: Analyzer = defineAnalyzer({
     devices: netDev,
     processes,
     udp,
+    receiveCharges,
+    udpBacklog,
   },
   last: true,
   analyze(
@@ -448,6 +467,8 @@ export const slabLeak: Analyzer = defineAnalyzer({
       recorded,
       processes: known,
       udp: sockets,
+      receiveCharges: charges,
+      udpBacklog: backlog,
       groups,
       devices,
       ...witnesses
@@ -468,10 +489,14 @@ export const slabLeak: Analyzer = defineAnalyzer({
     }`;
     const byName = trends(history ?? []);
     const spanSeconds = [...byName.values()].reduce((most, trend) => Math.max(most, trend.spanSeconds), 0);
-    const { caches: settled, heldElsewhere } = withoutPackets([
-      ...candidates(caches, byName).map((cache) => ({ ...cache, trend: byName.get(cache.name), isPackets: false })),
-      ...largeKmalloc(caches, ledger, file),
-    ], account - left);
+    const { caches: settled, heldElsewhere } = withoutPackets(
+      [
+        ...candidates(caches, byName).map((cache) => ({ ...cache, trend: byName.get(cache.name), isPackets: false })),
+        ...largeKmalloc(caches, ledger, file),
+      ],
+      account - left,
+      packetsInSockets(charges, backlog),
+    );
     const unreclaimable = settled.sort((a, b) => b.usedBytes - a.usedBytes);
     const material = materialSlabBytes(ledger.totalBytes);
     // What is counted elsewhere, too, is somebody's whatever else there is. The rest has to stand out.

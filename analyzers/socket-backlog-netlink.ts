@@ -5,7 +5,7 @@ import { copiedQueuesFinding, type CopiesContext, type CopiesKind, rawBacklog } 
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { netlinkBacklog, type NetlinkQueue } from "../src/computed/netlink_backlog.ts";
-import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopCommands } from "../src/computed/owners.ts";
+import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { placeSkbBytes, skbSlab } from "../src/computed/skb_memory.ts";
 import {
@@ -108,7 +108,7 @@ function remedies(groups: readonly OwnerGroup<Queue>[], known: readonly Process[
       text: `End or restart the owner in an orderly way: closing the sockets frees their queues at once. ${
         remedyMark("socket-backlog-netlink", "end the owner")
       }`,
-      commands: groups.flatMap((group) => stopCommands(group, known)),
+      commands: stopAll(groups, known),
       verify: "the Rmem column of /proc/net/netlink is 0 again, and MemAvailable rises by as much",
     },
     {

@@ -5,7 +5,7 @@ import { setSysctl, shellWord } from "../src/core/shell.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
-import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopCommands } from "../src/computed/owners.ts";
+import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { type ProtocolMemory, protocolMemory } from "../src/computed/protocol_memory.ts";
 import { quoteProgram } from "../src/computed/remedy_program.ts";
@@ -183,7 +183,7 @@ function remedies(
       text: `End or restart the owner in an orderly way: closing the sockets frees their queues at once. ${
         remedyMark("socket-backlog-tcp-recv", "end the owner")
       }`,
-      commands: groups.flatMap((group) => stopCommands(group, known)),
+      commands: stopAll(groups, known),
       verify: "the TCP mem of `cat /proc/net/sockstat` falls to what it was, and MemAvailable rises by as much",
     },
     {

@@ -4,14 +4,7 @@ import type { Remedy } from "../src/core/report.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
-import {
-  groupByOwner,
-  nameOfGroup,
-  nameOfGroups,
-  type OwnerGroup,
-  ownerOf,
-  stopCommands,
-} from "../src/computed/owners.ts";
+import { groupByOwner, nameOfGroup, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { type ProtocolMemory, protocolMemory } from "../src/computed/protocol_memory.ts";
 import { quoteProgram } from "../src/computed/remedy_program.ts";
@@ -142,7 +135,7 @@ function remedies(
           `End or restart the reader, which is on this host and does not read, in an orderly way: the connections end, and the senders' queues with them. ${
             remedyMark(ID, "end the reader")
           }`,
-        commands: readers.flatMap((group) => stopCommands(group, known)),
+        commands: stopAll(readers, known),
         verify,
       }
       : {

@@ -6,7 +6,7 @@ import type { Parsed } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
-import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopCommands } from "../src/computed/owners.ts";
+import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { isAtUdpWall, udpLimit } from "../src/computed/protocol_limits.ts";
 import { type QuotedProgram, quoteProgram } from "../src/computed/remedy_program.ts";
@@ -190,7 +190,7 @@ function remedies(
       text: `End or restart the owner in an orderly way: closing the sockets frees their queues at once. ${
         remedyMark("socket-backlog-udp", "end the owner")
       }`,
-      commands: groups.flatMap((group) => stopCommands(group, known)),
+      commands: stopAll(groups, known),
       verify: "the UDP mem of `cat /proc/net/sockstat` falls to what it was, and MemAvailable rises by as much",
     },
     {

@@ -9,7 +9,8 @@ import {
   nameOfGroups,
   type OwnerGroup,
   ownerOf,
-  stopCommands,
+  stopAll,
+  worthNaming,
 } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { placeStreamBytes } from "../src/computed/skb_memory.ts";
@@ -107,7 +108,7 @@ function remedies(
         `End or restart the process that does not read in an orderly way: closing its end frees what waits there at once. ${
           remedyMark("socket-backlog-unix", "end the reader")
         }`,
-      commands: blamed.flatMap((group) => stopCommands(group, known)),
+      commands: stopAll(blamed, known),
       verify: "`ss -xanm` shows no large Send-Q any more, and MemAvailable rises by as much",
     },
     {
@@ -175,7 +176,7 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
       material: judged.bytes >= materialBytes,
       claims: placeStreamBytes(inPages, judged.bytes - inPages, ledger),
       ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
-      owners: groups.map((group) => ownerOf(group, "socket", "ss -xap", detail(group, senders))),
+      owners: worthNaming(groups).map((group) => ownerOf(group, "socket", "ss -xap", detail(group, senders))),
       evidence: evidence(judged, backlog.seconds),
       remedies: remedies(readers.length > 0 ? readers : groups, known),
     };

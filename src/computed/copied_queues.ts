@@ -7,7 +7,7 @@ import type { Source } from "../core/source.ts";
 import { packet } from "../parsers/packet.ts";
 import { raw } from "../parsers/raw.ts";
 import { materialQueueBytes } from "./material.ts";
-import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopCommands } from "./owners.ts";
+import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "./owners.ts";
 import type { Process } from "./processes.ts";
 import { placeSkbBytes, type SkbSlab } from "./skb_memory.ts";
 import {
@@ -160,7 +160,7 @@ function remedies(
     {
       when: "now",
       text: `End or restart the owner in an orderly way: closing a ${noun} frees its queue at once. ${endMark}`,
-      commands: groups.flatMap((group) => stopCommands(group, known)),
+      commands: stopAll(groups, known),
       verify: `${column} is 0 again, and MemAvailable rises`,
     },
     {

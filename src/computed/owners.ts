@@ -1,7 +1,7 @@
 import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { Owner } from "../core/report.ts";
 import { shellWord } from "../core/shell.ts";
-import type { Process } from "./processes.ts";
+import { NO_NAME, type Process } from "./processes.ts";
 import type { SocketOwners } from "./socket_owners.ts";
 
 /** Something that a process holds. */
@@ -75,14 +75,19 @@ export function nameOfGroup(group: { readonly comm: string | undefined; readonly
     : `${group.comm} (${group.pids.length} processes)`;
 }
 
-/** Who holds less than this of the whole is not worth a word in a title. */
+/** Who holds less than this of the whole is not worth a word in a title, and is not asked to end. */
 const MIN_NAMED_SHARE = 0.01;
+
+/** Without those that hold next to nothing: what was on its way to them when somebody looked. */
+export function worthNaming<T extends { readonly bytes: number }>(groups: readonly T[]): T[] {
+  const total = groups.reduce((sum, { bytes }) => sum + bytes, 0);
+  return groups.filter(({ bytes }) => bytes >= MIN_NAMED_SHARE * total);
+}
 
 /** The first of several groups, and how many more there are. */
 export function nameOfGroups(groups: readonly OwnerGroup<Held>[]): string {
-  const [first, ...rest] = groups;
-  const total = groups.reduce((sum, { bytes }) => sum + bytes, 0);
-  const others = rest.filter(({ bytes }) => bytes >= MIN_NAMED_SHARE * total);
+  const [first] = groups;
+  const others = worthNaming(groups).filter((group) => group !== first);
   const name = nameOfGroup(first ?? { comm: undefined, pids: [] });
   return others.length === 0 ? name : `${name} and ${formatQuantity(others.length, "other")}`;
 }
@@ -98,7 +103,7 @@ function stopByName(comm: string): string {
 
 /** Whether the name is that of the group alone, and can be typed: of other bytes the bundle has not the same ones. */
 function hasNameOfItsOwn(comm: string, pids: ReadonlySet<number>, processes: readonly Process[] | undefined): boolean {
-  if (!/^[\x20-\x7e]+$/.test(comm)) return false;
+  if (comm === NO_NAME || !/^[\x20-\x7e]+$/.test(comm)) return false;
   const others = processes?.filter((process) => process.comm === comm && !pids.has(process.pid)).length ?? 0;
   return pids.size >= MOST_OF_PROGRAM * (pids.size + others);
 }
@@ -120,6 +125,14 @@ export function stopCommands(
     return [stopByName(comm)];
   }
   return [`kill -TERM ${group.pids.join(" ")}`];
+}
+
+/** Commands that end all who hold something worth a word; who holds next to nothing is not asked to end. */
+export function stopAll(
+  groups: readonly { readonly comm: string | undefined; readonly pids: readonly number[]; readonly bytes: number }[],
+  processes: readonly Process[] | undefined,
+): string[] {
+  return worthNaming(groups).flatMap((group) => stopCommands(group, processes));
 }
 
 /** "12.0 MiB in 3 sockets" */

@@ -18,6 +18,9 @@ export interface Process extends SourceLine {
   readonly unit: string | undefined;
 }
 
+/** What stands for a name that is not known, or empty. */
+export const NO_NAME = "(no name)";
+
 /** By pid. Thousands of processes have the same cgroups, which are one object then. */
 function unitsOf(files: readonly ProcessFile<readonly ProcessCgroup[]>[]): Map<number, string | undefined> {
   const units = new Map<number, string | undefined>();
@@ -42,7 +45,8 @@ const fromStatuses: Source<readonly Process[]> = defineComputed({
       if (anonBytes === undefined || line === undefined) continue;
       found.push({
         pid,
-        comm: value.name ?? "(no name)",
+        // A program may take its name away.
+        comm: value.name === undefined || value.name === "" ? NO_NAME : value.name,
         anonBytes,
         isRss: value.rssAnonBytes === undefined,
         // A kernel without swap support prints no VmSwap, and then nothing is swapped.

@@ -165,6 +165,29 @@ describe("process-proliferation", () => {
     ).toBeUndefined();
   });
 
+  it("names fewer that pile up and make memory go: possible at first, as a load brings workers, likely in the long run", async () => {
+    const lists = [[100, 200], [100, 212], [100, 224]] as const;
+    const files = (minutes: number): { [path: string]: string } => {
+      const held = host(100, 4 * MIB, lists);
+      const found: { [path: string]: string } = {};
+      for (const [path, text] of Object.entries(held)) {
+        const i = times.findIndex((time) => time !== "" && path.startsWith(time));
+        const at = `history/${new Date(Date.UTC(2026, 0, 1, 0, i * minutes, 5 * i)).toISOString()}/`;
+        found[i > 0 ? path.replace(times[i] as string, at) : path] = text;
+      }
+      return found;
+    };
+    const soon = await analyzeFiles(files(0));
+    expect(findingOf(soon, "process-proliferation")).toMatchObject({
+      confidence: "possible",
+      material: false,
+      owners: [{ comm: "cron-job", count: 100 }],
+    });
+    expect(soon.verdict).toBe("healthy");
+    const later = await analyzeFiles(files(6));
+    expect(findingOf(later, "process-proliferation")).toMatchObject({ confidence: "likely", material: true });
+  });
+
   it("is at most possible with one snapshot, and material only where it dominates the host", async () => {
     expect(findingOf(await analyzeFiles(host(400, 4 * MIB, [[100, 500]])), "process-proliferation")).toMatchObject({
       confidence: "possible",
@@ -224,7 +247,7 @@ describe("process-proliferation", () => {
       Object.entries(files).map(([path, text]) => [path, text.replaceAll("cron-job", "a) S 1;b")]),
     );
     const finding = findingOf(await analyzeFiles(hostile), "process-proliferation");
-    expect(finding?.remedies[0]?.commands).toEqual(["pkill -TERM -x 'a) S 1;b'"]);
+    expect(finding?.remedies[0]?.commands).toEqual(["pkill -TERM -x 'a\\) S 1;b'"]);
   });
 
   it("is not assessed without processes", async () => {

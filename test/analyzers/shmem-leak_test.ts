@@ -367,6 +367,27 @@ describe("shmem-leak", () => {
     expect(report.verdict).toBe("healthy");
   });
 
+  it("is likely, with a rate, when it goes on growing where a recorder lists no files", async () => {
+    const grown = (seconds: number): Files =>
+      Object.assign(
+        {},
+        ...[1, 2, 3, 4].map((i) => ({
+          [`history/${new Date(Date.UTC(2026, 0, 1, 0, 0, i * seconds)).toISOString()}/proc/meminfo`]: meminfoText({
+            Shmem: (200 + 40 * i) * MIB,
+            Cached: (300 + 40 * i) * MIB,
+          }),
+        })),
+        { ...shmem(200 * MIB), "proc/5/status": status("idle", 8 * MIB) },
+      );
+    const report = await analyzeFiles(grown(30));
+    expect(findingOf(report, "shmem-leak")).toMatchObject({ confidence: "likely", owners: [{ pid: null }] });
+    expect(findingOf(report, "shmem-leak")?.growthBytesPerSecond?.low).toBeCloseTo((40 * MIB) / 30, -4);
+    expect(findingOf(report, "shmem-leak")?.exhaustion).not.toBeNull();
+    expect(report.verdict).toBe("cause-found");
+    // In some seconds a program may just be started.
+    expect(findingOf(await analyzeFiles(grown(5)), "shmem-leak")?.confidence).toBe("possible");
+  });
+
   it("measures by the host: 60 MiB are much of 512 MiB, 500 MB of files little of 128 GB", async () => {
     const small = { "proc/sysvipc/shm": segments(0).replaceAll("419430400", String(60 * MIB)) };
     expect(findingOf(await analyzeFiles({ ...shmem(62 * MIB, GIB / 2), ...small }), "shmem-leak")?.confidence).toBe(

@@ -256,6 +256,11 @@ describe("user-leak", () => {
     expect(findingOf(await analyzeFiles(files), "user-leak")).toBeUndefined();
   });
 
+  it("tells of a process that took its name away", async () => {
+    const [finding] = (await analyzeFiles(watched("", [300 * MIB, 400 * MIB, 500 * MIB]))).findings;
+    expect(finding?.title).toMatch(/^\(no name\) \(pid 700\) has/);
+  });
+
   it("restarts the systemd unit where there is one", async () => {
     const files = {
       ...watched("leaky", [300 * MIB, 400 * MIB, 500 * MIB]),

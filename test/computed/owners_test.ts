@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { stopCommands } from "../../src/computed/owners.ts";
+import { stopAll, stopCommands } from "../../src/computed/owners.ts";
 import type { Process } from "../../src/computed/processes.ts";
 
 const PIDS = [11, 12, 13, 14, 15, 16];
@@ -37,6 +37,18 @@ describe("stopCommands", () => {
 
   it("does not type a name of other bytes than letters", () => {
     expect(stopCommands({ comm: "a\nb", pids: PIDS }, undefined)).toEqual(["kill -TERM 11 12 13 14 15 16"]);
+    expect(stopCommands({ comm: "(no name)", pids: PIDS }, undefined)).toEqual(["kill -TERM 11 12 13 14 15 16"]);
     expect(stopCommands({ comm: "\ufffd", pids: PIDS }, undefined)).toEqual(["kill -TERM 11 12 13 14 15 16"]);
+  });
+});
+
+describe("stopAll", () => {
+  it("ends all who hold much, and nobody to whom a few bytes were on their way", () => {
+    const groups = [
+      { comm: "unix_reader", pids: [13_404], bytes: 80 * 2 ** 20 },
+      { comm: "sensor", pids: [13_500], bytes: 7 * 2 ** 20 },
+      { comm: "node", pids: [12_657, 12_658], bytes: 4608 },
+    ];
+    expect(stopAll(groups, undefined)).toEqual(["kill -TERM 13404", "kill -TERM 13500"]);
   });
 });
