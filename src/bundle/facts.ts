@@ -4,15 +4,30 @@ import type { HostFacts } from "../core/source.ts";
 
 const utf8 = new TextDecoder();
 
+/** The same amounts in meminfo, in KiB, and in vmstat, in pages. Some are empty on some hosts, and before 2.6.28 there were no lists of files. */
+const SAME_AMOUNTS: readonly (readonly [RegExp, RegExp])[] = [
+  [/^PageTables: +(\d+) kB$/m, /^nr_page_table_pages (\d+)$/m],
+  [/^SUnreclaim: +(\d+) kB$/m, /^nr_slab_unreclaimable (\d+)$/m],
+  [/^SReclaimable: +(\d+) kB$/m, /^nr_slab_reclaimable (\d+)$/m],
+  [/^Active\(file\): +(\d+) kB$/m, /^nr_active_file (\d+)$/m],
+];
+
 /**
- * The page size, from two files that give the same amount in KiB and in pages. They are read a moment apart, so the ratio is rounded
- * to a power of two.
+ * The page size, from two files that give the same amounts in KiB and in pages. They are read a moment apart, or minutes where somebody
+ * pasted them: so all amounts together are compared, and the ratio is rounded to a power of two.
  */
 function pageSizeBytes(meminfo: string | undefined, vmstat: string | undefined): number | undefined {
-  const kib = meminfo?.match(/^Active\(file\): +(\d+) kB$/m)?.[1];
-  const pages = vmstat?.match(/^nr_active_file (\d+)$/m)?.[1];
-  if (kib === undefined || pages === undefined || Number(kib) === 0 || Number(pages) === 0) return undefined;
-  const size = 2 ** Math.round(Math.log2((Number(kib) * 1024) / Number(pages)));
+  let kib = 0;
+  let pages = 0;
+  for (const [inKib, inPages] of SAME_AMOUNTS) {
+    const amount = meminfo?.match(inKib)?.[1];
+    const count = vmstat?.match(inPages)?.[1];
+    if (amount === undefined || count === undefined) continue;
+    kib += Number(amount);
+    pages += Number(count);
+  }
+  if (kib === 0 || pages === 0) return undefined;
+  const size = 2 ** Math.round(Math.log2((kib * 1024) / pages));
   return size >= 4096 && size <= 65536 ? size : undefined;
 }
 
