@@ -269,9 +269,11 @@ export const ioUring: Analyzer = defineAnalyzer({
       const holder = ringHolders(table);
       const confidence: Confidence = holder === undefined ? "possible" : "likely";
       return {
-        title: `${holder === undefined ? "An io_uring, or RDMA," : nameOfGroup(holder)} keeps ${
-          formatBytes(pinned)
-        } pinned that no process has mapped`,
+        title: holder === undefined
+          ? `${
+            formatBytes(pinned)
+          } are in no process, and something keeps them: an io_uring, RDMA, a device of a virtual machine, or a leak in the kernel`
+          : `${nameOfGroup(holder)} keeps ${formatBytes(pinned)} pinned that no process has mapped`,
         confidence,
         material: true,
         claims: [{ account: "pinned-lru", bytes: { low: pinned, high: pinned } }],
