@@ -43,8 +43,8 @@ export function parseMeminfo(text: string, context: ParseContext): Meminfo {
     const count = field?.key.startsWith("HugePages_") ? parseCount(field.value) : undefined;
     if (field && amount !== undefined) bytes.set(field.key, { bytes: amount, line: number });
     else if (field && count !== undefined) counts.set(field.key, { value: count, line: number });
-    // Address space, not memory: with five-level page tables (4.14) it is above 2^53 bytes.
-    else if (field?.key === "VmallocTotal") return;
+    // Address space, not memory: with five-level page tables (4.14) it is above 2^53 bytes. How memory is mapped: without a unit in 2.6.27 and 2.6.28.
+    else if (field?.key === "VmallocTotal" || field?.key.startsWith("DirectMap")) return;
     else context.warn(number, `not an amount in kB: ${quote(line)}`);
   });
   if (bytes.size === 0) throw new ParseError('Cannot parse meminfo: no line like "MemTotal: 1024 kB"', { text });

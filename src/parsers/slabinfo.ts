@@ -50,7 +50,7 @@ function isHeader(line: string): boolean {
 /**
  * Parses /proc/slabinfo, or slabtop's table.
  *
- * @throws {ParseError} if there is neither a cache nor the version line.
+ * @throws {ParseError} if there is neither a cache nor the version line, or if none of its rows is one that is known (Linux 2.4 and 2.5).
  *
  * @example
  * ```ts
@@ -65,15 +65,21 @@ function isHeader(line: string): boolean {
 export function parseSlabinfo(text: string, context: ParseContext): readonly SlabCache[] {
   const caches: SlabCache[] = [];
   let header = false;
+  let others = 0;
   forEachLine(text, (line, number) => {
     const row = USUAL_ROW.exec(line) ?? unusualRow(line);
     const shown = row === undefined ? slabtopRow(line, number) : undefined;
     if (row !== undefined) caches.push(cacheOf(row, number, context.facts.pageSizeBytes));
     else if (shown !== undefined) caches.push(shown);
     else if (isHeader(line)) header = true;
-    else if (line !== "") context.warn(number, `not a row of slabinfo: ${quote(line)}`);
+    else if (line !== "") {
+      others++;
+      context.warn(number, `not a row of slabinfo: ${quote(line)}`);
+    }
   });
-  if (caches.length === 0 && !header) throw new ParseError("Cannot parse slabinfo: no line is a cache", { text });
+  if (caches.length === 0 && (!header || others > 0)) {
+    throw new ParseError("Cannot parse slabinfo: no line is a cache", { text });
+  }
   return caches;
 }
 

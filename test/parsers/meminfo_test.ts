@@ -41,6 +41,12 @@ describe("parseMeminfo()", () => {
     expect(bytes.has("VmallocTotal")).toBe(false);
   });
 
+  it("does not warn of DirectMap of 2.6.27 and 2.6.28, which has no unit", () => {
+    // https://bugzilla.kernel.org/show_bug.cgi?id=12832
+    const text = "MemTotal:       509108 kB\nDirectMap4k:      2032\nDirectMap2M:  18446744073709551613\n";
+    expect([...parseClean(parseMeminfo, text).bytes.keys()]).toEqual(["MemTotal"]);
+  });
+
   it.each([
     "MemFree:  -4 kB",
     "MemFree:  9007199254740993 kB",

@@ -86,6 +86,14 @@ describe("parseSlabinfo()", () => {
     expect(warnings.map((warning) => warning.split(":", 1)[0])).toEqual(["2", "3", "4", "5", "6"]);
   });
 
+  it.each([
+    // Linux 2.5: https://lore.kernel.org/lkml/ (Dieter Nützel, 2.5.53); an e-mail as it was sent: https://bugzilla.kernel.org/show_bug.cgi?id=12832
+    "slabinfo - version: 1.2\nreiser_inode_cache   3900  19320    384 1932 1932    1 :  120   60\n",
+    "slabinfo - version: 2.1\nfasync_cache      313798 313820     24  170    1 : tunables    0    0    0 =\n: slabdata   1846   1846      0\n",
+  ])("does not take rows that it does not know for no caches", (text) => {
+    expect(() => parseSlabinfo(text, { facts: {}, warn() {} })).toThrow(ParseError);
+  });
+
   it("reads a name with blanks, and the statistics that a SLAB kernel adds", () => {
     const text = "slabinfo - version: 2.1 (statistics)\n" +
       "my own cache 1 2 64 64 1 : tunables 120 60 8 : slabdata 1 2 0 : globalstat 1 1 1 0 0 0 0 0 0 : cpustat 1 1 0 0\n";
