@@ -36,6 +36,7 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
     /^\d+ \d+ 0x[\da-f]+ (?:[5-9]\d|\d{3}) \d+ \d+ \d+\r?\nname +type +data\r?\nhits +\d/,
     "proc/spl/kstat/zfs/arcstats",
   ],
+  [/^Linux \S{1,255} \d+\.\d+\S{0,80} #\d/, "sos_commands/kernel/uname_-a"],
   [/^[a-z][\w.-]*\.[\w-]+ = /, "sos_commands/kernel/sysctl_-a"],
 ];
 

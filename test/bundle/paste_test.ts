@@ -30,6 +30,13 @@ const PARTS = {
 };
 
 describe("a text with several files", () => {
+  it("tells the kernel and the host, where uname -a is among them", async () => {
+    const uname =
+      "Linux hawkeye 5.15.72-mb5421 #1 SMP PREEMPT Mon Apr 14 17:55:27 CST 2025 aarch64 aarch64 aarch64 GNU/Linux\n";
+    const { facts } = await open(`\`\`\`\nroot@hawkeye:~# uname -a\n${uname}\n\`\`\`\n\n${MEMINFO}`);
+    expect(facts).toMatchObject({ hostname: "hawkeye", kernelRelease: "5.15.72-mb5421", machine: "aarch64" });
+  });
+
   it.each([
     ["one after the other", `${MEMINFO}${SLABTOP}\n${BUDDYINFO}\n${LOG}`],
     [
