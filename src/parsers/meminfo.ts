@@ -19,6 +19,9 @@ export interface Meminfo {
   readonly counts: ReadonlyMap<string, NumberAtLine>;
 }
 
+/** The same in bytes, above the rest: of Linux 2.4, and of routers' firmware to this day. */
+const OLD_TABLE = /^ {8}total: +used: |^(?:Mem|Swap): +\d+ +\d+ +\d+/;
+
 /**
  * Parses /proc/meminfo.
  *
@@ -37,7 +40,7 @@ export function parseMeminfo(text: string, context: ParseContext): Meminfo {
   const bytes = new Map<string, BytesAtLine>();
   const counts = new Map<string, NumberAtLine>();
   forEachLine(text, (line, number) => {
-    if (line === "") return;
+    if (line === "" || OLD_TABLE.test(line)) return;
     const field = splitKey(line);
     const amount = field && parseKb(field.value);
     const count = field?.key.startsWith("HugePages_") ? parseCount(field.value) : undefined;

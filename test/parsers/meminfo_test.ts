@@ -41,6 +41,16 @@ describe("parseMeminfo()", () => {
     expect(bytes.has("VmallocTotal")).toBe(false);
   });
 
+  it("passes over the table in bytes that some kernels put above it", () => {
+    // A router: github.com/shirou/gopsutil issue 1002, mem/testdata/linux/virtualmemory/issue1002/proc/meminfo
+    const text = `        total:    used:    free:  shared: buffers:  cached:
+Mem:  260579328 136073216 124506112        0  4915200 94064640
+Swap:        0        0        0
+MemTotal:       254472 kB
+`;
+    expect([...parseClean(parseMeminfo, text).bytes.keys()]).toEqual(["MemTotal"]);
+  });
+
   it("does not warn of DirectMap of 2.6.27 and 2.6.28, which has no unit", () => {
     // https://bugzilla.kernel.org/show_bug.cgi?id=12832
     const text = "MemTotal:       509108 kB\nDirectMap4k:      2032\nDirectMap2M:  18446744073709551613\n";
