@@ -1,6 +1,6 @@
 import { defineComputed, type Parsed, type Source } from "../core/source.ts";
 import type { SourceLine } from "../core/ledger.ts";
-import { netstat } from "../parsers/netstat.ts";
+import { netstat, netstatDatagrams } from "../parsers/netstat.ts";
 import { processStatus } from "../parsers/process_status.ts";
 import { socketOwners as socketOwnersFile } from "../parsers/socket_owners.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
@@ -15,7 +15,7 @@ export interface SocketOwner extends SourceLine {
 /** Who has a socket open, by the socket's inode, which is unique on a host whatever its network namespace. */
 export type SocketOwners = ReadonlyMap<number, SocketOwner>;
 
-/** What stands for a socket that `ss` without `-e` tells no inode of: no inode is below zero. */
+/** What stands for a socket that `ss` or netstat without `-e` tells no inode of: no inode is below zero. */
 export function ssKey({ inode, line }: SsSocket): number {
   return inode ?? -line;
 }
@@ -24,8 +24,17 @@ export function ssKey({ inode, line }: SsSocket): number {
 export const socketOwners: Source<SocketOwners> = defineComputed({
   name: "socket owners",
   needs: {},
-  uses: { socketOwnersFile, ss, ssNamespaces, netstat, processStatus },
-  compute({ socketOwnersFile: file, ss: initial, ssNamespaces: others, netstat: listed, processStatus: processes }) {
+  uses: { socketOwnersFile, ss, ssNamespaces, netstat, netstatDatagrams, processStatus },
+  compute(
+    {
+      socketOwnersFile: file,
+      ss: initial,
+      ssNamespaces: others,
+      netstat: listed,
+      netstatDatagrams: datagrams,
+      processStatus: processes,
+    },
+  ) {
     const comms = new Map(processes?.map(({ pid, value }) => [pid, value.name]));
     const owners = new Map<number, SocketOwner>();
     const add = (inode: number | undefined, owner: SocketOwner): void => {
@@ -36,10 +45,12 @@ export const socketOwners: Source<SocketOwners> = defineComputed({
         add(inode, { pid, comm: comms.get(pid), path: file.path, line });
       }
     }
-    for (const { path, value } of [...(initial === undefined ? [] : [initial]), ...(others ?? [])]) {
+    // Only one of them is told by its lines where it has no inodes.
+    const first = initial ?? datagrams;
+    for (const { path, value } of [...(first === undefined ? [] : [first]), ...(others ?? [])]) {
       for (const socket of value) {
         const { inode, owners: [user], line } = socket;
-        const key = path === initial?.path ? ssKey(socket) : inode;
+        const key = path === first?.path ? ssKey(socket) : inode;
         if (user !== undefined) add(key, { pid: user.pid, comm: comms.get(user.pid) ?? user.comm, path, line });
       }
     }

@@ -7,6 +7,7 @@ import type { SourceLine } from "../core/ledger.ts";
 import type { Confidence } from "../core/report.ts";
 import { type Captured, latest, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
+import { netstatDatagrams } from "../parsers/netstat.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
 import { type SocketOwners, ssKey } from "./socket_owners.ts";
 import type { Measurement } from "./trend.ts";
@@ -177,6 +178,14 @@ export function* ssRows(reader: Reader, netid: string): Generator<SsRow> {
   }
 }
 
+/** The same of netstat, which old archives and people have in place of `ss`. */
+function netstatRows(reader: Reader, netid: string): SsRow[] {
+  const listed = reader.read(netstatDatagrams);
+  if (listed.status !== "ok" || reader.read(ss).status === "ok") return [];
+  const { path, value } = listed.value;
+  return value.filter((socket) => socket.netid === netid).map((socket) => ({ path, socket }));
+}
+
 /** The line with a socket's skmem; undefined where ss printed none. */
 export function skmemLine(row: SsRow | undefined): SourceLine | undefined {
   if (row?.socket.skmem === undefined) return undefined;
@@ -217,7 +226,9 @@ export function receiveBacklog<T extends QueueRow>(
   const read = (reader: Reader): Captured<Backlog> => {
     const tables = reader.read(table);
     if (tables.status !== "ok") {
-      const listed = tables.status === "missing" ? netids.flatMap((netid) => [...ssRows(reader, netid)]) : [];
+      const listed = tables.status === "missing"
+        ? netids.flatMap((netid) => [...ssRows(reader, netid), ...netstatRows(reader, netid)])
+        : [];
       return listed.length === 0 ? tables : { status: "ok", value: listedBacklog(listed) };
     }
     const details = new Map(
@@ -250,10 +261,14 @@ export function receiveBacklog<T extends QueueRow>(
     }
     return { status: "ok", value: backlogOf(queues, sockets, watched) };
   };
-  return { name, patterns: [...table.patterns, ...ss.patterns, ...ssNamespaces.patterns], read };
+  return {
+    name,
+    patterns: [...table.patterns, ...ss.patterns, ...ssNamespaces.patterns, ...netstatDatagrams.patterns],
+    read,
+  };
 }
 
-/** What `ss` alone tells, as people paste it: seen once. Its Recv-Q of datagrams is what the socket is charged, as in the tables. */
+/** What `ss` or netstat alone tells, as people paste it: seen once. Its Recv-Q of datagrams is what the socket is charged, as in the tables. */
 function listedBacklog(rows: readonly SsRow[]): Backlog {
   const watched = watchQueues([], () => undefined);
   const queues = rows.flatMap((row): SocketQueue[] => {

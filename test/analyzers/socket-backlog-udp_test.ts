@@ -137,6 +137,30 @@ describe("socket-backlog-udp", () => {
     expect(finding?.evidence[0]?.text).toContain("UNCONN 4194304 0 0.0.0.0:40099");
   });
 
+  it("is told by netstat alone, with inodes or without", async () => {
+    const row = (rest: string): string =>
+      `udp   ${300 * MIB}      0 0.0.0.0:514             0.0.0.0:*                           ${rest}\n`;
+    for (
+      const table of [
+        `Proto Recv-Q Send-Q Local Address           Foreign Address         State       User       Inode      PID/Program name     Timer\n${
+          row("0          1818       13/rsyslogd          off (0.00/0/0)")
+        }`,
+        `Proto Recv-Q Send-Q Local Address           Foreign Address         State       PID/Program name\n${
+          row("13/rsyslogd")
+        }`,
+      ]
+    ) {
+      const report = await analyzeFiles({
+        "proc/meminfo": meminfoText({ SUnreclaim: 400 * MIB }, 8 * GIB),
+        "sos_commands/networking/netstat_-neopa": `Active Internet connections (servers and established)\n${table}`,
+      });
+      expect(findingOf(report, "socket-backlog-udp")).toMatchObject({
+        confidence: "possible",
+        owners: [{ pid: 13, comm: "rsyslogd", bytes: 300 * MIB }],
+      });
+    }
+  });
+
   it("is not assessed without the socket table", async () => {
     const report = await analyzeFiles({ "proc/meminfo": backlog });
     expect(report.notAssessed.find(({ cause }) => cause === "socket-backlog-udp")).toMatchObject({

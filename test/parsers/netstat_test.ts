@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseNetstat } from "../../src/parsers/netstat.ts";
+import { parseNetstat, parseNetstatDatagrams } from "../../src/parsers/netstat.ts";
 import { itIsRobust } from "./_context.ts";
 
 const NETSTAT = `Active Internet connections (servers and established)
@@ -34,5 +34,34 @@ describe("parseNetstat()", () => {
     const evil = NETSTAT.replace("812/dhclient         off (0.00/0/0)", "812/x off (0.00/0/0) 1 2 3/y off (0");
     expect(parseNetstat(evil).find(({ inode }) => inode === 15_145)).toMatchObject({ pid: 812 });
     expect(parseNetstat(evil).some(({ inode }) => inode === 2)).toBe(false);
+  });
+});
+
+describe("parseNetstatDatagrams()", () => {
+  itIsRobust("parseNetstatDatagrams", NETSTAT, parseNetstatDatagrams);
+
+  it("reads queues of UDP and raw sockets, and whose they are", () => {
+    expect(parseNetstatDatagrams(NETSTAT.replace("udp        0", "udp   212992"))).toMatchObject([
+      {
+        netid: "udp",
+        recvQBytes: 212_992,
+        local: "0.0.0.0:68",
+        inode: 15_145,
+        owners: [{ comm: "dhclient", pid: 812 }],
+      },
+      { netid: "raw", recvQBytes: 0, inode: 15_146, owners: [{ pid: 813 }] },
+    ]);
+  });
+
+  it("reads netstat -anp, without inodes, and without root", () => {
+    const text = `Active Internet connections (servers and established)
+Proto Recv-Q Send-Q Local Address           Foreign Address         State       PID/Program name
+udp   213312      0 0.0.0.0:514             0.0.0.0:*                           1234/rsyslogd
+udp6       0      0 :::514                  :::*                                -
+`;
+    expect(parseNetstatDatagrams(text)).toMatchObject([
+      { recvQBytes: 213_312, inode: undefined, owners: [{ comm: "rsyslogd", pid: 1234 }] },
+      { recvQBytes: 0, local: ":::514", inode: undefined, owners: [] },
+    ]);
   });
 });
