@@ -155,7 +155,7 @@ describe("socket-backlog-udp", () => {
         "sos_commands/networking/netstat_-neopa": `Active Internet connections (servers and established)\n${table}`,
       });
       expect(findingOf(report, "socket-backlog-udp")).toMatchObject({
-        confidence: "possible",
+        confidence: "likely",
         owners: [{ pid: 13, comm: "rsyslogd", bytes: 300 * MIB }],
       });
     }
