@@ -51,10 +51,10 @@ export function dayOf(year: number, month: number, day: number): number | undefi
   return date.getUTCMonth() === month - 1 && date.getUTCDate() === day ? plausibleTime(time) : undefined;
 }
 
-/** `2026-11-23` and `09:43:06` as if they were UTC. */
+/** `2026-11-23` and `09:43:06` (sysstat 10.1: `09-43-06`) as if they were UTC. */
 export function dateTime(date: string | undefined, time: string | undefined): number | undefined {
   const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)$/.exec(date ?? "") ?? [];
-  const [, hours, minutes, seconds] = /^(\d\d):(\d\d):(\d\d)$/.exec(time ?? "") ?? [];
+  const [, hours, minutes, seconds] = /^(\d\d)[:-](\d\d)[:-](\d\d)$/.exec(time ?? "") ?? [];
   const midnight = dayOf(Number(year), Number(month), Number(day));
   const clock = (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
   return midnight === undefined || Number.isNaN(clock) ? undefined : midnight + clock * 1000;

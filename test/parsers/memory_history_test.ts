@@ -259,3 +259,15 @@ describe("parseDate()", () => {
     (text) => expect(() => parseDate(text, contextOf().context)).toThrow(ParseError),
   );
 });
+
+describe("parseSadfXml()", () => {
+  it("reads times with dashes, as sysstat 10.1 wrote them", () => {
+    // Fedora 17: pcp's qa/sadist/891688-dash-time.xml, with memory
+    const text = `<host nodename="very.elastic.org">
+<timestamp date="2012-12-31" time="05-10-01" utc="1" interval="600">
+<memory per="second" unit="kB"><memfree>786072</memfree></memory>
+</timestamp></host>
+`;
+    expect(parseClean(parseSadfXml, text).points[0]?.time).toBe(Date.UTC(2012, 11, 31, 5, 10, 1));
+  });
+});
