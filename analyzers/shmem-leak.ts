@@ -534,8 +534,9 @@ export const shmemLeak: Analyzer = defineAnalyzer({
           bytes: nameless,
           count: 1,
           detail:
-            "an anonymous shared mapping that living processes have not touched, buffers of a graphics driver, or a tmpfs of another mount or IPC namespace; to tell: " +
-            "lsns -t mnt; lsns -t ipc; grep -l /dev/zero /proc/[0-9]*/maps",
+            "an anonymous shared mapping that living processes have not touched, buffers of a graphics driver, memfds that were sent over a socket and not received (counted as " +
+            "scm_fds with the descriptor of who should), or a tmpfs of another mount or IPC namespace; to tell: lsns -t mnt; lsns -t ipc; " +
+            "grep -H 'scm_fds:.*[1-9]' /proc/[0-9]*/fdinfo/*; grep -l /dev/zero /proc/[0-9]*/maps",
         }],
         evidence: [
           {
