@@ -13,7 +13,7 @@ import { descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopAll, stopCommands } from "../src/computed/owners.ts";
-import { type Process, processes } from "../src/computed/processes.ts";
+import { processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { type Pipe, pipeContents } from "../src/parsers/pipe_contents.ts";
 import { processStatus } from "../src/parsers/process_status.ts";
