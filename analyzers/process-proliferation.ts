@@ -103,9 +103,9 @@ export const processProliferation: Analyzer = defineAnalyzer({
     const crowd = found.find(({ comm }) => growth(series?.get(comm)) !== undefined) ?? found[0];
     if (crowd === undefined) {
       return {
-        ruledOut: `none of ${
-          formatQuantity(count, "process", "processes")
-        } has ${MANY_PROCESSES} like it, and none piles up`,
+        ruledOut: `none of ${formatQuantity(count, "process", "processes")} has ${MANY_PROCESSES} like it${
+          (ledgers?.length ?? 0) < MIN_TREND_POINTS ? "" : ", and none piles up"
+        }`,
       };
     }
     const bytes = sizeOf(crowd);

@@ -60,7 +60,7 @@ export interface Claim {
   readonly bytes: ByteRange;
 }
 
-/** When the available memory is used up if growth goes on as it was seen. */
+/** When the available memory is used up if growth goes on as it was seen: that of all causes together that are likely at the least. */
 export interface Exhaustion {
   /** ISO 8601 UTC, if growth stays at the high end of its interval. */
   readonly atLow: string;

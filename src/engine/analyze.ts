@@ -14,6 +14,7 @@ import type {
   Verdict,
 } from "../core/report.ts";
 import { type Missing, readNeeds, readUses, type Source, type TimePoint } from "../core/source.ts";
+import { exhaustTogether } from "./_exhaustion.ts";
 import { checkOutcome } from "./_outcome.ts";
 import { byRank, type Candidate, settleClaims, type Settled } from "./rank.ts";
 import { openSnapshots, type Snapshots } from "./reader.ts";
@@ -216,7 +217,9 @@ export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string
     }
   }
   const { settled, displaced } = settleClaims(assessed.candidates, ledger);
-  const findings = settled.sort(byRank).map((each) => finding(each, assessed.quotes));
+  const end = series.status === "ok" ? series.value.at(-1)?.time : undefined;
+  const ranked = settled.sort(byRank).map((each) => finding(each, assessed.quotes));
+  const findings = end === undefined ? ranked : exhaustTogether(ranked, end);
   const ruledOut = [
     ...assessed.ruledOut,
     ...displaced.map(({ cause, by, accounts }) => ({

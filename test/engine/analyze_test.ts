@@ -56,7 +56,42 @@ const needsNetlink: Analyzer = defineAnalyzer({
 
 const files = { "proc/meminfo": meminfoText() };
 
+/** Accuses each of these rates, in bytes a second, and tells when it alone uses up what is available. */
+const growing = (
+  confidence: FindingDraft["confidence"],
+  seconds: readonly (readonly [number, number | null])[],
+): Analyzer =>
+  defineAnalyzer({
+    ...about,
+    id: `grows-${confidence}`,
+    needs: {},
+    uses: {},
+    analyze: () => ({
+      findings: seconds.map(([low, high]) => ({
+        ...draft,
+        confidence,
+        growthBytesPerSecond: { low: 1, high: 2 },
+        exhaustion: { atLow: at(low), atHigh: high === null ? null : at(high) },
+      })),
+    }),
+  });
+const at = (seconds: number): string => new Date(Date.UTC(2026, 0, 1) + seconds * 1000).toISOString();
+
 describe("analyze()", () => {
+  it("foretells the end of memory from all that grows together, but for what is only possible", async () => {
+    const history = { "history/2026-01-01T00:00:00.000Z/proc/meminfo": meminfoText() };
+    const preset = [growing("likely", [[600, 1200], [300, null]]), growing("possible", [[100, 200]])];
+    const ends = (await analyzeFiles({ ...files, ...history }, preset)).findings.map(({ exhaustion }) => exhaustion);
+    // A 600th and a 300th of it are gone in a second: it lasts for 200.
+    expect(ends).toEqual([
+      { atLow: at(200), atHigh: at(1200) },
+      { atLow: at(200), atHigh: at(1200) },
+      { atLow: at(100), atHigh: at(200) },
+    ]);
+    const one = await analyzeFiles({ ...files, ...history }, [growing("likely", [[600, 1200]])]);
+    expect(one.findings[0]?.exhaustion).toEqual({ atLow: at(600), atHigh: at(1200) });
+  });
+
   it("lets an analyzer that throws cost only itself", async () => {
     const report = await analyzeFiles(files, [throws, needsNetlink]);
     expect(report.notAssessed.find(({ cause }) => cause === "throws")?.missing).toEqual([
