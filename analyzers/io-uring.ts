@@ -6,8 +6,8 @@ import type { Missing } from "../src/core/source.ts";
 import { type DescriptorDetail, descriptors, type DescriptorTable } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
-import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
-import { type Process, processes } from "../src/computed/processes.ts";
+import { nameOfGroup, stopAll, stopCommands, worthNaming } from "../src/computed/owners.ts";
+import { processes } from "../src/computed/processes.ts";
 import { processStatus } from "../src/parsers/process_status.ts";
 import { vmstat } from "../src/parsers/vmstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -76,8 +76,8 @@ function ringHolders(table: DescriptorTable | undefined): RingHolder | undefined
 }
 
 function remedies(
-  group: { readonly comm: string; readonly pids: readonly number[] } | undefined,
-  known: readonly Process[] | undefined,
+  group: { readonly pids: readonly number[] } | undefined,
+  stop: readonly string[],
 ): Remedy[] {
   return [
     {
@@ -86,7 +86,7 @@ function remedies(
         `End or restart the owner in an orderly way: with the io_uring descriptor, rings and registered buffers are given back. ${
           remedyMark("io-uring", "end the owner")
         }`,
-      commands: group === undefined ? ["ls -l /proc/[0-9]*/fd | grep io_uring"] : stopCommands(group, known),
+      commands: group === undefined ? ["ls -l /proc/[0-9]*/fd | grep io_uring"] : stop,
       verify: "MemFree rises by as much",
     },
     {
@@ -205,19 +205,22 @@ export const ioUring: Analyzer = defineAnalyzer({
       const share = (group: Group): number =>
         (rings > 0 ? (group.ringBytes / rings) * inRings : 0) +
         (buffers > 0 ? (group.bufferBytes / buffers) * orphaned : 0);
+      const sized = [first, ...others].map((group) => ({ ...group, bytes: share(group) }));
+      const more = worthNaming(sized).length - 1;
+      const count = sized.reduce((sum, group) => sum + group.rings, 0);
       const what = orphaned > inRings ? "registered buffers whose mapping is gone" : "rings";
       return {
-        title: `${nameOfGroup(first)}${others.length > 0 ? ` and ${formatQuantity(others.length, "other")}` : ""}: ${
-          formatQuantity(first.rings, "io_uring holds", "io_urings hold")
+        title: `${nameOfGroup(first)}${more > 0 ? ` and ${formatQuantity(more, "other")}` : ""}: ${
+          formatQuantity(count, "io_uring holds", "io_urings hold")
         } ${formatBytes(inRings + orphaned)}, most of it ${what}`,
         // A ring for each thread is how io_uring is meant to be used, however large; more are forgotten ones.
         confidence: orphaned < materialBytes && first.rings <= threadsOf(first) ? "possible" : "confirmed",
         material: true,
         claims: claims.filter((claim) => claim.bytes.high > 0),
-        owners: [first, ...others].slice(0, 20).map((group) => ({
+        owners: sized.slice(0, 20).map((group) => ({
           pid: group.pids[0] ?? null,
           comm: group.comm,
-          bytes: Math.round(share(group)),
+          bytes: Math.round(group.bytes),
           count: group.rings,
           detail: `${formatQuantity(group.rings, "ring")} of ${formatBytes(group.ringBytes)}, registered buffers of ${
             formatBytes(group.bufferBytes)
@@ -233,7 +236,7 @@ export const ioUring: Analyzer = defineAnalyzer({
           },
           ...pinEvidence(),
         ],
-        remedies: remedies(first, known),
+        remedies: remedies(first, stopAll(sized, known)),
       };
     }
 
@@ -260,7 +263,7 @@ export const ioUring: Analyzer = defineAnalyzer({
             formatBytes(MAX_RING_BYTES)
           }`,
         }],
-        remedies: remedies({ comm, pids }, known),
+        remedies: remedies({ pids }, stopCommands({ comm, pids }, known)),
       };
     }
 
@@ -292,7 +295,7 @@ export const ioUring: Analyzer = defineAnalyzer({
             ? []
             : [{ ...holder.example, because: "the process has an io_uring open, which can pin buffers" }]),
         ],
-        remedies: remedies(holder, known),
+        remedies: remedies(holder, holder === undefined ? [] : stopCommands(holder, known)),
       };
     }
   },

@@ -5,22 +5,28 @@ import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-function rings(count: number, sqMask: string, cqMask: string, bufferBytes = 0): { [path: string]: string } {
+function rings(
+  count: number,
+  sqMask: string,
+  cqMask: string,
+  bufferBytes = 0,
+  { pid, comm } = { pid: 700, comm: "uring" },
+): { [path: string]: string } {
   const lines = Array.from(
     { length: count },
     (_, i) =>
-      `lrwx------ 1 root root 64 Nov 23 07:13 /proc/700/fd/${i + 3} -> anon_inode:[io_uring]\n/proc/700/fdinfo/${
+      `lrwx------ 1 root root 64 Nov 23 07:13 /proc/${pid}/fd/${i + 3} -> anon_inode:[io_uring]\n/proc/${pid}/fdinfo/${
         i + 3
       }: SqMask:\t${sqMask}\n` +
-      `/proc/700/fdinfo/${i + 3}: CqMask:\t${cqMask}\n/proc/700/fdinfo/${i + 3}: UserBufs:\t${
+      `/proc/${pid}/fdinfo/${i + 3}: CqMask:\t${cqMask}\n/proc/${pid}/fdinfo/${i + 3}: UserBufs:\t${
         bufferBytes > 0 ? 1 : 0
       }\n` +
-      (bufferBytes > 0 ? `/proc/700/fdinfo/${i + 3}:     0: 0x7fde0ad7b000/${bufferBytes}\n` : ""),
+      (bufferBytes > 0 ? `/proc/${pid}/fdinfo/${i + 3}:     0: 0x7fde0ad7b000/${bufferBytes}\n` : ""),
   ).join("");
   return {
-    "sos_commands/process/descriptor_counts": `${count} /proc/700/fd\n`,
+    "sos_commands/process/descriptor_counts": `${count} /proc/${pid}/fd\n`,
     "sos_commands/process/descriptor_samples": lines,
-    "proc/700/status": "Name:\turing\nRssAnon:\t100 kB\n",
+    [`proc/${pid}/status`]: `Name:\t${comm}\nRssAnon:\t100 kB\n`,
   };
 }
 /** The LRU lists have `pinned` bytes more than page cache and processes. */
@@ -41,6 +47,29 @@ describe("io-uring", () => {
       bytes: { low: 400 * MIB, high: 400 * MIB },
       owners: [{ pid: 700, comm: "uring", count: 100 }],
     });
+  });
+
+  it("counts the rings of all who have some, and asks all to end that hold much of it", async () => {
+    const groups = [[60, "first"], [40, "second"], [1, "third"]].map(([count, comm], i) =>
+      rings(count as number, i === 2 ? "0x7" : "0x7fff", i === 2 ? "0xf" : "0xffff", 0, {
+        pid: 700 + i,
+        comm: comm as string,
+      })
+    );
+    const joined = (path: string): string => groups.map((files) => files[path]).join("");
+    const report = await analyzeFiles({
+      ...Object.assign({}, ...groups),
+      "proc/meminfo": meminfoText({}, 24 * GIB, 414 * MIB),
+      "sos_commands/process/descriptor_counts": joined("sos_commands/process/descriptor_counts"),
+      "sos_commands/process/descriptor_samples": joined("sos_commands/process/descriptor_samples"),
+    }, [ioUring]);
+    const finding = findingOf(report, "io-uring");
+    expect(finding?.title).toMatch(/^first \(pid 700\) and 1 other: 101 io_urings hold 400 MiB/);
+    expect(finding?.owners.map(({ comm, count }) => [comm, count])).toEqual([["first", 60], ["second", 40], [
+      "third",
+      1,
+    ]]);
+    expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 700", "kill -TERM 701"]);
   });
 
   it("is confirmed for registered buffers that no process has mapped", async () => {
