@@ -2,7 +2,7 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatCount } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
-import { dyingMemcgs } from "../src/computed/dying_memcgs.ts";
+import { dyingMemcgs, MEMCG_BYTES_A_CPU } from "../src/computed/dying_memcgs.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialSlabBytes } from "../src/computed/material.ts";
 import { slabCaches } from "../src/computed/slab_caches.ts";
@@ -14,8 +14,6 @@ import { remedyMark } from "../src/computed/remedy_mark.ts";
  * x86-64, one node: 12,600 B.
  */
 const SLAB_BYTES = 12_600;
-/** Statistics, a copy for each CPU: 2,050 B measured on 6.18. */
-const PERCPU_BYTES_A_CPU = 2050;
 /** The objects that have a group each: their number is that of all groups, removed ones included. */
 const GROUP_CACHE = "mem_cgroup";
 /** Both numbers are read a moment apart, and groups come and go. */
@@ -77,7 +75,7 @@ export const dyingMemcg: Analyzer = defineAnalyzer({
   uses: { slabCaches },
   analyze({ ledger, dyingMemcgs: dying, slabCaches: caches }, { cpus, pageSizeBytes }) {
     const { count, living } = dying;
-    const percpu = Math.min(accountBytes(ledger, "percpu") ?? 0, count * PERCPU_BYTES_A_CPU * (cpus ?? 1));
+    const percpu = Math.min(accountBytes(ledger, "percpu") ?? 0, count * MEMCG_BYTES_A_CPU * (cpus ?? 1));
     const bytes = count * SLAB_BYTES + percpu;
     const numbers = `${formatCount(count)} removed memory cgroups beside ${formatCount(living)} that are in use`;
     if (bytes < materialSlabBytes(ledger.totalBytes)) return { ruledOut: `${numbers}: about ${formatBytes(bytes)}` };

@@ -4,6 +4,8 @@ import { accountBytes } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { overTime } from "../src/core/source.ts";
 import { isWhole, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
+import { controlGroups } from "../src/computed/control_groups.ts";
+import { MEMCG_BYTES_A_CPU } from "../src/computed/dying_memcgs.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { exhaustion, recentTrend } from "../src/computed/trend.ts";
@@ -54,20 +56,21 @@ export const percpuGrowth: Analyzer = defineAnalyzer({
   lookAlikes: "bpf-maps and dying-memcg, which name the holder. Many CPUs: per-CPU memory of some MiB each is normal.",
   references: ["mm/percpu.c", "https://docs.kernel.org/filesystems/proc.html"],
   needs: { ledger, meminfo },
-  uses: { ledgers: overTime(ledger), bpfMaps },
-  analyze({ ledger, meminfo: { path, value }, ledgers, bpfMaps: maps }, { cpus }) {
+  uses: { ledgers: overTime(ledger), bpfMaps, controlGroups },
+  last: true,
+  analyze({ ledger, meminfo: { path, value }, ledgers, bpfMaps: maps, controlGroups: groups }, { cpus }, unclaimed) {
     const all = accountBytes(ledger, "percpu");
     const line = value.bytes.get("Percpu")?.line;
     if (!isWhole(ledger)) return { notAssessed: [WHOLE_MEMINFO] };
     if (all === undefined || line === undefined) {
       return { ruledOut: "this kernel does not count per-CPU memory (before Linux 4.20)" };
     }
-    // Per-CPU maps have a cause of their own.
+    // Per-CPU maps have a cause of their own, and so have removed groups.
     const inMaps = (maps?.value ?? []).filter(({ type }) => type.includes("percpu")).reduce(
       (sum, { bytes }) => sum + bytes,
       0,
     );
-    const percpu = Math.max(0, all - inMaps);
+    const percpu = Math.max(0, Math.min(all - inMaps, unclaimed.get("percpu") ?? all));
     const materialBytes = materialQueueBytes(ledger.totalBytes);
     const trend = recentTrend((ledgers ?? []).flatMap(({ time, value: then }) => {
       const bytes = accountBytes(then, "percpu");
@@ -75,12 +78,13 @@ export const percpuGrowth: Analyzer = defineAnalyzer({
     }));
     const grows = trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_BYTES;
     // An area a CPU: without their number only growth can be judged.
-    const usual = cpus === undefined ? Infinity : cpus * USUAL_BYTES_A_CPU;
+    const usualOfCpu = USUAL_BYTES_A_CPU + (groups?.count ?? 0) * MEMCG_BYTES_A_CPU;
+    const usual = cpus === undefined ? Infinity : cpus * usualOfCpu;
     const counted = `${formatBytes(percpu)} (${formatShare(percpu, ledger.totalBytes)})${
       cpus === undefined ? "" : `, ${formatBytes(percpu / cpus)} on each of ${formatQuantity(cpus, "CPU")}`
     }`;
     if (percpu < materialBytes || (!grows && percpu <= usual)) {
-      return { ruledOut: `per-CPU memory${inMaps > 0 ? " without that of BPF maps" : ""} is ${counted}` };
+      return { ruledOut: `per-CPU memory${percpu < all ? " that no cause has" : ""} is ${counted}` };
     }
     const last = ledgers?.at(-1);
     const evidence: EvidenceLine[] = [{
@@ -88,7 +92,7 @@ export const percpuGrowth: Analyzer = defineAnalyzer({
       line,
       because: grows
         ? `${counted}, and it grew by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s`
-        : `${counted}: ${formatBytes(USUAL_BYTES_A_CPU)} a CPU is much already`,
+        : `${counted}: ${formatBytes(usualOfCpu)} a CPU is much already`,
     }];
     return {
       findings: [{

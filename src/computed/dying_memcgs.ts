@@ -5,6 +5,9 @@ import { cgroups } from "../parsers/cgroups.ts";
 import { cgroupStat } from "../parsers/cgroup_stat.ts";
 import type { Measurement } from "./trend.ts";
 
+/** Statistics of a memory cgroup, a copy for each CPU: 2,050 B measured on 6.18. */
+export const MEMCG_BYTES_A_CPU = 2050;
+
 /** Memory cgroups that were removed and are still there, because something charged to them is. */
 export interface DyingMemcgs extends SourceLine {
   readonly count: number;

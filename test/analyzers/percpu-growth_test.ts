@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { dyingMemcg } from "../../analyzers/dying-memcg.ts";
 import { percpuGrowth } from "../../analyzers/percpu-growth.ts";
-import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+import type { Analyzer } from "../../src/core/analyzer.ts";
+import { analyzeFiles, findingOf, manifest, meminfoText } from "./_bundle.ts";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -25,6 +27,20 @@ describe("percpu-growth", () => {
     const report = await analyzeFiles(watched(300 * MIB), [percpuGrowth]);
     expect(findingOf(report, "percpu-growth")?.confidence).toBe("possible");
     expect(report.verdict).toBe("healthy");
+  });
+
+  it("leaves out what removed control groups have, and what those in use are to have", async () => {
+    const host = {
+      "nailhouse.json": JSON.stringify({ ...manifest, host: { ...manifest.host, cpus: 64 } }),
+      "proc/meminfo": meminfoText({ Percpu: 2400 * MIB }, 256 * GIB),
+    };
+    const found = async (stat: string, analyzers: readonly Analyzer[]) =>
+      findingOf(await analyzeFiles({ ...host, "sys/fs/cgroup/cgroup.stat": stat }, analyzers), "percpu-growth");
+    const removed = "nr_descendants 100\nnr_dying_descendants 12000\n";
+    const inUse = "nr_descendants 12000\nnr_dying_descendants 0\n";
+    expect((await found(removed, [percpuGrowth]))?.confidence).toBe("possible");
+    expect(await found(removed, [percpuGrowth, dyingMemcg])).toBeUndefined();
+    expect(await found(inUse, [percpuGrowth])).toBeUndefined();
   });
 
   it("accuses no host of usual size, steady or wavering", async () => {
