@@ -34,7 +34,7 @@ const KNOWN: readonly (SlabObjects & { readonly cache: RegExp })[] = [
     find: "ps -eLo comm= | sort | uniq -c | sort -rn | head",
   },
   {
-    cache: /^(?:vm_area_struct|anon_vma(?:_chain)?)$/,
+    cache: /^(?:vm_area_struct|vma_lock|maple_node|anon_vma(?:_chain)?)$/,
     objects: "memory mappings",
     find: "wc -l /proc/[0-9]*/maps | sort -rn | head",
   },
@@ -45,6 +45,59 @@ const KNOWN: readonly (SlabObjects & { readonly cache: RegExp })[] = [
     cache: /^(?:ip6?_dst_cache|rtable|fib6_node|ip_fib_(?:alias|trie))$/,
     objects: "routes",
     find: "for f in -4 -6; do ip $f route show table all; done | grep -o 'proto [^ ]*' | sort | uniq -c | sort -rn",
+  },
+  {
+    // struct sock of each protocol (net/core/sock.c req_prot_init(), tw_prot_init()).
+    cache: /^tw_sock_/,
+    objects: "connections that are closed (TIME_WAIT)",
+    find: "ss -tan state time-wait | awk '{ print $4 }' | sort | uniq -c | sort -rn | head",
+  },
+  {
+    cache: /^request_sock_/,
+    objects: "connections that are being opened",
+    find: "ss -tan state syn-recv | awk '{ print $3 }' | sort | uniq -c | sort -rn | head",
+  },
+  {
+    cache: /^(?:TCP|MPTCP|UDP|UDP-Lite|UDPLITE|RAW|PING|UNIX|UNIX-STREAM|PACKET|NETLINK|AF_VSOCK|SCTP)(?:v6)?$/,
+    objects: "sockets",
+    find: "ss -s; find /proc/[0-9]*/fd -lname 'socket:*' 2>/dev/null | cut -d/ -f3 | sort | uniq -c | sort -rn | head",
+  },
+  {
+    cache: /^xfrm_(?:state|dst|dst_cache)$/,
+    objects: "states of IPsec",
+    find: "ip xfrm state count; ip xfrm policy count",
+  },
+  {
+    cache: /^bridge_fdb_cache$/,
+    objects: "addresses behind bridges",
+    find: "bridge fdb show | grep -o 'dev [^ ]*' | sort | uniq -c | sort -rn | head",
+  },
+  {
+    cache: /^(?:user|pid|uts)_namespace$|^nsproxy$/,
+    objects: "namespaces",
+    find: "lsns -n -o TYPE,COMMAND | sort | uniq -c | sort -rn | head",
+  },
+  {
+    cache: /^kernfs_node_cache$/,
+    objects: "files of /sys, some for each device and control group",
+    find: `for d in /sys/*/*; do echo "$(find "$d" -xdev | wc -l) $d"; done | sort -rn | head`,
+  },
+  {
+    cache: /^fuse_request$/,
+    objects: "requests that a FUSE file system has not answered",
+    find: "grep . /sys/fs/fuse/connections/*/waiting",
+  },
+  {
+    // arch/x86/kvm/mmu/mmu.c
+    cache: /^(?:kvm_mmu_page_header|pte_list_desc)$/,
+    objects: "page tables of virtual machines",
+    find: "find /proc/[0-9]*/fd -lname anon_inode:kvm-vm 2>/dev/null | cut -d/ -f3 | sort | uniq -c",
+  },
+  { cache: /^Acpi-/, objects: "objects of the firmware's program (ACPI)", find: "dmesg | grep -i acpi | tail" },
+  {
+    cache: /^vmap_area$/,
+    objects: "areas of vmalloc",
+    find: "awk '{ print $3 }' /proc/vmallocinfo | sort | uniq -c | sort -rn | head",
   },
   {
     cache: /^net_namespace$/,

@@ -416,6 +416,26 @@ describe("slab-leak", () => {
     });
   });
 
+  it.each([
+    ["maple_node", "memory mappings"],
+    ["tw_sock_TCPv6", "connections that are closed (TIME_WAIT)"],
+    ["request_sock_TCP", "connections that are being opened"],
+    ["AF_VSOCK", "sockets"],
+    ["TCPv6", "sockets"],
+    ["xfrm_state", "states of IPsec"],
+    ["bridge_fdb_cache", "addresses behind bridges"],
+    ["user_namespace", "namespaces"],
+    ["kernfs_node_cache", "files of /sys, some for each device and control group"],
+    ["fuse_request", "requests that a FUSE file system has not answered"],
+    ["pte_list_desc", "page tables of virtual machines"],
+    ["Acpi-Operand", "objects of the firmware's program (ACPI)"],
+    ["vmap_area", "areas of vmalloc"],
+  ])("tells what the objects of %s are", async (name, objects) => {
+    const finding = findingOf(await analyzeFiles(slab(1_000_000, name)), "slab-leak");
+    expect(finding?.title).toContain(`Unreclaimable kernel objects (${objects}) hold`);
+    expect(finding?.remedies[0]?.commands[0]).toBe(finding?.owners[0]?.detail?.split("whose: ")[1]);
+  });
+
   describe("objects that come and go together", () => {
     const host = (trie: { size: number; objects: number }) => ({
       "proc/meminfo": meminfoText({ SUnreclaim: 330 * MIB }, 24 * GIB),
