@@ -33,6 +33,7 @@ import {
   usedSlabBytes,
   WHOLE_SLABINFO,
 } from "../src/computed/slab_caches.ts";
+import { socketCaches } from "../src/computed/socket_caches.ts";
 import { knownObjects } from "../src/computed/slab_objects.ts";
 import { type SlabSpread, slabSpreads } from "../src/computed/slab_spread.ts";
 import {
@@ -121,15 +122,17 @@ function grows({ trend, usedBytes }: Suspect): boolean {
   return trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_SHARE * usedBytes;
 }
 
-function mayLeak({ reclaimable, name }: SlabUse): boolean {
-  return !reclaimable && !EXPLAINED.test(name);
-}
-
 /**
  * The caches that can matter, the largest first: those that have a trend, those of packets, and those that are not small beside the largest that
  * is none of packets. Of 20,000 caches these are some hundreds.
  */
-function candidates({ caches, useOf }: SlabCaches, byName: ReadonlyMap<string, Trend>): SlabUse[] {
+function candidates(
+  { caches, useOf }: SlabCaches,
+  byName: ReadonlyMap<string, Trend>,
+  inUse: ReadonlySet<string>,
+): SlabUse[] {
+  const mayLeak = ({ name, reclaimable }: SlabUse): boolean =>
+    !reclaimable && !EXPLAINED.test(name) && !inUse.has(name);
   let most = 0;
   for (const cache of caches) {
     const bytes = usedSlabBytes(cache);
@@ -142,8 +145,8 @@ function candidates({ caches, useOf }: SlabCaches, byName: ReadonlyMap<string, T
 }
 
 /** What caches have that follow from something else. */
-function explainedBytes({ caches, useOf }: SlabCaches): number {
-  const explained = caches.filter((cache) => EXPLAINED.test(cache.name) && !useOf(cache).reclaimable);
+function explainedBytes({ caches, useOf }: SlabCaches, isExplained: (name: string) => boolean): number {
+  const explained = caches.filter((cache) => isExplained(cache.name) && !useOf(cache).reclaimable);
   return explained.reduce((sum, { totalBytes }) => sum + totalBytes, 0);
 }
 
@@ -432,7 +435,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
     "mm/slub.c create_unique_id()",
     "mm/oom_kill.c should_dump_unreclaim_slab()",
   ],
-  needs: { ledger, slabCaches },
+  needs: { ledger, slabCaches, socketCaches },
   uses: {
     meminfo,
     ledgers: overTime(ledger),
@@ -461,6 +464,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
     {
       ledger,
       slabCaches: caches,
+      socketCaches: inUse,
       meminfo: file,
       ledgers,
       history,
@@ -479,19 +483,29 @@ export const slabLeak: Analyzer = defineAnalyzer({
     const account = accountBytes(ledger, "slab-unreclaimable");
     const left = unclaimed.get("slab-unreclaimable");
     if (account === undefined || left === undefined) return { ruledOut: "this bundle does not tell SUnreclaim" };
-    const explained = explainedBytes(caches);
+    const ofSockets = explainedBytes(caches, (name) => inUse.has(name));
+    const ofOthers = explainedBytes(caches, (name) => EXPLAINED.test(name));
+    const explained = ofSockets + ofOthers;
+    // Sockets that are too many are another cause's. What comes along with objects of the others, in caches of kmalloc, is theirs, too.
+    const inSockets = Math.max(0, ofSockets - (account - left));
     const level = `SUnreclaim is ${formatBytes(account)} (${formatShare(account, ledger.totalBytes)} of memory), ${
       formatBytes(left)
     } of it not held by a cause that is known${
-      explained === 0
+      ofSockets === 0 ? "" : `, of which ${formatBytes(ofSockets)} are sockets in use`
+    }${
+      ofOthers === 0
         ? ""
-        : `, of which ${formatBytes(explained)} are in caches of ZFS, KSM or zram, which explain themselves`
+        : `, of which ${formatBytes(ofOthers)} are in caches of ZFS, KSM or zram, which explain themselves`
     }`;
     const byName = trends(history ?? []);
     const spanSeconds = [...byName.values()].reduce((most, trend) => Math.max(most, trend.spanSeconds), 0);
     const { caches: settled, heldElsewhere } = withoutPackets(
       [
-        ...candidates(caches, byName).map((cache) => ({ ...cache, trend: byName.get(cache.name), isPackets: false })),
+        ...candidates(caches, byName, inUse).map((cache) => ({
+          ...cache,
+          trend: byName.get(cache.name),
+          isPackets: false,
+        })),
         ...largeKmalloc(caches, ledger, file),
       ],
       account - left,
@@ -539,7 +553,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
 
     function uncounted({ caches: unknown, left }: Rest): Outcome {
       const spread = slabSpreads(caches, { groups, devices }, left).find(({ bytes: { low, high } }) =>
-        low >= material && (low + high) / 2 >= MOSTLY * (left - USUAL_SLAB_BYTES)
+        low >= material && (low + high) / 2 >= MOSTLY * (left - inSockets - USUAL_SLAB_BYTES)
       );
       if (spread !== undefined) {
         return { findings: [spreadFinding(spread, [{ ...spread.cache, trend: undefined, isPackets: false }])] };
@@ -560,7 +574,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
       if (left < MIN_UNEXPLAINED * sum(suspects)) {
         return { ruledOut: `${level}: less than half of what ${cacheName(first)} has` };
       }
-      const dominates = sum(bornWith(first, suspects)) >= DOMINATES_SLAB * left ||
+      const dominates = sum(bornWith(first, suspects)) >= DOMINATES_SLAB * (left - inSockets) ||
         bytes >= DOMINATES_HOST * ledger.totalBytes;
       if (!dominates && grown === undefined) {
         return manyCaches(unknown, left) ??

@@ -456,6 +456,43 @@ describe("slab-leak", () => {
     });
   });
 
+  describe("sockets that are in use", () => {
+    const host = (sockets: number, cache = "TCP") => ({
+      "proc/meminfo": meminfoText({ SUnreclaim: 30 * MIB + sockets * 2368 }, 24 * GIB),
+      "proc/slabinfo": slabinfoText([{ name: cache, size: 2368, objects: sockets }]),
+    });
+    const sockstat = (alloc: number) => `sockets: used 9\nTCP: inuse 5 orphan 0 tw 0 alloc ${alloc} mem 1\n`;
+
+    it("are no leak, however many", async () => {
+      const report = await analyzeFiles({ ...host(400_000), "proc/net/sockstat": sockstat(400_003) });
+      expect(report.verdict).toBe("healthy");
+      expect(report.ruledOut.find(({ cause }) => cause === "slab-leak")?.because).toMatch(
+        /9\d\d MiB are sockets in use/,
+      );
+      const sum = { "proc/net/sockstat": "UDP: inuse 1\n", "proc/net/sockstat6": "UDP6: inuse 399999\n" };
+      expect((await analyzeFiles({ ...host(400_000, "UDPv6"), ...sum })).verdict).toBe("healthy");
+    });
+
+    it("are not those that the kernel does not count", async () => {
+      const lost = await analyzeFiles({ ...host(400_000), "proc/net/sockstat": sockstat(1200) });
+      expect(findingOf(lost, "slab-leak")?.title).toMatch(/^Unreclaimable kernel objects \(sockets\) hold 9\d\d MiB/);
+    });
+
+    it("hide no leak beside them", async () => {
+      const { "proc/slabinfo": _, ...rest } = host(400_000);
+      const report = await analyzeFiles({
+        ...rest,
+        "proc/meminfo": meminfoText({ SUnreclaim: 30 * MIB + 400_000 * 2368 + 540_000 * 386 }, 24 * GIB),
+        "proc/slabinfo": slabinfoText([
+          { name: "TCP", size: 2368, objects: 400_000 },
+          { name: "mnt_cache", size: 384, objects: 540_000 },
+        ]),
+        "proc/net/sockstat": sockstat(400_000),
+      });
+      expect(findingOf(report, "slab-leak")?.title).toContain("(mounts) hold 199 MiB");
+    });
+  });
+
   describe("what descriptors stand for", () => {
     const held = (
       cache: { name: string; size: number; objects: number },

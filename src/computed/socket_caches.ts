@@ -1,0 +1,39 @@
+/** Slab caches whose objects are sockets that are in use: a busy server has a hundred thousand, and nothing leaks. */
+import { defineComputed, type Parsed, type Source } from "../core/source.ts";
+import { type Sockstat, sockstat } from "../parsers/sockstat.ts";
+import { unix } from "../parsers/unix.ts";
+import { slabCaches } from "./slab_caches.ts";
+
+/** Sockets that the kernel counts are those of a cache if they are most of its objects: others are waiting to be freed, or were made between the two looks. */
+const MOSTLY = 0.5;
+
+/** The kernel's counts of a protocol's sockets, of all network namespaces together. */
+function counted(files: readonly Parsed<Sockstat>[], protocols: readonly string[]): number {
+  const values = files.flatMap(({ value }) => protocols.flatMap((protocol) => value.get(protocol)?.counts ?? []));
+  // `alloc`, which TCP alone has, is that of the whole host (tcp_sockets_allocated), and with those of IPv6.
+  const ofHost = values.reduce((most, counts) => Math.max(most, counts.get("alloc") ?? 0), 0);
+  return ofHost || values.reduce((sum, counts) => sum + (counts.get("inuse") ?? 0), 0);
+}
+
+/**
+ * The names of those caches. Whether a program keeps sockets open that it does not need is fd-leak's to judge; sockets that the kernel has lost are in no
+ * count, and their cache is none of these.
+ */
+export const socketCaches: Source<ReadonlySet<string>> = defineComputed({
+  name: "slab caches of sockets in use",
+  needs: { slabCaches },
+  uses: { sockstat, unix },
+  compute({ slabCaches: { caches }, sockstat: files = [], unix: tables = [] }): ReadonlySet<string> {
+    const families: readonly (readonly [RegExp, number])[] = [
+      [/^(?:MP)?TCP(?:v6)?$/, counted(files, ["TCP"])],
+      [/^UDP(?:v6)?$/, counted(files, ["UDP", "UDP6"])],
+      [/^RAW(?:v6)?$/, counted(files, ["RAW", "RAW6"])],
+      [/^UNIX(?:-STREAM)?$/, tables.reduce((sum, { value }) => sum + value.length, 0)],
+    ];
+    return new Set(families.flatMap(([name, count]) => {
+      const members = caches.filter((cache) => name.test(cache.name));
+      const objects = members.reduce((sum, { activeObjects }) => sum + activeObjects, 0);
+      return count > 0 && count >= MOSTLY * objects ? members.map((cache) => cache.name) : [];
+    }));
+  },
+});
