@@ -18,6 +18,8 @@ export interface NetstatOwner {
   readonly pid: number;
   /** The first word of its command line without the folder, at most 19 characters: not always the process's name. */
   readonly program: string;
+  /** Whether it is of a unix socket: these have an inode without `-e`, too. */
+  readonly isUnix: boolean;
   readonly line: number;
 }
 
@@ -27,6 +29,11 @@ const INET =
 const UNIX = /^unix +\d+ +\[[^\]]{0,16}\] +\w+ +(?:\w+ +)?(\d+) +(\d+)\/(\S{1,32})/;
 /** Nothing that is looked for stands further right. */
 const MAX_LINE = 600;
+
+/** Netstat takes the folder away only where the command line begins with `/`. */
+function withoutFolder(program: string): string {
+  return program.startsWith(".") ? program.slice(program.lastIndexOf("/") + 1) : program;
+}
 
 /**
  * Parses the output of netstat. Sockets without a process, and lines that are no sockets, are passed over.
@@ -48,64 +55,104 @@ export function parseNetstat(text: string): readonly NetstatOwner[] {
   forEachLine(text, (whole, line) => {
     const start = whole.slice(0, MAX_LINE);
     if (start.startsWith("Proto ")) header = true;
-    const [, inodeText, pidText, program] = INET.exec(start) ?? UNIX.exec(start) ?? [];
+    const inet = INET.exec(start);
+    const [, inodeText, pidText, program] = inet ?? UNIX.exec(start) ?? [];
     const inode = parseCount(inodeText);
     const pid = parseCount(pidText);
-    if (inode !== undefined && pid !== undefined && program !== undefined) owners.push({ inode, pid, program, line });
+    if (inode !== undefined && pid !== undefined && program !== undefined) {
+      owners.push({ inode, pid, program: withoutFolder(program), isUnix: inet === null, line });
+    }
   });
   if (!header) throw new ParseError('Cannot parse netstat: no header that begins with "Proto"', { text });
   return owners;
 }
 
-const DATAGRAM = /^(udp|raw)6? +(\d{1,10}) +(\d{1,10}) +(\S+) +(\S+)(?: +(.*))?$/;
-const PROCESS = /^(\d{1,10})\/(\S{1,32})$/;
+const QUEUES = /^(tcp|udp|raw)6? +(\d{1,10}) +(\d{1,10}) +(\S+) +(\S+)(?: +(.*))?$/;
+const STATE = /^[A-Z][A-Z_\d]{2,15}$/;
+/** Nothing stands behind the name but the timer, with `-o`. The name may hold blanks. */
+const PROCESS = /(?:^| )(\d{1,10})\/(.{1,32}?) *(?:$| (?=(?:off|on|keepalive|timewait|probe|unkn-\d+) \())/;
+const TIMER = / (on|keepalive|timewait|probe) \(\d{1,10}\.\d\d\/(\d{1,10})\/\d{1,10}\)/;
+
+/** As `ss` calls them: connections have few of them, and some have other names there. */
+const STATES: ReadonlyMap<string, string> = new Map([
+  ["ESTABLISHED", "ESTAB"],
+  ["SYN_SENT", "SYN-SENT"],
+  ["SYN_RECV", "SYN-RECV"],
+  ["FIN_WAIT1", "FIN-WAIT-1"],
+  ["FIN_WAIT2", "FIN-WAIT-2"],
+  ["TIME_WAIT", "TIME-WAIT"],
+  ["CLOSE", "UNCONN"],
+  ["CLOSE_WAIT", "CLOSE-WAIT"],
+  ["LAST_ACK", "LAST-ACK"],
+]);
+
+function stateOf(netid: string, word: string | undefined): string | undefined {
+  // A connected datagram socket has one, too, of which nothing is said here.
+  return netid === "tcp" && word !== undefined && STATE.test(word) ? STATES.get(word) ?? word : undefined;
+}
+
+/** What stands right before the process, of a row that has it or `-`. */
+function inodeIn(details: string): number | undefined {
+  const words = columns(details);
+  const at = words.findIndex((word) => word === "-" || /^\d{1,10}\//.test(word));
+  return parseCount(words[at - 1]);
+}
+
+function parseQueues(row: string, line: number, hasInodes: boolean): SsSocket | undefined {
+  const [, netid, received, sent, local, peer, details = ""] = QUEUES.exec(row) ?? [];
+  if (netid === undefined || local === undefined || peer === undefined) return undefined;
+  const state = stateOf(netid, columns(details)[0]);
+  const [, pid, comm] = PROCESS.exec(details) ?? [];
+  const [, timer, retransmits] = TIMER.exec(details) ?? [];
+  // That of a listening socket counts connections.
+  const bytes = (text: string | undefined): number | undefined => state === "LISTEN" ? undefined : parseCount(text);
+  return {
+    netid,
+    state,
+    recvQBytes: bytes(received),
+    sendQBytes: bytes(sent),
+    local,
+    peer,
+    inode: hasInodes ? inodeIn(details) : undefined,
+    peerInode: undefined,
+    waitingInodes: [],
+    uid: undefined,
+    owners: comm === undefined ? [] : [{ comm: withoutFolder(comm), pid: Number(pid), fd: 0 }],
+    skmem: undefined,
+    skmemLine: undefined,
+    lastReceivedMs: undefined,
+    timer: timer === "probe" ? "persist" : timer,
+    retransmits: timer === "on" ? parseCount(retransmits) : undefined,
+    ringBytes: undefined,
+    line,
+  };
+}
 
 /**
- * Parses what netstat tells of the queues of UDP and raw sockets, in the form of `ss`. Recv-Q is the same number in both. `-p` tells the process, `-e` the
- * inode.
+ * Parses what netstat tells of the queues of TCP, UDP and raw sockets, in the form of `ss`. The queues are the same numbers in both. `-p` tells the
+ * process, `-e` the inode, `-o` the timer.
  *
  * @throws {ParseError} if there is no header.
  *
  * @example
  * ```ts
- * import { parseNetstatDatagrams } from "nailhouse/parsers";
+ * import { parseNetstatQueues } from "nailhouse/parsers";
  * import { strictEqual } from "node:assert";
  *
  * const header = "Proto Recv-Q Send-Q Local Address Foreign Address State PID/Program name\n";
- * const [socket] = parseNetstatDatagrams(`${header}udp 212992 0 0.0.0.0:514 0.0.0.0:* 604/hog\n`);
+ * const [socket] = parseNetstatQueues(`${header}udp 212992 0 0.0.0.0:514 0.0.0.0:* 604/hog\n`);
  * strictEqual(socket?.recvQBytes, 212_992);
  * strictEqual(socket?.owners[0]?.pid, 604);
  * ```
  */
-export function parseNetstatDatagrams(text: string): readonly SsSocket[] {
+export function parseNetstatQueues(text: string): readonly SsSocket[] {
   const sockets: SsSocket[] = [];
   let header: string | undefined;
   forEachLine(text, (whole, line) => {
     const start = whole.slice(0, MAX_LINE);
     if (start.startsWith("Proto ")) header = start;
-    const [, netid, received, sent, local, peer, rest = ""] = DATAGRAM.exec(start) ?? [];
-    if (netid === undefined || local === undefined || peer === undefined) return;
-    const words = columns(rest);
-    const at = words.findIndex((word) => word === "-" || PROCESS.test(word));
-    const [, pid, comm] = PROCESS.exec(words[at] ?? "") ?? [];
-    sockets.push({
-      netid,
-      state: undefined,
-      recvQBytes: parseCount(received),
-      sendQBytes: parseCount(sent),
-      local,
-      peer,
-      inode: header?.includes(" Inode ") === true ? parseCount(words[at - 1]) : undefined,
-      peerInode: undefined,
-      waitingInodes: [],
-      uid: undefined,
-      owners: comm === undefined ? [] : [{ comm, pid: Number(pid), fd: 0 }],
-      skmem: undefined,
-      skmemLine: undefined,
-      lastReceivedMs: undefined,
-      ringBytes: undefined,
-      line,
-    });
+    const socket = parseQueues(start, line, header?.includes(" Inode ") === true);
+    if (socket !== undefined) sockets.push(socket);
   });
   if (header === undefined) throw new ParseError('Cannot parse netstat: no header that begins with "Proto"', { text });
   return sockets;
@@ -114,12 +161,12 @@ export function parseNetstatDatagrams(text: string): readonly SsSocket[] {
 // -W from sos 3.3 on, -T where netstat knows no -W; insights-client runs it without either.
 const PATHS = ["sos_commands/networking/netstat_-W_-neopa", "sos_commands/networking/netstat_*-neopa"];
 
-/** A snapshot's file, as {@linkcode parseNetstatDatagrams} reads it. */
-export const netstatDatagrams: Source<Parsed<readonly SsSocket[]>> = defineArtifact({
+/** A snapshot's file, as {@linkcode parseNetstatQueues} reads it. */
+export const netstatQueues: Source<Parsed<readonly SsSocket[]>> = defineArtifact({
   name: "queues of netstat",
   paths: PATHS,
   howToCapture: "netstat -W -neopa",
-  parse: parseNetstatDatagrams,
+  parse: parseNetstatQueues,
 });
 
 /** A snapshot's file, as {@linkcode parseNetstat} reads it. */
