@@ -1,6 +1,6 @@
 import { type Captured, defineComputed, type Parsed, type Source } from "../core/source.ts";
 import type { SourceLine } from "../core/ledger.ts";
-import { netstat, netstatQueues } from "../parsers/netstat.ts";
+import { netstat, netstatDatagrams, netstatTcp } from "../parsers/netstat.ts";
 import { processStatus } from "../parsers/process_status.ts";
 import { socketOwners as socketOwnersFile } from "../parsers/socket_owners.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
@@ -28,12 +28,16 @@ export function ssKey({ inode, line }: SsSocket, file: number): number {
 
 /** Netstat's list, where it has no inodes: {@linkcode netstat} tells the owners of the others, sooner. */
 const netstatByLine: Source<Parsed<readonly SsSocket[]>> = {
-  name: netstatQueues.name,
-  patterns: netstatQueues.patterns,
+  name: "owners in netstat by line",
+  patterns: netstat.patterns,
   read(reader): Captured<Parsed<readonly SsSocket[]>> {
     const listed = reader.read(netstat);
     const hasInodes = listed.status === "ok" && listed.value.value.some(({ isUnix }) => !isUnix);
-    return hasInodes ? { status: "missing", missing: [] } : reader.read(netstatQueues);
+    if (hasInodes) return { status: "missing", missing: [] };
+    const datagrams = reader.read(netstatDatagrams);
+    const tcp = reader.read(netstatTcp);
+    if (datagrams.status !== "ok" || tcp.status !== "ok") return datagrams;
+    return { status: "ok", value: { path: tcp.value.path, value: [...datagrams.value.value, ...tcp.value.value] } };
   },
 };
 

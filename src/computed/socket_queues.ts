@@ -7,7 +7,7 @@ import type { SourceLine } from "../core/ledger.ts";
 import type { Confidence } from "../core/report.ts";
 import { type Captured, latest, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
-import { netstatQueues } from "../parsers/netstat.ts";
+import { netstatDatagrams, netstatTcp } from "../parsers/netstat.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
 import { FIRST_NAMESPACE_FILE, NETSTAT_FILE, type SocketOwners, SS_FILE, ssKey } from "./socket_owners.ts";
 import type { Measurement } from "./trend.ts";
@@ -196,7 +196,7 @@ export function* ssRows(reader: Reader, ...netids: readonly string[]): Generator
 export function listedRows(reader: Reader, ...netids: readonly string[]): readonly ListedRow[] {
   const rows = [...ssRows(reader, ...netids)];
   if (rows.length > 0) return rows;
-  const listed = reader.read(netstatQueues);
+  const listed = reader.read(netids.includes("tcp") ? netstatTcp : netstatDatagrams);
   return listed.status === "ok" ? [...rowsOf(listed.value, NETSTAT_FILE, netids)] : [];
 }
 
@@ -273,7 +273,7 @@ export function receiveBacklog<T extends QueueRow>(
   };
   return {
     name,
-    patterns: [...table.patterns, ...ss.patterns, ...ssNamespaces.patterns, ...netstatQueues.patterns],
+    patterns: [...table.patterns, ...ss.patterns, ...ssNamespaces.patterns, ...netstatDatagrams.patterns],
     read,
   };
 }

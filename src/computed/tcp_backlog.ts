@@ -2,7 +2,7 @@ import type { SourceLine } from "../core/ledger.ts";
 import { type Captured, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
 import type { InetSocket } from "../parsers/_inet_sockets.ts";
-import { netstatQueues } from "../parsers/netstat.ts";
+import { netstatTcp } from "../parsers/netstat.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
 import { sockstat } from "../parsers/sockstat.ts";
 import { tcp } from "../parsers/tcp.ts";
@@ -77,6 +77,8 @@ interface Row extends
   readonly localPort: number | string;
   readonly remotePort: number | string;
   readonly timer: number | undefined;
+  /** What it was made of, where it is no row of the kernel's. */
+  readonly listed?: ListedRow;
 }
 
 /** A socket with what ss tells of it. */
@@ -316,7 +318,8 @@ function hostAndPort(text: string): readonly [host: string, port: number | strin
   return [host, port === "*" ? 0 : parseCount(port) ?? port];
 }
 
-function rowOf({ key, socket }: ListedRow): Row {
+function rowOf(listed: ListedRow): Row & { readonly listed: ListedRow } {
+  const { key, socket } = listed;
   const [localAddress, localPort] = hostAndPort(socket.local);
   const [remoteAddress, remotePort] = hostAndPort(socket.peer);
   const state = socket.state ?? "";
@@ -332,6 +335,7 @@ function rowOf({ key, socket }: ListedRow): Row {
     retransmits: socket.retransmits,
     inode: key,
     line: socket.line,
+    listed,
   };
 }
 
@@ -345,35 +349,28 @@ function listed(reader: Reader): Captured<TcpBacklog> | undefined {
   const rows = listedRows(reader, "tcp");
   // Asked for listening sockets alone (`-l`), they tell of no connection.
   if (rows.every(({ socket }) => socket.state === "LISTEN")) return undefined;
-  const files = new Map<string, Row[]>();
-  const from = new Map<Row, ListedRow>();
+  const files = new Map<string, ReturnType<typeof rowOf>[]>();
   for (const each of rows) {
-    const row = rowOf(each);
-    from.set(row, each);
     const file = files.get(each.path);
-    if (file === undefined) files.set(each.path, [row]);
-    else file.push(row);
+    if (file === undefined) files.set(each.path, [rowOf(each)]);
+    else file.push(rowOf(each));
   }
   const tables = Array.from(files, ([path, value]) => ({ path, value }));
   // Whoever is shown one process's listening socket would be shown which of its connections it has accepted.
-  const listening = new Listeners(tables.map(({ path, value }) => ({
+  const listeners = new Listeners(tables.map(({ path, value }) => ({
     path,
-    value: value.filter((row) => from.get(row)?.socket.owners.length !== 0),
+    value: value.filter(({ listed: { socket } }) => socket.inode !== undefined || socket.owners.length > 0),
   })));
   const accepted = tables.map(({ path, value }) => ({
     path,
-    value: value.map((row) => {
-      const source = from.get(row) as ListedRow;
-      if (!isNobodys(source.socket) || listening.at(path, row) === undefined) return row;
-      const waiting = { ...row, inode: 0 };
-      from.set(waiting, source);
-      return waiting;
-    }),
+    value: value.map((row) =>
+      isNobodys(row.listed.socket) && listeners.at(path, row) !== undefined ? { ...row, inode: 0 } : row
+    ),
   }));
   return backlogs(reader, {
     tables: accepted,
-    detailOf: (_, row) => from.get(row),
-    listeners: new Listeners(accepted),
+    detailOf: (_, { listed }) => listed,
+    listeners,
     sockets: rows.length,
     isListed: true,
     watch: () => watchQueues([], () => undefined),
@@ -397,6 +394,6 @@ function read(reader: Reader): Captured<TcpBacklog> {
 /** TCP queues over all network namespaces and snapshots, with the other end of each connection that stays on this host. */
 export const tcpBacklog: Source<TcpBacklog> = {
   name: "TCP backlog",
-  patterns: [tcp, ss, ssNamespaces, netstatQueues, sockstat].flatMap(({ patterns }) => patterns),
+  patterns: [tcp, ss, ssNamespaces, netstatTcp, sockstat].flatMap(({ patterns }) => patterns),
   read,
 };

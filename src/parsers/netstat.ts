@@ -67,7 +67,9 @@ export function parseNetstat(text: string): readonly NetstatOwner[] {
   return owners;
 }
 
-const QUEUES = /^(tcp|udp|raw)6? +(\d{1,10}) +(\d{1,10}) +(\S+) +(\S+)(?: +(.*))?$/;
+const [CONNECTION, DATAGRAM] = ["(tcp)", "(udp|raw)"].map((protocol) =>
+  new RegExp(`^${protocol}6? +(\\d{1,10}) +(\\d{1,10}) +(\\S+) +(\\S+)(?: +(.*))?$`)
+) as [RegExp, RegExp];
 const STATE = /^[A-Z][A-Z_\d]{2,15}$/;
 /** Nothing stands behind the name but the timer, with `-o`. The name may hold blanks. */
 const PROCESS = /(?:^| )(\d{1,10})\/(.{1,32}?) *(?:$| (?=(?:off|on|keepalive|timewait|probe|unkn-\d+) \())/;
@@ -98,8 +100,8 @@ function inodeIn(details: string): number | undefined {
   return parseCount(words[at - 1]);
 }
 
-function parseQueues(row: string, line: number, hasInodes: boolean): SsSocket | undefined {
-  const [, netid, received, sent, local, peer, details = ""] = QUEUES.exec(row) ?? [];
+function parseRow(pattern: RegExp, row: string, line: number, hasInodes: boolean): SsSocket | undefined {
+  const [, netid, received, sent, local, peer, details = ""] = pattern.exec(row) ?? [];
   if (netid === undefined || local === undefined || peer === undefined) return undefined;
   const state = stateOf(netid, columns(details)[0]);
   const [, pid, comm] = PROCESS.exec(details) ?? [];
@@ -128,45 +130,77 @@ function parseQueues(row: string, line: number, hasInodes: boolean): SsSocket | 
   };
 }
 
-/**
- * Parses what netstat tells of the queues of TCP, UDP and raw sockets, in the form of `ss`. The queues are the same numbers in both. `-p` tells the
- * process, `-e` the inode, `-o` the timer.
- *
- * @throws {ParseError} if there is no header.
- *
- * @example
- * ```ts
- * import { parseNetstatQueues } from "nailhouse/parsers";
- * import { strictEqual } from "node:assert";
- *
- * const header = "Proto Recv-Q Send-Q Local Address Foreign Address State PID/Program name\n";
- * const [socket] = parseNetstatQueues(`${header}udp 212992 0 0.0.0.0:514 0.0.0.0:* 604/hog\n`);
- * strictEqual(socket?.recvQBytes, 212_992);
- * strictEqual(socket?.owners[0]?.pid, 604);
- * ```
- */
-export function parseNetstatQueues(text: string): readonly SsSocket[] {
+function parseQueues(pattern: RegExp, text: string): readonly SsSocket[] {
   const sockets: SsSocket[] = [];
   let header: string | undefined;
   forEachLine(text, (whole, line) => {
     const start = whole.slice(0, MAX_LINE);
     if (start.startsWith("Proto ")) header = start;
-    const socket = parseQueues(start, line, header?.includes(" Inode ") === true);
+    const socket = parseRow(pattern, start, line, header?.includes(" Inode ") === true);
     if (socket !== undefined) sockets.push(socket);
   });
   if (header === undefined) throw new ParseError('Cannot parse netstat: no header that begins with "Proto"', { text });
   return sockets;
 }
 
+/**
+ * Parses what netstat tells of the queues of UDP and raw sockets, in the form of `ss`. Recv-Q is the same number in both. `-p` tells the process, `-e` the
+ * inode.
+ *
+ * @throws {ParseError} if there is no header.
+ *
+ * @example
+ * ```ts
+ * import { parseNetstatDatagrams } from "nailhouse/parsers";
+ * import { strictEqual } from "node:assert";
+ *
+ * const header = "Proto Recv-Q Send-Q Local Address Foreign Address State PID/Program name\n";
+ * const [socket] = parseNetstatDatagrams(`${header}udp 212992 0 0.0.0.0:514 0.0.0.0:* 604/hog\n`);
+ * strictEqual(socket?.recvQBytes, 212_992);
+ * strictEqual(socket?.owners[0]?.pid, 604);
+ * ```
+ */
+export function parseNetstatDatagrams(text: string): readonly SsSocket[] {
+  return parseQueues(DATAGRAM, text);
+}
+
+/**
+ * The same of TCP: `-o` tells the timer.
+ *
+ * @throws {ParseError} if there is no header.
+ *
+ * @example
+ * ```ts
+ * import { parseNetstatTcp } from "nailhouse/parsers";
+ * import { strictEqual } from "node:assert";
+ *
+ * const header = "Proto Recv-Q Send-Q Local Address Foreign Address State PID/Program name\n";
+ * const [socket] = parseNetstatTcp(`${header}tcp 212992 0 10.0.0.1:80 10.0.0.2:5000 CLOSE_WAIT 604/hog\n`);
+ * strictEqual(socket?.state, "CLOSE-WAIT");
+ * strictEqual(socket?.recvQBytes, 212_992);
+ * ```
+ */
+export function parseNetstatTcp(text: string): readonly SsSocket[] {
+  return parseQueues(CONNECTION, text);
+}
+
 // -W from sos 3.3 on, -T where netstat knows no -W; insights-client runs it without either.
 const PATHS = ["sos_commands/networking/netstat_-W_-neopa", "sos_commands/networking/netstat_*-neopa"];
 
-/** A snapshot's file, as {@linkcode parseNetstatQueues} reads it. */
-export const netstatQueues: Source<Parsed<readonly SsSocket[]>> = defineArtifact({
+/** A snapshot's file, as {@linkcode parseNetstatDatagrams} reads it. */
+export const netstatDatagrams: Source<Parsed<readonly SsSocket[]>> = defineArtifact({
   name: "queues of netstat",
   paths: PATHS,
   howToCapture: "netstat -W -neopa",
-  parse: parseNetstatQueues,
+  parse: parseNetstatDatagrams,
+});
+
+/** A snapshot's file, as {@linkcode parseNetstatTcp} reads it: apart, since there may be a million that a table of /proc tells as well. */
+export const netstatTcp: Source<Parsed<readonly SsSocket[]>> = defineArtifact({
+  name: "TCP queues of netstat",
+  paths: PATHS,
+  howToCapture: "netstat -W -neopa",
+  parse: parseNetstatTcp,
 });
 
 /** A snapshot's file, as {@linkcode parseNetstat} reads it. */

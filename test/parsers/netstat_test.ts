@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseNetstat, parseNetstatQueues } from "../../src/parsers/netstat.ts";
+import { parseNetstat, parseNetstatDatagrams, parseNetstatTcp } from "../../src/parsers/netstat.ts";
 import { itIsRobust } from "./_context.ts";
 
 const NETSTAT = `Active Internet connections (servers and established)
@@ -37,12 +37,12 @@ describe("parseNetstat()", () => {
   });
 });
 
-describe("parseNetstatQueues()", () => {
-  itIsRobust("parseNetstatQueues", NETSTAT, parseNetstatQueues);
+describe("parseNetstatDatagrams() and parseNetstatTcp()", () => {
+  itIsRobust("parseNetstatDatagrams", NETSTAT, parseNetstatDatagrams);
+  itIsRobust("parseNetstatTcp", NETSTAT, parseNetstatTcp);
 
   it("reads queues of UDP and raw sockets, and whose they are", () => {
-    const sockets = parseNetstatQueues(NETSTAT.replace("udp        0", "udp   212992"));
-    expect(sockets.filter(({ netid }) => netid !== "tcp")).toMatchObject([
+    expect(parseNetstatDatagrams(NETSTAT.replace("udp        0", "udp   212992"))).toMatchObject([
       {
         netid: "udp",
         recvQBytes: 212_992,
@@ -60,14 +60,14 @@ Proto Recv-Q Send-Q Local Address           Foreign Address         State       
 udp   213312      0 0.0.0.0:514             0.0.0.0:*                           1234/rsyslogd
 udp6       0      0 :::514                  :::*                                -
 `;
-    expect(parseNetstatQueues(text)).toMatchObject([
+    expect(parseNetstatDatagrams(text)).toMatchObject([
       { recvQBytes: 213_312, inode: undefined, owners: [{ comm: "rsyslogd", pid: 1234 }] },
       { recvQBytes: 0, local: ":::514", inode: undefined, owners: [] },
     ]);
   });
 
   it("reads queues of TCP, with the timer", () => {
-    expect(parseNetstatQueues(NETSTAT).filter(({ netid }) => netid === "tcp")).toMatchObject([
+    expect(parseNetstatTcp(NETSTAT)).toMatchObject([
       { state: "LISTEN", recvQBytes: undefined, sendQBytes: undefined, inode: 1049, owners: [] },
       { state: "ESTAB", recvQBytes: 6_239_465, inode: 3_107_666, owners: [{ comm: "tcp_backlog", pid: 16_167 }] },
       {
@@ -80,13 +80,13 @@ udp6       0      0 :::514                  :::*                                
       },
     ]);
     const again = "tcp 0 9 10.0.0.1:1 10.0.0.2:2 FIN_WAIT1 - on (12.80/7/0)\n";
-    expect(parseNetstatQueues(`Proto Recv-Q\n${again}`)).toMatchObject([
+    expect(parseNetstatTcp(`Proto Recv-Q\n${again}`)).toMatchObject([
       { state: "FIN-WAIT-1", owners: [], timer: "on", retransmits: 7 },
     ]);
   });
 
   it("takes the folder away, that netstat leaves where a command line begins with a dot", () => {
     const row = "tcp 0 0 10.0.0.1:1 10.0.0.2:2 CLOSE_WAIT 27754/./tcp_backlog \n";
-    expect(parseNetstatQueues(`Proto Recv-Q\n${row}`)[0]?.owners).toMatchObject([{ comm: "tcp_backlog", pid: 27_754 }]);
+    expect(parseNetstatTcp(`Proto Recv-Q\n${row}`)[0]?.owners).toMatchObject([{ comm: "tcp_backlog", pid: 27_754 }]);
   });
 });
