@@ -2,6 +2,7 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/an
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
+import type { Missing } from "../src/core/source.ts";
 import { overTime } from "../src/core/source.ts";
 import { isWhole, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import { controlGroups } from "../src/computed/control_groups.ts";
@@ -47,6 +48,13 @@ const remedies: readonly Remedy[] = [
   },
 ];
 
+/** Percpu is the next line of meminfo, or there is none. */
+const LINE_BEFORE = "VmallocChunk";
+const COUNTED: Missing = {
+  path: "Percpu of proc/meminfo, which kernels before Linux 4.20 do not have",
+  howToCapture: "grep -c pcpu_get_vm_areas /proc/vmallocinfo",
+};
+
 export const percpuGrowth: Analyzer = defineAnalyzer({
   id: "percpu-growth",
   title: "Per-CPU memory",
@@ -63,7 +71,7 @@ export const percpuGrowth: Analyzer = defineAnalyzer({
     const line = value.bytes.get("Percpu")?.line;
     if (!isWhole(ledger)) return { notAssessed: [WHOLE_MEMINFO] };
     if (all === undefined || line === undefined) {
-      return { ruledOut: "this kernel does not count per-CPU memory (before Linux 4.20)" };
+      return { notAssessed: [value.bytes.has(LINE_BEFORE) ? COUNTED : WHOLE_MEMINFO] };
     }
     // Per-CPU maps have a cause of their own, and so have removed groups.
     const inMaps = (maps?.value ?? []).filter(({ type }) => type.includes("percpu")).reduce(

@@ -19,7 +19,7 @@ import {
   judgeQueues,
 } from "../src/computed/socket_queues.ts";
 import { socketOwners } from "../src/computed/socket_owners.ts";
-import { tcpBacklog, type TcpQueue } from "../src/computed/tcp_backlog.ts";
+import { tcpBacklog, type TcpQueue, ZERO_WINDOW_PROBE } from "../src/computed/tcp_backlog.ts";
 import { recentTrend } from "../src/computed/trend.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -73,6 +73,8 @@ function isStuck(queue: TcpQueue): boolean {
   if (state === "CLOSE_WAIT" || (listener !== undefined && seen > 1)) return true;
   // A full queue takes in more only as it is read.
   if ((filledBytes ?? 0) > 0) return false;
+  // Looked at once, and without the age of the data, one that is read and filled as fast looks the same, unless its sender has to ask whether it may go on.
+  if (seen === 1 && lastReceivedMs === undefined) return peer?.timer === ZERO_WINDOW_PROBE;
   return isFull(queue) || (lastReceivedMs ?? 0) >= STALE_MS || (peer?.payloadBytes ?? 0) > 0;
 }
 
@@ -142,9 +144,9 @@ function listenerEvidence(judged: Judged<TcpQueue>): EvidenceLine[] {
   return [{
     path: listener.path,
     line: listener.line,
-    because: `listens (0A), and has not accepted ${formatQuantity(waiting.length, "connection")} with ${
+    because: `listens, and has not accepted ${formatQuantity(waiting.length, "connection")} with ${
       formatBytes(sum(waiting, ({ bytes }) => bytes))
-    }: they have no inode yet; its rx_queue counts the connections that wait`,
+    }: no process has them open yet; its receive queue counts the connections that wait`,
   }];
 }
 

@@ -1,6 +1,6 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
-import type { Remedy } from "../src/core/report.ts";
+import type { Confidence, Remedy } from "../src/core/report.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
@@ -46,8 +46,27 @@ function isHeldHere(queue: TcpQueue): boolean {
  * Nothing goes out: the peer's window is closed, the peer does not answer, or the queue was the same to the byte each time. A queue that is merely
  * full is that of any upload: the program fills it up as fast as the network empties it.
  */
-function isStuck({ timer, retransmits, seen, filledBytes }: TcpQueue): boolean {
-  return timer === ZERO_WINDOW_PROBE || (retransmits ?? 0) >= GIVEN_UP_RETRANSMITS || (seen > 1 && filledBytes === 0);
+function isStuck(queue: TcpQueue): boolean {
+  const { timer, retransmits, seen, filledBytes, peer } = queue;
+  if (timer === ZERO_WINDOW_PROBE || (retransmits ?? 0) >= GIVEN_UP_RETRANSMITS) return true;
+  // Where nothing tells whether it moves, a reader on this host with something unread is what there is to go by.
+  return isUntold(queue) ? (peer?.payloadBytes ?? 0) > 0 : seen > 1 && filledBytes === 0;
+}
+
+/** Listed once by `ss` or netstat without their option `-o`. */
+function isUntold({ timer, seen }: TcpQueue): boolean {
+  return timer === undefined && seen === 1;
+}
+
+/** Without timers two looks are needed, or a reader that is known not to read: this is neither. */
+function confidenceOf(judged: Judged<TcpQueue>, materialBytes: number): Confidence {
+  const told = judged.queues.filter((queue) => !isUntold(queue)).reduce((total, { bytes }) => total + bytes, 0);
+  return told > judged.bytes / 2 ? backlogConfidence(judged, materialBytes) : "possible";
+}
+
+/** What waits to be sent in queues of which nothing tells whether they move. */
+function untoldBytes(queues: readonly TcpQueue[]): number {
+  return queues.filter(isUntold).reduce((total, { chargedBytes }) => total + chargedBytes, 0);
 }
 
 function evidence(judged: Judged<TcpQueue>, seconds: number, owners: SocketOwners | undefined): EvidenceLine[] {
@@ -59,9 +78,11 @@ function evidence(judged: Judged<TcpQueue>, seconds: number, owners: SocketOwner
     line: largest.line,
     because: `the fullest send queue (${largest.local} to ${largest.remote}): ${
       formatBytes(largest.payloadBytes)
-    } not taken by the peer; ${
-      describeBehaviour(judged, seconds, "do not move")
-    }; ${probing} probe a closed window (timer 04)${silent === 0 ? "" : `, ${silent} get no answer at all`}`,
+    } not taken by the peer; ${describeBehaviour(judged, seconds, "do not move")}; ${
+      judged.queues.every(isUntold)
+        ? "timers are not listed, only that the reader, on this host, has unread data"
+        : `${probing} probe a closed window (timer 04)`
+    }${silent === 0 ? "" : `, ${silent} get no answer at all`}`,
   }];
   if (largest.skmem !== undefined && largest.limitBytes !== undefined) {
     lines.push({
@@ -200,14 +221,26 @@ export const socketBacklogTcpSend: Analyzer = defineAnalyzer({
       onlyStuck: true,
       bytes: (queue) => queue.chargedBytes + unreadBytes(queue),
     });
+    const materialBytes = materialQueueBytes(ledger.totalBytes);
     if (judged.bytes < WORTH_A_LINE_BYTES) {
+      const untold = untoldBytes(sent.queues);
+      if (untold >= materialBytes) {
+        const path = `the timers of TCP sockets, which tell whether the ${formatBytes(untold)} that ${
+          nameOfGroups(
+            groupByOwner(
+              sent.queues.filter(isUntold).map((queue) => ({ ...queue, bytes: queue.chargedBytes })),
+              owners,
+            ),
+          )
+        } has to send do move`;
+        return { notAssessed: [{ path, howToCapture: "ss -tanpmo" }] };
+      }
       return {
         ruledOut: `${formatQuantity(sent.sockets, "TCP socket has", "TCP sockets have")} ${
           formatBytes(sent.chargedBytes)
         } to send, of which ${formatBytes(judged.bytes)} do not move for want of a peer that reads`,
       };
     }
-    const materialBytes = materialQueueBytes(ledger.totalBytes);
     const groups = groupByOwner(judged.queues, owners).map(named);
     const readers = localReaders(judged, owners);
     const trend = recentTrend(sent.series);
@@ -216,7 +249,7 @@ export const socketBacklogTcpSend: Analyzer = defineAnalyzer({
       title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} in ${
         formatQuantity(judged.queues.length, "TCP send queue")
       } whose peer does not read${readers.length === 0 ? "" : `: ${nameOfGroups(readers)}, on this host`}`,
-      confidence: backlogConfidence(judged, materialBytes),
+      confidence: confidenceOf(judged, materialBytes),
       material: judged.bytes >= materialBytes,
       claims: placeStreamBytes(data, judged.bytes - data, ledger),
       ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),

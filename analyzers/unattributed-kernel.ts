@@ -322,7 +322,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
   ) {
     const { pageSizeBytes } = facts;
     if (pageSizeBytes === undefined) {
-      return { ruledOut: "the page size is not known, so too many accounts are missing" };
+      return { notAssessed: [{ path: "the page size", howToCapture: "getconf PAGESIZE" }] };
     }
     const total = ledger.totalBytes;
     const noise = residualNoiseBytes(total);

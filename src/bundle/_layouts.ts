@@ -36,7 +36,7 @@ export function insightsPath(path: string): string {
 }
 
 /** The files of a supportconfig that have what is looked for. */
-export const SUPPORTCONFIG_FILES: ReadonlySet<string> = new Set([
+const SUPPORTCONFIG_FILES: ReadonlySet<string> = new Set([
   "basic-environment.txt",
   "basic-health-check.txt",
   "boot.txt",
@@ -52,9 +52,37 @@ export const SUPPORTCONFIG_FILES: ReadonlySet<string> = new Set([
   "sysfs.txt",
 ]);
 
+/** With a section for each command that was run in a network namespace. Other files may have such a name, too. */
+const NAMESPACES_FILE = /^network-[\w.-]{1,64}\.txt$/;
+const NAMESPACES = "sos_commands/networking/namespaces/";
+
+/**
+ * Whether a file at the top is one of a supportconfig's.
+ *
+ * @param isOne Whether others of one were found.
+ */
+export function isSupportconfigFile(path: string, isOne: boolean): boolean {
+  return SUPPORTCONFIG_FILES.has(path) || (isOne && NAMESPACES_FILE.test(path));
+}
+
+/** Whether such a file tells of what has its place there: those of namespaces tell nothing of the host. */
+export function tellsOf(file: string, place: string): boolean {
+  return !NAMESPACES_FILE.test(file) || place.startsWith(NAMESPACES);
+}
+
+const IN_NAMESPACE = /^(?:\S*\/)?ip netns exec ([\w.-]{1,64}) (?:\S*\/)?ss -(?=\w*a)\w+$/;
+
+/** Where a sosreport has `ss` of a namespace; its options may be others. */
+function namespacePath(title: string): string | undefined {
+  const [, name] = IN_NAMESPACE.exec(title) ?? [];
+  return name === undefined ? undefined : `${NAMESPACES}${name}/ss_-peaonmi`;
+}
+
 /** The path that a section's title stands for: `/proc/meminfo`, `/bin/cat /proc/meminfo`, `/usr/bin/uname -a`, `/var/log/messages - Last 500 Lines`. */
 export function sectionPath(title: string): string | undefined {
   if (/[|;&`$]| - File not found$/.test(title)) return undefined;
+  const inNamespace = namespacePath(title);
+  if (inNamespace !== undefined) return inNamespace;
   const words = title.replace(/ - Last \d+ Lines$/, "").split(" ").filter((word) => !/^\d?>/.test(word));
   const [first = "", second] = words;
   const program = first.slice(first.lastIndexOf("/") + 1);

@@ -18,9 +18,9 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   // Of one family alone there is no column for it.
   [/^(?:Netid +)?State +Recv-Q +Send-Q /, "sos_commands/networking/ss_-peaonmi"],
   [/^Active Internet connections \(servers and established\)/, "sos_commands/networking/netstat_-W_-neopa"],
-  // Without inodes (-e) nothing tells whose they are.
+  // Without -a, only where processes (-p) or inodes (-e) tell whose they are; servers alone (-l) have no queues of connections.
   [
-    /^Active Internet connections \((?:only|w\/o) servers\)\r?\nProto .*\bInode\b/,
+    /^Active Internet connections \((?:only servers\)\r?\nProto .*\bInode\b|w\/o servers\)\r?\nProto .*\b(?:Inode|PID)\b)/,
     "sos_commands/networking/netstat_-W_-neopa",
   ],
   [/^USER +PID +%CPU +%MEM +VSZ +RSS /, "sos_commands/process/ps_auxwww"],

@@ -1,7 +1,7 @@
 /** Where in a bundle the entries of an archive belong, whoever made it. */
 import type { Decompress, Entry } from "../core/bundle.ts";
 import { FewWarnings, incomplete, shortName } from "./_few.ts";
-import { insightsPath, SUPPORTCONFIG_FILES, supportconfigSections } from "./_layouts.ts";
+import { insightsPath, isSupportconfigFile, supportconfigSections, tellsOf } from "./_layouts.ts";
 import { Budget, type BundleLimits } from "./limits.ts";
 import type { TarEntries } from "./tar.ts";
 
@@ -165,6 +165,12 @@ export class Places {
     return this.#sections.size > 0;
   }
 
+  /** Whether a file holds others, as those of a supportconfig do. */
+  hasSections({ path, entry }: PlacedEntry): boolean {
+    // Nearly all stand in a folder: that is seen sooner than they are looked for.
+    return entry.kind === "file" && !path.includes("/") && isSupportconfigFile(path, this.isSupportconfig);
+  }
+
   /** The files that stand in one of a supportconfig. */
   async sections({ path, entry }: PlacedEntry): Promise<readonly PlacedEntry[]> {
     const { bytes, truncated } = await entry.read(this.#budget.limits.maxFileBytes);
@@ -172,7 +178,7 @@ export class Places {
     const found: PlacedEntry[] = [];
     for (const section of supportconfigSections(bytes)) {
       // Some commands are run for several of the files.
-      if (this.#sections.has(section.path)) continue;
+      if (this.#sections.has(section.path) || !tellsOf(path, section.path)) continue;
       if (this.#sections.size === 0) {
         this.#warnings.push("a supportconfig: what is cited by path and line stands in the sections of its .txt files");
       }
@@ -185,12 +191,6 @@ export class Places {
   end(): void {
     this.#few.end();
   }
-}
-
-/** Whether a file holds others, as those of a supportconfig do. */
-export function hasSections({ path, entry }: PlacedEntry): boolean {
-  // Nearly all stand in a folder: that is seen sooner than they are looked for.
-  return entry.kind === "file" && !path.includes("/") && SUPPORTCONFIG_FILES.has(path);
 }
 
 /** Entries as they come: from an archive, a directory or memory. */
@@ -234,7 +234,7 @@ export async function* placeEntries(
     for (const entry of batch) {
       const placed = places.of(entry);
       if (placed === undefined) continue;
-      if (hasSections(placed)) yield* await places.sections(placed);
+      if (places.hasSections(placed)) yield* await places.sections(placed);
       else yield placed;
     }
   }

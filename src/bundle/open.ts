@@ -12,7 +12,6 @@ import {
   type ArchiveOptions,
   batchesOf,
   type Entries,
-  hasSections,
   isTopFolder,
   type PlacedEntry,
   Places,
@@ -127,7 +126,7 @@ async function* keepAll(
       }
       const placed = places.of(entry);
       if (placed === undefined) continue;
-      if (hasSections(placed)) {
+      if (places.hasSections(placed)) {
         for (const section of await places.sections(placed)) await keep(section, wanted, kept);
       } else if (isInner(placed)) yield placed;
       else if (isLoose(placed) && !wanted(placed.path) && !places.isSupportconfig) {

@@ -126,7 +126,15 @@ function missingTerms(inputs: Inputs, { pageSizeBytes }: HostFacts): string[] {
   const { bytes } = inputs.meminfo.value;
   // Every kernel since 2.6.19 tells both.
   if (!bytes.has("AnonPages")) missing.push("processes' own memory (proc/meminfo is cut off before AnonPages)");
-  if (!bytes.has("SUnreclaim")) missing.push("slab (proc/meminfo is cut off before SUnreclaim)");
+  if (!bytes.has("SUnreclaim")) {
+    // RHEL 5 has one number for both kinds, and other lines below it.
+    const isOld = bytes.has("Slab") && bytes.has("PageTables");
+    missing.push(
+      isOld
+        ? "slab (proc/meminfo of before 2.6.19 does not tell which of it can be reclaimed)"
+        : "slab (proc/meminfo is cut off before SUnreclaim)",
+    );
+  }
   if (inputs.vmallocinfo === undefined && bytes.has("VmallocUsed")) {
     if ((bytes.get("VmallocChunk")?.bytes ?? 0) > 0) {
       missing.push("vmalloc (proc/vmallocinfo; VmallocUsed of up to 4.3 counts addresses)");

@@ -71,7 +71,10 @@ function mergedNames(aliases: SlabAliases): ReadonlyMap<string, readonly string[
 }
 
 /** What the list lacks where it is not whole. */
-export const WHOLE_SLABINFO: Missing = { path: "proc/slabinfo", howToCapture: "cat /proc/slabinfo" };
+export const WHOLE_SLABINFO: Missing = {
+  path: "the whole of proc/slabinfo (what is there is cut off, or filtered)",
+  howToCapture: "cat /proc/slabinfo",
+};
 
 /**
  * The cache of caches is made first, is merged with none, and so is in the last lines of every slabinfo: mm/slub.c kmem_cache_init(), mm/slab.c. (SLUB of before

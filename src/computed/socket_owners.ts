@@ -1,6 +1,6 @@
-import { defineComputed, type Parsed, type Source } from "../core/source.ts";
+import { type Captured, defineComputed, type Parsed, type Source } from "../core/source.ts";
 import type { SourceLine } from "../core/ledger.ts";
-import { netstat, netstatDatagrams } from "../parsers/netstat.ts";
+import { netstat, netstatDatagrams, netstatTcp } from "../parsers/netstat.ts";
 import { processStatus } from "../parsers/process_status.ts";
 import { socketOwners as socketOwnersFile } from "../parsers/socket_owners.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
@@ -15,23 +15,44 @@ export interface SocketOwner extends SourceLine {
 /** Who has a socket open, by the socket's inode, which is unique on a host whatever its network namespace. */
 export type SocketOwners = ReadonlyMap<number, SocketOwner>;
 
-/** What stands for a socket that `ss` or netstat without `-e` tells no inode of: no inode is below zero. */
-export function ssKey({ inode, line }: SsSocket): number {
-  return inode ?? -line;
+/** Files that list sockets without inodes, as `ss` and netstat do without `-e`: the initial namespace's `ss`, netstat, and `ss` of other namespaces. */
+export const SS_FILE = 0;
+export const NETSTAT_FILE = 1;
+export const FIRST_NAMESPACE_FILE = 2;
+const MOST_LINES = 2 ** 32;
+
+/** What stands for a socket that a file without inodes lists: no inode is below zero, and no two files have the same. */
+export function ssKey({ inode, line }: SsSocket, file: number): number {
+  return inode ?? -(file * MOST_LINES + line);
 }
+
+/** Netstat's list, where it has no inodes: {@linkcode netstat} tells the owners of the others, sooner. */
+const netstatByLine: Source<Parsed<readonly SsSocket[]>> = {
+  name: "owners in netstat by line",
+  patterns: netstat.patterns,
+  read(reader): Captured<Parsed<readonly SsSocket[]>> {
+    const listed = reader.read(netstat);
+    const hasInodes = listed.status === "ok" && listed.value.value.some(({ isUnix }) => !isUnix);
+    if (hasInodes) return { status: "missing", missing: [] };
+    const datagrams = reader.read(netstatDatagrams);
+    const tcp = reader.read(netstatTcp);
+    if (datagrams.status !== "ok" || tcp.status !== "ok") return datagrams;
+    return { status: "ok", value: { path: tcp.value.path, value: [...datagrams.value.value, ...tcp.value.value] } };
+  },
+};
 
 /** From the collector's own look-up, from what `ss -p` names, and from netstat, which sosreport has when it lacks the others; of several processes that share a socket the first. */
 export const socketOwners: Source<SocketOwners> = defineComputed({
   name: "socket owners",
   needs: {},
-  uses: { socketOwnersFile, ss, ssNamespaces, netstat, netstatDatagrams, processStatus },
+  uses: { socketOwnersFile, ss, ssNamespaces, netstat, netstatByLine, processStatus },
   compute(
     {
       socketOwnersFile: file,
       ss: initial,
       ssNamespaces: others,
       netstat: listed,
-      netstatDatagrams: datagrams,
+      netstatByLine: byLine,
       processStatus: processes,
     },
   ) {
@@ -45,15 +66,16 @@ export const socketOwners: Source<SocketOwners> = defineComputed({
         add(inode, { pid, comm: comms.get(pid), path: file.path, line });
       }
     }
-    // Only one of them is told by its lines where it has no inodes.
-    const first = initial ?? datagrams;
-    for (const { path, value } of [...(first === undefined ? [] : [first]), ...(others ?? [])]) {
+    const addListed = ({ path, value }: Parsed<readonly SsSocket[]>, index: number): void => {
       for (const socket of value) {
-        const { inode, owners: [user], line } = socket;
-        const key = path === first?.path ? ssKey(socket) : inode;
-        if (user !== undefined) add(key, { pid: user.pid, comm: comms.get(user.pid) ?? user.comm, path, line });
+        const { owners: [user], line } = socket;
+        if (user === undefined) continue;
+        add(ssKey(socket, index), { pid: user.pid, comm: comms.get(user.pid) ?? user.comm, path, line });
       }
-    }
+    };
+    if (initial !== undefined) addListed(initial, SS_FILE);
+    others?.forEach((each, i) => addListed(each, FIRST_NAMESPACE_FILE + i));
+    if (byLine !== undefined) addListed(byLine, NETSTAT_FILE);
     for (const { inode, pid, program, line } of listed?.value ?? []) {
       add(inode, { pid, comm: comms.get(pid) ?? program, path: (listed as Parsed<unknown>).path, line });
     }

@@ -7,9 +7,9 @@ import type { SourceLine } from "../core/ledger.ts";
 import type { Confidence } from "../core/report.ts";
 import { type Captured, latest, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
-import { netstatDatagrams } from "../parsers/netstat.ts";
+import { netstatDatagrams, netstatTcp } from "../parsers/netstat.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
-import { type SocketOwners, ssKey } from "./socket_owners.ts";
+import { FIRST_NAMESPACE_FILE, NETSTAT_FILE, type SocketOwners, SS_FILE, ssKey } from "./socket_owners.ts";
 import type { Measurement } from "./trend.ts";
 
 /** How a queue behaved over the snapshots. */
@@ -170,20 +170,34 @@ export interface SsRow {
   readonly socket: SsSocket;
 }
 
-/** What `ss` tells in this snapshot of sockets of one kind, in all network namespaces. */
-export function* ssRows(reader: Reader, netid: string): Generator<SsRow> {
-  const { initial, others } = readUses({ initial: ss, others: ssNamespaces }, reader);
-  for (const { path, value } of [...(initial === undefined ? [] : [initial]), ...(others ?? [])]) {
-    for (const socket of value) if (socket.netid === netid) yield { path, socket };
+/** The same with what tells the socket from all others: see {@linkcode ssKey}. */
+export interface ListedRow extends SsRow {
+  readonly key: number;
+}
+
+function* rowsOf(
+  { path, value }: Parsed<readonly SsSocket[]>,
+  file: number,
+  netids: readonly string[],
+): Generator<ListedRow> {
+  for (const socket of value) {
+    if (netids.some((netid) => netid === socket.netid)) yield { path, socket, key: ssKey(socket, file) };
   }
 }
 
-/** The same of netstat, which old archives and people have in place of `ss`. */
-function netstatRows(reader: Reader, netid: string): SsRow[] {
-  const listed = reader.read(netstatDatagrams);
-  if (listed.status !== "ok" || reader.read(ss).status === "ok") return [];
-  const { path, value } = listed.value;
-  return value.filter((socket) => socket.netid === netid).map((socket) => ({ path, socket }));
+/** What `ss` tells in this snapshot of sockets of some kinds, in all network namespaces. */
+export function* ssRows(reader: Reader, ...netids: readonly string[]): Generator<ListedRow> {
+  const { initial, others } = readUses({ initial: ss, others: ssNamespaces }, reader);
+  if (initial !== undefined) yield* rowsOf(initial, SS_FILE, netids);
+  for (const [i, each] of (others ?? []).entries()) yield* rowsOf(each, FIRST_NAMESPACE_FILE + i, netids);
+}
+
+/** The same, or else of netstat, which old archives and people have in place of `ss`: for where the tables of /proc are missing. */
+export function listedRows(reader: Reader, ...netids: readonly string[]): readonly ListedRow[] {
+  const rows = [...ssRows(reader, ...netids)];
+  if (rows.length > 0) return rows;
+  const listed = reader.read(netids.includes("tcp") ? netstatTcp : netstatDatagrams);
+  return listed.status === "ok" ? [...rowsOf(listed.value, NETSTAT_FILE, netids)] : [];
 }
 
 /** The line with a socket's skmem; undefined where ss printed none. */
@@ -226,14 +240,10 @@ export function receiveBacklog<T extends QueueRow>(
   const read = (reader: Reader): Captured<Backlog> => {
     const tables = reader.read(table);
     if (tables.status !== "ok") {
-      const listed = tables.status === "missing"
-        ? netids.flatMap((netid) => [...ssRows(reader, netid), ...netstatRows(reader, netid)])
-        : [];
+      const listed = tables.status === "missing" ? listedRows(reader, ...netids) : [];
       return listed.length === 0 ? tables : { status: "ok", value: listedBacklog(listed) };
     }
-    const details = new Map(
-      netids.flatMap((netid) => Array.from(ssRows(reader, netid), (row) => [row.socket.inode, row] as const)),
-    );
+    const details = new Map(Array.from(ssRows(reader, ...netids), (row) => [row.socket.inode, row] as const));
     const watched = watchQueues(reader.timeline, look);
     const queues: SocketQueue[] = [];
     let sockets = 0;
@@ -269,13 +279,12 @@ export function receiveBacklog<T extends QueueRow>(
 }
 
 /** What `ss` or netstat alone tells, as people paste it: seen once. Its Recv-Q of datagrams is what the socket is charged, as in the tables. */
-function listedBacklog(rows: readonly SsRow[]): Backlog {
+function listedBacklog(rows: readonly ListedRow[]): Backlog {
   const watched = watchQueues([], () => undefined);
   const queues = rows.flatMap((row): SocketQueue[] => {
-    const { path, socket } = row;
+    const { path, socket, key: inode } = row;
     const chargedBytes = Math.max(socket.recvQBytes ?? 0, socket.skmem?.rmemAllocBytes ?? 0);
     if (chargedBytes === 0) return [];
-    const inode = ssKey(socket);
     return [{
       path,
       line: socket.line,
@@ -293,8 +302,8 @@ function listedBacklog(rows: readonly SsRow[]): Backlog {
   return backlogOf(queues, rows.length, watched);
 }
 
-/** Addresses as they are usually written; port 0 is none. */
-export function address(host: string, port: number): string {
+/** Addresses as they are usually written; port 0 is none. `ss` without `-n` has names of ports. */
+export function address(host: string, port: number | string): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port === 0 ? "*" : port}`;
 }
 

@@ -2,14 +2,18 @@ import type { SourceLine } from "../core/ledger.ts";
 import { type Captured, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
 import type { InetSocket } from "../parsers/_inet_sockets.ts";
-import { ss, ssNamespaces } from "../parsers/ss.ts";
+import { netstatTcp } from "../parsers/netstat.ts";
+import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
 import { sockstat } from "../parsers/sockstat.ts";
 import { tcp } from "../parsers/tcp.ts";
+import { parseCount } from "../parsers/_numbers.ts";
 import { protocolMemory } from "./protocol_memory.ts";
 import {
   address,
   type Backlog,
   backlogOf,
+  type ListedRow,
+  listedRows,
   type Sighting,
   skmemLine,
   type SocketQueue,
@@ -31,7 +35,8 @@ export interface TcpQueue extends SocketQueue {
   readonly state: string;
   /** The data alone, without the overhead that is charged with it. */
   readonly payloadBytes: number;
-  readonly timer: number;
+  /** Undefined where only `ss` or netstat lists the socket, and not with `-o`. */
+  readonly timer: number | undefined;
   readonly retransmits: number | undefined;
   /** Milliseconds since data last came; undefined where ss did not tell. */
   readonly lastReceivedMs: number | undefined;
@@ -45,7 +50,7 @@ export interface TcpPeer extends SourceLine {
   /** In its send queue, for a receive queue; in its receive queue, for a send queue. */
   readonly chargedBytes: number;
   readonly payloadBytes: number;
-  readonly timer: number;
+  readonly timer: number | undefined;
 }
 
 /** Receive and send queues that are not empty. */
@@ -56,10 +61,30 @@ export interface TcpBacklog {
 
 type Side = "received" | "sent";
 
+/** A row of the kernel's table, or what `ss` or netstat prints of it: without `-n` names in place of ports, and the timer only with `-o`. */
+interface Row extends
+  Pick<
+    InetSocket,
+    | "localAddress"
+    | "remoteAddress"
+    | "state"
+    | "txQueueBytes"
+    | "rxQueueBytes"
+    | "retransmits"
+    | "inode"
+    | "line"
+  > {
+  readonly localPort: number | string;
+  readonly remotePort: number | string;
+  readonly timer: number | undefined;
+  /** What it was made of, where it is no row of the kernel's. */
+  readonly listed?: ListedRow;
+}
+
 /** A socket with what ss tells of it. */
 interface Socket {
   readonly path: string;
-  readonly row: InetSocket;
+  readonly row: Row;
   readonly inode: number;
   readonly listener: SourceLine | undefined;
   readonly local: string;
@@ -70,7 +95,7 @@ interface Socket {
 }
 
 /** An IPv6 socket may talk to an IPv4 one: then its addresses are written in the form of IPv6. */
-function endpoint(host: string, port: number): string {
+function endpoint(host: string, port: number | string): string {
   return address(host.startsWith("::ffff:") ? host.slice("::ffff:".length) : host, port);
 }
 
@@ -88,7 +113,7 @@ interface Listener extends SourceLine {
 class Listeners {
   readonly #all: Map<string, Listener> = new Map();
 
-  constructor(tables: readonly Parsed<readonly InetSocket[]>[]) {
+  constructor(tables: readonly Parsed<readonly Row[]>[]) {
     for (const { path, value } of tables) {
       for (const { state, localAddress, localPort, inode, line } of value) {
         if (state !== "LISTEN") continue;
@@ -103,16 +128,21 @@ class Listeners {
    * Whose queue of connections this one is in: a socket without a descriptor in these states was never accepted. One that was closed is in another
    * state at once (net/ipv4/tcp.c, tcp_close()).
    */
-  of(path: string, { inode, state, localAddress, localPort }: InetSocket): Listener | undefined {
-    if (inode !== 0 || (state !== "ESTABLISHED" && state !== "CLOSE_WAIT")) return undefined;
+  of(path: string, row: Row): Listener | undefined {
+    return row.inode === 0 ? this.at(path, row) : undefined;
+  }
+
+  /** The same of a socket of which it is known otherwise that no process has it. */
+  at(path: string, { state, localAddress, localPort }: Row): Listener | undefined {
+    if (state !== "ESTABLISHED" && state !== "CLOSE_WAIT") return undefined;
     // A connection is of its listener's family: one that listens on 0.0.0.0 has none of IPv6, and those of IPv4 that :: has are written as of IPv6.
     const everywhere = localAddress.includes(":") ? "::" : "0.0.0.0";
     return this.#all.get(listenKey(path, localAddress, localPort)) ??
-      this.#all.get(listenKey(path, everywhere, localPort));
+      this.#all.get(listenKey(path, everywhere, localPort)) ?? this.#all.get(listenKey(path, "*", localPort));
   }
 }
 
-function listenKey(path: string, host: string, port: number): string {
+function listenKey(path: string, host: string, port: number | string): string {
   return `${netnsOf(path) ?? ""} ${endpoint(host, port)}`;
 }
 
@@ -121,10 +151,12 @@ function plainEndpoint(text: string): string {
   return text.replace(/%[^\]:]*/, "").replace(/^\[::ffff:([\d.]+)\]/, "$1");
 }
 
+type DetailOf = (path: string, row: Row, local: string, remote: string) => SsRow | undefined;
+
 /** What `ss` tells of each socket: by its inode, and by its connection where it has none. */
 function detailsOf(
   reader: Reader,
-): (path: string, row: InetSocket, local: string, remote: string) => SsRow | undefined {
+): DetailOf {
   const byInode = new Map<number | undefined, SsRow>();
   const byConnection = new Map<string, SsRow>();
   for (const row of ssRows(reader, "tcp")) {
@@ -136,7 +168,7 @@ function detailsOf(
     inode === 0 ? byConnection.get(connectionKey(path, local, remote)) : byInode.get(inode);
 }
 
-function payload({ rxQueueBytes, txQueueBytes }: InetSocket, side: Side): number {
+function payload({ rxQueueBytes, txQueueBytes }: Row, side: Side): number {
   return (side === "received" ? rxQueueBytes : txQueueBytes) ?? 0;
 }
 
@@ -153,7 +185,7 @@ function charge({ row, detail, ratio }: Socket, side: Side): number {
 const MOST_CHARGED = 2.6;
 
 /** How much more than their data the queues are charged, from the kernel's own count of the whole; 1 when that is not known. */
-function chargeRatio(reader: Reader, tables: readonly Parsed<readonly InetSocket[]>[]): number {
+function chargeRatio(reader: Reader, tables: readonly Parsed<readonly Row[]>[]): number {
   const { files } = readUses({ files: sockstat }, reader);
   const data = tables.flatMap(({ value }) => value).reduce(
     (sum, row) => sum + payload(row, "received") + payload(row, "sent"),
@@ -164,7 +196,7 @@ function chargeRatio(reader: Reader, tables: readonly Parsed<readonly InetSocket
 }
 
 /** A socket without a process has inode 0: its addresses tell it from the others. */
-function watchKey(path: string, row: InetSocket): string {
+function watchKey(path: string, row: Row): string {
   return connectionKey(path, endpoint(row.localAddress, row.localPort), endpoint(row.remoteAddress, row.remotePort));
 }
 
@@ -217,21 +249,31 @@ function queueOf(socket: Socket, side: Side, all: ReadonlyMap<string, Socket>, w
   };
 }
 
-function read(reader: Reader): Captured<TcpBacklog> {
-  const tables = reader.read(tcp);
-  if (tables.status !== "ok") return tables;
-  const detailOf = detailsOf(reader);
-  const listeners = new Listeners(tables.value);
-  const ratio = chargeRatio(reader, tables.value);
+/** Where each connection is among those of all tables. */
+interface Connections {
+  readonly tables: readonly Parsed<readonly Row[]>[];
+  readonly detailOf: DetailOf;
+  readonly listeners: Listeners;
+  readonly sockets: number;
+  /** Whether `ss` or netstat lists them, each once. Netstat cuts addresses of IPv6 off, so that several may look the same. */
+  readonly isListed: boolean;
+  /** What the snapshots saw of its queues; a list by `ss` or netstat is looked at once. */
+  readonly watch: (side: Side) => Watched;
+}
+
+function backlogs(
+  reader: Reader,
+  { tables, detailOf, listeners, sockets, isListed, watch }: Connections,
+): Captured<TcpBacklog> {
+  const ratio = chargeRatio(reader, tables);
   const all = new Map<string, Socket>();
-  let sockets = 0;
-  for (const { path, value } of tables.value) {
-    sockets += tableSize(value);
+  for (const { path, value } of tables) {
     for (const row of value) {
       const local = endpoint(row.localAddress, row.localPort);
       const remote = endpoint(row.remoteAddress, row.remotePort);
       const listener = listeners.of(path, row);
-      all.set(connectionKey(path, local, remote), {
+      const key = connectionKey(path, local, remote);
+      all.set(isListed && all.has(key) ? `${key} ${row.line}` : key, {
         path,
         row,
         inode: listener?.inode ?? row.inode,
@@ -244,16 +286,114 @@ function read(reader: Reader): Captured<TcpBacklog> {
     }
   }
   const side = (which: Side): Backlog<TcpQueue> => {
-    const watched = watchQueues(reader.timeline, look(which));
+    const watched = watch(which);
     const filled = [...all.values()].filter((socket) => charge(socket, which) > 0);
     return backlogOf(filled.map((socket) => queueOf(socket, which, all, watched)), sockets, watched);
   };
   return { status: "ok", value: { received: side("received"), sent: side("sent") } };
 }
 
+/** States as `ss` calls them, by the kernel's names: only those that have others. */
+const STATES: ReadonlyMap<string, string> = new Map([
+  ["ESTAB", "ESTABLISHED"],
+  ["FIN-WAIT-1", "FIN_WAIT1"],
+  ["FIN-WAIT-2", "FIN_WAIT2"],
+  ["UNCONN", "CLOSE"],
+]);
+
+/** Numbers of the timer column, as in /proc/net/tcp. */
+const TIMERS: ReadonlyMap<string, number> = new Map([
+  ["off", 0],
+  ["on", 1],
+  ["keepalive", 2],
+  ["timewait", 3],
+  ["persist", ZERO_WINDOW_PROBE],
+]);
+
+/** `[::1]:80`, `::ffff:10.0.0.1:80` as old `ss` and netstat write it, `127.0.0.53%lo:53`, `*:http`. */
+function hostAndPort(text: string): readonly [host: string, port: number | string] {
+  const colon = text.lastIndexOf(":");
+  const host = text.slice(0, colon).replace(/%[^\]]*/, "").replace(/^\[(.*)\]$/, "$1");
+  const port = text.slice(colon + 1);
+  return [host, port === "*" ? 0 : parseCount(port) ?? port];
+}
+
+function rowOf(listed: ListedRow): Row & { readonly listed: ListedRow } {
+  const { key, socket } = listed;
+  const [localAddress, localPort] = hostAndPort(socket.local);
+  const [remoteAddress, remotePort] = hostAndPort(socket.peer);
+  const state = socket.state ?? "";
+  return {
+    localAddress,
+    localPort,
+    remoteAddress,
+    remotePort,
+    state: STATES.get(state) ?? state.replaceAll("-", "_"),
+    txQueueBytes: socket.sendQBytes,
+    rxQueueBytes: socket.recvQBytes,
+    timer: TIMERS.get(socket.timer ?? ""),
+    retransmits: socket.retransmits,
+    inode: key,
+    line: socket.line,
+    listed,
+  };
+}
+
+/** Whether the processes are told, and this socket is none's. */
+function isNobodys({ inode, owners }: SsSocket): boolean {
+  return inode === undefined && owners.length === 0;
+}
+
+/** What `ss` or netstat alone tells, as people paste it and some archives have it: seen once. */
+function listed(reader: Reader): Captured<TcpBacklog> | undefined {
+  const rows = listedRows(reader, "tcp");
+  // Asked for listening sockets alone (`-l`), they tell of no connection.
+  if (rows.every(({ socket }) => socket.state === "LISTEN")) return undefined;
+  const files = new Map<string, ReturnType<typeof rowOf>[]>();
+  for (const each of rows) {
+    const file = files.get(each.path);
+    if (file === undefined) files.set(each.path, [rowOf(each)]);
+    else file.push(rowOf(each));
+  }
+  const tables = Array.from(files, ([path, value]) => ({ path, value }));
+  // Whoever is shown one process's listening socket would be shown which of its connections it has accepted.
+  const listeners = new Listeners(tables.map(({ path, value }) => ({
+    path,
+    value: value.filter(({ listed: { socket } }) => socket.inode !== undefined || socket.owners.length > 0),
+  })));
+  const accepted = tables.map(({ path, value }) => ({
+    path,
+    value: value.map((row) =>
+      isNobodys(row.listed.socket) && listeners.at(path, row) !== undefined ? { ...row, inode: 0 } : row
+    ),
+  }));
+  return backlogs(reader, {
+    tables: accepted,
+    detailOf: (_, { listed }) => listed,
+    listeners,
+    sockets: rows.length,
+    isListed: true,
+    watch: () => watchQueues([], () => undefined),
+  });
+}
+
+function read(reader: Reader): Captured<TcpBacklog> {
+  const tables = reader.read(tcp);
+  if (tables.status === "missing") return listed(reader) ?? tables;
+  if (tables.status !== "ok") return tables;
+  return backlogs(reader, {
+    tables: tables.value,
+    detailOf: detailsOf(reader),
+    listeners: new Listeners(tables.value),
+    sockets: tables.value.reduce((sum, { value }) => sum + tableSize(value), 0),
+    isListed: false,
+    watch: (side) => watchQueues(reader.timeline, look(side)),
+  });
+}
+
 /** TCP queues over all network namespaces and snapshots, with the other end of each connection that stays on this host. */
 export const tcpBacklog: Source<TcpBacklog> = {
   name: "TCP backlog",
-  patterns: [tcp, ss, ssNamespaces, sockstat].flatMap(({ patterns }) => patterns),
+  patterns: [tcp, ss, ssNamespaces, netstatTcp, sockstat].flatMap(({ patterns }) => patterns),
   read,
 };

@@ -18,6 +18,8 @@ export interface NetstatOwner {
   readonly pid: number;
   /** The first word of its command line without the folder, at most 19 characters: not always the process's name. */
   readonly program: string;
+  /** Whether it is of a unix socket: these have an inode without `-e`, too. */
+  readonly isUnix: boolean;
   readonly line: number;
 }
 
@@ -27,6 +29,11 @@ const INET =
 const UNIX = /^unix +\d+ +\[[^\]]{0,16}\] +\w+ +(?:\w+ +)?(\d+) +(\d+)\/(\S{1,32})/;
 /** Nothing that is looked for stands further right. */
 const MAX_LINE = 600;
+
+/** Netstat takes the folder away only where the command line begins with `/`. */
+function withoutFolder(program: string): string {
+  return program.startsWith(".") ? program.slice(program.lastIndexOf("/") + 1) : program;
+}
 
 /**
  * Parses the output of netstat. Sockets without a process, and lines that are no sockets, are passed over.
@@ -48,17 +55,93 @@ export function parseNetstat(text: string): readonly NetstatOwner[] {
   forEachLine(text, (whole, line) => {
     const start = whole.slice(0, MAX_LINE);
     if (start.startsWith("Proto ")) header = true;
-    const [, inodeText, pidText, program] = INET.exec(start) ?? UNIX.exec(start) ?? [];
+    const inet = INET.exec(start);
+    const [, inodeText, pidText, program] = inet ?? UNIX.exec(start) ?? [];
     const inode = parseCount(inodeText);
     const pid = parseCount(pidText);
-    if (inode !== undefined && pid !== undefined && program !== undefined) owners.push({ inode, pid, program, line });
+    if (inode !== undefined && pid !== undefined && program !== undefined) {
+      owners.push({ inode, pid, program: withoutFolder(program), isUnix: inet === null, line });
+    }
   });
   if (!header) throw new ParseError('Cannot parse netstat: no header that begins with "Proto"', { text });
   return owners;
 }
 
-const DATAGRAM = /^(udp|raw)6? +(\d{1,10}) +(\d{1,10}) +(\S+) +(\S+)(?: +(.*))?$/;
-const PROCESS = /^(\d{1,10})\/(\S{1,32})$/;
+const [CONNECTION, DATAGRAM] = ["(tcp)", "(udp|raw)"].map((protocol) =>
+  new RegExp(`^${protocol}6? +(\\d{1,10}) +(\\d{1,10}) +(\\S+) +(\\S+)(?: +(.*))?$`)
+) as [RegExp, RegExp];
+const STATE = /^[A-Z][A-Z_\d]{2,15}$/;
+/** Nothing stands behind the name but the timer, with `-o`. The name may hold blanks. */
+const PROCESS = /(?:^| )(\d{1,10})\/(.{1,32}?) *(?:$| (?=(?:off|on|keepalive|timewait|probe|unkn-\d+) \())/;
+const TIMER = / (on|keepalive|timewait|probe) \(\d{1,10}\.\d\d\/(\d{1,10})\/\d{1,10}\)/;
+
+/** As `ss` calls them: connections have few of them, and some have other names there. */
+const STATES: ReadonlyMap<string, string> = new Map([
+  ["ESTABLISHED", "ESTAB"],
+  ["SYN_SENT", "SYN-SENT"],
+  ["SYN_RECV", "SYN-RECV"],
+  ["FIN_WAIT1", "FIN-WAIT-1"],
+  ["FIN_WAIT2", "FIN-WAIT-2"],
+  ["TIME_WAIT", "TIME-WAIT"],
+  ["CLOSE", "UNCONN"],
+  ["CLOSE_WAIT", "CLOSE-WAIT"],
+  ["LAST_ACK", "LAST-ACK"],
+]);
+
+function stateOf(netid: string, word: string | undefined): string | undefined {
+  // A connected datagram socket has one, too, of which nothing is said here.
+  return netid === "tcp" && word !== undefined && STATE.test(word) ? STATES.get(word) ?? word : undefined;
+}
+
+/** What stands right before the process, of a row that has it or `-`. */
+function inodeIn(details: string): number | undefined {
+  const words = columns(details);
+  const at = words.findIndex((word) => word === "-" || /^\d{1,10}\//.test(word));
+  return parseCount(words[at - 1]);
+}
+
+function parseRow(pattern: RegExp, row: string, line: number, hasInodes: boolean): SsSocket | undefined {
+  const [, netid, received, sent, local, peer, details = ""] = pattern.exec(row) ?? [];
+  if (netid === undefined || local === undefined || peer === undefined) return undefined;
+  const state = stateOf(netid, columns(details)[0]);
+  const [, pid, comm] = PROCESS.exec(details) ?? [];
+  const [, timer, retransmits] = TIMER.exec(details) ?? [];
+  // That of a listening socket counts connections.
+  const bytes = (text: string | undefined): number | undefined => state === "LISTEN" ? undefined : parseCount(text);
+  return {
+    netid,
+    state,
+    recvQBytes: bytes(received),
+    sendQBytes: bytes(sent),
+    local,
+    peer,
+    inode: hasInodes ? inodeIn(details) : undefined,
+    peerInode: undefined,
+    waitingInodes: [],
+    uid: undefined,
+    owners: comm === undefined ? [] : [{ comm: withoutFolder(comm), pid: Number(pid), fd: 0 }],
+    skmem: undefined,
+    skmemLine: undefined,
+    lastReceivedMs: undefined,
+    timer: timer === "probe" ? "persist" : timer,
+    retransmits: timer === "on" ? parseCount(retransmits) : undefined,
+    ringBytes: undefined,
+    line,
+  };
+}
+
+function parseQueues(pattern: RegExp, text: string): readonly SsSocket[] {
+  const sockets: SsSocket[] = [];
+  let header: string | undefined;
+  forEachLine(text, (whole, line) => {
+    const start = whole.slice(0, MAX_LINE);
+    if (start.startsWith("Proto ")) header = start;
+    const socket = parseRow(pattern, start, line, header?.includes(" Inode ") === true);
+    if (socket !== undefined) sockets.push(socket);
+  });
+  if (header === undefined) throw new ParseError('Cannot parse netstat: no header that begins with "Proto"', { text });
+  return sockets;
+}
 
 /**
  * Parses what netstat tells of the queues of UDP and raw sockets, in the form of `ss`. Recv-Q is the same number in both. `-p` tells the process, `-e` the
@@ -78,37 +161,27 @@ const PROCESS = /^(\d{1,10})\/(\S{1,32})$/;
  * ```
  */
 export function parseNetstatDatagrams(text: string): readonly SsSocket[] {
-  const sockets: SsSocket[] = [];
-  let header: string | undefined;
-  forEachLine(text, (whole, line) => {
-    const start = whole.slice(0, MAX_LINE);
-    if (start.startsWith("Proto ")) header = start;
-    const [, netid, received, sent, local, peer, rest = ""] = DATAGRAM.exec(start) ?? [];
-    if (netid === undefined || local === undefined || peer === undefined) return;
-    const words = columns(rest);
-    const at = words.findIndex((word) => word === "-" || PROCESS.test(word));
-    const [, pid, comm] = PROCESS.exec(words[at] ?? "") ?? [];
-    sockets.push({
-      netid,
-      state: undefined,
-      recvQBytes: parseCount(received),
-      sendQBytes: parseCount(sent),
-      local,
-      peer,
-      inode: header?.includes(" Inode ") === true ? parseCount(words[at - 1]) : undefined,
-      peerInode: undefined,
-      waitingInodes: [],
-      uid: undefined,
-      owners: comm === undefined ? [] : [{ comm, pid: Number(pid), fd: 0 }],
-      skmem: undefined,
-      skmemLine: undefined,
-      lastReceivedMs: undefined,
-      ringBytes: undefined,
-      line,
-    });
-  });
-  if (header === undefined) throw new ParseError('Cannot parse netstat: no header that begins with "Proto"', { text });
-  return sockets;
+  return parseQueues(DATAGRAM, text);
+}
+
+/**
+ * The same of TCP: `-o` tells the timer.
+ *
+ * @throws {ParseError} if there is no header.
+ *
+ * @example
+ * ```ts
+ * import { parseNetstatTcp } from "nailhouse/parsers";
+ * import { strictEqual } from "node:assert";
+ *
+ * const header = "Proto Recv-Q Send-Q Local Address Foreign Address State PID/Program name\n";
+ * const [socket] = parseNetstatTcp(`${header}tcp 212992 0 10.0.0.1:80 10.0.0.2:5000 CLOSE_WAIT 604/hog\n`);
+ * strictEqual(socket?.state, "CLOSE-WAIT");
+ * strictEqual(socket?.recvQBytes, 212_992);
+ * ```
+ */
+export function parseNetstatTcp(text: string): readonly SsSocket[] {
+  return parseQueues(CONNECTION, text);
 }
 
 // -W from sos 3.3 on, -T where netstat knows no -W; insights-client runs it without either.
@@ -120,6 +193,14 @@ export const netstatDatagrams: Source<Parsed<readonly SsSocket[]>> = defineArtif
   paths: PATHS,
   howToCapture: "netstat -W -neopa",
   parse: parseNetstatDatagrams,
+});
+
+/** A snapshot's file, as {@linkcode parseNetstatTcp} reads it: apart, since there may be a million that a table of /proc tells as well. */
+export const netstatTcp: Source<Parsed<readonly SsSocket[]>> = defineArtifact({
+  name: "TCP queues of netstat",
+  paths: PATHS,
+  howToCapture: "netstat -W -neopa",
+  parse: parseNetstatTcp,
 });
 
 /** A snapshot's file, as {@linkcode parseNetstat} reads it. */

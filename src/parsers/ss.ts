@@ -73,6 +73,10 @@ export interface SsSocket {
   readonly skmemLine: number | undefined;
   /** TCP: milliseconds since data last came, from `ss -i`; undefined when it is not printed. */
   readonly lastReceivedMs: number | undefined;
+  /** TCP: the timer that runs, with `-o`: `on` (sends again), `persist` (asks whether the window opened), `keepalive`, `timewait`; undefined when it is not printed. */
+  readonly timer: string | undefined;
+  /** TCP: how often it was sent again without an answer, while the timer is `on`. */
+  readonly retransmits: number | undefined;
   /** A packet socket's rings: blocks times block size, receive and transmit; undefined when it has none. */
   readonly ringBytes: number | undefined;
   readonly line: number;
@@ -136,11 +140,23 @@ const TCP_STATE = /^(?:LISTEN|SYN-|FIN-WAIT|TIME-WAIT|CLOSE-WAIT|LAST-ACK|CLOSIN
 /** A raw socket has its protocol in place of a port: include/uapi/linux/in.h. */
 const LAST_PROTOCOL = 255;
 
+/** What UDP has not: a state of TCP's, a timer, or memory that waits to be acknowledged. */
+function showsTcp({ state, timer, skmem }: SsSocket): boolean {
+  return (state !== undefined && TCP_STATE.test(state)) || timer !== undefined || (skmem?.wmemQueuedBytes ?? 0) > 0;
+}
+
+/** Connections that share an address and a port of this host, as those have that one listening socket accepted. UDP has none as a rule. */
+function sharesPort(sockets: readonly SsSocket[]): boolean {
+  const connected = sockets.filter(({ state }) => state === "ESTAB");
+  return new Set(connected.map(({ local }) => local)).size < connected.length;
+}
+
 /** The family that was asked for (`ss -u`), where ss leaves out its column; undefined where the sockets do not tell. */
 function familyOf(sockets: readonly SsSocket[]): string | undefined {
-  if (sockets.some(({ state }) => state !== undefined && TCP_STATE.test(state))) return "tcp";
+  if (sockets.some(showsTcp)) return "tcp";
   const port = ({ local }: SsSocket): number => parseCount(local.slice(local.lastIndexOf(":") + 1)) ?? 0;
-  return sockets.some((socket) => socket.state === "UNCONN" && port(socket) > LAST_PROTOCOL) ? "udp" : undefined;
+  if (sockets.some((socket) => socket.state === "UNCONN" && port(socket) > LAST_PROTOCOL)) return "udp";
+  return sharesPort(sockets) ? "tcp" : undefined;
 }
 
 /** The next word of a line at or after `from`; empty at the line's end. */
@@ -195,6 +211,8 @@ function parseSocket(line: string, number: number, context: ParseContext): Draft
     skmem: undefined,
     skmemLine: undefined,
     lastReceivedMs: undefined,
+    timer: undefined,
+    retransmits: undefined,
     ringBytes: undefined,
     line: number,
   };
@@ -259,6 +277,7 @@ function readDetails(socket: Draft, text: string, line: number, context: ParseCo
       if (bytes === undefined) context.warn(line, `not a ring: ${quote(word)}`);
       else socket.ringBytes = (socket.ringBytes ?? 0) + bytes;
     } else if (word.startsWith("lastrcv:")) socket.lastReceivedMs = parseCount(word.slice("lastrcv:".length));
+    else if (word.startsWith("timer:(")) readTimer(socket, word);
     else if (word.startsWith("uid:")) socket.uid = parseCount(word.slice(4));
     else if (word === "peers:") {
       // They are the last of a line; 0 where the other end has gone meanwhile.
@@ -271,6 +290,13 @@ function readDetails(socket: Draft, text: string, line: number, context: ParseCo
       socket.uid ??= 0;
     }
   }
+}
+
+/** `timer:(on,204ms,3)`. The last number counts probes where it is `persist`. */
+function readTimer(socket: Draft, word: string): void {
+  const [timer, , count] = word.slice("timer:(".length, -1).split(",");
+  socket.timer = timer;
+  if (timer === "on") socket.retransmits = parseCount(count);
 }
 
 /** As iproute2 wrote one until 4.0 (RHEL 6 and 7): `("a",1,3)`. */

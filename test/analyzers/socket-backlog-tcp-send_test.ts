@@ -154,5 +154,15 @@ describe(CAUSE, () => {
     expect((await on(128 * GIB))?.material).toBe(false);
   });
 
-  itNeeds(CAUSE, held, ["proc/meminfo", "proc/net/tcp"]);
+  it("is told by ss alone, too", async () => {
+    const { "proc/net/tcp": _, ...rest } = held;
+    expect(findingOf(await analyzeFiles(rest), CAUSE)).toMatchObject({
+      confidence: "likely",
+      bytes: { high: 50 * 6_293_248 },
+      owners: [{ comm: "tcp_writer", count: 50 }],
+    });
+  });
+
+  const { "sos_commands/networking/ss_-peaonmi": _, ...withoutSs } = held;
+  itNeeds(CAUSE, withoutSs, ["proc/meminfo", "proc/net/tcp"]);
 });

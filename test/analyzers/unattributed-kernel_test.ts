@@ -225,6 +225,11 @@ describe("unattributed-kernel", () => {
     }
   });
 
+  it("is not assessed where the page size is not known", async () => {
+    const report = await analyzeFiles({ ...hidden(4 * GIB), "nailhouse.json": "{}" });
+    expect(report.notAssessed).toContainEqual(expect.objectContaining({ cause: ID, missing: ["the page size"] }));
+  });
+
   it("says nothing of a ledger that is overdrawn", async () => {
     expect(findingOf(await analyzeFiles(hidden(-300 * MIB)), ID)).toBeUndefined();
   });

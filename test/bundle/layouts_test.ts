@@ -103,6 +103,33 @@ describe("their ss", () => {
   });
 });
 
+describe("a supportconfig's files of network namespaces", () => {
+  const row = (pid: number): string =>
+    `Netid State Recv-Q Send-Q Local Address:Port Peer Address:Port\nnl UNCONN 0 0 0:967 *\nudp UNCONN ${
+      pid * 100_000_000
+    } 0 *:514 *:* users:(("syslog${pid}",pid=${pid},fd=5))\n`;
+
+  it("tell of the namespaces' sockets, of the same lines as the host's, and of nothing else", async () => {
+    const files = {
+      "memory.txt": section("Configuration File", "/proc/meminfo", MEMINFO),
+      "network-blue.txt": section("Command", "/usr/sbin/ss -nap", row(9)) +
+        section("Command", "/usr/sbin/ip netns exec blue ss -nap", row(2)) +
+        section("Command", "/usr/sbin/ip netns exec blue ss -s", "Total: 9\n"),
+      "network.txt": section("Command", "/usr/sbin/ss -nap", row(1)),
+    };
+    const bundle = await open(tar(...Object.entries(files).map(([name, text]) => tarEntry(name, text))));
+    expect(findingOf(analyze(bundle, preset), "socket-backlog-udp")?.owners).toMatchObject([
+      { pid: 2, bytes: 200_000_000 },
+      { pid: 1, bytes: 100_000_000 },
+    ]);
+  });
+
+  it("are something else where there is no supportconfig", async () => {
+    const bundle = await open(tar(tarEntry("network-blue.txt", row(3))));
+    expect([...bundle.files.keys()]).toEqual(["sos_commands/networking/ss_-peaonmi"]);
+  });
+});
+
 describe("their other commands", () => {
   it.each(["ethtool_-g_eth0", "lsmod", "netstat_-neopa", "df_-alP_-x_autofs", "df_-li_-x_autofs"])(
     "of an insights archive: %s",

@@ -62,6 +62,10 @@ describe("files as they are saved, without a host's folders", () => {
       "Active Internet connections (only servers)\nProto Recv-Q Send-Q Local Address Foreign Address State User Inode PID/Program name\n",
       "sos_commands/networking/netstat_-W_-neopa",
     ],
+    [
+      "Active Internet connections (w/o servers)\nProto Recv-Q Send-Q Local Address Foreign Address State PID/Program name\n",
+      "sos_commands/networking/netstat_-W_-neopa",
+    ],
     ["    PID  PPID   RSS    VSZ STAT COMMAND\n", "sos_commands/process/ps_auxwww"],
     ["Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n", "proc/swaps"],
     ["#subsys_name\thierarchy\tnum_cgroups\tenabled\n", "proc/cgroups"],

@@ -41,6 +41,14 @@ describe("ledger", () => {
       "processes' own memory (proc/meminfo is cut off before AnonPages)",
       "slab (proc/meminfo is cut off before SUnreclaim)",
     ]);
+    // RHEL 5
+    const old = await analyzeFiles({
+      "proc/meminfo":
+        "MemTotal: 4194304 kB\nMemFree: 1048576 kB\nAnonPages: 900000 kB\nMapped: 9 kB\nSlab: 500000 kB\nPageTables: 9 kB\n",
+    });
+    expect(old.ledger?.missing[0]).toBe(
+      "slab (proc/meminfo of before 2.6.19 does not tell which of it can be reclaimed)",
+    );
     // head -8 has the lists: without AnonPages they do not tell what is pinned.
     const lists = await analyzeFiles({
       "proc/meminfo":

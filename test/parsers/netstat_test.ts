@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseNetstat, parseNetstatDatagrams } from "../../src/parsers/netstat.ts";
+import { parseNetstat, parseNetstatDatagrams, parseNetstatTcp } from "../../src/parsers/netstat.ts";
 import { itIsRobust } from "./_context.ts";
 
 const NETSTAT = `Active Internet connections (servers and established)
@@ -37,8 +37,9 @@ describe("parseNetstat()", () => {
   });
 });
 
-describe("parseNetstatDatagrams()", () => {
+describe("parseNetstatDatagrams() and parseNetstatTcp()", () => {
   itIsRobust("parseNetstatDatagrams", NETSTAT, parseNetstatDatagrams);
+  itIsRobust("parseNetstatTcp", NETSTAT, parseNetstatTcp);
 
   it("reads queues of UDP and raw sockets, and whose they are", () => {
     expect(parseNetstatDatagrams(NETSTAT.replace("udp        0", "udp   212992"))).toMatchObject([
@@ -63,5 +64,29 @@ udp6       0      0 :::514                  :::*                                
       { recvQBytes: 213_312, inode: undefined, owners: [{ comm: "rsyslogd", pid: 1234 }] },
       { recvQBytes: 0, local: ":::514", inode: undefined, owners: [] },
     ]);
+  });
+
+  it("reads queues of TCP, with the timer", () => {
+    expect(parseNetstatTcp(NETSTAT)).toMatchObject([
+      { state: "LISTEN", recvQBytes: undefined, sendQBytes: undefined, inode: 1049, owners: [] },
+      { state: "ESTAB", recvQBytes: 6_239_465, inode: 3_107_666, owners: [{ comm: "tcp_backlog", pid: 16_167 }] },
+      {
+        state: "ESTAB",
+        sendQBytes: 115_222,
+        local: "::1:43606",
+        owners: [{ comm: "sshd: me@pts/0", pid: 9 }],
+        timer: "persist",
+        retransmits: undefined,
+      },
+    ]);
+    const again = "tcp 0 9 10.0.0.1:1 10.0.0.2:2 FIN_WAIT1 - on (12.80/7/0)\n";
+    expect(parseNetstatTcp(`Proto Recv-Q\n${again}`)).toMatchObject([
+      { state: "FIN-WAIT-1", owners: [], timer: "on", retransmits: 7 },
+    ]);
+  });
+
+  it("takes the folder away, that netstat leaves where a command line begins with a dot", () => {
+    const row = "tcp 0 0 10.0.0.1:1 10.0.0.2:2 CLOSE_WAIT 27754/./tcp_backlog \n";
+    expect(parseNetstatTcp(`Proto Recv-Q\n${row}`)[0]?.owners).toMatchObject([{ comm: "tcp_backlog", pid: 27_754 }]);
   });
 });

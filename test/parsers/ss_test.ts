@@ -41,6 +41,11 @@ describe("parseSs()", () => {
     // Raw sockets: a protocol stands for the port.
     [undefined, "UNCONN 0 0 0.0.0.0:255 0.0.0.0:*\nUNCONN 0 0 *:58 *:*\n"],
     [undefined, "ESTAB 0 0 10.0.0.1:5000 10.0.0.2:6000\n"],
+    // Connections that one socket accepted share its port.
+    ["tcp", "ESTAB 0 0 10.0.0.1:5000 10.0.0.2:6000\nESTAB 0 0 10.0.0.1:5000 10.0.0.2:6001\n"],
+    [undefined, "ESTAB 0 0 10.0.0.1:5000 10.0.0.2:6000\nESTAB 0 0 10.0.0.1:5001 10.0.0.2:6000\n"],
+    ["tcp", "ESTAB 0 9 10.0.0.1:5000 10.0.0.2:6000 timer:(on,204ms,0)\n"],
+    ["tcp", "ESTAB 0 9 10.0.0.1:5000 10.0.0.2:6000\n\t skmem:(r0,rb1,t0,tb1,f0,w2304,o0,bl0,d0)\n"],
   ])("tells the family %s where it was asked for alone, as far as the sockets do", (netid, rows) => {
     const text = `State  Recv-Q Send-Q Local Address:Port Peer Address:Port\n${rows}`;
     for (const socket of parseClean(parseSs, text)) expect(socket.netid).toBe(netid);
@@ -222,6 +227,19 @@ tcp    LISTEN     0      100            127.0.0.1:25                    *:*     
     );
     expect(value).toMatchObject([{ inode: 9, skmem: undefined }]);
     expect(warnings).toEqual([expect.stringMatching(/^2: not a socket: /)]);
+  });
+
+  it.each([
+    ["timer:(on,204ms,3)", "on", 3],
+    ["timer:(persist,3.064ms,5)", "persist", undefined],
+    ["timer:(keepalive,1min51sec,0)", "keepalive", undefined],
+    ["timer:(timewait,59sec,)", "timewait", undefined],
+    ["timer:(on,204ms", "on", undefined],
+  ])("reads %s", (word, timer, retransmits) => {
+    expect(parseClean(parseSs, `tcp ESTAB 0 9 10.0.0.1:1 10.0.0.2:2 ${word}\n`)).toMatchObject([{
+      timer,
+      retransmits,
+    }]);
   });
 
   it("does not take a number that was cut off", () => {
