@@ -225,7 +225,7 @@ function sum(suspects: readonly Suspect[]): number {
 
 /** What a cache's objects are, and the command on the host that tells whose they are. */
 function whose(suspect: Suspect): string {
-  const known = knownObjects(suspect, suspect.isPackets);
+  const known = knownObjects(suspect);
   if (known.length === 0) {
     return "to find who allocates them: boot with slub_debug=U and read /sys/kernel/debug/slab/*/alloc_traces";
   }
@@ -270,7 +270,7 @@ function holder(
   if (isPackets) return "Network packets in no socket that is known";
   if (tenant === undefined) {
     // Of caches that the kernel merged, the name may be another one's.
-    const [known] = aliases.length === 0 ? knownObjects(suspect, isPackets) : [];
+    const [known] = aliases.length === 0 ? knownObjects(suspect) : [];
     return `Unreclaimable kernel objects${known === undefined ? "" : ` (${known.objects})`}`;
   }
   const what = `${tenant.what[0]?.toUpperCase()}${tenant.what.slice(1)}`;
@@ -342,7 +342,7 @@ function remedies(
   stop: readonly string[],
   stays: Tenant["stays"],
 ): Remedy[] {
-  const known = knownObjects(first, first.isPackets);
+  const known = knownObjects(first);
   return [
     stays === undefined
       ? restart(stop.length > 0 ? stop : [...known.map(({ find }) => find), "slabtop -o -s c | head -20"])

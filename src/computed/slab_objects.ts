@@ -9,6 +9,11 @@ export interface SlabObjects {
   readonly find: string;
 }
 
+/** Processes by how many descriptors of a kind they have. */
+function descriptorsOf(link: string): string {
+  return `find /proc/[0-9]*/fd -lname '${link}' 2>/dev/null | cut -d/ -f3 | sort | uniq -c | sort -rn | head`;
+}
+
 /** By the name of their cache. */
 const KNOWN: readonly (SlabObjects & { readonly cache: RegExp })[] = [
   {
@@ -60,7 +65,7 @@ const KNOWN: readonly (SlabObjects & { readonly cache: RegExp })[] = [
   {
     cache: /^(?:TCP|MPTCP|UDP|UDP-Lite|UDPLITE|RAW|PING|UNIX|UNIX-STREAM|PACKET|NETLINK|AF_VSOCK|SCTP)(?:v6)?$/,
     objects: "sockets",
-    find: "ss -s; find /proc/[0-9]*/fd -lname 'socket:*' 2>/dev/null | cut -d/ -f3 | sort | uniq -c | sort -rn | head",
+    find: `ss -s; ${descriptorsOf("socket:*")}`,
   },
   {
     cache: /^xfrm_(?:state|dst|dst_cache)$/,
@@ -102,8 +107,7 @@ const KNOWN: readonly (SlabObjects & { readonly cache: RegExp })[] = [
   {
     cache: /^net_namespace$/,
     objects: "network namespaces",
-    find:
-      "lsns -t net; ip netns list; find /proc/[0-9]*/fd -lname 'net:*' 2>/dev/null | cut -d/ -f3 | sort | uniq -c | sort -rn | head",
+    find: `lsns -t net; ip netns list; ${descriptorsOf("net:*")}`,
   },
   {
     cache: /^msg_msg-/,
@@ -119,8 +123,7 @@ const KNOWN: readonly (SlabObjects & { readonly cache: RegExp })[] = [
   {
     cache: /^shmem_inode_cache$/,
     objects: "files on tmpfs, memfds or shared memory",
-    find:
-      "df -i -t tmpfs; find /proc/[0-9]*/fd -lname '/memfd:*' 2>/dev/null | cut -d/ -f3 | sort | uniq -c | sort -rn | head",
+    find: `df -i -t tmpfs; ${descriptorsOf("/memfd:*")}`,
   },
   // The last: of a cache that is merged with another one the kernel counts timers elsewhere, too, and they would be known by that.
   {
@@ -141,9 +144,9 @@ const PACKETS: SlabObjects = {
 };
 
 /** What a cache's objects may be; `isPackets`: there are as many packets. */
-export function knownObjects(cache: SlabUse, isPackets: boolean): readonly SlabObjects[] {
+export function knownObjects(cache: SlabUse & { readonly isPackets: boolean }): readonly SlabObjects[] {
   return [
-    ...(isPackets ? [PACKETS] : []),
+    ...(cache.isPackets ? [PACKETS] : []),
     ...KNOWN.filter((known) => namesOf(cache).some((name) => known.cache.test(name))),
   ];
 }

@@ -3,9 +3,7 @@ import { defineComputed, type Parsed, type Source } from "../core/source.ts";
 import { type Sockstat, sockstat } from "../parsers/sockstat.ts";
 import { unix } from "../parsers/unix.ts";
 import { slabCaches } from "./slab_caches.ts";
-
-/** Sockets that the kernel counts are those of a cache if they are most of its objects: others are waiting to be freed, or were made between the two looks. */
-const MOSTLY = 0.5;
+import { MOSTLY } from "./slab_tenants.ts";
 
 /** The kernel's counts of a protocol's sockets, of all network namespaces together. */
 function counted(files: readonly Parsed<Sockstat>[], protocols: readonly string[]): number {
@@ -24,16 +22,17 @@ export const socketCaches: Source<ReadonlySet<string>> = defineComputed({
   needs: { slabCaches },
   uses: { sockstat, unix },
   compute({ slabCaches: { caches }, sockstat: files = [], unix: tables = [] }): ReadonlySet<string> {
-    const families: readonly (readonly [RegExp, number])[] = [
-      [/^(?:MP)?TCP(?:v6)?$/, counted(files, ["TCP"])],
-      [/^UDP(?:v6)?$/, counted(files, ["UDP", "UDP6"])],
-      [/^RAW(?:v6)?$/, counted(files, ["RAW", "RAW6"])],
-      [/^UNIX(?:-STREAM)?$/, tables.reduce((sum, { value }) => sum + value.length, 0)],
+    const families: readonly (readonly [ReadonlySet<string>, number])[] = [
+      [new Set(["TCP", "TCPv6", "MPTCP", "MPTCPv6"]), counted(files, ["TCP"])],
+      [new Set(["UDP", "UDPv6"]), counted(files, ["UDP", "UDP6"])],
+      [new Set(["RAW", "RAWv6"]), counted(files, ["RAW", "RAW6"])],
+      [new Set(["UNIX", "UNIX-STREAM"]), tables.reduce((sum, { value }) => sum + value.length, 0)],
     ];
-    return new Set(families.flatMap(([name, count]) => {
-      const members = caches.filter((cache) => name.test(cache.name));
+    return new Set(families.flatMap(([names, count]) => {
+      const members = caches.filter(({ name }) => names.has(name));
       const objects = members.reduce((sum, { activeObjects }) => sum + activeObjects, 0);
-      return count > 0 && count >= MOSTLY * objects ? members.map((cache) => cache.name) : [];
+      // Others are waiting to be freed, or were made between the two looks.
+      return count > 0 && count >= MOSTLY * objects ? members.map(({ name }) => name) : [];
     }));
   },
 });
