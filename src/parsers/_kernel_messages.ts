@@ -96,9 +96,11 @@ const EVENT_PREFIX =
 /** A line without what dmesg, syslog or the journal put before it: `<4>`, `kernel:`, `[time]`, `[caller]`. */
 export function messageOf(line: string): string {
   const kernel = line.indexOf("kernel: ");
-  let message = kernel === -1
-    ? line.replace(EVENT_PREFIX, "").replace(/^<\d+>/, "").replace(DMESG_PREFIX, "").replace(KERNEL_TIME, "")
-    : line.slice(kernel + "kernel: ".length);
+  let message = line;
+  if (kernel !== -1) message = line.slice(kernel + "kernel: ".length);
+  else if (!line.startsWith("[")) {
+    message = line.replace(EVENT_PREFIX, "").replace(/^<\d+>/, "").replace(DMESG_PREFIX, "").replace(KERNEL_TIME, "");
+  }
   while (message.startsWith("[") && message.includes("]")) message = message.slice(message.indexOf("]") + 1);
   return message.trimStart();
 }
@@ -109,8 +111,10 @@ const SYSLOG_TIME = /^(?:\[[A-Z][a-z]{2} )?([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:
 const ISO_TIME = /^\d{4}-\d\d-\d\d[T ][\d:]{8}/;
 const SECONDS = /^(?:<\d+>)?\[ {0,12}(\d{1,10})\.(\d{6})\]/;
 /** Steps from one time to the next that tell which way a log runs: a restart and a clock that is set are single ones. */
-const STEPS_LOOKED_AT = 1000;
+const STEPS_LOOKED_AT = 200;
 const FEWEST_FALLS = 2;
+/** No time at the beginning of a line ends behind this. */
+const MAX_TIME_LENGTH = 64;
 
 /** A line's time, to be compared with those that are written alike; undefined where it has none. */
 function timeOf(line: string): string | undefined {
@@ -126,16 +130,17 @@ export function isNewestFirst(text: string): boolean {
   let falls = 0;
   let rises = 0;
   let above: string | undefined;
-  forEachLine(text, (line) => {
-    if (line === "" || falls + rises >= STEPS_LOOKED_AT) return;
-    const time = timeOf(line);
-    if (time === undefined) return;
+  for (let start = 0, end = 0; start < text.length && falls + rises < STEPS_LOOKED_AT; start = end + 1) {
+    end = text.indexOf("\n", start);
+    if (end === -1) end = text.length;
+    const time = timeOf(text.slice(start, Math.min(end, start + MAX_TIME_LENGTH)));
+    if (time === undefined) continue;
     if (above !== undefined && above.length === time.length) {
       if (time < above) falls++;
       else if (time > above) rises++;
     }
     above = time;
-  });
+  }
   return falls >= FEWEST_FALLS && falls > rises;
 }
 

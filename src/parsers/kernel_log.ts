@@ -72,8 +72,8 @@ const INVOKED = " invoked oom-killer: ";
 const ALLOCATION_FAILURE = ": page allocation failure: ";
 /** The kernel's first line. */
 const STARTED = "Linux version ";
-/** Every line of interest has one of these. */
-const MARKS = [
+/** Every line that is about a shortage has one of these. */
+const SHORTAGE_MARKS = [
   "oom-k",
   "page allocation failure",
   "ut of memory",
@@ -84,8 +84,8 @@ const MARKS = [
   "memory: usage ",
   "Memory cgroup stats for ",
   "deadlocked on memory",
-  STARTED,
 ];
+const MARKED = new RegExp([...SHORTAGE_MARKS, STARTED].join("|"));
 
 /**
  * Finds out-of-memory kills and failed allocations in a kernel log.
@@ -109,6 +109,8 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
   if (text.startsWith("dmesg: read kernel buffer failed")) {
     throw new ParseError("Cannot parse the kernel log", { text });
   }
+  // As most logs: they are not taken apart.
+  if (!SHORTAGE_MARKS.some((mark) => text.includes(mark))) return [];
   const events: Draft[] = [];
   // The kill that the lines belong to, until the next one begins.
   let kill: Draft | undefined;
@@ -141,7 +143,7 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
     return event;
   };
   forEachLogLine(text, isNewestFirst(text), (line, number) => {
-    if (!MARKS.some((mark) => line.includes(mark)) || isFromOtherProgram(line)) return;
+    if (!MARKED.test(line) || isFromOtherProgram(line)) return;
     const message = messageOf(line);
     if (message.startsWith(STARTED)) {
       starts++;

@@ -84,6 +84,8 @@ type Draft = { -readonly [K in keyof OomReport]: OomReport[K] } & {
 };
 
 const GROUP = /^memory: usage (\d+)kB, limit (\d+)kB/;
+/** What the first line of a dump has: without one the log is not taken apart. */
+const BEGINNINGS = ["Mem-Info:", "Mem-info:", "memory: usage ", "ctive_anon:"];
 /** Limits that a control group of v1 has besides: mm/memcontrol.c mem_cgroup_print_oom_meminfo(). */
 const OTHER_LIMIT = /^(memory\+swap|kmem): usage (\d+)kB, limit (\d+)kB/;
 /** On ARM and others up to 3.10 and 3.15 an architecture's own: arch/arm/mm/init.c show_mem(). */
@@ -133,6 +135,8 @@ const ESCAPED_NEWLINE = /#012|\\x0a/;
  */
 export function parseOomReports(text: string, { facts }: ParseContext): readonly OomReport[] {
   if (text.trim() === "") throw new ParseError("Cannot parse the kernel log: it is empty");
+  const hasBeginning = (part: string): boolean => BEGINNINGS.some((beginning) => part.includes(beginning));
+  if (!hasBeginning(text)) return [];
   const pageBytes = facts.pageSizeBytes ?? multiply(parseCount(PAGE_KIB.exec(text)?.[1]), 1024);
   const newestFirst = isNewestFirst(text);
   const reports: Draft[] = [];
@@ -190,6 +194,7 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
     }
   };
   forEachLogLine(text, newestFirst, (line, number) => {
+    if (reports.length === 0 && !hasBeginning(line)) return;
     for (const message of messageOf(line).split(ESCAPED_NEWLINE)) readMessage(message.trim(), number);
   });
   for (const { tasks, slabs } of reports) {
