@@ -12,6 +12,7 @@ import { ringEntries } from "../engine/ring.ts";
 import { clock, directoryEntries, fileChunks, isReadable, nodeGunzip } from "../host/node_input.ts";
 import { ringFiles } from "../host/node_ring.ts";
 import { UsageError } from "./_command.ts";
+import { say } from "./_say.ts";
 
 /** The value of an option that has only some. */
 export function oneOf<T extends string>(option: string, value: string, allowed: readonly T[]): T {
@@ -63,7 +64,7 @@ export async function* openBundles(
   { sources, collectors }: { readonly sources: readonly Source<unknown>[]; readonly collectors: readonly Collector[] },
   limits: Partial<BundleLimits>,
 ): AsyncGenerator<OpenedBundle> {
-  const broken = (message: string): void => console.error(`nailhouse: ${path}: ${message}`);
+  const broken = (message: string): void => say(`nailhouse: ${path}: ${message}`);
   const options: OpenOptions = {
     sources,
     limits,

@@ -6,6 +6,7 @@ import process from "node:process";
 import { setFlagsFromString } from "node:v8";
 import type { NodeHost } from "../host/node.ts";
 import { UsageError } from "./_command.ts";
+import { say } from "./_say.ts";
 
 /** The number of an option; undefined when it was not given. */
 export function positive(option: string, value: string | undefined, integer: boolean): number | undefined {
@@ -59,7 +60,7 @@ export async function endDespiteStuckReads(host: NodeHost, so: string): Promise<
     await host.sleep(LOOK_EVERY_MS);
   }
   if (host.stuckReads() === 0) return;
-  console.error(
+  say(
     `nailhouse: ${host.stuckReads()} reads of files never came back; ${so}. Killing myself.`,
   );
   process.kill(process.pid, "SIGKILL");

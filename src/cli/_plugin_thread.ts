@@ -11,6 +11,7 @@ import { UsageError } from "./_command.ts";
 import type { Analyst } from "./_analyst.ts";
 import { mainModule } from "./_fleet.ts";
 import { withPlugins } from "./_plugins.ts";
+import { say } from "./_say.ts";
 
 /** The shipped analyzers take milliseconds each, of the largest bundles a second. */
 const MAX_SECONDS = 5;
@@ -93,6 +94,10 @@ interface Thread {
   hasEnded: boolean;
 }
 
+function sayFailedLate({ message }: Error): void {
+  say(`nailhouse: a plug-in failed after it had answered: ${message}`);
+}
+
 function newThread(data: Omit<ThreadData, "shared">): Thread {
   const shared = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   const at = new Int32Array(shared).fill(LOADING);
@@ -101,7 +106,7 @@ function newThread(data: Omit<ThreadData, "shared">): Thread {
   worker.on("exit", () => void (thread.hasEnded = true));
   // A timer that a plug-in set, say: nobody can tell whose it was, and the report is there.
   worker.on("error", (error: Error) => {
-    if (!thread.isAsked) console.error(`nailhouse: a plug-in failed after it had answered: ${error.message}`);
+    if (!thread.isAsked) sayFailedLate(error);
   });
   return thread;
 }
@@ -111,10 +116,15 @@ function answerOf(thread: Thread): Promise<Answer> {
   thread.isAsked = true;
   return new Promise((resolve) => {
     let last = { at: Atomics.load(at, 0), since: performance.now() };
-    const ended = (why: string, cause?: Error) => done({ at: Atomics.load(at, 0), why, ...(cause && { cause }) });
-    const fail = (error: Error): void => ended(error.message, error);
-    const exit = (): void => ended("it ended the thread that it ran in");
-    const message = (message: Message): void => done({ message });
+    let cause: Error | undefined;
+    const ended = (why: string) => done({ at: Atomics.load(at, 0), why, ...(cause && { cause }) });
+    // An error may come before the answer that was given before it, but no answer comes after the exit.
+    const fail = (error: Error): void => void (cause = error);
+    const exit = (): void => ended(cause?.message ?? "it ended the thread that it ran in");
+    const message = (message: Message): void => {
+      done({ message });
+      if (cause !== undefined) sayFailedLate(cause);
+    };
     const timer = setInterval(() => {
       const now = Atomics.load(at, 0);
       if (now !== last.at || now === NOT_A_PLUGIN) last = { at: now, since: performance.now() };

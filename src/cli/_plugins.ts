@@ -6,6 +6,7 @@ import process from "node:process";
 import { pathToFileURL } from "node:url";
 import type { Plugin, Plugins } from "../engine/plugins.ts";
 import { UsageError } from "./_command.ts";
+import { say } from "./_say.ts";
 
 /** The options of every command that takes plug-ins, for `parseArgs`. */
 export const pluginOptions = {
@@ -61,7 +62,7 @@ export function pluginFiles(
   }
   const why = distrust(paths);
   if (why === undefined) return [config, ...named];
-  console.error(`nailhouse: ${CONFIG} is not loaded, because ${why}; --plugin ${CONFIG} loads it`);
+  say(`nailhouse: ${CONFIG} is not loaded, because ${why}; --plugin ${CONFIG} loads it`);
   return named;
 }
 

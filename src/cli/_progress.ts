@@ -1,6 +1,7 @@
 /** Progress on standard error: a bar that is redrawn on a terminal, otherwise one line a snapshot. */
 import process from "node:process";
 import type { CollectEvent } from "../engine/collect.ts";
+import { say } from "./_say.ts";
 
 const BAR_WIDTH = 24;
 
@@ -21,7 +22,7 @@ function lines(): Progress {
   return {
     show(event) {
       if (event.kind !== "snapshot") return;
-      console.error(
+      say(
         `snapshot ${event.snapshot} of ${event.snapshots}: ${event.files} files, ${mebibytes(event.bytes)} so far`,
       );
     },

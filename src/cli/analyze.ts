@@ -12,6 +12,7 @@ import { type Analysis, analyzeInTurn, analyzePath } from "./_analyst.ts";
 import { type Command, UsageError } from "./_command.ts";
 import { LIMITS, oneOf, parseLimits, wantsColor } from "./_input.ts";
 import { pluginFiles, pluginHelp, pluginOptions } from "./_plugins.ts";
+import { print, say } from "./_say.ts";
 
 const limitNames = Object.keys(defaultLimits);
 
@@ -110,7 +111,7 @@ async function openOutput(
 ): Promise<{ write(text: string): Promise<void>; close(): Promise<void> }> {
   if (path === undefined) {
     return {
-      write: (text) => new Promise((done) => process.stdout.write(text, () => done())),
+      write: print,
       close: () => Promise.resolve(),
     };
   }
@@ -127,7 +128,7 @@ interface Settings {
 
 async function printOne(analysis: Analysis, { format, all, output, fails }: Settings): Promise<number> {
   if ("problem" in analysis) {
-    console.error(`nailhouse: ${analysis.path}: ${analysis.problem}`);
+    say(`nailhouse: ${analysis.path}: ${analysis.problem}`);
     return 3;
   }
   const out = await openOutput(output);
@@ -147,7 +148,7 @@ async function printMany(analyses: AsyncIterable<Analysis> | Iterable<Analysis>,
   for await (const analysis of analyses) {
     const { path } = analysis;
     if ("problem" in analysis) {
-      console.error(`nailhouse: ${path}: ${analysis.problem}`);
+      say(`nailhouse: ${path}: ${analysis.problem}`);
       unreadable.push(analysis);
       continue;
     }

@@ -32,6 +32,7 @@ import { openMapping, openPrivate } from "./_private_file.ts";
 import { collectProgress } from "./_progress.ts";
 import { type Command, UsageError } from "./_command.ts";
 import { pluginFiles, pluginHelp, pluginOptions, withPlugins } from "./_plugins.ts";
+import { print, say } from "./_say.ts";
 
 /** Where the systemd unit and the DaemonSet in samples/deploy let the recorder write. */
 const DEFAULT_RING = "/var/lib/nailhouse/ring";
@@ -194,7 +195,7 @@ async function printScript(args: string[]): Promise<number> {
   }
   const { values } = parseArgs({ args, options });
   const plugins = await withPlugins(pluginFiles(values), { analyzers: [], collectors });
-  await new Promise((done) => process.stdout.write(emitScript(plugins.collectors), done));
+  await print(emitScript(plugins.collectors));
   return 0;
 }
 
@@ -250,7 +251,7 @@ async function run(args: string[]): Promise<number> {
       const where = path === "-" ? "the bundle is on standard output" : path;
       const next = path === "-" ? "nailhouse analyze FILE" : `nailhouse analyze ${path}`;
       const problems = problemsText(status, host.facts.euid === 0);
-      console.error(
+      say(
         `${where}: ${(gzip.size() / 2 ** 20).toFixed(1)} MiB, ${snapshotsText(status)}${problems}; next: ${next}`,
       );
     }
@@ -259,7 +260,7 @@ async function run(args: string[]): Promise<number> {
   } catch (error) {
     progress.end();
     if (!(error instanceof Error && "syscall" in error)) throw error;
-    console.error(`nailhouse: Cannot write the bundle ${path}: ${error.message}`);
+    say(`nailhouse: Cannot write the bundle ${path}: ${error.message}`);
     return 1;
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("SIGHUP", interrupt);
@@ -275,7 +276,7 @@ export async function collectHere(collectors: readonly Collector[]): Promise<Ite
   const status = await collect(host, collectors, sink, { recorded }, progress.show);
   progress.end();
   const problems = problemsText(status, host.facts.euid === 0);
-  if (problems !== "") console.error(`collected this host${problems}`);
+  if (problems !== "") say(`collected this host${problems}`);
   return entriesOf(sink);
 }
 

@@ -15,6 +15,7 @@ import { type Analyst, shipped } from "./_analyst.ts";
 import { type Command, UsageError } from "./_command.ts";
 import { pluginFiles, pluginHelp, pluginOptions } from "./_plugins.ts";
 import { inputProblem, LIMITS, oneOf, openPath, parseLimits, wantsColor } from "./_input.ts";
+import { print, say } from "./_say.ts";
 
 const help = `nailhouse compare BEFORE AFTER [-f text|json|markdown|html] [-o FILE] [--all] [--limit NAME=VALUE]...
                                [--plugin FILE]...
@@ -86,7 +87,7 @@ async function run(args: string[]): Promise<number> {
       try {
         sides.push(await observePath(path, limits, thread ?? shipped));
       } catch (error) {
-        console.error(`nailhouse: ${path}: ${inputProblem(error)}`);
+        say(`nailhouse: ${path}: ${inputProblem(error)}`);
         return 3;
       }
     }
@@ -99,7 +100,7 @@ async function run(args: string[]): Promise<number> {
     values.all,
     values.output !== undefined,
   );
-  if (values.output === undefined) await new Promise((done) => process.stdout.write(output, done));
+  if (values.output === undefined) await print(output);
   else await writeFile(values.output, output);
   return 0;
 }

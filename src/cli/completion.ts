@@ -1,8 +1,8 @@
 /** Scripts for the Tab key, made from what the commands themselves declare. */
-import process from "node:process";
 import { parseArgs } from "node:util";
 import { type Command, UsageError, type Words } from "./_command.ts";
 import { oneOf } from "./_input.ts";
+import { print } from "./_say.ts";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 type Shell = (typeof SHELLS)[number];
@@ -133,7 +133,7 @@ export function completionCommand(commands: ReadonlyMap<string, () => Promise<Co
     if (shell === undefined || more.length > 0) throw new UsageError("completion needs one word: bash, zsh or fish");
     const script = SCRIPTS[oneOf("the shell", shell, SHELLS)];
     const all = await Promise.all([...commands].map(async ([name, load]) => completionOf(name, await load())));
-    process.stdout.write(script(all));
+    await print(script(all));
     return 0;
   }
   return { run, help, options: {}, words: SHELLS };

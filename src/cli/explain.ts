@@ -4,6 +4,7 @@ import { explainCause, listCauses } from "../render/catalogue.ts";
 import { type Command, UsageError } from "./_command.ts";
 import { perhaps } from "./_nearest.ts";
 import { pluginFiles, pluginHelp, pluginOptions, withPlugins } from "./_plugins.ts";
+import { print } from "./_say.ts";
 
 const help = `nailhouse explain [CAUSE] [--plugin FILE]...
 
@@ -25,7 +26,7 @@ async function run(args: string[]): Promise<number> {
   const { analyzers } = await withPlugins(pluginFiles(values), { analyzers: preset.analyzers, collectors });
   const width = process.stdout.columns ?? 80;
   if (id === undefined) {
-    process.stdout.write(listCauses(analyzers, width));
+    await print(listCauses(analyzers, width));
     return 0;
   }
   const analyzer = analyzers.find((each) => each.id === id);
@@ -33,7 +34,7 @@ async function run(args: string[]): Promise<number> {
     const ids = analyzers.map((each) => each.id);
     throw new UsageError(`there is no cause "${id}"${perhaps(id, ids) ?? `; there are ${ids.join(", ")}`}`);
   }
-  process.stdout.write(explainCause(analyzer, width));
+  await print(explainCause(analyzer, width));
   return 0;
 }
 

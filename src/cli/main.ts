@@ -2,6 +2,7 @@ import { HostError } from "../core/errors.ts";
 import { type Command, UsageError } from "./_command.ts";
 import { answers } from "./_help.ts";
 import { perhaps } from "./_nearest.ts";
+import { allIsSaid, print, ReaderGoneError, say } from "./_say.ts";
 
 /** Each command is loaded only when it is used: a dying host should not pay for the analyzers, nor a laptop for the collectors. */
 const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
@@ -28,7 +29,7 @@ async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
   const answer = name === undefined ? undefined : answers.get(name);
   if (answer !== undefined) {
-    process.stdout.write(answer);
+    await print(answer);
     return 0;
   }
   const load = name === undefined ? undefined : commands.get(name);
@@ -41,7 +42,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const command = await load();
   if (rest.includes("--help") || rest.includes("-h")) {
-    process.stdout.write(command.help);
+    await print(command.help);
     return 0;
   }
   try {
@@ -63,14 +64,21 @@ function withHint(error: unknown, { options }: Command): unknown {
 /** Node's own code for what is still waited for when nothing can come any more. */
 const NEVER_DONE = 13;
 
+/** By itself Node would first wait for V8 to optimize functions that nobody calls any more, which takes a tenth of a small bundle's time. */
+const endsAtOnce = !("deno" in process.versions || "bun" in process.versions);
+
 async function runCommandLine(): Promise<void> {
   process.exitCode = NEVER_DONE;
   try {
     process.exitCode = await main(process.argv.slice(2));
+    if (!endsAtOnce) return;
+    await allIsSaid();
+    process.exit();
   } catch (error) {
+    if (error instanceof ReaderGoneError) return process.exit(ReaderGoneError.exitCode);
     const code = exitCode(error);
     if (code === undefined) throw error;
-    console.error(`nailhouse: ${(error as Error).message}`);
+    say(`nailhouse: ${(error as Error).message}`);
     process.exitCode = code;
   }
 }

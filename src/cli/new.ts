@@ -7,6 +7,7 @@ import { collectors, preset } from "../preset.ts";
 import { type Command, UsageError } from "./_command.ts";
 import { oneOf } from "./_input.ts";
 import { newAnalyzer, newCollector } from "./_templates.ts";
+import { print, say } from "./_say.ts";
 
 const help = `nailhouse new analyzer|collector NAME
 
@@ -39,7 +40,7 @@ function nextSteps(kind: "analyzer" | "collector", id: string, inside: boolean):
 }
 
 /** Carries out `nailhouse new`; returns the exit code. */
-function run(args: string[]): Promise<number> {
+async function run(args: string[]): Promise<number> {
   const { positionals } = parseArgs({ args, allowPositionals: true, options: {} });
   const [what, id] = positionals;
   if (what === undefined || id === undefined || positionals.length > 2) {
@@ -61,7 +62,7 @@ function run(args: string[]): Promise<number> {
   for (const { path, text } of files) {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text, { flag: "wx" });
-    console.log(path);
+    await print(`${path}\n`);
   }
   if (inside) {
     const { status } = spawnSync("npm", ["run", "--silent", "gen"], {
@@ -69,12 +70,12 @@ function run(args: string[]): Promise<number> {
       shell: process.platform === "win32",
     });
     if (status !== 0) {
-      console.error("nailhouse: the lists could not be generated: npm run gen");
-      return Promise.resolve(1);
+      say("nailhouse: the lists could not be generated: npm run gen");
+      return 1;
     }
   }
-  console.error(nextSteps(kind, id, inside));
-  return Promise.resolve(0);
+  say(nextSteps(kind, id, inside));
+  return 0;
 }
 
 export const newCommand: Command = { run, help, options: {}, words: KINDS };

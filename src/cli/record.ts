@@ -11,6 +11,7 @@ import { openRing, type Ring } from "../host/node_ring.ts";
 import { collectors } from "../preset_collectors.ts";
 import { type Command, UsageError } from "./_command.ts";
 import { checkRoot, endDespiteStuckReads, positive, yieldToTheHost } from "./_live_host.ts";
+import { say } from "./_say.ts";
 
 const help = `nailhouse record --dir DIR [--every SEC] [--keep DAYS] [--max-size MB] [--root DIR] [--quiet]
 
@@ -68,7 +69,7 @@ function lossy(ring: Ring): Sink {
         told = "";
       } catch (error) {
         if (!(error instanceof Error && "syscall" in error)) throw error;
-        if (error.message !== told) console.error(`nailhouse: Cannot keep a sample: ${error.message}`);
+        if (error.message !== told) say(`nailhouse: Cannot keep a sample: ${error.message}`);
         told = error.message;
       }
     },
@@ -77,8 +78,8 @@ function lossy(ring: Ring): Sink {
 
 function show({ files, bytes, problems }: RecordedSample, first: boolean, quiet: boolean): void {
   if (quiet) return;
-  for (const problem of problems) console.error(`not recorded: ${problem}`);
-  if (first) console.error(`recording: ${files} files, ${(bytes / 1024).toFixed(0)} KiB a sample before compression`);
+  for (const problem of problems) say(`not recorded: ${problem}`);
+  if (first) say(`recording: ${files} files, ${(bytes / 1024).toFixed(0)} KiB a sample before compression`);
 }
 
 /**
@@ -129,7 +130,7 @@ async function run(args: string[]): Promise<number> {
     }
   } catch (error) {
     if (!(error instanceof Error && "syscall" in error)) throw error;
-    console.error(`nailhouse: Cannot record into ${dir}: ${error.message}`);
+    say(`nailhouse: Cannot record into ${dir}: ${error.message}`);
     return 1;
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("SIGHUP", interrupt);

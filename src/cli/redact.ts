@@ -15,6 +15,7 @@ import { collectors, preset } from "../preset.ts";
 import { pluginFiles, pluginHelp, pluginOptions, withPlugins } from "./_plugins.ts";
 import { openMapping, openPrivate } from "./_private_file.ts";
 import { type Command, UsageError } from "./_command.ts";
+import { say } from "./_say.ts";
 
 const help = `nailhouse redact IN OUT [--plugin FILE]...
 
@@ -78,7 +79,7 @@ async function redact(input: string, output: string, analyzers: readonly Analyze
   map.write(redactor.mapping());
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
   const counts = redactor.counts();
-  console.error(
+  say(
     `${output}: ${counts.files} files; not passed on: ${counts.notRead} that analysis does not read, ${counts.notText} that are not ` +
       `text; keep ${map.path} to yourself`,
   );
@@ -98,15 +99,15 @@ async function run(args: string[]): Promise<number> {
   }
   const { analyzers } = await withPlugins(pluginFiles(values, [input]), { analyzers: preset.analyzers, collectors });
   try {
-    for (const warning of await redact(input, output, analyzers)) console.error(`nailhouse: ${input}: ${warning}`);
+    for (const warning of await redact(input, output, analyzers)) say(`nailhouse: ${input}: ${warning}`);
     return 0;
   } catch (error) {
     if (error instanceof BundleError) {
-      console.error(`nailhouse: ${input}: ${error.message}`);
+      say(`nailhouse: ${input}: ${error.message}`);
       return 3;
     }
     if (error instanceof Error && "syscall" in error) {
-      console.error(`nailhouse: Cannot redact ${input}: ${error.message}`);
+      say(`nailhouse: Cannot redact ${input}: ${error.message}`);
       return 1;
     }
     throw error;

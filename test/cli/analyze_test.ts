@@ -104,6 +104,18 @@ describe("nailhouse analyze", () => {
     expect([redacted.status, redacted.stderr]).toEqual([3, expect.stringContaining("save it to a file first")]);
   });
 
+  it("prints all to who reads slowly, and ends quietly when nobody reads on", () => {
+    const html = nailhouse(["analyze", sample, sample, "-f", "html"]).stdout;
+    // More than a pipe holds.
+    expect(html.length).toBeGreaterThan(2 ** 16);
+    const shell = (command: string) => spawnSync("bash", ["-c", command], { encoding: "utf8", maxBuffer: 2 ** 28 });
+    expect(shell(`node dist/cli.js analyze ${sample} ${sample} -f html | (sleep 1; cat)`).stdout === html).toBe(true);
+    const { stdout, stderr } = shell(
+      `node dist/cli.js analyze ${sample} ${sample} -f html | head -c 9; echo " ended with \${PIPESTATUS[0]}"`,
+    );
+    expect([stdout, stderr]).toEqual([`${html.slice(0, 9)} ended with 141\n`, ""]);
+  });
+
   it("reads no socket", async () => {
     const path = join(folder, "socket");
     const server = createServer().listen(path);

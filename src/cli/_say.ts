@@ -1,0 +1,38 @@
+/** What commands print, and what they say besides. */
+import process from "node:process";
+
+/** Whoever reads what is printed wants no more of it: `nailhouse analyze bundle.tgz -f json | head`. */
+export class ReaderGoneError extends Error {
+  /** What a shell tells of a program that SIGPIPE ended (128 + 13), as it ends most programs then. */
+  static readonly exitCode = 141;
+}
+
+/**
+ * Writes to standard output.
+ *
+ * @throws {ReaderGoneError} If nobody reads it any more.
+ */
+export function print(text: string): Promise<void> {
+  const { stdout } = process;
+  // The callback is told the same. Without a listener an error would end the program, with its stack.
+  if (stdout.listenerCount("error") === 0) stdout.on("error", () => {});
+  return new Promise((done, fail) => {
+    stdout.write(text, (error) => {
+      if (error === null || error === undefined) done();
+      else fail((error as NodeJS.ErrnoException).code === "EPIPE" ? new ReaderGoneError() : error);
+    });
+  });
+}
+
+let hasSaid = false;
+
+/** Writes a line to standard error. */
+export function say(text: string): void {
+  hasSaid = true;
+  console.error(text);
+}
+
+/** Waits until all that was said has left this process. Without a word standard error is not even opened: for a pipe that takes Node milliseconds. */
+export async function allIsSaid(): Promise<void> {
+  if (hasSaid) await new Promise((done) => process.stderr.write("", done));
+}
