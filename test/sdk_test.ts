@@ -153,6 +153,18 @@ describe("plugins of openBundle()", () => {
     await expect(opening).rejects.toThrow(PluginError);
     await expect(opening).rejects.toThrow(message);
   });
+
+  it.each<[string, unknown, string]>([
+    ["no outcome", undefined, "its outcome is wrong"],
+    ["no finding", { findings: [undefined] }, "its outcome is wrong at findings.0"],
+    ["a finding that lacks all", { findings: [{}] }, "its outcome is wrong at findings.0.title"],
+    ["words that are none", { ruledOut: 7 }, "its outcome is wrong"],
+  ])("cost only themselves when they find %s", async (_, outcome, message) => {
+    const wrong = defineAnalyzer({ ...plugin, id: "wrong", analyze: () => outcome as { ruledOut: string } });
+    const report = analyze(await openBundle(files, { plugins: [wrong, plugin] }));
+    expect(report.ruledOut).toContainEqual({ cause: "cached", because: "7 bytes" });
+    expect(report.notAssessed.find(({ cause }) => cause === "wrong")?.missing[0]).toContain(message);
+  });
 });
 
 it("compare(observe(), observe()) says whether a fix worked", async () => {

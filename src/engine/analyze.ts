@@ -15,7 +15,7 @@ import type {
 } from "../core/report.ts";
 import { type Missing, readNeeds, readUses, type Source, type TimePoint } from "../core/source.ts";
 import { exhaustTogether } from "./_exhaustion.ts";
-import { checkOutcome } from "./_outcome.ts";
+import { checkClaims } from "./_outcome.ts";
 import { byRank, type Candidate, settleClaims, type Settled } from "./rank.ts";
 import { openSnapshots, type Snapshots } from "./reader.ts";
 
@@ -111,7 +111,7 @@ function judge(analyzer: Analyzer, unclaimed: Unclaimed, into: Assessment): void
   }
   const values = { ...readUses(analyzer.uses, snapshots.base), ...needed.value };
   const outcome = analyzer.analyze(values, snapshots.base.facts, unclaimed);
-  checkOutcome(outcome, ledger);
+  checkClaims(outcome, ledger);
   if ("ruledOut" in outcome) {
     into.ruledOut.push({ cause, because: outcome.ruledOut });
     return;

@@ -1,6 +1,7 @@
 import * as z from "zod";
-import type { Analyzer } from "../core/analyzer.ts";
+import type { Analyzer, Outcome } from "../core/analyzer.ts";
 import type { Collector } from "../core/collector.ts";
+import { outcomeSchema } from "./report_schema.ts";
 
 /** What a third party adds to what is shipped: made by `defineAnalyzer` or `defineCollector`. */
 export type Plugin = Analyzer | Collector;
@@ -54,6 +55,20 @@ function check(kind: string, schema: z.ZodType, plugin: Plugin): void {
   throw new PluginError(`the ${kind} "${String(plugin.id)}" is wrong at ${issue.path.join(".")}: ${issue.message}`);
 }
 
+/** Of the shipped analyzers the compiler knows that what they find is a finding. */
+function checkOutcome(outcome: Outcome): Outcome {
+  const parsed = outcomeSchema.safeParse(outcome);
+  if (parsed.success) return outcome;
+  const [top] = parsed.error.issues;
+  // Of the kinds of outcome, findings is the one that can be wrong in many places.
+  const issue = top?.code === "invalid_union" ? top.errors.at(-1)?.[0] : top;
+  throw new TypeError(`its outcome is wrong at ${issue?.path.join(".")}: ${issue?.message}`);
+}
+
+function checked(analyzer: Analyzer): Analyzer {
+  return { ...analyzer, analyze: (...given) => checkOutcome(analyzer.analyze(...given)) };
+}
+
 /** Refuses an id that is there twice. */
 function refuseTwins(kind: string, ids: readonly string[]): void {
   const twin = ids.find((each, i) => ids.indexOf(each) !== i);
@@ -76,7 +91,7 @@ export function addPlugins(shipped: Plugins, plugins: readonly Plugin[]): Plugin
   for (const each of analyzers) check("analyzer", analyzerSchema, each);
   for (const each of collectors) check("collector", collectorSchema, each);
   const all = {
-    analyzers: [...shipped.analyzers, ...analyzers],
+    analyzers: [...shipped.analyzers, ...analyzers.map(checked)],
     collectors: [...shipped.collectors, ...collectors],
   };
   refuseTwins("analyzers", all.analyzers.map((each) => each.id));
