@@ -6,7 +6,8 @@
 //
 //   {"status":"success","data":{"resultType":"matrix","result":[
 //     {"metric":{"__name__":"node_memory_MemFree_bytes","instance":"vm:9100","job":"node"},"values":[[1795427346,"387448832"],...]},...]}}
-import * as z from "zod";
+import en from "zod/v4/locales/en.js";
+import * as z from "zod/mini";
 import { ParseError } from "../core/errors.ts";
 import type { ParseContext } from "../core/source.ts";
 import { quote } from "./_lines.ts";
@@ -81,7 +82,7 @@ function readSeries(text: string): readonly Series[] {
   } catch (error) {
     throw new ParseError(`${EXPECTED}: ${error instanceof Error ? error.message : String(error)}`, { text });
   }
-  const parsed = responseSchema().safeParse(json);
+  const parsed = responseSchema().safeParse(json, { error: en().localeError });
   if (parsed.success) return parsed.data.data.result;
   const [issue] = parsed.error.issues;
   throw new ParseError(`${EXPECTED}: ${issue?.path.join(".")}: ${issue?.message}`, { text });
