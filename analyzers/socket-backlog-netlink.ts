@@ -1,7 +1,13 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
-import { copiedQueuesFinding, type CopiesContext, type CopiesKind, rawBacklog } from "../src/computed/copied_queues.ts";
+import {
+  copiedQueuesFinding,
+  type CopiesContext,
+  type CopiesKind,
+  pingBacklog,
+  rawBacklog,
+} from "../src/computed/copied_queues.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { netlinkBacklog, type NetlinkQueue } from "../src/computed/netlink_backlog.ts";
@@ -54,6 +60,17 @@ const RAW: CopiesKind = {
     `sends is opened with IPPROTO_RAW: it gets none. ${
       remedyMark("socket-backlog-netlink", "raw socket that only sends")
     }`,
+};
+
+/** Sockets of SOCK_DGRAM with IPPROTO_ICMP, which need no privilege: what monitoring programs ping with. The same code queues for them (net/ipv4/ping.c). */
+const PING: CopiesKind = {
+  noun: "ping socket",
+  column: "rx_queue of /proc/net/icmp",
+  look: "grep -H . /proc/net/icmp /proc/net/icmp6; ls -l /proc/[0-9]*/fd | grep socket",
+  endMark: RAW.endMark,
+  fix: `Let the program read the answers to what it sends, or close the socket when it has waited long enough. ${
+    remedyMark("socket-backlog-netlink", "let it read")
+  }`,
 };
 
 type Queue = JudgedQueue<NetlinkQueue>;
@@ -173,14 +190,23 @@ export const socketBacklogNetlink: Analyzer = defineAnalyzer({
     "net/netlink/af_netlink.c netlink_attachskb()",
   ],
   needs: { ledger, netlinkBacklog },
-  uses: { rawBacklog, socketOwners, processes, slabinfo },
+  uses: { rawBacklog, pingBacklog, socketOwners, processes, slabinfo },
   analyze(
-    { ledger, netlinkBacklog: backlog, rawBacklog: raw, socketOwners: owners, processes: known, slabinfo: file },
+    {
+      ledger,
+      netlinkBacklog: backlog,
+      rawBacklog: raw,
+      pingBacklog: ping,
+      socketOwners: owners,
+      processes: known,
+      slabinfo: file,
+    },
   ) {
     const context: CopiesContext = { ledger, owners, processes: known, slab: skbSlab(file, ledger) };
     const findings = [
       netlinkFinding(backlog, context),
       raw && copiedQueuesFinding(raw, RAW, context),
+      ping && copiedQueuesFinding(ping, PING, context),
     ].filter((finding) => finding !== undefined);
     if (findings.length > 0) return { findings };
     const others = raw === undefined

@@ -42,6 +42,7 @@ export const sockets: Collector = defineCollector({
         "raw",
         "raw6",
         "icmp",
+        "icmp6",
         "protocols",
         "snmp",
         "snmp6",

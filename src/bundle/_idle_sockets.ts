@@ -10,7 +10,7 @@ const NEWLINE = 10;
 /** A hostile table may have any number of sockets that hold something. */
 const MAX_REMEMBERED = 1_000_000;
 
-const INET = /(?:^|\/)proc\/(?:[^/]+\/)?net\/(udp|udplite|tcp|raw)6?$/;
+const INET = /(?:^|\/)proc\/(?:[^/]+\/)?net\/(udp|udplite|tcp|raw|icmp)6?$/;
 const SS = /(?:^|\/)networking\/(?:namespaces\/[^/]+\/)?(?:ip_netns_exec_[^/]+_)?ss_[^/]*$/;
 const NETSTAT = /(?:^|\/)networking\/(?:namespaces\/[^/]+\/)?netstat_[^/]*$/;
 

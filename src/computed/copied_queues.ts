@@ -5,7 +5,7 @@ import type { Ledger } from "../core/ledger.ts";
 import type { Claim, Remedy } from "../core/report.ts";
 import type { Source } from "../core/source.ts";
 import { packet } from "../parsers/packet.ts";
-import { raw } from "../parsers/raw.ts";
+import { ping, raw } from "../parsers/raw.ts";
 import { materialQueueBytes } from "./material.ts";
 import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "./owners.ts";
 import type { Process } from "./processes.ts";
@@ -30,6 +30,16 @@ export const rawBacklog: Source<Backlog> = receiveBacklog({
   netids: ["raw"],
   rowBytes: ({ rxQueueBytes }) => rxQueueBytes,
   local: ({ localPort }) => `IP protocol ${localPort}`,
+  remote: () => "",
+});
+
+/** Those of ping sockets, each of which gets the answers to its own identifier. */
+export const pingBacklog: Source<Backlog> = receiveBacklog({
+  name: "ping backlog",
+  table: ping,
+  netids: [],
+  rowBytes: ({ rxQueueBytes }) => rxQueueBytes,
+  local: ({ localPort }) => `ICMP identifier ${localPort}`,
   remote: () => "",
 });
 

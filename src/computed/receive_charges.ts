@@ -2,7 +2,7 @@ import type { SourceLine } from "../core/ledger.ts";
 import { defineComputed, type Parsed, type Source } from "../core/source.ts";
 import { netlink } from "../parsers/netlink.ts";
 import { packet } from "../parsers/packet.ts";
-import { raw } from "../parsers/raw.ts";
+import { ping, raw } from "../parsers/raw.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
 import { tcp } from "../parsers/tcp.ts";
 import { udpBacklog } from "./udp_backlog.ts";
@@ -47,12 +47,13 @@ function ssRows(
 export const receiveCharges: Source<readonly ReceiveCharge[]> = defineComputed({
   name: "receive queues of all families",
   needs: { udpBacklog },
-  uses: { tcp, raw, netlink, packet, ss, ssNamespaces },
+  uses: { tcp, raw, ping, netlink, packet, ss, ssNamespaces },
   compute(
     {
       udpBacklog: backlog,
       tcp: tcpFiles,
       raw: rawFiles,
+      ping: pingFiles,
       netlink: netlinkFiles,
       packet: packetFiles,
       ss: initial,
@@ -63,7 +64,7 @@ export const receiveCharges: Source<readonly ReceiveCharge[]> = defineComputed({
     for (const { path, line, inode, chargedBytes: bytes, local: name } of backlog.queues) {
       charges.add({ family: "udp", path, line, inode, bytes, name });
     }
-    for (const [family, files] of [["tcp", tcpFiles], ["raw", rawFiles]] as const) {
+    for (const [family, files] of [["tcp", tcpFiles], ["raw", rawFiles], ["ping", pingFiles]] as const) {
       for (const { path, value } of files ?? []) {
         for (const { line, inode, rxQueueBytes: bytes, localAddress, localPort } of value) {
           charges.add({ family, path, line, inode, bytes, name: `${localAddress}:${localPort}` });

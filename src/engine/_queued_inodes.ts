@@ -16,7 +16,9 @@ export interface Columns {
 const inet: Columns = { queued: [4], hex: true, inode: 9 };
 
 const columns: ReadonlyMap<string, Columns> = new Map([
-  ...["udp", "udp6", "udplite", "udplite6", "tcp", "tcp6", "raw", "raw6"].map((name) => [name, inet] as const),
+  ...["udp", "udp6", "udplite", "udplite6", "tcp", "tcp6", "raw", "raw6", "icmp", "icmp6"].map((name) =>
+    [name, inet] as const
+  ),
   // sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode
   ["netlink", { queued: [4, 5], hex: false, inode: 9 }],
   // sk RefCnt Type Proto Iface R Rmem User Inode

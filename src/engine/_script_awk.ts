@@ -30,7 +30,7 @@ BEGIN {
   split(ENVIRON["queued"], inet, " ")
   for (i in inet) had_queue[inet[i]] = 1
   # Where queues and inodes stand in files of /proc/net.
-  split("udp udp6 udplite udplite6 tcp tcp6 raw raw6", inet, " ")
+  split("udp udp6 udplite udplite6 tcp tcp6 raw raw6 icmp icmp6", inet, " ")
   for (i in inet) table[inet[i]] = "inet"
   table["netlink"] = "netlink"
   table["packet"] = "packet"

@@ -1,4 +1,5 @@
 // proc/net/raw, raw6. Format: _inet_sockets.ts. The local "port" is the IP protocol.
+// proc/net/icmp, icmp6 (3.0, 3.11) are the same for ping sockets, SOCK_DGRAM with IPPROTO_ICMP: the local "port" is the identifier of the requests.
 //
 //   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
 //  112: 00000000:0001 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 19726 2 000000009078e577 0
@@ -31,5 +32,13 @@ export const raw: Source<readonly Parsed<readonly InetSocket[]>[]> = defineNetns
   name: "raw",
   files: ["raw", "raw6"],
   howToCapture: "cat /proc/net/raw /proc/net/raw6",
+  parse: parseRaw,
+});
+
+/** The same of ping sockets, which `ss` does not list. */
+export const ping: Source<readonly Parsed<readonly InetSocket[]>[]> = defineNetnsArtifacts({
+  name: "icmp",
+  files: ["icmp", "icmp6"],
+  howToCapture: "cat /proc/net/icmp /proc/net/icmp6",
   parse: parseRaw,
 });

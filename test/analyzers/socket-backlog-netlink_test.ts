@@ -151,5 +151,32 @@ describe(CAUSE, () => {
     });
   });
 
+  describe("ping sockets", () => {
+    // Linux 6.18: 8 sockets with 4,000 answers of 8,000 bytes each.
+    const pings =
+      `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
+${
+        many(8, (i) =>
+          ` ${i}: 00000000:00${
+            (i + 16).toString(16)
+          } 0100007F:0000 01 00000000:03F7A000 00:00000000 00000000     0        0 ${3000 + i} 2 00000000112e55f0 0\n`)
+          .join("")
+      }`;
+
+    it("are told with their owner, each with the answers to its own identifier", async () => {
+      const report = await analyzeFiles({
+        "proc/meminfo": meminfoText({ SUnreclaim: 530 * MIB }),
+        [TABLE]: table(0),
+        "proc/net/icmp": pings,
+        ...ownersOf([{ pid: 9, comm: "pinger", inodes: many(8, (i) => 3000 + i) }]),
+      });
+      expect(findingOf(report, CAUSE)).toMatchObject({
+        title: "pinger (pid 9): 508 MiB unread in 8 ping sockets",
+        bytes: { low: 8 * 0x3f7a000, high: 8 * 0x3f7a000 },
+        owners: [{ pid: 9, comm: "pinger", count: 8 }],
+      });
+    });
+  });
+
   itNeeds(CAUSE, held, ["proc/meminfo", TABLE]);
 });
