@@ -16,26 +16,35 @@ export interface OwnerGroup<T extends Held> {
   readonly comm: string | undefined;
   /** The largest holder's first. */
   readonly pids: readonly number[];
+  /** Others that have the same open, and must end, too, before it is freed; in ascending order. */
+  readonly sharers: readonly number[];
   readonly bytes: number;
   readonly held: readonly T[];
 }
 
 /** Sorts sockets by the program that has them open, the largest holder first. */
 export function groupByOwner<T extends Held>(held: readonly T[], owners: SocketOwners | undefined): OwnerGroup<T>[] {
-  const groups = new Map<string | undefined, { pids: Map<number, number>; held: T[]; bytes: number }>();
+  const groups = new Map<
+    string | undefined,
+    { pids: Map<number, number>; sharers: Set<number>; held: T[]; bytes: number }
+  >();
   for (const each of held) {
     const owner = owners?.get(each.inode);
     const comm = owner === undefined ? undefined : owner.comm ?? `pid ${owner.pid}`;
     let group = groups.get(comm);
-    if (group === undefined) groups.set(comm, group = { pids: new Map(), held: [], bytes: 0 });
+    if (group === undefined) {
+      groups.set(comm, group = { pids: new Map(), sharers: new Set(), held: [], bytes: 0 });
+    }
     group.held.push(each);
     group.bytes += each.bytes;
+    for (const sharer of owner?.sharers ?? []) group.sharers.add(sharer);
     if (owner !== undefined) group.pids.set(owner.pid, (group.pids.get(owner.pid) ?? 0) + each.bytes);
   }
   return [...groups]
     .map(([comm, group]) => ({
       comm,
       pids: [...group.pids].sort((a, b) => b[1] - a[1] || a[0] - b[0]).map(([pid]) => pid),
+      sharers: [...group.sharers].filter((pid) => !group.pids.has(pid)).sort((a, b) => a - b),
       bytes: group.bytes,
       held: group.held,
     }))
@@ -49,8 +58,18 @@ const PIDS_LISTED = 5;
 export function describeGroup(group: OwnerGroup<Held>, noun: string): string {
   const sockets = formatQuantity(group.held.length, noun);
   if (group.pids.length === 0) return sockets;
-  const pids = `${group.pids.slice(0, PIDS_LISTED).join(", ")}${group.pids.length > PIDS_LISTED ? ", ..." : ""}`;
-  return `${sockets} in ${formatQuantity(group.pids.length, "process", "processes")} (pid ${pids})`;
+  const shared = group.sharers.length === 0
+    ? ""
+    : `, which ${formatQuantity(group.sharers.length, "other process has", "other processes have")} open, too (pid ${
+      listPids(group.sharers)
+    })`;
+  return `${sockets} in ${formatQuantity(group.pids.length, "process", "processes")} (pid ${
+    listPids(group.pids)
+  })${shared}`;
+}
+
+function listPids(pids: readonly number[]): string {
+  return `${pids.slice(0, PIDS_LISTED).join(", ")}${pids.length > PIDS_LISTED ? ", ..." : ""}`;
 }
 
 /** The report's owner of a group. */
@@ -108,28 +127,36 @@ function hasNameOfItsOwn(comm: string, pids: ReadonlySet<number>, processes: rea
   return pids.size >= MOST_OF_PROGRAM * (pids.size + others);
 }
 
+/** Whom to end. */
+interface Ended {
+  readonly comm: string | undefined;
+  readonly pids: readonly number[];
+  readonly sharers?: readonly number[];
+}
+
 /**
- * Commands that end the processes in an orderly way: through systemd when all of them are of one unit, so that it starts them again.
+ * Commands that end the processes, and those that share what they hold, in an orderly way: through systemd when all of them are of one unit, so that it
+ * starts them again.
  */
-export function stopCommands(
-  group: { readonly comm: string | undefined; readonly pids: readonly number[] },
-  processes: readonly Process[] | undefined,
-): string[] {
-  const pids = new Set(group.pids);
+export function stopCommands(group: Ended, processes: readonly Process[] | undefined): string[] {
+  const all = [...group.pids, ...group.sharers ?? []];
+  const pids = new Set(all);
   const units = new Set(processes?.filter(({ pid }) => pids.has(pid)).map(({ unit }) => unit));
   const [unit] = units;
   if (units.size === 1 && unit !== undefined) return [`systemctl restart ${shellWord(unit)}`];
   if (group.pids.length === 0) return [];
   const { comm } = group;
-  if (pids.size > PIDS_LISTED && comm !== undefined && hasNameOfItsOwn(comm, pids, processes)) {
+  const named = new Map(processes?.map((process) => [process.pid, process.comm]));
+  const areNamedSo = group.sharers?.every((pid) => named.get(pid) === comm) ?? true;
+  if (pids.size > PIDS_LISTED && comm !== undefined && areNamedSo && hasNameOfItsOwn(comm, pids, processes)) {
     return [stopByName(comm)];
   }
-  return [`kill -TERM ${group.pids.join(" ")}`];
+  return [`kill -TERM ${all.join(" ")}`];
 }
 
 /** Commands that end all who hold something worth a word; who holds next to nothing is not asked to end. */
 export function stopAll(
-  groups: readonly { readonly comm: string | undefined; readonly pids: readonly number[]; readonly bytes: number }[],
+  groups: readonly (Ended & { readonly bytes: number })[],
   processes: readonly Process[] | undefined,
 ): string[] {
   return worthNaming(groups).flatMap((group) => stopCommands(group, processes));

@@ -10,6 +10,8 @@ export interface SocketOwner extends SourceLine {
   readonly pid: number;
   /** Undefined when no file of the bundle names the process. */
   readonly comm: string | undefined;
+  /** Other processes that have it open, too, as children inherit it: it is there until the last of them closes it. Undefined where none is known. */
+  readonly sharers?: readonly number[];
 }
 
 /** Who has a socket open, by the socket's inode, which is unique on a host whatever its network namespace. */
@@ -41,7 +43,17 @@ const netstatByLine: Source<Parsed<readonly SsSocket[]>> = {
   },
 };
 
-/** From the collector's own look-up, from what `ss -p` names, and from netstat, which sosreport has when it lacks the others; of several processes that share a socket the first. */
+/** systemd keeps the sockets by which it starts services: whom it passed them on to is the one who should read. */
+const SERVICE_MANAGER = 1;
+
+/** Of several processes that share a socket the first that was started is the owner: the others inherited it. */
+function withSharers(owner: SocketOwner, pids: Iterable<number>): SocketOwner {
+  const all = [...new Set([owner.pid, ...pids])].filter((pid) => pid !== SERVICE_MANAGER);
+  const sharers = all.filter((pid) => pid !== owner.pid).sort((a, b) => a - b);
+  return sharers.length === 0 ? owner : { ...owner, sharers };
+}
+
+/** From the collector's own look-up, from what `ss -p` names, and from netstat, which sosreport has when it lacks the others. */
 export const socketOwners: Source<SocketOwners> = defineComputed({
   name: "socket owners",
   needs: {},
@@ -59,7 +71,9 @@ export const socketOwners: Source<SocketOwners> = defineComputed({
     const comms = new Map(processes?.map(({ pid, value }) => [pid, value.name]));
     const owners = new Map<number, SocketOwner>();
     const add = (inode: number | undefined, owner: SocketOwner): void => {
-      if (inode !== undefined && inode !== 0 && !owners.has(inode)) owners.set(inode, owner);
+      if (inode === undefined || inode === 0) return;
+      const known = owners.get(inode);
+      if (known === undefined || known.pid === SERVICE_MANAGER) owners.set(inode, owner);
     };
     if (file !== undefined) {
       for (const { inode, pid, line } of file.value.owners) {
@@ -68,9 +82,13 @@ export const socketOwners: Source<SocketOwners> = defineComputed({
     }
     const addListed = ({ path, value }: Parsed<readonly SsSocket[]>, index: number): void => {
       for (const socket of value) {
-        const { owners: [user], line } = socket;
-        if (user === undefined) continue;
-        add(ssKey(socket, index), { pid: user.pid, comm: comms.get(user.pid) ?? user.comm, path, line });
+        const { owners: users, line } = socket;
+        const [user] = users.filter(({ pid }) => pid !== SERVICE_MANAGER).sort((a, b) => a.pid - b.pid);
+        const { pid, comm } = user ?? users[0] ?? {};
+        if (pid === undefined) continue;
+        const key = ssKey(socket, index);
+        add(key, { pid, comm: comms.get(pid) ?? comm, path, line });
+        owners.set(key, withSharers(owners.get(key) as SocketOwner, users.map((each) => each.pid)));
       }
     };
     if (initial !== undefined) addListed(initial, SS_FILE);

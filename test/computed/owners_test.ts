@@ -35,6 +35,14 @@ describe("stopCommands", () => {
     expect(stopCommands({ comm: "python3", pids: PIDS }, all)).toEqual(["kill -TERM 11 12 13 14 15 16"]);
   });
 
+  it("ends those that share it, too, by the name only where it is theirs", () => {
+    const shared = { comm: "parent", pids: [11], sharers: [12, 13, 14, 15, 16] };
+    expect(stopCommands(shared, named("parent", PIDS))).toEqual(["pkill -TERM -x parent"]);
+    expect(stopCommands(shared, [...named("parent", [11]), ...named("child", PIDS.slice(1))])).toEqual([
+      "kill -TERM 11 12 13 14 15 16",
+    ]);
+  });
+
   it("does not type a name of other bytes than letters", () => {
     expect(stopCommands({ comm: "a\nb", pids: PIDS }, undefined)).toEqual(["kill -TERM 11 12 13 14 15 16"]);
     expect(stopCommands({ comm: "(no name)", pids: PIDS }, undefined)).toEqual(["kill -TERM 11 12 13 14 15 16"]);
