@@ -7,6 +7,16 @@ import { type Collector, defineCollector } from "../src/core/collector.ts";
 const LIST =
   `for stat in /proc/[0-9]*/stat; do echo "$stat"; done | xargs -r sed -n -E '/^[0-9]+ \\(.*\\) [A-Za-z] 2 /!s/^([0-9]+ \\(.*\\) [A-Za-z] [0-9]+)( -?[0-9]+){9} ([0-9]+ [0-9]+)( -?[0-9]+){4} ([0-9]+) -?[0-9]+ ([0-9]+) .*/\\1 \\5 \\6 \\3/p' 2>/dev/null`;
 
+/**
+ * The status of a process whose first thread has ended while others run: /proc/PID/status tells nothing of its memory then, and ps calls it defunct. That
+ * of any other thread does, and stands below the process's own, which has its name; of as many zombies as there are, only these have one.
+ */
+const LEADERLESS = `exec 2>/dev/null
+cd /proc && for stat in [0-9]*/stat; do echo "$stat"; done | xargs grep -s -l ') Z ' | while IFS=/ read -r process rest; do
+  for task in "$process"/task/*; do [ "$task" = "$process/task/$process" ] || { echo "$process/status"; echo "$task/status"; break; }; done
+done | head -n 128 | xargs -r cat
+exit 0`;
+
 /** Which process holds how much, and which one the kernel would kill. */
 export const processes: Collector = defineCollector({
   id: "processes",
@@ -22,6 +32,13 @@ export const processes: Collector = defineCollector({
       changing: true,
       recorded: true,
       maxBytes: 4 * 2 ** 20,
+    },
+    {
+      kind: "command",
+      argv: ["sh", "-c", LEADERLESS],
+      as: "sos_commands/process/leaderless_status",
+      changing: true,
+      recorded: true,
     },
     { kind: "process", files: ["status"], changing: { largest: 128 }, recorded: { largest: 48 } },
     { kind: "process", files: ["stat", "comm", "oom_score", "oom_score_adj"] },

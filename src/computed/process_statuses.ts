@@ -1,6 +1,7 @@
 /** What each process has, from /proc/PID/status or, where a bundle lacks it as most sosreports do, from its tables of ps. */
 import type { Captured, Parsed, Reader, Source } from "../core/source.ts";
 import type { ProcessFile } from "../parsers/_groups.ts";
+import { leaderlessStatus } from "../parsers/leaderless_status.ts";
 import { type ProcessStatus, processStatus } from "../parsers/process_status.ts";
 import { type PsProcess, psTables } from "../parsers/ps.ts";
 
@@ -63,8 +64,25 @@ function fromTables(tables: readonly Parsed<readonly PsProcess[]>[]): StatusFile
   }));
 }
 
+/** Where the first thread has ended and others have not, its own status tells nothing of the memory: theirs does. */
+function withThreads(files: readonly StatusFile[], threads: Parsed<readonly ProcessStatus[]>): readonly StatusFile[] {
+  const names = new Map(threads.value.map(({ pid, name }) => [pid, name]));
+  const added = threads.value.flatMap((thread): StatusFile[] => {
+    const { pid, tgid, vmRssBytes } = thread;
+    if (tgid === undefined || tgid === pid || vmRssBytes === undefined) return [];
+    return [{ pid: tgid, path: threads.path, value: { ...thread, pid: tgid, name: names.get(tgid) ?? thread.name } }];
+  });
+  if (added.length === 0) return files;
+  const pids = new Set(added.map(({ pid }) => pid));
+  return [...files.filter(({ pid }) => !pids.has(pid)), ...added];
+}
+
 function read(reader: Reader): Captured<readonly StatusFile[]> {
   const files = reader.read(processStatus);
+  const threads = reader.read(leaderlessStatus);
+  if (files.status === "ok" && threads.status === "ok") {
+    return { status: "ok", value: withThreads(files.value, threads.value) };
+  }
   if (files.status !== "missing") return files;
   const tables = reader.read(psTables);
   const processes = tables.status === "ok" ? fromTables(tables.value) : [];
@@ -74,6 +92,6 @@ function read(reader: Reader): Captured<readonly StatusFile[]> {
 /** User processes; what is only in `ps` has no more than RSS, which file and shared pages are part of. */
 export const processStatuses: Source<readonly StatusFile[]> = {
   name: "processes' status",
-  patterns: [...processStatus.patterns, ...psTables.patterns],
+  patterns: [...processStatus.patterns, ...leaderlessStatus.patterns, ...psTables.patterns],
   read,
 };

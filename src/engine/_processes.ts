@@ -73,15 +73,28 @@ export async function captureProcesses(run: Run, capture: ProcessCapture): Promi
   if (largest(run, capture) === undefined && sizes.length > 0) run.processes ??= sizes;
 }
 
+/** Where a process's descriptors are listed: where its first thread has ended, and others have not, they are with any of these. */
+function descriptorFolder(run: Run, pid: string): string {
+  const own = `/proc/${pid}/fd`;
+  const list = run.host.listNow(own, { max: 1 });
+  if (list.status === "ok" && list.names.length > 0) return own;
+  const threads = run.host.listNow(`/proc/${pid}/task`, { max: 2 });
+  const other = threads.status === "ok" ? threads.names.find((thread) => thread !== pid) : undefined;
+  return other === undefined ? own : `/proc/${pid}/task/${other}/fd`;
+}
+
 /** Looks up the processes that hold the sockets noted so far, and stops when all are found. */
 export async function captureSocketOwners(run: Run, capture: SocketOwnersCapture): Promise<void> {
   const wanted = new Set(run.queued);
   const lines: string[] = [];
   let descriptors = 0;
-  for (const pid of processIds(run)) {
+  const pids = processIds(run);
+  // systemd has what it passed on to the services that it started: they come first.
+  for (const pid of [...pids.filter((each) => each !== "1"), ...pids.filter((each) => each === "1")]) {
     if (wanted.size === 0 || descriptors >= capture.maxDescriptors) break;
     run.checkpoint();
-    const list = run.host.listNow(`/proc/${pid}/fd`, { max: capture.maxDescriptors - descriptors });
+    const folder = descriptorFolder(run, pid);
+    const list = run.host.listNow(folder, { max: capture.maxDescriptors - descriptors });
     if (list.status !== "ok") {
       run.fail("proc/*/fd", list);
       continue;
@@ -89,10 +102,10 @@ export async function captureSocketOwners(run: Run, capture: SocketOwnersCapture
     descriptors += list.names.length;
     const found = new Set<number>();
     for (const fd of list.names) {
-      const link = run.host.readlinkNow(`/proc/${pid}/fd/${fd}`);
+      const link = run.host.readlinkNow(`${folder}/${fd}`);
       const inode = Number(link?.match(/^socket:\[(\d+)\]$/)?.[1]);
       if (!wanted.has(inode)) continue;
-      lines.push(`/proc/${pid}/fd/${fd} -> ${link}`);
+      lines.push(`${folder}/${fd} -> ${link}`);
       found.add(inode);
     }
     // After this process: it may have one socket under several numbers. Other processes that inherited it are not

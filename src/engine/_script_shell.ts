@@ -852,12 +852,17 @@ produce() {
   kill "$beat" 2>/dev/null
 }
 
-# Writes the archive.
+# Writes the archive. Descriptors of process 1 come last: systemd has what it passed on to services. Where the first thread has ended, and others have
+# not, they are with any of these.
 write_bundle() {
   IFS=$newline
   trap '' INT TERM HUP
-  list_descriptors='cd "$root/proc" && exec 2>/dev/null; ls | grep -x "[0-9]*" | sort -n | sed "s,$,/fd," |
-    xargs -n 100 sh -c "exec find \\"\\$@\\" -maxdepth 1 -type l" sh | head -n "$max_descriptors" | xargs ls -l'
+  list_descriptors='cd "$root/proc" && exec 2>/dev/null
+    { ls | grep -x "[0-9]*" | sort -n | grep -vx 1 | sed "s,$,/fd,"
+      ls | grep -x "[0-9]*" | sed "s,$,/stat," | xargs grep -s -l ") Z " | cut -d/ -f1 | while read -r pid; do
+        for fd in "$pid"/task/*/fd; do [ "$fd" = "$pid/task/$pid/fd" ] || { echo "$fd"; break; }; done
+      done
+      echo 1/fd; } | xargs -n 100 sh -c "exec find \\"\\$@\\" -maxdepth 1 -type l" sh | head -n "$max_descriptors" | xargs ls -l'
   # How the writer runs what it has to run itself.
   case $timeout_program in
     now) limit='timeout -s KILL 20' ;;

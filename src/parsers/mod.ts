@@ -32,6 +32,7 @@ export * from "./file_nr.ts";
 export * from "./hugepages.ts";
 export * from "./kernel_log.ts";
 export * from "./kmemleak.ts";
+export * from "./leaderless_status.ts";
 export * from "./loadavg.ts";
 export * from "./lsof.ts";
 export * from "./lsof_files.ts";

@@ -2,6 +2,7 @@
 //
 //   # comment
 //   /proc/123/fd/5 -> socket:[4567]
+//   /proc/124/task/125/fd/5 -> socket:[4567]   where the first thread has ended
 //   lrwx------ 1 root root 64 Jan  1 00:00 /proc/123/fd/5 -> socket:[4567]
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
@@ -27,6 +28,7 @@ export interface SocketOwners {
 
 const ARROW = " -> ";
 const SOCKET = "socket:[";
+const THREAD = /\/task\/\d+\/fd\//;
 
 /**
  * Parses the list. Lines about other things than sockets are passed over.
@@ -52,7 +54,7 @@ export function parseSocketOwners(text: string, context: ParseContext): SocketOw
     const arrow = line.indexOf(ARROW);
     if (arrow === -1 || !line.startsWith(SOCKET, arrow + ARROW.length) || line.startsWith("#")) return;
     // From the right: /proc, PID, fd, N.
-    const [proc, pidText, fdName, fdText] = line.slice(0, arrow).split("/").slice(-4);
+    const [proc, pidText, fdName, fdText] = line.slice(0, arrow).replace(THREAD, "/fd/").split("/").slice(-4);
     const pid = parseCount(pidText);
     const fd = parseCount(fdText);
     const inode = parseCount(line.slice(arrow + ARROW.length + SOCKET.length, line.endsWith("]") ? -1 : 0));

@@ -39,6 +39,28 @@ describe("processStatuses", () => {
     expect(findingOf(await analyzeFiles(files), "user-leak")).toBeUndefined();
   });
 
+  it("has a process whose first thread has ended by another one's status, in each snapshot", async () => {
+    const MIB = 2 ** 20;
+    const files: { [path: string]: string } = {};
+    // 500 MiB that grew by 8 MiB a second on Linux 6.18, while ps called the process defunct.
+    for (
+      const [i, prefix] of ["", "history/2026-01-01T00:00:05.000Z/", "history/2026-01-01T00:00:10.000Z/"].entries()
+    ) {
+      const anon = (500 + 40 * i) * MIB;
+      files[`${prefix}proc/meminfo`] = meminfoText({ AnonPages: 32 * MIB + anon });
+      files[`${prefix}proc/7/status`] = "Name:\tleadergone\nState:\tZ (zombie)\nTgid:\t7\nPid:\t7\n";
+      files[`${prefix}sos_commands/process/leaderless_status`] = `${files[`${prefix}proc/7/status`]}` +
+        `Name:\tsurvivor\nState:\tS (sleeping)\nTgid:\t7\nPid:\t8\nVmRSS:\t ${anon / 1024} kB\nRssAnon:\t ${
+          anon / 1024
+        } kB\n`;
+    }
+    expect(findingOf(await analyzeFiles(files), "user-leak")).toMatchObject({
+      confidence: "likely",
+      owners: [{ pid: 7, comm: "leadergone", bytes: 500 * MIB }],
+      evidence: [{ line: 10 }, { line: 10 }],
+    });
+  });
+
   it("names what is missing where there is neither", async () => {
     const { notAssessed } = await analyzeFiles({ "proc/meminfo": meminfoText() });
     expect(notAssessed.find(({ cause }) => cause === "user-leak")?.missing).toContain("proc/PID/status");

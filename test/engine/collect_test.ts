@@ -442,11 +442,11 @@ describe("collect()", () => {
         },
       }, [netns, { kind: "command", argv: ["ss"], as: "sos_commands/networking/ss_-peaonmi" }, owners]);
       expect(files["owners"]).toBe([
-        "/proc/1/fd/3 -> socket:[11]",
         "/proc/2/fd/4 -> socket:[12]",
         "/proc/2/fd/5 -> socket:[12]",
         "/proc/2/fd/6 -> socket:[99]",
         "/proc/4/fd/8 -> socket:[14]",
+        "/proc/1/fd/3 -> socket:[11]",
         "# descriptors_read 7",
         "# not_found 1",
         "",
@@ -460,10 +460,26 @@ describe("collect()", () => {
 
     it("gives up after the given number of descriptors", async () => {
       const { files } = await run(
-        { files: { "/proc/1/net/udp": udp(11, "00001000") + udp(14, "00001000") }, links: fds },
+        { files: { "/proc/1/net/udp": udp(12, "00001000") + udp(14, "00001000") }, links: fds },
         [netns, { ...owners, maxDescriptors: 3 }],
       );
-      expect(files["owners"]).toBe("/proc/1/fd/3 -> socket:[11]\n# descriptors_read 3\n# not_found 1\n");
+      expect(files["owners"]).toBe(
+        "/proc/2/fd/4 -> socket:[12]\n/proc/2/fd/5 -> socket:[12]\n# descriptors_read 3\n# not_found 1\n",
+      );
+    });
+
+    it("takes whom process 1 passed a socket on to for its owner", async () => {
+      const links = { "/proc/1/fd/3": "socket:[11]", "/proc/30/fd/3": "socket:[11]" };
+      const { files } = await run({ files: { "/proc/1/net/udp": udp(11, "00001000") }, links }, [netns, owners]);
+      expect(files["owners"]).toBe("/proc/30/fd/3 -> socket:[11]\n# descriptors_read 1\n# not_found 0\n");
+    });
+
+    it("asks another thread where the first one of a process has ended", async () => {
+      const { files } = await run({
+        files: { "/proc/1/net/udp": udp(11, "00001000"), "/proc/30/task/30/stat": "", "/proc/30/task/31/stat": "" },
+        links: { "/proc/30/task/31/fd/3": "socket:[11]" },
+      }, [netns, owners]);
+      expect(files["owners"]).toContain("/proc/30/task/31/fd/3 -> socket:[11]\n");
     });
   });
 

@@ -23,6 +23,12 @@ describe("parseSocketOwners()", () => {
     });
   });
 
+  it("reads those of another thread than the first", () => {
+    expect(parseClean(parseSocketOwners, "/proc/124/task/125/fd/5 -> socket:[4567]\n").owners).toEqual([
+      { pid: 124, fd: 5, inode: 4567, line: 1 },
+    ]);
+  });
+
   it("passes over descriptors of other things, whatever their names", () => {
     const text = `/proc/1/fd/0 -> /dev/null
 /proc/1/fd/1 -> /tmp/ -> socket:[1]/x
