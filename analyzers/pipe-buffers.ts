@@ -6,13 +6,14 @@ import {
   type Outcome,
 } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
-import { accountBytes } from "../src/core/ledger.ts";
-import type { Remedy } from "../src/core/report.ts";
+import { accountBytes, type Ledger } from "../src/core/ledger.ts";
+import type { Claim, Remedy } from "../src/core/report.ts";
 import type { Missing } from "../src/core/source.ts";
 import { descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopAll, stopCommands } from "../src/computed/owners.ts";
+import { givenPages } from "../src/computed/skb_memory.ts";
 import { processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { type Pipe, pipeContents } from "../src/parsers/pipe_contents.ts";
@@ -88,6 +89,20 @@ function remedies(
   ];
 }
 
+/**
+ * What is written is copied into pages of no account. What vmsplice() and splice() gave away are a process's or a file's pages, which no process has once
+ * the mapping is gone, or the file is cut.
+ */
+function claimsOf(bytes: number, ledger: Ledger): Claim[] {
+  const given = givenPages(bytes, ledger);
+  const copied = Math.min(bytes - given, Math.max(0, accountBytes(ledger, "unaccounted") ?? 0));
+  const claims: Claim[] = [
+    { account: "unaccounted", bytes: { low: copied, high: copied } },
+    { account: "pinned-lru", bytes: { low: given, high: given } },
+  ];
+  return claims.filter((claim) => claim.bytes.high > 0);
+}
+
 const CONTENTS: Missing = {
   path: "sos_commands/process/descriptor_contents",
   howToCapture: "nailhouse collect (needs perl and Linux 5.6)",
@@ -141,9 +156,9 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
           }: ${formatBytes(bytes)} unread in ${
             formatQuantity(holders.reduce((sum, group) => sum + group.pipes.length, 0), "pipe")
           }`,
-          confidence: residual >= bytes / 2 && inFull > bytes / 2 ? "confirmed" : "likely",
+          confidence: residual + givenPages(bytes, ledger) >= bytes / 2 && inFull > bytes / 2 ? "confirmed" : "likely",
           material: true,
-          claims: [{ account: "unaccounted", bytes: { low: bytes, high: bytes } }],
+          claims: claimsOf(bytes, ledger),
           owners: holders.slice(0, 20).map((group) => ({
             pid: group.pids[0] ?? null,
             comm: group.comm,

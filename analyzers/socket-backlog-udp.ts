@@ -1,8 +1,9 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Ledger } from "../src/core/ledger.ts";
-import type { Confidence, Remedy } from "../src/core/report.ts";
+import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
 import type { Parsed } from "../src/core/source.ts";
+import { placeCopies } from "../src/computed/copied_queues.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
@@ -38,6 +39,9 @@ const LARGEST_PACKET_BYTES = 66_560;
 
 /** In one look, a queue that is neither full nor losing packets may be one that is read a moment later. This much of it is no burst any more. */
 const BEYOND_A_BURST = 4;
+
+/** Counters are read one after the other, and packets in flight move between accounts. */
+const MOST_OF_CHARGE = 0.9;
 
 type Queue = JudgedQueue<UdpQueue>;
 
@@ -77,6 +81,22 @@ interface Supporting {
   readonly netSnmp: readonly Parsed<ReadonlyMap<string, { value: number; line: number }>>[] | undefined;
   readonly slab: SkbSlab | undefined;
   readonly pageSizeBytes: number | undefined;
+}
+
+/** 224.0.0.0/4 and ff00::/8. */
+const MULTICAST = /^(?:22[4-9]|23\d)\.|^\[ff/i;
+
+/** Where all of them lie. Of a multicast group each socket is charged for the same packets, which lie in memory once; so it is with those of one port where more is charged than there is. */
+function place(judged: Judged<UdpQueue>, ledger: Ledger, slab: SkbSlab | undefined): Claim[] {
+  const claims = placeSkbBytes(judged.bytes, ledger, slab);
+  const isMore = highBytes(claims) < MOST_OF_CHARGE * judged.bytes;
+  const isShared = ({ local }: UdpQueue): boolean => isMore || MULTICAST.test(local);
+  const together = judged.queues.filter(isShared).map(({ path, local }) => `${path} ${local}`);
+  return new Set(together).size === together.length ? claims : placeCopies(judged, ledger, slab);
+}
+
+function highBytes(claims: readonly Claim[]): number {
+  return claims.reduce((sum, { bytes }) => sum + bytes.high, 0);
 }
 
 function evidence(judged: Judged<UdpQueue>, seconds: number, supporting: Supporting): EvidenceLine[] {
@@ -276,13 +296,18 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     const materialBytes = materialQueueBytes(ledger.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
     const trend = recentTrend(backlog.series);
+    const claims = place(judged, ledger, slab);
+    const held = highBytes(claims);
+    const isCopied = claims.some(({ bytes }) => bytes.low < bytes.high);
     const draft: FindingDraft = {
-      title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} unread in ${
-        formatQuantity(judged.queues.length, "UDP receive queue")
+      title: `${nameOfGroups(groups)}: ${isCopied ? "up to " : ""}${
+        formatBytes(isCopied ? held : judged.bytes)
+      } unread in ${formatQuantity(judged.queues.length, "UDP receive queue")}${
+        isCopied ? " that have packets in common" : ""
       }`,
       confidence: confidence(judged, materialBytes, limit !== undefined && isAtUdpWall(limit, backlog.chargedBytes)),
-      material: judged.bytes >= materialBytes,
-      claims: placeSkbBytes(judged.bytes, ledger, slab),
+      material: (isCopied ? held : judged.bytes) >= materialBytes,
+      claims,
       ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
       owners: groups.map((group) => ownerOf(group, "socket", "ss -uanp", ports(group))),
       evidence: evidence(judged, backlog.seconds, { ledger, slab, pageSizeBytes, ...files }),

@@ -95,6 +95,10 @@ function evidence(judged: Judged<UnixQueue>, seconds: number): EvidenceLine[] {
   return lines;
 }
 
+/** Sockets for datagrams with something unread: one of them should be read. */
+const FIND_READER = `ss -xapn | awk '$1 == "u_dgr" && $3 > 0'`;
+
+/** @param blamed Who does not read; none where the bundle does not tell: ending the sender frees nothing, what it sent stays until it is read. */
 function remedies(
   blamed: readonly OwnerGroup<Queue>[],
   known: readonly Process[] | undefined,
@@ -108,7 +112,7 @@ function remedies(
         `End or restart the process that does not read in an orderly way: closing its end frees what waits there at once. ${
           remedyMark("socket-backlog-unix", "end the reader")
         }`,
-      commands: stopAll(blamed, known),
+      commands: blamed.length === 0 ? [FIND_READER] : stopAll(blamed, known),
       verify: "`ss -xanm` shows no large Send-Q any more, and MemAvailable rises by as much",
     },
     {
@@ -167,18 +171,22 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
     const senders = ends(judged, owners, "senderInode");
     const inPages = judged.queues.filter(isInPages).reduce((sum, { bytes }) => sum + bytes, 0);
     const trend = recentTrend(backlog.series);
+    // Without a reader the sender stands for the queue; of what he left, whose he is.
+    const isTold = readers.length === 0 && judged.queues.every(({ readerInode }) => readerInode !== undefined);
     const by = senders.length === 0 ? "" : `, sent by ${nameOfGroups(senders)}`;
     const draft: FindingDraft = {
-      title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} unread in ${
-        formatQuantity(judged.queues.length, "unix socket")
-      }${areWaiting(judged.queues) ? " whose connections it has not accepted" : ""}${by}`,
+      title: `${isTold || readers.length > 0 ? nameOfGroups(groups) : "somebody"}: ${
+        formatBytes(judged.bytes)
+      } unread in ${formatQuantity(judged.queues.length, "unix socket")}${
+        areWaiting(judged.queues) ? " whose connections it has not accepted" : ""
+      }${by}`,
       confidence: backlogConfidence(judged, materialBytes),
       material: judged.bytes >= materialBytes,
       claims: placeStreamBytes(inPages, judged.bytes - inPages, ledger),
       ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
       owners: worthNaming(groups).map((group) => ownerOf(group, "socket", "ss -xap", detail(group, senders))),
       evidence: evidence(judged, backlog.seconds),
-      remedies: remedies(readers.length > 0 ? readers : groups, known),
+      remedies: remedies(readers.length > 0 ? readers : isTold ? groups : [], known),
     };
     return { findings: [draft] };
   },
@@ -190,6 +198,6 @@ function detail({ held: [first] }: OwnerGroup<Queue>, senders: readonly OwnerGro
   const [sender] = senders;
   const charged = sender === undefined ? "" : `; charged to the sender, ${nameOfGroup(sender)}`;
   return first.readerInode === undefined
-    ? `${name}; sent without a connection: the reader is not told by ss`
+    ? `${name}; sent without a connection: the reader is not told by ss; to find it: ${FIND_READER}`
     : `${name}${charged}`;
 }

@@ -34,12 +34,17 @@ echo "$top" | awk '{ for (i = 0; i <= $1; i += int($1 / 200) + 1) printf " %s/%d
 
 /**
  * How full pipes are, and queues of file events that a program asked for (inotify, fanotify), which no file tells: a copy of the descriptor
- * (pidfd_getfd, Linux 5.6) is asked with FIONREAD, which reads nothing and changes nothing. At most 16,384 descriptors are looked at, those of the
+ * (pidfd_getfd, Linux 5.6) is asked with FIONREAD, which reads nothing and changes nothing. Of a named pipe (FIFO) the link is its path: statx, which asks no
+ * file server (AT_STATX_DONT_SYNC, Linux 4.11), tells it from a file; its number is not the same on all machines. At most 16,384 descriptors are looked at, those of the
  * processes with the most first.
  */
 const CONTENTS = `use strict; use warnings; no warnings "portable"; use POSIX ();
 my ($left, %seen) = (16384);
 my $fionread = (POSIX::uname())[4] =~ /^(?:ppc|mips|sparc)/ ? 0x4004667f : 0x541b;
+my $statx = {x86_64 => 332, aarch64 => 291, riscv64 => 291, loongarch64 => 291, ppc64le => 383, s390x => 379}->{(POSIX::uname())[4]};
+sub fifo { my ($path) = @_; my $answer = "\\0" x 256; return unless $statx && syscall($statx, -100, $path, 0x4000, 0x101, $answer) == 0;
+  my ($mode, $inode, $major, $minor) = unpack "x28 S x2 Q x96 L L", $answer;
+  return ($mode & 0170000) == 0010000 ? ($inode, "$major:$minor $inode") : () }
 sub size { my ($pid) = @_; my $size = (stat "/proc/$pid/fd")[7]; return $size if $size;
   open my $status, "<", "/proc/$pid/status" or return 0; while (<$status>) { return $1 if /^FDSize:\\s+(\\d+)/ } 0 }
 opendir my $proc, "/proc" or die; my %size = map { $_ => size($_) } grep { /^\\d+$/ } readdir $proc;
@@ -48,8 +53,12 @@ for my $pid (sort { $size{$b} <=> $size{$a} || $a <=> $b } keys %size) {
   last if $left <= 0; opendir my $dir, "/proc/$pid/fd" or next; my $process;
   while (defined(my $fd = readdir $dir)) {
     next unless $fd =~ /^\\d+$/; last if --$left < 0;
-    my ($inode, $events) = (readlink("/proc/$pid/fd/$fd") // "") =~ /^(?:pipe:\\[(\\d+)\\]|anon_inode:\\[?(inotify|fanotify)\\]?)$/ or next;
-    next if defined $inode && $seen{$inode}++;
+    my $path = "/proc/$pid/fd/$fd"; my $link = readlink($path) // "";
+    my ($inode, $events) = $link =~ /^(?:pipe:\\[(\\d+)\\]|anon_inode:\\[?(inotify|fanotify)\\]?)$/;
+    my $pipe = $inode;
+    ($inode, $pipe) = fifo($path) if $link =~ m,^/(?!dev/),;
+    next unless defined $inode || defined $events;
+    next if defined $pipe && $seen{$pipe}++;
     $process //= syscall(434, $pid + 0, 0); last if $process < 0;
     my $copy = syscall(438, $process, $fd + 0, 0); next if $copy < 0;
     my $bytes = pack "i", 0;

@@ -1,4 +1,4 @@
-/** Receive queues of raw and of packet sockets. Both get copies: what several of them listen to is charged to each, but lies in memory once. */
+/** Receive queues of raw and of packet sockets. Both get copies: what several of them listen to is charged to each, but lies in memory once. So do UDP sockets of a multicast group. */
 import type { FindingDraft } from "../core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { Ledger } from "../core/ledger.ts";
@@ -83,7 +83,8 @@ function surelyHeld(queues: readonly JudgedQueue<SocketQueue>[]): number {
   return Math.max(ofAll, [...fullest.values()].reduce((sum, bytes) => sum + bytes, 0));
 }
 
-function placeCopies({ queues, bytes }: Judged, ledger: Ledger, slab: SkbSlab | undefined): Claim[] {
+/** Where the queues lie: at least what is there for sure, at most what they are charged. */
+export function placeCopies({ queues, bytes }: Judged, ledger: Ledger, slab: SkbSlab | undefined): Claim[] {
   let sure = surelyHeld(queues);
   return placeSkbBytes(bytes, ledger, slab).map(({ account, bytes: { high } }) => {
     const low = Math.min(high, sure);

@@ -78,6 +78,20 @@ export function placeSkbBytes(bytes: number, ledger: Ledger, slab: SkbSlab | und
   return claims.filter((claim) => claim.bytes.high > 0);
 }
 
+/** With less than this of what is queued an account does not explain it: what is there is somebody else's. */
+const MOST_OF_QUEUED = 0.5;
+
+/**
+ * How much of what is queued are pages that their process or file gave away (MSG_ZEROCOPY, sendfile(), splice(), vmsplice()) and does not have any more, because
+ * the mapping is gone or the file is cut.
+ * What is copied, as most is, lies in no account.
+ */
+export function givenPages(queued: number, ledger: Ledger): number {
+  const copied = accountBytes(ledger, "unaccounted") ?? 0;
+  const pinned = accountBytes(ledger, "pinned-lru") ?? 0;
+  return copied < MOST_OF_QUEUED * queued && pinned >= MOST_OF_QUEUED * queued ? Math.min(queued, pinned) : 0;
+}
+
 /**
  * The same for a byte stream, whose data the kernel copies into pages of its own and whose packet heads are slab objects. What does not fit
  * into the one account is looked for in the other: small writes, and drivers that copy, put data into slab, too.
@@ -85,11 +99,13 @@ export function placeSkbBytes(bytes: number, ledger: Ledger, slab: SkbSlab | und
 export function placeStreamBytes(data: number, heads: number, ledger: Ledger): Claim[] {
   const unaccounted = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
   const unreclaimable = accountBytes(ledger, "slab-unreclaimable") ?? 0;
-  const outside = Math.min(data, unaccounted);
-  const inSlab = Math.min(heads + data - outside, unreclaimable);
-  const rest = Math.min(data + heads - outside - inSlab, unaccounted - outside);
+  const given = givenPages(data, ledger);
+  const outside = Math.min(data - given, unaccounted);
+  const inSlab = Math.min(heads + data - outside - given, unreclaimable);
+  const rest = Math.min(data + heads - outside - given - inSlab, unaccounted - outside);
   const claims: Claim[] = [
     { account: "unaccounted", bytes: { low: outside + rest, high: outside + rest } },
+    { account: "pinned-lru", bytes: { low: given, high: given } },
     { account: "slab-unreclaimable", bytes: { low: inSlab, high: inSlab } },
   ];
   return claims.filter((claim) => claim.bytes.high > 0);

@@ -23,7 +23,7 @@ export interface UnixQueue extends SocketQueue {
   readonly type: "stream" | "dgram" | "seqpacket";
   /** Undefined when the sender has closed its end, or is gone. */
   readonly senderInode: number | undefined;
-  /** The listener's, as long as nobody has accepted the connection. Undefined for datagrams sent without connect(): ss does not tell to whom. */
+  /** The listener's, as long as nobody has accepted the connection. Of datagrams sent without connect(), for which ss does not tell to whom, the one socket that has some; undefined where there are several. */
   readonly readerInode: number | undefined;
   /** Whether the connection waits in the listener's queue: its process has no descriptor of it yet, and cannot read. */
   readonly isWaiting: boolean;
@@ -68,6 +68,17 @@ function listenersOf(reader: Reader): Map<number, SsRow> {
     }
   }
   return listeners;
+}
+
+/**
+ * The one socket for datagrams that has some unread, and whose sender no connection tells: who sent without a connection sent to it. Undefined where there
+ * are several.
+ */
+function loneReader(rows: readonly SsRow[], readers: ReadonlySet<number | undefined>): SsRow | undefined {
+  const found = rows.filter((row) =>
+    typeOf(row) === "dgram" && (row.socket.recvQBytes ?? 0) > 0 && !readers.has(row.socket.inode)
+  );
+  return found.length === 1 ? found[0] : undefined;
 }
 
 function senderKey(inode: number | undefined): string {
@@ -139,11 +150,13 @@ function read(reader: Reader): Captured<Backlog<UnixQueue>> {
   const byInode = new Map(rows.map((row) => [row.socket.inode, row]));
   const readers = readersOf(rows);
   const listeners = listenersOf(reader);
+  const lone = loneReader(rows, readers);
   const sent = rows.filter((row) => sentBytes(row) > 0).map((row): UnixQueue => {
     const { inode: senderInode, peerInode, local, skmem } = row.socket;
     const listener = peerInode === undefined ? listeners.get(senderInode ?? 0) : undefined;
-    const readerInode = peerInode ?? listener?.socket.inode;
-    const other = listener ?? byInode.get(peerInode);
+    const unconnected = peerInode === undefined && typeOf(row) === "dgram" ? lone : undefined;
+    const readerInode = peerInode ?? (listener ?? unconnected)?.socket.inode;
+    const other = listener ?? unconnected ?? byInode.get(peerInode);
     return queueOf(row, watched.behaviour(senderKey(senderInode)), {
       inode: readerInode ?? senderInode ?? 0,
       // A reader's name says more than that of a client's socket, which rarely has one.

@@ -6,6 +6,7 @@ import type { Finding, Report } from "../../src/core/report.ts";
 import { analyze, presetSources } from "../../src/engine/analyze.ts";
 import { preset } from "../../src/preset.ts";
 
+const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
 /** A manifest as the collector writes it, of a host with 4 KiB pages. */
@@ -82,6 +83,18 @@ export function meminfoText(
   return Object.entries(all).map(([name, bytes]) =>
     `${`${name}:`.padEnd(16)}${String(Math.round(bytes / 1024)).padStart(8)} kB\n`
   ).join("");
+}
+
+/** The same with `pinned` bytes more on the LRU lists than page cache and processes have. */
+export function pinnedText(
+  pinned: number,
+  fields: { readonly [field: string]: number } = {},
+  totalBytes?: number,
+  hidden = 0,
+): string {
+  return `${meminfoText(fields, totalBytes, pinned + hidden)}Active:           40960 kB\nInactive:         ${
+    (60 * MIB + pinned) / 1024
+  } kB\nUnevictable:          0 kB\n`;
 }
 
 /** A socket table of /proc/net/udp with these receive queues; inodes count up from 1001, ports from 40001. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ioUring } from "../../analyzers/io-uring.ts";
-import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+import { analyzeFiles, findingOf, meminfoText, pinnedText } from "./_bundle.ts";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -29,11 +29,7 @@ function rings(
     [`proc/${pid}/status`]: `Name:\t${comm}\nRssAnon:\t100 kB\n`,
   };
 }
-/** The LRU lists have `pinned` bytes more than page cache and processes. */
-const lru = (pinned: number, total = 24 * GIB): string =>
-  `${meminfoText({}, total, pinned)}Active:           40960 kB\nInactive:         ${
-    (60 * MIB + pinned) / 1024
-  } kB\nUnevictable:          0 kB\n`;
+const lru = (pinned: number, total = 24 * GIB): string => pinnedText(pinned, {}, total);
 
 describe("io-uring", () => {
   it("is confirmed for rings by their size, outside every account", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { pipeBuffers } from "../../analyzers/pipe-buffers.ts";
-import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+import { analyzeFiles, findingOf, meminfoText, pinnedText } from "./_bundle.ts";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -28,6 +28,27 @@ describe("pipe-buffers", () => {
       owners: [{ pid: 700, comm: "stuck", count: 300 }],
     });
     expect(findingOf(report, "pipe-buffers")?.title).toBe("stuck (pid 700): 300 MiB unread in 300 pipes");
+  });
+
+  it("has pages that a process gave away with vmsplice() and does not map any more", async () => {
+    // Linux 6.18: 300 MiB on the LRU lists, in no process, and the idle 20 MiB in no account.
+    const given = { ...files(pipes(300, MIB, MIB), 0), "proc/meminfo": pinnedText(300 * MIB, {}, 24 * GIB, 20 * MIB) };
+    const report = await analyzeFiles(given);
+    expect(findingOf(report, "pipe-buffers")).toMatchObject({
+      confidence: "confirmed",
+      claims: [{ account: "pinned-lru", bytes: { low: 300 * MIB } }],
+    });
+    expect(findingOf(report, "io-uring")).toBeUndefined();
+  });
+
+  it("leaves alone what is pinned where the data are copies", async () => {
+    const copies = {
+      ...files(pipes(300, MIB, MIB), 0),
+      "proc/meminfo": pinnedText(200 * MIB, {}, 24 * GIB, 314 * MIB),
+    };
+    expect(findingOf(await analyzeFiles(copies, [pipeBuffers]), "pipe-buffers")?.claims).toMatchObject([
+      { account: "unaccounted", bytes: { low: 300 * MIB } },
+    ]);
   });
 
   it("is not there for pipes of the usual size, empty ones, or none", async () => {

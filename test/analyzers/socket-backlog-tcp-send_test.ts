@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { analyzeFiles, findingOf, meminfoText, udpText } from "./_bundle.ts";
+import { analyzeFiles, findingOf, meminfoText, pinnedText, udpText } from "./_bundle.ts";
 import { GIB, itNeeds, later, many, MIB, ownersOf, SS_HEADER, type TcpRow, tcpText } from "./_sockets.ts";
 
 const CAUSE = "socket-backlog-tcp-send";
@@ -37,6 +37,17 @@ const held = {
 };
 
 describe(CAUSE, () => {
+  it("has what sendfile() or MSG_ZEROCOPY gave away among what is pinned, in no process", async () => {
+    const report = await analyzeFiles({
+      ...held,
+      "proc/meminfo": pinnedText(50 * 3_474_432, { SUnreclaim: 170 * MIB }, 24 * GIB, 20 * MIB),
+    });
+    expect(findingOf(report, CAUSE)?.claims).toMatchObject([
+      { account: "pinned-lru", bytes: { low: 50 * 3_474_432 } },
+      { account: "slab-unreclaimable" },
+    ]);
+    expect(findingOf(report, "io-uring")).toBeUndefined();
+  });
   it("names both ends when the reader is on this host, and claims data and heads where they lie", async () => {
     const report = await analyzeFiles({ ...held, [`${later(1)}/proc/net/tcp`]: held["proc/net/tcp"] });
     const [finding] = report.findings;

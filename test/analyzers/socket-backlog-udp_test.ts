@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { analyzeFiles, findingOf, meminfoText, udpText } from "./_bundle.ts";
 
+const SS = "sos_commands/networking/ss_-peaonmi";
+const SS_HEADER = "State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n";
+
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 const LATER = "history/2026-01-01T00:00:05.000Z";
@@ -40,6 +43,32 @@ describe("socket-backlog-udp", () => {
       confidence: "likely",
       growthBytesPerSecond: null,
     });
+  });
+
+  it("does not count what a multicast group's sockets have in common for each of them", async () => {
+    // Linux 6.18: 50 sockets of one group on loopback, charged 45 MiB each; 102 MiB of memory went.
+    const text = udpText(Array.from({ length: 50 }, () => ({ bytes: 45 * MIB })))
+      .replaceAll(/0100007F:[0-9A-F]{4}/g, "010101EF:15B3");
+    const group = { "proc/net/udp": text, "proc/meminfo": meminfoText({ SUnreclaim: 60 * MIB }, 24 * GIB, 64 * MIB) };
+    const finding = findingOf(await analyzeFiles(group), "socket-backlog-udp");
+    expect(finding?.bytes).toEqual({ low: 45 * MIB, high: 124 * MIB });
+    expect(finding?.title).toContain("up to 124 MiB unread in 50 UDP receive queues that have packets in common");
+    const any = { ...group, "proc/net/udp": text.replaceAll("010101EF", "00000000") };
+    expect(findingOf(await analyzeFiles(any), "socket-backlog-udp")?.bytes.low).toBe(45 * MIB);
+    // Workers that share a port (SO_REUSEPORT) have packets of their own: what they are charged is there.
+    const workers = { ...any, "proc/meminfo": meminfoText({ SUnreclaim: 2300 * MIB }, 24 * GIB) };
+    expect(findingOf(await analyzeFiles(workers), "socket-backlog-udp")?.bytes.low).toBe(50 * 45 * MIB);
+  });
+
+  it("tells who else has a socket open, and ends all of them", async () => {
+    const ss =
+      `${SS_HEADER}UNCONN 0 0 127.0.0.1:40001 0.0.0.0:* users:(("kid",pid=502,fd=3),("parent",pid=500,fd=3),("systemd",pid=1,fd=9)) ino:1001 sk:1\n`;
+    const shared = { ...held, "proc/net/udp": udpText([{ bytes: 400 * MIB }]), [SS]: ss };
+    const { "sos_commands/process/socket_owners": _, ...files } = shared;
+    const finding = findingOf(await analyzeFiles(files), "socket-backlog-udp");
+    expect(finding?.owners[0]).toMatchObject({ pid: 500 });
+    expect(finding?.owners[0]?.detail).toContain("which 1 other process has open, too (pid 502)");
+    expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 500 502"]);
   });
 
   it("accuses nobody whose queues became shorter", async () => {

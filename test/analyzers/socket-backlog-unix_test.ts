@@ -117,6 +117,25 @@ describe(CAUSE, () => {
     }]);
   });
 
+  it("finds the reader of datagrams without a connection where only one socket has some", async () => {
+    // Linux 6.18: 8,000 datagrams of 30,000 bytes; of the reader's queue ss tells the first one.
+    const lines = `u_dgr UNCONN 0 264192000 * 2000 * 0 ${skmem(264_192_000, 838_860_800)}
+u_dgr UNCONN 30000 0 @sinkd 2001 * 0 ${skmem(0)}
+u_dgr UNCONN 0 0 /run/systemd/notify 2003 * 0 ${skmem(0)}\n`;
+    const files = { ...stream, "proc/meminfo": meminfoText({ SUnreclaim: 330 * MIB }), [XANM]: SS_HEADER + lines };
+    const finding = findingOf(await analyzeFiles(files), CAUSE);
+    expect(finding?.title).toBe(
+      "unix_reader (pid 500): 252 MiB unread in 1 unix socket, sent by unix_writer (pid 501)",
+    );
+    expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 500"]);
+
+    const two = { ...files, [XANM]: `${files[XANM]}u_dgr UNCONN 90 0 @other 2005 * 0 ${skmem(0)}\n` };
+    const untold = findingOf(await analyzeFiles(two), CAUSE);
+    expect(untold?.title).toBe("somebody: 252 MiB unread in 1 unix socket, sent by unix_writer (pid 501)");
+    // What the sender sent stays when it ends: killing it frees nothing.
+    expect(untold?.remedies[0]?.commands.join()).not.toContain("kill");
+  });
+
   it("accuses nobody whose queues became shorter", async () => {
     const report = await analyzeFiles({ ...stream, [`${later(1)}/${XANM}`]: pairs("u_str", 4_000_000, 3_900_000) });
     expect(findingOf(report, CAUSE)).toBeUndefined();
