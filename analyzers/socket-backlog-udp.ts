@@ -18,10 +18,10 @@ import {
   type SkbSlab,
   skbSlab,
 } from "../src/computed/skb_memory.ts";
-import { socketOwners } from "../src/computed/socket_owners.ts";
-import { type Judged, type JudgedQueue, judgeQueues } from "../src/computed/socket_queues.ts";
+import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
+import { backlogConfidence, type Judged, type JudgedQueue, judgeQueues } from "../src/computed/socket_queues.ts";
 import { recentTrend } from "../src/computed/trend.ts";
-import { udpBacklog, type UdpQueue } from "../src/computed/udp_backlog.ts";
+import { type UdpBacklog, udpBacklog, type UdpQueue, udpSent } from "../src/computed/udp_backlog.ts";
 import { netSnmp } from "../src/parsers/net_snmp.ts";
 import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { type Sockstat, sockstat } from "../src/parsers/sockstat.ts";
@@ -249,13 +249,78 @@ function remedies(
   ];
 }
 
+/** A socket may have as much under way as its send buffer allows: then send() waits, or fails. */
+function isSendFull({ chargedBytes, limitBytes }: UdpQueue): boolean {
+  return limitBytes !== undefined && chargedBytes + LARGEST_PACKET_BYTES > limitBytes;
+}
+
+/** What was sent and has not gone out: a queueing discipline holds it back, or the datagram is not complete. */
+function sentFinding(
+  backlog: UdpBacklog,
+  { ledger, owners, known, slab }: {
+    readonly ledger: Ledger;
+    readonly owners: SocketOwners | undefined;
+    readonly known: readonly Process[] | undefined;
+    readonly slab: SkbSlab | undefined;
+  },
+): FindingDraft | undefined {
+  const judged = judgeQueues(backlog, owners, { isStuck: isSendFull });
+  const materialBytes = materialQueueBytes(ledger.totalBytes);
+  // A busy sender has some under way whenever somebody looks.
+  if (judged.bytes < materialBytes) return undefined;
+  const groups = groupByOwner(judged.queues, owners);
+  const largest = judged.queues[0] as Queue;
+  const of = largest.namespace === undefined ? "" : `, network namespace ${largest.namespace}`;
+  const watched = judged.watched > 0 ? `; no queue became shorter in ${Math.round(backlog.seconds)} s` : "";
+  return {
+    title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} sent from ${
+      formatQuantity(judged.queues.length, "UDP socket")
+    } and not gone out`,
+    confidence: backlogConfidence(judged, materialBytes),
+    material: true,
+    claims: placeSkbBytes(judged.bytes, ledger, slab),
+    owners: groups.map((group) => ownerOf(group, "socket", "ss -uanp", ports(group))),
+    evidence: [{
+      path: largest.path,
+      line: largest.line,
+      because: `the fullest send queue (socket ${largest.local}${of}): ${
+        formatBytes(largest.chargedBytes)
+      } are charged to it (tx_queue) until they leave this host${watched}`,
+    }],
+    remedies: [
+      {
+        when: "now",
+        text:
+          `See which device holds packets back (backlog; in the network namespace of the sockets), and replace its queueing discipline: what waits is dropped. Ending the sender does not: packets, and the namespace, stay until the last one has left. ${
+            remedyMark(ID, "empty the device's queue")
+          }`,
+        commands: groups.slice(0, 1).flatMap(({ pids: [pid] }) =>
+          pid === undefined
+            ? ["tc -s qdisc"]
+            : [`nsenter -t ${pid} -n tc -s qdisc`, `nsenter -t ${pid} -n tc qdisc del dev DEVICE root`]
+        ),
+        verify: "tx_queue of `cat /proc/net/udp` is 0 again, and MemAvailable rises by as much",
+      },
+      {
+        when: "fix",
+        text:
+          `Where no device has a backlog, datagrams are not complete: after MSG_MORE or UDP_CORK the program must send the end. ${
+            remedyMark(ID, "end a datagram")
+          }`,
+        commands: [],
+        verify: "`ss -uanm` shows no Send-Q that stays",
+      },
+    ],
+  };
+}
+
 export const socketBacklogUdp: Analyzer = defineAnalyzer({
   id: ID,
   title: "UDP receive queues that nobody reads",
   mechanism:
     "A program sends UDP requests and never reads the replies. Each socket keeps them up to its receive buffer (SO_RCVBUF, often " +
     "raised to megabytes), for as long as it is open. No process grows: the packets are kernel memory, in slab or outside every account, " +
-    "depending on their size and the network card.",
+    "depending on their size and the network card. What was sent is charged to its socket, too, until it has left the host: a queueing discipline may hold it back.",
   lookAlikes:
     "A burst that is read a moment later (the queue becomes shorter between snapshots). udp-mem-limit: all sockets together hit " +
     "udp_mem, and drops rise on sockets that are nearly empty. A slab leak: without a look at the sockets, a backlog of small packets is " +
@@ -266,11 +331,12 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     "net/core/sock.c __sk_mem_raise_allocated()",
   ],
   needs: { ledger, udpBacklog },
-  uses: { socketOwners, processes, languages, sockstat, sysctl, netSnmp, slabinfo, udpLimit },
+  uses: { udpSent, socketOwners, processes, languages, sockstat, sysctl, netSnmp, slabinfo, udpLimit },
   analyze(
     {
       ledger,
       udpBacklog: backlog,
+      udpSent: sent,
       socketOwners: owners,
       processes: known,
       languages: spoken,
@@ -282,7 +348,10 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
   ) {
     const judged = judgeQueues(backlog, owners, { isStuck: isFull });
     const read = backlog.chargedBytes - judged.bytes;
+    const slab = skbSlab(slabFile, ledger);
+    const waiting = sent && sentFinding(sent, { ledger, owners, known, slab });
     if (judged.bytes < WORTH_A_LINE_BYTES) {
+      if (waiting !== undefined) return { findings: [waiting] };
       const busy = read > 0
         ? `; ${formatBytes(read)} more are in queues that became shorter meanwhile, so they are read`
         : "";
@@ -292,7 +361,6 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
         } unread${busy}`,
       };
     }
-    const slab = skbSlab(slabFile, ledger);
     const materialBytes = materialQueueBytes(ledger.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
     const trend = recentTrend(backlog.series);
@@ -313,6 +381,6 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
       evidence: evidence(judged, backlog.seconds, { ledger, slab, pageSizeBytes, ...files }),
       remedies: remedies(groups, known, spoken),
     };
-    return { findings: [draft] };
+    return { findings: waiting === undefined ? [draft] : [draft, waiting] };
   },
 });

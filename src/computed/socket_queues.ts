@@ -213,6 +213,8 @@ export interface QueueTable<T> {
   /** What `ss` calls such sockets. */
   readonly netids: readonly string[];
   readonly rowBytes: (row: T) => number | undefined;
+  /** What it sent and what has not gone out, in place of what it received. */
+  readonly isSent?: true;
   readonly local: (row: T) => string;
   readonly remote: (row: T) => string;
 }
@@ -223,9 +225,19 @@ interface QueueRow {
   readonly drops?: number | undefined;
 }
 
+/** What `ss -m` tells of the queue: its charge, and the most that it may be. */
+function chargeOf(
+  { skmem }: SsSocket,
+  isSent: true | undefined,
+): { bytes?: number | undefined; limit?: number | undefined } {
+  return isSent
+    ? { bytes: skmem?.wmemAllocBytes, limit: skmem?.sndbufBytes }
+    : { bytes: skmem?.rmemAllocBytes, limit: skmem?.rcvbufBytes };
+}
+
 /** The receive queues of a table over all network namespaces and snapshots, followed by the sockets' inodes. */
 export function receiveBacklog<T extends QueueRow>(
-  { name, table, netids, rowBytes, local, remote }: QueueTable<T>,
+  { name, table, netids, rowBytes, isSent, local, remote }: QueueTable<T>,
 ): Source<Backlog> {
   const look = (snapshot: Reader): Sighting[] | undefined => {
     const captured = snapshot.read(table);
@@ -241,7 +253,7 @@ export function receiveBacklog<T extends QueueRow>(
     const tables = reader.read(table);
     if (tables.status !== "ok") {
       const listed = tables.status === "missing" ? listedRows(reader, ...netids) : [];
-      return listed.length === 0 ? tables : { status: "ok", value: listedBacklog(listed) };
+      return listed.length === 0 ? tables : { status: "ok", value: listedBacklog(listed, isSent) };
     }
     const details = new Map(Array.from(ssRows(reader, ...netids), (row) => [row.socket.inode, row] as const));
     const watched = watchQueues(reader.timeline, look);
@@ -252,7 +264,8 @@ export function receiveBacklog<T extends QueueRow>(
       for (const row of value) {
         const detail = details.get(row.inode);
         // The table leaves out what was read but not yet given back, so r is the better number; both are snapshots of their own moment.
-        const chargedBytes = Math.max(rowBytes(row) ?? 0, detail?.socket.skmem?.rmemAllocBytes ?? 0);
+        const charge = detail === undefined ? {} : chargeOf(detail.socket, isSent);
+        const chargedBytes = Math.max(rowBytes(row) ?? 0, charge.bytes ?? 0);
         if (chargedBytes === 0) continue;
         queues.push({
           path,
@@ -262,7 +275,7 @@ export function receiveBacklog<T extends QueueRow>(
           local: local(row),
           remote: remote(row),
           chargedBytes,
-          limitBytes: detail?.socket.skmem?.rcvbufBytes,
+          limitBytes: charge.limit,
           drops: row.drops ?? detail?.socket.skmem?.drops,
           skmem: skmemLine(detail),
           ...watched.behaviour(row.inode),
@@ -279,11 +292,12 @@ export function receiveBacklog<T extends QueueRow>(
 }
 
 /** What `ss` or netstat alone tells, as people paste it: seen once. Its Recv-Q of datagrams is what the socket is charged, as in the tables. */
-function listedBacklog(rows: readonly ListedRow[]): Backlog {
+function listedBacklog(rows: readonly ListedRow[], isSent: true | undefined): Backlog {
   const watched = watchQueues([], () => undefined);
   const queues = rows.flatMap((row): SocketQueue[] => {
     const { path, socket, key: inode } = row;
-    const chargedBytes = Math.max(socket.recvQBytes ?? 0, socket.skmem?.rmemAllocBytes ?? 0);
+    const charge = chargeOf(socket, isSent);
+    const chargedBytes = Math.max((isSent ? socket.sendQBytes : socket.recvQBytes) ?? 0, charge.bytes ?? 0);
     if (chargedBytes === 0) return [];
     return [{
       path,
@@ -293,7 +307,7 @@ function listedBacklog(rows: readonly ListedRow[]): Backlog {
       local: socket.local,
       remote: socket.peer,
       chargedBytes,
-      limitBytes: socket.skmem?.rcvbufBytes,
+      limitBytes: charge.limit,
       drops: socket.skmem?.drops,
       skmem: skmemLine(row),
       ...watched.behaviour(inode),

@@ -673,6 +673,19 @@ export const remedyMarks: readonly RemedyMark[] = [
   },
   {
     "cause": "socket-backlog-udp",
+    "remedy": "empty the device's queue",
+    "kernel": "6.18.44-fc-v657",
+    "date": "2026-11-29",
+    "beforeBytes": 344330240,
+    "afterBytes": 0,
+  },
+  {
+    "cause": "socket-backlog-udp",
+    "remedy": "end a datagram",
+    "untried": "the program itself must do it",
+  },
+  {
+    "cause": "socket-backlog-udp",
     "remedy": "alert on drops",
     "untried": "it only looks",
   },

@@ -37,6 +37,14 @@ function byClaimRight(a: Candidate, b: Candidate): number {
   );
 }
 
+/** Of a mere possibility this much is too little to tell of: the counters of two accounts differ by as much. */
+const NEXT_TO_NOTHING = 0.05;
+
+function isDisplaced(draft: FindingDraft, left: number): boolean {
+  const all = claimed(draft);
+  return all > 0 && left <= (draft.confidence === "possible" ? NEXT_TO_NOTHING * all : 0);
+}
+
 /**
  * Cuts every claim to what its account holds, so that a byte has one tenant: the high ends of all claims on an account never add up to
  * more than the account.
@@ -62,7 +70,7 @@ export function settleClaims(
     };
     const accounts = claims.map((claim) => claim.account);
     const by = [...new Set(accounts.flatMap((account) => [...(tenants.get(account) ?? [])]))];
-    if (bytes.high === 0 && claimed(candidate.draft) > 0 && by.length > 0) {
+    if (isDisplaced(candidate.draft, bytes.high) && by.length > 0) {
       displaced.push({ cause: candidate.cause, by, accounts });
       continue;
     }

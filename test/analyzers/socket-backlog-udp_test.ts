@@ -60,6 +60,31 @@ describe("socket-backlog-udp", () => {
     expect(findingOf(await analyzeFiles(workers), "socket-backlog-udp")?.bytes.low).toBe(50 * 45 * MIB);
   });
 
+  it("names who sent what a queueing discipline holds back, which is in no receive queue", async () => {
+    // Linux 6.18: 40 sockets with 8 MiB each behind a tbf of 8 kbit/s.
+    const text = udpText(Array.from({ length: 40 }, () => ({ bytes: 8_611_840 })))
+      .replaceAll(/00000000:([0-9A-F]{8}) 00:/g, "$1:00000000 00:");
+    const files = { "proc/meminfo": meminfoText({ SUnreclaim: 360 * MIB }), "proc/net/udp": text };
+    const shaped = {
+      ...files,
+      "sos_commands/process/socket_owners": text.split("\n").slice(1, -1)
+        .map((_, i) => `/proc/500/fd/${3 + i} -> socket:[${1001 + i}]\n`).join(""),
+      "proc/500/status": "Name:\tshaper\nPid:\t500\nRssAnon:\t 100 kB\n",
+    };
+    const finding = findingOf(await analyzeFiles(shaped), "socket-backlog-udp");
+    expect(finding).toMatchObject({
+      title: "shaper (pid 500): 329 MiB sent from 40 UDP sockets and not gone out",
+      confidence: "likely",
+      bytes: { low: 40 * 8_611_840 },
+      owners: [{ pid: 500, count: 40 }],
+    });
+    expect(finding?.remedies[0]?.commands[0]).toBe("nsenter -t 500 -n tc -s qdisc");
+    // One that sends: what was under way has left at the next look.
+    const less = text.replaceAll("00836800", "00036800");
+    const busy = await analyzeFiles({ ...shaped, [`${LATER}/proc/net/udp`]: less });
+    expect(findingOf(busy, "socket-backlog-udp")).toBeUndefined();
+  });
+
   it("tells who else has a socket open, and ends all of them", async () => {
     const ss =
       `${SS_HEADER}UNCONN 0 0 127.0.0.1:40001 0.0.0.0:* users:(("kid",pid=502,fd=3),("parent",pid=500,fd=3),("systemd",pid=1,fd=9)) ino:1001 sk:1\n`;

@@ -47,6 +47,16 @@ describe("settleClaims()", () => {
     expect(displaced).toEqual([{ cause: "b", by: ["a"], accounts: ["anon"] }]);
   });
 
+  it("does not tell of a mere possibility of which next to nothing is left", () => {
+    const settle = (confidence: "possible" | "likely") =>
+      settleClaims([
+        { cause: "a", draft: draft(297, 297, { confidence: "confirmed" }) },
+        { cause: "b", draft: draft(280, 280, { confidence }) },
+      ], ledger);
+    expect(settle("possible").displaced).toMatchObject([{ cause: "b", by: ["a"] }]);
+    expect(settle("likely").settled.map(({ cause }) => cause)).toEqual(["a", "b"]);
+  });
+
   it("lets nothing be claimed of a negative account", () => {
     const claims = [{ account: "unaccounted", bytes: { low: 50, high: 50 } }] as const;
     expect(settleClaims([{ cause: "a", draft: draft(0, 0, { claims }) }], ledger).settled[0]?.bytes).toEqual({
