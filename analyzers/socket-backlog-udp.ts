@@ -249,6 +249,16 @@ function remedies(
   ];
 }
 
+/** A sender's queue is always on its way out, however slowly: one that lost less than this part of it while it was watched is held back. */
+const HARDLY_LESS = 0.05;
+
+/** Queues that are as full as they were. */
+function heldBack({ queues }: UdpBacklog): UdpQueue[] {
+  return queues
+    .filter(({ filledBytes = 0, chargedBytes }) => -filledBytes < HARDLY_LESS * chargedBytes)
+    .map((queue) => ({ ...queue, wasRead: false }));
+}
+
 /** A socket may have as much under way as its send buffer allows: then send() waits, or fails. */
 function isSendFull({ chargedBytes, limitBytes }: UdpQueue): boolean {
   return limitBytes !== undefined && chargedBytes + LARGEST_PACKET_BYTES > limitBytes;
@@ -257,21 +267,22 @@ function isSendFull({ chargedBytes, limitBytes }: UdpQueue): boolean {
 /** What was sent and has not gone out: a queueing discipline holds it back, or the datagram is not complete. */
 function sentFinding(
   backlog: UdpBacklog,
-  { ledger, owners, known, slab }: {
+  { ledger, owners, slab }: {
     readonly ledger: Ledger;
     readonly owners: SocketOwners | undefined;
-    readonly known: readonly Process[] | undefined;
     readonly slab: SkbSlab | undefined;
   },
 ): FindingDraft | undefined {
-  const judged = judgeQueues(backlog, owners, { isStuck: isSendFull });
+  const judged = judgeQueues({ queues: heldBack(backlog) }, owners, { isStuck: isSendFull });
   const materialBytes = materialQueueBytes(ledger.totalBytes);
   // A busy sender has some under way whenever somebody looks.
   if (judged.bytes < materialBytes) return undefined;
   const groups = groupByOwner(judged.queues, owners);
   const largest = judged.queues[0] as Queue;
   const of = largest.namespace === undefined ? "" : `, network namespace ${largest.namespace}`;
-  const watched = judged.watched > 0 ? `; no queue became shorter in ${Math.round(backlog.seconds)} s` : "";
+  const watched = judged.watched > 0
+    ? `; none became shorter by ${formatShare(HARDLY_LESS, 1)} in ${Math.round(backlog.seconds)} s`
+    : "";
   return {
     title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} sent from ${
       formatQuantity(judged.queues.length, "UDP socket")
@@ -349,7 +360,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     const judged = judgeQueues(backlog, owners, { isStuck: isFull });
     const read = backlog.chargedBytes - judged.bytes;
     const slab = skbSlab(slabFile, ledger);
-    const waiting = sent && sentFinding(sent, { ledger, owners, known, slab });
+    const waiting = sent && sentFinding(sent, { ledger, owners, slab });
     if (judged.bytes < WORTH_A_LINE_BYTES) {
       if (waiting !== undefined) return { findings: [waiting] };
       const busy = read > 0

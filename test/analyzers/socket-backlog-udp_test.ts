@@ -79,6 +79,10 @@ describe("socket-backlog-udp", () => {
       owners: [{ pid: 500, count: 40 }],
     });
     expect(finding?.remedies[0]?.commands[0]).toBe("nsenter -t 500 -n tc -s qdisc");
+    // A packet a second leaves, at 8 kbit/s: that is no sender at work.
+    const hardly = text.replace("00836800", "00835F00");
+    const slow = await analyzeFiles({ ...shaped, [`${LATER}/proc/net/udp`]: hardly });
+    expect(findingOf(slow, "socket-backlog-udp")).toMatchObject({ confidence: "likely", owners: [{ count: 40 }] });
     // One that sends: what was under way has left at the next look.
     const less = text.replaceAll("00836800", "00036800");
     const busy = await analyzeFiles({ ...shaped, [`${LATER}/proc/net/udp`]: less });
