@@ -9,6 +9,7 @@ import { type KernelBuffer, kernelBuffers } from "../src/computed/kernel_buffers
 import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
 import { stopCommands } from "../src/computed/owners.ts";
+import { protocolMemory } from "../src/computed/protocol_memory.ts";
 import { receiveRings } from "../src/computed/receive_rings.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
@@ -49,6 +50,21 @@ const ALLOCATOR_FRAMES =
   /^(?:post_alloc_hook|prep_new_page|get_page_from_freelist|__alloc_pages|alloc_pages|__alloc_frozen_pages|alloc_frozen_pages|__folio_alloc|folio_alloc|__get_free_pages|get_free_pages|get_zeroed_page|register_early_stack|save_stack|__set_page_owner|__page_frag)/;
 
 const VMALLOC_AREAS: Missing = { path: "proc/vmallocinfo", howToCapture: "cat /proc/vmallocinfo" };
+
+/** Of each network namespace its sockets: one process of it is enough to enter. */
+const FIND_SOCKETS = 'lsns -t net -nro PID | while read -r pid; do nsenter -t "$pid" -n ss -tuanpm; done';
+
+function socketRemedies(): Remedy[] {
+  return [{
+    when: "now",
+    text:
+      `Look at the sockets of all network namespaces: a sosreport has those that \`ip netns\` lists, nailhouse collect all of them. ${
+        remedyMark("unattributed-kernel", "look at the sockets of all namespaces")
+      }`,
+    commands: [FIND_SOCKETS, "nailhouse collect"],
+    verify: "the next report names the sockets' owner",
+  }];
+}
 
 /** Who has the pages: by their buffers' own size, or by a record that somebody switched on. */
 interface Named extends SourceLine {
@@ -339,7 +355,8 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     const grown = trend?.changeBytes ?? 0;
     const amount = `${formatBytes(bytes)} (${formatShare(bytes, total)} of memory)`;
     if (bytes < noise && grown < noise) return { ruledOut: ruledOut() };
-    const named = isKnown ? knownTenants : recorded(pageSizeBytes);
+    const unseen = unseenSockets();
+    const named = isKnown ? knownTenants : unseen.length > 0 ? unseen : recorded(pageSizeBytes);
     // Up to Linux 5.2 only the areas tell what vmalloc has: some tens to hundreds of MiB of hash tables and drivers.
     const isVmallocIn = accountBytes(ledger, "vmalloc") === undefined;
     if (isVmallocIn && named.length === 0 && bytes < MAJOR_SHARE * total && grown < noise) {
@@ -408,6 +425,28 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       return found;
     }
 
+    /** The kernel counts the queues of all network namespaces; what those that are in the bundle have is claimed already. */
+    function unseenSockets(): Named[] {
+      return (["TCP", "UDP"] as const).flatMap((protocol) => {
+        const counted = protocolMemory(sockstats, protocol);
+        const size = (counted?.bytes ?? 0) - Math.max(0, all - left);
+        if (counted === undefined || size < MOST_OF * bytes || size > bytes + noise) return [];
+        return [{
+          path: counted.path,
+          line: counted.line,
+          bytes: Math.min(size, bytes),
+          count: 1,
+          name: `${protocol} sockets that this bundle does not show`,
+          buffers: "their queues",
+          detail:
+            `all ${protocol} sockets are charged ${
+              formatBytes(counted.bytes)
+            }, those of other network namespaces, too; ` +
+            `to find whose: ${FIND_SOCKETS}`,
+        }];
+      });
+    }
+
     function recorded(pageSize: number): Named[] {
       const byOwner = namedByPageOwner(stacks);
       return (byOwner.length > 0 ? byOwner : namedByAllocinfo(sites, pageSize))
@@ -444,7 +483,11 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
             : "to find the owner: boot with page_owner=on, later read /sys/kernel/debug/page_owner",
         }],
         evidence: evidence(),
-        remedies: isKnown ? known.flatMap((buffer) => bufferRemedies(buffer, running)) : remedies(facts),
+        remedies: isKnown
+          ? known.flatMap((buffer) => bufferRemedies(buffer, running))
+          : unseen.length > 0
+          ? socketRemedies()
+          : remedies(facts),
       };
     }
 
@@ -455,7 +498,9 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
           formatBytes(claimed)
         } of kernel pages in buffers`;
       }
-      return `${who} holds ${formatBytes(size)} of kernel pages${buffers === undefined ? "" : ` in ${buffers}`}`;
+      return `${who} ${unseen.length > 0 && !isKnown ? "hold" : "holds"} ${formatBytes(size)} of kernel pages${
+        buffers === undefined ? "" : ` in ${buffers}`
+      }`;
     }
 
     function ownerOf({ pid, name, bytes: size, count, detail }: Named): Owner {
@@ -491,7 +536,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       const sockets = sockstats?.find(({ value }) => value.get("TCP")?.memBytes !== undefined);
       for (const protocol of ["TCP", "UDP"]) {
         const entry = sockets?.value.get(protocol);
-        if (sockets === undefined || entry?.memBytes === undefined) continue;
+        if (sockets === undefined || entry?.memBytes === undefined || entry.memBytes >= MOST_OF * bytes) continue;
         lines.push({
           path: sockets.path,
           line: entry.line,

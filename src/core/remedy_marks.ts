@@ -798,6 +798,11 @@ export const remedyMarks: readonly RemedyMark[] = [
   },
   {
     "cause": "unattributed-kernel",
+    "remedy": "look at the sockets of all namespaces",
+    "untried": "it only looks",
+  },
+  {
+    "cause": "unattributed-kernel",
     "remedy": "shrink the buffers of ftrace",
     "kernel": "6.18.44-fc-v657",
     "date": "2026-11-29",

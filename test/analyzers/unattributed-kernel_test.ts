@@ -31,6 +31,16 @@ describe("unattributed-kernel", () => {
     );
   });
 
+  it("is of sockets that the bundle does not show where the kernel counts as much for them", async () => {
+    // Linux 6.18: a sosreport of 150 connections in a namespace that `ip netns` does not list.
+    const stat = "TCP: inuse 1 orphan 0 tw 0 alloc 302 mem 145777\nUDP: inuse 0 mem 0\n";
+    const finding = findingOf(await analyzeFiles({ ...hidden(587 * MIB), "proc/net/sockstat": stat }), ID);
+    expect(finding).toMatchObject({ confidence: "likely", material: true, bytes: { low: 145_777 * 4096 } });
+    expect(finding?.title).toMatch(/^TCP sockets that this bundle does not show hold 569 MiB/);
+    expect(finding?.evidence.map(({ because }) => because).join()).not.toContain("no socket buffers: all TCP");
+    expect(finding?.remedies[0]?.commands[0]).toContain("ss -tuanpm");
+  });
+
   it("is material from a tenth of memory on: then the verdict is that it is unexplained", async () => {
     const report = await analyzeFiles(hidden(4 * GIB));
     expect(findingOf(report, ID)).toMatchObject({ confidence: "possible", material: true });
