@@ -5,11 +5,14 @@ import { shellWord } from "../src/core/shell.ts";
 import type { Parsed } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
+import { stopCommands } from "../src/computed/owners.ts";
+import { type Process, processes } from "../src/computed/processes.ts";
 import { mountFinder } from "../src/computed/shared_memory.ts";
 import type { ProcessFile } from "../src/parsers/_groups.ts";
 import { type HugePageAmount, type HugePagePool, hugepages } from "../src/parsers/hugepages.ts";
 import { type Mount, mounts } from "../src/parsers/mounts.ts";
 import { type ProcessStatus, processStatus } from "../src/parsers/process_status.ts";
+import { sharedMemoryDescriptors, type UnlinkedFile } from "../src/parsers/shared_memory_descriptors.ts";
 import { type TmpfsFile, tmpfsFiles } from "../src/parsers/tmpfs_files.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -57,6 +60,63 @@ function left(pools: readonly HugePagePool[], statuses: readonly ProcessFile<Pro
 function hugetlbfsFiles(files: Parsed<readonly TmpfsFile[]> | undefined, mounted: readonly Mount[] = []): TmpfsFile[] {
   const mountOf = mountFinder(mounted);
   return (files?.value ?? []).filter(({ path, bytes }) => bytes > 0 && mountOf(path)?.type === "hugetlbfs");
+}
+
+/** Memfds of huge pages and deleted files of hugetlbfs that are open and nobody has mapped, each once. */
+function openFiles(list: Parsed<readonly UnlinkedFile[]> | undefined): UnlinkedFile[] {
+  const mapped = new Set(list?.value.filter((file) => file.mapped).map(({ identity }) => identity));
+  const files = new Map<string, UnlinkedFile>();
+  for (const file of list?.value ?? []) {
+    if (file.fileSystem !== "hugetlbfs" || file.bytes === 0 || mapped.has(file.identity)) continue;
+    if (!files.has(file.identity)) files.set(file.identity, file);
+  }
+  return [...files.values()].sort((a, b) => b.bytes - a.bytes || a.line - b.line);
+}
+
+/** Huge pages that descriptors alone keep. Undefined where that is not most of what is left. */
+function openFinding(
+  { bytes: all }: Left,
+  list: Parsed<readonly UnlinkedFile[]> | undefined,
+  known: readonly Process[] | undefined,
+): FindingDraft | undefined {
+  const files = openFiles(list);
+  const [largest] = files;
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  if (list === undefined || largest === undefined || bytes < MOSTLY * all) return undefined;
+  const commOf = (pid: number): string => known?.find((process) => process.pid === pid)?.comm ?? `pid ${pid}`;
+  const pids = [...new Set(files.map(({ pid }) => pid))];
+  const others = files.length === 1 ? "" : ` and in ${formatQuantity(files.length - 1, "other")}`;
+  return {
+    title: `${formatBytes(bytes)} of huge pages are in ${largest.name} of ${
+      commOf(largest.pid)
+    } (pid ${largest.pid})${others}, which nobody has mapped`,
+    confidence: "confirmed",
+    material: true,
+    claims: [{ account: "hugetlb", bytes: { low: bytes, high: bytes } }],
+    owners: files.slice(0, FILES_LISTED).map((file) => ({
+      pid: file.pid,
+      comm: commOf(file.pid),
+      bytes: file.bytes,
+      count: 1,
+      detail: `descriptor ${file.fd}: ${file.name}`,
+    })),
+    evidence: [{
+      path: list.path,
+      line: largest.line,
+      because: `a file of ${
+        formatBytes(largest.bytes)
+      } on hugetlbfs that has no name, is open, and is in nobody's memory map`,
+    }],
+    remedies: [{
+      when: "now",
+      text:
+        `End or restart who has it open, in an orderly way: its huge pages go back to the pool with the last descriptor. Then lower their number, too, if nobody needs them. ${
+          remedyMark("hugetlb-reservation", "end who has a memfd open")
+        }`,
+      commands: stopCommands({ comm: commOf(largest.pid), pids }, known),
+      verify: "HugePages_Free of /proc/meminfo rises by as much",
+    }],
+  };
 }
 
 function leftRemedies(files: readonly TmpfsFile[]): Remedy[] {
@@ -182,16 +242,24 @@ export const hugetlbReservation: Analyzer = defineAnalyzer({
     "process is counted for a page that one which has ended was the first to touch.",
   references: ["https://docs.kernel.org/admin-guide/mm/hugetlbpage.html"],
   needs: { ledger, hugepages },
-  uses: { processStatus, tmpfsFiles, mounts },
+  uses: { processStatus, processes, tmpfsFiles, sharedMemoryDescriptors, mounts },
   analyze(
-    { ledger: { totalBytes }, hugepages: pools, processStatus: statuses, tmpfsFiles: list, mounts: mounted },
+    {
+      ledger: { totalBytes },
+      hugepages: pools,
+      processStatus: statuses,
+      processes: known,
+      tmpfsFiles: list,
+      sharedMemoryDescriptors: open,
+      mounts: mounted,
+    },
     facts,
   ) {
     // An ordinary user may not see other users' processes (hidepid of /proc).
     const used = facts.privileged === false ? undefined : left(pools, statuses);
     const findings = used === undefined || used.bytes < materialHeldBytes(totalBytes)
       ? []
-      : [leftFinding(used, list, hugetlbfsFiles(list, mounted?.value))];
+      : [openFinding(used, open, known) ?? leftFinding(used, list, hugetlbfsFiles(list, mounted?.value))];
     const idle = pools.flatMap(unused).filter(({ bytes, total: { bytes: all } }) => bytes > HEADROOM_SHARE * all);
     const bytes = idle.reduce((sum, pool) => sum + pool.bytes, 0);
     const total = pools.reduce((sum, pool) => sum + (pool.total?.bytes ?? 0), 0);

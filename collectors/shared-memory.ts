@@ -3,11 +3,14 @@ import { type Collector, defineCollector } from "../src/core/collector.ts";
 /**
  * Descriptors of memfds and of deleted files, as `ls`, `stat` and /proc/PID/maps print them: no mount shows these. Processes with
  * the fewest descriptors are looked at first, at most 256 evenly spread ones of each and 16,384 in all, which costs the kernel 15 MB
- * at most (0.9 KB each); nothing is looked at where there is too little shared memory to matter. Before Linux 6.2 the size of the
+ * at most (0.9 KB each); nothing is looked at where there is too little shared memory to matter, and too few huge pages in use (which a memfd can be made of, too). Before Linux 6.2 the size of the
  * descriptor table stands in for the number.
  */
 const DESCRIPTORS = `exec 2>/dev/null
-awk '/^Shmem:/ { print "# " $0; exit $2 < 32768 }' /proc/meminfo || exit 0
+awk '/^Shmem:/ { print "# " $0; shmem = $2 }
+  /^HugePages_Total:/ { huge += $2 }
+  /^HugePages_Free:/ { huge -= $2 }
+  END { exit shmem < 32768 && huge < 16 }' /proc/meminfo || exit 0
 each() { for file in /proc/[0-9]*/"$1"; do echo "$file"; done; }
 sizes=$(each fd | xargs -r stat -c '%s %n' | awk '$1 > 0' | sort -n)
 [ -n "$sizes" ] || sizes=$(each status | xargs grep -H -E '^(FDSize|VmRSS):' | sed 's,/status:,/fd ,' | awk '

@@ -137,6 +137,14 @@ export const remedyMarks: readonly RemedyMark[] = [
   },
   {
     "cause": "hugetlb-reservation",
+    "remedy": "end who has a memfd open",
+    "kernel": "6.18.44-fc-v657",
+    "date": "2026-11-29",
+    "beforeBytes": 209715200,
+    "afterBytes": 0,
+  },
+  {
+    "cause": "hugetlb-reservation",
     "remedy": "delete files on hugetlbfs",
     "kernel": "6.18.44-fc-v657",
     "date": "2026-11-29",

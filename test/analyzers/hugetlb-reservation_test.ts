@@ -55,6 +55,29 @@ describe("hugetlb-reservation", () => {
     const finding = async (held: { readonly [path: string]: string }) =>
       findingOf(await analyzeFiles({ ...pool(300, 0, 0), ...held }), "hugetlb-reservation");
 
+    it("are those of a memfd that is open and nobody has mapped", async () => {
+      // Linux 6.18: a memfd of 100 huge pages, of a pool of 150.
+      const path = "sos_commands/process/shared_memory_descriptors";
+      const list = (more: string): string =>
+        `# Shmem:              8860 kB
+lrwx------ 1 0 0 64 Nov 29 22:40 /proc/7/fd/3 -> /memfd:huge (deleted)
+# looked 4 of 4 /proc/7/fd
+409600 512 15 98 /proc/7/fd/3
+hugetlbfs /proc/7/fd/3
+${more}`;
+      expect(await finding({ ...process(7, 0), ...pool(150, 50, 50), [path]: list("") })).toMatchObject({
+        title: "200 MiB of huge pages are in /memfd:huge (deleted) of qemu (pid 7), which nobody has mapped",
+        confidence: "confirmed",
+        bytes: { low: 200 * MIB, high: 200 * MIB },
+        owners: [{ pid: 7, comm: "qemu" }],
+        remedies: [{ commands: ["kill -TERM 7"] }],
+      });
+      const mapped = list(
+        "/proc/7/maps:7f3624a00000-7f3631200000 rw-s 00000000 00:0f 98                         /memfd:huge (deleted)\n",
+      );
+      expect((await finding({ ...process(7, 0), ...pool(150, 50, 50), [path]: mapped }))?.confidence).toBe("possible");
+    });
+
     it("are those of files that a killed program left behind", async () => {
       expect(await finding({ ...process(7, 0), ...files, ...pool(150, 0, 0) })).toMatchObject({
         title:
