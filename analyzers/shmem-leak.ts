@@ -179,6 +179,15 @@ function largestFiles(mount: string, largest: readonly TmpfsFile[]): string {
     : `to find the largest: du -axk ${shellWord(mount)} | sort -rn | head`;
 }
 
+/** With less than this of a tmpfs the files that have a name do not explain it. */
+const MOST_OF_MOUNT = 0.5;
+const FIND_LOOP = "losetup -a";
+
+/** Whether most of it is in no large file that has a name, though files were listed. */
+function isNameless({ bytes, listedBytes }: TmpfsUse): boolean {
+  return listedBytes !== undefined && listedBytes < MOST_OF_MOUNT * bytes;
+}
+
 /** What shows the files, who uses them, and how the largest goes. */
 function deleteCommands(mount: string, largest: readonly TmpfsFile[]): string[] {
   const folder = shellWord(mount);
@@ -222,14 +231,18 @@ function filesHolding(use: TmpfsUse, known: readonly Process[] | undefined): Hol
       comm,
       bytes,
       count: Math.max(1, largest.length),
-      detail: `${seenBy === undefined ? "" : `${inside} of its mount namespace; `}${largestFiles(mount, largest)}`,
+      detail: `${seenBy === undefined ? "" : `${inside} of its mount namespace; `}${
+        isNameless(use)
+          ? `most of it in files of less than 1 MiB, or in deleted ones that no process has open, such as that of a loop device: ${FIND_LOOP}; `
+          : ""
+      }${largestFiles(mount, largest)}`,
     },
     remedies: [{
       when: "now",
       text: `Delete the files that are not needed any more, or move them to a disk. Look first who uses them. ${
         remedyMark("shmem-leak", "delete the files")
       }`,
-      commands: deleteCommands(mount, largest),
+      commands: [...(isNameless(use) ? [FIND_LOOP] : []), ...deleteCommands(mount, largest)],
       verify: "Shmem of /proc/meminfo falls by their size",
     }, {
       when: "prevent",
@@ -535,7 +548,7 @@ export const shmemLeak: Analyzer = defineAnalyzer({
           count: 1,
           detail:
             "an anonymous shared mapping that living processes have not touched, buffers of a graphics driver, memfds that were sent over a socket and not received (counted as " +
-            "scm_fds with the descriptor of who should), or a tmpfs of another mount or IPC namespace; to tell: lsns -t mnt; lsns -t ipc; " +
+            "scm_fds with the descriptor of who should), a tmpfs that was unmounted while something in it was open (umount -l), or one of another mount or IPC namespace; to tell: lsns -t mnt; lsns -t ipc; " +
             "grep -H 'scm_fds:.*[1-9]' /proc/[0-9]*/fdinfo/*; grep -l /dev/zero /proc/[0-9]*/maps",
         }],
         evidence: [

@@ -72,6 +72,10 @@ function listPids(pids: readonly number[]): string {
   return `${pids.slice(0, PIDS_LISTED).join(", ")}${pids.length > PIDS_LISTED ? ", ..." : ""}`;
 }
 
+/** A descriptor that was sent through a unix socket (SCM_RIGHTS), and that nobody has received, is in no process: who should is told by his own (Linux 5.10). */
+const IN_FLIGHT =
+  "if no process has it, it may be in a message that nobody has received: grep -H 'scm_fds:.*[1-9]' /proc/[0-9]*/fdinfo/*";
+
 /** The report's owner of a group. */
 export function ownerOf(group: OwnerGroup<Held>, noun: string, howToFind: string, more = ""): Owner {
   return {
@@ -80,7 +84,7 @@ export function ownerOf(group: OwnerGroup<Held>, noun: string, howToFind: string
     bytes: group.bytes,
     count: group.held.length,
     detail: `${describeGroup(group, noun)}${more}${
-      group.comm === undefined ? `; to find the owner: ${howToFind}` : ""
+      group.comm === undefined ? `; to find the owner: ${howToFind}; ${IN_FLIGHT}` : ""
     }`,
   };
 }

@@ -50,6 +50,8 @@ export interface TmpfsUse extends SourceLine {
   /** Of those files the mapped ones, at most; undefined where the bundle has no list of them. */
   readonly mappedBytes: number | undefined;
   readonly largest: readonly TmpfsFile[];
+  /** What files with a name have that are large enough to be listed; undefined where the bundle has no list. */
+  readonly listedBytes: number | undefined;
 }
 
 /** A process and the shared memory in its page tables. */
@@ -158,7 +160,7 @@ function tmpfsUses(
   { path, value }: Parsed<readonly DfMount[]>,
   tmpfs: readonly Mount[],
   unlinked: readonly UnlinkedObject[],
-  files: readonly TmpfsFile[],
+  files: readonly TmpfsFile[] | undefined,
   mapped: LsofFiles["mapped"] | undefined,
 ): TmpfsUse[] {
   const types = new Set(tmpfs.map((mount) => mount.path.replace(/\s+/g, " ")));
@@ -167,6 +169,7 @@ function tmpfsUses(
     const key = `${filesystem} ${sizeBytes} ${usedBytes}`;
     if (usedBytes === undefined || !types.has(mount) || uses.has(key)) continue;
     const deleted = unlinked.filter(({ name }) => pathIsBelow(name, mount)).reduce((sum, { bytes }) => sum + bytes, 0);
+    const largest = files?.filter((file) => pathIsBelow(file.path, mount));
     uses.set(key, {
       path,
       line,
@@ -175,7 +178,8 @@ function tmpfsUses(
       sizeBytes,
       bytes: Math.max(0, usedBytes - deleted),
       mappedBytes: mapped?.reduce((sum, { name, bytes }) => sum + (pathIsBelow(name, mount) ? bytes : 0), 0),
-      largest: files.filter((file) => pathIsBelow(file.path, mount)),
+      largest: largest ?? [],
+      listedBytes: largest?.reduce((sum, { bytes }) => sum + bytes, 0),
     });
   }
   return [...uses.values()];
@@ -211,6 +215,7 @@ function tmpfsElsewhere(
       bytes: Math.max(0, folder.bytes - (deletedBytes.get(device) ?? 0)),
       mappedBytes: undefined,
       largest: inside.filter((file) => file !== folder),
+      listedBytes: undefined,
     };
   });
 }
@@ -273,15 +278,13 @@ export const sharedMemory: Source<SharedMemory> = defineComputed({
     const mountOf = mountFinder(mounted);
     const onTmpfs = files.tmpfsFiles?.value.filter((file) =>
       !OTHER_TYPES.includes(mountOf(file.path)?.type) && !ELSEWHERE.test(file.path)
-    ) ?? [];
+    );
     const { lsofFiles: lsof } = files;
     const list = files.sharedMemoryDescriptors ?? (lsof && { path: lsof.path, value: lsof.value.unlinked });
     const unlinked = list && unmappedFiles(list, tmpfs, shmem.bytes);
     const statuses = files.processStatuses ?? [];
     const mappers = mappersOf(statuses);
-    const segments = [files.sysvipcShm, files.sysvipcShmElsewhere].filter((file) =>
-      file !== undefined
-    );
+    const segments = [files.sysvipcShm, files.sysvipcShmElsewhere].filter((file) => file !== undefined);
     const here = files.df && files.mounts &&
       tmpfsUses(files.df, tmpfs, unlinked ?? [], onTmpfs, lsof?.value.mapped);
     const elsewhere = files.tmpfsFiles === undefined ? [] : tmpfsElsewhere(files.tmpfsFiles, unlinked ?? []);

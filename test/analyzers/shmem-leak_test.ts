@@ -57,6 +57,23 @@ const ramfs: Files = {
     "819200 512 40 1 1795947282 /mnt/ram fs\n614400 512 40 2 1795947282 /mnt/ram fs/tiles\n",
 };
 
+describe("shmem-leak of a tmpfs", () => {
+  it("says what else may hold it where no file with a name does", async () => {
+    // Linux 6.18: a loop device over a file of 300 MiB that was deleted; no process has it open.
+    const held = {
+      ...shmem(300 * MIB),
+      "proc/mounts": mounts,
+      [DF]: df(300 * 1024),
+      "proc/9/status": status("sh", 0),
+    };
+    const owner = async (list: string) =>
+      findingOf(await analyzeFiles({ ...held, "sos_commands/filesys/tmpfs_files": list }), "shmem-leak")?.owners[0];
+    expect((await owner("2048 512 27 5 1795420697 /dev/shm/small\n"))?.detail).toContain("losetup -a");
+    expect((await owner(files(300 * MIB)))?.detail).not.toContain("losetup");
+    expect(findingOf(await analyzeFiles(held), "shmem-leak")?.owners[0]?.detail).not.toContain("losetup");
+  });
+});
+
 const ruledOut = async (bundle: Files): Promise<string | undefined> =>
   (await analyzeFiles(bundle)).ruledOut.find(({ cause }) => cause === "shmem-leak")?.because;
 
