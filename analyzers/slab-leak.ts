@@ -17,8 +17,6 @@ import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
 import { isPacketCache } from "../src/computed/skb_memory.ts";
 import { type ReceiveCharge, receiveCharges } from "../src/computed/receive_charges.ts";
-import { protocolMemory } from "../src/computed/protocol_memory.ts";
-import { sockstat } from "../src/parsers/sockstat.ts";
 import { type UdpBacklog, udpBacklog } from "../src/computed/udp_backlog.ts";
 import { processStatuses } from "../src/computed/process_statuses.ts";
 import { queuedSignals } from "../src/computed/queued_signals.ts";
@@ -267,12 +265,9 @@ function holder(
   suspect: Suspect,
   tenant: Tenant | undefined,
   group: Tenant["groups"][number] | undefined,
-  isUnseen: boolean,
 ): string {
   const { isPackets, aliases } = suspect;
-  if (isPackets) {
-    return isUnseen ? "UDP sockets that this bundle does not show" : "Network packets in no socket that is known";
-  }
+  if (isPackets) return "Network packets in no socket that is known";
   if (tenant === undefined) {
     // Of caches that the kernel merged, the name may be another one's.
     const [known] = aliases.length === 0 ? knownObjects(suspect) : [];
@@ -463,7 +458,6 @@ export const slabLeak: Analyzer = defineAnalyzer({
     udp,
     receiveCharges,
     udpBacklog,
-    sockstat,
   },
   last: true,
   analyze(
@@ -479,7 +473,6 @@ export const slabLeak: Analyzer = defineAnalyzer({
       udp: sockets,
       receiveCharges: charges,
       udpBacklog: backlog,
-      sockstat: stat,
       groups,
       devices,
       ...witnesses
@@ -676,8 +669,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
       dominates: boolean,
     ): FindingDraft {
       const [first] = suspects;
-      const isUnseen = first.isPackets && unseenBytes() >= MOSTLY * bytes;
-      const sure = isUnseen ? "likely" : confidence(suspects, dominates);
+      const sure = confidence(suspects, dominates);
       const growing = suspects.filter(grows);
       const fastest = growing[0]?.trend;
       const last = ledgers?.at(-1);
@@ -686,7 +678,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
       const tenant = tenantOf(first, witnesses);
       const [group] = tenant?.groups ?? [];
       return {
-        title: `${holder(first, tenant, group, isUnseen)} hold ${formatBytes(bytes)}, mostly in the slab cache ${
+        title: `${holder(first, tenant, group)} hold ${formatBytes(bytes)}, mostly in the slab cache ${
           cacheName(first)
         }${others}${fastest === undefined ? "" : `, and grow by ${formatBytes(fastest.bytesPerSecond)} a second`}`,
         confidence: sure,
@@ -699,7 +691,6 @@ export const slabLeak: Analyzer = defineAnalyzer({
         owners: [...processOwners(first, tenant), ...suspects.map(cacheOwner)],
         evidence: [
           ...accountEvidence(),
-          ...(isUnseen ? unseenEvidence() : []),
           ...suspects.slice(0, CACHES_LISTED).flatMap(cacheEvidence),
           ...longGrowthEvidence(grownForLong()),
           ...traced(suspects, witnesses),
@@ -710,23 +701,6 @@ export const slabLeak: Analyzer = defineAnalyzer({
           tenant?.stays,
         ),
       };
-    }
-
-    /** What UDP sockets are charged beyond those that the bundle shows: the kernel counts those of all network namespaces. */
-    function unseenBytes(): number {
-      const shown = (charges ?? []).reduce((sum, { family, bytes }) => sum + (family === "udp" ? bytes : 0), 0);
-      return (protocolMemory(stat, "UDP")?.bytes ?? 0) - shown;
-    }
-
-    function unseenEvidence(): EvidenceLine[] {
-      const counted = protocolMemory(stat, "UDP");
-      return counted === undefined ? [] : [{
-        path: counted.path,
-        line: counted.line,
-        because: `all UDP sockets are charged ${
-          formatBytes(counted.bytes)
-        }, those of other network namespaces, too: nailhouse collect captures all of them`,
-      }];
     }
 
     function grownForLong(): LongGrowth | undefined {

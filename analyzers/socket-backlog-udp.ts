@@ -9,6 +9,7 @@ import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
+import { protocolMemory } from "../src/computed/protocol_memory.ts";
 import { isAtUdpWall, udpLimit } from "../src/computed/protocol_limits.ts";
 import { type QuotedProgram, quoteProgram } from "../src/computed/remedy_program.ts";
 import {
@@ -249,6 +250,51 @@ function remedies(
   ];
 }
 
+/** Of each network namespace its sockets: one process of it is enough to enter. */
+const FIND_SOCKETS = 'lsns -t net -nro PID | while read -r pid; do nsenter -t "$pid" -n ss -uanpm; done';
+
+/** What the kernel counts for the sockets of all network namespaces beyond those that the bundle shows, read or not. */
+function unseenFinding(
+  shown: UdpBacklog,
+  stat: readonly Parsed<Sockstat>[] | undefined,
+  ledger: Ledger,
+  slab: SkbSlab | undefined,
+): FindingDraft | undefined {
+  const counted = protocolMemory(stat, "UDP");
+  if (counted === undefined) return undefined;
+  const bytes = counted.bytes - shown.series.reduce((most, each) => Math.max(most, each.bytes), shown.chargedBytes);
+  const claims = placeSkbBytes(bytes, ledger, slab);
+  // Before 6.15 the kernel may count what no socket has any more: then it is in no account.
+  if (bytes < materialQueueBytes(ledger.totalBytes) || highBytes(claims) < MOST_OF_CHARGE * bytes) return undefined;
+  return {
+    title: `UDP sockets that this bundle does not show, of other network namespaces, have ${
+      formatBytes(bytes)
+    } in their queues`,
+    confidence: "likely",
+    material: true,
+    claims,
+    owners: [{ pid: null, comm: "unknown", bytes, count: 1, detail: `to find whose: ${FIND_SOCKETS}` }],
+    evidence: [{
+      path: counted.path,
+      line: counted.line,
+      because: `the kernel's own count over all namespaces: ${
+        formatBytes(counted.bytes)
+      } charged to UDP sockets; those of the ${formatQuantity(shown.sockets, "socket")} in this bundle add up to ${
+        formatBytes(shown.chargedBytes)
+      }`,
+    }],
+    remedies: [{
+      when: "now",
+      text:
+        `Look at the sockets of all network namespaces: a sosreport has those that \`ip netns\` lists, nailhouse collect all of them. ${
+          remedyMark(ID, "look at the sockets of all namespaces")
+        }`,
+      commands: [FIND_SOCKETS, "nailhouse collect"],
+      verify: "the next report names the sockets' owner",
+    }],
+  };
+}
+
 /** A sender's queue is always on its way out, however slowly: one that lost less than this part of it while it was watched is held back. */
 const HARDLY_LESS = 0.05;
 
@@ -360,9 +406,12 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     const judged = judgeQueues(backlog, owners, { isStuck: isFull });
     const read = backlog.chargedBytes - judged.bytes;
     const slab = skbSlab(slabFile, ledger);
-    const waiting = sent && sentFinding(sent, { ledger, owners, slab });
+    const others = [
+      sent && sentFinding(sent, { ledger, owners, slab }),
+      unseenFinding(backlog, files.sockstat, ledger, slab),
+    ].filter((finding) => finding !== undefined);
     if (judged.bytes < WORTH_A_LINE_BYTES) {
-      if (waiting !== undefined) return { findings: [waiting] };
+      if (others.length > 0) return { findings: others };
       const busy = read > 0
         ? `; ${formatBytes(read)} more are in queues that became shorter meanwhile, so they are read`
         : "";
@@ -392,6 +441,6 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
       evidence: evidence(judged, backlog.seconds, { ledger, slab, pageSizeBytes, ...files }),
       remedies: remedies(groups, known, spoken),
     };
-    return { findings: waiting === undefined ? [draft] : [draft, waiting] };
+    return { findings: [draft, ...others] };
   },
 });

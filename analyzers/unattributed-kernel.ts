@@ -12,6 +12,7 @@ import { stopCommands } from "../src/computed/owners.ts";
 import { protocolMemory } from "../src/computed/protocol_memory.ts";
 import { receiveRings } from "../src/computed/receive_rings.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
+import { tcpBacklog } from "../src/computed/tcp_backlog.ts";
 import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
 import { arcstats } from "../src/parsers/arcstats.ts";
@@ -52,7 +53,7 @@ const ALLOCATOR_FRAMES =
 const VMALLOC_AREAS: Missing = { path: "proc/vmallocinfo", howToCapture: "cat /proc/vmallocinfo" };
 
 /** Of each network namespace its sockets: one process of it is enough to enter. */
-const FIND_SOCKETS = 'lsns -t net -nro PID | while read -r pid; do nsenter -t "$pid" -n ss -tuanpm; done';
+const FIND_SOCKETS = 'lsns -t net -nro PID | while read -r pid; do nsenter -t "$pid" -n ss -tanpm; done';
 
 function socketRemedies(): Remedy[] {
   return [{
@@ -308,6 +309,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     dmBufio,
     kernelBuffers,
     receiveRings,
+    tcpBacklog,
     processes,
     pageFlags,
     allocinfo,
@@ -328,6 +330,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       dmBufio: bufio,
       kernelBuffers: buffers = [],
       receiveRings: cards = [],
+      tcpBacklog: queues,
       processes: running,
       pageFlags: census,
       allocinfo: sites,
@@ -425,26 +428,30 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       return found;
     }
 
-    /** The kernel counts the queues of all network namespaces; what those that are in the bundle have is claimed already. */
+    /** The kernel counts the queues of all network namespaces. Those that the bundle shows, read or not, are not meant. */
     function unseenSockets(): Named[] {
-      return (["TCP", "UDP"] as const).flatMap((protocol) => {
-        const counted = protocolMemory(sockstats, protocol);
-        const size = (counted?.bytes ?? 0) - Math.max(0, all - left);
-        if (counted === undefined || size < MOST_OF * bytes || size > bytes + noise) return [];
-        return [{
-          path: counted.path,
-          line: counted.line,
-          bytes: Math.min(size, bytes),
-          count: 1,
-          name: `${protocol} sockets that this bundle does not show`,
-          buffers: "their queues",
-          detail:
-            `all ${protocol} sockets are charged ${
-              formatBytes(counted.bytes)
-            }, those of other network namespaces, too; ` +
-            `to find whose: ${FIND_SOCKETS}`,
-        }];
-      });
+      const counted = protocolMemory(sockstats, "TCP");
+      if (counted === undefined || queues === undefined) return [];
+      const shown = [queues.received, queues.sent].reduce(
+        (sum, { series, chargedBytes }) =>
+          sum + series.reduce((most, each) => Math.max(most, each.bytes), chargedBytes),
+        0,
+      );
+      const size = counted.bytes - shown;
+      if (size < MOST_OF * bytes || size > bytes + noise) return [];
+      return [{
+        path: counted.path,
+        line: counted.line,
+        bytes: Math.min(size, bytes),
+        count: 1,
+        name: "TCP sockets that this bundle does not show",
+        buffers: "their queues",
+        detail: `all TCP sockets are charged ${
+          formatBytes(counted.bytes)
+        }, those of other network namespaces, too, and those in this bundle ${
+          formatBytes(shown)
+        }; to find whose: ${FIND_SOCKETS}`,
+      }];
     }
 
     function recorded(pageSize: number): Named[] {

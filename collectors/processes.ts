@@ -38,7 +38,6 @@ export const processes: Collector = defineCollector({
       argv: ["sh", "-c", LEADERLESS],
       as: "sos_commands/process/leaderless_status",
       changing: true,
-      recorded: true,
     },
     { kind: "process", files: ["status"], changing: { largest: 128 }, recorded: { largest: 48 } },
     { kind: "process", files: ["stat", "comm", "oom_score", "oom_score_adj"] },

@@ -689,6 +689,11 @@ export const remedyMarks: readonly RemedyMark[] = [
   },
   {
     "cause": "socket-backlog-udp",
+    "remedy": "look at the sockets of all namespaces",
+    "untried": "it only looks",
+  },
+  {
+    "cause": "socket-backlog-udp",
     "remedy": "end a datagram",
     "untried": "the program itself must do it",
   },

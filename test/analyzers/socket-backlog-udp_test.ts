@@ -89,6 +89,28 @@ describe("socket-backlog-udp", () => {
     expect(findingOf(busy, "socket-backlog-udp")).toBeUndefined();
   });
 
+  it("is of sockets that the bundle does not show where the kernel counts as much for them", async () => {
+    // Linux 6.18: a sosreport of 20 sockets in a namespace that `ip netns` does not list.
+    const hidden = {
+      "proc/meminfo": meminfoText({ SUnreclaim: 270 * MIB }, 24 * GIB),
+      "proc/net/udp": udpText([]),
+      "proc/net/sockstat": "TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 2\nUDP: inuse 0 mem 63232\n",
+    };
+    const finding = findingOf(await analyzeFiles(hidden), "socket-backlog-udp");
+    expect(finding).toMatchObject({ confidence: "likely", material: true, bytes: { low: 247 * MIB } });
+    expect(finding?.title).toContain("UDP sockets that this bundle does not show");
+    // Kernels before 6.15 may count what no socket has any more, and which is nowhere.
+    const phantom = { ...hidden, "proc/meminfo": meminfoText({}, 24 * GIB) };
+    expect(findingOf(await analyzeFiles(phantom), "socket-backlog-udp")).toBeUndefined();
+    // Shown, and read: nobody's fault.
+    const read = {
+      ...hidden,
+      "proc/net/udp": udpText([{ bytes: 247 * MIB }]),
+      [`${LATER}/proc/net/udp`]: udpText([{ bytes: 100 * MIB }]),
+    };
+    expect(findingOf(await analyzeFiles(read), "socket-backlog-udp")).toBeUndefined();
+  });
+
   it("tells who else has a socket open, and ends all of them", async () => {
     const ss =
       `${SS_HEADER}UNCONN 0 0 127.0.0.1:40001 0.0.0.0:* users:(("kid",pid=502,fd=3),("parent",pid=500,fd=3),("systemd",pid=1,fd=9)) ino:1001 sk:1\n`;

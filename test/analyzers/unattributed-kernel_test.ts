@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { analyzeFiles, findingOf, meminfoText, udpText } from "./_bundle.ts";
+import { tcpText } from "./_sockets.ts";
 import { later, slabinfoText, VMSTAT, ZONEINFO } from "./_kernel.ts";
 
 const MIB = 2 ** 20;
@@ -33,12 +34,22 @@ describe("unattributed-kernel", () => {
 
   it("is of sockets that the bundle does not show where the kernel counts as much for them", async () => {
     // Linux 6.18: a sosreport of 150 connections in a namespace that `ip netns` does not list.
-    const stat = "TCP: inuse 1 orphan 0 tw 0 alloc 302 mem 145777\nUDP: inuse 0 mem 0\n";
-    const finding = findingOf(await analyzeFiles({ ...hidden(587 * MIB), "proc/net/sockstat": stat }), ID);
+    const files = (received: number): { [path: string]: string } => ({
+      ...hidden(587 * MIB),
+      "proc/net/sockstat": "TCP: inuse 1 orphan 0 tw 0 alloc 302 mem 145777\nUDP: inuse 0 mem 0\n",
+      "proc/net/tcp": tcpText([{ local: 1, remote: 2, rx: received, inode: 7 }]),
+    });
+    const finding = findingOf(await analyzeFiles(files(0)), ID);
     expect(finding).toMatchObject({ confidence: "likely", material: true, bytes: { low: 145_777 * 4096 } });
     expect(finding?.title).toMatch(/^TCP sockets that this bundle does not show hold 569 MiB/);
     expect(finding?.evidence.map(({ because }) => because).join()).not.toContain("no socket buffers: all TCP");
-    expect(finding?.remedies[0]?.commands[0]).toContain("ss -tuanpm");
+    expect(finding?.remedies[0]?.commands[0]).toContain("ss -tanpm");
+    // Shown, and read: a slow reader's.
+    const read = {
+      ...files(500 * MIB),
+      "history/2026-01-01T00:00:05.000Z/proc/net/tcp": files(400 * MIB)["proc/net/tcp"] as string,
+    };
+    expect(findingOf(await analyzeFiles(read), ID)?.confidence).not.toBe("likely");
   });
 
   it("is material from a tenth of memory on: then the verdict is that it is unexplained", async () => {
