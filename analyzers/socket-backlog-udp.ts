@@ -270,7 +270,8 @@ function unseenFinding(
     title: `UDP sockets that this bundle does not show, of other network namespaces, have ${
       formatBytes(bytes)
     } in their queues`,
-    confidence: "likely",
+    // Whether anybody reads them is not known.
+    confidence: "possible",
     material: true,
     claims,
     owners: [{ pid: null, comm: "unknown", bytes, count: 1, detail: `to find whose: ${FIND_SOCKETS}` }],

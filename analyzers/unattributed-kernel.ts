@@ -473,7 +473,8 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
         title: isNamed
           ? `${titleOf(first, claimed)} that are in no account of /proc/meminfo${rate}`
           : `No account of the kernel and no known tenant has ${amount}${rate}: allocation profiling or page_owner would name the caller`,
-        confidence: isNamed ? "likely" : "possible",
+        // Whether anybody reads what is in those queues is not known.
+        confidence: isNamed && (isKnown || unseen.length === 0) ? "likely" : "possible",
         material: isNamed || bytes >= Math.max(noise, MAJOR_SHARE * total) || grown >= noise,
         claims: [{ account: "unaccounted", bytes: { low: claimed, high: claimed } }],
         ...(trend === undefined ? {} : { growthBytesPerSecond: { low: trend.low, high: trend.high } }),

@@ -40,7 +40,7 @@ describe("unattributed-kernel", () => {
       "proc/net/tcp": tcpText([{ local: 1, remote: 2, rx: received, inode: 7 }]),
     });
     const finding = findingOf(await analyzeFiles(files(0)), ID);
-    expect(finding).toMatchObject({ confidence: "likely", material: true, bytes: { low: 145_777 * 4096 } });
+    expect(finding).toMatchObject({ confidence: "possible", material: true, bytes: { low: 145_777 * 4096 } });
     expect(finding?.title).toMatch(/^TCP sockets that this bundle does not show hold 569 MiB/);
     expect(finding?.evidence.map(({ because }) => because).join()).not.toContain("no socket buffers: all TCP");
     expect(finding?.remedies[0]?.commands[0]).toContain("ss -tanpm");
@@ -49,7 +49,7 @@ describe("unattributed-kernel", () => {
       ...files(500 * MIB),
       "history/2026-01-01T00:00:05.000Z/proc/net/tcp": files(400 * MIB)["proc/net/tcp"] as string,
     };
-    expect(findingOf(await analyzeFiles(read), ID)?.confidence).not.toBe("likely");
+    expect(findingOf(await analyzeFiles(read), ID)?.title).toMatch(/^No account of the kernel/);
   });
 
   it("is material from a tenth of memory on: then the verdict is that it is unexplained", async () => {
