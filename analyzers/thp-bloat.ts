@@ -8,10 +8,27 @@ import { meminfo } from "../src/parsers/meminfo.ts";
 import { smapsRollup } from "../src/parsers/smaps_rollup.ts";
 import { thp } from "../src/parsers/thp.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
+import type { Remedy } from "../src/core/report.ts";
 import { setSysfs } from "../src/core/shell.ts";
 
 /** Below this, ordinary pages are most of what the processes have, and huge pages cannot have made it large. */
 const DOMINANT_SHARE = 0.5;
+
+/** @param isAsked Whether only who asks for huge pages (MADV_HUGEPAGE) gets some: then it was the program itself. */
+function smallPages(isAsked: boolean): Remedy {
+  return {
+    when: "now",
+    text: isAsked
+      ? `The program asked for them (MADV_HUGEPAGE): let it ask for less (a setting of its runtime, such as Java's UseTransparentHugePages), or switch them off for all; what it has already stays until a restart. ${
+        remedyMark("thp-bloat", "no huge pages")
+      }`
+      : `Where the program asks for it only, new memory is in small pages; what it has already stays until a restart. ${
+        remedyMark("thp-bloat", "huge pages for who asks")
+      }`,
+    commands: setSysfs("/sys/kernel/mm/transparent_hugepage/enabled", isAsked ? "never" : "madvise"),
+    verify: "after a restart of the program its RssAnon is much smaller under the same load, or it was not this",
+  };
+}
 
 export const thpBloat: Analyzer = defineAnalyzer({
   id: "thp-bloat",
@@ -74,16 +91,7 @@ export const thpBloat: Analyzer = defineAnalyzer({
             : [{ path: top.path, line: top.line, because: `the process with the most: ${formatBytes(top.bytes)}` }]),
         ],
         remedies: [
-          {
-            when: "now",
-            text:
-              `Where the program asks for it only, new memory is in small pages; what it has already stays until a restart. ${
-                remedyMark("thp-bloat", "huge pages for who asks")
-              }`,
-            commands: setSysfs("/sys/kernel/mm/transparent_hugepage/enabled", "madvise"),
-            verify:
-              "after a restart of the program its RssAnon is much smaller under the same load, or it was not this",
-          },
+          smallPages(mode?.value.text === "madvise"),
           {
             when: "fix",
             text: `Let khugepaged make huge pages only of memory that is in use. ${

@@ -760,6 +760,14 @@ export const remedyMarks: readonly RemedyMark[] = [
   },
   {
     "cause": "thp-bloat",
+    "remedy": "no huge pages",
+    "kernel": "6.18.44-fc-v657",
+    "date": "2026-11-29",
+    "beforeBytes": 69206016,
+    "fromStartBytes": 1081344,
+  },
+  {
+    "cause": "thp-bloat",
     "remedy": "khugepaged max_ptes_none",
     "kernel": "6.18.44-fc-v769",
     "date": "2026-11-23",

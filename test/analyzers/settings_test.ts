@@ -60,6 +60,15 @@ describe("thp-bloat", () => {
       bytes: { low: 0, high: 500 * MIB },
     });
     expect(report.verdict).toBe("healthy");
+    expect(findingOf(report, "thp-bloat")?.remedies[0]?.commands[0]).toContain("madvise");
+  });
+
+  it("does not recommend the setting that is in force", async () => {
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({ AnonPages: 600 * MIB }) + `AnonHugePages: ${500 * 1024} kB\n`,
+      "sys/kernel/mm/transparent_hugepage/enabled": "always [madvise] never\n",
+    });
+    expect(findingOf(report, "thp-bloat")?.remedies[0]?.commands[0]).toContain("never");
   });
 
   it("says nothing where huge pages are the smaller part", async () => {
