@@ -1,10 +1,12 @@
 /** Several lists of sockets in one paste, as people run `ss` and netstat one after the other. */
 import { describe, expect, it } from "vitest";
+import { defineAnalyzer } from "../../src/core/analyzer.ts";
 import type { Report } from "../../src/core/report.ts";
+import { type SocketOwner, socketOwners } from "../../src/computed/socket_owners.ts";
 import { openArchive } from "../../src/bundle/open.ts";
 import { analyze, presetSources } from "../../src/engine/analyze.ts";
 import { preset } from "../../src/preset.ts";
-import { findingOf, meminfoText } from "./_bundle.ts";
+import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
 import {
   NETSTAT_TNAP,
   NETSTAT_TULPN,
@@ -115,13 +117,34 @@ describe("lists of sockets in one paste", () => {
     );
   });
 
-  it("cite the line that names the owner, and the queue as the last list has it", async () => {
-    const grown = SS_TN.replace("66838464 0       ", "67000000 0       ");
-    const report = await paste(terminal(["ss -tanp", SS_TANP], ["ss -tn", grown]));
-    const texts = findingOf(report, RECV)?.evidence.map(({ text }) => text) ?? [];
-    expect(texts).toContainEqual(expect.stringMatching(/^ESTAB +67000000 /));
-    const read = SS_TN.replace("66838464 0       ", "0        0       ");
-    expect(bytesOf(await paste(terminal(["ss -tanp", SS_TANP], ["ss -tn", read])), RECV)).toBeUndefined();
+  it("tell a queue as the last one has it", async () => {
+    const last = (queue: string) =>
+      paste(terminal(["ss -tanp", SS_TANP], ["ss -tn", SS_TN.replace("66838464", queue)]));
+    const grown = await last("67000000");
+    expect(findingOf(grown, RECV)?.evidence).toContainEqual(
+      expect.objectContaining({ path: SS, line: 13, text: expect.stringMatching(/^ESTAB +67000000 /) }),
+    );
+    expect(findingOf(grown, RECV)?.owners).toMatchObject([{ pid: 26830 }]);
+    expect(findingOf(await last("0       "), RECV)).toBeUndefined();
+  });
+
+  it("name the owner by the line that does", async () => {
+    const found: SocketOwner[] = [];
+    const analyzer = defineAnalyzer({
+      id: "owners",
+      title: "",
+      mechanism: "",
+      lookAlikes: "",
+      references: [],
+      needs: { socketOwners },
+      uses: {},
+      analyze: ({ socketOwners: owners }) => {
+        found.push(...owners.values());
+        return { ruledOut: "" };
+      },
+    });
+    await analyzeFiles({ [SS]: `${SS_UANP}$ ss -un\n${SS_UANP.replaceAll(/users:\S+/g, "")}` }, [analyzer]);
+    expect(found).toMatchObject([{ pid: 26830, line: 2 }, { pid: 26830, line: 3 }]);
   });
 
   it("do not take a list without owners for one of connections that nobody accepted", async () => {
@@ -134,7 +157,8 @@ describe("lists of sockets in one paste", () => {
     const filled = SS_XP.replace("214016", "99214016");
     const report = await paste(terminal(["ss -tanp", SS_TANP], ["ss -xp", filled]));
     expect(findingOf(report, UNIX)?.owners).toMatchObject([{ pid: 26830 }]);
-    const without = await paste(terminal(["ss -tanp", SS_TANP], ["ss -tanp", SS_TANP], ["ss -uanp", SS_UANP]));
+    const often = Array.from({ length: 9 }, () => ["ss -tanp", SS_TANP] as const);
+    const without = await paste(terminal(...often));
     expect(without.notAssessed.map(({ cause }) => cause)).toContain(UNIX);
   });
 });
