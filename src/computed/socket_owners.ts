@@ -1,6 +1,6 @@
 import { type Captured, defineComputed, type Parsed, type Source } from "../core/source.ts";
 import type { SourceLine } from "../core/ledger.ts";
-import { netstat, netstatDatagrams, netstatTcp } from "../parsers/netstat.ts";
+import { netstat, netstatDatagrams, netstatLacksInodes, netstatTcp } from "../parsers/netstat.ts";
 import { processStatus } from "../parsers/process_status.ts";
 import { socketOwners as socketOwnersFile } from "../parsers/socket_owners.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
@@ -31,9 +31,8 @@ const netstatByLine: Source<Parsed<readonly SsSocket[]>> = {
   name: "owners in netstat by line",
   patterns: netstat.patterns,
   read(reader): Captured<Parsed<readonly SsSocket[]>> {
-    const listed = reader.read(netstat);
-    const hasInodes = listed.status === "ok" && listed.value.value.some(({ isUnix }) => !isUnix);
-    if (hasInodes) return { status: "missing", missing: [] };
+    const lacksInodes = reader.read(netstatLacksInodes);
+    if (lacksInodes.status !== "ok" || !lacksInodes.value.value) return { status: "missing", missing: [] };
     const datagrams = reader.read(netstatDatagrams);
     const tcp = reader.read(netstatTcp);
     if (datagrams.status !== "ok" || tcp.status !== "ok") return datagrams;
@@ -68,9 +67,10 @@ export const socketOwners: Source<SocketOwners> = defineComputed({
     }
     const addListed = ({ path, value }: Parsed<readonly SsSocket[]>, index: number): void => {
       for (const socket of value) {
-        const { owners: [user], line } = socket;
+        const { owners: [user], ownersLine, line } = socket;
         if (user === undefined) continue;
-        add(ssKey(socket, index), { pid: user.pid, comm: comms.get(user.pid) ?? user.comm, path, line });
+        const comm = comms.get(user.pid) ?? user.comm;
+        add(ssKey(socket, index), { pid: user.pid, comm, path, line: ownersLine ?? line });
       }
     };
     if (initial !== undefined) addListed(initial, SS_FILE);

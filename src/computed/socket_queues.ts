@@ -151,6 +151,8 @@ export function tableSize(rows: readonly { readonly line: number }[]): number {
 
 /** Lines that a socket takes, with its details. */
 const MOST_LINES = 3;
+/** A table whose idle rows are left out has more, as it has 8 MiB at least. One with fewer may be several lists that have the same sockets. */
+const LEAST_LARGE = 10_000;
 
 /**
  * Whether ss was asked for sockets of such families, too, of which every host has some. Of a large table idle rows are left out: what is not there tells
@@ -159,7 +161,7 @@ const MOST_LINES = 3;
  * @param families How their names begin: `u_`, `nl`.
  */
 export function wasAskedFor(sockets: readonly SsSocket[], families: readonly string[]): boolean {
-  const isWhole = (sockets.at(-1)?.line ?? 0) <= 1 + MOST_LINES * sockets.length;
+  const isWhole = (sockets.at(-1)?.line ?? 0) <= Math.max(LEAST_LARGE, 1 + MOST_LINES * sockets.length);
   return sockets.length === 0 || !isWhole ||
     sockets.some(({ netid }) => families.some((family) => netid?.startsWith(family)));
 }

@@ -340,8 +340,8 @@ function rowOf(listed: ListedRow): Row & { readonly listed: ListedRow } {
 }
 
 /** Whether the processes are told, and this socket is none's. */
-function isNobodys({ inode, owners }: SsSocket): boolean {
-  return inode === undefined && owners.length === 0;
+function isNobodys({ inode, owners, ownersLine }: SsSocket): boolean {
+  return inode === undefined && owners.length === 0 && ownersLine !== undefined;
 }
 
 /** What `ss` or netstat alone tells, as people paste it and some archives have it: seen once. */
