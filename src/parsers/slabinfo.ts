@@ -12,7 +12,7 @@
 //    68964  68964 100%    2.00K   4311       16    137952K kmalloc-2048
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
-import { columns, forEachLine, quote } from "./_lines.ts";
+import { columns, forEachLine, quote, withoutMarks } from "./_lines.ts";
 import { multiply, parseCount } from "./_numbers.ts";
 
 /** One object cache. */
@@ -40,7 +40,7 @@ const USUAL_ROW =
   /^(\S+) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) : tunables +\d+ +\d+ +\d+ : slabdata +(\d{1,15}) +(\d{1,15}) +\d{1,15}$/;
 
 const SLABTOP_ROW =
-  /^ *(\d{1,15}) +(\d{1,15}) +\d{1,3}% +(\d{1,12}\.\d\d)K +(\d{1,15}) +(\d{1,15}) +(\d{1,12})K? (\S.*)$/;
+  /^\s*(\d{1,15}) +(\d{1,15}) +\d{1,3}% +(\d{1,12}\.\d\d)K +(\d{1,15}) +(\d{1,15}) +(\d{1,12})K? (\S.*)$/;
 
 function isHeader(line: string): boolean {
   return line.startsWith("slabinfo - version") || line.startsWith("# name") ||
@@ -67,8 +67,8 @@ export function parseSlabinfo(text: string, context: ParseContext): readonly Sla
   let header = false;
   let others = 0;
   forEachLine(text, (line, number) => {
-    const row = USUAL_ROW.exec(line) ?? unusualRow(line);
-    const shown = row === undefined ? slabtopRow(line, number) : undefined;
+    const row = USUAL_ROW.exec(line) ?? unusualRow(withoutMarks(line));
+    const shown = row === undefined ? slabtopRow(withoutMarks(line), number) : undefined;
     if (row !== undefined) caches.push(cacheOf(row, number, context.facts.pageSizeBytes));
     else if (shown !== undefined) caches.push(shown);
     else if (isHeader(line)) header = true;

@@ -66,7 +66,22 @@ describe("files as they are saved, without a host's folders", () => {
       "Active Internet connections (w/o servers)\nProto Recv-Q Send-Q Local Address Foreign Address State PID/Program name\n",
       "sos_commands/networking/netstat_-W_-neopa",
     ],
+    // https://github.com/netdata/netdata/issues/6527
+    [
+      "Aktive Internetverbindungen (Nur Server)\nProto Recv-Q Send-Q Local Address           Foreign Address         State       PID/Program name\n",
+      "sos_commands/networking/netstat_-W_-neopa",
+    ],
     ["    PID  PPID   RSS    VSZ STAT COMMAND\n", "sos_commands/process/ps_auxwww"],
+    [
+      "  PID USER PR NI  VIRT  RES  SHR S %CPU %MEM    TIME+ COMMAND   \n21992 root 16  0 24.2g  18g 5544 S   99 40.1 47012:06 java\n",
+      "sos_commands/process/ps_auxwww",
+    ],
+    ["             total       used       free     shared    buffers     cached\n", "sos_commands/memory/free"],
+    ["              total        used        free      shared  buff/cache   available\n", "sos_commands/memory/free"],
+    ["MiB Mem :   7945.3 total,    502.1 free,   5121.9 used,   2321.3 buff/cache\n", "sos_commands/memory/free"],
+    ["Mem: 113788K used, 5472K free, 1424K shrd, 0K buff, 4864K cached\n", "sos_commands/memory/free"],
+    ["SUnreclaim:     11777088 kB\n", "proc/meminfo"],
+    ["**HugePages_Total:   53342**\n", "proc/meminfo"],
     ["Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n", "proc/swaps"],
     ["#subsys_name\thierarchy\tnum_cgroups\tenabled\n", "proc/cgroups"],
     ["       key      shmid perms                  size  cpid  lpid nattch\n", "proc/sysvipc/shm"],
