@@ -24,13 +24,16 @@ export function residualNoiseBytes(totalBytes: number): number {
 /** What the kernel's own bookkeeping may come to before it matters: a busy host has 2 to 5 % of memory in slab, and a tenth of that is slack. */
 const USUAL_SLAB_SLACK = 0.005;
 
+/** On a host of a usual size; where its size is not known, what a cache has to have to be worth a word. */
+export const LEAST_MATERIAL_SLAB_BYTES: number = 128 * 2 ** 20;
+
 /**
  * Kernel objects that are no leftover of normal work: a kernel has 20 to 100 MiB of unreclaimable slab, spread over some two hundred caches, and more
  * on larger hosts (per-CPU lists, a task and its structures for each thread). On a small host a tenth of memory is much whatever it is (Oracle's
  * memstate calls that major).
  */
 export function materialSlabBytes(totalBytes: number): number {
-  return Math.min(Math.max(128 * 2 ** 20, USUAL_SLAB_SLACK * totalBytes), 0.1 * totalBytes);
+  return Math.min(Math.max(LEAST_MATERIAL_SLAB_BYTES, USUAL_SLAB_SLACK * totalBytes), 0.1 * totalBytes);
 }
 
 /** Memory that is simply set aside or used up by bookkeeping: from a quarter of a per cent of the host on it is worth somebody's time. */
