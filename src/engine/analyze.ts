@@ -155,9 +155,10 @@ function verdict(findings: readonly Finding[], ledger: Ledger | undefined, press
   const found = findings.some((f) => f.material && f.confidence !== "possible" && f.symptomOf === null);
   if (found) return "cause-found";
   if (ledger === undefined) return "insufficient-evidence";
-  if (!isWhole(ledger)) return "insufficient-evidence";
   const unaccounted = accountBytes(ledger, "unaccounted") ?? 0;
-  if (unaccounted >= UNEXPLAINED_SHARE * ledger.totalBytes) return "unexplained";
+  if (unaccounted >= UNEXPLAINED_SHARE * ledger.totalBytes) {
+    return isWhole(ledger) ? "unexplained" : "insufficient-evidence";
+  }
   // Short of memory, every account known, and nothing but sizes to go by: one snapshot cannot tell a leak from a large program.
   if (pressure === "short" || pressure === "exhausted") return "insufficient-evidence";
   return "healthy";
