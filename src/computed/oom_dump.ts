@@ -113,7 +113,10 @@ const lastOom: Source<HostAtOom> = defineComputed({
   uses: {},
   compute({ kernelLog: { path, value: events }, oomReports: reports }) {
     const last = hostOoms(events).at(-1);
-    return { path, report: last && reportOf(last, events, reports.value) };
+    if (last !== undefined) return { path, report: reportOf(last, events, reports.value) };
+    // An allocation that failed writes the same dump (mm/page_alloc.c warn_alloc()), and of an OOM's people paste what stands below its first lines.
+    const dumps = events.length > 0 ? [] : reports.value.filter(({ limitOf }) => limitOf === undefined);
+    return { path, report: dumps[0]?.isNewestFirst ? dumps[0] : dumps.at(-1) };
   },
 });
 
