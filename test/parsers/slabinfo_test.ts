@@ -108,6 +108,19 @@ describe("parseSlabinfo()", () => {
     expect(performance.now() - started).toBeLessThan(5000);
   });
 
+  // https://github.com/vel21ripn/nDPI/issues/116, and a blog's slabtop
+  it("reads rows that people marked", () => {
+    const text =
+      "**ndpi_ctinfo       4147038 4147038    176   23    1 : tunables    0    0    0 : slabdata 180306 180306      0**\n" +
+      "14565320 14565248  99%    0.19K 728266       20   2913064K dentry <==\n" +
+      "\t926480 925875  99%    0.10K  25040       37    100160K buffer_head\n";
+    expect(parseClean(parseSlabinfo, text)).toMatchObject([
+      { name: "ndpi_ctinfo", objects: 4_147_038, slabs: 180_306 },
+      { name: "dentry", totalBytes: 2_913_064 * 1024 },
+      { name: "buffer_head" },
+    ]);
+  });
+
   it("reads the usual rows as it reads all others", () => {
     const numbers = fc.constantFrom("0", "7", "00", "544", "9".repeat(15));
     const odd = fc.constantFrom(
