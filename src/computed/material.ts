@@ -13,12 +13,15 @@ export function materialQueueBytes(totalBytes: number): number {
   return Math.min(MATERIAL_QUEUE_BYTES, MATERIAL_SHARE * totalBytes);
 }
 
+/** From this share of memory on what is in no account is major on any host (Oracle's memstate). */
+const MAJOR_RESIDUAL_SHARE = 0.1;
+
 /**
  * What the ledger's residual may be on a host where nothing is wrong: memory that drivers take at boot (NIC rings, firmware), and counters that
- * lag. Measured: 14 MiB of 24 GiB, not moving with load; larger hosts have more rings.
+ * lag. Measured: 14 MiB of 24 GiB, not moving with load; larger hosts have more rings, and a router of 128 MiB has no 64 MiB to spare.
  */
 export function residualNoiseBytes(totalBytes: number): number {
-  return Math.max(64 * 2 ** 20, 0.01 * totalBytes);
+  return Math.min(Math.max(64 * 2 ** 20, 0.01 * totalBytes), MAJOR_RESIDUAL_SHARE * totalBytes);
 }
 
 /** What the kernel's own bookkeeping may come to before it matters: a busy host has 2 to 5 % of memory in slab, and a tenth of that is slack. */

@@ -13,9 +13,17 @@ export function hostOoms(events: readonly KernelLogEvent[]): readonly KernelLogE
   return events.filter(({ kind, order, isCutOff }) => kind === "global-oom" && order !== SYSRQ_ORDER && !isCutOff);
 }
 
-/** Which log to capture whole, where this one has the beginning of an OOM alone: then it is not known whether the host or a control group was short. */
-export function cutOffLog(log: Parsed<readonly KernelLogEvent[]> | undefined): readonly Missing[] {
-  return log?.value.some(({ isCutOff }) => isCutOff) ? [{ path: log.path, howToCapture: "dmesg" }] : [];
+/**
+ * Which log to capture whole, where this one has the beginning of an OOM alone, or a dump without what it was written for: then it is not known whether the
+ * host or a control group was short.
+ */
+export function cutOffLog(
+  log: Parsed<readonly KernelLogEvent[]> | undefined,
+  reports: Parsed<readonly OomReport[]> | undefined,
+): readonly Missing[] {
+  if (log === undefined) return [];
+  const isPiece = log.value.length === 0 && reports !== undefined && reports.value.length > 0;
+  return isPiece || log.value.some(({ isCutOff }) => isCutOff) ? [{ path: log.path, howToCapture: "dmesg" }] : [];
 }
 
 /** The first of these at this place of the log or behind it. They are in its order, and a hostile log has 100,000 of them. */

@@ -265,4 +265,11 @@ VmallocChunk:     409508 kB
       0.005 * (report.ledger?.totalBytes as number),
     );
   });
+
+  // https://github.com/openwrt/openwrt/issues/19544: half of a router's memory was gone.
+  it("does not take 58 of 116 MiB in no account for what is usual", async () => {
+    const report = await analyzeFiles({ "proc/meminfo": meminfoText({ Cached: 4 * MIB }, 116 * MIB, 58 * MIB) });
+    expect(report.ruledOut.map(({ because }) => because).join()).not.toContain("where nothing is wrong");
+    expect(report.verdict).toBe("unexplained");
+  });
 });

@@ -49,6 +49,14 @@ describe("a dump of a log that tells of no kill", () => {
     );
   });
 
+  it("rules out neither an OOM of the host nor of a group, nor a lack of large pieces", async () => {
+    const { notAssessed, ruledOut } = await analyzeFiles({ "sos_commands/kernel/dmesg": OPENWRT_3507 });
+    for (const cause of ["global-oom", "memcg-oom", "buddy-fragmentation"]) {
+      expect(ruledOut.map((each) => each.cause)).not.toContain(cause);
+      expect(notAssessed).toContainEqual({ cause, missing: ["sos_commands/kernel/dmesg"], howToCapture: ["dmesg"] });
+    }
+  });
+
   it("is the last one of several, and none where a control group was at its limit", async () => {
     const later = OPENWRT_3507.replace("slab_unreclaimable:7509", "slab_unreclaimable:8000");
     const two = await analyzeFiles({ "sos_commands/kernel/dmesg": `${OPENWRT_3507}${later}` });
