@@ -491,6 +491,8 @@ export const slabLeak: Analyzer = defineAnalyzer({
     udpBacklog,
   },
   last: true,
+  // From a tenth of memory on it is the problem however it is spread.
+  judges: "slab-unreclaimable",
   analyze(
     {
       ledger: whole,

@@ -776,6 +776,14 @@ describe("slab-leak", () => {
     );
   });
 
+  // https://github.com/samber/awesome-prometheus-alerts/pull/50: a fifth of memory, and meminfo alone.
+  it("without slabinfo calls no host healthy that has a tenth of memory in it", async () => {
+    const verdict = async (bytes: number): Promise<string> =>
+      (await analyzeFiles({ "proc/meminfo": meminfoText({ SUnreclaim: bytes }, 16 * GIB) })).verdict;
+    expect(await verdict(3.2 * GIB)).toBe("insufficient-evidence");
+    expect(await verdict(0.8 * GIB)).toBe("healthy");
+  });
+
   // https://github.com/coreos/bugs/issues/2637: slabtop alone, of a leak in SELinux' policy code.
   const EBITMAP = ` Active / Total Size (% used)       : 47121380.33K / 47376581.93K (99.5%)
 
