@@ -555,8 +555,8 @@ export const remedyMarks: readonly RemedyMark[] = [
     "remedy": "delete network devices",
     "kernel": "6.18.44-fc-v657",
     "date": "2026-11-29",
-    "beforeBytes": 52707328,
-    "afterBytes": 1777664,
+    "beforeBytes": 15097856,
+    "afterBytes": 2273280,
   },
   {
     "cause": "slab-reclaimable",
