@@ -194,12 +194,26 @@ export function* ssRows(reader: Reader, ...netids: readonly string[]): Generator
   for (const [i, each] of (others ?? []).entries()) yield* rowsOf(each, FIRST_NAMESPACE_FILE + i, netids);
 }
 
-/** The same, or else of netstat, which old archives and people have in place of `ss`: for where the tables of /proc are missing. */
+/** What `ss` tells of network namespaces whose tables are not there: a sosreport has the host's alone. */
+export function* ssRowsElsewhere(
+  reader: Reader,
+  tables: readonly Parsed<unknown>[],
+  ...netids: readonly string[]
+): Generator<ListedRow> {
+  const { others } = readUses({ others: ssNamespaces }, reader);
+  const known = new Set(tables.map(({ path }) => netnsOf(path)));
+  for (const [i, each] of (others ?? []).entries()) {
+    if (!known.has(netnsOf(each.path))) yield* rowsOf(each, FIRST_NAMESPACE_FILE + i, netids);
+  }
+}
+
+/** What `ss` tells of the host and all its namespaces, or else netstat, which old archives and people have in place of `ss`: for where the tables of /proc are missing. */
 export function listedRows(reader: Reader, ...netids: readonly string[]): readonly ListedRow[] {
   const rows = [...ssRows(reader, ...netids)];
-  if (rows.length > 0) return rows;
+  // Asked for listening sockets alone (`-l`), it tells of no connection.
+  if (rows.some(({ socket }) => socket.state !== "LISTEN")) return rows;
   const listed = reader.read(netids.includes("tcp") ? netstatTcp : netstatDatagrams);
-  return listed.status === "ok" ? [...rowsOf(listed.value, NETSTAT_FILE, netids)] : [];
+  return listed.status === "ok" ? [...rowsOf(listed.value, NETSTAT_FILE, netids)] : rows;
 }
 
 /** The line with a socket's skmem; undefined where ss printed none. */
@@ -247,8 +261,9 @@ export function receiveBacklog<T extends QueueRow>(
     }
     const details = new Map(Array.from(ssRows(reader, ...netids), (row) => [row.socket.inode, row] as const));
     const watched = watchQueues(reader.timeline, look);
-    const queues: SocketQueue[] = [];
-    let sockets = 0;
+    const elsewhere = listedBacklog([...ssRowsElsewhere(reader, tables.value, ...netids)]);
+    const queues: SocketQueue[] = [...elsewhere.queues];
+    let { sockets } = elsewhere;
     for (const { path, value } of tables.value) {
       sockets += tableSize(value);
       for (const row of value) {

@@ -194,8 +194,13 @@ export function parseNetstatTcp(text: string): readonly SsSocket[] {
   return parseQueues(CONNECTION, text);
 }
 
-// -W from sos 3.3 on, -T where netstat knows no -W; insights-client runs it without either.
-const PATHS = ["sos_commands/networking/netstat_-W_-neopa", "sos_commands/networking/netstat_*-neopa"];
+// -W from sos 3.3 on, -T where netstat knows no -W; insights-client runs it without either. The first sosreports ran -nap, and people have
+// other options: with -p it is a list of sockets, and no table of routes or counts.
+const PATHS = [
+  "sos_commands/networking/netstat_-W_-neopa",
+  "sos_commands/networking/netstat_*-neopa",
+  "sos_commands/networking/netstat_-*p*",
+];
 
 /** A snapshot's file, as {@linkcode parseNetstatDatagrams} reads it. */
 export const netstatDatagrams: Source<Parsed<readonly SsSocket[]>> = defineArtifact({
