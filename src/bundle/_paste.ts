@@ -1,7 +1,7 @@
 /** Several outputs of commands in one text, as they stand in an issue, a ticket or a terminal: each is told by how it begins, or by the command before it. */
 import { shortName } from "./_few.ts";
 import { namespacePath, type Section, sectionPath } from "./_layouts.ts";
-import { LOG_PLACE, partPath, SS_PLACE, titledPath } from "./_loose.ts";
+import { isSocketList, LOG_PLACE, partPath, SS_PLACE, titledPath } from "./_loose.ts";
 import { beginsAsKernelLog } from "./log.ts";
 
 /** Between the outputs: a fence of Markdown, a tag of HTML, `==> FILE <==` of head and tail, `------ TITLE (COMMAND) ------` of Android's bugreport. */
@@ -16,8 +16,6 @@ const PROGRAM =
   /^(?:sudo +(?:-\S+ +)*)?(?:\/\S{1,100}\/)?(?:cat|date|df|dmesg|du|egrep|find|free|grep|head|ipcs|journalctl|kubectl|docker|ip netns exec|ls|lsof|lsmod|netstat|ps|sar|slabtop|ss|swapon|sysctl|tail|top|uname|uptime|vmstat|watch|zpool)(?: |$)/;
 const LINE_LENGTH_LOOKED_AT = 800;
 const QUOTED = /^(?:> ?)+/;
-/** Lists of sockets: of several each has other sockets, or tells something else of them. */
-const SOCKET_LIST = /^sos_commands\/networking\/(?:namespaces\/[^/]{1,64}\/)?(?:ss_-peaonmi|netstat_-W_-neopa)$/;
 const SS = /\/ss_-peaonmi$/;
 const SS_COMMAND = /(?:^|[ /])ss /;
 const SS_ROW = /^(?:[a-z]\S{0,15} +)?(?:[A-Z][A-Z\d-]{2,15} +)?\d+ +\d+ +\S*[:*]/;
@@ -160,7 +158,7 @@ function goesOnIn(path: string | undefined, mayGoOn: boolean, { isNext, path: ow
 
 /** Whether the text is one file as it stands. */
 function isWhole(whole: string | undefined, path: string, { lines }: Found): boolean {
-  return path === LOG_PLACE || (path === whole && (lines.length === 1 || !SOCKET_LIST.test(path)));
+  return path === LOG_PLACE || (path === whole && (lines.length === 1 || !isSocketList(path)));
 }
 
 function ranges(parts: readonly (readonly [number, number])[]): string {
@@ -189,7 +187,7 @@ export function splitPaste(text: string, whole: string | undefined): Paste | und
     const known = path === undefined ? undefined : found.get(path);
     if (path === undefined) passedOver.push(range);
     else if (known === undefined) found.set(path, { texts: [contentOf(part, path)], lines: [range] });
-    else if (goesOn || path === LOG_PLACE || SOCKET_LIST.test(path)) {
+    else if (goesOn || path === LOG_PLACE || isSocketList(path)) {
       known.texts.push(contentOf(part, path));
       known.lines.push(range);
     } else {
