@@ -162,6 +162,9 @@ describe("files as they are saved, without a host's folders", () => {
     const large = meminfo + "\n".repeat(9 * 2 ** 20) + tcp;
     const bundle = await open(tar(tarEntry("case/a.txt", large)));
     expect([...bundle.files.keys()]).toEqual(["proc/meminfo"]);
+    const filled = Array.from({ length: 8 }, (_, i) => tarEntry(`case/${i}.txt`, "x".repeat(8 * 2 ** 20)));
+    const after = await open(tar(...filled, tarEntry("case/all.txt", `${meminfo}${tcp}`)));
+    expect([...after.files.keys()]).toEqual(["proc/meminfo"]);
     const shown = Array.from({ length: 99 }, (_, i) => tarEntry(`case/${i}.txt`, `$ cat /proc/${i}/status\nName: a\n`));
     expect((await open(tar(...shown))).warnings.length).toBeLessThan(100);
   });
