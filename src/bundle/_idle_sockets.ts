@@ -12,7 +12,7 @@ const MAX_REMEMBERED = 1_000_000;
 
 const INET = /(?:^|\/)proc\/(?:[^/]+\/)?net\/(udp|udplite|tcp|raw)6?$/;
 const SS = /(?:^|\/)networking\/(?:namespaces\/[^/]+\/)?(?:ip_netns_exec_[^/]+_)?ss_[^/]*$/;
-const NETSTAT = /(?:^|\/)networking\/(?:namespaces\/[^/]+\/)?netstat_[^/]*$/;
+const NETSTAT = /(?:^|\/)networking\/(?:namespaces\/[^/]+\/)?(?:ip_netns_exec_[^/]+_)?netstat_[^/]*$/;
 
 /** Inodes, of which a million are asked for and few are there: most are told from one byte. */
 class Inodes {

@@ -2,7 +2,7 @@ import type { SourceLine } from "../core/ledger.ts";
 import { type Captured, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
 import type { InetSocket } from "../parsers/_inet_sockets.ts";
-import { netstatTcp } from "../parsers/netstat.ts";
+import { netstatNamespacesTcp, netstatTcp } from "../parsers/netstat.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
 import { sockstat } from "../parsers/sockstat.ts";
 import { tcp } from "../parsers/tcp.ts";
@@ -14,12 +14,12 @@ import {
   backlogOf,
   type ListedRow,
   listedRows,
+  rowsElsewhere,
   type Sighting,
   skmemLine,
   type SocketQueue,
   type SsRow,
   ssRows,
-  ssRowsElsewhere,
   tableSize,
   type Watched,
   watchQueues,
@@ -391,7 +391,7 @@ function read(reader: Reader): Captured<TcpBacklog> {
   const tables = reader.read(tcp);
   if (tables.status === "missing") return listed(reader) ?? tables;
   if (tables.status !== "ok") return tables;
-  const rows = [...ssRowsElsewhere(reader, tables.value, "tcp")];
+  const rows = [...rowsElsewhere(reader, tables.value, "tcp")];
   const elsewhere = listedTables(rows);
   const detailOf = detailsOf(reader);
   return backlogs(reader, {
@@ -407,6 +407,6 @@ function read(reader: Reader): Captured<TcpBacklog> {
 /** TCP queues over all network namespaces and snapshots, with the other end of each connection that stays on this host. */
 export const tcpBacklog: Source<TcpBacklog> = {
   name: "TCP backlog",
-  patterns: [tcp, ss, ssNamespaces, netstatTcp, sockstat].flatMap(({ patterns }) => patterns),
+  patterns: [tcp, ss, ssNamespaces, netstatTcp, netstatNamespacesTcp, sockstat].flatMap(({ patterns }) => patterns),
   read,
 };

@@ -166,6 +166,24 @@ describe("queues of network namespaces that ss alone lists", () => {
     },
   );
 
+  it.each(["namespaces/blue/ip_netns_exec_blue_netstat_-W_-neopa", "ip_netns_exec_blue_netstat_-W_-neopa"])(
+    "are counted where netstat alone lists them: %s",
+    async (name) => {
+      const text = `${SEND_NETSTAT_TIMERS.split("\nActive UNIX", 1)[0]}\n` +
+        "udp   36864000      0 127.0.0.1:40514         0.0.0.0:*                           0          77         9/syslog   off (0.00/0/0)\n";
+      const files = { [`sos_commands/networking/${name}`]: text };
+      for (const tables of [host, {}, { [SS]: `${RECV_SS.split("\n", 1)[0]}\n` }]) {
+        const report = await on({ ...tables, ...files });
+        expect(findingOf(report, "socket-backlog-udp")?.owners).toMatchObject([{ pid: 9, bytes: 36_864_000 }]);
+        expect(findingOf(report, SEND)?.owners).toMatchObject([{ pid: 27755, comm: "tcp_backlog", count: 2 }]);
+      }
+      const listed = { "sos_commands/networking/namespaces/blue/ip_netns_exec_blue_ss_-peaonmi": udp };
+      const both = await on({ ...host, ...files, ...listed });
+      expect(findingOf(both, "socket-backlog-udp")?.bytes.high).toBe(36_864_000);
+      expect(findingOf(both, SEND)).toBeUndefined();
+    },
+  );
+
   it("are not counted twice where the namespace's own tables are there", async () => {
     const folder = "sos_commands/networking/namespaces/blue";
     const report = await on({
