@@ -121,7 +121,14 @@ function sourceOf(...patterns: string[]): Source<unknown> {
   return { name: "test", patterns, read: () => ({ status: "missing", missing: [] }) };
 }
 
-const everything = sourceOf("proc/net/*", "proc/mounts", "proc/*/*", "sos_commands/*/*", "sys/*/*");
+const everything = sourceOf(
+  "proc/net/*",
+  "proc/mounts",
+  "proc/*/*",
+  "sos_commands/*/*",
+  "sos_commands/*/*/*/*",
+  "sys/*/*",
+);
 
 function redactor(facts: HostFacts = { hostname: "web-01", machine: "x86_64" }): Redactor {
   return new Redactor(facts, [everything]);
