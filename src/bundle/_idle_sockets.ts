@@ -12,7 +12,7 @@ const MAX_REMEMBERED = 1_000_000;
 
 const INET = /(?:^|\/)proc\/(?:[^/]+\/)?net\/(udp|udplite|tcp|raw)6?$/;
 const SS = /(?:^|\/)networking\/(?:namespaces\/[^/]+\/)?(?:ip_netns_exec_[^/]+_)?ss_[^/]*$/;
-const NETSTAT = /(?:^|\/)networking\/(?:namespaces\/[^/]+\/)?netstat_[^/]*$/;
+const NETSTAT = /(?:^|\/)networking\/(?:namespaces\/[^/]+\/)?(?:ip_netns_exec_[^/]+_)?netstat_[^/]*$/;
 
 /** What is remembered of the rows that were kept, over all tables and snapshots of a bundle. */
 class Remembered {

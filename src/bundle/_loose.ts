@@ -1,6 +1,9 @@
 /** Files as people paste and save them, without the folders of a host: `cat /proc/meminfo > meminfo.txt`. They are told by how they begin. */
 import { beginsAsKernelLog, isKernelLog } from "./log.ts";
 
+/** Where `ss` of the host has its place, whatever its options were. */
+export const SS_PLACE = "sos_commands/networking/ss_-peaonmi";
+
 /** By its first lines: where a bundle has such a file. */
 const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^MemTotal: +\d+ kB\s/, "proc/meminfo"],
@@ -15,12 +18,12 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^ *sl +local_address rem_address /, "proc/net/tcp"],
   [/^ *sl +local_address +remote_address .*\bdrops\b/, "proc/net/udp6"],
   [/^ *sl +local_address +remote_address /, "proc/net/tcp6"],
-  // Of one family alone there is no column for it.
-  [/^(?:Netid +)?State +Recv-Q +Send-Q /, "sos_commands/networking/ss_-peaonmi"],
+  // Of one family, or in one state alone there is no column for it.
+  [/^(?:Netid +)?(?:State +)?Recv-Q +Send-Q +Local Address/, SS_PLACE],
   [/^Active Internet connections \(servers and established\)/, "sos_commands/networking/netstat_-W_-neopa"],
-  // Without -a, only where processes (-p) or inodes (-e) tell whose they are; servers alone (-l) have no queues of connections.
+  // Without -a, only where processes (-p) or inodes (-e) tell whose they are. Of UDP servers alone (-l) have queues, too.
   [
-    /^Active Internet connections \((?:only servers\)\r?\nProto .*\bInode\b|w\/o servers\)\r?\nProto .*\b(?:Inode|PID)\b)/,
+    /^Active Internet connections \((?:only|w\/o) servers\)\r?\nProto .*\b(?:Inode|PID)\b/,
     "sos_commands/networking/netstat_-W_-neopa",
   ],
   [/^USER +PID +%CPU +%MEM +VSZ +RSS /, "sos_commands/process/ps_auxwww"],
@@ -39,6 +42,13 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^Linux \S{1,255} \d+\.\d+\S{0,80} #\d/, "sos_commands/kernel/uname_-a"],
   [/^[a-z][\w.-]*\.[\w-]+ = /, "sos_commands/kernel/sysctl_-a"],
 ];
+
+const SOCKET_LIST = /^sos_commands\/networking\/(?:namespaces\/[^/]{1,64}\/)?(?:ss_-peaonmi|netstat_-W_-neopa)$/;
+
+/** Whether it is the place of a list of sockets: of several, as people save them, each has other ones, or tells something else of them. */
+export function isSocketList(path: string): boolean {
+  return SOCKET_LIST.test(path);
+}
 
 /** Where a kernel log that is no file of a host's has its place. */
 export const LOG_PLACE = "sos_commands/kernel/dmesg";

@@ -22,7 +22,8 @@ import { bunzip2 } from "./bzip2.ts";
 import { factsPaths, factsWithoutManifest } from "./facts.ts";
 import { gunzip } from "./gzip.ts";
 import { Budget } from "./limits.ts";
-import { isLooseName, LOG_PLACE, loosePath } from "./_loose.ts";
+import { LOG_PLACE, loosePath } from "./_loose.ts";
+import { LooseFiles } from "./_loose_files.ts";
 import { splitPaste } from "./_paste.ts";
 import { isKernelLog, oneFile } from "./log.ts";
 import { parseManifest, parseStatus } from "./manifest.ts";
@@ -93,19 +94,6 @@ function keep(
   return isWanted ? kept.addFile(below, entry, snapshot) : undefined;
 }
 
-function isLoose({ path, entry }: PlacedEntry): boolean {
-  return entry.kind === "file" && isLooseName(path);
-}
-
-/** What a file at the top is, that has another name than a host gives it; undefined where it is nothing of use. */
-async function recognized({ path, entry }: PlacedEntry, { limits }: Budget): Promise<PlacedEntry | undefined> {
-  const { bytes } = await entry.read(limits.maxFileBytes);
-  const place = loosePath(bytes);
-  const read = (maxBytes: number) =>
-    Promise.resolve({ bytes: bytes.subarray(0, maxBytes), truncated: bytes.length > maxBytes });
-  return place === undefined ? undefined : { path: place, entry: { path, kind: "file", read } };
-}
-
 /** Keeps what is wanted, and gives the archives that may be bundles themselves, each to be read before the next one is asked for. */
 async function* keepAll(
   entries: Entries,
@@ -115,6 +103,7 @@ async function* keepAll(
 ): AsyncGenerator<PlacedEntry> {
   const places = new Places(budget, warnings);
   const recurring = new RecurringPaths(budget.limits);
+  const loose = new LooseFiles((path) => kept.files.has(path), warnings, budget.limits.maxFileBytes);
   for await (const batch of batchesOf(entries)) {
     for (const entry of batch) {
       const known = recurring.of(entry);
@@ -129,11 +118,8 @@ async function* keepAll(
       if (places.hasSections(placed)) {
         for (const section of await places.sections(placed)) await keep(section, wanted, kept);
       } else if (isInner(placed)) yield placed;
-      else if (isLoose(placed) && !wanted(placed.path) && !places.isSupportconfig) {
-        const known = await recognized(placed, budget);
-        if (known === undefined || kept.files.has(known.path)) continue;
-        warnings.push(`${shortName(placed.path)} is read as ${known.path}, by what is in it`);
-        await keep(known, wanted, kept);
+      else if (LooseFiles.is(placed) && !wanted(placed.path) && !places.isSupportconfig) {
+        for (const known of await loose.read(placed)) await keep(known, wanted, kept);
       } else {
         // Waiting for nothing takes longer than all the rest.
         const reading = keep(placed, wanted, kept, recurring);
@@ -141,6 +127,7 @@ async function* keepAll(
       }
     }
   }
+  for (const list of loose.lists()) await keep(list, wanted, kept);
   places.end();
   kept.end();
 }

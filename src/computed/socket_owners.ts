@@ -1,6 +1,6 @@
 import { type Captured, defineComputed, type Parsed, type Source } from "../core/source.ts";
 import type { SourceLine } from "../core/ledger.ts";
-import { netstat, netstatDatagrams, netstatTcp } from "../parsers/netstat.ts";
+import { netstat, netstatDatagrams, netstatLacksInodes, netstatNamespaces, netstatTcp } from "../parsers/netstat.ts";
 import { processStatus } from "../parsers/process_status.ts";
 import { socketOwners as socketOwnersFile } from "../parsers/socket_owners.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
@@ -31,9 +31,8 @@ const netstatByLine: Source<Parsed<readonly SsSocket[]>> = {
   name: "owners in netstat by line",
   patterns: netstat.patterns,
   read(reader): Captured<Parsed<readonly SsSocket[]>> {
-    const listed = reader.read(netstat);
-    const hasInodes = listed.status === "ok" && listed.value.value.some(({ isUnix }) => !isUnix);
-    if (hasInodes) return { status: "missing", missing: [] };
+    const lacksInodes = reader.read(netstatLacksInodes);
+    if (lacksInodes.status !== "ok" || !lacksInodes.value.value) return { status: "missing", missing: [] };
     const datagrams = reader.read(netstatDatagrams);
     const tcp = reader.read(netstatTcp);
     if (datagrams.status !== "ok" || tcp.status !== "ok") return datagrams;
@@ -45,13 +44,14 @@ const netstatByLine: Source<Parsed<readonly SsSocket[]>> = {
 export const socketOwners: Source<SocketOwners> = defineComputed({
   name: "socket owners",
   needs: {},
-  uses: { socketOwnersFile, ss, ssNamespaces, netstat, netstatByLine, processStatus },
+  uses: { socketOwnersFile, ss, ssNamespaces, netstat, netstatNamespaces, netstatByLine, processStatus },
   compute(
     {
       socketOwnersFile: file,
       ss: initial,
       ssNamespaces: others,
       netstat: listed,
+      netstatNamespaces: listedOthers,
       netstatByLine: byLine,
       processStatus: processes,
     },
@@ -68,16 +68,19 @@ export const socketOwners: Source<SocketOwners> = defineComputed({
     }
     const addListed = ({ path, value }: Parsed<readonly SsSocket[]>, index: number): void => {
       for (const socket of value) {
-        const { owners: [user], line } = socket;
+        const { owners: [user], ownersLine, line } = socket;
         if (user === undefined) continue;
-        add(ssKey(socket, index), { pid: user.pid, comm: comms.get(user.pid) ?? user.comm, path, line });
+        const comm = comms.get(user.pid) ?? user.comm;
+        add(ssKey(socket, index), { pid: user.pid, comm, path, line: ownersLine ?? line });
       }
     };
     if (initial !== undefined) addListed(initial, SS_FILE);
     others?.forEach((each, i) => addListed(each, FIRST_NAMESPACE_FILE + i));
     if (byLine !== undefined) addListed(byLine, NETSTAT_FILE);
-    for (const { inode, pid, program, line } of listed?.value ?? []) {
-      add(inode, { pid, comm: comms.get(pid) ?? program, path: (listed as Parsed<unknown>).path, line });
+    for (const { path, value } of [...(listed === undefined ? [] : [listed]), ...(listedOthers ?? [])]) {
+      for (const { inode, pid, program, line } of value) {
+        add(inode, { pid, comm: comms.get(pid) ?? program, path, line });
+      }
     }
     return owners;
   },

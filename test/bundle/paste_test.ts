@@ -98,6 +98,38 @@ $ cat /proc/slabinfo\ncat: /proc/slabinfo: Permission denied\n$ cat /proc/../../
     expect(warnings.join("\n")).toContain('the entry "proc/../../etc/passwd" points outside the bundle: passed over');
   });
 
+  it("puts lists of sockets together, with the command above where there is no column for the family", async () => {
+    const tcp = "State Recv-Q Send-Q Local Address:Port Peer Address:Port\nESTAB 9 0 10.0.0.1:1 10.0.0.2:2\n";
+    const all = `Netid ${tcp.replace("\n", "\ntcp ")}`;
+    const netstat =
+      "Active Internet connections (servers and established)\nProto Recv-Q Send-Q Local Address\ntcp 9 0 a b\n";
+    const bundle = await open(
+      `$ ss -tulpn\n${all}[root@host ~]# ss -tn\n${tcp}\n$ netstat -tn\n${netstat}\nand:\n\n${tcp}$ netstat -un\n${netstat}` +
+        `$ ip netns exec blue ss -tan\n${tcp}$ ss -tnH | grep 10.0\n${tcp.split("\n")[1]}\n`,
+    );
+    expect(texts(bundle)).toEqual({
+      "sos_commands/networking/ss_-peaonmi": [
+        all,
+        `$ ss -tn\n${tcp}`,
+        tcp,
+        `$ ss -tnH | grep 10.0\n${tcp.split("\n")[1]}\n`,
+      ].join("\n"),
+      "sos_commands/networking/netstat_-W_-neopa": [netstat, netstat].join("\n"),
+      "sos_commands/networking/namespaces/blue/ss_-peaonmi": `$ ip netns exec blue ss -tan\n${tcp}`,
+    });
+    expect(bundle.warnings).toContain(
+      "lines 2-3, 5-6, 15-16, 25 are read as sos_commands/networking/ss_-peaonmi, by what is in them",
+    );
+  });
+
+  it("is none where it is one list of sockets, but is split where there are two", async () => {
+    const list = "State Recv-Q Send-Q Local Address:Port Peer Address:Port\nESTAB 9 0 10.0.0.1:1 10.0.0.2:2\n";
+    expect((await open(list)).warnings).toEqual([]);
+    const two = await open(`${list}$ ss -un\n${list}`);
+    expect(texts(two)).toEqual({ "sos_commands/networking/ss_-peaonmi": `${list}\n$ ss -un\n${list}` });
+    expect(two.warnings[0]).toContain("a text with several files");
+  });
+
   it.each([
     ["a log, whatever stands in it", `${LOG}\n[   22.0] a: b\nvm.overcommit = 1\n\nNode 0, zone DMA 1 2\n`],
     ["a log between words", `It says\n\n${LOG}`],
