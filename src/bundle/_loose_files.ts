@@ -9,7 +9,7 @@ import { type PlacedEntry, sectionEntry } from "./_places.ts";
 /** A longer text is one file, by its beginning: taken apart it needs a hundred times its size. */
 const MAX_PASTE_BYTES = 8 * 2 ** 20;
 /** Of a hostile text a megabyte takes three seconds (measured: lines of one letter, empty ones between them). */
-const MAX_ALL_PASTES_BYTES = 64 * 2 ** 20;
+const MAX_ALL_PASTES_BYTES = 16 * 2 ** 20;
 /** Files with several in them, and lists of sockets: people save a handful, a hostile archive a million, of which each would be told. */
 const MAX_PASTES = 32;
 const MAX_LISTS = 32;
