@@ -1,5 +1,4 @@
 import type { Bundle, Decompress, Entry } from "../core/bundle.ts";
-import { concatBytes } from "../core/bytes.ts";
 import { BundleError, LimitError } from "../core/errors.ts";
 import type { Manifest } from "../core/manifest.ts";
 import { matcher } from "../core/patterns.ts";
@@ -18,6 +17,7 @@ import {
   sectionEntry,
 } from "./_places.ts";
 import { RecurringPaths } from "./_recurring.ts";
+import { peek } from "./_streams.ts";
 import { bunzip2 } from "./bzip2.ts";
 import { factsPaths, factsWithoutManifest } from "./facts.ts";
 import { gunzip } from "./gzip.ts";
@@ -29,6 +29,7 @@ import { isKernelLog, oneFile } from "./log.ts";
 import { parseManifest, parseStatus } from "./manifest.ts";
 import { isTar, readTar } from "./tar.ts";
 import { unxz } from "./xz.ts";
+import { isZip, readZip } from "./zip.ts";
 import { unzstd } from "./zstd.ts";
 
 export { type ArchiveOptions, linkDestination, type PlacedEntry, placeEntries } from "./_places.ts";
@@ -66,7 +67,7 @@ export function wantedPatterns(sources: readonly Source<unknown>[]): readonly st
 }
 
 /** A name that an archive has, which may be of a bundle. */
-const ARCHIVE = /\.(?:tar(?:\.(?:gz|bz2|xz|zst))?|tgz|tbz2?|txz|tzst)$/;
+const ARCHIVE = /\.(?:zip|tar(?:\.(?:gz|bz2|xz|zst))?|tgz|tbz2?|txz|tzst)$/;
 
 /** Whether an entry may be a bundle itself, as in what `sos collect` makes: archives that a host's own files have are none. */
 function isInner({ path, entry }: PlacedEntry): boolean {
@@ -295,33 +296,6 @@ function manifestFacts(manifest: Manifest): HostFacts {
   return { ...manifest.host, capturedAt: Date.parse(manifest.capturedAt), privileged: manifest.privileged };
 }
 
-async function* prepend(head: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  try {
-    yield* head;
-    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
-  } finally {
-    await rest.return?.();
-  }
-}
-
-/** Takes at least `size` bytes from the front, or all there are, without losing them. */
-async function peek(
-  chunks: AsyncIterable<Uint8Array>,
-  size: number,
-): Promise<{ head: Uint8Array; chunks: AsyncIterable<Uint8Array> }> {
-  const rest = chunks[Symbol.asyncIterator]();
-  const taken: Uint8Array[] = [];
-  let got = 0;
-  while (got < size) {
-    const next = await rest.next();
-    if (next.done === true) break;
-    taken.push(next.value);
-    got += next.value.length;
-  }
-  const head = concatBytes(taken);
-  return { head, chunks: prepend([head], rest) };
-}
-
 /** Compressions, recognized by their first bytes. */
 const COMPRESSIONS: readonly { readonly magic: readonly number[]; readonly decompress: Decompress }[] = [
   { magic: [0x1f, 0x8b], decompress: gunzip },
@@ -361,6 +335,7 @@ async function unpack(
 ): Promise<AsyncIterable<Entry>> {
   const start = await peek(chunks, 512);
   if (start.head.length === 0) throw new BundleError("Cannot read the bundle: it is empty");
+  if (isZip(start.head)) return readZip(budget.packed(start.chunks), (bytes) => budget.unpack(bytes), broken);
   let plain = { head: start.head, chunks: budget.unpacked(start.chunks) as AsyncIterable<Uint8Array> };
   const compression = COMPRESSIONS.find(({ magic }) => startsWith(start.head, magic));
   if (compression !== undefined) {
@@ -377,14 +352,14 @@ async function unpack(
     }
     if (path !== undefined) return oneFile(path, text.chunks);
     throw new BundleError(
-      "Cannot read the bundle: it is neither a tar archive (plain, gzip, bzip2, xz or zstd) nor a kernel log, nor a file of /proc",
+      "Cannot read the bundle: it is neither a tar archive (plain, gzip, bzip2, xz or zstd) nor a zip archive, a kernel log, nor a file of /proc",
     );
   }
   return readTar(plain.chunks, broken);
 }
 
 /**
- * The entries of an archive that comes as a stream: .tar, also compressed as .gz (.tgz), .bz2, .xz or .zst; recognized by content. A
+ * The entries of an archive that comes as a stream: .tar, also compressed as .gz (.tgz), .bz2, .xz or .zst, and .zip; recognized by content. A
  * kernel log in plain text (dmesg, journalctl, syslog, a serial console), or /proc/meminfo and its like, is a bundle of that one file.
  *
  * @example
