@@ -68,6 +68,13 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^[a-z][\w.-]*\.[\w-]+ = /, "sos_commands/kernel/sysctl_-a"],
 ];
 
+const SOCKET_LIST = /^sos_commands\/networking\/(?:namespaces\/[^/]{1,64}\/)?(?:ss_-peaonmi|netstat_-W_-neopa)$/;
+
+/** Whether it is the place of a list of sockets: of several, as people save them, each has other ones, or tells something else of them. */
+export function isSocketList(path: string): boolean {
+  return SOCKET_LIST.test(path);
+}
+
 /** Where a kernel log that is no file of a host's has its place. */
 export const LOG_PLACE = "sos_commands/kernel/dmesg";
 const HEAD_BYTES = 4096;

@@ -1,7 +1,7 @@
 /** Several outputs of commands in one text, as they stand in an issue, a ticket or a terminal: each is told by how it begins, or by the command before it. */
 import { shortName } from "./_few.ts";
 import { namespacePath, type Section, sectionPath } from "./_layouts.ts";
-import { FREE_PLACE, LOG_PLACE, partPath, rowPath, SS_PLACE, titledPath } from "./_loose.ts";
+import { FREE_PLACE, isSocketList, LOG_PLACE, partPath, rowPath, SS_PLACE, titledPath } from "./_loose.ts";
 import { beginsAsKernelLog } from "./log.ts";
 
 /** Between the outputs: a fence of Markdown, a tag of HTML, `==> FILE <==` of head and tail, `------ TITLE (COMMAND) ------` of Android's bugreport. */
@@ -18,8 +18,6 @@ const PROGRAM =
 const BARE_FREE = /^free(?:$| -\w| *(?:&&|;|\|))/;
 const LINE_LENGTH_LOOKED_AT = 800;
 const QUOTED = /^(?:> ?)+/;
-/** Lists of sockets: of several each has other sockets, or tells something else of them. */
-const SOCKET_LIST = /^sos_commands\/networking\/(?:namespaces\/[^/]{1,64}\/)?(?:ss_-peaonmi|netstat_-W_-neopa)$/;
 const SS = /\/ss_-peaonmi$/;
 const SS_COMMAND = /(?:^|[ /])ss /;
 const SS_ROW = /^(?:[a-z]\S{0,15} +)?(?:[A-Z][A-Z\d-]{2,15} +)?\d+ +\d+ +\S*[:*]/;
@@ -184,7 +182,7 @@ function namesIn(path: string, { lines }: Part): readonly string[] {
 
 /** Whether the text is one file as it stands. */
 function isWhole(whole: string | undefined, path: string, { lines }: Found): boolean {
-  return path === LOG_PLACE || (path === whole && (lines.length === 1 || !SOCKET_LIST.test(path)));
+  return path === LOG_PLACE || (path === whole && (lines.length === 1 || !isSocketList(path)));
 }
 
 function ranges(parts: readonly (readonly [number, number])[]): string {
@@ -216,7 +214,7 @@ export function splitPaste(text: string, whole: string | undefined): Paste | und
     if (path === undefined) passedOver.push(range);
     else if (known === undefined) {
       found.set(path, { texts: [contentOf(part, path)], lines: [range], names: new Set(names) });
-    } else if (goesOn || path === LOG_PLACE || SOCKET_LIST.test(path) || areOthers) {
+    } else if (goesOn || path === LOG_PLACE || isSocketList(path) || areOthers) {
       known.texts.push(contentOf(part, path));
       known.lines.push(range);
       for (const name of names) known.names.add(name);

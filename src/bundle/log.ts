@@ -1,5 +1,6 @@
 import type { Condenser, Entry } from "../core/bundle.ts";
 import { concatBytes } from "../core/bytes.ts";
+import { readStream } from "./_streams.ts";
 
 /** A line of the kernel's log as dmesg, journalctl, syslog or a serial console show it; some Android kernels put the CPU after the time. Mail quotes it, Markdown indents it. */
 const KERNEL_LINE =
@@ -156,19 +157,5 @@ export function newestOf(path: string, maxBytes: number, left: (keptBytes: numbe
 
 /** A bundle that has nothing but one file, such as a kernel log. */
 export async function* oneFile(path: string, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Entry> {
-  const read = async (maxBytes: number, condenser?: Condenser): Promise<{ bytes: Uint8Array; truncated: boolean }> => {
-    if (condenser !== undefined) {
-      for await (const chunk of chunks) condenser.push(chunk);
-      return { bytes: condenser.end(), truncated: false };
-    }
-    const parts: Uint8Array[] = [];
-    let room = maxBytes;
-    for await (const chunk of chunks) {
-      parts.push(chunk.subarray(0, room));
-      if (chunk.length > room) return { bytes: concatBytes(parts), truncated: true };
-      room -= chunk.length;
-    }
-    return { bytes: concatBytes(parts), truncated: false };
-  };
-  yield { path, kind: "file", read };
+  yield { path, kind: "file", read: (maxBytes, condenser) => readStream(chunks, maxBytes, condenser) };
 }

@@ -1,6 +1,6 @@
 import { type Captured, defineComputed, type Parsed, type Source } from "../core/source.ts";
 import type { SourceLine } from "../core/ledger.ts";
-import { netstat, netstatDatagrams, netstatLacksInodes, netstatTcp } from "../parsers/netstat.ts";
+import { netstat, netstatDatagrams, netstatLacksInodes, netstatNamespaces, netstatTcp } from "../parsers/netstat.ts";
 import { processStatus } from "../parsers/process_status.ts";
 import { socketOwners as socketOwnersFile } from "../parsers/socket_owners.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
@@ -44,13 +44,14 @@ const netstatByLine: Source<Parsed<readonly SsSocket[]>> = {
 export const socketOwners: Source<SocketOwners> = defineComputed({
   name: "socket owners",
   needs: {},
-  uses: { socketOwnersFile, ss, ssNamespaces, netstat, netstatByLine, processStatus },
+  uses: { socketOwnersFile, ss, ssNamespaces, netstat, netstatNamespaces, netstatByLine, processStatus },
   compute(
     {
       socketOwnersFile: file,
       ss: initial,
       ssNamespaces: others,
       netstat: listed,
+      netstatNamespaces: listedOthers,
       netstatByLine: byLine,
       processStatus: processes,
     },
@@ -76,8 +77,10 @@ export const socketOwners: Source<SocketOwners> = defineComputed({
     if (initial !== undefined) addListed(initial, SS_FILE);
     others?.forEach((each, i) => addListed(each, FIRST_NAMESPACE_FILE + i));
     if (byLine !== undefined) addListed(byLine, NETSTAT_FILE);
-    for (const { inode, pid, program, line } of listed?.value ?? []) {
-      add(inode, { pid, comm: comms.get(pid) ?? program, path: (listed as Parsed<unknown>).path, line });
+    for (const { path, value } of [...(listed === undefined ? [] : [listed]), ...(listedOthers ?? [])]) {
+      for (const { inode, pid, program, line } of value) {
+        add(inode, { pid, comm: comms.get(pid) ?? program, path, line });
+      }
     }
     return owners;
   },

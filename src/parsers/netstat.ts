@@ -7,7 +7,7 @@
 //   Proto RefCnt Flags       Type       State         I-Node   PID/Program name     Path
 //   unix  3      [ ]         STREAM     CONNECTED     6492970  18604/unix_backlog
 import { ParseError } from "../core/errors.ts";
-import { defineArtifact, type Parsed, type Source } from "../core/source.ts";
+import { defineArtifact, defineArtifacts, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine } from "./_lines.ts";
 import { parseCount } from "./_numbers.ts";
 import { mergeLists } from "./_socket_lists.ts";
@@ -194,8 +194,13 @@ export function parseNetstatTcp(text: string): readonly SsSocket[] {
   return parseQueues(CONNECTION, text);
 }
 
-// -W from sos 3.3 on, -T where netstat knows no -W; insights-client runs it without either.
-const PATHS = ["sos_commands/networking/netstat_-W_-neopa", "sos_commands/networking/netstat_*-neopa"];
+// -W from sos 3.3 on, -T where netstat knows no -W; insights-client runs it without either. The first sosreports ran -nap, and people have
+// other options: with -p it is a list of sockets, and no table of routes or counts.
+const PATHS = [
+  "sos_commands/networking/netstat_-W_-neopa",
+  "sos_commands/networking/netstat_*-neopa",
+  "sos_commands/networking/netstat_-*p*",
+];
 
 /** A snapshot's file, as {@linkcode parseNetstatDatagrams} reads it. */
 export const netstatDatagrams: Source<Parsed<readonly SsSocket[]>> = defineArtifact({
@@ -226,5 +231,35 @@ export const netstat: Source<Parsed<readonly NetstatOwner[]>> = defineArtifact({
   name: "netstat",
   paths: PATHS,
   howToCapture: "netstat -W -neopa",
+  parse: parseNetstat,
+});
+
+/** Of the other network namespaces: where ss could not be run, sosreport has this alone. Up to 4.0 it has no folder for each. */
+const OF_NAMESPACES = {
+  paths: [
+    "sos_commands/networking/namespaces/*/ip_netns_exec_*_netstat_*-neopa",
+    "sos_commands/networking/ip_netns_exec_*_netstat_*-neopa",
+  ],
+  howToCapture: "ip netns exec NAME netstat -W -neopa",
+};
+
+/** As {@linkcode netstatDatagrams}, one entry for each of the other network namespaces. */
+export const netstatNamespacesDatagrams: Source<readonly Parsed<readonly SsSocket[]>[]> = defineArtifacts({
+  ...OF_NAMESPACES,
+  name: "queues of netstat in namespaces",
+  parse: parseNetstatDatagrams,
+});
+
+/** As {@linkcode netstatTcp}, one entry for each of the other network namespaces. */
+export const netstatNamespacesTcp: Source<readonly Parsed<readonly SsSocket[]>[]> = defineArtifacts({
+  ...OF_NAMESPACES,
+  name: "TCP queues of netstat in namespaces",
+  parse: parseNetstatTcp,
+});
+
+/** As {@linkcode netstat}, one entry for each of the other network namespaces. */
+export const netstatNamespaces: Source<readonly Parsed<readonly NetstatOwner[]>[]> = defineArtifacts({
+  ...OF_NAMESPACES,
+  name: "netstat in namespaces",
   parse: parseNetstat,
 });

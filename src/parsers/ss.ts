@@ -456,8 +456,8 @@ function ringBytes(word: string): number | undefined {
 }
 
 /**
- * The initial network namespace. supportconfig runs `ss -nap`, insights-client `ss -tupna`: without what sockets are charged, and the latter without
- * most families.
+ * The initial network namespace. supportconfig runs `ss -nap`, insights-client `ss -tupna` and once `ss -tulpn`: without what sockets are charged, and
+ * the latter without most families. People have other options, too: with `-p` it is a list of sockets, and no summary (`-s`).
  */
 export const ss: Source<Parsed<readonly SsSocket[]>> = defineArtifact({
   name: "ss",
@@ -466,17 +466,19 @@ export const ss: Source<Parsed<readonly SsSocket[]>> = defineArtifact({
     "sos_commands/networking/ss_*peaonmi*",
     "sos_commands/networking/ss_-nap",
     "sos_commands/networking/ss_-tupna",
+    "sos_commands/networking/ss_-*p*",
   ],
   howToCapture: "ss -peaonmi",
   parse: parseSs,
 });
 
-/** The other network namespaces that were captured, one entry each. */
+/** The other network namespaces that were captured, one entry each. Up to 4.0 sosreport has no folder for each. */
 export const ssNamespaces: Source<readonly Parsed<readonly SsSocket[]>[]> = defineArtifacts({
   name: "ss in namespaces",
   paths: [
     "sos_commands/networking/namespaces/*/ss_-peaonmi",
     "sos_commands/networking/namespaces/*/ip_netns_exec_*_ss_-peaonmi",
+    "sos_commands/networking/ip_netns_exec_*_ss_-peaonmi",
   ],
   howToCapture: "ip netns exec NAME ss -peaonmi",
   parse: parseSs,

@@ -124,6 +124,66 @@ describe("files as they are saved, without a host's folders", () => {
     expect([...(await open(new TextEncoder().encode(df))).files.keys()]).toEqual(["sos_commands/filesys/df_-al"]);
   });
 
+  const meminfo = "MemTotal:        8000000 kB\nMemFree:         7000000 kB\n";
+  const tcp = "State Recv-Q Send-Q Local Address:Port Peer Address:Port\nESTAB 9 0 10.0.0.1:1 10.0.0.2:2\n";
+  const SS = "sos_commands/networking/ss_-peaonmi";
+  const textOf = ({ files }: Bundle, path: string): string => new TextDecoder().decode(files.get(path));
+
+  it("are taken apart where they hold several, as a paste is", async () => {
+    const all = `root@host:~# cat /proc/meminfo\n${meminfo}root@host:~# ss -tn\n${tcp}root@host:~# dmesg\nnone\n`;
+    const bundle = await open(
+      tar(
+        tarEntry("case/notes.txt", "it is slow\n"),
+        tarEntry("case/all.txt", all),
+        tarEntry("case/vmstat.txt", file("proc/vmstat")),
+      ),
+    );
+    expect([...bundle.files.keys()]).toEqual(["proc/meminfo", "proc/vmstat", SS]);
+    expect(textOf(bundle, "proc/meminfo")).toBe(meminfo);
+    expect(textOf(bundle, SS)).toBe(`$ ss -tn\n${tcp}`);
+    expect(bundle.warnings).toEqual([
+      "all.txt: a text with several files: what is cited by path and line stands in its parts",
+      "all.txt: lines 2-3 are read as proc/meminfo, by what is in them",
+      `all.txt: lines 5-6 are read as ${SS}, by what is in them`,
+      "all.txt: lines 8 are passed over: nothing that is known, or something that stands above as well",
+      "vmstat.txt is read as proc/vmstat, by what is in it",
+    ]);
+  });
+
+  it("are lists of sockets that are put together, however many there are, but for the host's own", async () => {
+    const udp = tcp.replace("ESTAB", "UNCONN");
+    const entries = [
+      tarEntry("case/tcp.txt", `$ ss -tn\n${tcp}`),
+      tarEntry("case/udp.txt", udp),
+      tarEntry("case/netstat.txt", "Active Internet connections (servers and established)\nProto Recv-Q Send-Q\n"),
+    ];
+    const bundle = await open(tar(...entries));
+    expect(textOf(bundle, SS)).toBe(`$ ss -tn\n${tcp}\n${udp}`);
+    expect(bundle.files.has("sos_commands/networking/netstat_-W_-neopa")).toBe(true);
+    expect(bundle.warnings.join("\n")).toContain(`udp.txt is read as ${SS}`);
+    const own = await open(tar(...entries, tarEntry(`case/${SS}`, udp)));
+    expect(textOf(own, SS)).toBe(udp);
+    expect(own.warnings.join("\n")).not.toContain("in the bundle twice");
+    const many = await open(tar(...Array.from({ length: 99 }, (_, i) => tarEntry(`case/${i}.txt`, tcp))));
+    expect(many.warnings).toHaveLength(32);
+    expect(textOf(many, SS).match(/ESTAB/g)).toHaveLength(32);
+  });
+
+  it("are taken apart in bounded time and space, and never leave the bundle", async () => {
+    const outside = await open(
+      tar(tarEntry("case/a.txt", `$ cat /proc/../etc/passwd\nroot\n$ cat /proc/meminfo\n${meminfo}`)),
+    );
+    expect([...outside.files.keys()]).toEqual(["proc/meminfo"]);
+    const large = meminfo + "\n".repeat(9 * 2 ** 20) + tcp;
+    const bundle = await open(tar(tarEntry("case/a.txt", large)));
+    expect([...bundle.files.keys()]).toEqual(["proc/meminfo"]);
+    const filled = Array.from({ length: 8 }, (_, i) => tarEntry(`case/${i}.txt`, "x".repeat(8 * 2 ** 20)));
+    const after = await open(tar(...filled, tarEntry("case/all.txt", `${meminfo}${tcp}`)));
+    expect([...after.files.keys()]).toEqual(["proc/meminfo"]);
+    const shown = Array.from({ length: 99 }, (_, i) => tarEntry(`case/${i}.txt`, `$ cat /proc/${i}/status\nName: a\n`));
+    expect((await open(tar(...shown))).warnings.length).toBeLessThan(100);
+  });
+
   it("do not take the place of a host's own, and are not looked for below the top", async () => {
     const other = "MemTotal: 1 kB\n";
     const bundle = await open(
