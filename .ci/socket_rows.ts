@@ -1,6 +1,6 @@
 /**
  * AssemblyScript (https://www.assemblyscript.org), which `npm run gen` compiles to src/bundle/_socket_rows_wasm.ts: what the rows of large tables of
- * sockets say, a million of them in a quarter of the time that JavaScript takes. Positions are those in the memory. Only what calls `rows` writes
+ * sockets say, a million of them in a quarter of the time that JavaScript takes. Positions are those in the memory. Besides `rows` only what calls it writes
  * there, and leaves 1 KiB in front of a table and more behind it, so that nothing here need ask whether it looks past an end: a row ends
  * with a newline, which stops whatever reads on.
  */
@@ -161,19 +161,49 @@ function netstat(start: usize, end: usize): u32 {
   return IS_ROW | IS_EMPTY;
 }
 
+/** Some bits of one end of a connection: `0100007F:C968`, or as long as IPv6 is. */
+function bitsOf(at: usize, size: usize): u64 {
+  return load<u64>(at) * 0x9e3779b97f4a7c15 + load<u64>(at + size - 8) * 0xc2b2ae3d27d4eb4f;
+}
+
+/** 16 bits of the connection of a row of /proc/net, which it has seen from either end. */
+function connection(): usize {
+  const size = (queues - 5 - local) / 2;
+  return <usize> ((bitsOf(local, size) + bitsOf(local + size + 1, size)) >> 48);
+}
+
+/** Whether a socket that is empty may be one that held something, or the other end of one: so much is told by 16 bits of each. */
+function mayMatter(inodes: usize, peers: usize): bool {
+  return load<u8>(inodes + (<usize> inode & 0xffff)) != 0 || (peers != 0 && load<u8>(peers + connection()) != 0);
+}
+
 /**
- * What the rows say that are whole: what stands behind one has to tell that it has no more lines. Six numbers each: where it ends (behind its
- * newline), its lines, what it is, the inode, and, in /proc/net, where the local address and the queues begin.
+ * What the rows say that are whole: what stands behind one has to tell that it has no more lines. Of those that are idle it is told how many lines
+ * they have; of each other one eight numbers: where it begins and ends (behind its newline), its lines, what it is, the inode, where the local
+ * address and the queues begin (in /proc/net), and the lines of the idle ones before it. Behind the last one stand where the next one begins, how many
+ * were idle, and, as its last number, the lines of those behind the last one that is told.
  *
  * @param kind 0 is /proc/net, 1 is ss, 2 is netstat.
- * @param most Stops after so many rows.
+ * @param most Stops after so many rows that are not idle.
+ * @param inodes A byte for each 16 bits of an inode: whether there was one that held something.
+ * @param peers The same of connections; 0 where the other end is in no such table.
  * @returns How many rows there are at `out`.
  */
-export function rows(kind: i32, from: usize, end: usize, out: usize, most: i32): i32 {
+export function rows(
+  kind: i32,
+  from: usize,
+  end: usize,
+  out: usize,
+  most: i32,
+  inodes: usize,
+  peers: usize,
+): i32 {
   let count = 0;
   let row = from;
   let newline: usize = 0;
   let lines = 0;
+  let idleRows = 0;
+  let idleLines = 0;
   for (let at = find(NEWLINE, from, end); at < end && count < most; at = find(NEWLINE, at + 1, end)) {
     if (lines++ == 0) newline = at;
     const next = at + 1;
@@ -181,16 +211,31 @@ export function rows(kind: i32, from: usize, end: usize, out: usize, most: i32):
     inode = 0;
     let is = kind == INET ? inet(row, next) : kind == SS ? ss(row, newline, next) : netstat(row, next);
     if (inode > u32.MAX_VALUE) is = 0;
-    store<u32>(out, <u32> next);
-    store<u32>(out + 4, lines);
-    store<u32>(out + 8, is);
-    store<u32>(out + 12, <u32> inode);
-    store<u32>(out + 16, <u32> local);
-    store<u32>(out + 20, <u32> queues);
-    out += 24;
-    count++;
+    if (is == (IS_ROW | IS_EMPTY) && !mayMatter(inodes, peers)) {
+      idleRows++;
+      idleLines += lines;
+    } else {
+      if (is == IS_ROW) {
+        if (inode != 0) store<u8>(inodes + (<usize> inode & 0xffff), 1);
+        if (peers != 0) store<u8>(peers + connection(), 1);
+      }
+      store<u32>(out, <u32> row);
+      store<u32>(out + 4, <u32> next);
+      store<u32>(out + 8, lines);
+      store<u32>(out + 12, is);
+      store<u32>(out + 16, <u32> inode);
+      store<u32>(out + 20, <u32> local);
+      store<u32>(out + 24, <u32> queues);
+      store<u32>(out + 28, idleLines);
+      out += 32;
+      count++;
+      idleLines = 0;
+    }
     row = next;
     lines = 0;
   }
+  store<u32>(out, <u32> row);
+  store<u32>(out + 4, idleRows);
+  store<u32>(out + 28, idleLines);
   return count;
 }

@@ -1,7 +1,7 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
-import { reportOf } from "../src/computed/oom_dump.ts";
+import { cutOffLog, reportOf } from "../src/computed/oom_dump.ts";
 import { buddyinfo, type BuddyZone } from "../src/parsers/buddyinfo.ts";
 import { kernelLog, type KernelLogEvent } from "../src/parsers/kernel_log.ts";
 import { type OomReport, oomReports } from "../src/parsers/oom_report.ts";
@@ -88,7 +88,12 @@ export const buddyFragmentation: Analyzer = defineAnalyzer({
   analyze({ kernelLog: log, oomReports: reports, buddyinfo: now, vmstat: counters }, { pageSizeBytes }) {
     const failures = log.value.filter(({ kind, order }) => kind === "allocation-failure" && (order ?? 0) > 0);
     const last = failures.at(-1);
-    if (last === undefined) return { ruledOut: "the kernel log has no failed request for several pages in one piece" };
+    if (last === undefined) {
+      const missing = cutOffLog(log, reports);
+      return missing.length > 0
+        ? { notAssessed: missing }
+        : { ruledOut: "the kernel log has no failed request for several pages in one piece" };
+    }
     const order = last.order as number;
     if (pageSizeBytes === undefined) return { ruledOut: "the page size is not known" };
     const then = at(reportOf(last, log.value, reports?.value), order, pageSizeBytes);

@@ -176,7 +176,7 @@ export const globalOom: Analyzer = defineAnalyzer({
     const events = hostOoms(log.value);
     const last = events.at(-1);
     if (last === undefined) {
-      const missing = cutOffLog(log);
+      const missing = cutOffLog(log, reports);
       return missing.length > 0
         ? { notAssessed: missing }
         : { ruledOut: "the kernel log has no OOM of the whole host" };

@@ -3,6 +3,7 @@ import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts"
 import { accountBytes } from "../src/core/ledger.ts";
 import type { Confidence } from "../src/core/report.ts";
 import { type Missing, overTime } from "../src/core/source.ts";
+import { WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
@@ -38,7 +39,8 @@ export const kernelStackLeak: Analyzer = defineAnalyzer({
   needs: { ledger, programs },
   uses: { processes, meminfo, programSeries, ledgers: overTime(ledger) },
   analyze({ ledger, programs: all, processes: known, meminfo: file, programSeries: series, ledgers }) {
-    const stacks = accountBytes(ledger, "kernel-stacks") ?? 0;
+    const stacks = accountBytes(ledger, "kernel-stacks");
+    if (stacks === undefined) return { notAssessed: [WHOLE_MEMINFO] };
     const [top] = all.toSorted((a, b) => b.threads - a.threads || (a.comm < b.comm ? -1 : 1));
     const threads = all.reduce((sum, program) => sum + program.threads, 0);
     const line = file?.value.bytes.get("KernelStack");

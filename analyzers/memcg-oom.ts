@@ -6,6 +6,7 @@ import { type MemcgOom, memcgOoms, UNNAMED_GROUP } from "../src/computed/memcg_o
 import { cutOffLog } from "../src/computed/oom_dump.ts";
 import { type CgroupController, cgroups } from "../src/parsers/cgroups.ts";
 import { kernelLog } from "../src/parsers/kernel_log.ts";
+import { oomReports } from "../src/parsers/oom_report.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 const GROUPS_LISTED = 5;
@@ -151,10 +152,10 @@ export const memcgOom: Analyzer = defineAnalyzer({
     "mm/memcontrol.c mem_cgroup_out_of_memory()",
   ],
   needs: { memcgOoms },
-  uses: { cgroups, kernelLog },
-  analyze({ memcgOoms: groups, cgroups: controllers, kernelLog: log }) {
+  uses: { cgroups, kernelLog, oomReports },
+  analyze({ memcgOoms: groups, cgroups: controllers, kernelLog: log, oomReports: reports }) {
     const [first] = groups;
-    const missing = cutOffLog(log);
+    const missing = cutOffLog(log, reports);
     if (first === undefined && missing.length > 0) return { notAssessed: missing };
     if (first === undefined) return { ruledOut: "no control group counts an OOM kill, and the kernel log has none" };
     return { findings: [finding(first, groups, controllers?.value.get("memory"))] };

@@ -1,6 +1,7 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
+import { WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
@@ -38,7 +39,8 @@ export const pageTableBloat: Analyzer = defineAnalyzer({
   uses: { processes },
   analyze({ ledger, meminfo: file, programs: all, processes: known }) {
     const field = file.value.bytes.get("PageTables");
-    if (field === undefined) return { ruledOut: "the kernel does not tell the size of page tables" };
+    // Every kernel since 2.6.18 tells it.
+    if (field === undefined) return { notAssessed: [WHOLE_MEMINFO] };
     const mapped = (accountBytes(ledger, "anon") ?? 0) + (file.value.bytes.get("Mapped")?.bytes ?? 0);
     const count = all.reduce((sum, { pids }) => sum + pids.length, 0);
     const ordinary = ORDINARY_FACTOR * NORMAL_SHARE * mapped + PROCESS_BYTES * count;

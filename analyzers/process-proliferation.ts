@@ -7,6 +7,7 @@ import { overTime, type TimePoint } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
+import { ALL_PROCESSES, areAllProcesses } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { type Program, programs } from "../src/computed/programs.ts";
 import { type ProgramSeries, programSeries } from "../src/computed/program_series.ts";
@@ -89,8 +90,8 @@ export const processProliferation: Analyzer = defineAnalyzer({
     "Zombies hold no memory but a task_struct.",
   references: ["https://docs.kernel.org/admin-guide/cgroup-v2.html#pid"],
   needs: { ledger, processes, programs },
-  uses: { programSeries, ledgers: overTime(ledger) },
-  analyze({ ledger: host, processes: known, programs: all, programSeries: series, ledgers }) {
+  uses: { programSeries, ledgers: overTime(ledger), areAllProcesses },
+  analyze({ ledger: host, processes: known, programs: all, programSeries: series, ledgers, areAllProcesses: areAll }) {
     const { totalBytes } = host;
     const count = all.reduce((sum, { pids }) => sum + pids.length, 0);
     const found = crowds(
@@ -102,6 +103,7 @@ export const processProliferation: Analyzer = defineAnalyzer({
     // One that grows goes before one that is only larger.
     const crowd = found.find(({ comm }) => growth(series?.get(comm)) !== undefined) ?? found[0];
     if (crowd === undefined) {
+      if (areAll === false) return { notAssessed: [ALL_PROCESSES] };
       return {
         ruledOut: `none of ${formatQuantity(count, "process", "processes")} has ${MANY_PROCESSES} like it${
           (ledgers?.length ?? 0) < MIN_TREND_POINTS ? "" : ", and none piles up"

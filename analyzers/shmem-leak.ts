@@ -4,7 +4,7 @@ import { accountBytes } from "../src/core/ledger.ts";
 import type { ByteRange, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { setSysctl, shellWord } from "../src/core/shell.ts";
 import type { TmpfsFile } from "../src/parsers/tmpfs_files.ts";
-import { type Missing, overTime } from "../src/core/source.ts";
+import { type Missing, overTime, type TimePoint } from "../src/core/source.ts";
 import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
@@ -12,6 +12,8 @@ import { type Process, processes } from "../src/computed/processes.ts";
 import {
   type Holder,
   type OrphanSegment,
+  type SharedMapper,
+  sharedMappers,
   type SharedMemory,
   sharedMemory,
   type TmpfsUse,
@@ -38,6 +40,8 @@ const MIN_GROWTH_BYTES = 16 * 2 ** 20;
 const START_UP_SECONDS = 90;
 /** What is listed explains the counters: the rest may be small files that were deleted and are open, and baseline. */
 const MOST = 0.5;
+/** Who maps this much of what shared memory grew by is where it grows. */
+const MIN_SHARE_OF_GROWTH = 0.5;
 /** Owners that are listed one by one. */
 const MAX_OWNERS = 10;
 const MAX_FILES_NAMED = 3;
@@ -315,6 +319,30 @@ function steadyGrowth(series: readonly Measurement[]): Trend | undefined {
   return trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_BYTES ? trend : undefined;
 }
 
+/** A process that maps ever more shared memory, the last that is known of it. */
+interface GrowingMapper {
+  readonly last: SharedMapper;
+  readonly changeBytes: number;
+}
+
+/** Who maps most of what shared memory grew by; processes that map the same pages grew alike. */
+function growingMappers(snapshots: readonly TimePoint<readonly SharedMapper[]>[], grown: Trend): GrowingMapper[] {
+  const series = new Map<number, { last: SharedMapper; values: Measurement[] }>();
+  for (const { time, value } of snapshots) {
+    for (const mapper of value) {
+      const values = series.get(mapper.pid)?.values ?? [];
+      values.push({ time, bytes: mapper.bytes });
+      series.set(mapper.pid, { last: mapper, values });
+    }
+  }
+  return [...series.values()].flatMap(({ last, values }) => {
+    const trend = values.length === snapshots.length ? steadyGrowth(values) : undefined;
+    return trend === undefined || trend.changeBytes < MIN_SHARE_OF_GROWTH * grown.changeBytes
+      ? []
+      : [{ last, changeBytes: trend.changeBytes }];
+  }).sort((a, b) => b.changeBytes - a.changeBytes || a.last.pid - b.last.pid);
+}
+
 function ramfsOwner({ mount, listed, largest }: RamfsUse, atMostBytes: number): Owner {
   return {
     pid: null,
@@ -442,9 +470,12 @@ export const shmemLeak: Analyzer = defineAnalyzer({
     unevictableCache,
     ledgers: overTime(ledger),
     caches: overTime(unevictableCache),
+    mappers: overTime(sharedMappers),
     recorded: importedHistory,
   },
-  analyze({ ledger, sharedMemory: shared, processes: known, unevictableCache: cache, ledgers, caches, recorded }) {
+  analyze(
+    { ledger, sharedMemory: shared, processes: known, unevictableCache: cache, ledgers, caches, mappers, recorded },
+  ) {
     const limit = Math.min(MATERIAL_BYTES, SMALL_HOST_SHARE * ledger.totalBytes);
     const filesLimit = Math.max(limit, FILES_SHARE * ledger.totalBytes);
     const last = ledgers?.at(-1);
@@ -468,6 +499,10 @@ export const shmemLeak: Analyzer = defineAnalyzer({
       const nameless = shared.totalBytes - mappedHigh - shared.attachedBytes - bytes.high;
       if (shared.mapped !== undefined && nameless >= filesLimit) {
         return { findings: [namelessFinding(nameless), ...beside] };
+      }
+      const [mapper, ...others] = growing === undefined ? [] : growingMappers(mappers ?? [], growing);
+      if (mapper !== undefined && mapper.last.bytes >= filesLimit) {
+        return { findings: [mappedFinding(mapper, others), ...beside] };
       }
       if (ramfs !== undefined) return { findings: [ramfs] };
       if (shared.mapped === undefined && nameless >= filesLimit) {
@@ -518,6 +553,52 @@ export const shmemLeak: Analyzer = defineAnalyzer({
         remedies: remediesOf(listed),
       }, ...beside],
     };
+
+    /** What is mapped is in use: only its program can tell a leak from a database that fills its buffers. */
+    function mappedFinding(mapper: GrowingMapper, others: readonly GrowingMapper[]): FindingDraft {
+      const { last: { pid, comm, bytes, path, line }, changeBytes } = mapper;
+      const { low, high, bytesPerSecond, spanSeconds } = growing as Trend;
+      const held = shared.mappers.find((each) => each.pid === pid)?.bytes ?? 0;
+      const also = others.length === 0
+        ? ""
+        : ` (${formatQuantity(others.length, "other process", "other processes")} map it, too)`;
+      return {
+        title: `${comm} (pid ${pid}) maps ${formatBytes(bytes)} of shared memory${also}, which grows by ${
+          formatBytes(bytesPerSecond)
+        } a second: a leak, or buffers that fill`,
+        confidence: "possible",
+        material: bytes >= SMALL_HOST_SHARE * ledger.totalBytes,
+        claims: [{ account: "shmem", bytes: { low: 0, high: Math.min(held, shared.totalBytes) } }],
+        growthBytesPerSecond: { low, high },
+        exhaustion: last === undefined || available === undefined
+          ? null
+          : exhaustion(growing as Trend, available, last.time),
+        owners: [mapper, ...others].slice(0, MAX_OWNERS).map(({ last }) => ({
+          pid: last.pid,
+          comm: last.comm,
+          bytes: last.bytes,
+          count: 1,
+          detail: known?.find((process) => process.pid === last.pid)?.unit ?? "no systemd unit known",
+        })),
+        evidence: [
+          { ...shared.total, because: "all shared memory of the host when the ledger was read" },
+          {
+            path,
+            line,
+            because: `it maps ${formatBytes(changeBytes)} more than ${Math.round(spanSeconds)} s before`,
+          },
+        ],
+        remedies: [{
+          when: "now",
+          text:
+            `See which of its shared mappings it is, and look again in a few minutes: buffers stop at the size that they are given (shared_buffers of PostgreSQL), and a leak does not. ${
+              remedyMark("shmem-leak", "see which mapping grows")
+            }`,
+          commands: [`grep -A 5 ' rw-s ' /proc/${pid}/smaps`, "nailhouse collect --snapshots 6 --interval 30"],
+          verify: `RssShmem of /proc/${pid}/status stays level`,
+        }],
+      };
+    }
 
     /** A recorder's ring, say, does not list files. That it goes on growing tells that it is no buffer that somebody needs. */
     function namelessFinding(nameless: number): FindingDraft {

@@ -9,6 +9,7 @@ import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/co
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { overTime, type Parsed, type TimePoint } from "../src/core/source.ts";
+import { WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import { controlGroups } from "../src/computed/control_groups.ts";
 import { descriptors } from "../src/computed/descriptors.ts";
 import { importedHistory, type LongGrowth, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
@@ -20,7 +21,7 @@ import { type ReceiveCharge, receiveCharges } from "../src/computed/receive_char
 import { type UdpBacklog, udpBacklog } from "../src/computed/udp_backlog.ts";
 import { processStatuses } from "../src/computed/process_statuses.ts";
 import { queuedSignals } from "../src/computed/queued_signals.ts";
-import { materialSlabBytes } from "../src/computed/material.ts";
+import { LEAST_MATERIAL_SLAB_BYTES, materialSlabBytes } from "../src/computed/material.ts";
 import {
   cacheName,
   isSized,
@@ -417,6 +418,35 @@ function traced(suspects: readonly Suspect[], { traces, lost, sites }: Witnesses
   return lines;
 }
 
+/** Where nothing but a list of caches was kept, as slabtop's screen: how much that is of memory, or of all slab, is not known. */
+function bySizeAlone(caches: SlabCaches, inUse: ReadonlySet<string>): Outcome {
+  const large = candidates(caches, new Map(), inUse)
+    .filter(({ usedBytes }) => usedBytes >= LEAST_MATERIAL_SLAB_BYTES)
+    .sort((a, b) => b.usedBytes - a.usedBytes)
+    .slice(0, CACHES_LISTED)
+    .map((cache): Suspect => ({ ...cache, trend: undefined, isPackets: isPacketCache(cache) }));
+  const [first, ...others] = large;
+  if (first === undefined) return { notAssessed: [WHOLE_MEMINFO] };
+  const more = others.length === 0 ? "" : ` and ${others.length} more`;
+  return {
+    findings: [{
+      title: `the slab cache ${cacheName(first)}${more} ${others.length === 0 ? "has" : "have"} ${
+        formatBytes(sum(large))
+      } in use that cannot be reclaimed; the size of the host is not told`,
+      confidence: "possible",
+      material: false,
+      claims: [{ account: "slab-unreclaimable", bytes: { low: Math.round(sum(large)), high: Math.round(sum(large)) } }],
+      owners: large.map(cacheOwner),
+      evidence: large.map((cache) => ({
+        path: cache.path,
+        line: cache.line,
+        because: `${cacheName(cache)}: ${formatBytes(cache.usedBytes)} in use, of ${formatBytes(cache.bytes)}`,
+      })),
+      remedies: remedies([first, ...others], [], undefined),
+    }],
+  };
+}
+
 export const slabLeak: Analyzer = defineAnalyzer({
   id: "slab-leak",
   title: "Unreclaimable kernel objects that grow, or dominate",
@@ -435,8 +465,9 @@ export const slabLeak: Analyzer = defineAnalyzer({
     "mm/slub.c create_unique_id()",
     "mm/oom_kill.c should_dump_unreclaim_slab()",
   ],
-  needs: { ledger, slabCaches, socketCaches },
+  needs: { slabCaches, socketCaches },
   uses: {
+    ledger,
     meminfo,
     ledgers: overTime(ledger),
     history: overTime(slabinfo),
@@ -460,9 +491,11 @@ export const slabLeak: Analyzer = defineAnalyzer({
     udpBacklog,
   },
   last: true,
+  // From a tenth of memory on it is the problem however it is spread.
+  judges: "slab-unreclaimable",
   analyze(
     {
-      ledger,
+      ledger: whole,
       slabCaches: caches,
       socketCaches: inUse,
       meminfo: file,
@@ -480,9 +513,10 @@ export const slabLeak: Analyzer = defineAnalyzer({
     facts,
     unclaimed,
   ) {
-    const account = accountBytes(ledger, "slab-unreclaimable");
+    const account = whole && accountBytes(whole, "slab-unreclaimable");
     const left = unclaimed.get("slab-unreclaimable");
-    if (account === undefined || left === undefined) return { ruledOut: "this bundle does not tell SUnreclaim" };
+    if (whole === undefined || account === undefined || left === undefined) return bySizeAlone(caches, inUse);
+    const ledger: Ledger = whole;
     const ofSockets = explainedBytes(caches, (name) => inUse.has(name));
     const ofOthers = explainedBytes(caches, (name) => EXPLAINED.test(name));
     const explained = ofSockets + ofOthers;

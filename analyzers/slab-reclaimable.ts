@@ -1,9 +1,10 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatShare } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
+import { WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { ledger } from "../src/computed/ledger.ts";
-import { MATERIAL_SHARE, materialSlabBytes } from "../src/computed/material.ts";
+import { LEAST_MATERIAL_SLAB_BYTES, MATERIAL_SHARE, materialSlabBytes } from "../src/computed/material.ts";
 import { largestFirst, type SizedCache, slabCaches, usedSlabBytes } from "../src/computed/slab_caches.ts";
 import { type DentryState, dentryState } from "../src/parsers/dentry_state.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
@@ -56,19 +57,25 @@ export const slabReclaimable: Analyzer = defineAnalyzer({
     "https://docs.kernel.org/admin-guide/sysctl/fs.html#dentry-state",
     "https://docs.kernel.org/admin-guide/sysctl/vm.html#vfs-cache-pressure",
   ],
-  needs: { ledger, slabCaches },
-  uses: { meminfo, dentryState },
+  needs: { slabCaches },
+  uses: { ledger, meminfo, dentryState },
   analyze({ ledger, slabCaches: { caches, useOf }, meminfo: file, dentryState: dentries }) {
-    const all = accountBytes(ledger, "slab-reclaimable");
-    if (all === undefined) return { ruledOut: "this bundle does not tell SReclaimable" };
-    const negative = negativeBytes(caches, dentries?.value);
-    const material = materialSlabBytes(ledger.totalBytes);
-    const size = `${formatBytes(all)} (${formatShare(all, ledger.totalBytes)} of memory)`;
-    const isLarge = all >= Math.max(material, MATERIAL_SHARE * ledger.totalBytes);
-    if (negative < material && !isLarge) {
-      return { ruledOut: `reclaimable slab is ${size}, which is usual` };
-    }
     const reclaimable = caches.map(useOf).filter((cache) => cache.reclaimable).sort(largestFirst);
+    const negative = negativeBytes(caches, dentries?.value);
+    const account = ledger && accountBytes(ledger, "slab-reclaimable");
+    // slabtop's screen alone: its largest caches come first.
+    const all = account ?? reclaimable.reduce((sum, { bytes }) => sum + bytes, 0);
+    const material = ledger === undefined ? LEAST_MATERIAL_SLAB_BYTES : materialSlabBytes(ledger.totalBytes);
+    const size = ledger === undefined
+      ? formatBytes(all)
+      : `${formatBytes(all)} (${formatShare(all, ledger.totalBytes)} of memory)`;
+    const isLarge = all >= Math.max(material, MATERIAL_SHARE * (ledger?.totalBytes ?? 0));
+    if (negative < material && !isLarge) {
+      // What is not in a list of some caches may well be large.
+      return account === undefined
+        ? { notAssessed: [WHOLE_MEMINFO] }
+        : { ruledOut: `reclaimable slab is ${size}, which is usual` };
+    }
     return { findings: [finding(all)] };
 
     /** Never material: it is memory that the host can have back, whoever filled it. */

@@ -9,6 +9,7 @@ import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { pressure } from "../src/computed/pressure.ts";
 import { type ProcessLife, processLives } from "../src/computed/process_lives.ts";
+import { ALL_PROCESSES, areAllProcesses } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { exhaustion, type Measurement, MIN_TREND_POINTS, recentTrend, type Trend } from "../src/computed/trend.ts";
@@ -289,8 +290,22 @@ export const userLeak: Analyzer = defineAnalyzer({
     pressure,
     meminfo,
     recorded: importedHistory,
+    areAllProcesses,
   },
-  analyze({ ledger, processes: known, ledgers, history, recently, lives, pressure: short, meminfo: file, recorded }) {
+  analyze(
+    {
+      ledger,
+      processes: known,
+      ledgers,
+      history,
+      recently,
+      lives,
+      pressure: short,
+      meminfo: file,
+      recorded,
+      areAllProcesses: areAll,
+    },
+  ) {
     const grownForLong = longGrowth(recorded, "AnonPages", accountBytes(ledger, "anon"));
     const anon = accountBytes(ledger, "anon") ?? Infinity;
     // Of what makes the host short of memory it does not matter why it grows.
@@ -317,7 +332,9 @@ export const userLeak: Analyzer = defineAnalyzer({
     if (leaks.length > 0) return { findings: [...leaks.map(leakFinding), ...startUps] };
     const [largest] = known;
     const watched = (history?.length ?? 0) >= MIN_TREND_POINTS;
-    if (largest === undefined) return { ruledOut: "no process has memory of its own" };
+    if (largest === undefined) {
+      return areAll === false ? { notAssessed: [ALL_PROCESSES] } : { ruledOut: "no process has memory of its own" };
+    }
     // Seconds do not show a leak of days. Who it is, the host's growth does not tell: the process that is large enough is worth watching.
     if (grownForLong !== undefined && mayBeBehind(largest, grownForLong.trend)) {
       return { findings: [sizeFinding(largest), ...startUps] };
@@ -326,6 +343,7 @@ export const userLeak: Analyzer = defineAnalyzer({
     const worthWatching = certainly(largest) >= MIN_LEAK_BYTES && certainly(largest) >= WORTH_WATCHING_SHARE * anon &&
       (file?.value.bytes.get("AnonHugePages")?.bytes ?? 0) < MOSTLY_HUGE_SHARE * anon;
     if (!watched && (dominates(largest) || worthWatching)) return { findings: [sizeFinding(largest)] };
+    if (areAll === false) return { notAssessed: [ALL_PROCESSES] };
     return {
       ruledOut: watched
         ? `no program that is large enough to fill the host grew steadily; the largest process, ${largest.comm}, has ${

@@ -64,7 +64,7 @@ const layers: { readonly [path: string]: Layer } = {
   },
 };
 
-const NPM = /^(zod|fflate|xz-decompress|fzstd|table|date-fns\/.+|jiti)$/;
+const NPM = /^(zod(?:\/.+)?|fflate|xz-decompress|fzstd|table|date-fns\/.+|jiti)$/;
 
 /** What a scan calls `import(path)`. */
 const COMPUTED = "a computed name";

@@ -12,31 +12,12 @@ const MAX_REMEMBERED = 1_000_000;
 
 const INET = /(?:^|\/)proc\/(?:[^/]+\/)?net\/(udp|udplite|tcp|raw|icmp)6?$/;
 const SS = /(?:^|\/)networking\/(?:namespaces\/[^/]+\/)?(?:ip_netns_exec_[^/]+_)?ss_[^/]*$/;
-const NETSTAT = /(?:^|\/)networking\/(?:namespaces\/[^/]+\/)?netstat_[^/]*$/;
-
-/** Inodes, of which a million are asked for and few are there: most are told from one byte. */
-class Inodes {
-  readonly #all: Set<number> = new Set();
-  readonly #mayHave: Uint8Array = new Uint8Array(2 ** 16);
-
-  get size(): number {
-    return this.#all.size;
-  }
-
-  add(inode: number): void {
-    this.#all.add(inode);
-    this.#mayHave[inode & 0xffff] = 1;
-  }
-
-  has(inode: number): boolean {
-    return this.#mayHave[inode & 0xffff] === 1 && this.#all.has(inode);
-  }
-}
+const NETSTAT = /(?:^|\/)networking\/(?:namespaces\/[^/]+\/)?(?:ip_netns_exec_[^/]+_)?netstat_[^/]*$/;
 
 /** What is remembered of the rows that were kept, over all tables and snapshots of a bundle. */
 class Remembered {
   /** A socket that held something is followed, even when it is empty: then somebody reads it. */
-  readonly inodes: Inodes = new Inodes();
+  readonly inodes: Set<number> = new Set();
   /** TCP: the addresses of the other end, which may be on this host. */
   readonly peers: Set<string> = new Set();
 
@@ -90,9 +71,7 @@ class IdleRows implements Condenser {
   #read(piece: Uint8Array): void {
     const rows = this.#reader();
     rows.fill(this.#rest, piece);
-    for (let count = rows.next(this.#table.kind); count > 0; count = rows.next(this.#table.kind)) {
-      this.#take(rows, count);
-    }
+    do this.#take(rows, rows.next(this.#table.kind, this.#table.hasPeers)); while (!rows.isDone);
     this.#rest = rows.rest();
     if (this.#rest.length > MAX_ROW_BYTES) {
       this.#keep(this.#rest);
@@ -102,11 +81,19 @@ class IdleRows implements Condenser {
 
   #take(rows: SocketRows, count: number): void {
     for (let row = 0; row < count; row++) {
+      this.#leaveOut(rows.idleLinesBefore(row));
       if (this.#isIdle(rows, row)) {
         this.#idle++;
-        for (let lines = rows.lines(row); lines > 0; lines--) this.#out[this.#size++] = NEWLINE;
+        this.#leaveOut(rows.lines(row));
       } else this.#keep(rows.bytes(row));
     }
+    this.#leaveOut(rows.idleLinesBefore(count));
+    this.#idle += rows.idleRows;
+  }
+
+  #leaveOut(lines: number): void {
+    this.#out.fill(NEWLINE, this.#size, this.#size + lines);
+    this.#size += lines;
   }
 
   /** Whether it is of a socket that holds nothing, and never did. */
@@ -115,7 +102,7 @@ class IdleRows implements Condenser {
     const { inodes, peers } = this.#remembered;
     if (rows.isEmpty(row)) {
       return !inodes.has(rows.inode(row)) &&
-        !(this.#table.hasPeers && peers.size > 0 && peers.has(rows.ends(row)));
+        !(this.#table.hasPeers && peers.has(rows.ends(row)));
     }
     this.#remembered.add(rows.inode(row), this.#table.hasPeers ? otherWayRound(rows.ends(row)) : undefined);
     return false;

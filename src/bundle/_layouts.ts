@@ -73,7 +73,7 @@ export function tellsOf(file: string, place: string): boolean {
 const IN_NAMESPACE = /^(?:\S*\/)?ip netns exec ([\w.-]{1,64}) (?:\S*\/)?ss -(?=\w*a)\w+$/;
 
 /** Where a sosreport has `ss` of a namespace; its options may be others. */
-function namespacePath(title: string): string | undefined {
+export function namespacePath(title: string): string | undefined {
   const [, name] = IN_NAMESPACE.exec(title) ?? [];
   return name === undefined ? undefined : `${NAMESPACES}${name}/ss_-peaonmi`;
 }

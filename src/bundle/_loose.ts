@@ -1,11 +1,33 @@
 /** Files as people paste and save them, without the folders of a host: `cat /proc/meminfo > meminfo.txt`. They are told by how they begin. */
 import { beginsAsKernelLog, isKernelLog } from "./log.ts";
 
+/** Where `ss` of the host has its place, whatever its options were. */
+export const SS_PLACE = "sos_commands/networking/ss_-peaonmi";
+
+/** Where free of the host has its place, whatever its options were; the head of top, too, which tells the same. */
+export const FREE_PLACE = "sos_commands/memory/free";
+
+/**
+ * What grep and sort leave of meminfo and slabinfo: rows without what stands above them; people mark some of them (`**Slab: 5 kB**`, `<--`). Names that smaps
+ * has, too, tell nothing.
+ */
+const MEMINFO_ROW =
+  /^\**(?:Mem(?:Total|Free|Available)|Buffers|(?:Swap)?Cached|(?:Ina|A)ctive(?:\((?:anon|file)\))?|Slab|(?:KR|SR)eclaimable|SUnreclaim|AnonPages|Mapped|Shmem|PageTables|KernelStack|VmallocUsed|Percpu|Hugetlb|Committed_AS): +\d+ kB\b|^\**HugePages_(?:Total|Free|Rsvd|Surp): +\d+\**\s/;
+const SLABINFO_ROW = /^\**[\w:.-]+(?: +\d+){5} : tunables +\d+ /;
+const SLABTOP_ROW = /^\**[ \t]*\d+ +\d+ +\d{1,3}% +\d+\.\d\dK +\d+ +\d+ +\d+K? \S/;
+const ROWS: readonly (readonly [RegExp, string])[] = [
+  [MEMINFO_ROW, "proc/meminfo"],
+  [SLABINFO_ROW, "proc/slabinfo"],
+  [SLABTOP_ROW, "sos_commands/memory/slabtop_-o"],
+];
+
 /** By its first lines: where a bundle has such a file. */
 const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^MemTotal: +\d+ kB\s/, "proc/meminfo"],
   [/^(?:slabinfo - version: |# name +<active_objs> )/, "proc/slabinfo"],
   [/^ *(?:Active \/ Total Objects \(% used\) |OBJS ACTIVE +USE OBJ SIZE )/, "sos_commands/memory/slabtop_-o"],
+  [/^[ \t]*total +used +free +shared +(?:buffers|buff\/cache) /, FREE_PLACE],
+  [/^[ \t]*(?:[KMGTP]iB )?Mem *: *(?:[\d.]+[kKMGT]? +total|\d+K used), /, FREE_PLACE],
   [/^nr_free_pages \d+\s/, "proc/vmstat"],
   [/^Node \d+, zone +\w+\r?\n +(?:per-node stats|pages free)/, "proc/zoneinfo"],
   [/^Node \d+, zone +\w+ +\d+ +\d+/, "proc/buddyinfo"],
@@ -15,16 +37,22 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^ *sl +local_address rem_address /, "proc/net/tcp"],
   [/^ *sl +local_address +remote_address .*\bdrops\b/, "proc/net/udp6"],
   [/^ *sl +local_address +remote_address /, "proc/net/tcp6"],
-  // Of one family alone there is no column for it.
-  [/^(?:Netid +)?State +Recv-Q +Send-Q /, "sos_commands/networking/ss_-peaonmi"],
+  // Of one family, or in one state alone there is no column for it.
+  [/^(?:Netid +)?(?:State +)?Recv-Q +Send-Q +Local Address/, SS_PLACE],
   [/^Active Internet connections \(servers and established\)/, "sos_commands/networking/netstat_-W_-neopa"],
-  // Without -a, only where processes (-p) or inodes (-e) tell whose they are; servers alone (-l) have no queues of connections.
+  // Without -a, only where processes (-p) or inodes (-e) tell whose they are. Of UDP servers alone (-l) have queues, too.
   [
-    /^Active Internet connections \((?:only servers\)\r?\nProto .*\bInode\b|w\/o servers\)\r?\nProto .*\b(?:Inode|PID)\b)/,
+    /^Active Internet connections \((?:only|w\/o) servers\)\r?\nProto .*\b(?:Inode|PID)\b/,
     "sos_commands/networking/netstat_-W_-neopa",
   ],
+  // In other languages its title is another.
+  [/^Proto +Recv-Q +Send-Q .*\b(?:Inode|PID)\b/, "sos_commands/networking/netstat_-W_-neopa"],
   [/^USER +PID +%CPU +%MEM +VSZ +RSS /, "sos_commands/process/ps_auxwww"],
-  [/^ *(?=[^\n]*\bPID )(?=[^\n]* RSS )[A-Z%_ ]{1,200} (?:COMMAND|CMD)\r?\n/, "sos_commands/process/ps_auxwww"],
+  // top's table, too.
+  [
+    /^[ \t]*(?=[^\n]*\bPID )(?=[^\n]* (?:RSS|RES) )[A-Z%_+ ]{1,200} (?:COMMAND|CMD) *\r?\n/,
+    "sos_commands/process/ps_auxwww",
+  ],
   [/^COMMAND +PID +(?:TID +TASKCMD +)?USER +FD +TYPE +DEVICE /, "sos_commands/process/lsof_"],
   // In other units the numbers are rounded.
   [/^Filesystem +(?:1K|1024)-blocks +Used +Available /, "sos_commands/filesys/df_-al"],
@@ -40,6 +68,13 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^[a-z][\w.-]*\.[\w-]+ = /, "sos_commands/kernel/sysctl_-a"],
 ];
 
+const SOCKET_LIST = /^sos_commands\/networking\/(?:namespaces\/[^/]{1,64}\/)?(?:ss_-peaonmi|netstat_-W_-neopa)$/;
+
+/** Whether it is the place of a list of sockets: of several, as people save them, each has other ones, or tells something else of them. */
+export function isSocketList(path: string): boolean {
+  return SOCKET_LIST.test(path);
+}
+
 /** Where a kernel log that is no file of a host's has its place. */
 export const LOG_PLACE = "sos_commands/kernel/dmesg";
 const HEAD_BYTES = 4096;
@@ -53,7 +88,7 @@ export function isLooseName(path: string): boolean {
 /** Where a bundle has what begins so; undefined for any other text. */
 export function loosePath(head: Uint8Array): string | undefined {
   const text = utf8.decode(head.subarray(0, HEAD_BYTES));
-  return BEGINNINGS.find(([pattern]) => pattern.test(text))?.[1] ??
+  return BEGINNINGS.find(([pattern]) => pattern.test(text))?.[1] ?? rowPath(text) ??
     (isKernelLog(head.subarray(0, HEAD_BYTES)) ? LOG_PLACE : undefined);
 }
 
@@ -68,10 +103,16 @@ const TITLES = BEGINNINGS.filter(([, path]) => !PLAIN_ROWS.has(path));
 
 /** The same for a part of a text, by its first lines. Of a kernel log the first one is such a line. */
 export function partPath(head: string): string | undefined {
-  return BEGINNINGS.find(([pattern]) => pattern.test(head))?.[1] ?? (beginsAsKernelLog(head) ? LOG_PLACE : undefined);
+  return BEGINNINGS.find(([pattern]) => pattern.test(head))?.[1] ?? rowPath(head) ??
+    (beginsAsKernelLog(head) ? LOG_PLACE : undefined);
 }
 
 /** Where a bundle has what begins with a line that nothing else has, whatever stands before it. */
 export function titledPath(head: string): string | undefined {
   return TITLES.find(([pattern]) => pattern.test(head))?.[1];
+}
+
+/** Where a bundle has what has such rows. */
+export function rowPath(head: string): string | undefined {
+  return ROWS.find(([pattern]) => pattern.test(head))?.[1];
 }

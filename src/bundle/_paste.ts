@@ -1,7 +1,7 @@
 /** Several outputs of commands in one text, as they stand in an issue, a ticket or a terminal: each is told by how it begins, or by the command before it. */
 import { shortName } from "./_few.ts";
-import { type Section, sectionPath } from "./_layouts.ts";
-import { LOG_PLACE, partPath, titledPath } from "./_loose.ts";
+import { namespacePath, type Section, sectionPath } from "./_layouts.ts";
+import { FREE_PLACE, isSocketList, LOG_PLACE, partPath, rowPath, SS_PLACE, titledPath } from "./_loose.ts";
 import { beginsAsKernelLog } from "./log.ts";
 
 /** Between the outputs: a fence of Markdown, a tag of HTML, `==> FILE <==` of head and tail, `------ TITLE (COMMAND) ------` of Android's bugreport. */
@@ -13,9 +13,14 @@ const HOST_PROMPT = /^\[?[\w.-]{1,64}@[\w.-]{1,255}[^$#%>]{0,200}[$#%>] ?(\S.*)$
 const PROMPT =
   /^(?:(?:[\w.-]{1,64}[: ])?[~/]\S{0,200} |(?:[\w.-]{1,64}:)[~/]\S{0,200}|[a-z]{0,3}sh-[\d.]{1,8})?[$#] (\S.*)$/;
 const PROGRAM =
-  /^(?:sudo +(?:-\S+ +)*)?(?:\/\S{1,100}\/)?(?:cat|date|df|dmesg|du|egrep|find|free|grep|head|ipcs|journalctl|kubectl|docker|ls|lsof|lsmod|netstat|ps|sar|slabtop|ss|swapon|sysctl|tail|top|uname|uptime|vmstat|watch|zpool)(?: |$)/;
+  /^(?:sudo +(?:-\S+ +)*)?(?:\/\S{1,100}\/)?(?:cat|date|df|dmesg|du|egrep|find|free|grep|head|ipcs|journalctl|kubectl|docker|ip netns exec|ls|lsof|lsmod|netstat|ps|sar|slabtop|ss|swapon|sysctl|tail|top|uname|uptime|vmstat|watch|zpool)(?: |$)/;
+/** Without a prompt: its options tell the unit of what stands below. */
+const BARE_FREE = /^free(?:$| -\w| *(?:&&|;|\|))/;
 const LINE_LENGTH_LOOKED_AT = 800;
 const QUOTED = /^(?:> ?)+/;
+const SS = /\/ss_-peaonmi$/;
+const SS_COMMAND = /(?:^|[ /])ss /;
+const SS_ROW = /^(?:[a-z]\S{0,15} +)?(?:[A-Z][A-Z\d-]{2,15} +)?\d+ +\d+ +\S*[:*]/;
 /** slabtop's second title, below its totals. */
 const SLABTOP_ROWS = /^ *OBJS ACTIVE /;
 const RANGES_SAID = 8;
@@ -34,6 +39,14 @@ interface Part {
   readonly indent: number;
 }
 
+/** What was found of a file. */
+interface Found {
+  readonly texts: string[];
+  readonly lines: (readonly [number, number])[];
+  /** Of a file of which rows may have been picked out: the names of those that are known. */
+  readonly names: Set<string>;
+}
+
 /** What a text consists of. */
 export interface Paste {
   readonly sections: readonly Section[];
@@ -49,7 +62,8 @@ function commandOf(line: string): string | undefined {
   if (title !== null) return `cat ${title[1] ?? title[2]}`;
   const atHost = HOST_PROMPT.exec(head)?.[1];
   const atAny = PROMPT.exec(head)?.[1];
-  const command = atHost ?? (atAny !== undefined && PROGRAM.test(atAny) ? atAny : undefined);
+  const bare = BARE_FREE.test(head) ? head : undefined;
+  const command = atHost ?? (atAny !== undefined && PROGRAM.test(atAny) ? atAny : bare);
   return command?.trim().replace(/^sudo +/, "");
 }
 
@@ -61,7 +75,7 @@ function headOf(lines: readonly string[], at: number): string {
 /** A line without its first blanks, of which it may have fewer. */
 function unindent(line: string, blanks: number): string {
   let at = 0;
-  while (at < blanks && line[at] === " ") at++;
+  while (at < blanks && (line[at] === " " || line[at] === "\t")) at++;
   return line.slice(at);
 }
 
@@ -85,14 +99,12 @@ function partsOf(text: string): Part[] {
       current = undefined;
       return;
     }
-    const title = titledPath(headOf(lines, at));
-    const isTitle = title !== undefined
-      // slabinfo has two lines that tell it.
-      ? current === undefined || current.path !== title || current.lines.length > 1
-      : current !== undefined && current.path === undefined && beginsAsKernelLog(line);
+    const isTitle = begins(lines, at, current);
     if (isTitle || current === undefined) {
+      // Between a command and its output a program may complain, or ask for a password.
+      if (current?.path === undefined) command ??= current?.command;
       // As code in Markdown, or below a point of a list.
-      const blanks = /^ */.exec(line)?.[0].length ?? 0;
+      const blanks = /^[ \t]*/.exec(line)?.[0].length ?? 0;
       const asIs = partPath(headOf(lines, at));
       const path = asIs ?? partPath(headOf(lines.slice(at, at + 3).map((each) => unindent(each, blanks)), 0));
       const indent = asIs === undefined && path !== undefined ? blanks : 0;
@@ -113,11 +125,64 @@ function partsOf(text: string): Part[] {
   return parts;
 }
 
+/** Whether a line begins something else than what it stands in. */
+function begins(lines: readonly string[], at: number, current: Part | undefined): boolean {
+  const [head, line = ""] = [headOf(lines, at), lines[at]];
+  const title = titledPath(head);
+  if (title !== undefined) {
+    if (current?.path !== title) return true;
+    // slabinfo has two lines that tell it, slabtop another one below its totals.
+    return current.lines.length > 1 && !SLABTOP_ROWS.test(line);
+  }
+  if (current === undefined || current.path === LOG_PLACE) return false;
+  const row = rowPath(head);
+  if (row !== undefined) return current.path !== row;
+  return current.path === undefined && beginsAsKernelLog(line);
+}
+
 /** The file that a command shows, if it is one of the kernel's and could be read. */
 function shownPath({ command, lines }: Part): string | undefined {
   if (command === undefined || /^\S*cat: /.test(lines[0] ?? "")) return undefined;
   const path = sectionPath(command);
   return path !== undefined && /^(?:proc|sys)\//.test(path) ? path : undefined;
+}
+
+/** Where a part has its place, if it begins as something that has one. */
+function placeOf(part: Part): string | undefined {
+  const { command, path, lines } = part;
+  // What grep leaves of it has no header.
+  const isSs = path === SS_PLACE ||
+    (path === undefined && command !== undefined && SS_COMMAND.test(command) && SS_ROW.test(lines[0] ?? ""));
+  if (!isSs) return path ?? shownPath(part);
+  return (command === undefined ? undefined : namespacePath(command)) ?? SS_PLACE;
+}
+
+/** A part's text. Of one family alone ss has no column for it, and free no unit: the command tells, and stays above. */
+function contentOf({ command, lines }: Part, path: string): string {
+  const isTold = path !== FREE_PLACE && (!SS.test(path) || /^Netid /.test(lines[0] ?? ""));
+  return `${command === undefined || isTold ? "" : `$ ${command}\n`}${lines.join("\n")}\n`;
+}
+
+/** Whether a part belongs to what stands above it, with an empty line between them. */
+function goesOnIn(path: string | undefined, mayGoOn: boolean, { isNext, path: own, lines }: Part): boolean {
+  const [first = ""] = lines;
+  if (!isNext) return false;
+  if (SLABTOP_ROWS.test(first)) return own === path;
+  // Of a connection that is closed ss -m and ss -i print a line of details that is empty.
+  return mayGoOn || (path !== undefined && own === undefined && SS.test(path) && SS_ROW.test(first));
+}
+
+/** Of these several rows may have been picked out, one time after the other. */
+const PICKED: ReadonlySet<string> = new Set(["proc/meminfo", "proc/slabinfo"]);
+
+/** The names of a part's rows. */
+function namesIn(path: string, { lines }: Part): readonly string[] {
+  return PICKED.has(path) ? lines.flatMap((row) => /^\**([A-Za-z]\S*)/.exec(row)?.[1] ?? []) : [];
+}
+
+/** Whether the text is one file as it stands. */
+function isWhole(whole: string | undefined, path: string, { lines }: Found): boolean {
+  return path === LOG_PLACE || (path === whole && (lines.length === 1 || !isSocketList(path)));
 }
 
 function ranges(parts: readonly (readonly [number, number])[]): string {
@@ -131,25 +196,28 @@ function ranges(parts: readonly (readonly [number, number])[]): string {
  * @param whole Where the text as a whole has its place, by how it begins.
  */
 export function splitPaste(text: string, whole: string | undefined): Paste | undefined {
-  const found = new Map<string, { texts: string[]; lines: (readonly [number, number])[] }>();
+  const found = new Map<string, Found>();
   const passedOver: (readonly [number, number])[] = [];
   let path: string | undefined;
   let mayGoOn = false;
   for (const part of partsOf(text)) {
-    const content = `${part.lines.join("\n")}\n`;
     const range = [part.line, part.line + part.lines.length - 1] as const;
     // What looks like rows of something else may well be the rest of a log.
-    const goesOn = part.isNext && (SLABTOP_ROWS.test(content) ? part.path === path : mayGoOn);
+    const goesOn = goesOnIn(path, mayGoOn, part);
     if (!goesOn) {
-      path = part.path ?? shownPath(part);
-      mayGoOn = path === LOG_PLACE || (path !== undefined && part.path === undefined);
+      path = placeOf(part);
+      mayGoOn = path === LOG_PLACE || (path !== undefined && part.path === undefined && !SS.test(path));
     }
     const known = path === undefined ? undefined : found.get(path);
+    const names = path === undefined ? [] : namesIn(path, part);
+    const areOthers = names.length > 0 && names.every((name) => known?.names.has(name) !== true);
     if (path === undefined) passedOver.push(range);
-    else if (known === undefined) found.set(path, { texts: [content], lines: [range] });
-    else if (goesOn || path === LOG_PLACE) {
-      known.texts.push(content);
+    else if (known === undefined) {
+      found.set(path, { texts: [contentOf(part, path)], lines: [range], names: new Set(names) });
+    } else if (goesOn || path === LOG_PLACE || isSocketList(path) || areOthers) {
+      known.texts.push(contentOf(part, path));
       known.lines.push(range);
+      for (const name of names) known.names.add(name);
     } else {
       // The first one is kept, as of files in an archive.
       passedOver.push(range);
@@ -157,8 +225,8 @@ export function splitPaste(text: string, whole: string | undefined): Paste | und
       mayGoOn = false;
     }
   }
-  const isOne = found.size === 1 && (found.has(LOG_PLACE) || (whole !== undefined && found.has(whole)));
-  if (found.size === 0 || isOne) return undefined;
+  const [one] = found;
+  if (one === undefined || (found.size === 1 && isWhole(whole, ...one))) return undefined;
   const encoder = new TextEncoder();
   const warnings = [...found].map(([path, { lines }]) =>
     `lines ${ranges(lines)} are read as ${shortName(path)}, by what is in them`

@@ -298,7 +298,7 @@ const FILE_RULES: readonly FileRule[] = [
   { paths: ["proc/*/cgroup"], rule: cgroup },
   { paths: ["proc/mounts", "proc/*/mounts"], rule: mounts },
   { paths: ["sos_commands/filesys/df_*"], rule: df },
-  { paths: ["sos_commands/networking/netstat_*"], rule: netstat },
+  { paths: ["sos_commands/networking/*netstat_*", "sos_commands/networking/namespaces/*/*netstat_*"], rule: netstat },
   { paths: ["sos_commands/process/lsof_*", "sos_commands/filesys/lsof_*"], rule: lsof },
   { paths: ["sos_commands/process/*", "sos_commands/filesys/*", "proc/swaps"], rule: endingInPath },
 ];

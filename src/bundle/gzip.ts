@@ -1,21 +1,9 @@
 import type { Decompress } from "../core/bundle.ts";
 import { slices } from "../core/bytes.ts";
+import { crc32 } from "./_crc32.ts";
 
 /** At most a thousand times as much comes out at once. */
 const SLICE_BYTES = 16 * 1024;
-
-const CRC_TABLE: Uint32Array = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
-  return crc;
-});
-
-/** CRC-32 as gzip has it (RFC 1952); `crc` is that of what came before. */
-function crc32(bytes: Uint8Array, crc: number): number {
-  let value = ~crc;
-  for (const byte of bytes) value = (CRC_TABLE[(value ^ byte) & 0xff] as number) ^ (value >>> 8);
-  return ~value >>> 0;
-}
 
 /** The last bytes of a stream that comes in pieces. */
 function tail(previous: Uint8Array, chunk: Uint8Array, size: number): Uint8Array {

@@ -84,25 +84,30 @@ export class Budget {
     }
   }
 
+  /** Counts unpacked bytes. */
+  unpack(bytes: number): void {
+    const { maxUnpackedBytes, maxRatio } = this.limits;
+    this.#unpackedBytes += bytes;
+    this.#checkTime();
+    if (this.#unpackedBytes > maxUnpackedBytes) {
+      throw new LimitError(
+        `Cannot read the bundle: unpacked it is larger than ${maxUnpackedBytes} bytes`,
+        "maxUnpackedBytes",
+      );
+    }
+    const tight = this.#packedBytes > 0 && this.#unpackedBytes > this.#packedBytes * maxRatio;
+    if (tight && this.#unpackedBytes > RATIO_FROM_BYTES) {
+      throw new LimitError(
+        `Cannot read the bundle: unpacked it is more than ${maxRatio} times as large, as a decompression bomb is`,
+        "maxRatio",
+      );
+    }
+  }
+
   /** Passes unpacked bytes on, and counts them. */
   async *unpacked(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    const { maxUnpackedBytes, maxRatio } = this.limits;
     for await (const chunk of chunks) {
-      this.#unpackedBytes += chunk.length;
-      this.#checkTime();
-      if (this.#unpackedBytes > maxUnpackedBytes) {
-        throw new LimitError(
-          `Cannot read the bundle: unpacked it is larger than ${maxUnpackedBytes} bytes`,
-          "maxUnpackedBytes",
-        );
-      }
-      const tight = this.#packedBytes > 0 && this.#unpackedBytes > this.#packedBytes * maxRatio;
-      if (tight && this.#unpackedBytes > RATIO_FROM_BYTES) {
-        throw new LimitError(
-          `Cannot read the bundle: unpacked it is more than ${maxRatio} times as large, as a decompression bomb is`,
-          "maxRatio",
-        );
-      }
+      this.unpack(chunk.length);
       yield chunk;
     }
   }

@@ -1,9 +1,10 @@
 import type { Condenser, Entry } from "../core/bundle.ts";
 import { concatBytes } from "../core/bytes.ts";
+import { readStream } from "./_streams.ts";
 
-/** A line of the kernel's log as dmesg, journalctl, syslog or a serial console show it; some Android kernels put the CPU after the time. */
+/** A line of the kernel's log as dmesg, journalctl, syslog or a serial console show it; some Android kernels put the CPU after the time. Mail quotes it, Markdown indents it. */
 const KERNEL_LINE =
-  /^\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};|^(?:<\d+>|[a-z]{2,8} *:[a-z]{3,6} *: )?\[ *\d+\.\d+(?:[@,]\d+)?\]|^Linux version \d|^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\]|^\d{4}-\d\d-\d\dT[\d:]{8},\d{6}\S{6} |\bkernel: |invoked oom-killer|Out of memory: |oom-kill:|Memory cgroup out of memory|^Mem-[Ii]nfo:/m;
+  /^\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};|^(?:> ?){0,5}[ \t]{0,8}(?:<\d+>|[a-z]{2,8} *:[a-z]{3,6} *: )?\[ *\d+\.\d+(?:[@,]\d+)?\]|^ ?kern: {1,8}[a-z]{3,8}: \[\d{4}-\d\d-\d\dT|^Linux version \d|^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\]|^\d{4}-\d\d-\d\dT[\d:]{8},\d{6}\S{6} |\bkernel: |invoked oom-killer|Out of memory: |oom-kill:|Memory cgroup out of memory|^(?:> ?){0,5}[ \t]{0,8}Mem-[Ii]nfo:/m;
 
 const utf8 = new TextDecoder();
 
@@ -156,19 +157,5 @@ export function newestOf(path: string, maxBytes: number, left: (keptBytes: numbe
 
 /** A bundle that has nothing but one file, such as a kernel log. */
 export async function* oneFile(path: string, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Entry> {
-  const read = async (maxBytes: number, condenser?: Condenser): Promise<{ bytes: Uint8Array; truncated: boolean }> => {
-    if (condenser !== undefined) {
-      for await (const chunk of chunks) condenser.push(chunk);
-      return { bytes: condenser.end(), truncated: false };
-    }
-    const parts: Uint8Array[] = [];
-    let room = maxBytes;
-    for await (const chunk of chunks) {
-      parts.push(chunk.subarray(0, room));
-      if (chunk.length > room) return { bytes: concatBytes(parts), truncated: true };
-      room -= chunk.length;
-    }
-    return { bytes: concatBytes(parts), truncated: false };
-  };
-  yield { path, kind: "file", read };
+  yield { path, kind: "file", read: (maxBytes, condenser) => readStream(chunks, maxBytes, condenser) };
 }

@@ -1,5 +1,4 @@
 import type { Bundle, Decompress, Entry } from "../core/bundle.ts";
-import { concatBytes } from "../core/bytes.ts";
 import { BundleError, LimitError } from "../core/errors.ts";
 import type { Manifest } from "../core/manifest.ts";
 import { matcher } from "../core/patterns.ts";
@@ -18,16 +17,19 @@ import {
   sectionEntry,
 } from "./_places.ts";
 import { RecurringPaths } from "./_recurring.ts";
+import { peek } from "./_streams.ts";
 import { bunzip2 } from "./bzip2.ts";
 import { factsPaths, factsWithoutManifest } from "./facts.ts";
 import { gunzip } from "./gzip.ts";
 import { Budget } from "./limits.ts";
-import { isLooseName, LOG_PLACE, loosePath } from "./_loose.ts";
+import { LOG_PLACE, loosePath } from "./_loose.ts";
+import { LooseFiles } from "./_loose_files.ts";
 import { splitPaste } from "./_paste.ts";
 import { isKernelLog, oneFile } from "./log.ts";
 import { parseManifest, parseStatus } from "./manifest.ts";
 import { isTar, readTar } from "./tar.ts";
 import { unxz } from "./xz.ts";
+import { isZip, readZip } from "./zip.ts";
 import { unzstd } from "./zstd.ts";
 
 export { type ArchiveOptions, linkDestination, type PlacedEntry, placeEntries } from "./_places.ts";
@@ -65,7 +67,7 @@ export function wantedPatterns(sources: readonly Source<unknown>[]): readonly st
 }
 
 /** A name that an archive has, which may be of a bundle. */
-const ARCHIVE = /\.(?:tar(?:\.(?:gz|bz2|xz|zst))?|tgz|tbz2?|txz|tzst)$/;
+const ARCHIVE = /\.(?:zip|tar(?:\.(?:gz|bz2|xz|zst))?|tgz|tbz2?|txz|tzst)$/;
 
 /** Whether an entry may be a bundle itself, as in what `sos collect` makes: archives that a host's own files have are none. */
 function isInner({ path, entry }: PlacedEntry): boolean {
@@ -93,19 +95,6 @@ function keep(
   return isWanted ? kept.addFile(below, entry, snapshot) : undefined;
 }
 
-function isLoose({ path, entry }: PlacedEntry): boolean {
-  return entry.kind === "file" && isLooseName(path);
-}
-
-/** What a file at the top is, that has another name than a host gives it; undefined where it is nothing of use. */
-async function recognized({ path, entry }: PlacedEntry, { limits }: Budget): Promise<PlacedEntry | undefined> {
-  const { bytes } = await entry.read(limits.maxFileBytes);
-  const place = loosePath(bytes);
-  const read = (maxBytes: number) =>
-    Promise.resolve({ bytes: bytes.subarray(0, maxBytes), truncated: bytes.length > maxBytes });
-  return place === undefined ? undefined : { path: place, entry: { path, kind: "file", read } };
-}
-
 /** Keeps what is wanted, and gives the archives that may be bundles themselves, each to be read before the next one is asked for. */
 async function* keepAll(
   entries: Entries,
@@ -115,6 +104,7 @@ async function* keepAll(
 ): AsyncGenerator<PlacedEntry> {
   const places = new Places(budget, warnings);
   const recurring = new RecurringPaths(budget.limits);
+  const loose = new LooseFiles((path) => kept.files.has(path), warnings, budget.limits.maxFileBytes);
   for await (const batch of batchesOf(entries)) {
     for (const entry of batch) {
       const known = recurring.of(entry);
@@ -129,11 +119,8 @@ async function* keepAll(
       if (places.hasSections(placed)) {
         for (const section of await places.sections(placed)) await keep(section, wanted, kept);
       } else if (isInner(placed)) yield placed;
-      else if (isLoose(placed) && !wanted(placed.path) && !places.isSupportconfig) {
-        const known = await recognized(placed, budget);
-        if (known === undefined || kept.files.has(known.path)) continue;
-        warnings.push(`${shortName(placed.path)} is read as ${known.path}, by what is in it`);
-        await keep(known, wanted, kept);
+      else if (LooseFiles.is(placed) && !wanted(placed.path) && !places.isSupportconfig) {
+        for (const known of await loose.read(placed)) await keep(known, wanted, kept);
       } else {
         // Waiting for nothing takes longer than all the rest.
         const reading = keep(placed, wanted, kept, recurring);
@@ -141,6 +128,7 @@ async function* keepAll(
       }
     }
   }
+  for (const list of loose.lists()) await keep(list, wanted, kept);
   places.end();
   kept.end();
 }
@@ -308,33 +296,6 @@ function manifestFacts(manifest: Manifest): HostFacts {
   return { ...manifest.host, capturedAt: Date.parse(manifest.capturedAt), privileged: manifest.privileged };
 }
 
-async function* prepend(head: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  try {
-    yield* head;
-    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
-  } finally {
-    await rest.return?.();
-  }
-}
-
-/** Takes at least `size` bytes from the front, or all there are, without losing them. */
-async function peek(
-  chunks: AsyncIterable<Uint8Array>,
-  size: number,
-): Promise<{ head: Uint8Array; chunks: AsyncIterable<Uint8Array> }> {
-  const rest = chunks[Symbol.asyncIterator]();
-  const taken: Uint8Array[] = [];
-  let got = 0;
-  while (got < size) {
-    const next = await rest.next();
-    if (next.done === true) break;
-    taken.push(next.value);
-    got += next.value.length;
-  }
-  const head = concatBytes(taken);
-  return { head, chunks: prepend([head], rest) };
-}
-
 /** Compressions, recognized by their first bytes. */
 const COMPRESSIONS: readonly { readonly magic: readonly number[]; readonly decompress: Decompress }[] = [
   { magic: [0x1f, 0x8b], decompress: gunzip },
@@ -374,6 +335,7 @@ async function unpack(
 ): Promise<AsyncIterable<Entry>> {
   const start = await peek(chunks, 512);
   if (start.head.length === 0) throw new BundleError("Cannot read the bundle: it is empty");
+  if (isZip(start.head)) return readZip(budget.packed(start.chunks), (bytes) => budget.unpack(bytes), broken);
   let plain = { head: start.head, chunks: budget.unpacked(start.chunks) as AsyncIterable<Uint8Array> };
   const compression = COMPRESSIONS.find(({ magic }) => startsWith(start.head, magic));
   if (compression !== undefined) {
@@ -390,14 +352,14 @@ async function unpack(
     }
     if (path !== undefined) return oneFile(path, text.chunks);
     throw new BundleError(
-      "Cannot read the bundle: it is neither a tar archive (plain, gzip, bzip2, xz or zstd) nor a kernel log, nor a file of /proc",
+      "Cannot read the bundle: it is neither a tar archive (plain, gzip, bzip2, xz or zstd) or a zip archive, nor a kernel log, nor a file of /proc",
     );
   }
   return readTar(plain.chunks, broken);
 }
 
 /**
- * The entries of an archive that comes as a stream: .tar, also compressed as .gz (.tgz), .bz2, .xz or .zst; recognized by content. A
+ * The entries of an archive that comes as a stream: .tar, also compressed as .gz (.tgz), .bz2, .xz or .zst, and .zip; recognized by content. A
  * kernel log in plain text (dmesg, journalctl, syslog, a serial console), or /proc/meminfo and its like, is a bundle of that one file.
  *
  * @example

@@ -8,6 +8,7 @@ import { CONDENSE_FROM_BYTES, type Condenser, type Entry } from "../core/bundle.
 import { concatBytes } from "../core/bytes.ts";
 import { BundleError } from "../core/errors.ts";
 import { shortName } from "./_few.ts";
+import { readCondensed } from "./_streams.ts";
 import { BLOCK, Chunk, decimal, fieldNumber, fieldText, paxRecords } from "./_tar_header.ts";
 import { oldGnuSparse, paxSparse, paxSparseBefore, type SparseFile } from "./_tar_sparse.ts";
 
@@ -193,19 +194,8 @@ class Content {
   }
 
   async #condense(maxBytes: number, condenser: Condenser): Promise<{ bytes: Uint8Array; truncated: boolean }> {
-    const parts: Uint8Array[] = [];
-    let room = maxBytes;
-    const add = (part: Uint8Array): void => {
-      if (part.length > 0) parts.push(part.subarray(0, room));
-      room -= part.length;
-    };
-    for await (const piece of this.chunks()) {
-      add(condenser.push(piece));
-      if (room < 0) break;
-    }
-    const isWhole = this.left === 0;
-    if (room >= 0) add(condenser.end());
-    return { bytes: concatBytes(parts), truncated: !isWhole || room < 0 };
+    const { bytes, truncated } = await readCondensed(this.chunks(), maxBytes, condenser);
+    return { bytes, truncated: truncated || this.left > 0 };
   }
 
   /** With the holes filled, as the file was. */

@@ -20,7 +20,7 @@ const help = `nailhouse analyze PATH... [-f text|json|ndjson|markdown|html] [-o 
                           [--limit NAME=VALUE]... [--plugin FILE]...
 
   PATH            a bundle, sosreport, supportconfig or insights archive, or an archive of several (.tgz, .tar.gz, .tar.xz,
-                  .tar.bz2, .tar.zst, .tar), a directory, a folder of nailhouse record, / (this host, now: takes about ten
+                  .tar.bz2, .tar.zst, .tar, .zip), a directory, a folder of nailhouse record, / (this host, now: takes about ten
                   seconds), a pipe such as <(command), or - for standard input;
                   a kernel log (dmesg, journalctl, syslog, a serial console) is enough: the last OOM's dump tells what the memory
                   was, who was killed and why that one

@@ -22,7 +22,7 @@ const help = `nailhouse redact IN OUT [--plugin FILE]...
 Writes a bundle that analyzes alike, to be passed on: host and user names, IP and MAC addresses, paths in homes, command-line
 arguments, secrets, e-mail addresses and UUIDs become pseudonyms, the same ones everywhere in it.
 
-  IN    a bundle or sosreport (.tgz, .tar.gz, .tar.xz, .tar.bz2, .tar.zst, .tar), or a directory; it is not changed
+  IN    a bundle or sosreport (.tgz, .tar.gz, .tar.xz, .tar.bz2, .tar.zst, .tar, .zip), or a directory; it is not changed
   OUT   the redacted .tgz; OUT.map.json beside it says what stands for what, and stays with you
 
 ${pluginHelp}

@@ -12,6 +12,7 @@
 import { ParseError } from "../core/errors.ts";
 import type { Account, AccountId, Ledger, SourceLine } from "../core/ledger.ts";
 import { defineComputed, type HostFacts, type Parsed, type Source } from "../core/source.ts";
+import { BUFF_CACHE, free } from "../parsers/free.ts";
 import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
 import { type Mount, mounts } from "../parsers/mounts.ts";
 import { type VmallocArea, vmallocinfo } from "../parsers/vmallocinfo.ts";
@@ -24,6 +25,8 @@ const MAX_LAG_SHARE = 0.01;
 
 interface Inputs {
   readonly meminfo: Parsed<Meminfo>;
+  /** What `free` prints of it: for want of the file, or of what grep did not pick out of it. */
+  readonly free: Parsed<Meminfo> | undefined;
   readonly zoneinfo: Parsed<readonly Zone[]> | undefined;
   readonly vmstat: Parsed<Vmstat> | undefined;
   readonly vmallocinfo: Parsed<readonly VmallocArea[]> | undefined;
@@ -56,6 +59,26 @@ function meminfoReader({ path, value }: Parsed<Meminfo>): (field: string) => Amo
     const found = value.bytes.get(field);
     return found === undefined ? undefined : { bytes: found.bytes, sources: [{ path, line: found.line }] };
   };
+}
+
+/** The fields of meminfo. Those that grep did not pick out of it `free` may tell. */
+function fieldsOf({ meminfo: file, free: summary }: Inputs): (field: string) => Amount | undefined {
+  const own = meminfoReader(file);
+  if (summary === undefined || file.value.bytes.has("MemTotal")) return own;
+  const other = meminfoReader(summary);
+  return (field) => own(field) ?? other(field);
+}
+
+/** Page cache, as far as it is told: free and top have one number for it, buffers and reclaimable slab. */
+function pageCache(kB: (field: string) => Amount | undefined): readonly [string, Amount | undefined] {
+  const cached = kB("Cached");
+  const together = cached === undefined ? kB(BUFF_CACHE) : undefined;
+  if (together === undefined) return ["page cache", minus(cached, kB("Shmem"))];
+  const slab = kB("SReclaimable");
+  return [
+    slab === undefined ? "page cache, buffers, reclaimable slab" : "page cache, buffers",
+    minus(minus(together, kB("Shmem")), slab),
+  ];
 }
 
 function vmstatPages(file: Parsed<Vmstat> | undefined, field: string, facts: HostFacts): Amount | undefined {
@@ -120,10 +143,18 @@ function vmallocUsed(
   };
 }
 
+/** Every kernel prints VmallocUsed, below all that is said of processes, caches and slab, and above huge pages. */
+function isCutOff({ meminfo: { value } }: Inputs): boolean {
+  return !value.bytes.has("VmallocUsed");
+}
+
 /** The terms that can be missing from a bundle, in words. */
 function missingTerms(inputs: Inputs, { pageSizeBytes }: HostFacts): string[] {
   const missing: string[] = [];
-  const { bytes } = inputs.meminfo.value;
+  const { path, value: { bytes } } = inputs.meminfo;
+  if (path === inputs.free?.path) {
+    return ["processes' own memory, and all of the kernel's (free and top do not tell them; cat /proc/meminfo)"];
+  }
   // Every kernel since 2.6.19 tells both.
   if (!bytes.has("AnonPages")) missing.push("processes' own memory (proc/meminfo is cut off before AnonPages)");
   if (!bytes.has("SUnreclaim")) {
@@ -134,6 +165,9 @@ function missingTerms(inputs: Inputs, { pageSizeBytes }: HostFacts): string[] {
         ? "slab (proc/meminfo of before 2.6.19 does not tell which of it can be reclaimed)"
         : "slab (proc/meminfo is cut off before SUnreclaim)",
     );
+  }
+  if (isCutOff(inputs)) {
+    missing.push("vmalloc, per-CPU data, huge pages (proc/meminfo is cut off before VmallocUsed)");
   }
   if (inputs.vmallocinfo === undefined && bytes.has("VmallocUsed")) {
     if ((bytes.get("VmallocChunk")?.bytes ?? 0) > 0) {
@@ -149,7 +183,7 @@ function missingTerms(inputs: Inputs, { pageSizeBytes }: HostFacts): string[] {
 }
 
 function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
-  const kB = meminfoReader(inputs.meminfo);
+  const kB = fieldsOf(inputs);
   const pages = (field: string): Amount | undefined => vmstatPages(inputs.vmstat, field, facts);
   const total = kB("MemTotal");
   if (total === undefined) throw new ParseError("MemTotal is not in meminfo: there is nothing to account for");
@@ -195,7 +229,7 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
   };
   add("free", "free", kB("MemFree"));
   add("per-cpu-free-lists", "free, on per-CPU lists", perCpuFreeLists(inputs.zoneinfo));
-  add("page-cache", "page cache", minus(cached, shmem));
+  add("page-cache", ...pageCache(kB));
   add("buffers", "buffers", kB("Buffers"));
   add("swap-cache", "swap cache", swapCached && { ...swapCached, bytes: swapCached.bytes - swapOverlap });
   add("shmem", "shared memory, tmpfs", shmem);
@@ -239,6 +273,7 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
         : []),
       ...missingTerms(inputs, facts),
     ],
+    isCutOff: isCutOff(inputs),
   };
 }
 
@@ -260,14 +295,24 @@ function balloonInside(balloon: Amount | undefined, total: Amount, accounts: rea
 const fromMeminfo: Source<Ledger> = defineComputed({
   name: "ledger of meminfo",
   needs: { meminfo },
-  uses: { zoneinfo, vmstat, vmallocinfo, mounts },
+  uses: { free, zoneinfo, vmstat, vmallocinfo, mounts },
   compute: computeLedger,
 });
 
-/** The ledger of one snapshot; where nothing but a kernel log was kept, that of the last OOM's dump. */
+const fromFree: Source<Ledger> = defineComputed({
+  name: "ledger of free",
+  needs: { free },
+  uses: { zoneinfo, vmstat, vmallocinfo, mounts },
+  compute: (inputs, facts) => computeLedger({ ...inputs, meminfo: inputs.free }, facts),
+});
+
+/**
+ * The ledger of one snapshot; where nothing but a kernel log was kept, that of the last OOM's dump, which tells more than `free`. What that prints is the last
+ * resort.
+ */
 export const ledger: Source<Ledger> = {
   name: "ledger",
-  patterns: [...fromMeminfo.patterns, ...hostAtOom.patterns],
+  patterns: [...fromMeminfo.patterns, ...hostAtOom.patterns, ...fromFree.patterns],
   read(reader) {
     const captured = reader.read(fromMeminfo);
     if (captured.status !== "missing") return captured;
@@ -275,6 +320,8 @@ export const ledger: Source<Ledger> = {
     const value = dump.status === "ok" && dump.value.report !== undefined
       ? dumpLedger(dump.value.path, dump.value.report)
       : undefined;
-    return value === undefined ? captured : { status: "ok", value };
+    if (value !== undefined) return { status: "ok", value };
+    const last = reader.read(fromFree);
+    return last.status === "missing" ? captured : last;
   },
 };

@@ -13,9 +13,17 @@ export function hostOoms(events: readonly KernelLogEvent[]): readonly KernelLogE
   return events.filter(({ kind, order, isCutOff }) => kind === "global-oom" && order !== SYSRQ_ORDER && !isCutOff);
 }
 
-/** Which log to capture whole, where this one has the beginning of an OOM alone: then it is not known whether the host or a control group was short. */
-export function cutOffLog(log: Parsed<readonly KernelLogEvent[]> | undefined): readonly Missing[] {
-  return log?.value.some(({ isCutOff }) => isCutOff) ? [{ path: log.path, howToCapture: "dmesg" }] : [];
+/**
+ * Which log to capture whole, where this one has the beginning of an OOM alone, or a dump without what it was written for: then it is not known whether the
+ * host or a control group was short.
+ */
+export function cutOffLog(
+  log: Parsed<readonly KernelLogEvent[]> | undefined,
+  reports: Parsed<readonly OomReport[]> | undefined,
+): readonly Missing[] {
+  if (log === undefined) return [];
+  const isPiece = log.value.length === 0 && reports !== undefined && reports.value.length > 0;
+  return isPiece || log.value.some(({ isCutOff }) => isCutOff) ? [{ path: log.path, howToCapture: "dmesg" }] : [];
 }
 
 /** The first of these at this place of the log or behind it. They are in its order, and a hostile log has 100,000 of them. */
@@ -113,7 +121,10 @@ const lastOom: Source<HostAtOom> = defineComputed({
   uses: {},
   compute({ kernelLog: { path, value: events }, oomReports: reports }) {
     const last = hostOoms(events).at(-1);
-    return { path, report: last && reportOf(last, events, reports.value) };
+    if (last !== undefined) return { path, report: reportOf(last, events, reports.value) };
+    // An allocation that failed writes the same dump (mm/page_alloc.c warn_alloc()), and of an OOM's people paste what stands below its first lines.
+    const dumps = events.length > 0 ? [] : reports.value.filter(({ limitOf }) => limitOf === undefined);
+    return { path, report: dumps[0]?.isNewestFirst ? dumps[0] : dumps.at(-1) };
   },
 });
 

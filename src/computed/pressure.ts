@@ -4,6 +4,7 @@ import { formatBytes, formatShare } from "../core/format.ts";
 import { accountBytes, type Ledger } from "../core/ledger.ts";
 import type { PressureLevel } from "../core/report.ts";
 import { defineComputed, lately, overTime, type Parsed, type Source, type TimePoint } from "../core/source.ts";
+import { free } from "../parsers/free.ts";
 import { kernelLog, type KernelLogEvent } from "../parsers/kernel_log.ts";
 import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
 import { memoryPressure, type Pressure } from "../parsers/pressure.ts";
@@ -41,6 +42,7 @@ interface Inputs {
   /** Both undefined where there is nothing but a kernel log. */
   readonly ledger: Ledger | undefined;
   readonly meminfo: Parsed<Meminfo> | undefined;
+  readonly free: Parsed<Meminfo> | undefined;
   readonly zoneinfo: Parsed<readonly Zone[]> | undefined;
   readonly memoryPressure: Parsed<Pressure> | undefined;
   readonly kernelLog: Parsed<readonly KernelLogEvent[]> | undefined;
@@ -71,7 +73,9 @@ function oomKills({ kernelLog: log, meminfo: now }: Inputs): Sign {
   };
 }
 
-function available({ ledger: memory, meminfo: file, zoneinfo: zones }: Inputs): Sign {
+function available({ ledger: memory, meminfo: whole, free: summary, zoneinfo: zones }: Inputs): Sign {
+  // The ledger takes it from the first that has it, too.
+  const file = [whole, summary].find((each) => each?.value.bytes.has("MemAvailable"));
   const line = file?.value.bytes.get("MemAvailable")?.line;
   if (memory?.availableBytes === undefined || file === undefined || line === undefined) return undefined;
   const { availableBytes, totalBytes } = memory;
@@ -211,6 +215,7 @@ export const pressure: Source<MemoryPressure> = defineComputed({
   uses: {
     ledger,
     meminfo,
+    free,
     zoneinfo,
     memoryPressure,
     kernelLog,
@@ -238,7 +243,17 @@ export const pressure: Source<MemoryPressure> = defineComputed({
         return { level: "none", because, evidence: [] };
       }
       const free = accountBytes(inputs.ledger, "free") ?? 0;
-      return { level: "none", because: `no sign of shortage in the bundle (${formatBytes(free)} free)`, evidence: [] };
+      // Kernels before 3.14, free of before 3.3.10 and an OOM's dump do not tell what is available: most of the caches is.
+      const caches = accountBytes(inputs.ledger, "page-cache") ?? 0;
+      const isDump = inputs.meminfo === undefined && inputs.free === undefined;
+      const what = isDump
+        ? "the kernel wrote what its memory is used for (Mem-Info), as it does when an allocation fails"
+        : "no sign of shortage in the bundle";
+      return {
+        level: "none",
+        because: `${what} (${formatBytes(free)} free, ${formatBytes(caches)} in caches)`,
+        evidence: [],
+      };
     }
     const telling = signs.filter(({ level }) => level !== "none");
     return {

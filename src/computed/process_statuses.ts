@@ -1,5 +1,5 @@
 /** What each process has, from /proc/PID/status or, where a bundle lacks it as most sosreports do, from its tables of ps. */
-import type { Captured, Parsed, Reader, Source } from "../core/source.ts";
+import type { Captured, Missing, Parsed, Reader, Source } from "../core/source.ts";
 import type { ProcessFile } from "../parsers/_groups.ts";
 import { leaderlessStatus } from "../parsers/leaderless_status.ts";
 import { type ProcessStatus, processStatus } from "../parsers/process_status.ts";
@@ -94,4 +94,30 @@ export const processStatuses: Source<readonly StatusFile[]> = {
   name: "processes' status",
   patterns: [...processStatus.patterns, ...leaderlessStatus.patterns, ...psTables.patterns],
   read,
+};
+
+/** What a list of some processes lacks. */
+export const ALL_PROCESSES: Missing = {
+  path: "the whole list of processes (what is there is cut off, or filtered)",
+  howToCapture: "ps auxwww",
+};
+
+function isPs({ comm, command }: PsProcess): boolean {
+  return (comm ?? commOf(command)) === "ps";
+}
+
+/**
+ * Whether these are all processes. ps lists itself: a table without it was cut off, or filtered (`ps aux --sort -rss | head`), or is top's screen. In such a
+ * one who is missing is not known to be small, or to be one of few.
+ */
+export const areAllProcesses: Source<boolean> = {
+  name: "whether all processes are known",
+  patterns: processStatuses.patterns,
+  read(reader) {
+    if (reader.read(processStatus).status !== "missing") return { status: "ok", value: true };
+    const tables = reader.read(psTables);
+    return tables.status === "ok"
+      ? { status: "ok", value: tables.value.some(({ value }) => value.some(isPs)) }
+      : tables;
+  },
 };

@@ -227,6 +227,14 @@ function mappersOf(statuses: readonly ProcessFile<ProcessStatus>[]): SharedMappe
   }).sort((a, b) => b.bytes - a.bytes || a.pid - b.pid);
 }
 
+/** Who has shared memory in its page tables, the most first. */
+export const sharedMappers: Source<readonly SharedMapper[]> = defineComputed({
+  name: "processes that map shared memory",
+  needs: { processStatuses },
+  uses: {},
+  compute: ({ processStatuses }) => mappersOf(processStatuses),
+});
+
 /**
  * A page that several processes map is in the RSS of each and in the PSS of each in part. So: at least as much as the one that maps
  * the most, and as all PSS together; at most all RSS together, or all PSS where nobody's is unknown.

@@ -1,6 +1,6 @@
 import { type Captured, defineComputed, type Parsed, type Source } from "../core/source.ts";
 import type { SourceLine } from "../core/ledger.ts";
-import { netstat, netstatDatagrams, netstatTcp } from "../parsers/netstat.ts";
+import { netstat, netstatDatagrams, netstatLacksInodes, netstatNamespaces, netstatTcp } from "../parsers/netstat.ts";
 import { processStatus } from "../parsers/process_status.ts";
 import { socketOwners as socketOwnersFile } from "../parsers/socket_owners.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
@@ -33,9 +33,8 @@ const netstatByLine: Source<Parsed<readonly SsSocket[]>> = {
   name: "owners in netstat by line",
   patterns: netstat.patterns,
   read(reader): Captured<Parsed<readonly SsSocket[]>> {
-    const listed = reader.read(netstat);
-    const hasInodes = listed.status === "ok" && listed.value.value.some(({ isUnix }) => !isUnix);
-    if (hasInodes) return { status: "missing", missing: [] };
+    const lacksInodes = reader.read(netstatLacksInodes);
+    if (lacksInodes.status !== "ok" || !lacksInodes.value.value) return { status: "missing", missing: [] };
     const datagrams = reader.read(netstatDatagrams);
     const tcp = reader.read(netstatTcp);
     if (datagrams.status !== "ok" || tcp.status !== "ok") return datagrams;
@@ -57,13 +56,14 @@ function withSharers(owner: SocketOwner, pids: Iterable<number>): SocketOwner {
 export const socketOwners: Source<SocketOwners> = defineComputed({
   name: "socket owners",
   needs: {},
-  uses: { socketOwnersFile, ss, ssNamespaces, netstat, netstatByLine, processStatus },
+  uses: { socketOwnersFile, ss, ssNamespaces, netstat, netstatNamespaces, netstatByLine, processStatus },
   compute(
     {
       socketOwnersFile: file,
       ss: initial,
       ssNamespaces: others,
       netstat: listed,
+      netstatNamespaces: listedOthers,
       netstatByLine: byLine,
       processStatus: processes,
     },
@@ -82,20 +82,22 @@ export const socketOwners: Source<SocketOwners> = defineComputed({
     }
     const addListed = ({ path, value }: Parsed<readonly SsSocket[]>, index: number): void => {
       for (const socket of value) {
-        const { owners: users, line } = socket;
+        const { owners: users, ownersLine, line } = socket;
         const [user] = users.filter(({ pid }) => pid !== SERVICE_MANAGER).sort((a, b) => a.pid - b.pid);
         const { pid, comm } = user ?? users[0] ?? {};
         if (pid === undefined) continue;
         const key = ssKey(socket, index);
-        add(key, { pid, comm: comms.get(pid) ?? comm, path, line });
+        add(key, { pid, comm: comms.get(pid) ?? comm, path, line: ownersLine ?? line });
         owners.set(key, withSharers(owners.get(key) as SocketOwner, users.map((each) => each.pid)));
       }
     };
     if (initial !== undefined) addListed(initial, SS_FILE);
     others?.forEach((each, i) => addListed(each, FIRST_NAMESPACE_FILE + i));
     if (byLine !== undefined) addListed(byLine, NETSTAT_FILE);
-    for (const { inode, pid, program, line } of listed?.value ?? []) {
-      add(inode, { pid, comm: comms.get(pid) ?? program, path: (listed as Parsed<unknown>).path, line });
+    for (const { path, value } of [...(listed === undefined ? [] : [listed]), ...(listedOthers ?? [])]) {
+      for (const { inode, pid, program, line } of value) {
+        add(inode, { pid, comm: comms.get(pid) ?? program, path, line });
+      }
     }
     return owners;
   },

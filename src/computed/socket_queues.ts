@@ -7,7 +7,7 @@ import type { SourceLine } from "../core/ledger.ts";
 import type { Confidence } from "../core/report.ts";
 import { type Captured, latest, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
-import { netstatDatagrams, netstatTcp } from "../parsers/netstat.ts";
+import { netstatDatagrams, netstatNamespacesDatagrams, netstatNamespacesTcp, netstatTcp } from "../parsers/netstat.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
 import { FIRST_NAMESPACE_FILE, NETSTAT_FILE, type SocketOwners, SS_FILE, ssKey } from "./socket_owners.ts";
 import type { Measurement } from "./trend.ts";
@@ -151,6 +151,8 @@ export function tableSize(rows: readonly { readonly line: number }[]): number {
 
 /** Lines that a socket takes, with its details. */
 const MOST_LINES = 3;
+/** A table whose idle rows are left out has more, as it has 8 MiB at least. One with fewer may be several lists that have the same sockets. */
+const LEAST_LARGE = 10_000;
 
 /**
  * Whether ss was asked for sockets of such families, too, of which every host has some. Of a large table idle rows are left out: what is not there tells
@@ -159,7 +161,7 @@ const MOST_LINES = 3;
  * @param families How their names begin: `u_`, `nl`.
  */
 export function wasAskedFor(sockets: readonly SsSocket[], families: readonly string[]): boolean {
-  const isWhole = (sockets.at(-1)?.line ?? 0) <= 1 + MOST_LINES * sockets.length;
+  const isWhole = (sockets.at(-1)?.line ?? 0) <= Math.max(LEAST_LARGE, 1 + MOST_LINES * sockets.length);
   return sockets.length === 0 || !isWhole ||
     sockets.some(({ netid }) => families.some((family) => netid?.startsWith(family)));
 }
@@ -192,12 +194,36 @@ export function* ssRows(reader: Reader, ...netids: readonly string[]): Generator
   for (const [i, each] of (others ?? []).entries()) yield* rowsOf(each, FIRST_NAMESPACE_FILE + i, netids);
 }
 
-/** The same, or else of netstat, which old archives and people have in place of `ss`: for where the tables of /proc are missing. */
-export function listedRows(reader: Reader, ...netids: readonly string[]): readonly ListedRow[] {
-  const rows = [...ssRows(reader, ...netids)];
-  if (rows.length > 0) return rows;
+/** What `ss`, or else netstat, tells of network namespaces whose tables are not there: a sosreport has the host's alone. */
+export function* rowsElsewhere(
+  reader: Reader,
+  tables: readonly Parsed<unknown>[],
+  ...netids: readonly string[]
+): Generator<ListedRow> {
+  const netstat = netids.includes("tcp") ? netstatNamespacesTcp : netstatNamespacesDatagrams;
+  const { bySs, byNetstat } = readUses({ bySs: ssNamespaces, byNetstat: netstat }, reader);
+  const known = new Set(tables.map(({ path }) => netnsOf(path)));
+  for (const [i, each] of [...(bySs ?? []), ...(byNetstat ?? [])].entries()) {
+    const namespace = netnsOf(each.path);
+    if (known.has(namespace)) continue;
+    known.add(namespace);
+    yield* rowsOf(each, FIRST_NAMESPACE_FILE + i, netids);
+  }
+}
+
+/** What `ss` tells of the host, or else netstat, which old archives and people have in its place. */
+function hostRows(reader: Reader, netids: readonly string[]): readonly ListedRow[] {
+  const bySs = reader.read(ss);
+  const rows = bySs.status === "ok" ? [...rowsOf(bySs.value, SS_FILE, netids)] : [];
+  // Asked for listening sockets alone (`-l`), it tells of no connection.
+  if (rows.some(({ socket }) => socket.state !== "LISTEN")) return rows;
   const listed = reader.read(netids.includes("tcp") ? netstatTcp : netstatDatagrams);
-  return listed.status === "ok" ? [...rowsOf(listed.value, NETSTAT_FILE, netids)] : [];
+  return listed.status === "ok" ? [...rowsOf(listed.value, NETSTAT_FILE, netids)] : rows;
+}
+
+/** What `ss` and netstat tell of the host and of all namespaces: for where the tables of /proc are missing. */
+export function listedRows(reader: Reader, ...netids: readonly string[]): readonly ListedRow[] {
+  return [...hostRows(reader, netids), ...rowsElsewhere(reader, [], ...netids)];
 }
 
 /** The line with a socket's skmem; undefined where ss printed none. */
@@ -257,8 +283,9 @@ export function receiveBacklog<T extends QueueRow>(
     }
     const details = new Map(Array.from(ssRows(reader, ...netids), (row) => [row.socket.inode, row] as const));
     const watched = watchQueues(reader.timeline, look);
-    const queues: SocketQueue[] = [];
-    let sockets = 0;
+    const elsewhere = listedBacklog([...rowsElsewhere(reader, tables.value, ...netids)], isSent);
+    const queues: SocketQueue[] = [...elsewhere.queues];
+    let { sockets } = elsewhere;
     for (const { path, value } of tables.value) {
       sockets += tableSize(value);
       for (const row of value) {
@@ -286,7 +313,13 @@ export function receiveBacklog<T extends QueueRow>(
   };
   return {
     name,
-    patterns: [...table.patterns, ...ss.patterns, ...ssNamespaces.patterns, ...netstatDatagrams.patterns],
+    patterns: [
+      ...table.patterns,
+      ...ss.patterns,
+      ...ssNamespaces.patterns,
+      ...netstatDatagrams.patterns,
+      ...netstatNamespacesDatagrams.patterns,
+    ],
     read,
   };
 }

@@ -2,7 +2,7 @@ import type { SourceLine } from "../core/ledger.ts";
 import { type Captured, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
 import type { InetSocket } from "../parsers/_inet_sockets.ts";
-import { netstatTcp } from "../parsers/netstat.ts";
+import { netstatNamespacesTcp, netstatTcp } from "../parsers/netstat.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
 import { sockstat } from "../parsers/sockstat.ts";
 import { tcp } from "../parsers/tcp.ts";
@@ -14,6 +14,7 @@ import {
   backlogOf,
   type ListedRow,
   listedRows,
+  rowsElsewhere,
   type Sighting,
   skmemLine,
   type SocketQueue,
@@ -340,15 +341,14 @@ function rowOf(listed: ListedRow): Row & { readonly listed: ListedRow } {
 }
 
 /** Whether the processes are told, and this socket is none's. */
-function isNobodys({ inode, owners }: SsSocket): boolean {
-  return inode === undefined && owners.length === 0;
+function isNobodys({ inode, owners, ownersLine }: SsSocket): boolean {
+  return inode === undefined && owners.length === 0 && ownersLine !== undefined;
 }
 
-/** What `ss` or netstat alone tells, as people paste it and some archives have it: seen once. */
-function listed(reader: Reader): Captured<TcpBacklog> | undefined {
-  const rows = listedRows(reader, "tcp");
-  // Asked for listening sockets alone (`-l`), they tell of no connection.
-  if (rows.every(({ socket }) => socket.state === "LISTEN")) return undefined;
+/** What `ss` or netstat lists, in the form of tables, and those of them that tell who listens. */
+function listedTables(
+  rows: Iterable<ListedRow>,
+): { readonly tables: readonly Parsed<readonly Row[]>[]; readonly listening: readonly Parsed<readonly Row[]>[] } {
   const files = new Map<string, ReturnType<typeof rowOf>[]>();
   for (const each of rows) {
     const file = files.get(each.path);
@@ -357,20 +357,30 @@ function listed(reader: Reader): Captured<TcpBacklog> | undefined {
   }
   const tables = Array.from(files, ([path, value]) => ({ path, value }));
   // Whoever is shown one process's listening socket would be shown which of its connections it has accepted.
-  const listeners = new Listeners(tables.map(({ path, value }) => ({
+  const listening = tables.map(({ path, value }) => ({
     path,
     value: value.filter(({ listed: { socket } }) => socket.inode !== undefined || socket.owners.length > 0),
-  })));
+  }));
+  const listeners = new Listeners(listening);
   const accepted = tables.map(({ path, value }) => ({
     path,
     value: value.map((row) =>
       isNobodys(row.listed.socket) && listeners.at(path, row) !== undefined ? { ...row, inode: 0 } : row
     ),
   }));
+  return { tables: accepted, listening };
+}
+
+/** What `ss` or netstat alone tells, as people paste it and some archives have it: seen once. */
+function listed(reader: Reader): Captured<TcpBacklog> | undefined {
+  const rows = listedRows(reader, "tcp");
+  // Asked for listening sockets alone (`-l`), they tell of no connection.
+  if (rows.every(({ socket }) => socket.state === "LISTEN")) return undefined;
+  const { tables, listening } = listedTables(rows);
   return backlogs(reader, {
-    tables: accepted,
+    tables,
     detailOf: (_, { listed }) => listed,
-    listeners,
+    listeners: new Listeners(listening),
     sockets: rows.length,
     isListed: true,
     watch: () => watchQueues([], () => undefined),
@@ -381,11 +391,14 @@ function read(reader: Reader): Captured<TcpBacklog> {
   const tables = reader.read(tcp);
   if (tables.status === "missing") return listed(reader) ?? tables;
   if (tables.status !== "ok") return tables;
+  const rows = [...rowsElsewhere(reader, tables.value, "tcp")];
+  const elsewhere = listedTables(rows);
+  const detailOf = detailsOf(reader);
   return backlogs(reader, {
-    tables: tables.value,
-    detailOf: detailsOf(reader),
-    listeners: new Listeners(tables.value),
-    sockets: tables.value.reduce((sum, { value }) => sum + tableSize(value), 0),
+    tables: [...tables.value, ...elsewhere.tables],
+    detailOf: (path, row, ...ends) => row.listed ?? detailOf(path, row, ...ends),
+    listeners: new Listeners([...tables.value, ...elsewhere.listening]),
+    sockets: tables.value.reduce((sum, { value }) => sum + tableSize(value), rows.length),
     isListed: false,
     watch: (side) => watchQueues(reader.timeline, look(side)),
   });
@@ -394,6 +407,6 @@ function read(reader: Reader): Captured<TcpBacklog> {
 /** TCP queues over all network namespaces and snapshots, with the other end of each connection that stays on this host. */
 export const tcpBacklog: Source<TcpBacklog> = {
   name: "TCP backlog",
-  patterns: [tcp, ss, ssNamespaces, netstatTcp, sockstat].flatMap(({ patterns }) => patterns),
+  patterns: [tcp, ss, ssNamespaces, netstatTcp, netstatNamespacesTcp, sockstat].flatMap(({ patterns }) => patterns),
   read,
 };

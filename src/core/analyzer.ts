@@ -48,6 +48,8 @@ export interface Analyzer {
   readonly uses: Sources;
   /** Runs when the claims of all others are settled: for a cause that is what nobody else accounts for. */
   readonly last?: true;
+  /** What of memory this cause alone tells to be usual: where it is not assessed and that is much, the host is not called healthy. */
+  readonly judges?: AccountId;
   // A method, so that a typed declaration (see defineAnalyzer) is assignable to this untyped one.
   analyze(values: Readonly<Record<string, unknown>>, facts: HostFacts, unclaimed: Unclaimed): Outcome;
 }

@@ -47,6 +47,8 @@ export interface Ledger {
   readonly accounts: readonly Account[];
   /** Terms that this bundle cannot tell, which are therefore still inside `unaccounted`. */
   readonly missing: readonly string[];
+  /** Whether what it was made from ends before what every kernel tells. */
+  readonly isCutOff?: boolean;
 }
 
 /** What is known of the accounts at one time, which may be less than a whole ledger. */

@@ -471,6 +471,11 @@ export const remedyMarks: readonly RemedyMark[] = [
   },
   {
     "cause": "shmem-leak",
+    "remedy": "see which mapping grows",
+    "untried": "it only looks",
+  },
+  {
+    "cause": "shmem-leak",
     "remedy": "a tmpfs instead of a ramfs",
     "kernel": "6.18.44-fc-v657",
     "date": "2026-11-29",
@@ -563,8 +568,8 @@ export const remedyMarks: readonly RemedyMark[] = [
     "remedy": "delete network devices",
     "kernel": "6.18.44-fc-v657",
     "date": "2026-11-29",
-    "beforeBytes": 52707328,
-    "afterBytes": 1777664,
+    "beforeBytes": 15097856,
+    "afterBytes": 2273280,
   },
   {
     "cause": "slab-reclaimable",

@@ -6,5 +6,6 @@ export const WHOLE_MEMINFO: Missing = { path: "proc/meminfo", howToCapture: "cat
 
 /** A meminfo that is cut off leaves in the rest what every kernel since 2.6.19 tells. */
 export function isWhole(ledger: Ledger): boolean {
-  return accountBytes(ledger, "anon") !== undefined && accountBytes(ledger, "slab-unreclaimable") !== undefined;
+  return ledger.isCutOff !== true && accountBytes(ledger, "anon") !== undefined &&
+    accountBytes(ledger, "slab-unreclaimable") !== undefined;
 }

@@ -151,16 +151,31 @@ function finding({ cause, draft, claims, bytes }: Settled, quotes: Assessment["q
   };
 }
 
-function verdict(findings: readonly Finding[], ledger: Ledger | undefined, pressure: PressureLevel): Verdict {
+/** Whether much of memory is in an account that nobody could look into: its size is known, but not what it consists of. */
+function isMuchUnjudged(preset: Preset, notAssessed: readonly NotAssessed[], ledger: Ledger): boolean {
+  const causes = new Set(notAssessed.map(({ cause }) => cause));
+  return preset.analyzers.some(({ id, judges }) =>
+    judges !== undefined && causes.has(id) &&
+    (accountBytes(ledger, judges) ?? 0) >= UNEXPLAINED_SHARE * ledger.totalBytes
+  );
+}
+
+function verdict(
+  findings: readonly Finding[],
+  ledger: Ledger | undefined,
+  pressure: PressureLevel,
+  isUnjudged: (ledger: Ledger) => boolean,
+): Verdict {
   const found = findings.some((f) => f.material && f.confidence !== "possible" && f.symptomOf === null);
   if (found) return "cause-found";
   if (ledger === undefined) return "insufficient-evidence";
-  if (!isWhole(ledger)) return "insufficient-evidence";
   const unaccounted = accountBytes(ledger, "unaccounted") ?? 0;
-  if (unaccounted >= UNEXPLAINED_SHARE * ledger.totalBytes) return "unexplained";
+  if (unaccounted >= UNEXPLAINED_SHARE * ledger.totalBytes) {
+    return isWhole(ledger) ? "unexplained" : "insufficient-evidence";
+  }
   // Short of memory, every account known, and nothing but sizes to go by: one snapshot cannot tell a leak from a large program.
   if (pressure === "short" || pressure === "exhausted") return "insufficient-evidence";
-  return "healthy";
+  return isUnjudged(ledger) ? "insufficient-evidence" : "healthy";
 }
 
 function timelinePoint({ time, value }: TimePoint<KnownAccounts>): TimelinePoint {
@@ -237,7 +252,12 @@ export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string
       totalBytes: ledger?.totalBytes ?? null,
       snapshots: Math.max(1, base.timeline.length),
     },
-    verdict: verdict(findings, ledger, pressure.level),
+    verdict: verdict(
+      findings,
+      ledger,
+      pressure.level,
+      (whole) => isMuchUnjudged(preset, assessed.notAssessed, whole),
+    ),
     pressure: { level: pressure.level, because: pressure.because, evidence: quote(pressure.evidence, snapshots) },
     ledger: ledger === undefined ? null : {
       totalBytes: ledger.totalBytes,

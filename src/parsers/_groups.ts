@@ -2,6 +2,8 @@
 import type { ArtifactDeclaration, Captured, Parsed, Reader, Source } from "../core/source.ts";
 
 const NAMESPACES = "sos_commands/networking/namespaces/";
+/** As sosreport had it up to 4.0: the namespace is in the file's name. */
+const IN_NAME = "sos_commands/networking/ip_netns_exec_";
 
 interface GroupDeclaration<T> extends Omit<ArtifactDeclaration<T>, "paths"> {
   /** File names below /proc/net, or below /proc/PID. */
@@ -22,12 +24,15 @@ export interface ProcessFile<T> extends Parsed<T> {
  * import { equal } from "node:assert";
  *
  * equal(netnsOf("sos_commands/networking/namespaces/blue/proc/net/udp"), "blue");
+ * equal(netnsOf("sos_commands/networking/ip_netns_exec_blue_ss_-peaonmi"), "blue");
  * equal(netnsOf("proc/net/udp"), undefined);
  * ```
  */
 export function netnsOf(path: string): string | undefined {
   const at = path.indexOf(NAMESPACES);
-  return at === -1 ? undefined : path.slice(at + NAMESPACES.length).split("/", 1)[0];
+  if (at !== -1) return path.slice(at + NAMESPACES.length).split("/", 1)[0];
+  const named = path.indexOf(IN_NAME);
+  return named === -1 ? undefined : /^(.+)_\w+_-/.exec(path.slice(named + IN_NAME.length))?.[1];
 }
 
 /**

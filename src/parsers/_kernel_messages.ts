@@ -82,9 +82,9 @@ export function isFromOtherProgram(line: string): boolean {
   return OTHER_PROGRAM.test(line);
 }
 
-/** `2026-11-23T08:12:58,123456+00:00 ` of dmesg --time-format iso; `kern  :warn  : ` of dmesg -x; `6,339,5140900,-;` of /dev/kmsg. */
+/** `2026-11-23T08:12:58,123456+00:00 ` of dmesg --time-format iso; `kern  :warn  : ` of dmesg -x; `6,339,5140900,-;` of /dev/kmsg; `kern:    info: [2025-05-18T15:40:20.675Z]: ` of Talos. */
 const DMESG_PREFIX =
-  /^(?:\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};|\d{4}-\d\d-\d\dT[\d:,.]{8,16}\S{0,6} +|[a-z]{2,8} {0,4}:[a-z]{3,6} {0,3}: )/;
+  /^(?:\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};|\d{4}-\d\d-\d\dT[\d:,.]{8,16}\S{0,6} +|[a-z]{2,8} {0,4}:[a-z]{3,6} {0,3}: | ?kern: {1,8}[a-z]{3,8}: \[\d{4}-\d\d-\d\dT[\d:.]{8,20}Z\]: )/;
 
 /** The kernel's own time, behind what a hypervisor, a console server or a collector of logs put before it. */
 const KERNEL_TIME = /^[^[\]]{1,160}\[ {0,12}\d{1,10}\.\d{6}\]/;

@@ -38,6 +38,20 @@ export function columns(line: string): string[] {
   return found;
 }
 
+/** What people put behind a row, to point at it. */
+const POINTERS = [" <-", " <=", " //"];
+
+/** A row without what people add when they show it to somebody: `**Slab: 5 kB**`, `dentry <==`, `Slab: 5 kB  // what is this?`. */
+export function withoutMarks(line: string): string {
+  const end = POINTERS.reduce((least, mark) => {
+    const at = line.indexOf(mark);
+    return at === -1 ? least : Math.min(least, at);
+  }, line.length);
+  const row = line.slice(line.startsWith("**") ? 2 : 0, end);
+  // Nothing of what is cut off need be looked at twice: a hostile line may be long.
+  return end === line.length && !row.endsWith("**") ? row : row.trimEnd().replace(/\*\*$/, "");
+}
+
 /** A line for a warning: at most 120 characters of it, in quotes. */
 export function quote(line: string): string {
   return JSON.stringify(line.length > 120 ? `${line.slice(0, 120)}...` : line);

@@ -4,8 +4,9 @@
 //
 //   512
 import { ParseError } from "../core/errors.ts";
-import type { Captured, Reader, Source } from "../core/source.ts";
+import type { Captured, Parsed, Reader, Source } from "../core/source.ts";
 import { multiply, parseCount } from "./_numbers.ts";
+import { type Meminfo, meminfo } from "./meminfo.ts";
 
 /** One of a pool's files. */
 export interface HugePageAmount {
@@ -54,16 +55,37 @@ export function parseHugepages(text: string): number {
   return count;
 }
 
-/** The pools of the whole host, the smallest pages first. */
+const POOL_FILES = Object.values(FILES).map((file) => `${FOLDER}hugepages-*kB/${file}`);
+
+/** The pools of the whole host, the smallest pages first; for want of their files that of the default size. */
 export const hugepages: Source<readonly HugePagePool[]> = {
   name: "hugepages",
-  patterns: Object.values(FILES).map((file) => `${FOLDER}hugepages-*kB/${file}`),
+  patterns: [...POOL_FILES, ...meminfo.patterns],
   read: readPools,
 };
 
+/** Of the default size meminfo tells the same. */
+function defaultPool({ path, value: { bytes, counts } }: Parsed<Meminfo>): HugePagePool | undefined {
+  const pageBytes = bytes.get("Hugepagesize")?.bytes;
+  if (pageBytes === undefined) return undefined;
+  const amount = (field: string): HugePageAmount | undefined => {
+    const found = counts.get(`HugePages_${field}`);
+    const all = multiply(found?.value, pageBytes);
+    return found === undefined || all === undefined ? undefined : { bytes: all, path, line: found.line };
+  };
+  const pool = {
+    pageBytes,
+    total: amount("Total"),
+    free: amount("Free"),
+    reserved: amount("Rsvd"),
+    surplus: amount("Surp"),
+  };
+  return pool.total && pool.free && pool;
+}
+
 function readPools(reader: Reader): Captured<readonly HugePagePool[]> {
   const sizes = new Set<number>();
-  for (const path of hugepages.patterns.flatMap((pattern) => reader.paths(pattern))) {
+  for (const path of POOL_FILES.flatMap((pattern) => reader.paths(pattern))) {
     const kb = parseCount(/hugepages-(\d+)kB\//.exec(path)?.[1]);
     if (kb !== undefined && multiply(kb, 1024) !== undefined) sizes.add(kb);
   }
@@ -91,5 +113,8 @@ function readPools(reader: Reader): Captured<readonly HugePagePool[]> {
   }
   if (pools.length > 0) return { status: "ok", value: pools };
   const path = `${FOLDER}hugepages-*kB/${FILES.total}`;
+  const file = reader.read(meminfo);
+  const pool = failed === undefined && file.status === "ok" ? defaultPool(file.value) : undefined;
+  if (pool !== undefined) return { status: "ok", value: [pool] };
   return failed ?? { status: "missing", missing: [{ path, howToCapture: `grep . /${FOLDER}*/*_hugepages` }] };
 }

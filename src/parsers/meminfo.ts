@@ -8,7 +8,7 @@
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { parseKb, splitKey } from "./_key_kb.ts";
-import { forEachLine, quote } from "./_lines.ts";
+import { forEachLine, quote, withoutMarks } from "./_lines.ts";
 import { parseCount } from "./_numbers.ts";
 import type { BytesAtLine, NumberAtLine } from "./_values.ts";
 
@@ -41,7 +41,7 @@ export function parseMeminfo(text: string, context: ParseContext): Meminfo {
   const counts = new Map<string, NumberAtLine>();
   forEachLine(text, (line, number) => {
     if (line === "" || OLD_TABLE.test(line)) return;
-    const field = splitKey(line);
+    const field = splitKey(withoutMarks(line));
     const amount = field && parseKb(field.value);
     const count = field?.key.startsWith("HugePages_") ? parseCount(field.value) : undefined;
     if (field && amount !== undefined) bytes.set(field.key, { bytes: amount, line: number });

@@ -29,6 +29,7 @@ export * from "./dm_bufio.ts";
 export * from "./ethtool.ts";
 export * from "./event_queues.ts";
 export * from "./file_nr.ts";
+export * from "./free.ts";
 export * from "./hugepages.ts";
 export * from "./kernel_log.ts";
 export * from "./kmemleak.ts";

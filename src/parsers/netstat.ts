@@ -7,9 +7,10 @@
 //   Proto RefCnt Flags       Type       State         I-Node   PID/Program name     Path
 //   unix  3      [ ]         STREAM     CONNECTED     6492970  18604/unix_backlog
 import { ParseError } from "../core/errors.ts";
-import { defineArtifact, type Parsed, type Source } from "../core/source.ts";
+import { defineArtifact, defineArtifacts, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine } from "./_lines.ts";
 import { parseCount } from "./_numbers.ts";
+import { mergeLists } from "./_socket_lists.ts";
 import type { SsSocket } from "./ss.ts";
 
 /** A socket and the process that has it open. */
@@ -100,7 +101,7 @@ function inodeIn(details: string): number | undefined {
   return parseCount(words[at - 1]);
 }
 
-function parseRow(pattern: RegExp, row: string, line: number, hasInodes: boolean): SsSocket | undefined {
+function parseRow(pattern: RegExp, row: string, line: number, header: string): SsSocket | undefined {
   const [, netid, received, sent, local, peer, details = ""] = pattern.exec(row) ?? [];
   if (netid === undefined || local === undefined || peer === undefined) return undefined;
   const state = stateOf(netid, columns(details)[0]);
@@ -115,11 +116,12 @@ function parseRow(pattern: RegExp, row: string, line: number, hasInodes: boolean
     sendQBytes: bytes(sent),
     local,
     peer,
-    inode: hasInodes ? inodeIn(details) : undefined,
+    inode: header.includes(" Inode ") ? inodeIn(details) : undefined,
     peerInode: undefined,
     waitingInodes: [],
     uid: undefined,
     owners: comm === undefined ? [] : [{ comm: withoutFolder(comm), pid: Number(pid), fd: 0 }],
+    ownersLine: header.includes(" PID/") ? line : undefined,
     skmem: undefined,
     skmemLine: undefined,
     lastReceivedMs: undefined,
@@ -131,21 +133,29 @@ function parseRow(pattern: RegExp, row: string, line: number, hasInodes: boolean
 }
 
 function parseQueues(pattern: RegExp, text: string): readonly SsSocket[] {
-  const sockets: SsSocket[] = [];
+  const lists: SsSocket[][] = [];
   let header: string | undefined;
+  let list: SsSocket[] = [];
   forEachLine(text, (whole, line) => {
     const start = whole.slice(0, MAX_LINE);
-    if (start.startsWith("Proto ")) header = start;
-    const socket = parseRow(pattern, start, line, header?.includes(" Inode ") === true);
-    if (socket !== undefined) sockets.push(socket);
+    if (start.startsWith("Proto ")) {
+      header = start;
+      // Below that of internet sockets stands the one of unix sockets, then the one of the next output.
+      lists.push(list = []);
+    }
+    const socket = parseRow(pattern, start, line, header ?? "");
+    if (socket !== undefined) list.push(socket);
   });
   if (header === undefined) throw new ParseError('Cannot parse netstat: no header that begins with "Proto"', { text });
-  return sockets;
+  return mergeLists(lists.filter(({ length }) => length > 0));
 }
+
+/** A header of internet sockets, of an output without `-e`. */
+const WITHOUT_INODES = /^Proto Recv-Q (?!.* Inode )/m;
 
 /**
  * Parses what netstat tells of the queues of UDP and raw sockets, in the form of `ss`. Recv-Q is the same number in both. `-p` tells the process, `-e` the
- * inode.
+ * inode. Of several outputs, one below the other, a socket that is in two of them is given once, as the last one tells it.
  *
  * @throws {ParseError} if there is no header.
  *
@@ -184,8 +194,13 @@ export function parseNetstatTcp(text: string): readonly SsSocket[] {
   return parseQueues(CONNECTION, text);
 }
 
-// -W from sos 3.3 on, -T where netstat knows no -W; insights-client runs it without either.
-const PATHS = ["sos_commands/networking/netstat_-W_-neopa", "sos_commands/networking/netstat_*-neopa"];
+// -W from sos 3.3 on, -T where netstat knows no -W; insights-client runs it without either. The first sosreports ran -nap, and people have
+// other options: with -p it is a list of sockets, and no table of routes or counts.
+const PATHS = [
+  "sos_commands/networking/netstat_-W_-neopa",
+  "sos_commands/networking/netstat_*-neopa",
+  "sos_commands/networking/netstat_-*p*",
+];
 
 /** A snapshot's file, as {@linkcode parseNetstatDatagrams} reads it. */
 export const netstatDatagrams: Source<Parsed<readonly SsSocket[]>> = defineArtifact({
@@ -203,10 +218,48 @@ export const netstatTcp: Source<Parsed<readonly SsSocket[]>> = defineArtifact({
   parse: parseNetstatTcp,
 });
 
+/** Whether some sockets are listed without inodes: {@linkcode netstat} does not tell the owners of those. */
+export const netstatLacksInodes: Source<Parsed<boolean>> = defineArtifact({
+  name: "columns of netstat",
+  paths: PATHS,
+  howToCapture: "netstat -W -neopa",
+  parse: (text) => WITHOUT_INODES.test(text),
+});
+
 /** A snapshot's file, as {@linkcode parseNetstat} reads it. */
 export const netstat: Source<Parsed<readonly NetstatOwner[]>> = defineArtifact({
   name: "netstat",
   paths: PATHS,
   howToCapture: "netstat -W -neopa",
+  parse: parseNetstat,
+});
+
+/** Of the other network namespaces: where ss could not be run, sosreport has this alone. Up to 4.0 it has no folder for each. */
+const OF_NAMESPACES = {
+  paths: [
+    "sos_commands/networking/namespaces/*/ip_netns_exec_*_netstat_*-neopa",
+    "sos_commands/networking/ip_netns_exec_*_netstat_*-neopa",
+  ],
+  howToCapture: "ip netns exec NAME netstat -W -neopa",
+};
+
+/** As {@linkcode netstatDatagrams}, one entry for each of the other network namespaces. */
+export const netstatNamespacesDatagrams: Source<readonly Parsed<readonly SsSocket[]>[]> = defineArtifacts({
+  ...OF_NAMESPACES,
+  name: "queues of netstat in namespaces",
+  parse: parseNetstatDatagrams,
+});
+
+/** As {@linkcode netstatTcp}, one entry for each of the other network namespaces. */
+export const netstatNamespacesTcp: Source<readonly Parsed<readonly SsSocket[]>[]> = defineArtifacts({
+  ...OF_NAMESPACES,
+  name: "TCP queues of netstat in namespaces",
+  parse: parseNetstatTcp,
+});
+
+/** As {@linkcode netstat}, one entry for each of the other network namespaces. */
+export const netstatNamespaces: Source<readonly Parsed<readonly NetstatOwner[]>[]> = defineArtifacts({
+  ...OF_NAMESPACES,
+  name: "netstat in namespaces",
   parse: parseNetstat,
 });

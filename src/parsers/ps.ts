@@ -3,6 +3,11 @@
 //
 //   USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND
 //   root        6816  0.0  0.1 728760 42568 ?        Sl   08:12   0:00 ./friend_push -v
+//
+// And top's table, which has KiB in other columns, and larger sizes rounded (`6.4g`):
+//
+//     PID USER      PR  NI    VIRT    RES    SHR S  %CPU %MEM     TIME+ COMMAND
+//    3679 mysql     20   0 8715212   6.4g   6944 S  83.1 41.3 414:09.42 mysqld
 import { ParseError } from "../core/errors.ts";
 import type { ParseContext, Parsed, Source } from "../core/source.ts";
 import { forEachLine, quote } from "./_lines.ts";
@@ -32,6 +37,19 @@ interface Header {
   readonly columns: readonly string[];
   /** Blank-separated columns before the one with the command. */
   readonly command: number;
+}
+
+const TOP_SIZE = /^(\d{1,10}(?:\.\d{1,3})?)([mgtp])$/;
+const TOP_UNITS: ReadonlyMap<string, number> = new Map([["m", 2 ** 20], ["g", 2 ** 30], ["t", 2 ** 40], [
+  "p",
+  2 ** 50,
+]]);
+
+/** KiB, or what top rounds. */
+function sizeOf(text: string | undefined): number | undefined {
+  const [, digits, letter] = TOP_SIZE.exec(text ?? "") ?? [];
+  const unit = TOP_UNITS.get(letter ?? "");
+  return unit === undefined ? parseKib(text) : Math.round(Number(digits) * unit);
 }
 
 /** A header names the process number and, last or last but one, the command. */
@@ -77,6 +95,7 @@ export function parsePs(text: string, context: ParseContext): readonly PsProcess
   forEachLine(text, (line, number) => {
     if (line === "") return;
     if (header === undefined) {
+      // Above its table top has the host's own numbers (see free).
       header = headerOf(line);
       return;
     }
@@ -100,8 +119,8 @@ export function parsePs(text: string, context: ParseContext): readonly PsProcess
       ppid: parseCount(field("PPID")),
       state: /^[A-Z]/.exec(field("STAT", "S") ?? "")?.[0],
       threads: parseCount(field("NLWP", "THCNT")),
-      rssBytes: parseKib(field("RSS", "RSZ")),
-      vszBytes: parseKib(field("VSZ")),
+      rssBytes: sizeOf(field("RSS", "RSZ", "RES")),
+      vszBytes: sizeOf(field("VSZ", "VIRT")),
       comm: isLast ? undefined : parts.rest.slice(0, COMM_WIDTH).trimEnd(),
       command: isLast ? parts.rest : undefined,
       line: number,

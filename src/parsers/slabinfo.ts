@@ -12,7 +12,7 @@
 //    68964  68964 100%    2.00K   4311       16    137952K kmalloc-2048
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
-import { columns, forEachLine, quote } from "./_lines.ts";
+import { columns, forEachLine, quote, withoutMarks } from "./_lines.ts";
 import { multiply, parseCount } from "./_numbers.ts";
 
 /** One object cache. */
@@ -40,7 +40,30 @@ const USUAL_ROW =
   /^(\S+) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) : tunables +\d+ +\d+ +\d+ : slabdata +(\d{1,15}) +(\d{1,15}) +\d{1,15}$/;
 
 const SLABTOP_ROW =
-  /^ *(\d{1,15}) +(\d{1,15}) +\d{1,3}% +(\d{1,12}\.\d\d)K +(\d{1,15}) +(\d{1,15}) +(\d{1,12})K? (\S.*)$/;
+  /^\s*(\d{1,15}) +(\d{1,15}) +\d{1,3}% +(\d{1,12}\.\d\d)K +(\d{1,15}) +(\d{1,15}) +(\d{1,12})K? (\S.*)$/;
+
+/** From x86's to the largest of arm64 and ppc64. */
+const PAGE_SIZES: readonly number[] = [12, 13, 14, 15, 16].map((power) => 2 ** power);
+
+/**
+ * The page size, which rows that somebody pasted do not tell: of a slab's pages the kernel makes as many objects as fit in them, so that one size alone gives
+ * the numbers of most rows. (SLAB keeps some of its slabs' heads in them.) Undefined where none does.
+ */
+function guessPageSize(text: string): number | undefined {
+  const matches = PAGE_SIZES.map(() => 0);
+  let rows = 0;
+  forEachLine(text, (line) => {
+    const row = USUAL_ROW.exec(withoutMarks(line));
+    if (row === null) return;
+    rows++;
+    const [size, perSlab, pages] = [Number(row[4]), Number(row[5]), Number(row[6])];
+    PAGE_SIZES.forEach((pageSize, i) => {
+      if (Math.floor(pages * pageSize / size) === perSlab) matches[i] = (matches[i] as number) + 1;
+    });
+  });
+  const most = Math.max(...matches);
+  return most > rows / 2 ? PAGE_SIZES[matches.indexOf(most)] : undefined;
+}
 
 function isHeader(line: string): boolean {
   return line.startsWith("slabinfo - version") || line.startsWith("# name") ||
@@ -66,10 +89,11 @@ export function parseSlabinfo(text: string, context: ParseContext): readonly Sla
   const caches: SlabCache[] = [];
   let header = false;
   let others = 0;
+  const pageSizeBytes = context.facts.pageSizeBytes ?? guessPageSize(text);
   forEachLine(text, (line, number) => {
-    const row = USUAL_ROW.exec(line) ?? unusualRow(line);
-    const shown = row === undefined ? slabtopRow(line, number) : undefined;
-    if (row !== undefined) caches.push(cacheOf(row, number, context.facts.pageSizeBytes));
+    const row = USUAL_ROW.exec(line) ?? unusualRow(withoutMarks(line));
+    const shown = row === undefined ? slabtopRow(withoutMarks(line), number) : undefined;
+    if (row !== undefined) caches.push(cacheOf(row, number, pageSizeBytes));
     else if (shown !== undefined) caches.push(shown);
     else if (isHeader(line)) header = true;
     else if (line !== "") {

@@ -12,6 +12,7 @@ import { ParseError } from "../core/errors.ts";
 import { defineArtifact, defineArtifacts, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine, quote } from "./_lines.ts";
 import { multiply, parseCount, parseInteger } from "./_numbers.ts";
+import { mergeLists } from "./_socket_lists.ts";
 
 /** A process that has the socket open. */
 export interface SsOwner {
@@ -68,6 +69,8 @@ export interface SsSocket {
   readonly uid: number | undefined;
   /** Empty without root, or without `-p`. */
   readonly owners: readonly SsOwner[];
+  /** The line that tells the owners, or that there are none; undefined where the list names no process. */
+  readonly ownersLine: number | undefined;
   readonly skmem: SsSkmem | undefined;
   /** The line that `skmem` stands in. */
   readonly skmemLine: number | undefined;
@@ -93,8 +96,63 @@ const COMM_LENGTH = 15;
 /** Details that may follow a unix socket's names. */
 const UNIX_DETAILS = ["\t", " users:((", " skmem:(", " <->", " -->", " <--", " ---", " ino:", " proc_ctx=", " cgroup:"];
 
+/** One output of ss in the text. */
+interface List {
+  /** The family that the command line asks for alone; undefined where there is no such line, or it asks for more. */
+  readonly family: string | undefined;
+  readonly sockets: Draft[];
+}
+
+/** The command line above what it printed: `$ ss -tn`. */
+const COMMAND_LINE = /^[$#] (.*)/;
+const SS_OPTIONS = /(?:^|[ /])ss((?: [^|;&<>]{0,200})?)/;
+/** Options that ask for a family. Of the others ss has it in a column, too: `-x` lists three kinds of sockets. */
+const FAMILY_OPTIONS: ReadonlyMap<string, string> = new Map([
+  ["t", "tcp"],
+  ["u", "udp"],
+  ["w", "raw"],
+  ["d", "dccp"],
+  ["S", "sctp"],
+  ["M", "mptcp"],
+]);
+const FAMILIES: ReadonlySet<string> = new Set(FAMILY_OPTIONS.values());
+
+/** The families that a word of the command line asks for: `-tn`, `--tcp`, and `tcp` behind `-A`. */
+function familiesIn(word: string, before: string | undefined): readonly string[] {
+  const listed = before !== undefined && /^-\w*A$|^--query$/.test(before) ? word : /^--query=(.*)/.exec(word)?.[1];
+  if (listed !== undefined) return listed.split(",");
+  if (word.startsWith("--")) return FAMILIES.has(word.slice(2)) ? [word.slice(2)] : [];
+  return word.startsWith("-") ? [...word.slice(1)].flatMap((letter) => FAMILY_OPTIONS.get(letter) ?? []) : [];
+}
+
+function familyAskedFor(commandLine: string): string | undefined {
+  const words = columns(SS_OPTIONS.exec(commandLine)?.[1] ?? "");
+  const families = new Set(words.flatMap((word, i) => familiesIn(word, words[i - 1])));
+  const [family] = families;
+  return families.size === 1 && family !== undefined && FAMILIES.has(family) ? family : undefined;
+}
+
+/** Gives the sockets of a list their family where ss left out its column, and tells of owners that are none. */
+function complete({ family, sockets }: List, { warn }: ParseContext): void {
+  if (sockets.some(({ owners }) => owners.length > 0)) {
+    for (const socket of sockets) socket.ownersLine ??= socket.line;
+  }
+  if (!sockets.every(({ netid }) => netid === undefined)) return;
+  const netid = family ?? familyOf(sockets);
+  for (const socket of sockets) socket.netid = netid;
+  const holds = netid === undefined
+    ? sockets.find(({ recvQBytes, sendQBytes }) => recvQBytes || sendQBytes)
+    : undefined;
+  if (holds === undefined) return;
+  warn(
+    holds.line,
+    `a list of one family, and nothing tells which: what its ${sockets.length} sockets hold is not counted; the command line above it would tell (ss -tn is TCP, ss -un is UDP)`,
+  );
+}
+
 /**
- * Parses the output of ss.
+ * Parses the output of ss. Several may stand one below the other, each with its header or with its command line (`$ ss -tn`): a socket that is
+ * in two of them is given once, as the last one tells it.
  *
  * @throws {ParseError} if there is neither the header nor a socket.
  *
@@ -110,29 +168,37 @@ const UNIX_DETAILS = ["\t", " users:((", " skmem:(", " <->", " -->", " <--", " -
  * ```
  */
 export function parseSs(text: string, context: ParseContext): readonly SsSocket[] {
-  const sockets: Draft[] = [];
+  const lists: List[] = [];
   let header = false;
   let socket: Draft | undefined;
+  let sockets: Draft[] | undefined;
+  const begin = (family?: string): Draft[] => {
+    lists.push({ family, sockets: sockets = [] });
+    socket = undefined;
+    return sockets;
+  };
   forEachLine(text, (line, number) => {
     if (line === "") return;
     if (line.startsWith(" ") || line.startsWith("\t")) {
       // Without a socket these are the details of a line that was skipped.
       if (socket !== undefined) readDetails(socket, line, number, context);
-    } else if (HEADER.test(line)) header = true;
+    } else if (HEADER.test(line)) {
+      header = true;
+      // A command line may have begun the list.
+      if (sockets === undefined || sockets.length > 0) begin();
+    } else if (COMMAND_LINE.test(line)) begin(familyAskedFor(line));
     else {
+      const list = sockets ?? begin();
       socket = parseSocket(line, number, context);
       if (socket === undefined) context.warn(number, `not a socket: ${quote(line)}`);
-      else sockets.push(socket);
+      else list.push(socket);
     }
   });
-  if (sockets.length === 0 && !header) {
+  if (!header && lists.every(({ sockets }) => sockets.length === 0)) {
     throw new ParseError("Cannot parse ss: neither its header nor a socket", { text });
   }
-  if (sockets.every(({ netid }) => netid === undefined)) {
-    const netid = familyOf(sockets);
-    for (const each of sockets) each.netid = netid;
-  }
-  return sockets;
+  for (const list of lists) complete(list, context);
+  return mergeLists(lists.map(({ sockets }) => sockets).filter(({ length }) => length > 0));
 }
 
 /** States that UDP has not: misc/ss.c sstate_name. One of TCP that is neither bound to listen nor connected is UNCONN, too. */
@@ -208,6 +274,7 @@ function parseSocket(line: string, number: number, context: ParseContext): Draft
     waitingInodes: NONE,
     uid: undefined,
     owners: [],
+    ownersLine: undefined,
     skmem: undefined,
     skmemLine: undefined,
     lastReceivedMs: undefined,
@@ -261,6 +328,7 @@ function readDetails(socket: Draft, text: string, line: number, context: ParseCo
     const { owners, end } = parseOwners(rest);
     if (owners.length === 0) context.warn(line, `not a list of processes: ${quote(rest)}`);
     socket.owners = owners;
+    socket.ownersLine = line;
     rest = rest.slice(end);
   }
   const words = columns(rest);
@@ -388,8 +456,8 @@ function ringBytes(word: string): number | undefined {
 }
 
 /**
- * The initial network namespace. supportconfig runs `ss -nap`, insights-client `ss -tupna`: without what sockets are charged, and the latter without
- * most families.
+ * The initial network namespace. supportconfig runs `ss -nap`, insights-client `ss -tupna` and once `ss -tulpn`: without what sockets are charged, and
+ * the latter without most families. People have other options, too: with `-p` it is a list of sockets, and no summary (`-s`).
  */
 export const ss: Source<Parsed<readonly SsSocket[]>> = defineArtifact({
   name: "ss",
@@ -398,17 +466,19 @@ export const ss: Source<Parsed<readonly SsSocket[]>> = defineArtifact({
     "sos_commands/networking/ss_*peaonmi*",
     "sos_commands/networking/ss_-nap",
     "sos_commands/networking/ss_-tupna",
+    "sos_commands/networking/ss_-*p*",
   ],
   howToCapture: "ss -peaonmi",
   parse: parseSs,
 });
 
-/** The other network namespaces that were captured, one entry each. */
+/** The other network namespaces that were captured, one entry each. Up to 4.0 sosreport has no folder for each. */
 export const ssNamespaces: Source<readonly Parsed<readonly SsSocket[]>[]> = defineArtifacts({
   name: "ss in namespaces",
   paths: [
     "sos_commands/networking/namespaces/*/ss_-peaonmi",
     "sos_commands/networking/namespaces/*/ip_netns_exec_*_ss_-peaonmi",
+    "sos_commands/networking/ip_netns_exec_*_ss_-peaonmi",
   ],
   howToCapture: "ip netns exec NAME ss -peaonmi",
   parse: parseSs,

@@ -228,7 +228,9 @@ describe("process-proliferation", () => {
         { AnonPages: 4 * GIB, Cached: 20 * GIB, Mapped: 16 * GIB, Shmem: 16 * GIB },
         64 * GIB,
       ),
-      "sos_commands/process/ps_auxwww": `USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND\n${rows.join("")}`,
+      "sos_commands/process/ps_auxwww": `USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND\n${
+        rows.join("")
+      }root 9000 0.0 0.0 9 1000 ? R 08:12 0:00 ps auxwww\n`,
     });
     expect(report.notAssessed.map(({ cause }) => cause)).not.toContain("process-proliferation");
     expect(findingOf(report, "process-proliferation")).toMatchObject({

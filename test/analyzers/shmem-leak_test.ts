@@ -405,6 +405,35 @@ describe("shmem-leak", () => {
     expect(findingOf(await analyzeFiles(grown(5)), "shmem-leak")?.confidence).toBe("possible");
   });
 
+  it("names who maps what grows, and is only possible: a database fills its buffers, too", async () => {
+    /** What all have, and process 5 alone, in three snapshots. */
+    const watch = (shmemMib: readonly number[], mappedMib: readonly number[]): Files =>
+      Object.assign(
+        {},
+        ...["", "history/2026-01-01T00:00:05.000Z/", "history/2026-01-01T00:00:10.000Z/"].map((prefix, i) => ({
+          [`${prefix}proc/meminfo`]: meminfoText({
+            Shmem: shmemMib[i] as number * MIB,
+            Cached: (shmemMib[i] as number + 100) * MIB,
+          }),
+          [`${prefix}proc/5/status`]: status("dbd", mappedMib[i] as number * MIB),
+          [`${prefix}proc/6/status`]: status("idle", 8 * MIB),
+        })),
+      );
+    const report = await analyzeFiles(watch([300, 400, 500], [290, 390, 490]));
+    expect(findingOf(report, "shmem-leak")).toMatchObject({
+      title:
+        "dbd (pid 5) maps 490 MiB of shared memory, which grows by 20.0 MiB a second: a leak, or buffers that fill",
+      confidence: "possible",
+      material: false,
+      owners: [{ pid: 5, comm: "dbd", bytes: 490 * MIB }],
+      claims: [{ account: "shmem", bytes: { low: 0, high: 290 * MIB } }],
+    });
+    expect(report.verdict).toBe("healthy");
+    // It only touches what was there before; and what grows is mapped by nobody.
+    expect(findingOf(await analyzeFiles(watch([500, 500, 500], [390, 440, 490])), "shmem-leak")).toBeUndefined();
+    expect(findingOf(await analyzeFiles(watch([490, 510, 530], [480, 480, 480])), "shmem-leak")).toBeUndefined();
+  });
+
   it("measures by the host: 60 MiB are much of 512 MiB, 500 MB of files little of 128 GB", async () => {
     const small = { "proc/sysvipc/shm": segments(0).replaceAll("419430400", String(60 * MIB)) };
     expect(findingOf(await analyzeFiles({ ...shmem(62 * MIB, GIB / 2), ...small }), "shmem-leak")?.confidence).toBe(

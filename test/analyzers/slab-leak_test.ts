@@ -769,15 +769,49 @@ describe("slab-leak", () => {
     expect(findingOf(await analyzeFiles(slab(6000)), "slab-leak")).toBeUndefined();
   });
 
-  it("is not assessed without slabinfo, which only root may read, nor without meminfo", async () => {
+  it("is not assessed without slabinfo, which only root may read", async () => {
     const { "proc/slabinfo": _, ...rest } = slab(540_000);
     expect((await analyzeFiles(rest)).notAssessed).toContainEqual(
       expect.objectContaining({ cause: "slab-leak", missing: ["proc/slabinfo"] }),
     );
-    const { "proc/meminfo": __, ...others } = slab(540_000);
-    expect((await analyzeFiles(others)).notAssessed).toContainEqual(
-      expect.objectContaining({ cause: "slab-leak", missing: ["proc/meminfo"] }),
-    );
+  });
+
+  // https://github.com/samber/awesome-prometheus-alerts/pull/50: a fifth of memory, and meminfo alone.
+  it("without slabinfo calls no host healthy that has a tenth of memory in it", async () => {
+    const verdict = async (bytes: number): Promise<string> =>
+      (await analyzeFiles({ "proc/meminfo": meminfoText({ SUnreclaim: bytes }, 16 * GIB) })).verdict;
+    expect(await verdict(3.2 * GIB)).toBe("insufficient-evidence");
+    expect(await verdict(0.8 * GIB)).toBe("healthy");
+  });
+
+  // https://github.com/coreos/bugs/issues/2637: slabtop alone, of a leak in SELinux' policy code.
+  const EBITMAP = ` Active / Total Size (% used)       : 47121380.33K / 47376581.93K (99.5%)
+
+  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME
+734506368 734506368 100%    0.06K 11476662       64  45906648K ebitmap_node
+328160  80830  24%    0.50K  10255       32    164080K kmalloc-512
+382641 323093  84%    0.19K   9125       42     73000K dentry
+`;
+
+  it("without meminfo names the largest caches, and accuses nobody", async () => {
+    const report = await analyzeFiles({ "sos_commands/memory/slabtop_-o": EBITMAP });
+    expect(report.verdict).toBe("insufficient-evidence");
+    expect(findingOf(report, "slab-leak")).toMatchObject({
+      title:
+        "the slab cache ebitmap_node has 43.8 GiB in use that cannot be reclaimed; the size of the host is not told",
+      confidence: "possible",
+      material: false,
+    });
+  });
+
+  it("is not assessed where neither meminfo nor a large cache is there", async () => {
+    const small = EBITMAP.replace(/^734.*\n/m, "");
+    for (const meminfo of [{}, { "proc/meminfo": "MemTotal: 1000000 kB\nMemFree: 900000 kB\n" }]) {
+      const report = await analyzeFiles({ "sos_commands/memory/slabtop_-o": small, ...meminfo });
+      expect(report.notAssessed).toContainEqual(
+        expect.objectContaining({ cause: "slab-leak", missing: ["proc/meminfo"] }),
+      );
+    }
   });
 
   it("survives hostile numbers and names", async () => {

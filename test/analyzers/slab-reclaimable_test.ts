@@ -63,15 +63,31 @@ describe(ID, () => {
     },
   );
 
-  it("does without dentry-state, and is not assessed without slabinfo or meminfo", async () => {
+  it("does without dentry-state, and is not assessed without slabinfo", async () => {
     const files = dentries(6_000_000, 5_000_000, 16 * GIB);
     const { "proc/sys/fs/dentry-state": _, ...rest } = files;
     expect(findingOf(await analyzeFiles(rest), ID)).toMatchObject({ confidence: "possible" });
-    for (const path of ["proc/slabinfo", "proc/meminfo"]) {
-      const { [path]: __, ...others } = files;
-      expect((await analyzeFiles(others)).notAssessed).toContainEqual(
-        expect.objectContaining({ cause: ID, missing: [path] }),
-      );
+    const { "proc/slabinfo": __, ...others } = files;
+    expect((await analyzeFiles(others)).notAssessed).toContainEqual(
+      expect.objectContaining({ cause: ID, missing: ["proc/slabinfo"] }),
+    );
+  });
+
+  // https://www.toofishes.net/blog/linux-command-day-slabtop/
+  it.each([
+    ["11418016 10634618  93%    0.94K 671648       17  10746368K ext4_inode_cache", {
+      title: expect.stringMatching(
+        /^Remembered names and inodes of files \(ext4_inode_cache\) take 10\.2 GiB; the kernel/,
+      ),
+      material: false,
+    }],
+    ["  4725   4198  88%    0.62K    189       25      3024K inode_cache", undefined],
+  ])("without meminfo tells the size of large caches: %s", async (row, expected) => {
+    const text = `  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME\n${row}\n`;
+    const report = await analyzeFiles({ "sos_commands/memory/slabtop_-o": text });
+    if (expected !== undefined) expect(findingOf(report, ID)).toMatchObject(expected);
+    else {
+      expect(report.notAssessed).toContainEqual(expect.objectContaining({ cause: ID, missing: ["proc/meminfo"] }));
     }
   });
 

@@ -148,3 +148,60 @@ describe("TCP queues that ss or netstat alone lists", () => {
     expect(findingOf(report, SEND)?.owners).toMatchObject([{ pid: 27755, comm: "tcp_writer", count: 2 }]);
   });
 });
+
+describe("queues of network namespaces that ss alone lists", () => {
+  const udp = `Netid ${RECV_SS.replace(/^(LISTEN|ESTAB)/gm, "tcp   $1")}` +
+    'udp UNCONN 36864000 0 127.0.0.1:40514 0.0.0.0:* users:(("syslog",pid=9,fd=3))\n';
+  const host = { "proc/net/udp": udpText([]), "proc/net/tcp": tcpText([]) };
+
+  it.each(["namespaces/blue/ip_netns_exec_blue_ss_-peaonmi", "ip_netns_exec_blue_ss_-peaonmi"])(
+    "are counted beside the host's tables: %s",
+    async (name) => {
+      const report = await on({ ...host, [`sos_commands/networking/${name}`]: udp });
+      expect(findingOf(report, "socket-backlog-udp")?.owners).toMatchObject([{ pid: 9, bytes: 36_864_000 }]);
+      expect(findingOf(report, RECV)?.owners).toMatchObject([{ pid: 27680, comm: "tcp_reader", count: 2 }]);
+      expect(findingOf(report, RECV)?.evidence).toContainEqual(
+        expect.objectContaining({ path: `sos_commands/networking/${name}`, line: 4 }),
+      );
+    },
+  );
+
+  it.each(["namespaces/blue/ip_netns_exec_blue_netstat_-W_-neopa", "ip_netns_exec_blue_netstat_-W_-neopa"])(
+    "are counted where netstat alone lists them: %s",
+    async (name) => {
+      const text = `${SEND_NETSTAT_TIMERS.split("\nActive UNIX", 1)[0]}\n` +
+        "udp   36864000      0 127.0.0.1:40514         0.0.0.0:*                           0          77         9/syslog   off (0.00/0/0)\n";
+      const files = { [`sos_commands/networking/${name}`]: text };
+      for (const tables of [host, {}, { [SS]: `${RECV_SS.split("\n", 1)[0]}\n` }]) {
+        const report = await on({ ...tables, ...files });
+        expect(findingOf(report, "socket-backlog-udp")?.owners).toMatchObject([{ pid: 9, bytes: 36_864_000 }]);
+        expect(findingOf(report, SEND)?.owners).toMatchObject([{ pid: 27755, comm: "tcp_backlog", count: 2 }]);
+      }
+      const listed = { "sos_commands/networking/namespaces/blue/ip_netns_exec_blue_ss_-peaonmi": udp };
+      const both = await on({ ...host, ...files, ...listed });
+      expect(findingOf(both, "socket-backlog-udp")?.bytes.high).toBe(36_864_000);
+      expect(findingOf(both, SEND)).toBeUndefined();
+    },
+  );
+
+  it("are not counted twice where the namespace's own tables are there", async () => {
+    const folder = "sos_commands/networking/namespaces/blue";
+    const report = await on({
+      ...host,
+      [`${folder}/proc/net/udp`]: udpText([]),
+      [`${folder}/proc/net/tcp`]: tcpText([]),
+      [`${folder}/ss_-peaonmi`]: udp,
+    });
+    expect(findingOf(report, "socket-backlog-udp")).toBeUndefined();
+    expect(findingOf(report, RECV)).toBeUndefined();
+  });
+});
+
+describe("a list of listening sockets", () => {
+  it("does not hide what netstat tells of connections", async () => {
+    const listening =
+      `Netid State Recv-Q Send-Q Local Peer\ntcp LISTEN 0 9 0.0.0.0:80 0.0.0.0:* users:(("a",pid=1,fd=3))\n`;
+    const report = await on({ "sos_commands/networking/ss_-tulpn": listening, [NETSTAT]: CLOSED_NETSTAT });
+    expect(findingOf(report, RECV)?.owners).toMatchObject([{ pid: 27949, count: 2 }]);
+  });
+});

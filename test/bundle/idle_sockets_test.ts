@@ -161,8 +161,12 @@ it("idle rows of netstat become empty lines, unless the socket holds something",
     row(9, "", 65),
     row(0, "", 66),
   ];
-  const left = condense(sockets.condenser("sos_commands/networking/netstat_-W_-neopa", silent), rows.join(""));
-  expect(left).toBe(`${rows[0]}\n${rows[2]}\n${rows[4]}${rows[5]}`);
+  for (const name of ["", "ip_netns_exec_blue_", "namespaces/blue/ip_netns_exec_blue_"]) {
+    const path = `sos_commands/networking/${name}netstat_-W_-neopa`;
+    expect(condense(sockets.condenser(path, silent), rows.join(""))).toBe(
+      `${rows[0]}\n${rows[2]}\n${rows[4]}${rows[5]}`,
+    );
+  }
 });
 
 describe("what is no table", () => {

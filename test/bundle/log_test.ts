@@ -60,6 +60,9 @@ describe("a kernel log in plain text", () => {
     ["OpenWrt's logread", (line) => `Mon Nov 23 16:41:27 2026 kern.warn kernel: [   13.367000] ${line}`],
     ["a hypervisor's log", (line) => `2026-11-23T16:41:27.127Z In(05) vcpu-5 - Guest: <6>[   13.367000] ${line}`],
     ["a console server's", (line) => `2026-11-23 16:41:27 db1: [   13.367000][  T122] ${line}`],
+    ["Talos", (line) => ` kern: warning: [2026-11-23T16:41:27.367000542Z]: ${line}`],
+    ["quoted in a mail", (line) => `>> [   13.367000] ${line}`],
+    ["indented as code", (line) => `    [   13.367000] ${line}`],
   ])("tells the same in every form: %s", async (_, prefix) => {
     for (
       const [name, victim] of [["oom-7.2.txt", "leaker"], ["oom-3.10.txt", "mysqld"], ["oom-5.10-udp.txt", "database"]]
@@ -88,6 +91,15 @@ describe("a kernel log in plain text", () => {
       );
       expect(shown.ledger?.accounts.length).toBeGreaterThan(5);
     }
+  });
+
+  // https://github.com/siderolabs/talos/issues/11046, and a mail to fstests@vger.kernel.org
+  it.each([
+    " kern:    info: [2025-05-18T15:40:20.675654542Z]: slab_unreclaimable 143096\n",
+    ">   [93334.020281] Mem-Info:\n>   [93334.020286] active_anon:93769 inactive_anon:13540 isolated_anon:0\n",
+    " Mem-Info:\n active_anon:2422723 inactive_anon:361971 isolated_anon:34403\n",
+  ])("knows a piece of one, without the words of an OOM: %j", async (text) => {
+    expect((await analyzeText(text)).warnings).toEqual([]);
   });
 
   it("does not call a host short of memory of which most was free", async () => {

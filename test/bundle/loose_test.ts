@@ -66,7 +66,22 @@ describe("files as they are saved, without a host's folders", () => {
       "Active Internet connections (w/o servers)\nProto Recv-Q Send-Q Local Address Foreign Address State PID/Program name\n",
       "sos_commands/networking/netstat_-W_-neopa",
     ],
+    // https://github.com/netdata/netdata/issues/6527
+    [
+      "Aktive Internetverbindungen (Nur Server)\nProto Recv-Q Send-Q Local Address           Foreign Address         State       PID/Program name\n",
+      "sos_commands/networking/netstat_-W_-neopa",
+    ],
     ["    PID  PPID   RSS    VSZ STAT COMMAND\n", "sos_commands/process/ps_auxwww"],
+    [
+      "  PID USER PR NI  VIRT  RES  SHR S %CPU %MEM    TIME+ COMMAND   \n21992 root 16  0 24.2g  18g 5544 S   99 40.1 47012:06 java\n",
+      "sos_commands/process/ps_auxwww",
+    ],
+    ["             total       used       free     shared    buffers     cached\n", "sos_commands/memory/free"],
+    ["              total        used        free      shared  buff/cache   available\n", "sos_commands/memory/free"],
+    ["MiB Mem :   7945.3 total,    502.1 free,   5121.9 used,   2321.3 buff/cache\n", "sos_commands/memory/free"],
+    ["Mem: 113788K used, 5472K free, 1424K shrd, 0K buff, 4864K cached\n", "sos_commands/memory/free"],
+    ["SUnreclaim:     11777088 kB\n", "proc/meminfo"],
+    ["**HugePages_Total:   53342**\n", "proc/meminfo"],
     ["Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n", "proc/swaps"],
     ["#subsys_name\thierarchy\tnum_cgroups\tenabled\n", "proc/cgroups"],
     ["       key      shmid perms                  size  cpid  lpid nattch\n", "proc/sysvipc/shm"],
@@ -107,6 +122,66 @@ describe("files as they are saved, without a host's folders", () => {
   it("are told to be df's with -P, too", async () => {
     const df = "Filesystem     1024-blocks    Used Available Capacity Mounted on\ntmpfs 984112 8660 975452 1% /run\n";
     expect([...(await open(new TextEncoder().encode(df))).files.keys()]).toEqual(["sos_commands/filesys/df_-al"]);
+  });
+
+  const meminfo = "MemTotal:        8000000 kB\nMemFree:         7000000 kB\n";
+  const tcp = "State Recv-Q Send-Q Local Address:Port Peer Address:Port\nESTAB 9 0 10.0.0.1:1 10.0.0.2:2\n";
+  const SS = "sos_commands/networking/ss_-peaonmi";
+  const textOf = ({ files }: Bundle, path: string): string => new TextDecoder().decode(files.get(path));
+
+  it("are taken apart where they hold several, as a paste is", async () => {
+    const all = `root@host:~# cat /proc/meminfo\n${meminfo}root@host:~# ss -tn\n${tcp}root@host:~# dmesg\nnone\n`;
+    const bundle = await open(
+      tar(
+        tarEntry("case/notes.txt", "it is slow\n"),
+        tarEntry("case/all.txt", all),
+        tarEntry("case/vmstat.txt", file("proc/vmstat")),
+      ),
+    );
+    expect([...bundle.files.keys()]).toEqual(["proc/meminfo", "proc/vmstat", SS]);
+    expect(textOf(bundle, "proc/meminfo")).toBe(meminfo);
+    expect(textOf(bundle, SS)).toBe(`$ ss -tn\n${tcp}`);
+    expect(bundle.warnings).toEqual([
+      "all.txt: a text with several files: what is cited by path and line stands in its parts",
+      "all.txt: lines 2-3 are read as proc/meminfo, by what is in them",
+      `all.txt: lines 5-6 are read as ${SS}, by what is in them`,
+      "all.txt: lines 8 are passed over: nothing that is known, or something that stands above as well",
+      "vmstat.txt is read as proc/vmstat, by what is in it",
+    ]);
+  });
+
+  it("are lists of sockets that are put together, however many there are, but for the host's own", async () => {
+    const udp = tcp.replace("ESTAB", "UNCONN");
+    const entries = [
+      tarEntry("case/tcp.txt", `$ ss -tn\n${tcp}`),
+      tarEntry("case/udp.txt", udp),
+      tarEntry("case/netstat.txt", "Active Internet connections (servers and established)\nProto Recv-Q Send-Q\n"),
+    ];
+    const bundle = await open(tar(...entries));
+    expect(textOf(bundle, SS)).toBe(`$ ss -tn\n${tcp}\n${udp}`);
+    expect(bundle.files.has("sos_commands/networking/netstat_-W_-neopa")).toBe(true);
+    expect(bundle.warnings.join("\n")).toContain(`udp.txt is read as ${SS}`);
+    const own = await open(tar(...entries, tarEntry(`case/${SS}`, udp)));
+    expect(textOf(own, SS)).toBe(udp);
+    expect(own.warnings.join("\n")).not.toContain("in the bundle twice");
+    const many = await open(tar(...Array.from({ length: 99 }, (_, i) => tarEntry(`case/${i}.txt`, tcp))));
+    expect(many.warnings).toHaveLength(32);
+    expect(textOf(many, SS).match(/ESTAB/g)).toHaveLength(32);
+  });
+
+  it("are taken apart in bounded time and space, and never leave the bundle", async () => {
+    const outside = await open(
+      tar(tarEntry("case/a.txt", `$ cat /proc/../etc/passwd\nroot\n$ cat /proc/meminfo\n${meminfo}`)),
+    );
+    expect([...outside.files.keys()]).toEqual(["proc/meminfo"]);
+    const large = meminfo + "\n".repeat(9 * 2 ** 20) + tcp;
+    const bundle = await open(tar(tarEntry("case/a.txt", large)));
+    expect([...bundle.files.keys()]).toEqual(["proc/meminfo"]);
+    const filled = Array.from({ length: 8 }, (_, i) => tarEntry(`case/${i}.txt`, "x".repeat(8 * 2 ** 20)));
+    const after = await open(tar(...filled, tarEntry("case/all.txt", `${meminfo}${tcp}`)));
+    expect([...after.files.keys()]).toEqual(["proc/meminfo"]);
+    const shown = Array.from({ length: 99 }, (_, i) => tarEntry(`case/${i}.txt`, `$ cat /proc/${i}/status\nName: a\n`));
+    expect((await open(tar(...shown))).warnings.length).toBeLessThan(100);
   });
 
   it("do not take the place of a host's own, and are not looked for below the top", async () => {

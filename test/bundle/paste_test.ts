@@ -98,6 +98,116 @@ $ cat /proc/slabinfo\ncat: /proc/slabinfo: Permission denied\n$ cat /proc/../../
     expect(warnings.join("\n")).toContain('the entry "proc/../../etc/passwd" points outside the bundle: passed over');
   });
 
+  it("puts lists of sockets together, with the command above where there is no column for the family", async () => {
+    const tcp = "State Recv-Q Send-Q Local Address:Port Peer Address:Port\nESTAB 9 0 10.0.0.1:1 10.0.0.2:2\n";
+    const all = `Netid ${tcp.replace("\n", "\ntcp ")}`;
+    const netstat =
+      "Active Internet connections (servers and established)\nProto Recv-Q Send-Q Local Address\ntcp 9 0 a b\n";
+    const bundle = await open(
+      `$ ss -tulpn\n${all}[root@host ~]# ss -tn\n${tcp}\n$ netstat -tn\n${netstat}\nand:\n\n${tcp}$ netstat -un\n${netstat}` +
+        `$ ip netns exec blue ss -tan\n${tcp}$ ss -tnH | grep 10.0\n${tcp.split("\n")[1]}\n`,
+    );
+    expect(texts(bundle)).toEqual({
+      "sos_commands/networking/ss_-peaonmi": [
+        all,
+        `$ ss -tn\n${tcp}`,
+        tcp,
+        `$ ss -tnH | grep 10.0\n${tcp.split("\n")[1]}\n`,
+      ].join("\n"),
+      "sos_commands/networking/netstat_-W_-neopa": [netstat, netstat].join("\n"),
+      "sos_commands/networking/namespaces/blue/ss_-peaonmi": `$ ip netns exec blue ss -tan\n${tcp}`,
+    });
+    expect(bundle.warnings).toContain(
+      "lines 2-3, 5-6, 15-16, 25 are read as sos_commands/networking/ss_-peaonmi, by what is in them",
+    );
+  });
+
+  // Rows as people pick them out of it, with and without a command above.
+  const NETDATA_3929 = `free && grep 'Slab\\|SReclaimable\\|Cache' /proc/meminfo
+             total       used       free     shared    buffers     cached
+Mem:     132178760  105858612   26320148   11323556     720948   35920948
+-/+ buffers/cache:   69216716   62962044
+Swap:      4200444        232    4200212
+Cached:         34183672 kB
+SwapCached:           24 kB
+Slab:           67326708 kB
+`;
+  const XSOS_194 = `$ sudo sort -rnk2 /proc/slabinfo | head
+dentry             47807  50589    192   21    1 : tunables    0    0    0 : slabdata   2409   2409      0
+radix_tree_node    45266  45395    584   28    4 : tunables    0    0    0 : slabdata   1622   1622      0
+`;
+  const NETDATA_3461 = `cat /proc/meminfo |grep -i Hugep
+**HugePages_Total:   53342
+HugePages_Free:    11904**
+`;
+  const OPENZFS_10302 = "     0      0   0%    0.02K      0      256         0K jbd2_revoke_table_s\n";
+  const TOP = `\tTasks: 127 total,   1 running, 126 sleeping,   0 stopped,   0 zombie
+\tKiB Mem : 16266528 total,   184564 free,  7607364 used,  8474600 buff/cache
+\tKiB Swap:        0 total,        0 free,        0 used.  8104800 avail Mem
+
+\t  PID USER      PR  NI    VIRT    RES    SHR S  %CPU %MEM     TIME+ COMMAND
+\t 3679 mysql     20   0 8715212   6.4g   6944 S  83.1 41.3 414:09.42 mysqld
+`;
+  const after = (text: string, lines: number): string => text.split("\n").slice(lines).join("\n");
+
+  it.each([
+    [NETDATA_3929, {
+      "sos_commands/memory/free": `$ ${NETDATA_3929.split("\n").slice(0, 5).join("\n")}\n`,
+      "proc/meminfo": after(NETDATA_3929, 5),
+    }],
+    [XSOS_194, { "proc/slabinfo": after(XSOS_194, 1) }],
+    [NETDATA_3461, { "proc/meminfo": after(NETDATA_3461, 1) }],
+    [OPENZFS_10302, { "sos_commands/memory/slabtop_-o": OPENZFS_10302 }],
+    [TOP, {
+      "sos_commands/memory/free": TOP.split("\n").slice(1, 3).map((line) => `${line}\n`).join(""),
+      "sos_commands/process/ps_auxwww": after(TOP, 4),
+    }],
+    // Without the empty line above the table, as in many a blog.
+    [TOP.replace("\n\n", "\n"), {
+      "sos_commands/memory/free": TOP.split("\n").slice(1, 3).map((line) => `${line}\n`).join(""),
+      "sos_commands/process/ps_auxwww": after(TOP, 4),
+    }],
+    [`$ slabtop\n${SLABTOP.replace("\n\n", "\n")}`, {
+      "sos_commands/memory/slabtop_-o": SLABTOP.replace("\n\n", "\n"),
+    }],
+    ["and\n\n  free -m\n\n  total used free shared buff/cache available\n  Mem: 982 680 88 6 213 156\n", {
+      "sos_commands/memory/free":
+        "$ free -m\n  total used free shared buff/cache available\n  Mem: 982 680 88 6 213 156\n",
+    }],
+  ])("has rows that were picked out, and what free and top print: %s", async (text, expected) => {
+    expect(texts(await open(text))).toEqual(expected);
+  });
+
+  it("puts together what was picked out of one file, and keeps the first where rows are there twice", async () => {
+    const slab = "Slab:  181700 kB\nSReclaimable:   97832 kB\n";
+    const huge = "HugePages_Total:     512\nHugepagesize:       2048 kB\n";
+    const bundle = await open(
+      `$ grep -i slab /proc/meminfo\n${slab}\n$ grep Huge /proc/meminfo\n${huge}\nlater\n\n${slab}`,
+    );
+    expect(texts(bundle)).toEqual({ "proc/meminfo": `${slab}\n${huge}` });
+    expect(bundle.warnings.at(-1)).toContain("lines 9, 11-12 are passed over");
+  });
+
+  it("takes no rows of a process's smaps for the host's", async () => {
+    const smaps = "LazyFree:              0 kB\nAnonHugePages:         0 kB\nShmemPmdMapped:        0 kB\n";
+    expect(Object.keys(texts(await open(`${smaps}\n$ cat /proc/buddyinfo\n${BUDDYINFO}`)))).toEqual(["proc/buddyinfo"]);
+  });
+
+  it("is put together in no time, whatever was picked out", async () => {
+    const rows = Array.from({ length: 20_000 }, (_, i) => `a${i} 1 1 8 1 1 : tunables 0 0 0 : slabdata 1 1 0\n`);
+    const start = performance.now();
+    await open(rows.join("\nand\n\n"));
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
+
+  it("is none where it is one list of sockets, but is split where there are two", async () => {
+    const list = "State Recv-Q Send-Q Local Address:Port Peer Address:Port\nESTAB 9 0 10.0.0.1:1 10.0.0.2:2\n";
+    expect((await open(list)).warnings).toEqual([]);
+    const two = await open(`${list}$ ss -un\n${list}`);
+    expect(texts(two)).toEqual({ "sos_commands/networking/ss_-peaonmi": `${list}\n$ ss -un\n${list}` });
+    expect(two.warnings[0]).toContain("a text with several files");
+  });
+
   it.each([
     ["a log, whatever stands in it", `${LOG}\n[   22.0] a: b\nvm.overcommit = 1\n\nNode 0, zone DMA 1 2\n`],
     ["a log between words", `It says\n\n${LOG}`],

@@ -121,7 +121,14 @@ function sourceOf(...patterns: string[]): Source<unknown> {
   return { name: "test", patterns, read: () => ({ status: "missing", missing: [] }) };
 }
 
-const everything = sourceOf("proc/net/*", "proc/mounts", "proc/*/*", "sos_commands/*/*", "sys/*/*");
+const everything = sourceOf(
+  "proc/net/*",
+  "proc/mounts",
+  "proc/*/*",
+  "sos_commands/*/*",
+  "sos_commands/*/*/*/*",
+  "sys/*/*",
+);
 
 function redactor(facts: HostFacts = { hostname: "web-01", machine: "x86_64" }): Redactor {
   return new Redactor(facts, [everything]);
@@ -253,14 +260,11 @@ describe("Redactor.file()", () => {
 
   it("knows the columns of netstat, lsof, mounts and df", () => {
     const r = redactor();
-    expect(
-      file(
-        r,
-        "sos_commands/networking/netstat_-W_-neopa",
-        "tcp6  0  0 fe80::1:2:3:22  :::*  LISTEN  0  9  7/sshd: alice [pr  off (0)\n",
-      ),
-    )
-      .toBe("tcp6  0  0 fe80::1:22  :::*  LISTEN  0  9  7/sshd  off (0)\n");
+    for (const name of ["", "ip_netns_exec_blue_", "namespaces/blue/ip_netns_exec_blue_"]) {
+      const row = "tcp6  0  0 fe80::1:2:3:22  :::*  LISTEN  0  9  7/sshd: alice [pr  off (0)\n";
+      expect(file(r, `sos_commands/networking/${name}netstat_-W_-neopa`, row))
+        .toBe("tcp6  0  0 fe80::1:22  :::*  LISTEN  0  9  7/sshd  off (0)\n");
+    }
     expect(
       file(
         r,

@@ -33,6 +33,64 @@ describe("ledger", () => {
     expect(report.ledger?.missing.join()).toContain("proc/zoneinfo");
   });
 
+  // https://github.com/htop-dev/htop/issues/447: nearly all are huge pages, which stand further down.
+  it("does not call what stands below the end of a meminfo that is cut off unexplained", async () => {
+    const text =
+      "MemTotal: 593026380 kB\nMemFree: 22093964 kB\nMemAvailable: 34258672 kB\nBuffers: 333600 kB\nCached: 13545432 kB\n" +
+      "AnonPages: 311036 kB\nShmem: 28432 kB\nSlab: 1172164 kB\nSReclaimable: 782220 kB\nSUnreclaim: 389944 kB\n";
+    const report = await analyzeFiles({ "proc/meminfo": text });
+    expect(report.verdict).toBe("insufficient-evidence");
+    expect(report.ledger?.missing[0]).toBe(
+      "vmalloc, per-CPU data, huge pages (proc/meminfo is cut off before VmallocUsed)",
+    );
+    const whole = await analyzeFiles({ "proc/meminfo": `${text}VmallocUsed: 400000 kB\n` });
+    expect(whole.verdict).toBe("unexplained");
+  });
+
+  // https://github.com/raspberrypi/bookworm-feedback/issues/275
+  const FREE = `               total        used        free      shared  buff/cache   available
+Mem:         3862616     1817412     1306520      148232      964400     2045204
+Swap:              0           0           0
+`;
+
+  it("is made of what free prints, and says what that does not tell", async () => {
+    const report = await analyzeFiles({ "sos_commands/memory/free": FREE });
+    expect(report.ledger?.accounts.map(({ title, bytes }) => [title, bytes / 1024])).toEqual([
+      ["free", 1_306_520],
+      ["page cache, buffers, reclaimable slab", 964_400 - 148_232],
+      ["shared memory, tmpfs", 148_232],
+      ["unaccounted", 3_862_616 - 1_306_520 - 964_400],
+    ]);
+    expect(report.ledger?.missing).toEqual([
+      "processes' own memory, and all of the kernel's (free and top do not tell them; cat /proc/meminfo)",
+    ]);
+    expect(report).toMatchObject({ verdict: "insufficient-evidence", pressure: { level: "none" } });
+    expect(report.pressure.because).toBe("1.95 GiB (52.9 %) is available");
+  });
+
+  it("is made of what free prints where grep left out MemTotal, and of that alone where it did not", async () => {
+    const picked = await analyzeFiles({
+      "sos_commands/memory/free": FREE,
+      "proc/meminfo": "Slab: 400000 kB\nSReclaimable: 300000 kB\nSUnreclaim: 100000 kB\n",
+    });
+    expect(picked.ledger?.accounts.map(({ id, bytes }) => [id, bytes / 1024])).toEqual([
+      ["free", 1_306_520],
+      ["page-cache", 964_400 - 148_232 - 300_000],
+      ["shmem", 148_232],
+      ["slab-reclaimable", 300_000],
+      ["slab-unreclaimable", 100_000],
+      ["unaccounted", 3_862_616 - 1_306_520 - 964_400 - 100_000],
+    ]);
+    const both = await analyzeFiles({ "sos_commands/memory/free": FREE, "proc/meminfo": meminfoText() });
+    expect(both.ledger).toEqual((await analyzeFiles({ "proc/meminfo": meminfoText() })).ledger);
+  });
+
+  // https://github.com/koalaman/linuxatemyram.com/issues/10
+  it("tells that nothing is wrong where little is left that free does not tell", async () => {
+    const text = "$ free -m\n total used free shared buff/cache available\nMem: 7746 323 6686 647 737 6598\n";
+    expect(await analyzeFiles({ "sos_commands/memory/free": text })).toMatchObject({ verdict: "healthy" });
+  });
+
   it("does not call what a meminfo that is cut off leaves out unexplained", async () => {
     const whole = meminfoText({ AnonPages: 3000 * MIB, SUnreclaim: 900 * MIB }, 4096 * MIB);
     const report = await analyzeFiles({ "proc/meminfo": whole.split("\n").slice(0, 6).join("\n") });
@@ -206,5 +264,12 @@ VmallocChunk:     409508 kB
     expect(Math.abs(accounts(report)["unaccounted"] as number)).toBeLessThan(
       0.005 * (report.ledger?.totalBytes as number),
     );
+  });
+
+  // https://github.com/openwrt/openwrt/issues/19544: half of a router's memory was gone.
+  it("does not take 58 of 116 MiB in no account for what is usual", async () => {
+    const report = await analyzeFiles({ "proc/meminfo": meminfoText({ Cached: 4 * MIB }, 116 * MIB, 58 * MIB) });
+    expect(report.ruledOut.map(({ because }) => because).join()).not.toContain("where nothing is wrong");
+    expect(report.verdict).toBe("unexplained");
   });
 });

@@ -1,4 +1,5 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { analyzeFiles } from "../analyzers/_bundle.ts";
 import { reportOf } from "../../src/computed/oom_dump.ts";
 import { parseKernelLog } from "../../src/parsers/kernel_log.ts";
 import { parseOomReports } from "../../src/parsers/oom_report.ts";
@@ -19,3 +20,47 @@ it("reportOf() finds each event's dump in time in proportion to the log's length
   expect(performance.now() - started).toBeLessThan(3000);
   expect(reportOf({ ...events[0] as typeof events[number], line: 180_001 }, events, reports)).toBeUndefined();
 }, 60_000);
+
+// https://github.com/openwrt/openwrt/pull/3507: a driver lost packets. What was posted begins within the call trace, and ends before the kill.
+const OPENWRT_3507 = `[<8001623c>] tlb_do_page_fault_0+0x10c/0x114
+Mem-Info:
+active_anon:1 inactive_anon:1 isolated_anon:0
+ active_file:97 inactive_file:133 isolated_file:0
+ unevictable:0 dirty:0 writeback:0 unstable:0
+ slab_reclaimable:277 slab_unreclaimable:7509
+ mapped:22 shmem:0 pagetables:136 bounce:0
+ free:5554 free_pcp:41 free_cma:0
+Normal free:22216kB min:24576kB low:28672kB high:32768kB present:131072kB managed:123648kB mlocked:0kB kernel_stack:576kB pagetables:544kB
+Normal: 144*4kB (UMEH) 161*8kB (UMH) 124*16kB (UMEH) 72*32kB (UMH) 69*64kB (UMH) 37*128kB (UM) 9*256kB (UM) 5*512kB (UM) 2*1024kB (UM) 0*2048kB 0*4096kB = 22216kB
+230 total pagecache pages
+32768 pages RAM
+0 pages HighMem/MovableOnly
+1856 pages reserved
+`;
+
+describe("a dump of a log that tells of no kill", () => {
+  it("gives the ledger, and is no sign that nothing was short", async () => {
+    const report = await analyzeFiles({ "sos_commands/kernel/dmesg": OPENWRT_3507 });
+    expect(report.ledger?.totalBytes).toBe((32_768 - 1856) * 4096);
+    expect(report.ledger?.accounts.find(({ id }) => id === "slab-unreclaimable")?.bytes).toBe(7509 * 4096);
+    expect(report.verdict).toBe("unexplained");
+    expect(report.pressure.because).toBe(
+      "the kernel wrote what its memory is used for (Mem-Info), as it does when an allocation fails (21.7 MiB free, 920 KiB in caches)",
+    );
+  });
+
+  it("rules out neither an OOM of the host nor of a group, nor a lack of large pieces", async () => {
+    const { notAssessed, ruledOut } = await analyzeFiles({ "sos_commands/kernel/dmesg": OPENWRT_3507 });
+    for (const cause of ["global-oom", "memcg-oom", "buddy-fragmentation"]) {
+      expect(ruledOut.map((each) => each.cause)).not.toContain(cause);
+      expect(notAssessed).toContainEqual({ cause, missing: ["sos_commands/kernel/dmesg"], howToCapture: ["dmesg"] });
+    }
+  });
+
+  it("is the last one of several, and none where a control group was at its limit", async () => {
+    const later = OPENWRT_3507.replace("slab_unreclaimable:7509", "slab_unreclaimable:8000");
+    const two = await analyzeFiles({ "sos_commands/kernel/dmesg": `${OPENWRT_3507}${later}` });
+    expect(two.ledger?.accounts.find(({ id }) => id === "slab-unreclaimable")?.bytes).toBe(8000 * 4096);
+    expect((await analyzeFiles({ "sos_commands/kernel/dmesg": KILL })).ledger).toBeNull();
+  });
+});

@@ -65,4 +65,42 @@ describe("processStatuses", () => {
     const { notAssessed } = await analyzeFiles({ "proc/meminfo": meminfoText() });
     expect(notAssessed.find(({ cause }) => cause === "user-leak")?.missing).toContain("proc/PID/status");
   });
+
+  // `ps aux --sort -rss | head -3`, and a part of it that grep picked out: who is not in it may be anybody.
+  const HEADER = "USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND\n";
+  const SMALL = "root 7 0.0 0.0 9 90000 ? Sl 08:12 0:00 a\nroot 9 0.0 0.0 9 80000 ? Sl 08:12 0:00 b\n";
+
+  it.each([
+    ["sorted and cut off", `${HEADER}${SMALL}`],
+    [
+      "top's screen",
+      "PID USER PR NI VIRT RES SHR S %CPU %MEM TIME+ COMMAND\n7 root 20 0 9 90000 9 S 0.0 0.1 0:00.01 top\n",
+    ],
+  ])("rules nobody out by a list of some processes: %s", async (_, text) => {
+    const { notAssessed, ruledOut } = await analyzeFiles({ "proc/meminfo": meminfoText(), [AUX]: text });
+    for (const cause of ["user-leak", "process-proliferation"]) {
+      expect(ruledOut.map((each) => each.cause)).not.toContain(cause);
+      expect(notAssessed).toContainEqual({
+        cause,
+        missing: ["the whole list of processes (what is there is cut off, or filtered)"],
+        howToCapture: ["ps auxwww"],
+      });
+    }
+  });
+
+  it.each(["ps auxwww", "/usr/bin/ps aux"])("takes a list that %s is in for the whole", async (itself) => {
+    const text = `${HEADER}${SMALL}root 11 0.0 0.0 9 1000 ? R 08:12 0:00 ${itself}\n`;
+    const { ruledOut } = await analyzeFiles({ "proc/meminfo": meminfoText(), [AUX]: text });
+    expect(ruledOut.map(({ cause }) => cause)).toEqual(expect.arrayContaining(["process-proliferation", "user-leak"]));
+  });
+
+  it("does not take what meminfo does not tell for 0", async () => {
+    const { notAssessed } = await analyzeFiles({
+      "proc/meminfo": "MemTotal: 8000 kB\nMemFree: 700 kB\n",
+      [AUX]: `${HEADER}${SMALL}`,
+    });
+    for (const cause of ["kernel-stack-leak", "page-table-bloat"]) {
+      expect(notAssessed).toContainEqual({ cause, missing: ["proc/meminfo"], howToCapture: ["cat /proc/meminfo"] });
+    }
+  });
 });

@@ -78,6 +78,21 @@ MemTotal:       254472 kB
     expect(warnings).toEqual([`2: not an amount in kB: ${JSON.stringify(line)}`]);
   });
 
+  it("reads rows that people marked", () => {
+    const text =
+      "MemTotal:       32656556 kB        // all\n**Slab:  5 kB**\nSUnreclaim: 4 kB   <-- what?\n**HugePages_Total:   512\nHugePages_Free:  11**\n";
+    const { bytes, counts } = parseClean(parseMeminfo, text);
+    expect([...bytes].map(([name, { bytes: amount }]) => [name, amount / 1024])).toEqual([
+      ["MemTotal", 32_656_556],
+      ["Slab", 5],
+      ["SUnreclaim", 4],
+    ]);
+    expect([...counts].map(([name, { value }]) => [name, value])).toEqual([
+      ["HugePages_Total", 512],
+      ["HugePages_Free", 11],
+    ]);
+  });
+
   it("takes __proto__ for a name like any other", () => {
     const { bytes } = parseClean(parseMeminfo, "__proto__: 1 kB\nconstructor: 2 kB\n");
     expect([...bytes.keys()]).toEqual(["__proto__", "constructor"]);

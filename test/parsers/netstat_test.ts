@@ -85,6 +85,21 @@ udp6       0      0 :::514                  :::*                                
     ]);
   });
 
+  it("gives a socket of two outputs once, as the last one has it", () => {
+    const header = (columns: string): string =>
+      `Active Internet connections (servers and established)\nProto Recv-Q Send-Q Local Address Foreign Address State ${columns}\n`;
+    const udp = (recvQ: number, details: string): string => `udp ${recvQ} 0 0.0.0.0:514 0.0.0.0:* ${details}\n`;
+    const text = header("PID/Program name") + udp(5, "1234/rsyslogd") + udp(7, "-") + header("User Inode") +
+      udp(6, "0 99");
+    expect(parseNetstatDatagrams(text)).toMatchObject([
+      { recvQBytes: 7, owners: [], line: 4, ownersLine: 4 },
+      { recvQBytes: 6, owners: [{ pid: 1234 }], line: 7, ownersLine: 3 },
+    ]);
+    const row = "tcp 9 0 10.0.0.1:1 10.0.0.2:2 CLOSE_WAIT 7/a\n";
+    expect(parseNetstatTcp(header("PID/Program name") + row.repeat(3))).toHaveLength(3);
+    expect(parseNetstatTcp((header("PID/Program name") + row.repeat(3)).repeat(2))).toHaveLength(3);
+  });
+
   it("takes the folder away, that netstat leaves where a command line begins with a dot", () => {
     const row = "tcp 0 0 10.0.0.1:1 10.0.0.2:2 CLOSE_WAIT 27754/./tcp_backlog \n";
     expect(parseNetstatTcp(`Proto Recv-Q\n${row}`)[0]?.owners).toMatchObject([{ comm: "tcp_backlog", pid: 27_754 }]);

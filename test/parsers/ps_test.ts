@@ -27,6 +27,21 @@ describe("parsePs()", () => {
     expect(rows).toMatchObject([{ pid: 8, ppid: 1, threads: 7, comm: "tmux: server", command: undefined }]);
   });
 
+  it("reads top's table, which rounds what is large", () => {
+    const { rows } = parse(
+      "KiB Swap:        0 total,        0 free,        0 used.  8104800 avail Mem\n\n" +
+        "  PID USER      PR  NI    VIRT    RES    SHR S  %CPU %MEM     TIME+ COMMAND\n" +
+        " 3679 mysql     20   0 8715212   6.4g   6944 S  83.1 41.3 414:09.42 mysqld\n" +
+        "22906 hdfs      20   0 2507524 491888  25188 S  55.8  3.0   0:28.05 java\n" +
+        "31093 root      16   0   1.2t    77m   1864 S     0  0.2   2:38.63 perl\n",
+    );
+    expect(rows).toMatchObject([
+      { pid: 3679, rssBytes: Math.round(6.4 * 2 ** 30), vszBytes: 8_715_212 * 1024, state: "S", command: "mysqld" },
+      { pid: 22_906, rssBytes: 491_888 * 1024 },
+      { pid: 31_093, rssBytes: 77 * 2 ** 20, vszBytes: Math.round(1.2 * 2 ** 40) },
+    ]);
+  });
+
   it("counts the lines of threads", () => {
     const { rows } = parse(
       "USER PID RSS STAT COMMAND\nroot 1 100 - init\nroot - - Sl -\nroot - - Sl -\nroot 2 0 - [kthreadd]\nroot - - S -\n",

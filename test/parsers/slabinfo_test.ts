@@ -68,7 +68,9 @@ describe("parseSlabinfo()", () => {
   });
 
   it("has no total without the page size, and an empty cache has one of 0", () => {
-    expect(parseClean(parseSlabinfo, FIXTURE, {})[1]).toMatchObject({ slabBytes: undefined, totalBytes: undefined });
+    // Half of the objects that would fit: its rows do not tell it either.
+    const other = FIXTURE.replaceAll(/ (13|16) +(?=\d+ :)/g, " 3 ");
+    expect(parseClean(parseSlabinfo, other, {})[1]).toMatchObject({ slabBytes: undefined, totalBytes: undefined });
     expect(parseClean(parseSlabinfo, FIXTURE)[0]).toMatchObject({ totalBytes: 0 });
   });
 
@@ -106,6 +108,37 @@ describe("parseSlabinfo()", () => {
     expect(parseClean(parseSlabinfo, `${row}\n`)).toHaveLength(1);
     // 45 billion steps if each space were tried for the last one.
     expect(performance.now() - started).toBeLessThan(5000);
+  });
+
+  // https://github.com/ryran/xsos/issues/194, and sizes as a kernel of 64 KiB pages has them
+  it.each([
+    [
+      4096,
+      "dentry             47807  50589    192   21    1 : tunables    0    0    0 : slabdata   2409   2409      0\n" +
+      "radix_tree_node    45266  45395    584   28    4 : tunables    0    0    0 : slabdata   1622   1622      0\n" +
+      "task_struct         1388   1792   5952    5    8 : tunables    0    0    0 : slabdata     64     64      0\n",
+    ],
+    [65_536, "dentry  47807  50589    192   341    1 : tunables    0    0    0 : slabdata   149   149      0\n"],
+    // No kernel makes such a slab.
+    [undefined, "a  1 1 8 1 1 : tunables 0 0 0 : slabdata 1 1 0\n"],
+  ])("tells the page size by what fits in a slab: %s", (pageSize, text) => {
+    const [cache] = parseSlabinfo(text, { facts: {}, warn() {} });
+    expect(cache?.slabBytes).toBe(pageSize);
+    // Where it is known it is that one.
+    expect(parseSlabinfo(text, { facts: { pageSizeBytes: 16_384 }, warn() {} })[0]?.slabBytes).toBe(16_384);
+  });
+
+  // https://github.com/vel21ripn/nDPI/issues/116, and a blog's slabtop
+  it("reads rows that people marked", () => {
+    const text =
+      "**ndpi_ctinfo       4147038 4147038    176   23    1 : tunables    0    0    0 : slabdata 180306 180306      0**\n" +
+      "14565320 14565248  99%    0.19K 728266       20   2913064K dentry <==\n" +
+      "\t926480 925875  99%    0.10K  25040       37    100160K buffer_head\n";
+    expect(parseClean(parseSlabinfo, text)).toMatchObject([
+      { name: "ndpi_ctinfo", objects: 4_147_038, slabs: 180_306 },
+      { name: "dentry", totalBytes: 2_913_064 * 1024 },
+      { name: "buffer_head" },
+    ]);
   });
 
   it("reads the usual rows as it reads all others", () => {

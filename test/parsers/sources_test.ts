@@ -2,7 +2,17 @@
 import { describe, expect, it } from "vitest";
 import type { Captured, Source } from "../../src/core/source.ts";
 import { openSnapshots } from "../../src/engine/reader.ts";
-import { hugepages, netnsOf, pidOf, processComm, smapsRollup, ss, ssNamespaces, udp } from "../../src/parsers/mod.ts";
+import {
+  hugepages,
+  netnsOf,
+  netstatDatagrams,
+  pidOf,
+  processComm,
+  smapsRollup,
+  ss,
+  ssNamespaces,
+  udp,
+} from "../../src/parsers/mod.ts";
 
 function read<T>(
   source: Source<T>,
@@ -82,6 +92,42 @@ describe("ss", () => {
     expect(valueOf(read(ss, files)).path).toBe("sos_commands/networking/ss_-peaonmi");
     expect(valueOf(read(ssNamespaces, files)).map(({ path }) => netnsOf(path))).toEqual(["blue", "red"]);
     expect(valueOf(read(ss, { "sos_commands/networking/ss_-W_-peaonmi": SS })).value).toHaveLength(1);
+  });
+
+  it("has the names of namespaces that sosreport gave up to 4.0", () => {
+    const file = (name: string): string => `sos_commands/networking/ip_netns_exec_${name}`;
+    const files = { [file("blue_ss_-peaonmi")]: SS, [file("a_b-c_ss_-peaonmi")]: SS, [file("red_netstat_-s")]: "x" };
+    expect(valueOf(read(ssNamespaces, files)).map(({ path }) => netnsOf(path))).toEqual(["a_b-c", "blue"]);
+    expect(netnsOf(file("a_netstat_-W_-neopa"))).toBe("a");
+    expect(read(ss, files).status).toBe("missing");
+  });
+
+  it.each(["ss_-tulpn", "ss_-neopa", "ss_-tanp", "ss_-nap"])("has other options: %s", (name) => {
+    const files = { [`sos_commands/networking/${name}`]: SS, "sos_commands/networking/ss_-s": "Total: 9\n" };
+    expect(valueOf(read(ss, files)).path).toContain(name);
+    const path = "sos_commands/networking/ss_-peaonmi";
+    expect(valueOf(read(ss, { ...files, [path]: SS })).path).toBe(path);
+  });
+});
+
+describe("netstat", () => {
+  const text = "Proto Recv-Q Send-Q Local Address\nudp 9 0 0.0.0.0:53 0.0.0.0:*\n";
+
+  it.each([
+    "netstat_-neopa",
+    "netstat_-T_-neopa",
+    "netstat_-W_-neopa",
+    "netstat_-nap",
+    "netstat_-tulpn",
+    "netstat_-W_-anp",
+  ])("has the options of all versions of sosreport, and others: %s", (name) => {
+    const others = Object.fromEntries(
+      ["netstat_-s", "netstat_-W_-agn", "netstat_-i"].map((other) => [`sos_commands/networking/${other}`, "x"]),
+    );
+    expect(valueOf(read(netstatDatagrams, { ...others, [`sos_commands/networking/${name}`]: text })).path).toContain(
+      name,
+    );
+    expect(read(netstatDatagrams, others).status).toBe("missing");
   });
 });
 

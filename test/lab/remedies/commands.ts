@@ -560,7 +560,7 @@ export const commandTrials: readonly CommandTrial[] = [
     remedy: "delete network devices",
     report: "net-devices",
     command: /ip -br link \| awk /,
-    run: faultTrial("net_devices", { count: 1000 }, meminfo("SUnreclaim"), deleteDevices),
+    run: faultTrial("net_devices", { count: 300 }, meminfo("SUnreclaim"), deleteDevices),
   },
   {
     cause: "vmalloc-leak",

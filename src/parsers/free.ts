@@ -1,0 +1,189 @@
+// What `free` and the head of `top` (procps, busybox) print of /proc/meminfo. People paste these where they were asked for the file itself, which tells more
+// and is preferred wherever it is there. https://gitlab.com/procps-ng/procps src/free.c, src/top/top.c
+//
+//                  total        used        free      shared  buff/cache   available
+//   Mem:         3862616     1817412     1306520      148232      964400     2045204
+//   Swap:              0           0           0
+//
+//                  total       used       free     shared    buffers     cached              (up to 3.3.9)
+//   Mem:           30G        27G       3.6G        13G       228M        15G
+//   -/+ buffers/cache:        11G        19G
+//
+//   KiB Mem :  1005740 total,    93400 free,   699632 used,   212708 buff/cache              (top; up to 3.2.8 `Mem:  48168M total, 48015M used,`)
+//   KiB Swap:  2097148 total,  1540604 free,   556544 used.   157672 avail Mem
+import { ParseError } from "../core/errors.ts";
+import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
+import { columns, forEachLine } from "./_lines.ts";
+import type { Meminfo } from "./meminfo.ts";
+import type { BytesAtLine } from "./_values.ts";
+
+/**
+ * The one number that both have for Buffers, Cached and SReclaimable together since procps 3.3.10. No field of meminfo's: it is never taken for one of these.
+ */
+export const BUFF_CACHE = "buff/cache";
+
+/** What a column is in /proc/meminfo. `used` is another sum in each version, and follows from the others. */
+const FIELDS: ReadonlyMap<string, string> = new Map([
+  ["total", "MemTotal"],
+  ["free", "MemFree"],
+  ["shared", "Shmem"],
+  ["buffers", "Buffers"],
+  ["buff", "Buffers"],
+  ["cached", "Cached"],
+  ["cache", BUFF_CACHE],
+  [BUFF_CACHE, BUFF_CACHE],
+  ["available", "MemAvailable"],
+  ["avail", "MemAvailable"],
+]);
+const SWAP_FIELDS: ReadonlyMap<string, string> = new Map([["total", "SwapTotal"], ["free", "SwapFree"]]);
+/** Of a row of swap in top these are memory's. */
+const MEMORY_IN_SWAP_ROW: ReadonlySet<string> = new Set(["cached", "avail"]);
+
+const UNITS: ReadonlyMap<string, number> = new Map([
+  ["b", 1],
+  ["k", 2 ** 10],
+  ["m", 2 ** 20],
+  ["g", 2 ** 30],
+  ["t", 2 ** 40],
+  ["p", 2 ** 50],
+]);
+const AMOUNT = /^(\d{1,16}(?:\.\d{1,3})?)([BKMGTPkmgt]?)i?B?$/;
+/** The command line above what it printed, as a paste may have it. */
+const COMMAND_LINE = /^[$#] free((?: -\S{1,12}){0,5})/;
+const HEADER = /^total +used +free +/;
+const ROW = /^(Mem|Swap): +(\S.*)$/;
+const TOP_ROW = /^(?:([KMGTP])iB )?(Mem|Swap) *: *(\d.*)$/;
+const TOP_AMOUNT =
+  /(\d{1,16}(?:\.\d{1,3})?)([kKMGT]?) +(total|free|used|shrd|buff\/cache|buffers|buff|cached|avail)\b/g;
+
+/** In which unit the numbers are that have none of their own; undefined where the options leave it to these. */
+function unitOf(options: string): number | undefined {
+  const word = /--([kmg])(?:ibi|ebi|ilo|ega|iga)\b/.exec(options)?.[1] ?? / -[a-z]*?([bkmg])/.exec(options)?.[1];
+  const base = /--(?:kilo|mega|giga|si)\b/.test(options) ? 1000 : 1024;
+  return word === undefined ? (options === "" ? base : undefined) : base ** "bkmg".indexOf(word);
+}
+
+/** Fewer numbers than this may all be multiples of 4 by chance. */
+const MIN_NUMBERS = 4;
+/** A host of less than 1 GiB would be told in MiB by the same number as one of 1 TiB in GiB, and one of 1 TiB as one of 1 GB in kB (free --kilo). */
+const [MIN_MIB, MAX_MIB] = [1024, 2 ** 20] as const;
+
+/**
+ * The unit of numbers of which nothing tells it. All are of whole pages in meminfo, so that in KiB each is a multiple of 4 (and in bytes of 4096), as numbers
+ * of MiB hardly are.
+ */
+function guessUnit(numbers: readonly number[]): number | undefined {
+  const some = numbers.filter((number) => number > 0);
+  const areAll = (multiple: number): boolean => some.every((number) => number % multiple === 0);
+  if (some.length < MIN_NUMBERS) return undefined;
+  if (areAll(4096)) return 1;
+  if (areAll(4)) return 2 ** 10;
+  const [total = 0] = numbers;
+  return total >= MIN_MIB && total < MAX_MIB ? 2 ** 20 : undefined;
+}
+
+interface Amount {
+  readonly number: number;
+  /** Its own; undefined where it has none. */
+  readonly unit: number | undefined;
+}
+
+function amountOf(word: string): Amount | undefined {
+  const [, digits, letter] = AMOUNT.exec(word) ?? [];
+  if (digits === undefined) return undefined;
+  return { number: Number(digits), unit: letter === "" ? undefined : UNITS.get((letter as string).toLowerCase()) };
+}
+
+function bytesOf({ number, unit }: Amount, other: number | undefined): number | undefined {
+  const factor = unit ?? (number === 0 ? 1 : other);
+  const bytes = factor === undefined ? undefined : Math.round(number * factor);
+  return bytes !== undefined && Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
+/**
+ * Parses the output of free, or the head of top, into those of meminfo's fields that they tell.
+ *
+ * @throws {ParseError} if there is no row of memory, or nothing tells the unit of its numbers.
+ *
+ * @example
+ * ```ts
+ * import { parseFree } from "nailhouse/parsers";
+ * import { strictEqual } from "node:assert";
+ *
+ * const text = "KiB Mem :  1005740 total,    93400 free,   699632 used,   212708 buff/cache\n";
+ * strictEqual(parseFree(text, { facts: {}, warn() {} }).bytes.get("MemFree")?.bytes, 93_400 * 1024);
+ * ```
+ */
+export function parseFree(text: string, _context: ParseContext): Meminfo {
+  const bytes = new Map<string, BytesAtLine>();
+  let unit: number | undefined;
+  let header: readonly string[] | undefined;
+  const add = (field: string | undefined, amount: number | undefined, line: number): void => {
+    if (field === undefined || amount === undefined) return;
+    // free -w tells buffers and cache apart, but the latter with slab.
+    const known = field === BUFF_CACHE ? bytes.get("Buffers") : undefined;
+    if (known !== undefined) bytes.delete("Buffers");
+    bytes.set(field, { bytes: amount + (known?.bytes ?? 0), line });
+  };
+  forEachLine(text, (whole, number) => {
+    const line = whole.trim();
+    const options = COMMAND_LINE.exec(line)?.[1];
+    if (options !== undefined) unit = unitOf(options);
+    else if (HEADER.test(line)) header ??= columns(line);
+    else if (header === undefined) readTopRow(line, number, add);
+    else readRow(line, number, header);
+  });
+  if (!bytes.has("MemTotal")) {
+    throw new ParseError(
+      header === undefined
+        ? 'Cannot parse free: no row that begins with "Mem:"'
+        : "Cannot parse free: nothing tells the unit of its numbers; put the command line above it ($ free -m)",
+      { text },
+    );
+  }
+  return { bytes, counts: new Map() };
+
+  function readRow(line: string, number: number, names: readonly string[]): void {
+    const [, kind, rest] = ROW.exec(line) ?? [];
+    if (kind === undefined || rest === undefined || (kind === "Mem" && bytes.has("MemTotal"))) return;
+    const amounts = columns(rest).map(amountOf);
+    if (kind === "Mem") unit ??= guessUnit(amounts.flatMap((amount) => amount?.number ?? []));
+    names.forEach((name, i) => {
+      const amount = amounts[i];
+      // Up to 3.3.2 and before Linux 2.6.32 the old table's column is a constant 0.
+      const isUntold = name === "shared" && amount?.number === 0 && names.includes("cached");
+      if (amount === undefined || isUntold) return;
+      add((kind === "Mem" ? FIELDS : SWAP_FIELDS).get(name), bytesOf(amount, unit), number);
+    });
+  }
+}
+
+function readTopRow(
+  line: string,
+  number: number,
+  add: (field: string | undefined, bytes: number | undefined, line: number) => void,
+): void {
+  const [, prefix, kind, rest] = TOP_ROW.exec(line) ?? [];
+  if (kind === undefined || rest === undefined) return;
+  const told = new Map<string, number>();
+  for (const [, digits, letter, name] of rest.matchAll(TOP_AMOUNT)) {
+    const unit = UNITS.get((prefix ?? letter ?? "").toLowerCase());
+    const bytes = bytesOf({ number: Number(digits), unit }, undefined);
+    if (bytes !== undefined) told.set(name as string, bytes);
+  }
+  const [used, free] = [told.get("used"), told.get("free")];
+  // busybox leaves out the sum of these two.
+  if (kind === "Mem" && used !== undefined && free !== undefined && !told.has("total")) told.set("total", used + free);
+  for (const [name, bytes] of told) {
+    const isMemory = kind === "Mem" || MEMORY_IN_SWAP_ROW.has(name);
+    add((isMemory ? FIELDS : SWAP_FIELDS).get(name), bytes, number);
+  }
+}
+
+/** A snapshot's file, as {@linkcode parseFree} reads it. */
+export const free: Source<Parsed<Meminfo>> = defineArtifact({
+  name: "free",
+  paths: ["sos_commands/memory/free"],
+  howToCapture: "cat /proc/meminfo",
+  parse: parseFree,
+});

@@ -1,0 +1,224 @@
+/** Several lists of sockets in one paste, as people run `ss` and netstat one after the other. */
+import { describe, expect, it } from "vitest";
+import { defineAnalyzer } from "../../src/core/analyzer.ts";
+import type { Report } from "../../src/core/report.ts";
+import { type SocketOwner, socketOwners } from "../../src/computed/socket_owners.ts";
+import { openArchive } from "../../src/bundle/open.ts";
+import { analyze, presetSources } from "../../src/engine/analyze.ts";
+import { preset } from "../../src/preset.ts";
+import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+import {
+  NETSTAT_TNAP,
+  NETSTAT_TULPN,
+  NETSTAT_UANPE,
+  SS_ESTABLISHED,
+  SS_TANP,
+  SS_TANPE,
+  SS_TN,
+  SS_TNM,
+  SS_TULPN,
+  SS_UANME,
+  SS_UANP,
+  SS_XP,
+} from "./_socket_lists.ts";
+import { MIB } from "./_sockets.ts";
+
+const UDP = "socket-backlog-udp";
+const RECV = "socket-backlog-tcp-recv";
+const SEND = "socket-backlog-tcp-send";
+const UNIX = "socket-backlog-unix";
+const SS = "sos_commands/networking/ss_-peaonmi";
+const NETSTAT = "sos_commands/networking/netstat_-W_-neopa";
+const UDP_BYTES = 36_864_000;
+/** Unread in the two connections, and what waits to be sent to the one. */
+const RECV_BYTES = 66_838_464 + 5001 + 16_137_295;
+const PYTHON_UDP = { pid: 26830, comm: "python3", count: 1, bytes: UDP_BYTES };
+const PYTHON_TCP = { pid: 26830, comm: "python3", count: 2, bytes: RECV_BYTES };
+const meminfo = meminfoText({ SUnreclaim: 120 * MIB }, 512 * MIB, 200 * MIB);
+
+async function paste(text: string): Promise<Report> {
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    yield new TextEncoder().encode(text);
+  }
+  return analyze(await openArchive(chunks(), { sources: presetSources(preset) }), preset);
+}
+
+/** A terminal's text. */
+const terminal = (...commands: readonly (readonly [string, string])[]): string =>
+  [["cat /proc/meminfo", meminfo], ...commands].map(([command, output]) => `$ ${command}\n${output}`).join("");
+
+/** The same without its prompts. */
+const outputs = (...texts: readonly string[]): string => [meminfo, ...texts].join("\n");
+
+/** What the first owner holds: of the finding itself another one may have a part. */
+const bytesOf = (report: Report, cause: string): number | undefined => findingOf(report, cause)?.owners[0]?.bytes;
+
+describe("lists of sockets in one paste", () => {
+  it.each([
+    ["ss -tulpn, ss -tnap", terminal(["ss -tulpn", SS_TULPN], ["ss -tnap", SS_TANP])],
+    ["ss -uanp, ss -tanp", terminal(["ss -uanp", SS_UANP], ["ss -tanp", SS_TANP])],
+    ["ss -tanp, ss -uanp", terminal(["ss -tanp", SS_TANP], ["ss -uanp", SS_UANP])],
+    ["without prompts", outputs(SS_UANP, SS_TANP)],
+    ["right below each other", `${meminfo}${SS_TANP}${SS_UANP}`],
+    ["the lists alone, the first without a prompt", `${SS_UANP}root@host:~# ss -tanp\n${SS_TANP}${meminfo}`],
+    [
+      "ss -s before",
+      terminal(["ss -s", "Total: 24\nTCP:   7 (estab 3)\n"], ["ss -uanp", SS_UANP], ["ss -tnap", SS_TANP]),
+    ],
+    ["netstat -tulpn, netstat -tnap", terminal(["netstat -tulpn", NETSTAT_TULPN], ["netstat -tnap", NETSTAT_TNAP])],
+    ["netstat -uanpe, netstat -tnap", terminal(["netstat -uanpe", NETSTAT_UANPE], ["netstat -tnap", NETSTAT_TNAP])],
+    ["one of each", terminal(["ss -uanp", SS_UANP], ["netstat -tnap", NETSTAT_TNAP])],
+  ])("are all read: %s", async (_, text) => {
+    const report = await paste(text);
+    expect(findingOf(report, UDP)?.owners).toMatchObject([PYTHON_UDP]);
+    expect(findingOf(report, RECV)?.owners).toMatchObject([PYTHON_TCP]);
+    expect(report.warnings.join("\n")).not.toContain("nothing tells which");
+  });
+
+  it.each(
+    [
+      ["twice the same", [["ss -tanp", SS_TANP], ["ss -tanp", SS_TANP], ["ss -uanp", SS_UANP], ["ss -uanp", SS_UANP]]],
+      ["with inodes and without", [["ss -tanpe", SS_TANPE], ["ss -tanp", SS_TANP], ["ss -uanp", SS_UANP]]],
+      ["without inodes and with", [["ss -tanp", SS_TANP], ["ss -tanpe", SS_TANPE], ["ss -uanp", SS_UANP]]],
+      ["with owners and without", [["ss -tanp", SS_TANP], ["ss -tn", SS_TN], ["ss -uanp", SS_UANP]]],
+      ["without a state", [["ss -uanp", SS_UANP], ["ss -tanp", SS_TANP], ["ss -tn state established", SS_ESTABLISHED]]],
+      ["netstat's", [["netstat -tnap", NETSTAT_TNAP], ["netstat -tnap", NETSTAT_TNAP], [
+        "netstat -tulpn",
+        NETSTAT_TULPN,
+      ], [
+        "netstat -uanpe",
+        NETSTAT_UANPE,
+      ]]],
+    ] as const,
+  )("count a socket of two lists once: %s", async (_, commands) => {
+    const report = await paste(terminal(...commands));
+    expect(findingOf(report, UDP)?.owners).toMatchObject([PYTHON_UDP]);
+    expect(findingOf(report, RECV)?.owners).toMatchObject([PYTHON_TCP]);
+  });
+
+  it("put together what each tells: what a socket is charged, and who has it", async () => {
+    const report = await paste(terminal(["ss -tnm", SS_TNM], ["ss -tanp", SS_TANP], ["ss -uanme", SS_UANME]));
+    expect(bytesOf(report, RECV)).toBe(67_025_664 + 5832 + 16_341_967);
+    expect(findingOf(report, RECV)?.evidence.some(({ text }) => text.includes("rb67108864"))).toBe(true);
+    expect(findingOf(report, UDP)?.evidence.some(({ text }) => text.includes("rb50331648"))).toBe(true);
+  });
+
+  it("are cited by the lines that they have in their part", async () => {
+    const report = await paste(terminal(["ss -uanp", SS_UANP], ["ss -tanp", SS_TANP]));
+    expect(findingOf(report, UDP)?.evidence).toContainEqual(
+      expect.objectContaining({ path: SS, line: 3, text: expect.stringContaining("UNCONN 36864000 0") }),
+    );
+    expect(findingOf(report, RECV)?.evidence).toContainEqual(
+      expect.objectContaining({ path: SS, line: 10, text: expect.stringContaining("ESTAB      66838464 0") }),
+    );
+    const netstat = await paste(terminal(["netstat -tulpn", NETSTAT_TULPN], ["netstat -tnap", NETSTAT_TNAP]));
+    expect(findingOf(netstat, RECV)?.evidence).toContainEqual(
+      expect.objectContaining({ path: NETSTAT, line: 12, text: expect.stringContaining("tcp   66838464") }),
+    );
+  });
+
+  it("tell a queue as the last one has it", async () => {
+    const last = (queue: string) =>
+      paste(terminal(["ss -tanp", SS_TANP], ["ss -tn", SS_TN.replace("66838464", queue)]));
+    const grown = await last("67000000");
+    expect(findingOf(grown, RECV)?.evidence).toContainEqual(
+      expect.objectContaining({ path: SS, line: 13, text: expect.stringMatching(/^ESTAB +67000000 /) }),
+    );
+    expect(findingOf(grown, RECV)?.owners).toMatchObject([{ pid: 26830 }]);
+    expect(findingOf(await last("0       "), RECV)).toBeUndefined();
+  });
+
+  it("name the owner by the line that does", async () => {
+    const found: SocketOwner[] = [];
+    const analyzer = defineAnalyzer({
+      id: "owners",
+      title: "",
+      mechanism: "",
+      lookAlikes: "",
+      references: [],
+      needs: { socketOwners },
+      uses: {},
+      analyze: ({ socketOwners: owners }) => {
+        found.push(...owners.values());
+        return { ruledOut: "" };
+      },
+    });
+    await analyzeFiles({ [SS]: `${SS_UANP}$ ss -un\n${SS_UANP.replaceAll(/users:\S+/g, "")}` }, [analyzer]);
+    expect(found).toMatchObject([{ pid: 26830, line: 2 }, { pid: 26830, line: 3 }]);
+  });
+
+  it("do not take a list without owners for one of connections that nobody accepted", async () => {
+    const report = await paste(terminal(["ss -tulpn", SS_TULPN], ["ss -tn", SS_TN]));
+    expect(bytesOf(report, RECV)).toBe(RECV_BYTES);
+    expect(findingOf(report, RECV)?.title).not.toContain("not accepted");
+  });
+
+  it("have unix sockets, too", async () => {
+    const filled = SS_XP.replace("214016", "99214016");
+    const report = await paste(terminal(["ss -tanp", SS_TANP], ["ss -xp", filled]));
+    expect(findingOf(report, UNIX)?.owners).toMatchObject([{ pid: 26830 }]);
+    const often = Array.from({ length: 9 }, () => ["ss -tanp", SS_TANP] as const);
+    const without = await paste(terminal(...often));
+    expect(without.notAssessed.map(({ cause }) => cause)).toContain(UNIX);
+  });
+});
+
+describe("a list of one family", () => {
+  const client =
+    'State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\nESTAB 66838464 0 10.0.0.1:5000 10.0.0.2:443 users:(("a",pid=7,fd=3))\n';
+  const bare = client.replace("State ", "").replace("ESTAB ", "");
+
+  it.each([
+    ["ss -tnp", RECV],
+    ["sudo ss -tnp", RECV],
+    ["/usr/sbin/ss -4 -t -np", RECV],
+    ["ss --tcp -p", RECV],
+    ["ss -npA tcp", RECV],
+    ["ss --query=tcp -p", RECV],
+    ["ss -tnp | head -u", RECV],
+    ["ss -unp", UDP],
+    ["ss -u -np", UDP],
+    ["ss -np -A udp", UDP],
+  ])("is of the one that %s asks for", async (command, cause) => {
+    for (const text of [client, bare, client.replace(/.*\n/, "")]) {
+      const report = await paste(terminal([command, text]));
+      expect(bytesOf(report, cause)).toBe(66_838_464);
+      expect(bytesOf(report, cause === UDP ? RECV : UDP)).toBeUndefined();
+    }
+  });
+
+  it.each([
+    ["where no command is shown", outputs(client)],
+    ["where the command is another one", terminal(["cat ss.txt", client])],
+  ])("is of none %s, which is said", async (_, text) => {
+    const report = await paste(text);
+    expect([RECV, SEND, UDP].map((cause) => bytesOf(report, cause))).toEqual([undefined, undefined, undefined]);
+    expect(report.warnings).toContainEqual(expect.stringMatching(/ss_-peaonmi:\d+: a list of one family, and nothing/));
+  });
+
+  it("does not warn where it holds nothing", async () => {
+    const report = await paste(outputs(client.replace("66838464", "0")));
+    expect(report.warnings.join("\n")).not.toContain("a list of one family");
+  });
+
+  it("is known below a question for the password, and below complaints", async () => {
+    const report = await paste(terminal(["sudo ss -unp", `[sudo] password for user: \n${client}`]));
+    expect(bytesOf(report, UDP)).toBe(66_838_464);
+  });
+
+  it.each(["\t", ""])(
+    "goes on below a line of details that is empty, as a closed connection has one: %j",
+    async (details) => {
+      const [header, ...rows] = SS_TNM.split("\n");
+      const closed = `FIN-WAIT-2 0 0 127.0.0.1:5000 127.0.0.1:40080\n${details}`;
+      const report = await paste(`${terminal(["ss -tnm", [header, closed, ...rows].join("\n")])}\nThank you, 3 4 5!\n`);
+      expect(bytesOf(report, RECV)).toBe(67_025_664 + 5832 + 16_341_967);
+      expect(report.warnings.join("\n")).not.toContain("not a socket");
+    },
+  );
+
+  it("of a network namespace is none of the host's", async () => {
+    const report = await paste(terminal(["ss -tanp", SS_TANP], ["ip netns exec blue ss -tanp", SS_TANP]));
+    expect(bytesOf(report, RECV)).toBe(2 * RECV_BYTES);
+  });
+});

@@ -1,0 +1,150 @@
+import { describe, expect, it } from "vitest";
+import { parseFree } from "../../src/parsers/free.ts";
+
+const [KIB, MIB, GIB] = [2 ** 10, 2 ** 20, 2 ** 30];
+
+function parse(text: string): { [field: string]: number } {
+  const { bytes } = parseFree(text, { facts: {}, warn() {} });
+  return Object.fromEntries([...bytes].map(([field, { bytes: amount }]) => [field, amount]));
+}
+
+describe("parseFree()", () => {
+  // https://github.com/raspberrypi/bookworm-feedback/issues/275
+  it("reads the table of procps 3.3.10 and newer", () => {
+    const text = `               total        used        free      shared  buff/cache   available
+Mem:         3862616     1817412     1306520      148232      964400     2045204
+Swap:              0           0           0
+`;
+    expect(parse(text)).toEqual({
+      MemTotal: 3_862_616 * KIB,
+      MemFree: 1_306_520 * KIB,
+      Shmem: 148_232 * KIB,
+      "buff/cache": 964_400 * KIB,
+      MemAvailable: 2_045_204 * KIB,
+      SwapTotal: 0,
+      SwapFree: 0,
+    });
+    expect(parseFree(text, { facts: {}, warn() {} }).bytes.get("MemFree")?.line).toBe(2);
+  });
+
+  // https://github.com/rfjakob/earlyoom/issues/20
+  it("reads the old table, and units of free -h", () => {
+    const text = `             total       used       free     shared    buffers     cached
+Mem:           30G        27G       3.6G        13G       228M        15G
+-/+ buffers/cache:        11G        19G
+Swap:           0B         0B         0B
+`;
+    expect(parse(text)).toEqual({
+      MemTotal: 30 * GIB,
+      MemFree: Math.round(3.6 * GIB),
+      Shmem: 13 * GIB,
+      Buffers: 228 * MIB,
+      Cached: 15 * GIB,
+      SwapTotal: 0,
+      SwapFree: 0,
+    });
+  });
+
+  it("takes nothing for 0 that the old table does not tell", () => {
+    const text = "             total       used       free     shared    buffers     cached\n" +
+      "Mem:        515792     501372      14420          0      54784     240360\n";
+    expect(parse(text)).not.toHaveProperty("Shmem");
+    // The new one tells it.
+    expect(parse(text.replace("buffers     cached", "buff/cache  available"))).toMatchObject({ Shmem: 0 });
+  });
+
+  it("reads what free -w tells apart as one", () => {
+    const text = "               total        used        free      shared     buffers       cache   available\n" +
+      "Mem:        16266528     7607364      184564        3616      100000     8374600     8104800\n";
+    expect(parse(text)).toMatchObject({ "buff/cache": 8_474_600 * KIB });
+    expect(parse(text)).not.toHaveProperty("Buffers");
+  });
+
+  it.each([
+    ["$ free -m", MIB],
+    ["$ free --mebi", MIB],
+    ["$ free -g", GIB],
+    ["$ free", KIB],
+    ["$ free && grep Slab /proc/meminfo", KIB],
+    ["$ free -tm", MIB],
+    ["$ free -b", 1],
+    ["$ free --mega", 1_000_000],
+    ["$ free -m --si", 1_000_000],
+  ])("takes the unit from the command line above: %s", (command, unit) => {
+    const text = `${command}\n total used free shared buff/cache available\nMem: 982 680 88 6 213 156\n`;
+    expect(parse(text)).toMatchObject({ MemTotal: 982 * unit, MemFree: 88 * unit });
+  });
+
+  it.each([
+    // Not all are multiples of 4, as numbers of pages in KiB are.
+    ["7746 323 6686 647 737 6598", MIB],
+    ["16268028 6917832 168252 3616 9181944 5733016", KIB],
+    ["515753 402413 20410 31 92930 108022", MIB],
+    ["4112408576 1861029888 1337876480 151789568 987545600 2094288896", 1],
+  ])("tells the unit by the numbers themselves: %s", (numbers, unit) => {
+    const text = `total used free shared buff/cache available\nMem: ${numbers}\n`;
+    expect(parse(text)).toMatchObject({ MemTotal: Number(numbers.split(" ")[0]) * unit });
+  });
+
+  it.each([
+    ["GiB and MiB", "62 41 2 1 18 19"],
+    // https://github.com/mate-desktop/mate-applets/pull/467: free --kilo, in a script.
+    ["kB and MiB", "33667661 331567 32742289 5193 593805 32931643"],
+    ["too few numbers to tell", "7744 0 0 0 0 0"],
+  ])("does not guess between %s", (_, numbers) => {
+    const text = `total used free shared buff/cache available\nMem: ${numbers}\n`;
+    expect(() => parse(text)).toThrow("nothing tells the unit");
+  });
+
+  it.each([
+    [
+      "KiB Mem :  1005740 total,    93400 free,   699632 used,   212708 buff/cache\n" +
+      "KiB Swap:  2097148 total,  1540604 free,   556544 used.   157672 avail Mem \n",
+      {
+        MemTotal: 1_005_740 * KIB,
+        MemFree: 93_400 * KIB,
+        "buff/cache": 212_708 * KIB,
+        SwapTotal: 2_097_148 * KIB,
+        SwapFree: 1_540_604 * KIB,
+        MemAvailable: 157_672 * KIB,
+      },
+    ],
+    [
+      "Mem:    48168M total, 48015M used,   152M free,  173M buffers\n" +
+      "Swap:   99331M total, 10290M used, 89041M free, 2086M cached\n",
+      {
+        MemTotal: 48_168 * MIB,
+        MemFree: 152 * MIB,
+        Buffers: 173 * MIB,
+        SwapTotal: 99_331 * MIB,
+        SwapFree: 89_041 * MIB,
+        Cached: 2086 * MIB,
+      },
+    ],
+    [
+      "\tMiB Mem :   7945.3 total,    502.1 free,   5121.9 used,   2321.3 buff/cache\n",
+      {
+        MemTotal: Math.round(7945.3 * MIB),
+        MemFree: Math.round(502.1 * MIB),
+        "buff/cache": Math.round(2321.3 * MIB),
+      },
+    ],
+    // busybox
+    [
+      "Mem: 113788K used, 5472K free, 1424K shrd, 0K buff, 4864K cached\n",
+      { MemTotal: 119_260 * KIB, MemFree: 5472 * KIB, Buffers: 0, Cached: 4864 * KIB },
+    ],
+  ])("reads the head of top", (text, expected) => expect(parse(text)).toMatchObject(expected));
+
+  it.each(["", "free: command not found\n", "Mem: x y z\n", "total used free\nMem: 9999999999999999999 1 2\n"])(
+    "throws for what tells no size: %j",
+    (text) => expect(() => parse(text)).toThrow("Cannot parse free"),
+  );
+
+  it("takes time in proportion to the length of a hostile row", () => {
+    const row = `KiB Mem : ${"1 ".repeat(300_000)}${" ".repeat(300_000)}1 total`;
+    const start = performance.now();
+    parse(row);
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
+});
