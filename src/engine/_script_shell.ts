@@ -321,6 +321,14 @@ wait_until() {
   await $! $((left / 100 + 5))
 }
 
+# After a slow snapshot, of a host that hardly runs, the rest keep their distance: it is what tells growth.
+wait_for_next() {
+  look_at_clock
+  next_due=$((next_due + wait_between))
+  [ "$next_due" -ge "$now" ] || next_due=$now
+  wait_until "$next_due"
+}
+
 two_digits() {
   printf '%.2d' "$1"
 }
@@ -820,7 +828,7 @@ produce() {
   in_root=
   if [ -n "$root" ] && answers chroot "$root" sh -c :; then in_root=chroot$newline$root; fi
   look_at_clock
-  start=$now
+  next_due=$now
   snapshot=1
   if [ -z "$recording" ] || [ ! -s "$ring_file" ]; then
     name_bundle
@@ -828,7 +836,7 @@ produce() {
     manifest
   fi
   while [ "$snapshot" -le "$snapshots" ] && [ -z "$stopped" ]; do
-    [ "$snapshot" -eq 1 ] || wait_until $((start + (snapshot - 1) * wait_between))
+    [ "$snapshot" -eq 1 ] || wait_for_next
     [ -z "$stopped" ] || break
     start_snapshot
     for id in $chosen; do

@@ -201,9 +201,11 @@ export async function collect(
   await writeJson(host, sink, "nailhouse.json", manifestOf(host, chosen, snapshots, intervalSeconds));
   const times: string[] = [];
   const stopped = await untilStopped(async () => {
+    let due = start;
     for (let snapshot = 1; snapshot <= snapshots; snapshot++) {
-      const due = start + (snapshot - 1) * intervalSeconds * 1000;
       if (snapshot > 1) {
+        // After a slow one, of a host that hardly runs, the rest keep their distance: it is what tells growth.
+        due = Math.max(due + intervalSeconds * 1000, host.now());
         onEvent({ kind: "waiting", snapshot, snapshots, seconds: Math.max(0, due - host.now()) / 1000 });
         await run.sleepUntil(due);
       }

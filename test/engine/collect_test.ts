@@ -94,6 +94,15 @@ describe("collect()", () => {
     ]);
   });
 
+  it("keeps the distance of the others after a snapshot that takes long", async () => {
+    const host = memoryHost({ files: { "/proc/meminfo": meminfoText, "/proc/slow": { status: "hung" } } });
+    const captures: Capture[] = [{ ...meminfo, changing: true }, { kind: "file", path: "/proc/slow" }];
+    const { status } = await run(host, captures, { snapshots: 3, intervalSeconds: 1 });
+    const [first, second, third] = status.snapshots.map((time) => Date.parse(time)) as [number, number, number];
+    expect(second - first).toBeGreaterThan(2000);
+    expect(third - second).toBe(1000);
+  });
+
   it("flushes after each collector", async () => {
     const sink = memorySink();
     let flushed = 0;
