@@ -758,8 +758,8 @@ export const remedyMarks: readonly RemedyMark[] = [
   {
     "cause": "thp-bloat",
     "remedy": "huge pages for who asks",
-    "kernel": "6.18.44-fc-v769",
-    "date": "2026-11-23",
+    "kernel": "6.18.44-fc-v657",
+    "date": "2026-11-30",
     "beforeBytes": 69206016,
     "fromStartBytes": 135168,
   },
@@ -767,9 +767,9 @@ export const remedyMarks: readonly RemedyMark[] = [
     "cause": "thp-bloat",
     "remedy": "no huge pages",
     "kernel": "6.18.44-fc-v657",
-    "date": "2026-11-29",
+    "date": "2026-11-30",
     "beforeBytes": 69206016,
-    "fromStartBytes": 1081344,
+    "fromStartBytes": 135168,
   },
   {
     "cause": "thp-bloat",

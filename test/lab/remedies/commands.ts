@@ -14,7 +14,7 @@ import { promisify } from "node:util";
 import type { Report } from "../../../src/core/report.ts";
 import { openBundle } from "../../../src/host/node_sdk.ts";
 import { analyze } from "../../../src/sdk.ts";
-import { analyzeFiles } from "../../analyzers/_bundle.ts";
+import { analyzeFiles, meminfoText } from "../../analyzers/_bundle.ts";
 import { tcpText } from "../../analyzers/_sockets.ts";
 import { type FaultArgs, type HeldFault, withFault, withLabLock } from "../lab.ts";
 
@@ -916,9 +916,19 @@ export const commandTrials: readonly CommandTrial[] = [
   {
     cause: "thp-bloat",
     remedy: "huge pages for who asks",
-    report: "thp-bloat",
+    report: () => ({
+      "proc/meminfo": `${meminfoText({ AnonPages: 600 * 2 ** 20 })}AnonHugePages: ${500 * 1024} kB\n`,
+      "sys/kernel/mm/transparent_hugepage/enabled": "[always] madvise never\n",
+    }),
     command: /^echo madvise > /,
     run: load("huge_pages"),
+  },
+  {
+    cause: "thp-bloat",
+    remedy: "no huge pages",
+    report: "thp-bloat",
+    command: /^echo never > /,
+    run: load("asked_huge_pages"),
   },
   {
     cause: "thp-bloat",

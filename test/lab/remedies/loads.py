@@ -299,12 +299,14 @@ def rollup(field):
         return next(int(line.split()[1]) * 1024 for line in file if line.startswith(field + ":"))
 
 
-def sparse():
-    """One page of each two megabytes, in a child: what it takes."""
+def sparse(asks=False):
+    """One page of each two megabytes, in a child that may ask for huge ones: what it takes."""
     reader, writer = os.pipe()
     if os.fork() == 0:
         before = rollup("Anonymous")
         area = mmap.mmap(-1, 66 * MB, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        if asks:
+            area.madvise(mmap.MADV_HUGEPAGE)
         for offset in range(0, len(area), 2 * MB):
             area[offset] = 1
         os.write(writer, str(rollup("Anonymous") - before).encode())
@@ -313,15 +315,19 @@ def sparse():
     return int(os.read(reader, 64))
 
 
-def huge_pages(command):
+def huge_pages(command, enabled="always", asks=False):
     old = chosen(THP + "enabled")
     try:
-        write(THP + "enabled", "always")
-        without = sparse()
+        write(THP + "enabled", enabled)
+        without = sparse(asks)
         shell(command)
-        return {"beforeBytes": without, "fromStartBytes": sparse()}
+        return {"beforeBytes": without, "fromStartBytes": sparse(asks)}
     finally:
         write(THP + "enabled", old)
+
+
+def asked_huge_pages(command):
+    return huge_pages(command, "madvise", True)
 
 
 def collapsed(seconds):
