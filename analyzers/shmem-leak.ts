@@ -7,7 +7,7 @@ import type { TmpfsFile } from "../src/parsers/tmpfs_files.ts";
 import { type Missing, overTime, type TimePoint } from "../src/core/source.ts";
 import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { ledger } from "../src/computed/ledger.ts";
-import { stopCommands } from "../src/computed/owners.ts";
+import { FIND_IN_FLIGHT, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import {
   type Holder,
@@ -630,7 +630,7 @@ export const shmemLeak: Analyzer = defineAnalyzer({
           detail:
             "an anonymous shared mapping that living processes have not touched, buffers of a graphics driver, memfds that were sent over a socket and not received (counted as " +
             "scm_fds with the descriptor of who should), a tmpfs that was unmounted while something in it was open (umount -l), or one of another mount or IPC namespace; to tell: lsns -t mnt; lsns -t ipc; " +
-            "grep -H 'scm_fds:.*[1-9]' /proc/[0-9]*/fdinfo/*; grep -l /dev/zero /proc/[0-9]*/maps",
+            `${FIND_IN_FLIGHT}; grep -l /dev/zero /proc/[0-9]*/maps`,
         }],
         evidence: [
           {

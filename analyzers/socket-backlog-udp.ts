@@ -22,6 +22,7 @@ import {
 import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
 import { backlogConfidence, type Judged, type JudgedQueue, judgeQueues } from "../src/computed/socket_queues.ts";
 import { recentTrend } from "../src/computed/trend.ts";
+import { findSockets, lookAtSockets } from "../src/computed/unseen_sockets.ts";
 import { type UdpBacklog, udpBacklog, type UdpQueue, udpSent } from "../src/computed/udp_backlog.ts";
 import { netSnmp } from "../src/parsers/net_snmp.ts";
 import { slabinfo } from "../src/parsers/slabinfo.ts";
@@ -250,9 +251,6 @@ function remedies(
   ];
 }
 
-/** Of each network namespace its sockets: one process of it is enough to enter. */
-const FIND_SOCKETS = 'lsns -t net -nro PID | while read -r pid; do nsenter -t "$pid" -n ss -uanpm; done';
-
 /** What the kernel counts for the sockets of all network namespaces beyond those that the bundle shows, read or not. */
 function unseenFinding(
   shown: UdpBacklog,
@@ -274,7 +272,7 @@ function unseenFinding(
     confidence: "possible",
     material: true,
     claims,
-    owners: [{ pid: null, comm: "unknown", bytes, count: 1, detail: `to find whose: ${FIND_SOCKETS}` }],
+    owners: [{ pid: null, comm: "unknown", bytes, count: 1, detail: `to find whose: ${findSockets("udp")}` }],
     evidence: [{
       path: counted.path,
       line: counted.line,
@@ -284,15 +282,7 @@ function unseenFinding(
         formatBytes(shown.chargedBytes)
       }`,
     }],
-    remedies: [{
-      when: "now",
-      text:
-        `Look at the sockets of all network namespaces: a sosreport has those that \`ip netns\` lists, nailhouse collect all of them. ${
-          remedyMark(ID, "look at the sockets of all namespaces")
-        }`,
-      commands: [FIND_SOCKETS, "nailhouse collect"],
-      verify: "the next report names the sockets' owner",
-    }],
+    remedies: [lookAtSockets("udp", remedyMark(ID, "look at the sockets of all namespaces"))],
   };
 }
 

@@ -14,6 +14,7 @@ import { receiveRings } from "../src/computed/receive_rings.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { tcpBacklog } from "../src/computed/tcp_backlog.ts";
 import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
+import { findSockets, lookAtSockets } from "../src/computed/unseen_sockets.ts";
 import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
 import { arcstats } from "../src/parsers/arcstats.ts";
 import { dmBufio } from "../src/parsers/dm_bufio.ts";
@@ -51,21 +52,6 @@ const ALLOCATOR_FRAMES =
   /^(?:post_alloc_hook|prep_new_page|get_page_from_freelist|__alloc_pages|alloc_pages|__alloc_frozen_pages|alloc_frozen_pages|__folio_alloc|folio_alloc|__get_free_pages|get_free_pages|get_zeroed_page|register_early_stack|save_stack|__set_page_owner|__page_frag)/;
 
 const VMALLOC_AREAS: Missing = { path: "proc/vmallocinfo", howToCapture: "cat /proc/vmallocinfo" };
-
-/** Of each network namespace its sockets: one process of it is enough to enter. */
-const FIND_SOCKETS = 'lsns -t net -nro PID | while read -r pid; do nsenter -t "$pid" -n ss -tanpm; done';
-
-function socketRemedies(): Remedy[] {
-  return [{
-    when: "now",
-    text:
-      `Look at the sockets of all network namespaces: a sosreport has those that \`ip netns\` lists, nailhouse collect all of them. ${
-        remedyMark("unattributed-kernel", "look at the sockets of all namespaces")
-      }`,
-    commands: [FIND_SOCKETS, "nailhouse collect"],
-    verify: "the next report names the sockets' owner",
-  }];
-}
 
 /** Who has the pages: by their buffers' own size, or by a record that somebody switched on. */
 interface Named extends SourceLine {
@@ -448,9 +434,9 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
         buffers: "their queues",
         detail: `all TCP sockets are charged ${
           formatBytes(counted.bytes)
-        }, those of other network namespaces, too, and those in this bundle ${
-          formatBytes(shown)
-        }; to find whose: ${FIND_SOCKETS}`,
+        }, those of other network namespaces, too, and those in this bundle ${formatBytes(shown)}; to find whose: ${
+          findSockets("tcp")
+        }`,
       }];
     }
 
@@ -494,7 +480,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
         remedies: isKnown
           ? known.flatMap((buffer) => bufferRemedies(buffer, running))
           : unseen.length > 0
-          ? socketRemedies()
+          ? [lookAtSockets("tcp", remedyMark("unattributed-kernel", "look at the sockets of all namespaces"))]
           : remedies(facts),
       };
     }

@@ -21,7 +21,7 @@ const IS_ROW = 1;
 const IS_EMPTY = 2;
 
 type Rows = (
-  kind: number,
+  kind: TableKind,
   from: number,
   end: number,
   found: number,
@@ -84,7 +84,7 @@ export class SocketRows {
     return this.#number(this.#count, 1);
   }
 
-  /** How many lines the idle rows before a row have; before the number behind the last one: those behind that. */
+  /** How many lines the idle rows before a row have. The number behind the last row tells of those that follow it. */
   idleLinesBefore(row: number): number {
     return this.#number(row, 7);
   }

@@ -252,7 +252,8 @@ export async function* readZip(
   broken: (message: string) => void,
 ): AsyncGenerator<Entry> {
   const queue = new Queue(chunks);
-  const damaged: string[] = [];
+  let damaged = 0;
+  let firstDamaged = "";
   let last = "none";
   try {
     for (let header = await readHeader(queue); header !== undefined; header = await readHeader(queue)) {
@@ -260,7 +261,7 @@ export async function* readZip(
       last = header.path;
       yield entryOf(member);
       await member.passOver();
-      if (member.isDamaged) damaged.push(shortName(last));
+      if (member.isDamaged && damaged++ === 0) firstDamaged = shortName(last);
       if (!member.isWhole) return broken(`the archive is cut off inside ${shortName(last)}`);
     }
     const end = await queue.look(4);
@@ -270,21 +271,21 @@ export async function* readZip(
     }
   } finally {
     await queue.end();
-    const [first, ...others] = damaged;
-    const also = others.length === 0 ? "" : ` and ${others.length} others`;
-    if (first !== undefined) {
-      broken(`${first}${also} cannot be unpacked: damaged, encrypted, or compressed in a way of its own`);
+    if (damaged > 0) {
+      const others = damaged === 1 ? "" : ` and ${damaged - 1} others`;
+      broken(`${firstDamaged}${others} cannot be unpacked: damaged, encrypted, or compressed in a way of its own`);
     }
   }
 }
 
 function entryOf(member: Member): Entry {
   const { path } = member.header;
+  const isFile = !path.endsWith("/");
   const chunks = () => member.content();
   return {
     path,
-    kind: path.endsWith("/") ? "other" : "file",
-    chunks,
+    kind: isFile ? "file" : "other",
+    ...(isFile ? { chunks } : {}),
     async read(maxBytes, condenser) {
       const { bytes, truncated } = await readStream(chunks(), maxBytes, condenser);
       return { bytes, truncated: truncated || member.isDamaged || !member.isWhole };

@@ -73,8 +73,8 @@ function listPids(pids: readonly number[]): string {
 }
 
 /** A descriptor that was sent through a unix socket (SCM_RIGHTS), and that nobody has received, is in no process: who should is told by his own (Linux 5.10). */
-const IN_FLIGHT =
-  "if no process has it, it may be in a message that nobody has received: grep -H 'scm_fds:.*[1-9]' /proc/[0-9]*/fdinfo/*";
+export const FIND_IN_FLIGHT = "grep -H 'scm_fds:.*[1-9]' /proc/[0-9]*/fdinfo/*";
+const IN_FLIGHT = `if no process has it, it may be in a message that nobody has received: ${FIND_IN_FLIGHT}`;
 
 /** The report's owner of a group. */
 export function ownerOf(group: OwnerGroup<Held>, noun: string, howToFind: string, more = ""): Owner {

@@ -274,6 +274,7 @@ export const sharedMemory: Source<SharedMemory> = defineComputed({
     sysvipcShm,
     sysvipcShmElsewhere,
     processStatuses,
+    sharedMappers,
     smapsRollup,
   },
   compute({ meminfo: { path, value }, ...files }): SharedMemory {
@@ -291,7 +292,7 @@ export const sharedMemory: Source<SharedMemory> = defineComputed({
     const list = files.sharedMemoryDescriptors ?? (lsof && { path: lsof.path, value: lsof.value.unlinked });
     const unlinked = list && unmappedFiles(list, tmpfs, shmem.bytes);
     const statuses = files.processStatuses ?? [];
-    const mappers = mappersOf(statuses);
+    const mappers = files.sharedMappers ?? [];
     const segments = [files.sysvipcShm, files.sysvipcShmElsewhere].filter((file) => file !== undefined);
     const here = files.df && files.mounts &&
       tmpfsUses(files.df, tmpfs, unlinked ?? [], onTmpfs, lsof?.value.mapped);

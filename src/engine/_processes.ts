@@ -73,14 +73,16 @@ export async function captureProcesses(run: Run, capture: ProcessCapture): Promi
   if (largest(run, capture) === undefined && sizes.length > 0) run.processes ??= sizes;
 }
 
-/** Where a process's descriptors are listed: where its first thread has ended, and others have not, they are with any of these. */
-function descriptorFolder(run: Run, pid: string): string {
+/** A process's descriptors: where its first thread has ended, and others have not, they are with any of these. */
+function listDescriptors(run: Run, pid: string, max: number) {
   const own = `/proc/${pid}/fd`;
-  const list = run.host.listNow(own, { max: 1 });
-  if (list.status === "ok" && list.names.length > 0) return own;
+  const list = run.host.listNow(own, { max });
+  if (list.status === "ok" && list.names.length > 0) return { folder: own, list };
   const threads = run.host.listNow(`/proc/${pid}/task`, { max: 2 });
   const other = threads.status === "ok" ? threads.names.find((thread) => thread !== pid) : undefined;
-  return other === undefined ? own : `/proc/${pid}/task/${other}/fd`;
+  if (other === undefined) return { folder: own, list };
+  const folder = `/proc/${pid}/task/${other}/fd`;
+  return { folder, list: run.host.listNow(folder, { max }) };
 }
 
 /** Looks up the processes that hold the sockets noted so far, and stops when all are found. */
@@ -93,8 +95,7 @@ export async function captureSocketOwners(run: Run, capture: SocketOwnersCapture
   for (const pid of [...pids.filter((each) => each !== "1"), ...pids.filter((each) => each === "1")]) {
     if (wanted.size === 0 || descriptors >= capture.maxDescriptors) break;
     run.checkpoint();
-    const folder = descriptorFolder(run, pid);
-    const list = run.host.listNow(folder, { max: capture.maxDescriptors - descriptors });
+    const { folder, list } = listDescriptors(run, pid, capture.maxDescriptors - descriptors);
     if (list.status !== "ok") {
       run.fail("proc/*/fd", list);
       continue;

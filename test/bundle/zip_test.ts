@@ -48,7 +48,7 @@ describe("a zip archive", () => {
     ["with sizes behind the files", streamed(inside)],
     ["stored with sizes behind the files", streamed(inside, true)],
     ["as PowerShell writes it", written({ "case\\proc\\meminfo": MEMINFO, "case\\proc\\vmstat": VMSTAT })],
-    ["with folders", written({ "case/": "", "case/proc/": "", ...inside })],
+    ["with folders", written({ "case/": "", "case/proc/": "", "case/old.zip/": "", ...inside })],
   ])("is read: %s", async (_, archive) => {
     expect(await open(archive)).toEqual({ files: outside, warnings: [] });
     // However it comes.
