@@ -26,6 +26,7 @@ import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
+import { isWhole, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 
 /** Below this ratio the blocks are just full of what the sockets are charged for. */
 const MIN_AMPLIFICATION = 2;
@@ -141,6 +142,11 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     const pinned = pinnedBytes();
     // Packets that lie in slab fill no block. Where slab is not known, all of them may be in the blocks.
     const outsideSlab = charged - (skbBytesInSlab(charged, skbSlab(slab, ledger)) ?? 0);
+    // Of free and top all that processes and the kernel have is in no account, and the backlog itself.
+    const isTold = census !== undefined || isWhole(ledger);
+    if (!isTold && explainable - outsideSlab >= materialQueueBytes(ledger.totalBytes)) {
+      return { notAssessed: [WHOLE_MEMINFO] };
+    }
     const excess = pinned.bytes.high - outsideSlab;
     const material = excess >= materialQueueBytes(ledger.totalBytes);
     const all = groupByOwner(charges.filter(({ bytes }) => bytes >= charged / 1000), owners);

@@ -57,6 +57,21 @@ describe("skb-frag-amplification", () => {
     expect(findingOf(await analyzeFiles(pinned(520 * MIB, 0)), "skb-frag-amplification")).toBeUndefined();
   });
 
+  it("is not told by what free prints, of which all that is used is in no account", async () => {
+    const { "proc/meminfo": _, ...others } = pinned(0, undefined, 400 * MIB);
+    const free = "              total        used        free      shared  buff/cache   available\n" +
+      "Mem:        8388608     1306184     6000000        8928     1082424     7082424\n";
+    const report = await analyzeFiles({ ...others, "sos_commands/memory/free": free });
+    expect(report.findings).toMatchObject([{
+      cause: "socket-backlog-udp",
+      bytes: { low: 400 * MIB, high: 400 * MIB },
+      owners: [{ pid: 900, bytes: 400 * MIB }],
+    }]);
+    expect(report.notAssessed.find(({ cause }) => cause === "skb-frag-amplification")?.missing).toEqual([
+      "proc/meminfo",
+    ]);
+  });
+
   it("does not blame a socket for more blocks than it can have packets", async () => {
     // 64 KiB of charge are at most 102 packets, which pin 3.2 MiB.
     expect(findingOf(await analyzeFiles(pinned(520 * MIB, 500 * MIB, 65_536)), "skb-frag-amplification"))
