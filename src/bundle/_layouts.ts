@@ -1,4 +1,6 @@
-// Archives that are no sosreports, but hold the same files and the output of the same commands: insights-client's, and SUSE's supportconfig.
+// Archives that are no sosreports, but hold the same files and the output of the same commands: insights-client's, SUSE's supportconfig, and
+// what Amazon's log collectors of EKS and ECS pack.
+import { FREE_PLACE } from "./_loose.ts";
 
 /** The plug-in of sosreport that runs a program, by the program's name. */
 const PLUGINS: ReadonlyMap<string, string> = new Map([
@@ -30,9 +32,35 @@ function sosCommandPath(mangled: string): string | undefined {
 
 const INSIGHTS = "insights_commands/";
 
-/** A path of an insights archive, below its folder `data`, as sosreport has it; any other path stays as it is. */
-export function insightsPath(path: string): string {
-  return path.startsWith(INSIGHTS) ? sosCommandPath(path.slice(INSIGHTS.length)) ?? path : path;
+/** Of Amazon's log collectors: eks-log-collector.sh has these in folders of their own, ecs-logs-collector.sh in its folder `system`. */
+const KERNEL_AND_LOGS: readonly (readonly [string, string])[] = [
+  ["kernel/dmesg.current", "sos_commands/kernel/dmesg"],
+  ["kernel/dmesg.human.current", "sos_commands/kernel/dmesg_-T"],
+  ["var_log/messages", "var/log/messages"],
+  ["var_log/syslog", "var/log/syslog"],
+];
+const COLLECTOR_FILES: ReadonlyMap<string, string> = new Map([
+  ...KERNEL_AND_LOGS,
+  ...KERNEL_AND_LOGS.map(([path, place]) => [`system/${path}`, place] as const),
+  ["kernel/uname.txt", "sos_commands/kernel/uname_-a"],
+  ["sysctls/sysctl_all.txt", "sos_commands/kernel/sysctl_-a"],
+  ["system/netstat.txt", "sos_commands/networking/netstat_-plant"],
+  ["system/ps.txt", "sos_commands/process/ps_auxwww"],
+  ["system/top.txt", FREE_PLACE],
+]);
+const COLLECTOR_FOLDERS: ReadonlySet<string> = new Set(
+  [...COLLECTOR_FILES.keys()].map((path) => path.split("/", 1)[0] as string),
+);
+
+/** Whether a folder may be one of theirs, which have none around them. */
+export function isCollectorFolder(name: string): boolean {
+  return COLLECTOR_FOLDERS.has(name);
+}
+
+/** A path of an insights archive, below its folder `data`, or of Amazon's collectors, as sosreport has it; any other path stays as it is. */
+export function hostPath(path: string): string {
+  if (path.startsWith(INSIGHTS)) return sosCommandPath(path.slice(INSIGHTS.length)) ?? path;
+  return COLLECTOR_FILES.get(path) ?? path;
 }
 
 /** The files of a supportconfig that have what is looked for. */

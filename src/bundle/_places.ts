@@ -1,7 +1,7 @@
 /** Where in a bundle the entries of an archive belong, whoever made it. */
 import type { Decompress, Entry } from "../core/bundle.ts";
 import { FewWarnings, incomplete, shortName } from "./_few.ts";
-import { insightsPath, isSupportconfigFile, supportconfigSections, tellsOf } from "./_layouts.ts";
+import { hostPath, isCollectorFolder, isSupportconfigFile, supportconfigSections, tellsOf } from "./_layouts.ts";
 import { Budget, type BundleLimits } from "./limits.ts";
 import type { TarEntries } from "./tar.ts";
 
@@ -32,6 +32,9 @@ const TOP_FOLDERS: ReadonlySet<string> = new Set([
 export function isTopFolder(name: string): boolean {
   return TOP_FOLDERS.has(name);
 }
+
+/** Where a bundle may lie on its host, and no folder of a bundle's: whoever names it by its whole path gets it with these. */
+const TEMPORARY = "var/tmp";
 
 /** The folder of an insights archive's files. */
 const INSIGHTS_DATA = "data";
@@ -82,23 +85,46 @@ export function isSurelyShort(path: string, { maxDepth, maxPathBytes }: BundleLi
   return path.length <= 2 * maxDepth && 3 * path.length <= maxPathBytes;
 }
 
+/** Folders around a bundle's own, from the outermost on. */
+type Around = readonly string[];
+
+/**
+ * The folders around a bundle's own, and those around that folder, as an entry tells them; undefined where it does not. `./`, of `tar -C FOLDER .`,
+ * may have the bundle in it or the bundle's folder.
+ */
+function foldersAround(parts: readonly string[], kind: Entry["kind"]): readonly Around[] | undefined {
+  const [first, second = ""] = parts;
+  if (first === undefined || (kind === "file" && parts.length === 1)) return undefined;
+  if (isCollectorFolder(first) && !TOP_FOLDERS.has(second)) return undefined;
+  // `tar /var/tmp/sosreport-a` begins with that folder, and has no entry of those around it.
+  const isNamed = kind === "other";
+  const isTemporary = isNamed && parts.slice(0, 2).join("/") === TEMPORARY;
+  const own = parts.findIndex((part, i) => TOP_FOLDERS.has(part) && !(isTemporary && i === 0));
+  const depth = Math.min(own === -1 ? parts.length : own, isNamed ? parts.length : 1);
+  const all = parts.slice(0, depth).map((_, i) => parts.slice(0, depth - i));
+  return isTemporary ? all.slice(0, 1) : all;
+}
+
 /** Takes the folders away that stand around a bundle's own: the first entry that is no file at the top tells what they are called. */
 class Root {
+  /** The most first; empty when there are none. */
+  #around: readonly Around[] | undefined;
   #name: string | undefined;
 
   inside(parts: readonly string[], kind: Entry["kind"]): readonly string[] {
-    const [first] = parts;
-    if (this.#name === undefined && (kind !== "file" || parts.length !== 1)) {
-      this.#name = first === undefined || TOP_FOLDERS.has(first) ? "" : first;
+    if (this.#around === undefined) {
+      this.#around = foldersAround(parts, kind);
+      this.#name = this.#around?.[0]?.join("/");
     }
-    const below = first === this.#name ? parts.slice(1) : parts;
+    const around = this.#around?.find((each) => each.every((name, i) => name === parts[i]));
+    const below = parts.slice(around?.length ?? 0);
     return below[0] === INSIGHTS_DATA && TOP_FOLDERS.has(below[1] ?? "") ? below.slice(1) : below;
   }
 
   /** The same without taking the path apart, for one that has nothing special: almost all are so. */
   insidePlain(path: string, limits: BundleLimits): string | undefined {
     const name = this.#name;
-    if (name === undefined || name === "" || !path.startsWith(name) || path[name.length] !== "/") return undefined;
+    if (name === undefined || !path.startsWith(name) || path[name.length] !== "/") return undefined;
     const isPlain = isSurelyShort(path, limits) && !path.includes("/.") && !path.includes("//") && !path.endsWith("/");
     return isPlain && !path.startsWith(INSIGHTS_DATA, name.length + 1) ? path.slice(name.length + 1) : undefined;
   }
@@ -147,14 +173,14 @@ export class Places {
     const { limits } = this.#budget;
     this.#budget.entry();
     const plain = this.#root.insidePlain(entry.path, limits);
-    if (plain !== undefined && entry.kind !== "hard-link") return { path: insightsPath(plain), entry };
+    if (plain !== undefined && entry.kind !== "hard-link") return { path: hostPath(plain), entry };
     const parts = segments(entry.path);
     const problem = objection(parts, entry.path, limits);
     if (parts === undefined || problem !== undefined) {
       this.#few.add(String(problem), `the entry "${shortName(entry.path)}" ${problem}: passed over`);
       return undefined;
     }
-    const path = insightsPath(this.#root.inside(parts, entry.kind).join("/"));
+    const path = hostPath(this.#root.inside(parts, entry.kind).join("/"));
     if (entry.kind !== "hard-link") return { path, entry };
     const target = this.#root.inside(segments(entry.linkTarget ?? "") ?? [], entry.kind).join("/");
     return { path, entry: { ...entry, kind: "link", linkTarget: relativeTarget(path, target) } };

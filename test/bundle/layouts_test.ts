@@ -30,6 +30,11 @@ function expectShop(bundle: Bundle): void {
   expect(finding?.owners[0]).toMatchObject({ pid: 777, bytes: 5 * 2 ** 30 });
 }
 
+function expectShopsMemory(bundle: Bundle): void {
+  const { host } = analyze(bundle, preset);
+  expect(host).toMatchObject({ hostname: "shop", totalBytes: 8 * 2 ** 30 });
+}
+
 function section(kind: string, title: string, text: string): string {
   return `#==[ ${kind} ]${"=".repeat(43 - kind.length)}#\n# ${title}\n${text}\n`;
 }
@@ -152,6 +157,99 @@ describe("their other commands", () => {
       "sos_commands/kernel/lsmod",
       "sos_commands/networking/ethtool_-g_eth0",
     ]);
+  });
+});
+
+describe("what Amazon's log collectors pack", () => {
+  const TOP = "top - 08:13:42 up 1 min,  0 users,  load average: 0.00, 0.00, 0.00\n" +
+    "MiB Mem :   8192.0 total,    500.0 free,   6692.0 used,   1000.0 buff/cache\n";
+  const NETSTAT = "Active Internet connections (servers and established)\n" +
+    "Proto Recv-Q Send-Q Local Address Foreign Address State PID/Program name\n" +
+    "tcp 0 0 0.0.0.0:22 0.0.0.0:* LISTEN 9/sshd\n";
+  const LOG = "[1.0] Out of memory: Kill process 7 (hog) score 900 or sacrifice child\n";
+  // eks-log-collector.sh 0.7.3 of awslabs/amazon-eks-ami: tar --directory=/tmp/eks-log-collector .
+  const eks = (root: string, ...first: string[]): Uint8Array[] => {
+    const files = {
+      "system/ps.txt": PS,
+      // A line for each thread.
+      "system/ps-threads.txt": PS,
+      "system/top.txt": TOP,
+      "system/netstat.txt": NETSTAT,
+      "kernel/dmesg.current": LOG,
+      "kernel/uname.txt": UNAME,
+      "sysctls/sysctl_all.txt": "vm.swappiness = 60\n",
+      "var_log/messages": "",
+      "var_log/aws-node/containers/0.log": LOG,
+    };
+    return [...first, ...Object.keys(files).map((name) => `${root}${name}`)].map((path) =>
+      tarEntry(path, files[path.slice(root.length) as keyof typeof files] ?? "", {
+        type: path.endsWith("/") ? "5" : "0",
+      })
+    );
+  };
+  // ecs-logs-collector.sh of aws/amazon-ecs-logs-collector: tar ./collect
+  const ecs = [
+    tarEntry("./collect/", "", { type: "5" }),
+    tarEntry("./collect/system/", "", { type: "5" }),
+    tarEntry("./collect/system/ps.txt", PS),
+    tarEntry("./collect/system/top.txt", TOP),
+    tarEntry("./collect/system/kernel/dmesg.current", LOG),
+    tarEntry("./collect/system/var_log/messages", ""),
+  ];
+
+  it.each([
+    ["EKS", eks("./", "./", "./system/")],
+    ["EKS, in another order", eks("./", "./", "./cni/", "./kernel/")],
+    ["EKS, in a folder", eks("eks_i-0123/", "eks_i-0123/")],
+    ["ECS", ecs],
+  ])("has ps, top's sums, the kernel's log and more: %s", async (_, entries) => {
+    const bundle = await open(tar(...entries));
+    expect([...bundle.files.keys()]).toEqual(expect.arrayContaining([
+      "sos_commands/kernel/dmesg",
+      "sos_commands/memory/free",
+      "sos_commands/process/ps_auxwww",
+      "var/log/messages",
+    ]));
+    const report = analyze(bundle, preset);
+    expect(report.host.totalBytes).toBe(8 * 2 ** 30);
+    expect(findingOf(report, "global-oom")).toBeDefined();
+    expect(findingOf(report, "user-leak")?.owners[0]).toMatchObject({ pid: 777 });
+  });
+
+  it("has names that a bundle's folder may have, too", async () => {
+    const bundle = await open(tar(tarEntry("system/proc/meminfo", MEMINFO), tarEntry("system/etc/hostname", "shop")));
+    expectShopsMemory(bundle);
+  });
+});
+
+describe("the folders around a bundle", () => {
+  const folder = (path: string): Uint8Array => tarEntry(path, "", { type: "5" });
+  const shop = (root: string): Uint8Array[] => [
+    tarEntry(`${root}proc/meminfo`, MEMINFO),
+    tarEntry(`${root}etc/hostname`, "shop"),
+  ];
+
+  it.each<[string, Uint8Array[]]>([
+    ["tar -C CASE .", [folder("./"), folder("./sosreport-shop/"), ...shop("./sosreport-shop/")]],
+    ["tar -C sosreport-shop .", [folder("./"), folder("./proc/"), ...shop("./")]],
+    ["tar /tmp/sosreport-shop", [folder("tmp/sosreport-shop/"), ...shop("tmp/sosreport-shop/")]],
+    ["tar /var/tmp/sosreport-shop", [folder("var/tmp/sosreport-shop/"), ...shop("var/tmp/sosreport-shop/")]],
+    ["tar case/shop/proc case/shop/etc", [folder("case/shop/proc/"), ...shop("case/shop/")]],
+    ["tar case/notes case/etc case/proc", [folder("case/notes/"), ...shop("case/")]],
+    ["tar var/log etc proc", [folder("var/log/"), ...shop("")]],
+  ])("are those that %s writes", async (_, entries) => expectShopsMemory(await open(tar(...entries))));
+
+  it("may be those of files as people save them", async () => {
+    const bundle = await open(tar(folder("home/me/case/"), tarEntry("home/me/case/meminfo.txt", MEMINFO)));
+    expect([...bundle.files.keys()]).toEqual(["proc/meminfo"]);
+  });
+
+  it("are of one host: another's files stay where they are", async () => {
+    const other = MEMINFO.replaceAll(/MemTotal: +\d+/g, "MemTotal: 1");
+    const bundle = await open(
+      tar(folder("x/a/"), ...shop("x/a/"), folder("x/b/"), tarEntry("x/b/proc/meminfo", other)),
+    );
+    expectShopsMemory(bundle);
   });
 });
 
