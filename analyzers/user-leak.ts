@@ -292,6 +292,8 @@ export const userLeak: Analyzer = defineAnalyzer({
     recorded: importedHistory,
     areAllProcesses,
   },
+  // What of it is large and steady is usual.
+  judgesGrowthOf: "anon",
   analyze(
     {
       ledger,

@@ -50,6 +50,8 @@ export interface Analyzer {
   readonly last?: true;
   /** What of memory this cause alone tells to be usual: where it is not assessed and that is much, the host is not called healthy. */
   readonly judges?: AccountId;
+  /** The same of what has grown by much: whose it is, this cause alone tells. */
+  readonly judgesGrowthOf?: AccountId;
   // A method, so that a typed declaration (see defineAnalyzer) is assignable to this untyped one.
   analyze(values: Readonly<Record<string, unknown>>, facts: HostFacts, unclaimed: Unclaimed): Outcome;
 }

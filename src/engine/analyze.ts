@@ -1,6 +1,6 @@
 import type { Analyzer, EvidenceLine, FindingDraft, Unclaimed } from "../core/analyzer.ts";
 import type { Bundle } from "../core/bundle.ts";
-import { accountBytes, type KnownAccounts, type Ledger } from "../core/ledger.ts";
+import { accountBytes, type AccountId, type KnownAccounts, type Ledger } from "../core/ledger.ts";
 import { isWhole } from "../core/whole_ledger.ts";
 import type {
   Evidence,
@@ -151,13 +151,24 @@ function finding({ cause, draft, claims, bytes }: Settled, quotes: Assessment["q
   };
 }
 
-/** Whether much of memory is in an account that nobody could look into: its size is known, but not what it consists of. */
-function isMuchUnjudged(preset: Preset, notAssessed: readonly NotAssessed[], ledger: Ledger): boolean {
+type Series = readonly TimePoint<KnownAccounts>[];
+
+/** By how much an account has grown since the bundle first tells of it. */
+function growthOf(account: AccountId, series: Series): number | undefined {
+  const known = series.flatMap(({ value }) => value.accounts.get(account) ?? []);
+  const [first, last] = [known[0], known.at(-1)];
+  return first === undefined || last === undefined ? undefined : last - first;
+}
+
+/** Whether much of memory is, or came to be, in an account that nobody could look into: its size is known, but not what it consists of. */
+function isMuchUnjudged(preset: Preset, notAssessed: readonly NotAssessed[], ledger: Ledger, series: Series): boolean {
   const causes = new Set(notAssessed.map(({ cause }) => cause));
-  return preset.analyzers.some(({ id, judges }) =>
-    judges !== undefined && causes.has(id) &&
-    (accountBytes(ledger, judges) ?? 0) >= UNEXPLAINED_SHARE * ledger.totalBytes
-  );
+  return preset.analyzers.some(({ id, judges, judgesGrowthOf }) => {
+    if (!causes.has(id)) return false;
+    const bytes = judges && accountBytes(ledger, judges);
+    const grown = judgesGrowthOf && growthOf(judgesGrowthOf, series);
+    return [bytes, grown].some((each) => each !== undefined && each >= UNEXPLAINED_SHARE * ledger.totalBytes);
+  });
 }
 
 function verdict(
@@ -256,7 +267,7 @@ export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string
       findings,
       ledger,
       pressure.level,
-      (whole) => isMuchUnjudged(preset, assessed.notAssessed, whole),
+      (whole) => isMuchUnjudged(preset, assessed.notAssessed, whole, series.status === "ok" ? series.value : []),
     ),
     pressure: { level: pressure.level, because: pressure.because, evidence: quote(pressure.evidence, snapshots) },
     ledger: ledger === undefined ? null : {
