@@ -3,6 +3,9 @@ import type { Decompress, Entry } from "../core/bundle.ts";
 import { FewWarnings, incomplete, shortName } from "./_few.ts";
 import { hostPath, isCollectorFolder, isSupportconfigFile, supportconfigSections, tellsOf } from "./_layouts.ts";
 import { Budget, type BundleLimits } from "./limits.ts";
+import { gunzip } from "./gzip.ts";
+import { type OswatcherFile, oswatcherFile, type OswatcherSample, oswatcherSamples } from "./_oswatcher.ts";
+import { readStream } from "./_streams.ts";
 import type { TarEntries } from "./tar.ts";
 
 /** How an archive is read. */
@@ -154,6 +157,16 @@ function objection(parts: readonly string[] | undefined, path: string, limits: B
   return undefined;
 }
 
+const UTC: ReadonlySet<string> = new Set(["UTC", "GMT"]);
+
+/** What is to be said of recordings that become snapshots. */
+export function recordedWarning({ zone }: OswatcherSample): string {
+  const clock = UTC.has(zone)
+    ? ""
+    : `; their times are those of the host's clock (${shortName(zone)}), whatever Z says`;
+  return `OSWatcher's recordings: the first of each minute is a snapshot, in which what is cited by path and line stands${clock}`;
+}
+
 /** Finds the place of a bundle's entries. */
 export class Places {
   readonly #budget: Budget;
@@ -161,6 +174,9 @@ export class Places {
   readonly #few: FewWarnings;
   readonly #root: Root = new Root();
   readonly #sections: Set<string> = new Set();
+  /** Whose recordings are read: in a folder may be those of all hosts of a cluster. */
+  #recordedHost: string | undefined;
+  #hasSamples = false;
 
   constructor(budget: Budget, warnings: string[]) {
     this.#budget = budget;
@@ -191,16 +207,19 @@ export class Places {
     return this.#sections.size > 0;
   }
 
-  /** Whether a file holds others, as those of a supportconfig do. */
+  /** Whether a file holds others, as those of a supportconfig and of OSWatcher do. */
   hasSections({ path, entry }: PlacedEntry): boolean {
+    if (entry.kind !== "file") return false;
     // Nearly all stand in a folder: that is seen sooner than they are looked for.
-    return entry.kind === "file" && !path.includes("/") && isSupportconfigFile(path, this.isSupportconfig);
+    if (!path.includes("/") && isSupportconfigFile(path, this.isSupportconfig)) return true;
+    return oswatcherFile(path) !== undefined;
   }
 
-  /** The files that stand in one of a supportconfig. */
+  /** The files that stand in such a one. */
   async sections({ path, entry }: PlacedEntry): Promise<readonly PlacedEntry[]> {
-    const { bytes, truncated } = await entry.read(this.#budget.limits.maxFileBytes);
-    if (truncated) this.#warnings.push(incomplete(path, bytes));
+    const ofOswatcher = oswatcherFile(path);
+    if (ofOswatcher !== undefined) return await this.#samples(path, entry, ofOswatcher);
+    const bytes = await this.#read(path, entry);
     const found: PlacedEntry[] = [];
     for (const section of supportconfigSections(bytes)) {
       // Some commands are run for several of the files.
@@ -212,6 +231,39 @@ export class Places {
       found.push({ path: section.path, entry: sectionEntry(section.path, section.bytes) });
     }
     return found;
+  }
+
+  async #samples(path: string, entry: Entry, { host, place, isCompressed }: OswatcherFile): Promise<PlacedEntry[]> {
+    this.#recordedHost ??= host;
+    if (host !== this.#recordedHost) {
+      const reason = `is of ${shortName(host)}, and others of ${shortName(this.#recordedHost)}`;
+      this.#few.add("is of another host", `${shortName(path)} ${reason}: passed over`);
+      return [];
+    }
+    const bytes = await this.#read(path, isCompressed ? this.#unpacked(path, entry) : entry);
+    const samples = [...oswatcherSamples(bytes, place)];
+    const [first] = samples;
+    if (first !== undefined && !this.#hasSamples) {
+      this.#hasSamples = true;
+      this.#warnings.push(recordedWarning(first));
+    }
+    return samples.map((sample) => ({ path: sample.path, entry: sectionEntry(sample.path, sample.bytes) }));
+  }
+
+  async #read(path: string, entry: Pick<Entry, "read">): Promise<Uint8Array> {
+    const { bytes, truncated } = await entry.read(this.#budget.limits.maxFileBytes);
+    if (truncated) this.#warnings.push(incomplete(path, bytes));
+    return bytes;
+  }
+
+  /** The content of a file that is compressed by itself. */
+  #unpacked(path: string, entry: Entry): Pick<Entry, "read"> {
+    const budget = this.#budget;
+    async function* packed(): AsyncGenerator<Uint8Array> {
+      yield (await entry.read(budget.limits.maxFileBytes)).bytes;
+    }
+    const broken = (message: string): void => void this.#warnings.push(`${shortName(path)}: ${message}`);
+    return { read: (maxBytes) => readStream(budget.unpacked(gunzip(budget.packed(packed()), broken)), maxBytes) };
   }
 
   end(): void {

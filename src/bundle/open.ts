@@ -14,6 +14,7 @@ import {
   isTopFolder,
   type PlacedEntry,
   Places,
+  recordedWarning,
   sectionEntry,
 } from "./_places.ts";
 import { RecurringPaths } from "./_recurring.ts";
@@ -24,6 +25,7 @@ import { gunzip } from "./gzip.ts";
 import { Budget } from "./limits.ts";
 import { LOG_PLACE, loosePath } from "./_loose.ts";
 import { LooseFiles } from "./_loose_files.ts";
+import { oswatcherPlace, oswatcherSamples } from "./_oswatcher.ts";
 import { splitPaste } from "./_paste.ts";
 import { isKernelLog, oneFile } from "./log.ts";
 import { parseManifest, parseStatus } from "./manifest.ts";
@@ -311,6 +313,21 @@ function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
   return magic.every((byte, i) => bytes[i] === byte);
 }
 
+/** The snapshots that one of OSWatcher's files has. */
+async function* recorded(
+  chunks: AsyncIterable<Uint8Array>,
+  place: string,
+  { limits }: Budget,
+  broken: (message: string) => void,
+): AsyncGenerator<Entry> {
+  for await (const entry of oneFile("", chunks)) {
+    const { bytes } = await entry.read(limits.maxFileBytes);
+    const samples = [...oswatcherSamples(bytes, place)];
+    samples.slice(0, 1).map(recordedWarning).forEach(broken);
+    for (const sample of samples) yield sectionEntry(sample.path, sample.bytes);
+  }
+}
+
 /** The files that a text consists of. */
 async function* pasted(
   chunks: AsyncIterable<Uint8Array>,
@@ -346,6 +363,8 @@ async function unpack(
   }
   if (!isTar(plain.head)) {
     const text = await peek(plain.chunks, LOG_HEAD_BYTES);
+    const place = oswatcherPlace(text.head);
+    if (place !== undefined) return recorded(text.chunks, place, budget, broken);
     const path = loosePath(text.head) ?? (isKernelLog(text.head) ? LOG_PLACE : undefined);
     if (!text.head.includes(0) && splitPaste(utf8.decode(text.head), path) !== undefined) {
       return pasted(text.chunks, path, budget, broken);

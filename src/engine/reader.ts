@@ -259,8 +259,9 @@ export function openSnapshots(bundle: Bundle): Snapshots {
     }
   }
   readers.sort((a, b) => (a.time as number) - (b.time as number));
-  // A file of the recorder has no first snapshot: its last one tells most.
-  const base = basePaths.length > 0 ? first : readers.at(-1) ?? first;
+  // A file of the recorder has no first snapshot: its last one tells most, if that was not cut off before it told of memory.
+  const last = readers.findLast((reader) => reader.paths("proc/meminfo").length > 0) ?? readers.at(-1);
+  const base = basePaths.length > 0 ? first : last ?? first;
   if (base === first && first.time !== undefined) {
     readers.push(first);
     readers.sort((a, b) => (a.time as number) - (b.time as number));

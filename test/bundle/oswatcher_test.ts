@@ -1,0 +1,106 @@
+/** The archive of Oracle's OSWatcher: what each file recorded over an hour becomes snapshots. */
+import { gzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { openArchive } from "../../src/bundle/open.ts";
+import type { Bundle } from "../../src/core/bundle.ts";
+import { analyze, presetSources } from "../../src/engine/analyze.ts";
+import { preset } from "../../src/preset.ts";
+import { findingOf, meminfoText } from "../analyzers/_bundle.ts";
+import { slabinfoText } from "../analyzers/_kernel.ts";
+import { pieces, tar, tarEntry } from "./_archive.ts";
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+const open = (bytes: Uint8Array | string): Promise<Bundle> =>
+  openArchive(pieces(typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes), {
+    sources: presetSources(preset),
+  });
+
+/** As its scripts write them: `echo zzz ***`date``, and the output. */
+function recorded(
+  texts: readonly string[],
+  stamp = (minute: string): string => `Tue Apr 21 03:${minute}:04 CST 2026`,
+): string {
+  const samples = texts.map((text, i) => `zzz ***${stamp(String(i).padStart(2, "0"))}\n${text}`);
+  return `Linux OSWbb v7.3.3\n${samples.join("")}`;
+}
+
+/** Anonymous memory that grows by so much a minute. */
+const meminfos = (mib: number): string[] =>
+  Array.from({ length: 24 }, (_, i) => meminfoText({ AnonPages: GIB + i * mib * MIB }));
+
+const MEMINFO = "archive/oswmeminfo/db1_meminfo_26.04.21.0300.dat";
+const SLABINFO = "archive/oswslabinfo/db1_slabinfo_26.04.21.0300.dat";
+const PATH = "history/2026-04-21T03:07:00Z/proc/meminfo";
+
+describe("OSWatcher's archive", () => {
+  it.each([
+    ["as it is", tar(tarEntry(MEMINFO, recorded(meminfos(0))))],
+    ["compressed", tar(tarEntry(`${MEMINFO}.gz`, gzipSync(recorded(meminfos(0)))))],
+    ["a file of it", recorded(meminfos(0))],
+    ["a file of it, compressed", gzipSync(recorded(meminfos(0)))],
+    // AHF 22.1
+    ["with notices", `It is recommended to use System Health Monitor\n${recorded(meminfos(0))}`],
+  ])("is read as snapshots: %s", async (_, bytes) => {
+    const bundle = await open(bytes);
+    expect(bundle.files.size).toBe(24);
+    expect(new TextDecoder().decode(bundle.files.get(PATH))).toBe(meminfos(0)[7]);
+    expect(analyze(bundle, preset).host).toMatchObject({ capturedAt: "2026-04-21T03:23:00.000Z", snapshots: 24 });
+  });
+
+  it("tells of a slab cache that grows, by the last sample that has both, though one file is a moment ahead", async () => {
+    const caches = Array.from({ length: 24 }, (_, i) => (4 + i) * 100 * MIB);
+    const slab = caches.map((bytes) => slabinfoText([{ name: "leaky", objects: bytes / 1024, size: 1024 }]));
+    const memory = caches.map((bytes) => meminfoText({ SUnreclaim: bytes + 40 * MIB, Slab: bytes + 90 * MIB }));
+    const report = analyze(
+      await open(tar(tarEntry(SLABINFO, recorded(slab)), tarEntry(MEMINFO, recorded(memory.slice(0, -1))))),
+      preset,
+    );
+    expect(report.host.capturedAt).toBe("2026-04-21T03:22:00.000Z");
+    const finding = findingOf(report, "slab-leak");
+    expect(finding).toMatchObject({ owners: [expect.objectContaining({ comm: "leaky" })] });
+    expect((finding?.growthBytesPerSecond?.high ?? 0) * 60).toBeCloseTo(100 * MIB, -6);
+  });
+
+  it("is not healthy where processes grow by much and it does not tell which", async () => {
+    const verdictOf = async (mib: number): Promise<string> =>
+      analyze(await open(tar(tarEntry(MEMINFO, recorded(meminfos(mib))))), preset).verdict;
+    expect(await verdictOf(1)).toBe("healthy");
+    expect(await verdictOf(100)).toBe("insufficient-evidence");
+  });
+
+  it("has one sample a minute, and the hours of twelve", async () => {
+    const [first = "", second = ""] = meminfos(1);
+    const stamp = (minute: string): string => `Sat Apr  4 06:00:${minute} PM UTC 2026`;
+    const bundle = await open(tar(tarEntry(MEMINFO, recorded([first, second], stamp))));
+    expect([...bundle.files.keys()]).toEqual(["history/2026-04-04T18:00:00Z/proc/meminfo"]);
+    expect(new TextDecoder().decode([...bundle.files.values()][0])).toBe(first);
+    expect(bundle.warnings).toEqual([expect.not.stringContaining("clock")]);
+  });
+
+  it("says whose clock it is, and of which other host it passes files over", async () => {
+    const bundle = await open(tar(
+      tarEntry(MEMINFO, recorded(meminfos(0))),
+      tarEntry(MEMINFO.replace("db1", "db2"), recorded(meminfos(9))),
+    ));
+    expect(bundle.warnings).toEqual([
+      expect.stringContaining("those of the host's clock (CST)"),
+      "oswmeminfo/db2_meminfo_26.04.21.0300.dat is of db2, and others of db1: passed over",
+    ]);
+  });
+
+  it("is what was recorded before, where a sosreport is beside it", async () => {
+    const bundle = await open(tar(
+      tarEntry("case/proc/meminfo", meminfoText({ AnonPages: 3 * GIB })),
+      tarEntry(`case/${MEMINFO}`, recorded(meminfos(10))),
+    ));
+    expect(analyze(bundle, preset).host.totalBytes).toBe(8 * GIB);
+    expect([...bundle.files.keys()].filter((path) => !path.startsWith("history/"))).toEqual(["proc/meminfo"]);
+  });
+
+  it.each(["proc/zzz.dat", "x_meminfo_26.dat", "x_vmstat_26.04.21.0300.dat"])("is no other file: %s", async (path) => {
+    const bundle = await open(tar(tarEntry(`h/${path}`, recorded(meminfos(0)))));
+    expect(bundle.files.size).toBe(0);
+  });
+});
