@@ -2,9 +2,10 @@ import type { Condenser, Entry } from "../core/bundle.ts";
 import { concatBytes } from "../core/bytes.ts";
 import { readStream } from "./_streams.ts";
 
-/** A line of the kernel's log as dmesg, journalctl, syslog or a serial console show it; some Android kernels put the CPU after the time. Mail quotes it, Markdown indents it. */
+/** A line of the kernel's log as dmesg (coloured or not), journalctl, syslog or a serial console show it; some Android kernels put the CPU after the time. Mail quotes it, Markdown indents it. */
 const KERNEL_LINE =
-  /^\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};|^(?:> ?){0,5}[ \t]{0,8}(?:<\d+>|[a-z]{2,8} *:[a-z]{3,6} *: )?\[ *\d+\.\d+(?:[@,]\d+)?\]|^ ?kern: {1,8}[a-z]{3,8}: \[\d{4}-\d\d-\d\dT|^Linux version \d|^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\]|^\d{4}-\d\d-\d\dT[\d:]{8},\d{6}\S{6} |\bkernel: |invoked oom-killer|Out of memory: |oom-kill:|Memory cgroup out of memory|^(?:> ?){0,5}[ \t]{0,8}Mem-[Ii]nfo:/m;
+  // deno-lint-ignore no-control-regex
+  /^\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};|^(?:> ?){0,5}[ \t]{0,8}(?:\u001b\[[\d;]{0,32}[a-zA-Z]){0,4}(?:<\d+>|[a-z]{2,8} *:[a-z]{3,6} *: )?\[ *\d+\.\d+(?:[@,]\d+)?\]|^(?:\S{1,255}: | )?kern: {1,8}[a-z]{3,8}: \[\d{4}-\d\d-\d\dT|^Linux version \d|^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\]|^\d{4}-\d\d-\d\dT[\d:]{8},\d{6}\S{6} |"_TRANSPORT" ?: ?"kernel"|^ *"dmesg": \[$|\bkernel: |invoked oom-killer|Out of memory: |oom-kill:|Memory cgroup out of memory|^(?:> ?){0,5}[ \t]{0,8}Mem-[Ii]nfo:/m;
 
 const utf8 = new TextDecoder();
 

@@ -82,9 +82,9 @@ export function isFromOtherProgram(line: string): boolean {
   return OTHER_PROGRAM.test(line);
 }
 
-/** `2026-11-23T08:12:58,123456+00:00 ` of dmesg --time-format iso; `kern  :warn  : ` of dmesg -x; `6,339,5140900,-;` of /dev/kmsg; `kern:    info: [2025-05-18T15:40:20.675Z]: ` of Talos. */
+/** `2026-11-23T08:12:58,123456+00:00 ` of dmesg --time-format iso; `kern  :warn  : ` of dmesg -x; `6,339,5140900,-;` of /dev/kmsg; `10.5.0.3: kern:    info: [2025-05-18T15:40:20.675Z]: ` of Talos. */
 const DMESG_PREFIX =
-  /^(?:\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};|\d{4}-\d\d-\d\dT[\d:,.]{8,16}\S{0,6} +|[a-z]{2,8} {0,4}:[a-z]{3,6} {0,3}: | ?kern: {1,8}[a-z]{3,8}: \[\d{4}-\d\d-\d\dT[\d:.]{8,20}Z\]: )/;
+  /^(?:\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};|\d{4}-\d\d-\d\dT[\d:,.]{8,16}\S{0,6} +|[a-z]{2,8} {0,4}:[a-z]{3,6} {0,3}: |(?:\S{1,255}: | )?kern: {1,8}[a-z]{3,8}: \[\d{4}-\d\d-\d\dT[\d:.]{8,20}Z\]: )/;
 
 /** The kernel's own time, behind what a hypervisor, a console server or a collector of logs put before it. */
 const KERNEL_TIME = /^[^[\]]{1,160}\[ {0,12}\d{1,10}\.\d{6}\]/;
@@ -101,8 +101,29 @@ export function messageOf(line: string): string {
   else if (!line.startsWith("[")) {
     message = line.replace(EVENT_PREFIX, "").replace(/^<\d+>/, "").replace(DMESG_PREFIX, "").replace(KERNEL_TIME, "");
   }
-  while (message.startsWith("[") && message.includes("]")) message = message.slice(message.indexOf("]") + 1);
+  // A console server's time has a blank behind it.
+  while (message.startsWith("[") && message.includes("]")) {
+    message = message.slice(message.indexOf("]") + 1).trimStart();
+  }
   return message.trimStart();
+}
+
+/** What a terminal was told with the text (dmesg's colours), where somebody recorded all of it: script, screen, a console server. */
+// deno-lint-ignore no-control-regex
+const ESCAPES = /\u001b(?:\[[\d;?]{0,32}[@-~]|[()][\dA-B]|[=>])/g;
+/** A text in JSON: of a record of `journalctl -o json`, of a line of `dmesg --json`, and all that `aws ec2 get-console-output` prints. */
+const JSON_TEXT =
+  // deno-lint-ignore no-control-regex
+  /(?:^\{(?:.{0,10000},)? {0,4}"(MESSAGE)"|^ *"(?:msg|Output)") ?: ?("[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[\da-fA-F]{4})[^"\\\u0000-\u001f]*)*")/;
+const OF_KERNEL = /"(?:_TRANSPORT|SYSLOG_IDENTIFIER)" ?: ?"kernel"/;
+
+/** The lines that a line of the file stands for: itself, without what a terminal was told, or those of a text in JSON. */
+function linesIn(line: string): readonly string[] {
+  const plain = line.includes("\u001b") ? line.replace(ESCAPES, "") : line;
+  const [, ofJournal, text] = JSON_TEXT.exec(plain) ?? [];
+  if (text === undefined) return [plain];
+  if (ofJournal !== undefined && !OF_KERNEL.test(plain)) return [];
+  return (JSON.parse(text) as string).split(/\r?\n/);
 }
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -144,9 +165,10 @@ export function isNewestFirst(text: string): boolean {
   return falls >= FEWEST_FALLS && falls > rises;
 }
 
-/** Calls `each` for every line of a log, with its number in the text, the oldest first. */
+/** Calls `each` for every line of a log, with the number of the one in the text that it stands in, the oldest first. */
 export function forEachLogLine(text: string, newestFirst: boolean, each: (line: string, number: number) => void): void {
-  if (!newestFirst) return forEachLine(text, each);
+  const eachIn = (line: string, number: number): void => linesIn(line).forEach((plain) => each(plain, number));
+  if (!newestFirst) return forEachLine(text, eachIn);
   // Lines of one message stay in their order, the second and later ones indented.
   const messages: { readonly line: string; readonly number: number }[][] = [];
   forEachLine(text, (line, number) => {
@@ -154,5 +176,5 @@ export function forEachLogLine(text: string, newestFirst: boolean, each: (line: 
     if (line.startsWith(" ") && message !== undefined) message.push({ line, number });
     else messages.push([{ line, number }]);
   });
-  for (const message of messages.reverse()) for (const { line, number } of message) each(line, number);
+  for (const message of messages.reverse()) for (const { line, number } of message) eachIn(line, number);
 }

@@ -61,6 +61,15 @@ describe("a kernel log in plain text", () => {
     ["a hypervisor's log", (line) => `2026-11-23T16:41:27.127Z In(05) vcpu-5 - Guest: <6>[   13.367000] ${line}`],
     ["a console server's", (line) => `2026-11-23 16:41:27 db1: [   13.367000][  T122] ${line}`],
     ["Talos", (line) => ` kern: warning: [2026-11-23T16:41:27.367000542Z]: ${line}`],
+    ["Talos, of a node", (line) => `10.5.0.3: kern: warning: [2026-11-23T16:41:27.367000542Z]: ${line}`],
+    ["a console server's, in brackets", (line) => `[2026-11-23 16:41:27] [   13.367000] ${line}`],
+    ["dmesg --color=always", (line) => `\u001b[32m[   13.367000] \u001b[0m\u001b[1m\u001b[31m${line}\u001b[0m`],
+    ["a terminal's, recorded", (line) => `\u001b[?25l\u001b(B\u001b[m[   13.367000] ${line}\u001b[K`],
+    [
+      "journalctl -o json",
+      (line) => `{"PRIORITY":"4","_TRANSPORT":"kernel","MESSAGE":${JSON.stringify(line)},"SYSLOG_IDENTIFIER":"kernel"}`,
+    ],
+    ["dmesg --json", (line) => `         "msg": ${JSON.stringify(line)}`],
     ["quoted in a mail", (line) => `>> [   13.367000] ${line}`],
     ["indented as code", (line) => `    [   13.367000] ${line}`],
   ])("tells the same in every form: %s", async (_, prefix) => {
@@ -91,6 +100,22 @@ describe("a kernel log in plain text", () => {
       );
       expect(shown.ledger?.accounts.length).toBeGreaterThan(5);
     }
+  });
+
+  it("tells the same of a console in JSON (aws ec2 get-console-output)", async () => {
+    const text = sample("oom-7.2.txt").join("\r\n");
+    const console = JSON.stringify({ InstanceId: "i-0123", Output: text, Timestamp: "x" }, null, 4);
+    const [shown, expected] = [await analyzeText(console), await analyzeText(text)];
+    expect(shown.findings.map(({ title }) => title)).toEqual(expected.findings.map(({ title }) => title));
+    expect(shown.ledger?.accounts.length).toBeGreaterThan(5);
+  });
+
+  it("takes no program's record in the journal for the kernel's", async () => {
+    const record = (fields: object): string => `${JSON.stringify({ MESSAGE: KILL, ...fields })}\n`;
+    const other = record({ _TRANSPORT: "stdout", SYSLOG_IDENTIFIER: "kubelet" });
+    const kernels = record({ _TRANSPORT: "kernel" }).replace(KILL, "usb 1-1: new device");
+    expect((await analyzeText(kernels + other)).findings).toEqual([]);
+    expect((await analyzeText(kernels + other + record({ _TRANSPORT: "kernel" }))).findings).toHaveLength(1);
   });
 
   // https://github.com/siderolabs/talos/issues/11046, and a mail to fstests@vger.kernel.org
