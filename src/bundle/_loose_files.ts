@@ -3,8 +3,9 @@ import { concatBytes } from "../core/bytes.ts";
 import { shortName } from "./_few.ts";
 import type { Section } from "./_layouts.ts";
 import { isLooseName, isSocketList, loosePath } from "./_loose.ts";
-import { type Paste, splitPaste } from "./_paste.ts";
+import type { Paste } from "./_paste.ts";
 import { type PlacedEntry, sectionEntry } from "./_places.ts";
+import { splitText } from "./_samples.ts";
 
 /** A longer text is one file, by its beginning: taken apart it needs a hundred times its size. */
 const MAX_PASTE_BYTES = 8 * 2 ** 20;
@@ -64,7 +65,7 @@ export class LooseFiles {
     if (length > MAX_PASTE_BYTES || this.#pastes >= MAX_PASTES || bytes.includes(0)) return undefined;
     if (this.#pasteBytes + length > MAX_ALL_PASTES_BYTES) return undefined;
     this.#pasteBytes += length;
-    const paste = splitPaste(utf8.decode(bytes), place);
+    const paste = splitText(utf8.decode(bytes), place);
     if (paste !== undefined) this.#pastes++;
     return paste;
   }

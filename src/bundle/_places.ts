@@ -4,7 +4,8 @@ import { FewWarnings, incomplete, shortName } from "./_few.ts";
 import { hostPath, isCollectorFolder, isSupportconfigFile, supportconfigSections, tellsOf } from "./_layouts.ts";
 import { Budget, type BundleLimits } from "./limits.ts";
 import { gunzip } from "./gzip.ts";
-import { type OswatcherFile, oswatcherFile, type OswatcherSample, oswatcherSamples } from "./_oswatcher.ts";
+import { type OswatcherFile, oswatcherFile, oswatcherSamples } from "./_oswatcher.ts";
+import { samplesWarning } from "./_samples.ts";
 import { readStream } from "./_streams.ts";
 import type { TarEntries } from "./tar.ts";
 
@@ -157,16 +158,6 @@ function objection(parts: readonly string[] | undefined, path: string, limits: B
   return undefined;
 }
 
-const UTC: ReadonlySet<string> = new Set(["UTC", "GMT"]);
-
-/** What is to be said of recordings that become snapshots. */
-export function recordedWarning({ zone }: OswatcherSample): string {
-  const clock = UTC.has(zone)
-    ? ""
-    : `; their times are those of the host's clock (${shortName(zone)}), whatever Z says`;
-  return `OSWatcher's recordings: the first of each minute is a snapshot, in which what is cited by path and line stands${clock}`;
-}
-
 /** Finds the place of a bundle's entries. */
 export class Places {
   readonly #budget: Budget;
@@ -245,7 +236,7 @@ export class Places {
     const [first] = samples;
     if (first !== undefined && !this.#hasSamples) {
       this.#hasSamples = true;
-      this.#warnings.push(recordedWarning(first));
+      this.#warnings.push(`OSWatcher, the first of each minute: ${samplesWarning(first.stamp)}`);
     }
     return samples.map((sample) => ({ path: sample.path, entry: sectionEntry(sample.path, sample.bytes) }));
   }

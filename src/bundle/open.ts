@@ -14,7 +14,6 @@ import {
   isTopFolder,
   type PlacedEntry,
   Places,
-  recordedWarning,
   sectionEntry,
 } from "./_places.ts";
 import { RecurringPaths } from "./_recurring.ts";
@@ -25,8 +24,7 @@ import { gunzip } from "./gzip.ts";
 import { Budget } from "./limits.ts";
 import { LOG_PLACE, loosePath } from "./_loose.ts";
 import { LooseFiles } from "./_loose_files.ts";
-import { oswatcherPlace, oswatcherSamples } from "./_oswatcher.ts";
-import { splitPaste } from "./_paste.ts";
+import { splitText } from "./_samples.ts";
 import { isKernelLog, oneFile } from "./log.ts";
 import { parseManifest, parseStatus } from "./manifest.ts";
 import { isTar, readTar } from "./tar.ts";
@@ -313,21 +311,6 @@ function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
   return magic.every((byte, i) => bytes[i] === byte);
 }
 
-/** The snapshots that one of OSWatcher's files has. */
-async function* recorded(
-  chunks: AsyncIterable<Uint8Array>,
-  place: string,
-  { limits }: Budget,
-  broken: (message: string) => void,
-): AsyncGenerator<Entry> {
-  for await (const entry of oneFile("", chunks)) {
-    const { bytes } = await entry.read(limits.maxFileBytes);
-    const samples = [...oswatcherSamples(bytes, place)];
-    samples.slice(0, 1).map(recordedWarning).forEach(broken);
-    for (const sample of samples) yield sectionEntry(sample.path, sample.bytes);
-  }
-}
-
 /** The files that a text consists of. */
 async function* pasted(
   chunks: AsyncIterable<Uint8Array>,
@@ -338,7 +321,7 @@ async function* pasted(
   for await (const entry of oneFile("", chunks)) {
     const { bytes, truncated } = await entry.read(limits.maxFileBytes);
     if (truncated) broken(`of the text the first ${limits.maxFileBytes} bytes are used (limit maxFileBytes)`);
-    const paste = splitPaste(utf8.decode(bytes), whole);
+    const paste = splitText(utf8.decode(bytes), whole);
     paste?.warnings.forEach(broken);
     for (const section of paste?.sections ?? []) yield sectionEntry(section.path, section.bytes);
   }
@@ -363,10 +346,8 @@ async function unpack(
   }
   if (!isTar(plain.head)) {
     const text = await peek(plain.chunks, LOG_HEAD_BYTES);
-    const place = oswatcherPlace(text.head);
-    if (place !== undefined) return recorded(text.chunks, place, budget, broken);
     const path = loosePath(text.head) ?? (isKernelLog(text.head) ? LOG_PLACE : undefined);
-    if (!text.head.includes(0) && splitPaste(utf8.decode(text.head), path) !== undefined) {
+    if (!text.head.includes(0) && splitText(utf8.decode(text.head), path) !== undefined) {
       return pasted(text.chunks, path, budget, broken);
     }
     if (path !== undefined) return oneFile(path, text.chunks);

@@ -230,6 +230,13 @@ function putInTime(base: SnapshotReader, readers: readonly SnapshotReader[], war
   }
 }
 
+const MEMORY_PATHS = ["proc/meminfo", "sos_commands/memory/free", "sos_commands/kernel/dmesg"];
+
+/** Whether something of a snapshot may say where memory is. */
+function tellsOfMemory(snapshot: Reader): boolean {
+  return MEMORY_PATHS.some((path) => snapshot.paths(path).length > 0);
+}
+
 /** Sorts a bundle's files by snapshot. */
 export function openSnapshots(bundle: Bundle): Snapshots {
   const warnings = new Set<string>();
@@ -260,8 +267,9 @@ export function openSnapshots(bundle: Bundle): Snapshots {
   }
   readers.sort((a, b) => (a.time as number) - (b.time as number));
   // A file of the recorder has no first snapshot: its last one tells most, if that was not cut off before it told of memory.
-  const last = readers.findLast((reader) => reader.paths("proc/meminfo").length > 0) ?? readers.at(-1);
-  const base = basePaths.length > 0 ? first : last ?? first;
+  const last = readers.findLast(tellsOfMemory);
+  const isFirst = basePaths.length > 0 && (last === undefined || tellsOfMemory(first));
+  const base = isFirst ? first : last ?? readers.at(-1) ?? first;
   if (base === first && first.time !== undefined) {
     readers.push(first);
     readers.sort((a, b) => (a.time as number) - (b.time as number));

@@ -1,0 +1,101 @@
+/** What somebody's loop wrote into one text: `while sleep 60; do date; cat /proc/meminfo; done`, and OSWatcher's files. Each time is a snapshot. */
+import { pathInBundle } from "./_history.ts";
+import type { Section } from "./_layouts.ts";
+import { loosePath } from "./_loose.ts";
+import { type Paste, splitPaste } from "./_paste.ts";
+import { shortName } from "./_few.ts";
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const CLOCK = String.raw`(?<hours>\d\d):(?<minutes>\d\d):(?<seconds>\d\d)(?:[.,]\d{1,9})?`;
+const HALF_AND_ZONE = String.raw`(?: (?<half>[AP]M))?(?: (?<zone>[A-Z]{1,5}|[+-]\d\d(?:\d\d)?))?`;
+/** date's forms: in the C locale, in that of newer and older Americans, and ISO 8601. */
+const DATES: readonly RegExp[] = [
+  String.raw`[A-Z][a-z]{2} (?<month>[A-Z][a-z]{2}) {1,2}(?<day>\d{1,2}) ${CLOCK}${HALF_AND_ZONE} (?<year>\d{4})`,
+  String.raw`[A-Z][a-z]{2} (?<day>\d{1,2}) (?<month>[A-Z][a-z]{2}) (?<year>\d{4}) ${CLOCK}${HALF_AND_ZONE}`,
+  String.raw`(?<year>\d{4})-(?<month>\d\d)-(?<day>\d\d)[T_ -]${CLOCK} ?(?<zone>Z|UTC|[+-]\d\d:?\d\d)?`,
+].map((date) => new RegExp(String.raw`^(?:zzz \*\*\*|[-=#*> ]{0,40}(?:[A-Za-z]{1,20}: )?)${date}[-=#*: \r]{0,40}$`));
+const LONGEST_STAMP = 160;
+const UTC = /^(?:UTC|GMT|Z|[+-]00:?(?:00)?)$/;
+
+/** When a sample was taken. */
+export interface Stamp {
+  /** In milliseconds, of a zone that has but a name by the host's own clock. */
+  readonly time: number;
+  /** The name of that zone; undefined where the time is UTC's, or nothing tells. */
+  readonly zone: string | undefined;
+}
+
+/** The time that a line tells, if it tells nothing else. */
+export function parseStamp(line: string): Stamp | undefined {
+  // Of a table hardly a line begins so.
+  if (line.length > LONGEST_STAMP || !/^[-=#*> ]{0,40}(?:[A-Z]|zzz|\d{4}-)/.test(line)) return undefined;
+  const groups = DATES.map((date) => date.exec(line)?.groups).find((found) => found !== undefined);
+  if (groups === undefined) return undefined;
+  const { year, month = "", day, hours, minutes, seconds, half, zone } = groups;
+  const monthIndex = /^\d/.test(month) ? Number(month) - 1 : MONTHS.indexOf(month);
+  const hour = half === undefined ? Number(hours) : (Number(hours) % 12) + (half === "PM" ? 12 : 0);
+  const local = Date.UTC(Number(year), monthIndex, Number(day), hour, Number(minutes), Number(seconds));
+  if (monthIndex < 0 || Number.isNaN(local)) return undefined;
+  const [, sign, hoursOff, minutesOff = "0"] = /^([+-])(\d\d):?(\d\d)?$/.exec(zone ?? "") ?? [];
+  if (sign === undefined) return { time: local, zone: zone === undefined || UTC.test(zone) ? undefined : zone };
+  const offset = (Number(hoursOff) * 60 + Number(minutesOff)) * 60_000;
+  return { time: sign === "+" ? local - offset : local + offset, zone: undefined };
+}
+
+/** A part of the text, and its time. */
+interface Block {
+  readonly stamp: Stamp;
+  readonly lines: string[];
+}
+
+function blocksOf(text: string): Block[] {
+  const blocks: Block[] = [];
+  for (const line of text.split("\n")) {
+    const stamp = parseStamp(line);
+    if (stamp !== undefined) blocks.push({ stamp, lines: [] });
+    else blocks.at(-1)?.lines.push(line);
+  }
+  return blocks;
+}
+
+const encoder = new TextEncoder();
+
+function sectionsOf({ lines }: Block): readonly Section[] {
+  const text = lines.join("\n");
+  const bytes = encoder.encode(text);
+  const place = loosePath(bytes);
+  return splitPaste(text, place)?.sections ?? (place === undefined ? [] : [{ path: place, bytes }]);
+}
+
+/** Each takes some 0.1 ms: a second's samples of three hours, of which a thousand are kept. */
+const MAX_SAMPLES = 10_000;
+
+/** What is to be said of samples that become snapshots. */
+export function samplesWarning({ zone }: Stamp): string {
+  const clock = zone === undefined
+    ? ""
+    : `; their times are those of the host's clock (${shortName(zone)}), whatever Z says`;
+  return `samples of several times: each is a snapshot, in which what is cited by path and line stands${clock}`;
+}
+
+/** Splits a text into the snapshots or the files that it consists of; see {@linkcode splitPaste}. */
+export function splitText(text: string, whole: string | undefined): Paste | undefined {
+  return splitSamples(text) ?? splitPaste(text, whole);
+}
+
+/** Splits a text into the snapshots that it consists of; undefined where it does not tell the same of two times or more. */
+function splitSamples(text: string): Paste | undefined {
+  const all = blocksOf(text);
+  const blocks = all.slice(-MAX_SAMPLES);
+  const [first] = blocks;
+  if (first === undefined || blocks.length < 2) return undefined;
+  const found = blocks.map((block) => ({ block, sections: sectionsOf(block) }));
+  const places = found.flatMap(({ sections }) => sections.map(({ path }) => path));
+  if (new Set(places).size === places.length) return undefined;
+  const seen = new Set<string>();
+  const sections = found.flatMap(({ block: { stamp }, sections: own }) =>
+    own.map(({ path, bytes }) => ({ path: pathInBundle(path, new Date(stamp.time).toISOString()), bytes }))
+  ).filter(({ path }) => !seen.has(path) && seen.add(path));
+  const left = all.length === blocks.length ? [] : [`of ${all.length} samples the newest ${MAX_SAMPLES} are used`];
+  return { sections, warnings: [samplesWarning(first.stamp), ...left] };
+}

@@ -1,0 +1,69 @@
+/** Texts in which somebody's loop wrote the same again and again, with the time before it. */
+import { describe, expect, it } from "vitest";
+import { openArchive } from "../../src/bundle/open.ts";
+import type { Bundle } from "../../src/core/bundle.ts";
+import { analyze, presetSources } from "../../src/engine/analyze.ts";
+import { preset } from "../../src/preset.ts";
+import { findingOf, meminfoText } from "../analyzers/_bundle.ts";
+import { slabinfoText } from "../analyzers/_kernel.ts";
+import { pieces, tar, tarEntry } from "./_archive.ts";
+
+const MIB = 2 ** 20;
+
+const open = (bytes: Uint8Array | string): Promise<Bundle> =>
+  openArchive(pieces(typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes), {
+    sources: presetSources(preset),
+  });
+
+/** `while sleep 60; do date; cat /proc/meminfo /proc/slabinfo; done`, while a cache grows by 100 MiB a minute. */
+const loop = (stamp: (minute: string) => string, between = ""): string =>
+  Array.from({ length: 20 }, (_, i) => {
+    const leaked = (4 + i) * 100 * MIB;
+    const memory = meminfoText({ SUnreclaim: leaked + 40 * MIB, Slab: leaked + 90 * MIB });
+    const slab = slabinfoText([{ name: "leaky", objects: leaked / 1024, size: 1024 }]);
+    return `${stamp(String(i).padStart(2, "0"))}\n${between}${memory}${between}${slab}`;
+  }).join("\n");
+
+const FORMS: readonly (readonly [string, (minute: string) => string])[] = [
+  ["date", (minute) => `Mon Nov 23 15:${minute}:00 UTC 2026`],
+  ["date, American", (minute) => `Mon Nov 23 03:${minute}:00 PM UTC 2026`],
+  ["date, American of long ago", (minute) => `Mon 23 Nov 2026 03:${minute}:00 PM UTC`],
+  ["date -Is", (minute) => `2026-11-23T17:${minute}:00+02:00`],
+  ["date '+%F %T'", (minute) => `2026-11-23 15:${minute}:00`],
+  ["date +%F_%T, in a line of its own", (minute) => `==== 2026-11-23_15:${minute}:00 ====`],
+  ["with a word", (minute) => `--- Date: Mon Nov 23 15:${minute}:00 GMT 2026 ---`],
+];
+
+describe("samples of several times in one text", () => {
+  it.each(FORMS)("are snapshots: %s", async (_, stamp) => {
+    for (const between of ["", "\n"]) {
+      const text = loop(stamp, between);
+      for (const bytes of [text, tar(tarEntry("case/watch.log", text))]) {
+        const report = analyze(await open(bytes), preset);
+        expect(report.host).toMatchObject({ capturedAt: "2026-11-23T15:19:00.000Z", snapshots: 20 });
+        const finding = findingOf(report, "slab-leak");
+        expect(finding?.owners[0]).toMatchObject({ comm: "leaky" });
+        expect((finding?.growthBytesPerSecond?.high ?? 0) * 60).toBeCloseTo(100 * MIB, -6);
+        expect(report.warnings.join()).toContain("each is a snapshot");
+      }
+    }
+  });
+
+  it("say whose clock it is where its zone has but a name", async () => {
+    const bundle = await open(tar(tarEntry("case/watch.log", loop((minute) => `Mon Nov 23 15:${minute}:00 CST 2026`))));
+    expect(bundle.warnings).toEqual([expect.stringContaining("the host's clock (CST)")]);
+  });
+
+  it("are what is judged, where nothing else tells of memory", async () => {
+    const entries = [tarEntry("case/a.txt", "Linux shop 6.1.0 #1 SMP x86_64 GNU/Linux\n")];
+    const text = loop((minute) => `Mon Nov 23 15:${minute}:00 UTC 2026`);
+    const report = analyze(await open(tar(...entries, tarEntry("case/watch.log", text))), preset);
+    expect(report.host).toMatchObject({ hostname: "shop", totalBytes: 8 * 2 ** 30, snapshots: 20 });
+  });
+
+  it("are none where a terminal shows the date twice, and other things between", async () => {
+    const stamp = (hour: number): string => `Mon Nov 23 ${hour}:00:00 UTC 2026\n`;
+    const text = `${stamp(10)}\n${meminfoText({})}\n${stamp(11)}\n${slabinfoText([])}`;
+    expect([...(await open(text)).files.keys()].sort()).toEqual(["proc/meminfo", "proc/slabinfo"]);
+  });
+});
