@@ -1,10 +1,11 @@
 /** What the files at the top of a folder or an archive hold that have no place of a host's: one file, or several as in a paste. */
 import { concatBytes } from "../core/bytes.ts";
-import { shortName } from "./_few.ts";
+import { FewWarnings, shortName } from "./_few.ts";
+import { snapshotOf } from "./_history.ts";
 import type { Section } from "./_layouts.ts";
 import { isLooseName, isSocketList, loosePath } from "./_loose.ts";
 import type { Paste } from "./_paste.ts";
-import { type PlacedEntry, sectionEntry } from "./_places.ts";
+import { isTopFolder, type PlacedEntry, sectionEntry } from "./_places.ts";
 import { splitText } from "./_samples.ts";
 
 /** A longer text is one file, by its beginning: taken apart it needs a hundred times its size. */
@@ -18,6 +19,41 @@ const NEWLINE = new Uint8Array([0x0a]);
 
 const utf8 = new TextDecoder();
 
+/** As people and their collectors call such files: other texts in folders are not looked into, of which there may be a hundred thousand. */
+const SPEAKING_NAME =
+  /(?:^|[^a-z])(?:mem(?:info|ory)?|slab(?:info|top)?|vm(?:stat|alloc(?:info)?)|zoneinfo|buddyinfo|sockstat|sockets?|ss|netstat|ps|process(?:es)?|top|free|dmesg|kern(?:el)?|messages|syslog|journal(?:ctl)?|sysctl|uname|lsof|df|udp6?|tcp6?|swaps|arcstats|cgroups)(?![a-z])/i;
+const MAX_HELD = 64;
+const MAX_FOLDERS = 3;
+
+/** What a file was found to hold. */
+interface LooseFile {
+  readonly name: string;
+  readonly sections: readonly Section[];
+  readonly warnings: readonly string[];
+}
+
+function placesOf({ sections }: LooseFile): readonly string[] {
+  return sections.map(({ path }) => path).filter((path) => !isSocketList(path));
+}
+
+function folderOf({ name }: LooseFile): string {
+  return name.slice(0, name.lastIndexOf("/"));
+}
+
+/** Those of a folder; where several folders in it tell the same, those of the first: `nodes/a/meminfo`, `nodes/b/meminfo`. */
+function ofOne(files: readonly LooseFile[]): readonly LooseFile[] {
+  const folders = new Map<string, string>();
+  const areSeveral = files.some((file) =>
+    placesOf(file).some((place) => {
+      const known = folders.get(place);
+      folders.set(place, known ?? folderOf(file));
+      return known !== undefined && known !== folderOf(file);
+    })
+  );
+  const [first] = files;
+  return areSeveral && first !== undefined ? files.filter((file) => folderOf(file) === folderOf(first)) : files;
+}
+
 /** The loose files of one bundle. */
 export class LooseFiles {
   readonly #has: (path: string) => boolean;
@@ -29,6 +65,14 @@ export class LooseFiles {
   #listCount = 0;
   #pastes = 0;
   #pasteBytes = 0;
+  /** How many files were given, and which places they have. */
+  #given = 0;
+  readonly #places: Set<string> = new Set();
+  readonly #few: FewWarnings;
+  /** Files in folders, by the outermost one. */
+  readonly #folders: Map<string, readonly LooseFile[]> = new Map();
+  #held = 0;
+  #heldBytes = 0;
 
   /**
    * @param has Whether the bundle has a file: a host's own goes before.
@@ -37,6 +81,7 @@ export class LooseFiles {
   constructor(has: (path: string) => boolean, warnings: string[], maxBytes: number) {
     this.#has = has;
     this.#warnings = warnings;
+    this.#few = new FewWarnings(warnings);
     this.#maxBytes = maxBytes;
   }
 
@@ -48,16 +93,82 @@ export class LooseFiles {
   /** What is in one of them, valid until the next entry is asked for. Lists of sockets come at the end. */
   async read({ path: name, entry }: PlacedEntry): Promise<readonly PlacedEntry[]> {
     const { bytes } = await entry.read(this.#maxBytes);
+    return this.#use(this.#look(name, bytes));
+  }
+
+  /**
+   * Whether a file may be such a one in a folder beside that of others, as in-house collectors have them: `memory/meminfo.txt`, `network/ss.txt`. Where files
+   * have a host's own places there are none.
+   *
+   * @param files How many the bundle has.
+   */
+  isBelow({ path, entry }: PlacedEntry, files: number): boolean {
+    if (files > this.#given || entry.kind !== "file" || this.#held >= MAX_HELD) return false;
+    const folders = path.split("/");
+    const name = folders.pop() as string;
+    const [first] = folders;
+    if (first === undefined || folders.length > MAX_FOLDERS || isTopFolder(first)) return false;
+    return isLooseName(name) && SPEAKING_NAME.test(name);
+  }
+
+  /** Looks into one that {@linkcode isBelow}; what is in it comes at the end. */
+  async hold({ path: name, entry }: PlacedEntry): Promise<void> {
+    const { bytes } = await entry.read(this.#maxBytes);
+    const file = this.#look(name, bytes);
+    const size = file.sections.reduce((sum, section) => sum + section.bytes.length, 0);
+    if (size === 0 || this.#heldBytes + size > this.#maxBytes) return;
+    this.#heldBytes += size;
+    this.#held++;
+    const sections = file.sections.map((section) => ({ ...section, bytes: section.bytes.slice() }));
+    const folder = name.split("/", 1)[0] as string;
+    this.#folders.set(folder, [...this.#folders.get(folder) ?? [], { ...file, sections }]);
+  }
+
+  /**
+   * What was held, a folder at a time, each to be kept before the next one is asked for. Of folders that tell the same, each may be of another host or time:
+   * only the first is used.
+   */
+  *heldFolders(files: number): Generator<readonly PlacedEntry[]> {
+    if (files > this.#given) return;
+    for (const all of this.#folders.values()) {
+      const held = ofOne(all);
+      const other = held.find((file) => placesOf(file).some((path) => this.#has(path))) ??
+        all.find((file) => !held.includes(file));
+      if (other !== undefined) {
+        this.#few.add(
+          "other",
+          `${shortName(other.name)} is passed over with its folder: it is of another host or time than what is used`,
+        );
+      }
+      if (other === undefined || !held.includes(other)) yield held.flatMap((file) => this.#use(file));
+    }
+  }
+
+  /** What a file holds, by what is in it. */
+  #look(name: string, bytes: Uint8Array): LooseFile {
     const place = loosePath(bytes);
     const paste = this.#split(bytes, place);
-    const found: readonly Section[] = paste?.sections ?? (place === undefined ? [] : [{ path: place, bytes }]);
-    const used = found.filter((section) => this.#uses(section));
-    if (used.length === 0) return [];
+    const sections: readonly Section[] = paste?.sections ?? (place === undefined ? [] : [{ path: place, bytes }]);
     const warnings = paste?.warnings.map((warning) => `: ${warning}`) ?? [` is read as ${place}, by what is in it`];
+    return { name, sections, warnings };
+  }
+
+  #use({ name, sections, warnings }: LooseFile): PlacedEntry[] {
+    const used = sections.filter((section) => this.#uses(section));
+    if (used.length === 0) {
+      const [twice] = sections.filter(({ path }) => this.#places.has(path));
+      if (twice !== undefined) {
+        this.#few.add("twice", `${shortName(name)} is passed over: another file is ${twice.path}`);
+      }
+      return [];
+    }
     this.#warnings.push(...warnings.map((warning) => shortName(name) + warning));
-    return used.flatMap(({ path, bytes: content }) =>
-      isSocketList(path) ? [] : [{ path, entry: sectionEntry(path, content) }]
-    );
+    return used.flatMap(({ path, bytes }) => {
+      if (isSocketList(path)) return [];
+      if (snapshotOf(path) === undefined) this.#given++;
+      this.#places.add(path);
+      return [{ path, entry: sectionEntry(path, bytes) }];
+    });
   }
 
   #split(bytes: Uint8Array, place: string | undefined): Paste | undefined {
@@ -89,5 +200,6 @@ export class LooseFiles {
     for (const [path, parts] of this.#lists) {
       if (!this.#has(path)) yield { path, entry: sectionEntry(path, concatBytes(parts)) };
     }
+    this.#few.end();
   }
 }

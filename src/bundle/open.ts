@@ -121,12 +121,16 @@ async function* keepAll(
       } else if (isInner(placed)) yield placed;
       else if (LooseFiles.is(placed) && !wanted(placed.path) && !places.isSupportconfig) {
         for (const known of await loose.read(placed)) await keep(known, wanted, kept);
-      } else {
+      } else if (loose.isBelow(placed, kept.files.size) && !wanted(placed.path)) await loose.hold(placed);
+      else {
         // Waiting for nothing takes longer than all the rest.
         const reading = keep(placed, wanted, kept, recurring);
         if (reading !== undefined) await reading;
       }
     }
+  }
+  for (const folder of loose.heldFolders(kept.files.size)) {
+    for (const known of folder) await keep(known, wanted, kept);
   }
   for (const list of loose.lists()) await keep(list, wanted, kept);
   places.end();

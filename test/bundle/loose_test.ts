@@ -93,6 +93,66 @@ describe("files as they are saved, without a host's folders", () => {
     expect([...(await open(new TextEncoder().encode(text))).files.keys()]).toEqual([path]);
   });
 
+  describe("in folders", () => {
+    const at = (paths: { readonly [name: string]: string }): Uint8Array =>
+      tar(...Object.entries(paths).map(([name, path]) => tarEntry(name, file(path))));
+    const all = {
+      "case/memory/meminfo.txt": "proc/meminfo",
+      "case/memory/slabinfo.txt": "proc/slabinfo",
+      "case/network/udp.txt": "proc/net/udp",
+      "case/network/ss.txt": "sos_commands/networking/ss_-peaonmi",
+      "case/kernel/dmesg": "sos_commands/kernel/dmesg",
+    };
+
+    it("as collectors have them that somebody wrote, are those of one host", async () => {
+      for (const names of [all, Object.fromEntries(Object.entries(all).reverse())]) {
+        const bundle = await open(at(names));
+        expect([...bundle.files.keys()].sort()).toEqual(Object.values(all).sort());
+        expect(analyze(bundle, preset).findings[0]?.cause).toBe("socket-backlog-udp");
+      }
+    });
+
+    it("of several hosts or times are those of the first, and it is said", async () => {
+      const { "case/memory/meminfo.txt": path } = all;
+      const bundle = await open(at({
+        "case/a/meminfo": path,
+        "case/b/dmesg": "sos_commands/kernel/dmesg",
+        "case/b/meminfo": path,
+      }));
+      expect([...bundle.files.keys()]).toEqual([path]);
+      expect(bundle.warnings.at(-1)).toContain("b/meminfo is passed over with its folder: it is of another host");
+    });
+
+    it("of several nodes are those of the first", async () => {
+      const bundle = await open(at({
+        "must-gather/nodes/a/meminfo": "proc/meminfo",
+        "must-gather/nodes/b/meminfo": "proc/meminfo",
+        "must-gather/nodes/b/dmesg": "sos_commands/kernel/dmesg",
+      }));
+      expect([...bundle.files.keys()]).toEqual(["proc/meminfo"]);
+      expect(bundle.warnings.join()).toContain("nodes/b/meminfo is passed over with its folder");
+    });
+
+    it.each([
+      ["beside a host's own", { "h/proc/vmstat": "proc/vmstat", "h/root/meminfo.txt": "proc/meminfo" }],
+      ["called as anything", { "h/proc/vmstat": "proc/vmstat", "h/x/mymemory1.txt": "proc/meminfo" }],
+      ["of a host", { "h/vmstat": "proc/vmstat", "h/etc/meminfo.txt": "proc/meminfo" }],
+    ])("are passed over where they are %s", async (_, names) => {
+      expect([...(await open(at(names))).files.keys()]).toEqual(["proc/vmstat"]);
+    });
+  });
+
+  it("of which there are two of the same are told of: the second is passed over", async () => {
+    const bundle = await open(tar(
+      tarEntry("case/meminfo-1.txt", file("proc/meminfo")),
+      tarEntry("case/meminfo-2.txt", file("proc/meminfo")),
+    ));
+    expect(bundle.warnings).toEqual([
+      "meminfo-1.txt is read as proc/meminfo, by what is in it",
+      "meminfo-2.txt is passed over: another file is proc/meminfo",
+    ]);
+  });
+
   it("are analyzed together, with a byte order mark and ends of lines as Windows has them", async () => {
     const windows = (path: string): string => `\ufeff${new TextDecoder().decode(file(path)).replaceAll("\n", "\r\n")}`;
     const names = {
