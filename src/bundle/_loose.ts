@@ -80,6 +80,12 @@ export const LOG_PLACE = "sos_commands/kernel/dmesg";
 const HEAD_BYTES = 4096;
 const utf8 = new TextDecoder();
 
+/** Where what sysstat and atop recorded has its place, as text: each file by its own name. */
+export const RECORDED_PLACE = "history_imported/recorded";
+/** sar, sadf -d and -j, atop -P. Of iostat and its like, which begin as sar does, nothing is read. */
+const RECORDED =
+  /^(?:Linux \d+\.\d+\S{0,80} \([^()\n]{1,255}\)[ \t]+\d[\d/.-]{5,9}[ \t](?![^\n]*\n\s*(?:avg-cpu|Device))|# hostname;interval;timestamp;|\{"sysstat":|(?:RESET\r?\n)?[A-Z]{3,4} \S{1,255} \d{9,10} \d{4}\/\d\d\/\d\d )/;
+
 /** Whether a file at the top of a folder or an archive may be such a one, by its name. */
 export function isLooseName(path: string): boolean {
   return !path.includes("/") && (!path.includes(".") || /\.(?:txt|log|out)$/i.test(path));
@@ -88,6 +94,7 @@ export function isLooseName(path: string): boolean {
 /** Where a bundle has what begins so; undefined for any other text. */
 export function loosePath(head: Uint8Array): string | undefined {
   const text = utf8.decode(head.subarray(0, HEAD_BYTES));
+  if (RECORDED.test(text)) return RECORDED_PLACE;
   return BEGINNINGS.find(([pattern]) => pattern.test(text))?.[1] ?? rowPath(text) ??
     (isKernelLog(head.subarray(0, HEAD_BYTES)) ? LOG_PLACE : undefined);
 }

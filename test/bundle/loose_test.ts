@@ -142,6 +142,30 @@ describe("files as they are saved, without a host's folders", () => {
     });
   });
 
+  it("are what sysstat and atop recorded, too, each file of another day", async () => {
+    const sar = (day: number): string =>
+      `Linux 5.14.0-70.el9.x86_64 (db1) \t11/${day}/2026 \t_x86_64_\t(8 CPU)\n\n12:00:01 AM kbmemfree   kbavail kbmemused  %memused kbbuffers  kbcached\n` +
+      "12:10:01 AM   4000000   5000000   3000000     37.00     80000   1000000\n" +
+      "12:20:01 AM   3900000   4900000   3100000     38.00     80000   1000000\n";
+    const files = {
+      "case/meminfo.txt": file("proc/meminfo"),
+      "case/sar22": sar(22),
+      "case/sar23.txt": sar(23),
+      "case/sadf.txt": "# hostname;interval;timestamp;kbmemfree\ndb1;600;2026-11-21 10:00:01 UTC;4000000\n",
+      "case/atop.out":
+        "RESET\nMEM db1 1795427256 2026/11/23 09:47:36 600 4096 2097152 1000000 250000 20000 8000 0 6000 0 2\nSEP\n",
+      "case/iostat.txt": "Linux 5.14.0 (db1) \t11/23/2026 \t_x86_64_\t(8 CPU)\n\navg-cpu:  %user\n           1.00\n",
+    };
+    const bundle = await open(tar(...Object.entries(files).map(([name, text]) => tarEntry(name, text))));
+    expect([...bundle.files.keys()].filter((path) => path.startsWith("history_imported/")).sort()).toEqual(
+      ["atop.out", "sadf.txt", "sar22", "sar23.txt"].map((name) => `history_imported/recorded-${name}`),
+    );
+    // Local times are not used beside those of UTC.
+    expect(analyze(bundle, preset).timeline).toHaveLength(2);
+    const local = await open(tar(tarEntry("case/sar22", sar(22)), tarEntry("case/sar23", sar(23))));
+    expect(analyze(local, preset).timeline).toHaveLength(4);
+  });
+
   it("of which there are two of the same are told of: the second is passed over", async () => {
     const bundle = await open(tar(
       tarEntry("case/meminfo-1.txt", file("proc/meminfo")),
