@@ -86,9 +86,9 @@ export const RECORDED_PLACE = "history_imported/recorded";
 const RECORDED =
   /^(?:Linux \d+\.\d+\S{0,80} \([^()\n]{1,255}\)[ \t]+\d[\d/.-]{5,9}[ \t](?![^\n]*\n\s*(?:avg-cpu|Device))|# hostname;interval;timestamp;|\{"sysstat":|(?:RESET\r?\n)?[A-Z]{3,4} \S{1,255} \d{9,10} \d{4}\/\d\d\/\d\d )/;
 
-/** Whether a file at the top of a folder or an archive may be such a one, by its name. */
+/** Whether a file at the top of a folder or an archive may be such a one, by its name; Ubuntu's kdump writes `dmesg.202611230812`. */
 export function isLooseName(path: string): boolean {
-  return !path.includes("/") && (!path.includes(".") || /\.(?:txt|log|out)$/i.test(path));
+  return !path.includes("/") && (!path.includes(".") || /\.(?:txt|log|out|\d{12})$/i.test(path));
 }
 
 /** Where a bundle has what begins so; undefined for any other text. */

@@ -1,30 +1,42 @@
-// Oracle's OSWatcher (oswbb, in TFA and AHF, too): of each program a file an hour with its outputs, one below the other. They become snapshots.
+// Oracle's OSWatcher (oswbb, in TFA and AHF, too) and, on Exadata, ExaWatcher: of each program a file an hour with its outputs, one below the other. They
+// become snapshots.
 //
 //   archive/oswmeminfo/db1_meminfo_26.04.21.0300.dat
+//   Meminfo.ExaWatcher/2026_04_21_03_00_04_MeminfoExaWatcher_db1.dat.bz2
 //
 //   Linux OSWbb v7.3.3
 //   zzz ***Tue Apr 21 03:00:04 CST 2026
 //   MemTotal:       24683656 kB
+import type { Decompress } from "../core/bundle.ts";
+import { bunzip2 } from "./bzip2.ts";
+import { gunzip } from "./gzip.ts";
 import { pathInBundle } from "./_history.ts";
 import type { Section } from "./_layouts.ts";
 import { parseStamp, type Stamp } from "./_samples.ts";
 
-const FILE = /(?:^|\/)([\w.-]{1,255})_(meminfo|slabinfo)_\d\d\.\d\d\.\d\d\.\d{4}\.dat(\.gz)?$/;
+const FILE =
+  /(?:^|\/)(?:(?<host>[\w.-]{1,255})_(?<file>meminfo|slabinfo)_\d\d\.\d\d\.\d\d\.\d{4}|\d{4}(?:_\d\d){5}_MeminfoExaWatcher_(?<exadata>[\w.-]{1,255}))\.dat(?<suffix>\.gz|\.bz2)?$/;
+
+const DECOMPRESS: ReadonlyMap<string, Decompress> = new Map([[".gz", gunzip], [".bz2", bunzip2]]);
 
 /** One of its files, as its name tells. */
 export interface OswatcherFile {
   readonly host: string;
   /** Where a snapshot has what is in it. Its ps tells no process's memory, its top some processes, its netstat no sockets. */
   readonly place: string;
-  readonly isCompressed: boolean;
+  /** Undefined for one that is not compressed. */
+  readonly decompress: Decompress | undefined;
 }
 
 /** Undefined for any other file. */
 export function oswatcherFile(path: string): OswatcherFile | undefined {
-  // Nearly no path ends so: that is seen sooner than the whole of it.
-  if (!path.endsWith(".dat") && !path.endsWith(".dat.gz")) return undefined;
-  const [, host, file, compression] = FILE.exec(path) ?? [];
-  return host === undefined ? undefined : { host, place: `proc/${file}`, isCompressed: compression !== undefined };
+  // Nearly no path has this: that is seen sooner than the whole of it.
+  if (!path.includes(".dat")) return undefined;
+  const { host, file = "meminfo", exadata, suffix } = FILE.exec(path)?.groups ?? {};
+  const name = host ?? exadata;
+  return name === undefined
+    ? undefined
+    : { host: name, place: `proc/${file}`, decompress: DECOMPRESS.get(suffix ?? "") };
 }
 
 const MAX_STAMP_BYTES = 80;

@@ -3,7 +3,6 @@ import type { Decompress, Entry } from "../core/bundle.ts";
 import { FewWarnings, incomplete, shortName } from "./_few.ts";
 import { hostPath, isCollectorFolder, isSupportconfigFile, supportconfigSections, tellsOf } from "./_layouts.ts";
 import { Budget, type BundleLimits } from "./limits.ts";
-import { gunzip } from "./gzip.ts";
 import { type OswatcherFile, oswatcherFile, oswatcherSamples } from "./_oswatcher.ts";
 import { samplesWarning } from "./_samples.ts";
 import { readStream } from "./_streams.ts";
@@ -224,14 +223,14 @@ export class Places {
     return found;
   }
 
-  async #samples(path: string, entry: Entry, { host, place, isCompressed }: OswatcherFile): Promise<PlacedEntry[]> {
+  async #samples(path: string, entry: Entry, { host, place, decompress }: OswatcherFile): Promise<PlacedEntry[]> {
     this.#recordedHost ??= host;
     if (host !== this.#recordedHost) {
       const reason = `is of ${shortName(host)}, and others of ${shortName(this.#recordedHost)}`;
       this.#few.add("is of another host", `${shortName(path)} ${reason}: passed over`);
       return [];
     }
-    const bytes = await this.#read(path, isCompressed ? this.#unpacked(path, entry) : entry);
+    const bytes = await this.#read(path, decompress === undefined ? entry : this.#unpacked(path, entry, decompress));
     const samples = [...oswatcherSamples(bytes, place)];
     const [first] = samples;
     if (first !== undefined && !this.#hasSamples) {
@@ -248,13 +247,13 @@ export class Places {
   }
 
   /** The content of a file that is compressed by itself. */
-  #unpacked(path: string, entry: Entry): Pick<Entry, "read"> {
+  #unpacked(path: string, entry: Entry, decompress: Decompress): Pick<Entry, "read"> {
     const budget = this.#budget;
     async function* packed(): AsyncGenerator<Uint8Array> {
       yield (await entry.read(budget.limits.maxFileBytes)).bytes;
     }
     const broken = (message: string): void => void this.#warnings.push(`${shortName(path)}: ${message}`);
-    return { read: (maxBytes) => readStream(budget.unpacked(gunzip(budget.packed(packed()), broken)), maxBytes) };
+    return { read: (maxBytes) => readStream(budget.unpacked(decompress(budget.packed(packed()), broken)), maxBytes) };
   }
 
   end(): void {

@@ -288,6 +288,7 @@ const FILE_RULES: readonly FileRule[] = [
       "var/log/syslog*",
       "sos_commands/logs/journalctl_*",
       "sos_strings/logs/*",
+      "var/crash/*/*",
     ],
     rule: kernelLog,
   },

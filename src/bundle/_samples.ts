@@ -9,11 +9,18 @@ const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 const CLOCK = String.raw`(?<hours>\d\d):(?<minutes>\d\d):(?<seconds>\d\d)(?:[.,]\d{1,9})?`;
 const HALF_AND_ZONE = String.raw`(?: (?<half>[AP]M))?(?: (?<zone>[A-Z]{1,5}|[+-]\d\d(?:\d\d)?))?`;
 /** date's forms: in the C locale, in that of newer and older Americans, and ISO 8601. */
-const DATES: readonly RegExp[] = [
+const DATES: readonly string[] = [
   String.raw`[A-Z][a-z]{2} (?<month>[A-Z][a-z]{2}) {1,2}(?<day>\d{1,2}) ${CLOCK}${HALF_AND_ZONE} (?<year>\d{4})`,
   String.raw`[A-Z][a-z]{2} (?<day>\d{1,2}) (?<month>[A-Z][a-z]{2}) (?<year>\d{4}) ${CLOCK}${HALF_AND_ZONE}`,
   String.raw`(?<year>\d{4})-(?<month>\d\d)-(?<day>\d\d)[T_ -]${CLOCK} ?(?<zone>Z|UTC|[+-]\d\d:?\d\d)?`,
-].map((date) => new RegExp(String.raw`^(?:zzz \*\*\*|[-=#*> ]{0,40}(?:[A-Za-z]{1,20}: )?)${date}[-=#*: \r]{0,40}$`));
+];
+/** OSWatcher's, anybody's, and ExaWatcher's. */
+const STAMPS: readonly RegExp[] = [
+  ...DATES.map((date) =>
+    new RegExp(String.raw`^(?:zzz \*\*\*|[-=#*> ]{0,40}(?:[A-Za-z]{1,20}: )?)${date}[-=#*: \r]{0,40}$`)
+  ),
+  new RegExp(String.raw`^zzz <(?<month>\d\d)/(?<day>\d\d)/(?<year>\d{4}) ${CLOCK}>(?: Count:\d{1,9})?[ \r]*$`),
+];
 const LONGEST_STAMP = 160;
 const UTC = /^(?:UTC|GMT|Z|[+-]00:?(?:00)?)$/;
 
@@ -21,7 +28,7 @@ const UTC = /^(?:UTC|GMT|Z|[+-]00:?(?:00)?)$/;
 export interface Stamp {
   /** In milliseconds, of a zone that has but a name by the host's own clock. */
   readonly time: number;
-  /** The name of that zone; undefined where the time is UTC's, or nothing tells. */
+  /** What tells of that zone; undefined where the time is UTC's. */
   readonly zone: string | undefined;
 }
 
@@ -29,7 +36,7 @@ export interface Stamp {
 export function parseStamp(line: string): Stamp | undefined {
   // Of a table hardly a line begins so.
   if (line.length > LONGEST_STAMP || !/^[-=#*> ]{0,40}(?:[A-Z]|zzz|\d{4}-)/.test(line)) return undefined;
-  const groups = DATES.map((date) => date.exec(line)?.groups).find((found) => found !== undefined);
+  const groups = STAMPS.map((stamp) => stamp.exec(line)?.groups).find((found) => found !== undefined);
   if (groups === undefined) return undefined;
   const { year, month = "", day, hours, minutes, seconds, half, zone } = groups;
   const monthIndex = /^\d/.test(month) ? Number(month) - 1 : MONTHS.indexOf(month);
@@ -37,7 +44,9 @@ export function parseStamp(line: string): Stamp | undefined {
   const local = Date.UTC(Number(year), monthIndex, Number(day), hour, Number(minutes), Number(seconds));
   if (monthIndex < 0 || Number.isNaN(local)) return undefined;
   const [, sign, hoursOff, minutesOff = "0"] = /^([+-])(\d\d):?(\d\d)?$/.exec(zone ?? "") ?? [];
-  if (sign === undefined) return { time: local, zone: zone === undefined || UTC.test(zone) ? undefined : zone };
+  if (sign === undefined) {
+    return { time: local, zone: UTC.test(zone ?? "") ? undefined : zone ?? "its zone is not told" };
+  }
   const offset = (Number(hoursOff) * 60 + Number(minutesOff)) * 60_000;
   return { time: sign === "+" ? local - offset : local + offset, zone: undefined };
 }

@@ -20,7 +20,7 @@ export function beginsAsKernelLog(text: string): boolean {
 }
 
 /** Where a kernel log stands in a bundle. */
-const LOG_PATH = /^(?:sos_commands\/kernel\/dmesg[^/]*|var\/log\/dmesg)$/;
+const LOG_PATH = /^(?:sos_commands\/kernel\/dmesg[^/]*|var\/log\/dmesg|var\/crash\/[^/]*\/(?:vmcore-)?dmesg\.[^/]*)$/;
 /** Where the system's logs stand, which other programs write to as well. */
 const SYSTEM_LOG_PATH =
   /^(?:var\/log\/(?:messages|syslog|kern\.log)[^/]*|sos_commands\/logs\/journalctl_[^/]*|sos_strings\/logs\/[^/]*)$/;

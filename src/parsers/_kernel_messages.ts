@@ -22,10 +22,13 @@ export const KERNEL_LOG_PATHS: readonly string[] = [
   "sos_strings/logs/*",
   "var/log/kern.log.1",
   "var/log/syslog.1",
+  // Of a kernel that panicked, by kdump.
+  "var/crash/*/vmcore-dmesg.txt",
+  "var/crash/*/dmesg.*",
 ];
 
-/** What sos keeps of `journalctl --boot -1`. */
-const LAST_BOOT_PATH = /_--boot_(?:-1|last)\b/;
+/** What sos keeps of `journalctl --boot -1`, and what kdump does. */
+const LAST_BOOT_PATH = /_--boot_(?:-1|last)\b|^var\/crash\//;
 const HOST_KILL =
   /(?:^|[^\w ] |\] )Out of memory: [Kk]ill|,global_oom,|Kernel panic - not syncing: (?:Out of memory|System is deadlocked on memory)/m;
 const KILL = /invoked oom-killer: |[Oo]ut of memory: [Kk]ill/;
@@ -57,7 +60,11 @@ function parseTraits(text: string): LogTraits {
 
 /** Of several logs the first that tells of an OOM of the whole host; where none does, of a control group's; and of none, the first. */
 export function chooseLog(reader: Reader): Captured<ChosenLog> {
-  const paths = KERNEL_LOG_PATHS.flatMap((pattern) => reader.paths(pattern));
+  const paths = KERNEL_LOG_PATHS.flatMap((pattern) => {
+    const found = reader.paths(pattern);
+    // Folders of kdump are called by their time: the newest first.
+    return pattern.startsWith("var/crash/") ? found.toSorted().toReversed() : found;
+  });
   const [first] = paths;
   if (first === undefined) {
     return { status: "missing", missing: [{ path: KERNEL_LOG_PATHS[0] as string, howToCapture: "dmesg" }] };

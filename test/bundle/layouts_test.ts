@@ -289,6 +289,33 @@ describe("an old sosreport", () => {
   });
 });
 
+describe("what kdump kept of a kernel that panicked", () => {
+  const oom = (comm: string): string => `[9.0] Out of memory: Kill process 7 (${comm}) score 900 or sacrifice child\n`;
+
+  it.each(["vmcore-dmesg.txt", "dmesg.202611230812"])(
+    "is read where no newer log tells of an OOM, of several the newest: %s",
+    async (name) => {
+      const files = {
+        "host/proc/meminfo": MEMINFO,
+        "host/sos_commands/kernel/dmesg": "[    0.000000] Linux version 5.14.0\n[1.0] usb 1-1: new device\n",
+        [`host/var/crash/202511230812/${name}`]: oom("older"),
+        [`host/var/crash/202611230812/${name}`]: oom("newer"),
+      };
+      const report = analyze(
+        await open(tar(...Object.entries(files).map(([path, text]) => tarEntry(path, text)))),
+        preset,
+      );
+      const finding = findingOf(report, "global-oom");
+      expect(finding?.title).toMatch(/^Before it was last started, the host ran out of memory.* newer /);
+    },
+  );
+
+  it("is read by itself, as Ubuntu's kdump names it", async () => {
+    const bundle = await open(tar(tarEntry("202611230812/dmesg.202611230812", oom("hog"))));
+    expect(findingOf(analyze(bundle, preset), "global-oom")?.title).toContain("killed hog");
+  });
+});
+
 describe("an insights archive", () => {
   it("keeps files below data, and commands in one folder", async () => {
     const root = "insights-shop-20261123130000";

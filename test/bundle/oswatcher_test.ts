@@ -1,4 +1,5 @@
 /** The archive of Oracle's OSWatcher: what each file recorded over an hour becomes snapshots. */
+import { execFileSync } from "node:child_process";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { openArchive } from "../../src/bundle/open.ts";
@@ -49,6 +50,20 @@ describe("OSWatcher's archive", () => {
     expect(new TextDecoder().decode(bundle.files.get(paths[7] as string)).trim()).toBe(meminfos(0)[7]?.trim());
     const { host } = analyze(bundle, preset);
     expect(host).toMatchObject({ capturedAt: expect.stringMatching(/^2026-04-21T03:23:0[04]/), snapshots: 24 });
+  });
+
+  it.each(["", ".bz2"])("is ExaWatcher's on Exadata: .dat%s", async (suffix) => {
+    const samples = meminfos(0).map((text, i) =>
+      `zzz <04/21/2026 03:${String(i).padStart(2, "0")}:04> Count:${i}\n${text}`
+    );
+    const text = `# Starting Time: 04/21/2026 03:00:04\n# Collection Command: /bin/cat /proc/meminfo\n${
+      samples.join("")
+    }`;
+    const bytes = suffix === "" ? text : execFileSync("bzip2", ["-c"], { input: text });
+    const path = `x/Meminfo.ExaWatcher/2026_04_21_03_00_04_MeminfoExaWatcher_db1.dat${suffix}`;
+    const bundle = await open(tar(tarEntry(path, bytes)));
+    expect(analyze(bundle, preset).host).toMatchObject({ capturedAt: "2026-04-21T03:23:00.000Z", snapshots: 24 });
+    expect(bundle.warnings).toEqual([expect.stringContaining("the host's clock (its zone is not told)")]);
   });
 
   it("tells of a slab cache that grows, by the last sample that has both, though one file is a moment ahead", async () => {
