@@ -23,6 +23,8 @@ const utf8 = new TextDecoder();
 const SPEAKING_NAME =
   /(?:^|[^a-z])(?:mem(?:info|ory)?|slab(?:info|top)?|vm(?:stat|alloc(?:info)?)|zoneinfo|buddyinfo|sockstat|sockets?|ss|netstat|ps|process(?:es)?|top|free|dmesg|kern(?:el)?|messages|syslog|journal(?:ctl)?|sysctl|uname|lsof|df|udp6?|tcp6?|swaps|arcstats|cgroups)(?![a-z])/i;
 const MAX_HELD = 64;
+/** Each may take a millisecond. */
+const MAX_LOOKED = 4096;
 const MAX_FOLDERS = 3;
 
 /** What a file was found to hold. */
@@ -71,6 +73,7 @@ export class LooseFiles {
   readonly #few: FewWarnings;
   /** Files in folders, by the outermost one. */
   readonly #folders: Map<string, readonly LooseFile[]> = new Map();
+  #looked = 0;
   #held = 0;
   #heldBytes = 0;
 
@@ -103,7 +106,8 @@ export class LooseFiles {
    * @param files How many the bundle has.
    */
   isBelow({ path, entry }: PlacedEntry, files: number): boolean {
-    if (files > this.#given || entry.kind !== "file" || this.#held >= MAX_HELD) return false;
+    if (files > this.#given || entry.kind !== "file") return false;
+    if (this.#held >= MAX_HELD || this.#looked >= MAX_LOOKED) return false;
     const folders = path.split("/");
     const name = folders.pop() as string;
     const [first] = folders;
@@ -113,6 +117,7 @@ export class LooseFiles {
 
   /** Looks into one that {@linkcode isBelow}; what is in it comes at the end. */
   async hold({ path: name, entry }: PlacedEntry): Promise<void> {
+    this.#looked++;
     const { bytes } = await entry.read(this.#maxBytes);
     const file = this.#look(name, bytes);
     const size = file.sections.reduce((sum, section) => sum + section.bytes.length, 0);
