@@ -37,7 +37,7 @@ The census of all pages is slow in sh, and taken only with --only page-flags or 
 export const explanation: string = `
 It writes nothing but the bundle: no temporary file, neither on a disk, which may be full, nor on a tmpfs, which is memory. The
 functions below send what they read, between lines that begin with a random mark, to one awk program, which writes the tar archive.
-After each collector a gzip member ends, so that a bundle which is cut off can be read up to there.
+After a collector, and a second at least, a gzip member ends, so that a bundle which is cut off can be read up to there.
 `.trim();
 
 /** Settings, limits and the functions that captures are written in. */
