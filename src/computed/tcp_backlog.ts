@@ -256,15 +256,13 @@ interface Connections {
   readonly detailOf: DetailOf;
   readonly listeners: Listeners;
   readonly sockets: number;
-  /** Whether `ss` or netstat lists them, each once. Netstat cuts addresses of IPv6 off, so that several may look the same. */
-  readonly isListed: boolean;
   /** What the snapshots saw of its queues; a list by `ss` or netstat is looked at once. */
   readonly watch: (side: Side) => Watched;
 }
 
 function backlogs(
   reader: Reader,
-  { tables, detailOf, listeners, sockets, isListed, watch }: Connections,
+  { tables, detailOf, listeners, sockets, watch }: Connections,
 ): Captured<TcpBacklog> {
   const ratio = chargeRatio(reader, tables);
   const all = new Map<string, Socket>();
@@ -274,7 +272,8 @@ function backlogs(
       const remote = endpoint(row.remoteAddress, row.remotePort);
       const listener = listeners.of(path, row);
       const key = connectionKey(path, local, remote);
-      all.set(isListed && all.has(key) ? `${key} ${row.line}` : key, {
+      // Several may look the same: netstat cuts addresses of IPv6 off, and MPTCP has those of what carries it.
+      all.set(all.has(key) ? `${key} ${path}:${row.line}` : key, {
         path,
         row,
         inode: listener?.inode ?? row.inode,
@@ -319,7 +318,9 @@ function hostAndPort(text: string): readonly [host: string, port: number | strin
   return [host, port === "*" ? 0 : parseCount(port) ?? port];
 }
 
-function rowOf(listed: ListedRow): Row & { readonly listed: ListedRow } {
+type ListedTableRow = Row & { readonly listed: ListedRow };
+
+function rowOf(listed: ListedRow): ListedTableRow {
   const { key, socket } = listed;
   const [localAddress, localPort] = hostAndPort(socket.local);
   const [remoteAddress, remotePort] = hostAndPort(socket.peer);
@@ -346,10 +347,11 @@ function isNobodys({ inode, owners, ownersLine }: SsSocket): boolean {
 }
 
 /** What `ss` or netstat lists, in the form of tables, and those of them that tell who listens. */
-function listedTables(
-  rows: Iterable<ListedRow>,
-): { readonly tables: readonly Parsed<readonly Row[]>[]; readonly listening: readonly Parsed<readonly Row[]>[] } {
-  const files = new Map<string, ReturnType<typeof rowOf>[]>();
+function listedTables(rows: Iterable<ListedRow>): {
+  readonly tables: readonly Parsed<readonly ListedTableRow[]>[];
+  readonly listening: readonly Parsed<readonly Row[]>[];
+} {
+  const files = new Map<string, ListedTableRow[]>();
   for (const each of rows) {
     const file = files.get(each.path);
     if (file === undefined) files.set(each.path, [rowOf(each)]);
@@ -371,6 +373,25 @@ function listedTables(
   return { tables: accepted, listening };
 }
 
+/**
+ * Sockets of MPTCP, which `ss` alone tells. The tables have the connections that carry them: these pass on at once what they receive, and tell with their
+ * timers whether the peer reads. What a socket has to send it is charged (`w`), and is not its Send-Q.
+ */
+function multipath(reader: Reader, carriers: readonly Parsed<readonly Row[]>[]): readonly Parsed<readonly Row[]>[] {
+  const { tables } = listedTables(ssRows(reader, "mptcp"));
+  if (tables.length === 0) return [];
+  const carrying = new Map(carriers.flatMap(({ value }) => value.map((row) => [row.inode, row] as const)));
+  return tables.map(({ path, value }) => ({
+    path,
+    value: value.map((row) => ({
+      ...row,
+      txQueueBytes: row.listed.socket.skmem?.wmemQueuedBytes,
+      timer: carrying.get(row.inode)?.timer,
+      retransmits: carrying.get(row.inode)?.retransmits,
+    })),
+  }));
+}
+
 /** What `ss` or netstat alone tells, as people paste it and some archives have it: seen once. */
 function listed(reader: Reader): Captured<TcpBacklog> | undefined {
   const rows = listedRows(reader, "tcp");
@@ -378,11 +399,10 @@ function listed(reader: Reader): Captured<TcpBacklog> | undefined {
   if (rows.every(({ socket }) => socket.state === "LISTEN")) return undefined;
   const { tables, listening } = listedTables(rows);
   return backlogs(reader, {
-    tables,
+    tables: [...multipath(reader, tables), ...tables],
     detailOf: (_, { listed }) => listed,
     listeners: new Listeners(listening),
     sockets: rows.length,
-    isListed: true,
     watch: () => watchQueues([], () => undefined),
   });
 }
@@ -395,11 +415,11 @@ function read(reader: Reader): Captured<TcpBacklog> {
   const elsewhere = listedTables(rows);
   const detailOf = detailsOf(reader);
   return backlogs(reader, {
-    tables: [...tables.value, ...elsewhere.tables],
+    // First those of MPTCP: where both ends are on this host it is they that hold each other up.
+    tables: [...multipath(reader, tables.value), ...tables.value, ...elsewhere.tables],
     detailOf: (path, row, ...ends) => row.listed ?? detailOf(path, row, ...ends),
     listeners: new Listeners([...tables.value, ...elsewhere.listening]),
     sockets: tables.value.reduce((sum, { value }) => sum + tableSize(value), rows.length),
-    isListed: false,
     watch: (side) => watchQueues(reader.timeline, look(side)),
   });
 }

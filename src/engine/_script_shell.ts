@@ -37,7 +37,7 @@ The census of all pages is slow in sh, and taken only with --only page-flags or 
 export const explanation: string = `
 It writes nothing but the bundle: no temporary file, neither on a disk, which may be full, nor on a tmpfs, which is memory. The
 functions below send what they read, between lines that begin with a random mark, to one awk program, which writes the tar archive.
-After each collector a gzip member ends, so that a bundle which is cut off can be read up to there.
+After a collector, and a second at least, a gzip member ends, so that a bundle which is cut off can be read up to there.
 `.trim();
 
 /** Settings, limits and the functions that captures are written in. */
@@ -118,8 +118,9 @@ settings() {
     *) fraction=00 ;;
   esac
   # In hundredths of a second, as /proc/uptime counts.
-  wait_between=$(printf '%s\\n' "\${interval%%.*}" | sed 's/^0*//')$(printf '%.2s' "$fraction")
-  wait_between=$(printf '%s\\n' "$wait_between" | sed 's/^0*//')
+  wait_between=\${interval%%.*}$(printf '%.2s' "$fraction")
+  # With zeros in front it would be octal.
+  while [ "\${wait_between#0}" != "$wait_between" ]; do wait_between=\${wait_between#0}; done
   wait_between=\${wait_between:-0}
   [ -d "$root" ] || wrong "--root is a directory, and there is none at \\"$root\\""
   root=$(cd "$root" && pwd) || exit 2
@@ -132,14 +133,16 @@ whole_number() {
 }
 
 choose_collectors() {
-  only=$(printf '%s' "$only" | tr -d ' ')
-  skip=$(printf '%s' "$skip" | tr -d ' ')
-  for id in $(printf '%s,%s' "$only" "$skip" | tr ',' ' '); do
-    case " $collectors " in
-      *" $id "*) ;;
-      *) wrong "there is no collector \\"$id\\"; there are $collectors" ;;
-    esac
-  done
+  if [ -n "$only$skip" ]; then
+    only=$(printf '%s' "$only" | tr -d ' ')
+    skip=$(printf '%s' "$skip" | tr -d ' ')
+    for id in $(printf '%s,%s' "$only" "$skip" | tr ',' ' '); do
+      case " $collectors " in
+        *" $id "*) ;;
+        *) wrong "there is no collector \\"$id\\"; there are $collectors" ;;
+      esac
+    done
+  fi
   chosen=
   for id in $collectors; do
     case ",\${only:-$id}," in *",$id,"*) ;; *) continue ;; esac
@@ -216,6 +219,8 @@ name_bundle() {
 
 # What the file of these values says, as JSON.
 json() {
+  # No process for what most hosts are called.
+  case $1 in *[!A-Za-z0-9_.+-]*) ;; *) printf '%s' "$1"; return ;; esac
   printf '%s' "$1" | tr -d '\\000-\\037\\177' | sed 's/[\\\\"]/\\\\&/g'
 }
 
@@ -227,11 +232,11 @@ manifest() {
   printf '    "pageSizeBytes": %s,\\n    "userHz": %s,\\n    "cpus": %s\\n  },\\n' "$page_size" "$user_hz" "$cpus"
   printf '  "capturedAt": "%s",\\n  "privileged": %s,\\n  "snapshots": %s,\\n' \\
     "$time" "$(if [ "$euid" -eq 0 ]; then echo true; else echo false; fi)" "$snapshots"
-  printf '  "intervalSeconds": %s.%s,\\n  "collectors": [%s]\\n}\\n' "$((wait_between / 100))" "$(two_digits $((wait_between % 100)))" \\
-    "$(printf '%s' "$chosen" | sed 's/.*/"&"/' | tr '\\n' ',' | sed 's/,$//; s/,/, /g')"
+  ids=
+  for id in $chosen; do ids="\${ids:+$ids, }\\"$id\\""; done
+  printf '  "intervalSeconds": %s.%s,\\n  "collectors": [%s]\\n}\\n' "$((wait_between / 100))" "$(two_digits $((wait_between % 100)))" "$ids"
   # The last newline is that of the line which follows.
   send 'done'
-  send flush
 }
 
 # ---- time ----
@@ -268,6 +273,12 @@ count_seconds() {
 count_second() {
   count_seconds
   [ -n "$stopped" ] || [ "$seconds" -lt "$timeout" ] || stopped="the time limit of $timeout s for the whole was reached"
+}
+
+# What is written until now can be read, whatever happens.
+flush() {
+  send flush
+  flush_due=$((now + 100))
 }
 
 # Waits for a process; leaves it alone, killed or not, when it takes longer. PID SECONDS
@@ -448,7 +459,7 @@ read_files() {
   await $! "$1"
 }
 
-# Sends what a program prints. STORED-PATH WORD...
+# Sends what a program prints: text, without the bytes that awk does not take. STORED-PATH WORD...
 send_output() {
   stored=$1
   shift
@@ -461,7 +472,7 @@ send_output() {
   {
     (limited "$limit_seconds" "$@" 2>/dev/null)
     printf '\\n%s\\texit\\t%s\\n' "$mark" $?
-  } | head -c $((max + 100)) | tr '\\000' '\\377' &
+  } | head -c $((max + 100)) &
   if await $! $((limit_seconds + 2)); then send 'done'; else send hung; fi
 }
 
@@ -834,9 +845,13 @@ produce() {
     name_bundle
     send time "$(printf '%011o' "$(date +%s)")"
     manifest
+    flush
   fi
   while [ "$snapshot" -le "$snapshots" ] && [ -z "$stopped" ]; do
-    [ "$snapshot" -eq 1 ] || wait_for_next
+    if [ "$snapshot" -gt 1 ]; then
+      flush
+      wait_for_next
+    fi
     [ -z "$stopped" ] || break
     start_snapshot
     for id in $chosen; do
@@ -849,7 +864,8 @@ produce() {
       read_batch
       look_at_clock
       send booked "$now"
-      send flush
+      # Each time three processes, which take as long as a small collector.
+      [ "$now" -lt "$flush_due" ] || flush
     done
     read_batch
     snapshot=$((snapshot + 1))

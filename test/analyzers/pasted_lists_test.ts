@@ -75,6 +75,15 @@ describe("lists of sockets in one paste", () => {
     expect(report.warnings.join("\n")).not.toContain("nothing tells which");
   });
 
+  it("names who does not read where they are all there is, and the size of the host is not known", async () => {
+    const report = await paste(`${SS_UANP}${SS_TANP}`);
+    expect(report).toMatchObject({ verdict: "insufficient-evidence", ledger: null, host: { totalBytes: null } });
+    // Below what is material on a host of a usual size.
+    expect(findingOf(report, UDP)).toMatchObject({ material: false, owners: [PYTHON_UDP] });
+    const claims = [{ account: "unaccounted", bytes: { low: RECV_BYTES, high: RECV_BYTES } }];
+    expect(findingOf(report, RECV)).toMatchObject({ material: true, claims, owners: [PYTHON_TCP] });
+  });
+
   it.each(
     [
       ["twice the same", [["ss -tanp", SS_TANP], ["ss -tanp", SS_TANP], ["ss -uanp", SS_UANP], ["ss -uanp", SS_UANP]]],

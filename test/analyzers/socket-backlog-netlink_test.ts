@@ -178,5 +178,5 @@ ${
     });
   });
 
-  itNeeds(CAUSE, held, ["proc/meminfo", TABLE]);
+  itNeeds(CAUSE, held, [TABLE]);
 });

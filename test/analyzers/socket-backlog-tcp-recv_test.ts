@@ -292,5 +292,5 @@ describe(CAUSE, () => {
     expect(findingOf(await analyzeFiles(files), CAUSE)?.owners[0]).toMatchObject({ pid: 77, comm: "java" });
   });
 
-  itNeeds(CAUSE, held, ["proc/meminfo", "proc/net/tcp"]);
+  itNeeds(CAUSE, held, ["proc/net/tcp"]);
 });

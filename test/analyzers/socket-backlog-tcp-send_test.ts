@@ -175,5 +175,5 @@ describe(CAUSE, () => {
   });
 
   const { "sos_commands/networking/ss_-peaonmi": _, ...withoutSs } = held;
-  itNeeds(CAUSE, withoutSs, ["proc/meminfo", "proc/net/tcp"]);
+  itNeeds(CAUSE, withoutSs, ["proc/net/tcp"]);
 });
