@@ -76,6 +76,11 @@ describe(ID, () => {
     }
   });
 
+  it("is not assessed where the log ends above what was free then", async () => {
+    const report = await analyzeFiles(log("[ 1.0] java: page allocation failure: order:4, mode:0x40dc0(GFP_KERNEL)\n"));
+    expect(report.notAssessed).toContainEqual(expect.objectContaining({ cause: ID, howToCapture: ["dmesg"] }));
+  });
+
   it("is not assessed without the kernel log", async () => {
     expect((await analyzeFiles({ "proc/meminfo": meminfoText() })).notAssessed).toContainEqual(
       expect.objectContaining({ cause: ID, missing: ["sos_commands/kernel/dmesg"] }),
