@@ -209,7 +209,8 @@ describe(ID, () => {
 
   it("takes no other rows of numbers for a dump's", async () => {
     const report = await analyzeFiles({
-      "sos_commands/kernel/dmesg": "[    1.0] [ 17]     0    18    12467     2052    94208        0             0 ports\n",
+      "sos_commands/kernel/dmesg":
+        "[    1.0] [ 17]     0    18    12467     2052    94208        0             0 ports\n",
     });
     expect(report.ruledOut.map(({ cause }) => cause)).toContain(ID);
   });
