@@ -13,6 +13,11 @@ export function hostOoms(events: readonly KernelLogEvent[]): readonly KernelLogE
   return events.filter(({ kind, order, isCutOff }) => kind === "global-oom" && order !== SYSRQ_ORDER && !isCutOff);
 }
 
+/** The OOMs of which the log tells no more than who asked for memory: of the host or of a control group. */
+export function cutOffOoms(events: readonly KernelLogEvent[]): readonly KernelLogEvent[] {
+  return events.filter(({ order, isCutOff }) => isCutOff && order !== SYSRQ_ORDER);
+}
+
 /**
  * Which log to capture whole, where this one has the beginning of an OOM alone, or a dump without what it was written for: then it is not known whether the
  * host or a control group was short.
