@@ -114,6 +114,17 @@ describe("parseLsofFiles()", () => {
     expect(mapped).toMatchObject([{ name: "/dev/shm/z", bytes: 100 }]);
   });
 
+  it("knows lsof +L1 by the number of links that it tells before the inode", () => {
+    // https://github.com/bus1/dbus-broker/issues/385
+    const text = "COMMAND    PID USER   FD   TYPE DEVICE SIZE/OFF NLINK NODE NAME\n" +
+      "dbus-brok  757 dbus   12u   REG    0,1  2097152     0 2048 /memfd:dbus-broker-log (deleted)\n" +
+      "dbus-brok  758 dbus   12u   REG    0,1  2097152     0 2049 /memfd:dbus-broker-log (deleted)\n";
+    expect(parseLsofFiles(text).unlinked.map(({ name, identity }) => [name, identity])).toEqual([
+      ["/memfd:dbus-broker-log (deleted)", "0,1 2048"],
+      ["/memfd:dbus-broker-log (deleted)", "0,1 2049"],
+    ]);
+  });
+
   it("throws when no line is an open file", () =>
     expect(() => parseLsofFiles("lsof: nothing\n")).toThrow("Cannot parse lsof"));
 });
