@@ -9,14 +9,15 @@ const FENCE = /^ {0,3}(?:```|~~~)|^<\/?(?:pre|code|details|summary)\b/;
 const FILE_TITLE = /^==> (\/\S{1,200}) <==$|^------ [^()]{1,100} \((?:cat )?(\/\S{1,200})\) ------$/;
 /** `root@host:~# ` and `[root@host ~]# `: whatever follows is a command. */
 const HOST_PROMPT = /^\[?[\w.-]{1,64}@[\w.-]{1,255}[^$#%>]{0,200}[$#%>] ?(\S.*)$/;
-/** `$ `, `# `, `~ # `, `bash-5.1# `, `host:~ # `: what follows may be something else, such as the header of slabinfo. */
+/** `$ `, `# `, `#`, `~ # `, `bash-5.1# `, `host:~ # `: what follows may be something else, such as the header of slabinfo. */
 const PROMPT =
-  /^(?:(?:[\w.-]{1,64}[: ])?[~/]\S{0,200} |(?:[\w.-]{1,64}:)[~/]\S{0,200}|[a-z]{0,3}sh-[\d.]{1,8})?[$#] (\S.*)$/;
+  /^(?:(?:[\w.-]{1,64}[: ])?[~/]\S{0,200} |(?:[\w.-]{1,64}:)[~/]\S{0,200}|[a-z]{0,3}sh-[\d.]{1,8})?[$#] ?(\S.*)$/;
 const PROGRAM =
   /^(?:sudo +(?:-\S+ +)*)?(?:\/\S{1,100}\/)?(?:cat|date|df|dmesg|du|egrep|find|free|grep|head|ipcs|journalctl|kubectl|docker|ip netns exec|ls|lsof|lsmod|netstat|ps|sar|slabtop|ss|swapon|sysctl|tail|top|uname|uptime|vmstat|watch|zpool)(?: |$)/;
 /** Without a prompt: its options tell the unit of what stands below. */
 const BARE_FREE = /^free(?:$| -\w| *(?:&&|;|\|))/;
 const LINE_LENGTH_LOOKED_AT = 800;
+const COMMENT = /^#[ \t]*\w/;
 const QUOTED = /^(?:> ?)+/;
 const SS = /\/ss_-peaonmi$/;
 const SS_COMMAND = /(?:^|[ /])ss /;
@@ -79,9 +80,23 @@ function unindent(line: string, blanks: number): string {
   return line.slice(at);
 }
 
+/** What people show as a comment, below the command: `# Mem: 62Gi 56Gi` is a row, where its title is commented, too. slabinfo's has a # of its own. */
+function withoutComments(lines: readonly string[]): readonly string[] {
+  let isCommented = false;
+  return lines.map((line, at) => {
+    if (!COMMENT.test(line)) {
+      isCommented = false;
+      return line;
+    }
+    const text = line.slice(1);
+    isCommented ||= titledPath(headOf([text], 0)) !== undefined && titledPath(headOf(lines, at)) === undefined;
+    return isCommented ? text : line;
+  });
+}
+
 function partsOf(text: string): Part[] {
   const parts: Part[] = [];
-  const lines = text.split("\n").map((line) => line.replace(QUOTED, ""));
+  const lines = withoutComments(text.split("\n").map((line) => line.replace(QUOTED, "")));
   let current: Part | undefined;
   let command: string | undefined;
   let isNext = false;
@@ -125,14 +140,19 @@ function partsOf(text: string): Part[] {
   return parts;
 }
 
+/** Whether slabtop's table is in a part, and not its totals alone. */
+function hasTable({ lines }: Part): boolean {
+  return lines.some((line) => SLABTOP_ROWS.test(line));
+}
+
 /** Whether a line begins something else than what it stands in. */
 function begins(lines: readonly string[], at: number, current: Part | undefined): boolean {
   const [head, line = ""] = [headOf(lines, at), lines[at]];
   const title = titledPath(head);
   if (title !== undefined) {
     if (current?.path !== title) return true;
-    // slabinfo has two lines that tell it, slabtop another one below its totals.
-    return current.lines.length > 1 && !SLABTOP_ROWS.test(line);
+    // slabinfo has two lines that tell it, slabtop another one below its totals. What it printed a moment later is another table.
+    return current.lines.length > 1 && (!SLABTOP_ROWS.test(line) || hasTable(current));
   }
   if (current === undefined || current.path === LOG_PLACE) return false;
   const row = rowPath(head);
@@ -164,10 +184,15 @@ function contentOf({ command, lines }: Part, path: string): string {
 }
 
 /** Whether a part belongs to what stands above it, with an empty line between them. */
-function goesOnIn(path: string | undefined, mayGoOn: boolean, { isNext, path: own, lines }: Part): boolean {
+function goesOnIn(
+  path: string | undefined,
+  above: Part | undefined,
+  mayGoOn: boolean,
+  { isNext, path: own, lines }: Part,
+): boolean {
   const [first = ""] = lines;
   if (!isNext) return false;
-  if (SLABTOP_ROWS.test(first)) return own === path;
+  if (SLABTOP_ROWS.test(first)) return own === path && above !== undefined && !hasTable(above);
   // Of a connection that is closed ss -m and ss -i print a line of details that is empty.
   return mayGoOn || (path !== undefined && own === undefined && SS.test(path) && SS_ROW.test(first));
 }
@@ -200,10 +225,12 @@ export function splitPaste(text: string, whole: string | undefined): Paste | und
   const passedOver: (readonly [number, number])[] = [];
   let path: string | undefined;
   let mayGoOn = false;
+  let above: Part | undefined;
   for (const part of partsOf(text)) {
     const range = [part.line, part.line + part.lines.length - 1] as const;
     // What looks like rows of something else may well be the rest of a log.
-    const goesOn = goesOnIn(path, mayGoOn, part);
+    const goesOn = goesOnIn(path, above, mayGoOn, part);
+    above = part;
     if (!goesOn) {
       path = placeOf(part);
       mayGoOn = path === LOG_PLACE || (path !== undefined && part.path === undefined && !SS.test(path));

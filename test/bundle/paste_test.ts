@@ -174,6 +174,11 @@ HugePages_Free:    11904**
       "sos_commands/memory/free":
         "$ free -m\n  total used free shared buff/cache available\n  Mem: 982 680 88 6 213 156\n",
     }],
+    // openbmc/openbmc#236: busybox's, without a column for caches.
+    [
+      "_root@barreleye:~# free\n total used free shared buffers\nMem: 254548 217692 36856 22944 10528\n\nand\n",
+      { "sos_commands/memory/free": " total used free shared buffers\nMem: 254548 217692 36856 22944 10528\n" },
+    ],
   ])("has rows that were picked out, and what free and top print: %s", async (text, expected) => {
     expect(texts(await open(text))).toEqual(expected);
   });
@@ -186,6 +191,49 @@ HugePages_Free:    11904**
     );
     expect(texts(bundle)).toEqual({ "proc/meminfo": `${slab}\n${huge}` });
     expect(bundle.warnings.at(-1)).toContain("lines 9, 11-12 are passed over");
+  });
+
+  // podman-container-tools/podman#19161: the same caches, an hour and 200 MiB later.
+  it.each(["", "\n", "...\n"])(
+    "takes slabtop's tables at several times for several, and keeps the first: %j",
+    async (between) => {
+      const table = SLABTOP.split("\n").slice(2).join("\n");
+      const bundle = await open(`before\n\n${table}${between}${table.replaceAll("1000", "5000")}`);
+      expect(texts(bundle)).toEqual({
+        "sos_commands/memory/slabtop_-o": `${table}${between === "...\n" ? between : ""}`,
+      });
+    },
+  );
+
+  // https://github.com/ossrs/srs/issues/4526, https://github.com/aeron-io/aeron/issues/329
+  it("has rows that grep picked out of netstat and lsof", async () => {
+    const netstat =
+      "udp   9383168   2304 0.0.0.0:8001            0.0.0.0:*\ntcp6       0      0 :::443                  :::*                    LISTEN      1/nginx\n";
+    const lsof =
+      "java      19293 19844  jenkins  377u      REG               0,18  50332096  304617838 /dev/shm/a.logbuffer (deleted)\n";
+    expect(texts(await open(`netstat | grep 8001\n\n${netstat}\n\nlsof|grep deleted\n...\n${lsof}`))).toEqual({
+      "sos_commands/networking/netstat_-W_-neopa": netstat,
+      "sos_commands/process/lsof_": lsof,
+    });
+  });
+
+  // https://www.mercemay.top/posts/tuning-zfs-arc-on-my-proxmox-box/, in part
+  it("has what is shown as a comment, below the command", async () => {
+    const free =
+      "                total        used        free      shared  buff/cache   available\n Mem:            62Gi        56Gi       1.1Gi       312Mi       5.2Gi       4.8Gi\n";
+    const commented = free.trimEnd().split("\n").map((line) => `#${line}\n`).join("");
+    expect(texts(await open(`free -h\n${commented}\n# and a heading\n`))).toEqual({
+      "sos_commands/memory/free": `$ free -h\n${free}`,
+    });
+    const slabinfo = "# name            <active_objs> <num_objs>\na 1 1 8 1 1 : tunables 0 0 0 : slabdata 1 1 0\n";
+    expect(texts(await open(`see:\n\n${slabinfo}`))).toEqual({ "proc/slabinfo": slabinfo });
+  });
+
+  it("knows root's prompt without a blank behind it", async () => {
+    const text = "sockets: used 39845\nTCP: inuse 125217 orphan 65738 tw 103758 alloc 121429 mem 22016\n";
+    expect(texts(await open(`#cat /proc/net/sockstat\n${text}#ss -s\nTotal: 39845\n`))).toEqual({
+      "proc/net/sockstat": text,
+    });
   });
 
   it("takes no rows of a process's smaps for the host's", async () => {
