@@ -177,7 +177,7 @@ HugePages_Free:    11904**
     // openbmc/openbmc#236: busybox's, without a column for caches.
     [
       "_root@barreleye:~# free\n total used free shared buffers\nMem: 254548 217692 36856 22944 10528\n\nand\n",
-      { "sos_commands/memory/free": " total used free shared buffers\nMem: 254548 217692 36856 22944 10528\n" },
+      { "sos_commands/memory/free": "$ free\n total used free shared buffers\nMem: 254548 217692 36856 22944 10528\n" },
     ],
   ])("has rows that were picked out, and what free and top print: %s", async (text, expected) => {
     expect(texts(await open(text))).toEqual(expected);
