@@ -158,7 +158,7 @@ function netlinkFinding(
   const owners = withPorts(backlog.queues, found, known);
   const judged = judgeQueues(backlog, owners, { isStuck });
   if (judged.bytes < WORTH_A_LINE_BYTES) return undefined;
-  const materialBytes = materialQueueBytes(ledger.totalBytes);
+  const materialBytes = materialQueueBytes(ledger?.totalBytes);
   const groups = groupByOwner(judged.queues, owners);
   const trend = recentTrend(backlog.series);
   return {
@@ -189,8 +189,8 @@ export const socketBacklogNetlink: Analyzer = defineAnalyzer({
     "https://man7.org/linux/man-pages/man7/netlink.7.html",
     "net/netlink/af_netlink.c netlink_attachskb()",
   ],
-  needs: { ledger, netlinkBacklog },
-  uses: { rawBacklog, pingBacklog, socketOwners, processes, slabinfo },
+  needs: { netlinkBacklog },
+  uses: { ledger, rawBacklog, pingBacklog, socketOwners, processes, slabinfo },
   analyze(
     {
       ledger,

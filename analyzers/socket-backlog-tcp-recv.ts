@@ -239,8 +239,8 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
     "https://docs.kernel.org/networking/proc_net_tcp.html",
     "net/ipv4/tcp_input.c tcp_data_queue()",
   ],
-  needs: { ledger, tcpBacklog },
-  uses: { socketOwners, processes, languages, sockstat },
+  needs: { tcpBacklog },
+  uses: { ledger, socketOwners, processes, languages, sockstat },
   analyze(
     { ledger, tcpBacklog: { received }, socketOwners: owners, processes: known, languages: spoken, sockstat: stat },
   ) {
@@ -258,7 +258,7 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
         } of received data, of which ${formatBytes(judged.bytes)} are not known to be read`,
       };
     }
-    const materialBytes = materialQueueBytes(ledger.totalBytes);
+    const materialBytes = materialQueueBytes(ledger?.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
     const trend = recentTrend(received.series);
     const draft: FindingDraft = {

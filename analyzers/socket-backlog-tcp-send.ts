@@ -213,15 +213,15 @@ export const socketBacklogTcpSend: Analyzer = defineAnalyzer({
     "https://docs.kernel.org/networking/proc_net_tcp.html",
     "net/ipv4/tcp_timer.c tcp_probe_timer()",
   ],
-  needs: { ledger, tcpBacklog },
-  uses: { socketOwners, processes, languages, sockstat },
+  needs: { tcpBacklog },
+  uses: { ledger, socketOwners, processes, languages, sockstat },
   analyze({ ledger, tcpBacklog: { sent }, socketOwners: owners, processes: known, languages: spoken, sockstat: stat }) {
     const judged = judgeQueues({ queues: sent.queues.filter(isHeldHere) }, owners, {
       isStuck,
       onlyStuck: true,
       bytes: (queue) => queue.chargedBytes + unreadBytes(queue),
     });
-    const materialBytes = materialQueueBytes(ledger.totalBytes);
+    const materialBytes = materialQueueBytes(ledger?.totalBytes);
     if (judged.bytes < WORTH_A_LINE_BYTES) {
       const untold = untoldBytes(sent.queues);
       if (untold >= materialBytes) {

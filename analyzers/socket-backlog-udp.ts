@@ -77,7 +77,7 @@ function behaviour(judged: Judged<UdpQueue>, seconds: number): string {
 }
 
 interface Supporting {
-  readonly ledger: Ledger;
+  readonly ledger: Ledger | undefined;
   readonly sockstat: readonly Parsed<Sockstat>[] | undefined;
   readonly sysctl: Parsed<Sysctl> | undefined;
   readonly netSnmp: readonly Parsed<ReadonlyMap<string, { value: number; line: number }>>[] | undefined;
@@ -89,7 +89,7 @@ interface Supporting {
 const MULTICAST = /^(?:22[4-9]|23\d)\.|^\[ff/i;
 
 /** Where all of them lie. Of a multicast group each socket is charged for the same packets, which lie in memory once; so it is with those of one port where more is charged than there is. */
-function place(judged: Judged<UdpQueue>, ledger: Ledger, slab: SkbSlab | undefined): Claim[] {
+function place(judged: Judged<UdpQueue>, ledger: Ledger | undefined, slab: SkbSlab | undefined): Claim[] {
   const claims = placeSkbBytes(judged.bytes, ledger, slab);
   const isMore = highBytes(claims) < MOST_OF_CHARGE * judged.bytes;
   const isShared = ({ local }: UdpQueue): boolean => isMore || MULTICAST.test(local);
@@ -255,14 +255,14 @@ function remedies(
 function unseenFinding(
   shown: UdpBacklog,
   stat: readonly Parsed<Sockstat>[] | undefined,
-  ledger: Ledger,
+  ledger: Ledger | undefined,
   slab: SkbSlab | undefined,
 ): FindingDraft | undefined {
   const counted = protocolMemory(stat, "UDP");
-  if (counted === undefined) return undefined;
+  // Before 6.15 the kernel may count what no socket has any more: then it is in no account.
+  if (counted === undefined || ledger === undefined) return undefined;
   const bytes = counted.bytes - shown.series.reduce((most, each) => Math.max(most, each.bytes), shown.chargedBytes);
   const claims = placeSkbBytes(bytes, ledger, slab);
-  // Before 6.15 the kernel may count what no socket has any more: then it is in no account.
   if (bytes < materialQueueBytes(ledger.totalBytes) || highBytes(claims) < MOST_OF_CHARGE * bytes) return undefined;
   return {
     title: `UDP sockets that this bundle does not show, of other network namespaces, have ${
@@ -305,13 +305,13 @@ function isSendFull({ chargedBytes, limitBytes }: UdpQueue): boolean {
 function sentFinding(
   backlog: UdpBacklog,
   { ledger, owners, slab }: {
-    readonly ledger: Ledger;
+    readonly ledger: Ledger | undefined;
     readonly owners: SocketOwners | undefined;
     readonly slab: SkbSlab | undefined;
   },
 ): FindingDraft | undefined {
   const judged = judgeQueues({ queues: heldBack(backlog) }, owners, { isStuck: isSendFull });
-  const materialBytes = materialQueueBytes(ledger.totalBytes);
+  const materialBytes = materialQueueBytes(ledger?.totalBytes);
   // A busy sender has some under way whenever somebody looks.
   if (judged.bytes < materialBytes) return undefined;
   const groups = groupByOwner(judged.queues, owners);
@@ -378,8 +378,8 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     "net/ipv4/udp.c __udp_enqueue_schedule_skb()",
     "net/core/sock.c __sk_mem_raise_allocated()",
   ],
-  needs: { ledger, udpBacklog },
-  uses: { udpSent, socketOwners, processes, languages, sockstat, sysctl, netSnmp, slabinfo, udpLimit },
+  needs: { udpBacklog },
+  uses: { ledger, udpSent, socketOwners, processes, languages, sockstat, sysctl, netSnmp, slabinfo, udpLimit },
   analyze(
     {
       ledger,
@@ -412,7 +412,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
         } unread${busy}`,
       };
     }
-    const materialBytes = materialQueueBytes(ledger.totalBytes);
+    const materialBytes = materialQueueBytes(ledger?.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
     const trend = recentTrend(backlog.series);
     const claims = place(judged, ledger, slab);

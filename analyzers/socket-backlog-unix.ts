@@ -154,8 +154,8 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
     "net/unix/af_unix.c unix_stream_sendmsg()",
     "net/core/sock.c sock_alloc_send_pskb()",
   ],
-  needs: { ledger, unixBacklog },
-  uses: { socketOwners, processes },
+  needs: { unixBacklog },
+  uses: { ledger, socketOwners, processes },
   analyze({ ledger, unixBacklog: backlog, socketOwners: owners, processes: known }) {
     const judged = judgeQueues(backlog, owners, { isStuck });
     if (judged.bytes < WORTH_A_LINE_BYTES) {
@@ -165,7 +165,7 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
         }, of which ${formatBytes(judged.bytes)} are not known to be read`,
       };
     }
-    const materialBytes = materialQueueBytes(ledger.totalBytes);
+    const materialBytes = materialQueueBytes(ledger?.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
     const readers = ends(judged, owners, "readerInode");
     const senders = ends(judged, owners, "senderInode");

@@ -84,7 +84,7 @@ function surelyHeld(queues: readonly JudgedQueue<SocketQueue>[]): number {
 }
 
 /** Where the queues lie: at least what is there for sure, at most what they are charged. */
-export function placeCopies({ queues, bytes }: Judged, ledger: Ledger, slab: SkbSlab | undefined): Claim[] {
+export function placeCopies({ queues, bytes }: Judged, ledger: Ledger | undefined, slab: SkbSlab | undefined): Claim[] {
   let sure = surelyHeld(queues);
   return placeSkbBytes(bytes, ledger, slab).map(({ account, bytes: { high } }) => {
     const low = Math.min(high, sure);
@@ -108,7 +108,7 @@ export interface CopiesKind {
 
 /** What else an answer needs. */
 export interface CopiesContext {
-  readonly ledger: Ledger;
+  readonly ledger: Ledger | undefined;
   readonly owners: SocketOwners | undefined;
   readonly processes: readonly Process[] | undefined;
   readonly slab: SkbSlab | undefined;
@@ -125,7 +125,7 @@ export function copiedQueuesFinding(
   const groups = groupByOwner(judged.queues, owners);
   const claims = placeCopies(judged, ledger, slab);
   const held = claims.reduce((sum, { bytes: { high } }) => sum + high, 0);
-  const materialBytes = materialQueueBytes(ledger.totalBytes);
+  const materialBytes = materialQueueBytes(ledger?.totalBytes);
   const trend = recentTrend(backlog.series);
   const [largest] = judged.queues as [JudgedQueue<SocketQueue>];
   return {

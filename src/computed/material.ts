@@ -8,9 +8,9 @@ export const MATERIAL_QUEUE_BYTES: number = 64 * 2 ** 20;
 /** On a small host that default is too large: 2 % of memory is material whatever holds it (the bound used for page tables by Oracle's memstate). */
 export const MATERIAL_SHARE = 0.02;
 
-/** The bytes from which unread or unsent queues are material on a host of this size. */
-export function materialQueueBytes(totalBytes: number): number {
-  return Math.min(MATERIAL_QUEUE_BYTES, MATERIAL_SHARE * totalBytes);
+/** The bytes from which unread or unsent queues are material on a host of this size; undefined where it is not known, as beside a list of sockets alone. */
+export function materialQueueBytes(totalBytes: number | undefined): number {
+  return totalBytes === undefined ? MATERIAL_QUEUE_BYTES : Math.min(MATERIAL_QUEUE_BYTES, MATERIAL_SHARE * totalBytes);
 }
 
 /** From this share of memory on what is in no account is major on any host (Oracle's memstate). */

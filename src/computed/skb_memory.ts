@@ -40,7 +40,10 @@ export const PACKET_OVERHEAD_BYTES = 576;
 export const MIN_TRUESIZE_BYTES: number = PACKET_OVERHEAD_BYTES + 64;
 
 /** From slabinfo and the ledger's slab accounts. */
-export function skbSlab(file: Parsed<readonly SlabCache[]> | undefined, ledger: Ledger): SkbSlab | undefined {
+export function skbSlab(
+  file: Parsed<readonly SlabCache[]> | undefined,
+  ledger: Ledger | undefined,
+): SkbSlab | undefined {
   if (file === undefined) return undefined;
   const all = file.value.reduce((sum, { totalBytes }) => sum + (totalBytes ?? 0), 0);
   const ofPackets = file.value.filter((cache) => isPacketCache(cache) && !CHARGED_CACHES.test(cache.name));
@@ -48,7 +51,9 @@ export function skbSlab(file: Parsed<readonly SlabCache[]> | undefined, ledger: 
   const largest = caches.toSorted((a, b) => (b.totalBytes as number) - (a.totalBytes as number))[0];
   if (largest === undefined) return undefined;
   const head = ofPackets.find(({ name }) => name === "skbuff_head_cache");
-  const slab = (accountBytes(ledger, "slab-reclaimable") ?? 0) + (accountBytes(ledger, "slab-unreclaimable") ?? 0);
+  const slab = ledger === undefined
+    ? 0
+    : (accountBytes(ledger, "slab-reclaimable") ?? 0) + (accountBytes(ledger, "slab-unreclaimable") ?? 0);
   return {
     mostBytes: caches.reduce((sum, { totalBytes }) => sum + (totalBytes as number), 0) + Math.max(0, slab - all),
     largest: { path: file.path, line: largest.line, name: largest.name, bytes: largest.totalBytes as number },
@@ -63,11 +68,17 @@ export function skbBytesInSlab(bytes: number, slab: SkbSlab | undefined): number
   return Math.min(bytes, slab.mostBytes, ofHeads);
 }
 
+/** A list of sockets alone tells how much there is, but not where: it stands in the account of what no other one has. */
+function placeUnknown(bytes: number): Claim[] {
+  return [{ account: "unaccounted", bytes: { low: bytes, high: bytes } }];
+}
+
 /**
  * In which accounts queued packets lie. The sockets say how much, but not where: small packets are slab objects on some paths and whole
  * pages or page fragments, which no account has, on others (large ones, most network cards).
  */
-export function placeSkbBytes(bytes: number, ledger: Ledger, slab: SkbSlab | undefined): Claim[] {
+export function placeSkbBytes(bytes: number, ledger: Ledger | undefined, slab: SkbSlab | undefined): Claim[] {
+  if (ledger === undefined) return placeUnknown(bytes);
   const unreclaimable = accountBytes(ledger, "slab-unreclaimable") ?? 0;
   const inSlab = Math.min(bytes, unreclaimable, slab?.mostBytes ?? Infinity);
   const outside = Math.min(bytes - inSlab, Math.max(0, accountBytes(ledger, "unaccounted") ?? 0));
@@ -96,7 +107,8 @@ export function givenPages(queued: number, ledger: Ledger): number {
  * The same for a byte stream, whose data the kernel copies into pages of its own and whose packet heads are slab objects. What does not fit
  * into the one account is looked for in the other: small writes, and drivers that copy, put data into slab, too.
  */
-export function placeStreamBytes(data: number, heads: number, ledger: Ledger): Claim[] {
+export function placeStreamBytes(data: number, heads: number, ledger: Ledger | undefined): Claim[] {
+  if (ledger === undefined) return placeUnknown(data + heads);
   const unaccounted = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
   const unreclaimable = accountBytes(ledger, "slab-unreclaimable") ?? 0;
   const given = givenPages(data, ledger);
