@@ -61,10 +61,10 @@ function meminfoReader({ path, value }: Parsed<Meminfo>): (field: string) => Amo
   };
 }
 
-/** The fields of meminfo. Those that grep did not pick out of it `free` may tell. */
+/** The fields of meminfo. Those that grep did not pick out of it, or that are cut off, `free` may tell. */
 function fieldsOf({ meminfo: file, free: summary }: Inputs): (field: string) => Amount | undefined {
   const own = meminfoReader(file);
-  if (summary === undefined || file.value.bytes.has("MemTotal")) return own;
+  if (summary === undefined) return own;
   const other = meminfoReader(summary);
   return (field) => own(field) ?? other(field);
 }

@@ -47,6 +47,18 @@ describe("ledger", () => {
     expect(whole.verdict).toBe("unexplained");
   });
 
+  // https://github.com/openzfs/zfs/issues/14686
+  it("takes from free what a meminfo that is cut off does not tell", async () => {
+    const free =
+      "              total        used        free      shared  buff/cache   available\nMem:           3182        3041         100           0          40           7\n";
+    const report = await analyzeFiles({
+      "sos_commands/memory/free": `$ free -m\n${free}`,
+      "proc/meminfo": "MemTotal:        3258832 kB\nMemFree:          114108 kB\n",
+    });
+    expect(accounts(report)).toMatchObject({ free: 114_108 * 1024, "page-cache": 40 * MIB });
+    expect(report.pressure).toMatchObject({ level: "short", because: "7.00 MiB (0.2 %) is available" });
+  });
+
   // https://github.com/netdata/netdata/issues/3929: free && grep 'Slab\|SReclaimable\|Cache' /proc/meminfo
   it("takes unreclaimable slab for what the other kind leaves of all slab", async () => {
     const free =
