@@ -72,6 +72,7 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^Filename\s+Type\s+Size\s+Used\s+Priority/, "proc/swaps"],
   [/^#subsys_name\s+hierarchy\s+num_cgroups\s/, "proc/cgroups"],
   [/^ *key +shmid +perms +size +cpid /, "proc/sysvipc/shm"],
+  [/^-{3,} ?Shared Memory Segments ?-{3,}\s/, "sos_commands/sysvipc/ipcs"],
   // zfetchstats begins so, too, but has a dozen counters; this one some eighty or more.
   [
     /^\d+ \d+ 0x[\da-f]+ (?:[5-9]\d|\d{3}) \d+ \d+ \d+\r?\nname +type +data\r?\nhits +\d/,

@@ -58,6 +58,27 @@ describe("parseSysvipcShm()", () => {
     }]);
   });
 
+  it("reads ipcs, of all that it lists the segments", () => {
+    const text = `------ Message Queues --------
+key        msqid      owner      perms      used-bytes   messages
+0x00000001 0          root       644        5            1
+
+------ Shared Memory Segments --------
+key        shmid      owner      perms      bytes      nattch     status
+0xDEADBEEF 7          app usr 600        4096       0          dest
+0xdeadbeef 8          app_usr    666        70604918   0
+0x0003d09a 14385158   app_usr    666        67732      1          dest locked
+
+------ Semaphore Arrays --------
+key        semid      owner      perms      nsems
+0x000000a7 0          root       600        1
+`;
+    expect(parseSysvipcShm(text, context())).toMatchObject([
+      { key: -559_038_737, id: 8, sizeBytes: 70_604_918, attached: 0, rssBytes: undefined, locked: false, line: 8 },
+      { key: 250_010, id: 14_385_158, sizeBytes: 67_732, attached: 1, locked: true },
+    ]);
+  });
+
   it("warns of a row that was cut off", () => {
     const at = context();
     expect(parseSysvipcShm("key shmid size nattch rss\n0 7 81", at)).toEqual([]);
