@@ -13,7 +13,7 @@ const HOST_PROMPT = /^\[?[\w.-]{1,64}@[\w.-]{1,255}[^$#%>]{0,200}[$#%>] ?(\S.*)$
 const PROMPT =
   /^(?:(?:[\w.-]{1,64}[: ])?[~/]\S{0,200} |(?:[\w.-]{1,64}:)[~/]\S{0,200}|[a-z]{0,3}sh-[\d.]{1,8})?[$#] ?(\S.*)$/;
 const PROGRAM =
-  /^(?:sudo +(?:-\S+ +)*)?(?:\/\S{1,100}\/)?(?:cat|date|df|dmesg|du|egrep|find|free|grep|head|ipcs|journalctl|kubectl|docker|ip netns exec|ls|lsof|lsmod|netstat|ps|sar|slabtop|ss|swapon|sysctl|tail|top|uname|uptime|vmstat|watch|zpool)(?: |$)/;
+  /^(?:sudo +(?:-\S+ +)*)?(?:\/\S{1,100}\/)?(?:cat|date|df|dmesg|du|egrep|find|free|grep|head|ipcs|journalctl|kubectl|docker|ip netns exec|ls|lsof|lsmod|netstat|ps|sar|slabtop|ss|swapon|sysctl|tail|top|uname|uptime|vmstat|vmware-toolbox-cmd|watch|zpool)(?: |$)/;
 /** Without a prompt: its options tell the unit of what stands below. */
 const BARE_FREE = /^free(?:$| -\w| *(?:&&|;|\|))/;
 const LINE_LENGTH_LOOKED_AT = 800;
@@ -160,9 +160,12 @@ function begins(lines: readonly string[], at: number, current: Part | undefined)
   return current.path === undefined && beginsAsKernelLog(line);
 }
 
-/** The file that a command shows, if it is one of the kernel's and could be read. */
+/** The file that a command shows, if it is one of the kernel's and could be read. What VMware's tools say of the balloon is a number alone. */
 function shownPath({ command, lines }: Part): string | undefined {
   if (command === undefined || /^\S*cat: /.test(lines[0] ?? "")) return undefined;
+  if (/^(?:\S{0,100}\/)?vmware-toolbox-cmd stat balloon$/.test(command)) {
+    return "sos_commands/vmware/vmware-toolbox-cmd_stat_balloon";
+  }
   const path = sectionPath(command);
   return path !== undefined && /^(?:proc|sys)\//.test(path) ? path : undefined;
 }

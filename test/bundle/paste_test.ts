@@ -229,6 +229,13 @@ HugePages_Free:    11904**
     expect(texts(await open(`see:\n\n${slabinfo}`))).toEqual({ "proc/slabinfo": slabinfo });
   });
 
+  // https://it.megocollector.com/?p=3788
+  it("knows what VMware's tools say by their command", async () => {
+    expect(texts(await open("[root@server1~]# vmware-toolbox-cmd stat balloon\n17960 MB\n# ls\nx\n"))).toEqual({
+      "sos_commands/vmware/vmware-toolbox-cmd_stat_balloon": "17960 MB\n",
+    });
+  });
+
   it("knows root's prompt without a blank behind it", async () => {
     const text = "sockets: used 39845\nTCP: inuse 125217 orphan 65738 tw 103758 alloc 121429 mem 22016\n";
     expect(texts(await open(`#cat /proc/net/sockstat\n${text}#ss -s\nTotal: 39845\n`))).toEqual({
