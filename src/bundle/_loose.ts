@@ -9,6 +9,9 @@ const NETSTAT_PLACE = "sos_commands/networking/netstat_-W_-neopa";
 
 const LSOF_PLACE = "sos_commands/process/lsof_";
 
+/** Where vmstat of the host has its place, whatever its options were. */
+export const VMSTAT_PLACE = "sos_commands/memory/vmstat";
+
 /** Where free of the host has its place, whatever its options were; the head of top, too, which tells the same. */
 export const FREE_PLACE = "sos_commands/memory/free";
 
@@ -42,6 +45,7 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^[ \t]*total +used +free +shared +(?:buffers|buff\/cache)\s/, FREE_PLACE],
   [/^[ \t]*(?:[KMGTP]iB )?Mem *: *(?:[\d.]+[kKMGT]? +total|\d+K used), /, FREE_PLACE],
   [/^nr_free_pages \d+\s/, "proc/vmstat"],
+  [/^ *(?:procs -+memory-+ |r +b +swpd +free +(?:buff|inact) )/, VMSTAT_PLACE],
   [/^Node \d+, zone +\w+\r?\n +(?:per-node stats|pages free)/, "proc/zoneinfo"],
   [/^Node \d+, zone +\w+ +\d+ +\d+/, "proc/buddyinfo"],
   [/^(?:0x)?[0-9a-f]{8,16}-(?:0x)?[0-9a-f]{8,16} +\d+ /, "proc/vmallocinfo"],

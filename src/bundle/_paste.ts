@@ -1,7 +1,16 @@
 /** Several outputs of commands in one text, as they stand in an issue, a ticket or a terminal: each is told by how it begins, or by the command before it. */
 import { shortName } from "./_few.ts";
 import { namespacePath, type Section, sectionPath } from "./_layouts.ts";
-import { FREE_PLACE, isSocketList, LOG_PLACE, partPath, rowPath, SS_PLACE, titledPath } from "./_loose.ts";
+import {
+  FREE_PLACE,
+  isSocketList,
+  LOG_PLACE,
+  partPath,
+  rowPath,
+  SS_PLACE,
+  titledPath,
+  VMSTAT_PLACE,
+} from "./_loose.ts";
 import { beginsAsKernelLog } from "./log.ts";
 
 /** Between the outputs: a fence of Markdown, a tag of HTML, `==> FILE <==` of head and tail, `------ TITLE (COMMAND) ------` of Android's bugreport. */
@@ -151,6 +160,8 @@ function begins(lines: readonly string[], at: number, current: Part | undefined)
   const title = titledPath(head);
   if (title !== undefined) {
     if (current?.path !== title) return true;
+    // vmstat has its titles again and again, below every screen.
+    if (title === VMSTAT_PLACE) return false;
     // slabinfo has two lines that tell it, slabtop another one below its totals. What it printed a moment later is another table.
     return current.lines.length > 1 && (!SLABTOP_ROWS.test(line) || hasTable(current));
   }
@@ -180,9 +191,12 @@ function placeOf(part: Part): string | undefined {
   return (command === undefined ? undefined : namespacePath(command)) ?? SS_PLACE;
 }
 
-/** A part's text. Of one family alone ss has no column for it, and free no unit: the command tells, and stays above. */
+/** Their numbers have no unit: the command tells it. */
+const UNITLESS: ReadonlySet<string> = new Set([FREE_PLACE, VMSTAT_PLACE]);
+
+/** A part's text. Of one family alone ss has no column for it: the command tells, and stays above, as where it tells the unit. */
 function contentOf({ command, lines }: Part, path: string): string {
-  const isTold = path !== FREE_PLACE && (!SS.test(path) || /^Netid /.test(lines[0] ?? ""));
+  const isTold = !UNITLESS.has(path) && (!SS.test(path) || /^Netid /.test(lines[0] ?? ""));
   return `${command === undefined || isTold ? "" : `$ ${command}\n`}${lines.join("\n")}\n`;
 }
 

@@ -86,6 +86,7 @@ export * from "./udp.ts";
 export * from "./unix.ts";
 export * from "./vmallocinfo.ts";
 export * from "./vmstat.ts";
+export * from "./vmstat_table.ts";
 export * from "./vmware_balloon.ts";
 export * from "./zoneinfo.ts";
 export * from "./zram_mm_stat.ts";

@@ -229,6 +229,14 @@ HugePages_Free:    11904**
     expect(texts(await open(`see:\n\n${slabinfo}`))).toEqual({ "proc/slabinfo": slabinfo });
   });
 
+  it("has vmstat's table with the command, which tells the unit", async () => {
+    const table =
+      "procs -----------memory---------- ---swap-- -----io----\nr b swpd free buff cache si so bi bo\n1 2 24580 102340 45288 654320 120 340 1024 880\n";
+    expect(texts(await open(`debian:~# vmstat -S M 1\n${table}${table}\nand\n`))).toEqual({
+      "sos_commands/memory/vmstat": `$ vmstat -S M 1\n${table}${table}`,
+    });
+  });
+
   // https://it.megocollector.com/?p=3788
   it("knows what VMware's tools say by their command", async () => {
     expect(texts(await open("[root@server1~]# vmware-toolbox-cmd stat balloon\n17960 MB\n# ls\nx\n"))).toEqual({
