@@ -217,10 +217,25 @@ function oomBeginning({ kernelLog: log }: Inputs): Sign {
   };
 }
 
+/** Fields that are no sums of others, without what is given back under pressure. */
+const HELD = ["SUnreclaim", "AnonPages", "Shmem", "PageTables", "KernelStack", "Percpu"];
+
+/** Of rows that grep picked out of meminfo there is no whole that they are a part of: they stand for themselves. */
+function pickedRows({ bytes }: Meminfo): string {
+  if (bytes.has("MemTotal")) return "";
+  const rows = HELD.flatMap((field) => {
+    const row = bytes.get(field);
+    return row === undefined ? [] : [`${field} of ${formatBytes(row.bytes)}`];
+  });
+  return rows.length === 0 ? "" : `, which tells ${rows.join(", ")}, but not the size of the host`;
+}
+
 /** Where nothing tells how much is available: kernels before 3.14, free of before 3.3.10 and an OOM's dump. Most of the caches is. */
 function untold({ ledger: memory, meminfo: file, free: summary }: Inputs): string {
   if (memory === undefined) {
-    return file === undefined ? "the bundle has no /proc/meminfo" : "no ledger could be made of its /proc/meminfo";
+    return file === undefined
+      ? "the bundle has no /proc/meminfo"
+      : `no ledger could be made of its /proc/meminfo${pickedRows(file.value)}`;
   }
   const caches = accountBytes(memory, "page-cache");
   const amounts = `${formatBytes(accountBytes(memory, "free") ?? 0)} free${

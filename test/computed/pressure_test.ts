@@ -57,6 +57,16 @@ describe("pressure", () => {
     );
   });
 
+  // https://github.com/netdata/netdata/issues/3726
+  it("says what rows that grep picked out of meminfo tell", async () => {
+    expect(await because({ "proc/meminfo": "SUnreclaim:     42964948 kB\n" })).toBe(
+      "no ledger could be made of its /proc/meminfo, which tells SUnreclaim of 41.0 GiB, but not the size of the host",
+    );
+    expect(await because({ "proc/meminfo": "SReclaimable:     42964948 kB\n" })).toBe(
+      "no ledger could be made of its /proc/meminfo",
+    );
+  });
+
   it("tells of an OOM of which the log has the beginning alone", async () => {
     const log = (order: number): { [path: string]: string } => ({
       "sos_commands/kernel/dmesg": `[ 1.0] sshd invoked oom-killer: gfp_mask=0x201da, order=${order}, oom_adj=-17\n`,
