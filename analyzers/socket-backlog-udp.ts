@@ -5,6 +5,7 @@ import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
 import type { Parsed } from "../src/core/source.ts";
 import { placeCopies } from "../src/computed/copied_queues.ts";
 import { ledger } from "../src/computed/ledger.ts";
+import { ALL_SOCKETS, pickedUdp } from "../src/computed/picked_sockets.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "../src/computed/owners.ts";
@@ -379,10 +380,23 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     "net/core/sock.c __sk_mem_raise_allocated()",
   ],
   needs: { udpBacklog },
-  uses: { ledger, udpSent, socketOwners, processes, languages, sockstat, sysctl, netSnmp, slabinfo, udpLimit },
+  uses: {
+    ledger,
+    pickedUdp,
+    udpSent,
+    socketOwners,
+    processes,
+    languages,
+    sockstat,
+    sysctl,
+    netSnmp,
+    slabinfo,
+    udpLimit,
+  },
   analyze(
     {
       ledger,
+      pickedUdp: isPicked,
       udpBacklog: backlog,
       udpSent: sent,
       socketOwners: owners,
@@ -406,6 +420,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
       const busy = read > 0
         ? `; ${formatBytes(read)} more are in queues that became shorter meanwhile, so they are read`
         : "";
+      if (isPicked === true) return { notAssessed: [ALL_SOCKETS] };
       return {
         ruledOut: `${formatQuantity(backlog.sockets, "UDP socket holds", "UDP sockets hold")} ${
           formatBytes(judged.bytes)

@@ -231,6 +231,14 @@ export const netstatLacksInodes: Source<Parsed<boolean>> = defineArtifact({
   parse: (text) => WITHOUT_INODES.test(text) || !HEADER.test(text),
 });
 
+/** Whether they are rows that grep picked out: others are not told of. */
+export const netstatIsPicked: Source<Parsed<boolean>> = defineArtifact({
+  name: "title of netstat",
+  paths: PATHS,
+  howToCapture: "netstat -W -neopa",
+  parse: (text) => !HEADER.test(text),
+});
+
 /** A snapshot's file, as {@linkcode parseNetstat} reads it. */
 export const netstat: Source<Parsed<readonly NetstatOwner[]>> = defineArtifact({
   name: "netstat",
