@@ -79,6 +79,7 @@ export * from "./sysctl.ts";
 export * from "./sysvipc_msg.ts";
 export * from "./sysvipc_shm.ts";
 export * from "./tcp.ts";
+export * from "./tcp_out_of_memory.ts";
 export * from "./thp.ts";
 export * from "./tmpfs_files.ts";
 export * from "./trace_buffers.ts";
