@@ -9,6 +9,9 @@ const NETSTAT_PLACE = "sos_commands/networking/netstat_-W_-neopa";
 
 const LSOF_PLACE = "sos_commands/process/lsof_";
 
+/** Where the tables of sar -r have their place, whatever day they are of. */
+export const SAR_PLACE = "sos_commands/sar/sar";
+
 /** Where vmstat of the host has its place, whatever its options were. */
 export const VMSTAT_PLACE = "sos_commands/memory/vmstat";
 
@@ -82,6 +85,8 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
     /^\d+ \d+ 0x[\da-f]+ (?:[5-9]\d|\d{3}) \d+ \d+ \d+\r?\nname +type +data\r?\nhits +\d/,
     "proc/spl/kstat/zfs/arcstats",
   ],
+  // Of other tables of sar and of iostat, which begin so, too, nothing is read.
+  [/^Linux \S{1,255} \([^()\n]{0,255}\)\s+\S{1,16}\s[^\n]{0,80}\r?\n\s{0,4}[^\n]{0,40}\bkbmemfree\b/, SAR_PLACE],
   [/^unreferenced object 0x[\da-f]{1,16} \(size \d+\):/, "sys/kernel/debug/kmemleak"],
   [/^Linux \S{1,255} \d+\.\d+\S{0,80} #\d/, "sos_commands/kernel/uname_-a"],
   [/^[a-z][\w.-]*\.[\w-]+ = /, "sos_commands/kernel/sysctl_-a"],

@@ -7,6 +7,7 @@ import {
   LOG_PLACE,
   partPath,
   rowPath,
+  SAR_PLACE,
   SS_PLACE,
   titledPath,
   VMSTAT_PLACE,
@@ -209,6 +210,8 @@ function goesOnIn(
 ): boolean {
   const [first = ""] = lines;
   if (!isNext) return false;
+  // The day stands above, and an empty line between the tables.
+  if (path === SAR_PLACE) return own === undefined;
   if (SLABTOP_ROWS.test(first)) return own === path && above !== undefined && !hasTable(above);
   // Of a connection that is closed ss -m and ss -i print a line of details that is empty.
   return mayGoOn || (path !== undefined && own === undefined && SS.test(path) && SS_ROW.test(first));

@@ -229,6 +229,23 @@ HugePages_Free:    11904**
     expect(texts(await open(`see:\n\n${slabinfo}`))).toEqual({ "proc/slabinfo": slabinfo });
   });
 
+  // https://github.com/vlsi/ksar/issues/259
+  it("has sar's table of memory with the day above it, and no other of its tables", async () => {
+    const head = "Linux 5.18.0-2-amd64 (opsproc3) \t10/08/22 \t_x86_64_\t(12 CPU)\n\n";
+    const table =
+      "00:00:02    kbmemfree   kbavail kbmemused\n00:10:01      2751536  20160848  11453448\n\nAverage:      2722236  20133256  11479196\n";
+    const text = `$ sar -r -f /var/log/sysstat/sa10\n${head}${table}\n$ free\n`;
+    const free =
+      "              total        used        free      shared  buff/cache   available\nMem:       16268028     6917832      168252        3616     9181944     5733016\n";
+    expect(texts(await open(`${text}${free}`))).toEqual({
+      "sos_commands/sar/sar": `${head}${table}`,
+      "sos_commands/memory/free": `$ free\n${free}`,
+    });
+    expect(Object.keys(texts(await open(`${head}00:00:02 CPU %user\n00:10:01 all 5\n\n${free}`)))).toEqual([
+      "sos_commands/memory/free",
+    ]);
+  });
+
   it("has vmstat's table with the command, which tells the unit", async () => {
     const table =
       "procs -----------memory---------- ---swap-- -----io----\nr b swpd free buff cache si so bi bo\n1 2 24580 102340 45288 654320 120 340 1024 880\n";
