@@ -27,7 +27,12 @@ export function cutOffLog(
   reports: Parsed<readonly OomReport[]> | undefined,
 ): readonly Missing[] {
   if (log === undefined) return [];
-  const isPiece = log.value.length === 0 && reports !== undefined && reports.value.length > 0;
+  const [report] = reports?.value ?? [];
+  const [event] = log.value;
+  // A kill without who asked has its dump above it; a failed allocation has it below.
+  const isAbove = (at: KernelLogEvent): boolean =>
+    at.kind === "allocation-failure" && (report?.isNewestFirst ? report.line > at.line : (report?.line ?? 0) < at.line);
+  const isPiece = report !== undefined && (event === undefined || isAbove(event));
   return isPiece || log.value.some(({ isCutOff }) => isCutOff) ? [{ path: log.path, howToCapture: "dmesg" }] : [];
 }
 
