@@ -28,7 +28,10 @@ const PROGRAM =
 const BARE_FREE = /^free(?:$| -\w| *(?:&&|;|\|))/;
 const LINE_LENGTH_LOOKED_AT = 800;
 const COMMENT = /^#[ \t]*\w/;
-const QUOTED = /^(?:> ?)+/;
+/** As mail quotes, also as HTML writes it. */
+const QUOTED = /^(?:(?:>|&gt;) ?)+/;
+/** What web pages, mails and chats put in place of several blanks. */
+const NO_BREAK_SPACE = "\u00a0";
 const SS = /\/ss_-peaonmi$/;
 const SS_COMMAND = /(?:^|[ /])ss /;
 const SS_ROW = /^(?:[a-z]\S{0,15} +)?(?:[A-Z][A-Z\d-]{2,15} +)?\d+ +\d+ +\S*[:*]/;
@@ -106,7 +109,8 @@ function withoutComments(lines: readonly string[]): readonly string[] {
 
 function partsOf(text: string): Part[] {
   const parts: Part[] = [];
-  const lines = withoutComments(text.split("\n").map((line) => line.replace(QUOTED, "")));
+  const plain = text.replaceAll(NO_BREAK_SPACE, " ");
+  const lines = withoutComments(plain.split("\n").map((line) => line.replace(QUOTED, "")));
   let current: Part | undefined;
   let command: string | undefined;
   let isNext = false;
@@ -273,7 +277,8 @@ export function splitPaste(text: string, whole: string | undefined): Paste | und
     }
   }
   const [one] = found;
-  if (one === undefined || (found.size === 1 && isWhole(whole, ...one))) return undefined;
+  if (one === undefined) return undefined;
+  if (found.size === 1 && isWhole(whole, ...one) && !text.includes(NO_BREAK_SPACE)) return undefined;
   const encoder = new TextEncoder();
   const warnings = [...found].map(([path, { lines }]) =>
     `lines ${ranges(lines)} are read as ${shortName(path)}, by what is in them`

@@ -261,6 +261,17 @@ HugePages_Free:    11904**
     });
   });
 
+  it.each([
+    ["as a web page has blanks", (text: string) => text.replaceAll(" ", "\u00a0")],
+    ["as HTML quotes", (text: string) => text.replaceAll(/^(?=.)/gm, "&gt; ")],
+  ])("has what was copied %s", async (_, copied) => {
+    for (const [path, text] of Object.entries(PARTS)) {
+      // A log is read as it is quoted.
+      if (path.endsWith("dmesg") && copied(text).includes("&gt;")) continue;
+      expect(texts(await open(copied(text)))).toEqual({ [path]: text });
+    }
+  });
+
   it("knows root's prompt without a blank behind it", async () => {
     const text = "sockets: used 39845\nTCP: inuse 125217 orphan 65738 tw 103758 alloc 121429 mem 22016\n";
     expect(texts(await open(`#cat /proc/net/sockstat\n${text}#ss -s\nTotal: 39845\n`))).toEqual({
