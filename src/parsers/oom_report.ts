@@ -90,6 +90,7 @@ const BEGINNINGS = [
   "Mem-info:",
   "memory: usage ",
   "ctive_anon:",
+  "slab_unreclaimable:",
   "lowmem_reserve[]:",
   " pages RAM",
   " total_vm ",
@@ -105,8 +106,12 @@ const NODE_OR_ZONE = /^(?:Node (?!\d+ \w+ per-cpu:)|\w{1,16} free:\d{1,15}kB )/;
 const HUGE = /^Node \d+ hugepages_total=(\d+) hugepages_free=\d+ hugepages_surp=\d+ hugepages_size=(\d+)kB/;
 /** The table's header from the second column on: what follows these differs from kernel to kernel. */
 const TASKS = /^uid +tgid +total_vm +rss /;
-/** What stands below the totals of every dump: a log that was cut off, or pasted from there on, may begin with any of it. */
-const LATER = /^(?:Node \d+ active_anon:|lowmem_reserve\[\]:|\d{1,15} pages RAM\b|uid +tgid +total_vm +rss )/;
+/** What stands below the first totals of every dump: a log that was cut off, or pasted from there on, may begin with any of it. */
+const LATER =
+  /^(?:slab_reclaimable:\d|Node \d+ active_anon:|lowmem_reserve\[\]:|\d{1,15} pages RAM\b|uid +tgid +total_vm +rss )/;
+/** Totals that nodes tell, too, from 4.8 on. */
+const NODE_TOTALS = /^Node \d+ active_anon:/;
+const OF_NODE = /\b((?:in)?active_(?:anon|file)|unevictable|shmem|isolated\((?:anon|file)\)):(\d+)kB/g;
 /** A row of the table, whatever columns it has: the process's number stands in it twice. */
 const TASK_ROW = /\[ {0,9}(\d{1,10})\] +\d{1,10} +\1 +\d{1,15} +\d{1,15} /;
 /** How far a log that begins within the table is looked at to know it. */
@@ -157,11 +162,14 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
   const pageBytes = facts.pageSizeBytes ?? multiply(parseCount(PAGE_KIB.exec(text)?.[1]), 1024);
   const newestFirst = isNewestFirst(text);
   const reports: Draft[] = [];
+  // Totals that the last dump's own lines do not tell, because it is cut off above them: the nodes'.
+  let untold: ReadonlySet<string> | undefined;
   // Which part of the dump the lines belong to; lines of others may stand between them.
   let part: "totals" | "zones" | "slabs" | "group" | "tasks" = "totals";
   let taskColumns: readonly string[] = [];
   const begin = (line: number, group: RegExpExecArray | null): void => {
     part = group === null ? "totals" : "group";
+    untold = undefined;
     reports.push({
       line,
       isNewestFirst: newestFirst,
@@ -175,6 +183,13 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
       tasks: [],
       slabs: [],
     });
+  };
+  const nodeTotals = (message: string, number: number, report: Draft): void => {
+    const totals = Array.from(message.matchAll(OF_NODE), ([, name, kb]) => [totalName(name as string), kb] as const);
+    untold ??= new Set(totals.map(([name]) => name).filter((name) => !report.bytes.has(name)));
+    for (const [name, kb] of totals) {
+      if (untold.has(name)) addTo(report, name, multiply(parseCount(kb), 1024), number);
+    }
   };
   const headings = (message: string, row: string): void => {
     if (NODE_OR_ZONE.test(message)) part = "zones";
@@ -200,6 +215,7 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
     // The pid before it may have been taken for something that dmesg put there.
     const row = message.replace(PID_COLUMN, "");
     headings(message, row);
+    if (NODE_TOTALS.test(message)) nodeTotals(message, number, report);
     if (part === "group") otherLimit(message, report);
     if (message.startsWith(GROUP_STATS)) groupStats(message, number, report);
     else if (part === "totals" && /^[A-Za-z_]+:\d/.test(message)) totals(message, number, report, pageBytes);
@@ -221,6 +237,11 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
     slabs.sort((a, b) => b.bytes - a.bytes || a.line - b.line);
   }
   return reports;
+}
+
+/** `isolated(anon)` of a node is `isolated_anon` among the totals. */
+function totalName(name: string): string {
+  return name.replace(/\((\w+)\)/, "_$1");
 }
 
 function addTo(report: Draft, name: string, bytes: number | undefined, line: number): void {
