@@ -1,6 +1,6 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatShare } from "../src/core/format.ts";
-import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
+import { accountBytes, type AccountId, type SourceLine } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { overTime } from "../src/core/source.ts";
 import { isWhole, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
@@ -8,6 +8,8 @@ import { type BalloonDriver, uncountedBalloons } from "../src/computed/balloon_d
 import { ledger } from "../src/computed/ledger.ts";
 import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
 import { pagesBytes, vmstat } from "../src/parsers/vmstat.ts";
+import { vmwareBalloon } from "../src/parsers/vmware_balloon.ts";
+import type { BytesAtLine } from "../src/parsers/_values.ts";
 import type { HostFacts, Missing, Parsed } from "../src/core/source.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -20,6 +22,10 @@ const MIN_FALL_BYTES = 16 * 2 ** 20;
 interface Taken extends SourceLine {
   readonly bytes: number;
   readonly because: string;
+  /** Where it lies, unless the driver lowered MemTotal. */
+  readonly account: AccountId;
+  /** Undefined where several hypervisors have it. */
+  readonly driver: string | undefined;
 }
 
 /** What is typed on the hypervisor, or in the guest of one that tells it there: to see and ask back, and to see and reserve. */
@@ -70,7 +76,14 @@ function remediesOf(driver?: string): readonly Remedy[] {
 function fromMeminfo({ path, value }: Parsed<Meminfo>): Taken | undefined {
   const entry = value.bytes.get("Balloon");
   if (entry === undefined || entry.bytes === 0) return undefined;
-  return { path, line: entry.line, bytes: entry.bytes, because: `the balloon has ${formatBytes(entry.bytes)}` };
+  const because = `the balloon has ${formatBytes(entry.bytes)}`;
+  return { path, line: entry.line, bytes: entry.bytes, because, account: "balloon", driver: undefined };
+}
+
+/** VMware's keeps MemTotal, and before 5.4 its pages are in no account. */
+function fromVmware({ path, value: { bytes, line } }: Parsed<BytesAtLine>): Taken | undefined {
+  const because = `the balloon has ${formatBytes(bytes)}`;
+  return bytes === 0 ? undefined : { path, line, bytes, because, account: "unaccounted", driver: "vmw_balloon" };
 }
 
 function fromVmstat(
@@ -88,6 +101,8 @@ function fromVmstat(
     line: inflated.line,
     bytes,
     because: `${formatBytes(inflated.bytes)} were taken and ${formatBytes(deflated.bytes)} given back`,
+    account: "balloon",
+    driver: undefined,
   };
 }
 
@@ -108,11 +123,15 @@ export const balloon: Analyzer = defineAnalyzer({
     "commit 1796819d5528 (Balloon in meminfo)",
   ],
   needs: { ledger, meminfo },
-  uses: { vmstat, uncountedBalloons, history: overTime(meminfo) },
-  analyze({ ledger, meminfo: file, vmstat: counters, uncountedBalloons: drivers, history }, facts) {
-    const taken = fromMeminfo(file) ?? fromVmstat(counters, facts);
+  uses: { vmstat, vmwareBalloon, uncountedBalloons, history: overTime(meminfo) },
+  analyze(
+    { ledger, meminfo: file, vmstat: counters, vmwareBalloon: told, uncountedBalloons: drivers, history },
+    facts,
+  ) {
+    const taken = fromMeminfo(file) ?? fromVmstat(counters, facts) ?? (told && fromVmware(told));
     const fall = fallOfTotal();
     if (taken === undefined && fall === undefined) {
+      if (told !== undefined) return { ruledOut: "the balloon is empty" };
       const driver = drivers?.[0];
       if (driver !== undefined) return uncounted(driver);
       if (!isWhole(ledger)) return { notAssessed: [WHOLE_MEMINFO] };
@@ -169,12 +188,14 @@ export const balloon: Analyzer = defineAnalyzer({
         line: last.line,
         bytes,
         because: `MemTotal fell by ${formatBytes(bytes)} while it was watched`,
+        account: "balloon",
+        driver: undefined,
       };
     }
 
     function finding(main: Taken): FindingDraft {
       // Either the driver lowered MemTotal, or the account has it: then the ledger says so.
-      const inside = accountBytes(ledger, "balloon") ?? 0;
+      const inside = Math.max(0, accountBytes(ledger, main.account) ?? 0);
       const given = ledger.totalBytes + (inside > 0 ? 0 : main.bytes);
       const claimed = Math.min(main.bytes, inside);
       return {
@@ -183,7 +204,7 @@ export const balloon: Analyzer = defineAnalyzer({
         } of this machine's memory`,
         confidence: "confirmed",
         material: main.bytes >= MAJOR_SHARE * given,
-        claims: claimed === 0 ? [] : [{ account: "balloon", bytes: { low: claimed, high: claimed } }],
+        claims: claimed === 0 ? [] : [{ account: main.account, bytes: { low: claimed, high: claimed } }],
         owners: [{
           pid: null,
           comm: "balloon driver",
@@ -194,7 +215,7 @@ export const balloon: Analyzer = defineAnalyzer({
         evidence: [main, ...(fall === undefined || fall === main ? [] : [fall])].map((
           { path, line, because },
         ): EvidenceLine => ({ path, line, because })),
-        remedies: remediesOf(),
+        remedies: remediesOf(main.driver),
       };
     }
   },

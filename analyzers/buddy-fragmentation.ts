@@ -95,18 +95,21 @@ export const buddyFragmentation: Analyzer = defineAnalyzer({
         : { ruledOut: "the kernel log has no failed request for several pages in one piece" };
     }
     const order = last.order as number;
-    if (pageSizeBytes === undefined) return { ruledOut: "the page size is not known" };
+    if (pageSizeBytes === undefined) {
+      return { notAssessed: [{ path: "the page size", howToCapture: "getconf PAGESIZE" }] };
+    }
     const then = at(reportOf(last, log.value, reports?.value), order, pageSizeBytes);
     const today = now === undefined ? undefined : pieces(now.value.filter(isUsable), order, pageSizeBytes);
     const judged = then ?? today;
-    if (judged === undefined || !isFragmented(judged, order, pageSizeBytes)) {
-      const free = judged === undefined
-        ? "nothing tells"
-        : `${formatBytes(judged.freeBytes)} free, ${formatBytes(judged.usableBytes)} of it in blocks that large`;
+    // A log that ends above the dump does not tell what was free.
+    if (judged === undefined) return { notAssessed: [{ path: log.path, howToCapture: "dmesg" }] };
+    if (!isFragmented(judged, order, pageSizeBytes)) {
       return {
         ruledOut: `${
           formatQuantity(failures.length, "request")
-        } for 2^${order} pages failed, but not for fragmentation: ${free}`,
+        } for 2^${order} pages failed, but not for fragmentation: ${formatBytes(judged.freeBytes)} free, ${
+          formatBytes(judged.usableBytes)
+        } of it in blocks that large`,
       };
     }
     return { findings: [finding(last, judged)] };

@@ -4,7 +4,7 @@ import type { Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
 import type { Parsed } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
-import { materialHeldBytes } from "../src/computed/material.ts";
+import { MATERIAL_QUEUE_BYTES, materialHeldBytes } from "../src/computed/material.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { mountFinder } from "../src/computed/shared_memory.ts";
@@ -241,11 +241,11 @@ export const hugetlbReservation: Analyzer = defineAnalyzer({
     "memory and need no pool. Promised pages (HugePages_Rsvd) are free, but have a taker. Shared memory (PostgreSQL's shared_buffers) is mapped, but no " +
     "process is counted for a page that one which has ended was the first to touch.",
   references: ["https://docs.kernel.org/admin-guide/mm/hugetlbpage.html"],
-  needs: { ledger, hugepages },
-  uses: { processStatus, processes, tmpfsFiles, sharedMemoryDescriptors, mounts },
+  needs: { hugepages },
+  uses: { ledger, processStatus, processes, tmpfsFiles, sharedMemoryDescriptors, mounts },
   analyze(
     {
-      ledger: { totalBytes },
+      ledger: whole,
       hugepages: pools,
       processStatus: statuses,
       processes: known,
@@ -255,15 +255,18 @@ export const hugetlbReservation: Analyzer = defineAnalyzer({
     },
     facts,
   ) {
+    // Rows that grep picked out of meminfo may not tell the size of the host.
+    const totalBytes = whole?.totalBytes;
+    const material = totalBytes === undefined ? MATERIAL_QUEUE_BYTES : materialHeldBytes(totalBytes);
     // An ordinary user may not see other users' processes (hidepid of /proc).
     const used = facts.privileged === false ? undefined : left(pools, statuses);
-    const findings = used === undefined || used.bytes < materialHeldBytes(totalBytes)
+    const findings = used === undefined || used.bytes < material
       ? []
       : [openFinding(used, open, known) ?? leftFinding(used, list, hugetlbfsFiles(list, mounted?.value))];
     const idle = pools.flatMap(unused).filter(({ bytes, total: { bytes: all } }) => bytes > HEADROOM_SHARE * all);
     const bytes = idle.reduce((sum, pool) => sum + pool.bytes, 0);
     const total = pools.reduce((sum, pool) => sum + (pool.total?.bytes ?? 0), 0);
-    if (bytes < materialHeldBytes(totalBytes)) {
+    if (bytes < material) {
       return findings.length > 0
         ? { findings }
         : { ruledOut: `${formatBytes(total)} are set aside as huge pages, ${formatBytes(bytes)} of it for nobody` };
@@ -282,9 +285,11 @@ export const hugetlbReservation: Analyzer = defineAnalyzer({
     ]);
     return {
       findings: [...findings, {
-        title: `${formatBytes(bytes)} (${formatShare(bytes, totalBytes)}) are set aside as huge pages that nobody uses`,
+        title: totalBytes === undefined
+          ? `${formatBytes(bytes)} are set aside as huge pages that nobody uses; the size of the host is not told`
+          : `${formatBytes(bytes)} (${formatShare(bytes, totalBytes)}) are set aside as huge pages that nobody uses`,
         confidence: "confirmed",
-        material: true,
+        material: totalBytes !== undefined,
         claims: [{ account: "hugetlb", bytes: { low: bytes, high: bytes } }],
         owners: idle.map((pool) => ({
           pid: null,

@@ -418,23 +418,33 @@ function traced(suspects: readonly Suspect[], { traces, lost, sites }: Witnesses
   return lines;
 }
 
-/** Where nothing but a list of caches was kept, as slabtop's screen: how much that is of memory, or of all slab, is not known. */
-function bySizeAlone(caches: SlabCaches, inUse: ReadonlySet<string>): Outcome {
+/**
+ * Where nothing tells how much slab there is, as of slabtop's screen alone.
+ *
+ * @param totalBytes The size of the host, which `free` tells, too; undefined where it is not known.
+ */
+function bySizeAlone(caches: SlabCaches, inUse: ReadonlySet<string>, totalBytes: number | undefined): Outcome {
+  const material = totalBytes === undefined ? LEAST_MATERIAL_SLAB_BYTES : materialSlabBytes(totalBytes);
   const large = candidates(caches, new Map(), inUse)
-    .filter(({ usedBytes }) => usedBytes >= LEAST_MATERIAL_SLAB_BYTES)
+    .filter(({ usedBytes }) => usedBytes >= material)
     .sort((a, b) => b.usedBytes - a.usedBytes)
     .slice(0, CACHES_LISTED)
     .map((cache): Suspect => ({ ...cache, trend: undefined, isPackets: isPacketCache(cache) }));
   const [first, ...others] = large;
   if (first === undefined) return { notAssessed: [WHOLE_MEMINFO] };
   const more = others.length === 0 ? "" : ` and ${others.length} more`;
+  const dominates = totalBytes !== undefined && sum(large) >= DOMINATES_HOST * totalBytes;
+  // Packets may be in sockets, which may be read.
+  const isSure = dominates && !first.isPackets;
   return {
     findings: [{
       title: `the slab cache ${cacheName(first)}${more} ${others.length === 0 ? "has" : "have"} ${
         formatBytes(sum(large))
-      } in use that cannot be reclaimed; the size of the host is not told`,
-      confidence: "possible",
-      material: false,
+      }${
+        totalBytes === undefined ? "" : ` (${formatShare(sum(large), totalBytes)} of memory)`
+      } in use that cannot be reclaimed${totalBytes === undefined ? "; the size of the host is not told" : ""}`,
+      confidence: isSure ? "likely" : "possible",
+      material: isSure,
       claims: [{ account: "slab-unreclaimable", bytes: { low: Math.round(sum(large)), high: Math.round(sum(large)) } }],
       owners: large.map(cacheOwner),
       evidence: large.map((cache) => ({
@@ -515,7 +525,9 @@ export const slabLeak: Analyzer = defineAnalyzer({
   ) {
     const account = whole && accountBytes(whole, "slab-unreclaimable");
     const left = unclaimed.get("slab-unreclaimable");
-    if (whole === undefined || account === undefined || left === undefined) return bySizeAlone(caches, inUse);
+    if (whole === undefined || account === undefined || left === undefined) {
+      return bySizeAlone(caches, inUse, whole?.totalBytes);
+    }
     const ledger: Ledger = whole;
     const ofSockets = explainedBytes(caches, (name) => inUse.has(name));
     const ofOthers = explainedBytes(caches, (name) => EXPLAINED.test(name));

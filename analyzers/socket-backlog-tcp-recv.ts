@@ -3,6 +3,7 @@ import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { setSysctl, shellWord } from "../src/core/shell.ts";
 import { ledger } from "../src/computed/ledger.ts";
+import { ALL_SOCKETS, pickedTcp } from "../src/computed/picked_sockets.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "../src/computed/owners.ts";
@@ -240,9 +241,17 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
     "net/ipv4/tcp_input.c tcp_data_queue()",
   ],
   needs: { tcpBacklog },
-  uses: { ledger, socketOwners, processes, languages, sockstat },
+  uses: { ledger, pickedTcp, socketOwners, processes, languages, sockstat },
   analyze(
-    { ledger, tcpBacklog: { received }, socketOwners: owners, processes: known, languages: spoken, sockstat: stat },
+    {
+      ledger,
+      pickedTcp: isPicked,
+      tcpBacklog: { received },
+      socketOwners: owners,
+      processes: known,
+      languages: spoken,
+      sockstat: stat,
+    },
   ) {
     const here = {
       queues: received.queues.filter(isHeldHere).map((queue) => ({
@@ -252,6 +261,7 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
     };
     const judged = judgeQueues(here, owners, { isStuck, bytes: (queue) => queue.chargedBytes + waitingBytes(queue) });
     if (judged.bytes < WORTH_A_LINE_BYTES) {
+      if (isPicked === true) return { notAssessed: [ALL_SOCKETS] };
       return {
         ruledOut: `${formatQuantity(received.sockets, "TCP socket holds", "TCP sockets hold")} ${
           formatBytes(received.chargedBytes)

@@ -2,6 +2,7 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Confidence, Remedy } from "../src/core/report.ts";
 import { ledger } from "../src/computed/ledger.ts";
+import { ALL_SOCKETS, pickedTcp } from "../src/computed/picked_sockets.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { groupByOwner, nameOfGroup, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "../src/computed/owners.ts";
@@ -214,8 +215,18 @@ export const socketBacklogTcpSend: Analyzer = defineAnalyzer({
     "net/ipv4/tcp_timer.c tcp_probe_timer()",
   ],
   needs: { tcpBacklog },
-  uses: { ledger, socketOwners, processes, languages, sockstat },
-  analyze({ ledger, tcpBacklog: { sent }, socketOwners: owners, processes: known, languages: spoken, sockstat: stat }) {
+  uses: { ledger, pickedTcp, socketOwners, processes, languages, sockstat },
+  analyze(
+    {
+      ledger,
+      pickedTcp: isPicked,
+      tcpBacklog: { sent },
+      socketOwners: owners,
+      processes: known,
+      languages: spoken,
+      sockstat: stat,
+    },
+  ) {
     const judged = judgeQueues({ queues: sent.queues.filter(isHeldHere) }, owners, {
       isStuck,
       onlyStuck: true,
@@ -235,6 +246,7 @@ export const socketBacklogTcpSend: Analyzer = defineAnalyzer({
         } has to send do move`;
         return { notAssessed: [{ path, howToCapture: "ss -tanpmo" }] };
       }
+      if (isPicked === true) return { notAssessed: [ALL_SOCKETS] };
       return {
         ruledOut: `${formatQuantity(sent.sockets, "TCP socket has", "TCP sockets have")} ${
           formatBytes(sent.chargedBytes)

@@ -5,6 +5,7 @@ import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
 import type { Parsed } from "../src/core/source.ts";
 import { placeCopies } from "../src/computed/copied_queues.ts";
 import { ledger } from "../src/computed/ledger.ts";
+import { ALL_SOCKETS, pickedUdp } from "../src/computed/picked_sockets.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "../src/computed/owners.ts";
@@ -258,11 +259,11 @@ function unseenFinding(
   slab: SkbSlab | undefined,
 ): FindingDraft | undefined {
   const counted = protocolMemory(stat, "UDP");
-  if (counted === undefined) return undefined;
+  // Before 6.15 the kernel may count what no socket has any more: then it is in no account.
+  if (counted === undefined || ledger === undefined) return undefined;
   const bytes = counted.bytes - shown.series.reduce((most, each) => Math.max(most, each.bytes), shown.chargedBytes);
   const claims = placeSkbBytes(bytes, ledger, slab);
-  // Before 6.15 the kernel may count what no socket has any more: then it is in no account.
-  if (bytes < materialQueueBytes(ledger?.totalBytes) || highBytes(claims) < MOST_OF_CHARGE * bytes) return undefined;
+  if (bytes < materialQueueBytes(ledger.totalBytes) || highBytes(claims) < MOST_OF_CHARGE * bytes) return undefined;
   return {
     title: `UDP sockets that this bundle does not show, of other network namespaces, have ${
       formatBytes(bytes)
@@ -378,10 +379,23 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     "net/core/sock.c __sk_mem_raise_allocated()",
   ],
   needs: { udpBacklog },
-  uses: { ledger, udpSent, socketOwners, processes, languages, sockstat, sysctl, netSnmp, slabinfo, udpLimit },
+  uses: {
+    ledger,
+    pickedUdp,
+    udpSent,
+    socketOwners,
+    processes,
+    languages,
+    sockstat,
+    sysctl,
+    netSnmp,
+    slabinfo,
+    udpLimit,
+  },
   analyze(
     {
       ledger,
+      pickedUdp: isPicked,
       udpBacklog: backlog,
       udpSent: sent,
       socketOwners: owners,
@@ -405,6 +419,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
       const busy = read > 0
         ? `; ${formatBytes(read)} more are in queues that became shorter meanwhile, so they are read`
         : "";
+      if (isPicked === true) return { notAssessed: [ALL_SOCKETS] };
       return {
         ruledOut: `${formatQuantity(backlog.sockets, "UDP socket holds", "UDP sockets hold")} ${
           formatBytes(judged.bytes)

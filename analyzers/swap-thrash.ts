@@ -1,11 +1,11 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/analyzer.ts";
-import { formatBytes, formatShare } from "../src/core/format.ts";
+import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import { lately, type Missing, type Parsed, type TimePoint } from "../src/core/source.ts";
-import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
 import { memoryPressure, type Pressure } from "../src/parsers/pressure.ts";
 import { type Vmstat, vmstat } from "../src/parsers/vmstat.ts";
+import { type VmstatRow, vmstatTable } from "../src/parsers/vmstat_table.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Pages that go out and come back at this rate each are read with seeks by a disk that does little else (1,000 a second of 4 KiB). */
@@ -19,7 +19,8 @@ const STALLED_AVG10 = 10;
 interface Rates {
   readonly inPerSecond: number;
   readonly outPerSecond: number;
-  readonly seconds: number;
+  /** For how long it was watched. */
+  readonly over: string;
   readonly evidence: EvidenceLine;
 }
 
@@ -39,10 +40,11 @@ function rates(series: readonly TimePoint<Parsed<Vmstat>>[], pageSizeBytes: numb
   const outPerSecond = perSecond("pswpout");
   const line = last.value.value.get("pswpin")?.line;
   if (inPerSecond === undefined || outPerSecond === undefined || line === undefined) return undefined;
-  const because = `pages read back from swap: ${formatBytes(inPerSecond)} a second over ${
-    Math.round(seconds)
-  } s, while ${formatBytes(outPerSecond)} a second were written out`;
-  return { inPerSecond, outPerSecond, seconds, evidence: { path: last.value.path, line, because } };
+  const over = `${Math.round(seconds)} s`;
+  const because = `pages read back from swap: ${formatBytes(inPerSecond)} a second over ${over}, while ${
+    formatBytes(outPerSecond)
+  } a second were written out`;
+  return { inPerSecond, outPerSecond, over, evidence: { path: last.value.path, line, because } };
 }
 
 /** Shares of the time watched in which some task, and all, waited for memory; from the totals, which do not lag as the averages do. */
@@ -61,6 +63,23 @@ function stalls(series: readonly TimePoint<Parsed<Pressure>>[]): { some: number;
   return some === undefined || full === undefined ? undefined : { some, full };
 }
 
+/** The same as vmstat printed it: the mean of its intervals, of which nothing tells how long they are. */
+function ratesOfTable(file: Parsed<readonly VmstatRow[]> | undefined): Rates | undefined {
+  const [first] = file?.value ?? [];
+  if (file === undefined || first === undefined) return undefined;
+  const mean = (of: (row: VmstatRow) => number): number =>
+    file.value.reduce((sum, row) => sum + of(row), 0) / file.value.length;
+  const [inPerSecond, outPerSecond] = [
+    mean(({ swapInBytes }) => swapInBytes),
+    mean(({ swapOutBytes }) => swapOutBytes),
+  ];
+  const over = `${formatQuantity(file.value.length, "interval")} of vmstat`;
+  const because = `pages read back from swap (si): ${formatBytes(inPerSecond)} a second over ${over}, while ${
+    formatBytes(outPerSecond)
+  } a second were written out (so)`;
+  return { inPerSecond, outPerSecond, over, evidence: { path: file.path, line: first.line, because } };
+}
+
 const TWO_LOOKS: Missing = {
   path: "proc/vmstat of two snapshots",
   howToCapture: "nailhouse collect --snapshots 3 --interval 5",
@@ -76,18 +95,22 @@ export const swapThrash: Analyzer = defineAnalyzer({
     "Swap that is full and quiet: pages that nobody needs, which is what swap is for. A leak that fills swap: pages go out and do not come back. " +
     "Without swap the same happens to the pages of programs' files (workingset_refault_file).",
   references: ["https://docs.kernel.org/accounting/psi.html", "mm/workingset.c"],
-  needs: { ledger, vmstats: lately(vmstat) },
-  uses: { memoryPressure, pressures: lately(memoryPressure), processes },
-  analyze({ vmstats, memoryPressure: pressure, pressures, processes: known }, { pageSizeBytes }) {
-    const rate = pageSizeBytes === undefined ? undefined : rates(vmstats, pageSizeBytes);
+  needs: {},
+  uses: { vmstats: lately(vmstat), vmstatTable, memoryPressure, pressures: lately(memoryPressure), processes },
+  analyze(
+    { vmstats = [], vmstatTable: table, memoryPressure: pressure, pressures, processes: known },
+    { pageSizeBytes },
+  ) {
+    const counted = pageSizeBytes === undefined ? undefined : rates(vmstats, pageSizeBytes);
+    const rate = counted ?? ratesOfTable(table);
     // One look at the counters tells no rate.
     if (rate === undefined) return { notAssessed: [TWO_LOOKS] };
-    const { inPerSecond, outPerSecond, seconds } = rate;
+    const { inPerSecond, outPerSecond, over } = rate;
     if (Math.min(inPerSecond, outPerSecond) < THRASH_BYTES_PER_SECOND) {
       return {
         ruledOut: `${formatBytes(inPerSecond)} a second were read from swap and ${
           formatBytes(outPerSecond)
-        } written in ${Math.round(seconds)} s`,
+        } written in ${over}`,
       };
     }
     const waited = stalls(pressures ?? []);

@@ -1,10 +1,11 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { formatBytes, formatCount, formatShare } from "../src/core/format.ts";
-import type { Parsed } from "../src/core/source.ts";
+import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
+import { type Captured, type Parsed, readUses, type Source } from "../src/core/source.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { type ProtocolLimit, tcpLimit } from "../src/computed/protocol_limits.ts";
-import { tcpBacklog } from "../src/computed/tcp_backlog.ts";
+import { type TcpBacklog, tcpBacklog } from "../src/computed/tcp_backlog.ts";
 import { type NetSnmp, netSnmp } from "../src/parsers/net_snmp.ts";
+import { type TcpOutOfMemory, tcpOutOfMemory } from "../src/parsers/tcp_out_of_memory.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Under pressure the kernel keeps TCP near the second number of tcp_mem, and its count lags by up to 1 MiB for each CPU. */
@@ -16,6 +17,44 @@ const COUNTERS: readonly (readonly [string, string])[] = [
   ["TcpExt.TCPMemoryPressures", "times TCP came under memory pressure since boot"],
   ["TcpExt.PruneCalled", "receive queues were cut down since boot"],
 ];
+
+/** How much TCP is charged, and what for; where that is not told, that the kernel's log says that it was too much. */
+type Told =
+  | { readonly limit: ProtocolLimit; readonly backlog: TcpBacklog }
+  | { readonly limit?: never; readonly log: Parsed<TcpOutOfMemory>; readonly line: number };
+
+const told: Source<Told> = {
+  name: "TCP memory, or the kernel's word of it",
+  patterns: [tcpLimit, tcpBacklog, tcpOutOfMemory].flatMap(({ patterns }) => patterns),
+  read(reader): Captured<Told> {
+    const limit = reader.read(tcpLimit);
+    const backlog = reader.read(tcpBacklog);
+    if (limit.status === "ok" && backlog.status === "ok") {
+      return { status: "ok", value: { limit: limit.value, backlog: backlog.value } };
+    }
+    const { log } = readUses({ log: tcpOutOfMemory }, reader);
+    if (log?.value.line !== undefined) return { status: "ok", value: { log, line: log.value.line } };
+    if (limit.status === "missing" && backlog.status === "missing") {
+      return { status: "missing", missing: [...limit.missing, ...backlog.missing] };
+    }
+    return limit.status === "ok" ? backlog as Captured<never> : limit;
+  },
+};
+
+/** The kernel's word alone: why, and whether it is so still, is not known. */
+function wordFinding({ path, value: { count } }: Parsed<TcpOutOfMemory>, line: number): FindingDraft {
+  return {
+    title: `TCP as a whole was above its limit (tcp_mem): the kernel's log says so ${
+      formatQuantity(count, "time")
+    }, and connections were reset for it`,
+    confidence: "confirmed",
+    material: false,
+    claims: [],
+    owners: [],
+    evidence: [{ path, line, because: "what all TCP sockets are charged was above the third number of tcp_mem" }],
+    remedies: remedies(),
+  };
+}
 
 function counterEvidence(files: readonly Parsed<NetSnmp>[] | undefined): EvidenceLine[] {
   return COUNTERS.flatMap(([name, what]) => {
@@ -79,9 +118,11 @@ export const tcpMemPressure: Analyzer = defineAnalyzer({
     "https://docs.kernel.org/networking/ip-sysctl.html",
     "net/ipv4/tcp.c tcp_enter_memory_pressure()",
   ],
-  needs: { tcpLimit, tcpBacklog },
+  needs: { told },
   uses: { netSnmp },
-  analyze({ tcpLimit: limit, tcpBacklog: { received, sent }, netSnmp: counters }) {
+  analyze({ told: known, netSnmp: counters }) {
+    if (known.limit === undefined) return { findings: [wordFinding(known.log, known.line)] };
+    const { limit, backlog: { received, sent } } = known;
     const { memory, pressureBytes, maxBytes } = limit;
     const happened = counterEvidence(counters);
     if (memory.bytes === 0 || memory.bytes < AT_PRESSURE * pressureBytes) {

@@ -25,7 +25,8 @@ export const memory: Collector = defineCollector({
       // ZFS and the device mapper keep caches outside the page cache.
       "/proc/spl/kstat/zfs/arcstats",
       "/sys/module/dm_bufio/parameters/allocated_get_free_pages_bytes",
-      // Buffers that are in no account of meminfo.
+      // Buffers that are in no account of meminfo, and what VMware took before Linux 5.4.
+      "/sys/kernel/debug/vmmemctl",
       "/sys/kernel/tracing/buffer_total_size_kb",
       "/sys/kernel/tracing/instances/*/buffer_total_size_kb",
       "/sys/block/md*/md/stripe_cache_size",

@@ -4,6 +4,17 @@ import { beginsAsKernelLog, isKernelLog } from "./log.ts";
 /** Where `ss` of the host has its place, whatever its options were. */
 export const SS_PLACE = "sos_commands/networking/ss_-peaonmi";
 
+/** Where netstat of the host has its place, whatever its options were. */
+const NETSTAT_PLACE = "sos_commands/networking/netstat_-W_-neopa";
+
+const LSOF_PLACE = "sos_commands/process/lsof_";
+
+/** Where the tables of sar -r have their place, whatever day they are of. */
+export const SAR_PLACE = "sos_commands/sar/sar";
+
+/** Where vmstat of the host has its place, whatever its options were. */
+export const VMSTAT_PLACE = "sos_commands/memory/vmstat";
+
 /** Where free of the host has its place, whatever its options were; the head of top, too, which tells the same. */
 export const FREE_PLACE = "sos_commands/memory/free";
 
@@ -15,10 +26,17 @@ const MEMINFO_ROW =
   /^\**(?:Mem(?:Total|Free|Available)|Buffers|(?:Swap)?Cached|(?:Ina|A)ctive(?:\((?:anon|file)\))?|Slab|(?:KR|SR)eclaimable|SUnreclaim|AnonPages|Mapped|Shmem|PageTables|KernelStack|VmallocUsed|Percpu|Hugetlb|Committed_AS): +\d+ kB\b|^\**HugePages_(?:Total|Free|Rsvd|Surp): +\d+\**\s/;
 const SLABINFO_ROW = /^\**[\w:.-]+(?: +\d+){5} : tunables +\d+ /;
 const SLABTOP_ROW = /^\**[ \t]*\d+ +\d+ +\d{1,3}% +\d+\.\d\dK +\d+ +\d+ +\d+K? \S/;
+/** What grep leaves of netstat: the queues right behind the protocol are its alone. */
+const NETSTAT_ROW = /^(?:tcp|udp|raw)6? +\d{1,10} +\d{1,10} +\S{1,64}:(?:\d|\*)\S* +\S{1,64}:(?:\d|\*)/;
+/** `lsof | grep deleted`; a thread's line has two columns more, and lsof +L1 the number of links. */
+const LSOF_ROW =
+  /^\S{1,15} +\d{1,10} +(?:\d{1,10} +(?:\S{1,15} +)?)?\S{1,40} +(?:\d{1,9}[rwu][A-Za-z]?|mem|DEL) +REG +\d+,\d+ +\d+ +(?:\d+ +)?\d+ +\//;
 const ROWS: readonly (readonly [RegExp, string])[] = [
   [MEMINFO_ROW, "proc/meminfo"],
   [SLABINFO_ROW, "proc/slabinfo"],
   [SLABTOP_ROW, "sos_commands/memory/slabtop_-o"],
+  [NETSTAT_ROW, NETSTAT_PLACE],
+  [LSOF_ROW, LSOF_PLACE],
 ];
 
 /** By its first lines: where a bundle has such a file. */
@@ -26,9 +44,11 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^MemTotal: +\d+ kB\s/, "proc/meminfo"],
   [/^(?:slabinfo - version: |# name +<active_objs> )/, "proc/slabinfo"],
   [/^ *(?:Active \/ Total Objects \(% used\) |OBJS ACTIVE +USE OBJ SIZE )/, "sos_commands/memory/slabtop_-o"],
-  [/^[ \t]*total +used +free +shared +(?:buffers|buff\/cache) /, FREE_PLACE],
+  // That of busybox before 1.22 ends with buffers.
+  [/^[ \t]*total +used +free +shared +(?:buffers|buff\/cache)\s/, FREE_PLACE],
   [/^[ \t]*(?:[KMGTP]iB )?Mem *: *(?:[\d.]+[kKMGT]? +total|\d+K used), /, FREE_PLACE],
   [/^nr_free_pages \d+\s/, "proc/vmstat"],
+  [/^ *(?:procs -+memory-+ |r +b +swpd +free +(?:buff|inact) )/, VMSTAT_PLACE],
   [/^Node \d+, zone +\w+\r?\n +(?:per-node stats|pages free)/, "proc/zoneinfo"],
   [/^Node \d+, zone +\w+ +\d+ +\d+/, "proc/buddyinfo"],
   [/^(?:0x)?[0-9a-f]{8,16}-(?:0x)?[0-9a-f]{8,16} +\d+ /, "proc/vmallocinfo"],
@@ -39,31 +59,35 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^ *sl +local_address +remote_address /, "proc/net/tcp6"],
   // Of one family, or in one state alone there is no column for it.
   [/^(?:Netid +)?(?:State +)?Recv-Q +Send-Q +Local Address/, SS_PLACE],
-  [/^Active Internet connections \(servers and established\)/, "sos_commands/networking/netstat_-W_-neopa"],
+  [/^Active Internet connections \(servers and established\)/, NETSTAT_PLACE],
   // Without -a, only where processes (-p) or inodes (-e) tell whose they are. Of UDP servers alone (-l) have queues, too.
   [
     /^Active Internet connections \((?:only|w\/o) servers\)\r?\nProto .*\b(?:Inode|PID)\b/,
-    "sos_commands/networking/netstat_-W_-neopa",
+    NETSTAT_PLACE,
   ],
   // In other languages its title is another.
-  [/^Proto +Recv-Q +Send-Q .*\b(?:Inode|PID)\b/, "sos_commands/networking/netstat_-W_-neopa"],
+  [/^Proto +Recv-Q +Send-Q .*\b(?:Inode|PID)\b/, NETSTAT_PLACE],
   [/^USER +PID +%CPU +%MEM +VSZ +RSS /, "sos_commands/process/ps_auxwww"],
   // top's table, too.
   [
     /^[ \t]*(?=[^\n]*\bPID )(?=[^\n]* (?:RSS|RES) )[A-Z%_+ ]{1,200} (?:COMMAND|CMD) *\r?\n/,
     "sos_commands/process/ps_auxwww",
   ],
-  [/^COMMAND +PID +(?:TID +TASKCMD +)?USER +FD +TYPE +DEVICE /, "sos_commands/process/lsof_"],
+  [/^COMMAND +PID +(?:TID +TASKCMD +)?USER +FD +TYPE +DEVICE /, LSOF_PLACE],
   // In other units the numbers are rounded.
   [/^Filesystem +(?:1K|1024)-blocks +Used +Available /, "sos_commands/filesys/df_-al"],
   [/^Filename\s+Type\s+Size\s+Used\s+Priority/, "proc/swaps"],
   [/^#subsys_name\s+hierarchy\s+num_cgroups\s/, "proc/cgroups"],
   [/^ *key +shmid +perms +size +cpid /, "proc/sysvipc/shm"],
+  [/^-{3,} ?Shared Memory Segments ?-{3,}\s/, "sos_commands/sysvipc/ipcs"],
   // zfetchstats begins so, too, but has a dozen counters; this one some eighty or more.
   [
     /^\d+ \d+ 0x[\da-f]+ (?:[5-9]\d|\d{3}) \d+ \d+ \d+\r?\nname +type +data\r?\nhits +\d/,
     "proc/spl/kstat/zfs/arcstats",
   ],
+  // Of other tables of sar and of iostat, which begin so, too, nothing is read.
+  [/^Linux \S{1,255} \([^()\n]{0,255}\)\s+\S{1,16}\s[^\n]{0,80}\r?\n\s{0,4}[^\n]{0,40}\bkbmemfree\b/, SAR_PLACE],
+  [/^unreferenced object 0x[\da-f]{1,16} \(size \d+\):/, "sys/kernel/debug/kmemleak"],
   [/^Linux \S{1,255} \d+\.\d+\S{0,80} #\d/, "sos_commands/kernel/uname_-a"],
   [/^[a-z][\w.-]*\.[\w-]+ = /, "sos_commands/kernel/sysctl_-a"],
 ];

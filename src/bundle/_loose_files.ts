@@ -3,7 +3,7 @@ import { concatBytes } from "../core/bytes.ts";
 import { FewWarnings, shortName } from "./_few.ts";
 import { snapshotOf } from "./_history.ts";
 import type { Section } from "./_layouts.ts";
-import { isLooseName, isSocketList, loosePath, RECORDED_PLACE } from "./_loose.ts";
+import { isLooseName, isSocketList, loosePath, RECORDED_PLACE, SAR_PLACE } from "./_loose.ts";
 import type { Paste } from "./_paste.ts";
 import { isTopFolder, type PlacedEntry, sectionEntry } from "./_places.ts";
 import { splitText } from "./_samples.ts";
@@ -154,7 +154,9 @@ export class LooseFiles {
     const kind = loosePath(bytes);
     // A file a day, each of another one.
     const place = kind === RECORDED_PLACE ? `${kind}-${name.replaceAll("/", "-")}` : kind;
-    const paste = this.#split(bytes, place);
+    const split = this.#split(bytes, place);
+    const isRecording = kind === RECORDED_PLACE && split?.sections.every(({ path }) => path === SAR_PLACE);
+    const paste = isRecording ? undefined : split;
     const sections: readonly Section[] = paste?.sections ?? (place === undefined ? [] : [{ path: place, bytes }]);
     const warnings = paste?.warnings.map((warning) => `: ${warning}`) ?? [` is read as ${place}, by what is in it`];
     return { name, sections, warnings };

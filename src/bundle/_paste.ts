@@ -1,7 +1,17 @@
 /** Several outputs of commands in one text, as they stand in an issue, a ticket or a terminal: each is told by how it begins, or by the command before it. */
 import { shortName } from "./_few.ts";
 import { namespacePath, type Section, sectionPath } from "./_layouts.ts";
-import { FREE_PLACE, isSocketList, LOG_PLACE, partPath, rowPath, SS_PLACE, titledPath } from "./_loose.ts";
+import {
+  FREE_PLACE,
+  isSocketList,
+  LOG_PLACE,
+  partPath,
+  rowPath,
+  SAR_PLACE,
+  SS_PLACE,
+  titledPath,
+  VMSTAT_PLACE,
+} from "./_loose.ts";
 import { beginsAsKernelLog } from "./log.ts";
 
 /** Between the outputs: a fence of Markdown, a tag of HTML, `==> FILE <==` of head and tail, `------ TITLE (COMMAND) ------` of Android's bugreport. */
@@ -9,15 +19,19 @@ const FENCE = /^ {0,3}(?:```|~~~)|^<\/?(?:pre|code|details|summary)\b/;
 const FILE_TITLE = /^==> (\/\S{1,200}) <==$|^------ [^()]{1,100} \((?:cat )?(\/\S{1,200})\) ------$/;
 /** `root@host:~# ` and `[root@host ~]# `: whatever follows is a command. */
 const HOST_PROMPT = /^\[?[\w.-]{1,64}@[\w.-]{1,255}[^$#%>]{0,200}[$#%>] ?(\S.*)$/;
-/** `$ `, `# `, `~ # `, `bash-5.1# `, `host:~ # `: what follows may be something else, such as the header of slabinfo. */
+/** `$ `, `# `, `#`, `~ # `, `bash-5.1# `, `host:~ # `: what follows may be something else, such as the header of slabinfo. */
 const PROMPT =
-  /^(?:(?:[\w.-]{1,64}[: ])?[~/]\S{0,200} |(?:[\w.-]{1,64}:)[~/]\S{0,200}|[a-z]{0,3}sh-[\d.]{1,8})?[$#] (\S.*)$/;
+  /^(?:(?:[\w.-]{1,64}[: ])?[~/]\S{0,200} |(?:[\w.-]{1,64}:)[~/]\S{0,200}|[a-z]{0,3}sh-[\d.]{1,8})?[$#] ?(\S.*)$/;
 const PROGRAM =
-  /^(?:sudo +(?:-\S+ +)*)?(?:\/\S{1,100}\/)?(?:cat|date|df|dmesg|du|egrep|find|free|grep|head|ipcs|journalctl|kubectl|docker|ip netns exec|ls|lsof|lsmod|netstat|ps|sar|slabtop|ss|swapon|sysctl|tail|top|uname|uptime|vmstat|watch|zpool)(?: |$)/;
+  /^(?:sudo +(?:-\S+ +)*)?(?:\/\S{1,100}\/)?(?:cat|date|df|dmesg|du|egrep|find|free|grep|head|ipcs|journalctl|kubectl|docker|ip netns exec|ls|lsof|lsmod|netstat|ps|sar|slabtop|ss|swapon|sysctl|tail|top|uname|uptime|vmstat|vmware-toolbox-cmd|watch|zpool)(?: |$)/;
 /** Without a prompt: its options tell the unit of what stands below. */
 const BARE_FREE = /^free(?:$| -\w| *(?:&&|;|\|))/;
 const LINE_LENGTH_LOOKED_AT = 800;
-const QUOTED = /^(?:> ?)+/;
+const COMMENT = /^#[ \t]*\w/;
+/** As mail quotes, also as HTML writes it. */
+const QUOTED = /^(?:(?:>|&gt;) ?)+/;
+/** What web pages, mails and chats put in place of several blanks. */
+const NO_BREAK_SPACE = "\u00a0";
 const SS = /\/ss_-peaonmi$/;
 const SS_COMMAND = /(?:^|[ /])ss /;
 const SS_ROW = /^(?:[a-z]\S{0,15} +)?(?:[A-Z][A-Z\d-]{2,15} +)?\d+ +\d+ +\S*[:*]/;
@@ -79,9 +93,24 @@ function unindent(line: string, blanks: number): string {
   return line.slice(at);
 }
 
+/** What people show as a comment, below the command: `# Mem: 62Gi 56Gi` is a row, where its title is commented, too. slabinfo's has a # of its own. */
+function withoutComments(lines: readonly string[]): readonly string[] {
+  let isCommented = false;
+  return lines.map((line, at) => {
+    if (!COMMENT.test(line)) {
+      isCommented = false;
+      return line;
+    }
+    const text = line.slice(1);
+    isCommented ||= titledPath(headOf([text], 0)) !== undefined && titledPath(headOf(lines, at)) === undefined;
+    return isCommented ? text : line;
+  });
+}
+
 function partsOf(text: string): Part[] {
   const parts: Part[] = [];
-  const lines = text.split("\n").map((line) => line.replace(QUOTED, ""));
+  const plain = text.replaceAll(NO_BREAK_SPACE, " ");
+  const lines = withoutComments(plain.split("\n").map((line) => line.replace(QUOTED, "")));
   let current: Part | undefined;
   let command: string | undefined;
   let isNext = false;
@@ -125,14 +154,21 @@ function partsOf(text: string): Part[] {
   return parts;
 }
 
+/** Whether slabtop's table is in a part, and not its totals alone. */
+function hasTable({ lines }: Part): boolean {
+  return lines.some((line) => SLABTOP_ROWS.test(line));
+}
+
 /** Whether a line begins something else than what it stands in. */
 function begins(lines: readonly string[], at: number, current: Part | undefined): boolean {
   const [head, line = ""] = [headOf(lines, at), lines[at]];
   const title = titledPath(head);
   if (title !== undefined) {
     if (current?.path !== title) return true;
-    // slabinfo has two lines that tell it, slabtop another one below its totals.
-    return current.lines.length > 1 && !SLABTOP_ROWS.test(line);
+    // vmstat has its titles again and again, below every screen.
+    if (title === VMSTAT_PLACE) return false;
+    // slabinfo has two lines that tell it, slabtop another one below its totals. What it printed a moment later is another table.
+    return current.lines.length > 1 && (!SLABTOP_ROWS.test(line) || hasTable(current));
   }
   if (current === undefined || current.path === LOG_PLACE) return false;
   const row = rowPath(head);
@@ -140,9 +176,12 @@ function begins(lines: readonly string[], at: number, current: Part | undefined)
   return current.path === undefined && beginsAsKernelLog(line);
 }
 
-/** The file that a command shows, if it is one of the kernel's and could be read. */
+/** The file that a command shows, if it is one of the kernel's and could be read. What VMware's tools say of the balloon is a number alone. */
 function shownPath({ command, lines }: Part): string | undefined {
   if (command === undefined || /^\S*cat: /.test(lines[0] ?? "")) return undefined;
+  if (/^(?:\S{0,100}\/)?vmware-toolbox-cmd stat balloon$/.test(command)) {
+    return "sos_commands/vmware/vmware-toolbox-cmd_stat_balloon";
+  }
   const path = sectionPath(command);
   return path !== undefined && /^(?:proc|sys)\//.test(path) ? path : undefined;
 }
@@ -157,17 +196,27 @@ function placeOf(part: Part): string | undefined {
   return (command === undefined ? undefined : namespacePath(command)) ?? SS_PLACE;
 }
 
-/** A part's text. Of one family alone ss has no column for it, and free no unit: the command tells, and stays above. */
+/** Their numbers have no unit: the command tells it. */
+const UNITLESS: ReadonlySet<string> = new Set([FREE_PLACE, VMSTAT_PLACE]);
+
+/** A part's text. Of one family alone ss has no column for it: the command tells, and stays above, as where it tells the unit. */
 function contentOf({ command, lines }: Part, path: string): string {
-  const isTold = path !== FREE_PLACE && (!SS.test(path) || /^Netid /.test(lines[0] ?? ""));
+  const isTold = !UNITLESS.has(path) && (!SS.test(path) || /^Netid /.test(lines[0] ?? ""));
   return `${command === undefined || isTold ? "" : `$ ${command}\n`}${lines.join("\n")}\n`;
 }
 
 /** Whether a part belongs to what stands above it, with an empty line between them. */
-function goesOnIn(path: string | undefined, mayGoOn: boolean, { isNext, path: own, lines }: Part): boolean {
+function goesOnIn(
+  path: string | undefined,
+  above: Part | undefined,
+  mayGoOn: boolean,
+  { isNext, path: own, lines }: Part,
+): boolean {
   const [first = ""] = lines;
   if (!isNext) return false;
-  if (SLABTOP_ROWS.test(first)) return own === path;
+  // The day stands above, and an empty line between the tables.
+  if (path === SAR_PLACE) return own === undefined;
+  if (SLABTOP_ROWS.test(first)) return own === path && above !== undefined && !hasTable(above);
   // Of a connection that is closed ss -m and ss -i print a line of details that is empty.
   return mayGoOn || (path !== undefined && own === undefined && SS.test(path) && SS_ROW.test(first));
 }
@@ -200,10 +249,12 @@ export function splitPaste(text: string, whole: string | undefined): Paste | und
   const passedOver: (readonly [number, number])[] = [];
   let path: string | undefined;
   let mayGoOn = false;
+  let above: Part | undefined;
   for (const part of partsOf(text)) {
     const range = [part.line, part.line + part.lines.length - 1] as const;
     // What looks like rows of something else may well be the rest of a log.
-    const goesOn = goesOnIn(path, mayGoOn, part);
+    const goesOn = goesOnIn(path, above, mayGoOn, part);
+    above = part;
     if (!goesOn) {
       path = placeOf(part);
       mayGoOn = path === LOG_PLACE || (path !== undefined && part.path === undefined && !SS.test(path));
@@ -226,7 +277,8 @@ export function splitPaste(text: string, whole: string | undefined): Paste | und
     }
   }
   const [one] = found;
-  if (one === undefined || (found.size === 1 && isWhole(whole, ...one))) return undefined;
+  if (one === undefined) return undefined;
+  if (found.size === 1 && isWhole(whole, ...one) && !text.includes(NO_BREAK_SPACE)) return undefined;
   const encoder = new TextEncoder();
   const warnings = [...found].map(([path, { lines }]) =>
     `lines ${ranges(lines)} are read as ${shortName(path)}, by what is in them`

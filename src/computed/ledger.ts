@@ -61,12 +61,18 @@ function meminfoReader({ path, value }: Parsed<Meminfo>): (field: string) => Amo
   };
 }
 
-/** The fields of meminfo. Those that grep did not pick out of it `free` may tell. */
+/** The fields of meminfo. Those that grep did not pick out of it, or that are cut off, `free` may tell. */
 function fieldsOf({ meminfo: file, free: summary }: Inputs): (field: string) => Amount | undefined {
   const own = meminfoReader(file);
-  if (summary === undefined || file.value.bytes.has("MemTotal")) return own;
+  if (summary === undefined) return own;
   const other = meminfoReader(summary);
   return (field) => own(field) ?? other(field);
+}
+
+/** Slab is printed as the sum of both kinds: where grep left this one out, the other two tell it. */
+function unreclaimable(kB: (field: string) => Amount | undefined): Amount | undefined {
+  const reclaimable = kB("SReclaimable");
+  return kB("SUnreclaim") ?? (reclaimable && minus(kB("Slab"), reclaimable));
 }
 
 /** Page cache, as far as it is told: free and top have one number for it, buffers and reclaimable slab. */
@@ -157,7 +163,7 @@ function missingTerms(inputs: Inputs, { pageSizeBytes }: HostFacts): string[] {
   }
   // Every kernel since 2.6.19 tells both.
   if (!bytes.has("AnonPages")) missing.push("processes' own memory (proc/meminfo is cut off before AnonPages)");
-  if (!bytes.has("SUnreclaim")) {
+  if (unreclaimable(meminfoReader(inputs.meminfo)) === undefined) {
     // RHEL 5 has one number for both kinds, and other lines below it.
     const isOld = bytes.has("Slab") && bytes.has("PageTables");
     missing.push(
@@ -196,7 +202,8 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
     );
   }
   // Pages of five kinds: no page is of two. A container's meminfo has its own limit and usage beside the host's AnonPages and slab (lxcfs, src/proc_fuse.c).
-  const kinds = sum(...["MemFree", "AnonPages", "Cached", "SReclaimable", "SUnreclaim"].map(kB));
+  const slab = unreclaimable(kB);
+  const kinds = sum(...["MemFree", "AnonPages", "Cached", "SReclaimable"].map(kB), slab);
   if (kinds !== undefined && kinds.bytes > (1 + MAX_LAG_SHARE) * total.bytes) {
     throw new ParseError(
       "MemFree, AnonPages, Cached and slab of meminfo are more than its MemTotal: a container's meminfo, not its host's?",
@@ -236,7 +243,7 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
   add("anon", "anonymous (processes)", anon);
   if (isTold) add("pinned-lru", "pinned, in no process", { bytes: Math.max(0, listed), sources: lru.sources });
   add("slab-reclaimable", "slab, reclaimable", kB("SReclaimable"));
-  add("slab-unreclaimable", "slab, unreclaimable", kB("SUnreclaim"));
+  add("slab-unreclaimable", "slab, unreclaimable", slab);
   add("kernel-misc-reclaimable", "kernel, other reclaimable", minus(kB("KReclaimable"), kB("SReclaimable")));
   add("kernel-stacks", "kernel stacks", stacks);
   add("page-tables", "page tables", sum(kB("PageTables"), kB("SecPageTables")));

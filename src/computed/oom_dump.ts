@@ -13,6 +13,11 @@ export function hostOoms(events: readonly KernelLogEvent[]): readonly KernelLogE
   return events.filter(({ kind, order, isCutOff }) => kind === "global-oom" && order !== SYSRQ_ORDER && !isCutOff);
 }
 
+/** The OOMs of which the log tells no more than who asked for memory: of the host or of a control group. */
+export function cutOffOoms(events: readonly KernelLogEvent[]): readonly KernelLogEvent[] {
+  return events.filter(({ order, isCutOff }) => isCutOff && order !== SYSRQ_ORDER);
+}
+
 /**
  * Which log to capture whole, where this one has the beginning of an OOM alone, or a dump without what it was written for: then it is not known whether the
  * host or a control group was short.
@@ -22,7 +27,12 @@ export function cutOffLog(
   reports: Parsed<readonly OomReport[]> | undefined,
 ): readonly Missing[] {
   if (log === undefined) return [];
-  const isPiece = log.value.length === 0 && reports !== undefined && reports.value.length > 0;
+  const [report] = reports?.value ?? [];
+  const [event] = log.value;
+  // A kill without who asked has its dump above it; a failed allocation has it below.
+  const isAbove = (at: KernelLogEvent): boolean =>
+    at.kind === "allocation-failure" && (report?.isNewestFirst ? report.line > at.line : (report?.line ?? 0) < at.line);
+  const isPiece = report !== undefined && (event === undefined || isAbove(event));
   return isPiece || log.value.some(({ isCutOff }) => isCutOff) ? [{ path: log.path, howToCapture: "dmesg" }] : [];
 }
 

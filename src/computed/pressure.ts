@@ -12,7 +12,7 @@ import { type Vmstat, vmstat } from "../parsers/vmstat.ts";
 import { type Zone, zoneinfo } from "../parsers/zoneinfo.ts";
 import { type ImportedHistory, importedHistory } from "./imported_history.ts";
 import { ledger } from "./ledger.ts";
-import { hostOoms } from "./oom_dump.ts";
+import { cutOffOoms, hostOoms } from "./oom_dump.ts";
 import { exhaustion, type Measurement, recentTrend, theilSen, type Trend } from "./trend.ts";
 
 /** How short of memory the host is, with what tells. */
@@ -205,6 +205,53 @@ function fallingForLong({ history, ledgers, ledger: memory }: Inputs): Sign {
   };
 }
 
+/** A log that ends below an OOM's first line tells that memory was used up, but not whose. */
+function oomBeginning({ kernelLog: log }: Inputs): Sign {
+  const last = cutOffOoms(log?.value ?? []).findLast(({ isEarlierBoot }) => !isEarlierBoot);
+  if (log === undefined || last === undefined) return undefined;
+  return {
+    level: "none",
+    because:
+      "the kernel looked for a process to kill; whether the host or a control group was short the log does not tell",
+    evidence: [{ path: log.path, line: last.line, because: "an OOM, of which the rest is not in the log" }],
+  };
+}
+
+/** Fields that are no sums of others, without what is given back under pressure. */
+const HELD = ["SUnreclaim", "AnonPages", "Shmem", "PageTables", "KernelStack", "Percpu"];
+
+/** Of rows that grep picked out of meminfo there is no whole that they are a part of: they stand for themselves. */
+function pickedRows({ bytes }: Meminfo): string {
+  if (bytes.has("MemTotal")) return "";
+  const rows = HELD.flatMap((field) => {
+    const row = bytes.get(field);
+    return row === undefined ? [] : [`${field} of ${formatBytes(row.bytes)}`];
+  });
+  return rows.length === 0 ? "" : `, which tells ${rows.join(", ")}, but not the size of the host`;
+}
+
+/** Where nothing tells how much is available: kernels before 3.14, free of before 3.3.10 and an OOM's dump. Most of the caches is. */
+function untold({ ledger: memory, meminfo: file, free: summary }: Inputs): string {
+  if (memory === undefined) {
+    return file === undefined
+      ? "the bundle has no /proc/meminfo"
+      : `no ledger could be made of its /proc/meminfo${pickedRows(file.value)}`;
+  }
+  const caches = accountBytes(memory, "page-cache");
+  const amounts = `${formatBytes(accountBytes(memory, "free") ?? 0)} free${
+    caches === undefined ? "" : `, ${formatBytes(caches)} in caches`
+  }`;
+  if (file === undefined && summary === undefined) {
+    return `the kernel wrote what its memory is used for (Mem-Info), as it does when an allocation fails (${amounts})`;
+  }
+  // It may be full and quiet, and what is in caches may be shared memory, which needs swap as well.
+  const swap = (field: string): number | undefined => (file ?? summary)?.value.bytes.get(field)?.bytes;
+  const [total, left] = [swap("SwapTotal"), swap("SwapFree")];
+  return total !== undefined && total > 0 && left === 0
+    ? `swap is used up, and nothing tells what is available (${amounts})`
+    : `no sign of shortage in the bundle (${amounts})`;
+}
+
 const SEVERITY: readonly PressureLevel[] = ["none", "rising", "short", "exhausted"];
 
 /** The worst sign decides; all that are not `none` are given as evidence. */
@@ -236,24 +283,7 @@ export const pressure: Source<MemoryPressure> = defineComputed({
       .sort((a, b) => SEVERITY.indexOf(b.level) - SEVERITY.indexOf(a.level));
     const [worst] = signs;
     if (worst === undefined) {
-      if (inputs.ledger === undefined) {
-        const because = inputs.meminfo === undefined
-          ? "the bundle has no /proc/meminfo"
-          : "no ledger could be made of its /proc/meminfo";
-        return { level: "none", because, evidence: [] };
-      }
-      const free = accountBytes(inputs.ledger, "free") ?? 0;
-      // Kernels before 3.14, free of before 3.3.10 and an OOM's dump do not tell what is available: most of the caches is.
-      const caches = accountBytes(inputs.ledger, "page-cache") ?? 0;
-      const isDump = inputs.meminfo === undefined && inputs.free === undefined;
-      const what = isDump
-        ? "the kernel wrote what its memory is used for (Mem-Info), as it does when an allocation fails"
-        : "no sign of shortage in the bundle";
-      return {
-        level: "none",
-        because: `${what} (${formatBytes(free)} free, ${formatBytes(caches)} in caches)`,
-        evidence: [],
-      };
+      return oomBeginning(inputs) ?? { level: "none", because: untold(inputs), evidence: [] };
     }
     const telling = signs.filter(({ level }) => level !== "none");
     return {

@@ -7,6 +7,8 @@
 //   [  12.3] Memory cgroup out of memory: Killed process 63214 (uwsgi) total-vm:3149468kB, ...
 //   [  12.3] Kernel panic - not syncing: Out of memory: system-wide panic_on_oom is enabled
 //   [  12.3] swapper/0: page allocation failure: order:4, mode:0x40cc0(GFP_KERNEL|__GFP_COMP), nodemask=(null)
+//   [  12.3] SLUB: Unable to allocate memory on node -1, gfp=0x900(GFP_NOWAIT|__GFP_ZERO)                            (mm/slub.c slab_out_of_memory())
+//   [  12.3]   cache: TCP, object size: 1728, buffer size: 1728, default order: 3, min order: 0
 import { ParseError } from "../core/errors.ts";
 import type { ParseContext, Parsed, Source } from "../core/source.ts";
 import {
@@ -50,7 +52,7 @@ export interface KernelLogEvent {
   readonly startsSince: number;
   /** Seconds since the host was last started; undefined when it was before that, or the log has none or wall-clock times. */
   readonly seconds: number | undefined;
-  /** The process that asked for memory. */
+  /** The process that asked for memory; undefined where the log does not tell, as where a slab cache could not grow. */
   readonly comm: string | undefined;
   /** 2^order pages in one piece were asked for; -1 when a person asked for the kill (sysrq). */
   readonly order: number | undefined;
@@ -70,12 +72,16 @@ type Draft = { -readonly [K in keyof KernelLogEvent]: KernelLogEvent[K] } & { vi
 
 const INVOKED = " invoked oom-killer: ";
 const ALLOCATION_FAILURE = ": page allocation failure: ";
+/** A slab cache that could not grow, not even by the fewest pages that an object fits in. SLAB (up to 6.7) has one order alone. */
+const CACHE_FAILURE =
+  /^cache: \S.{0,200}?, object size: \d+, (?:buffer size: \d+, default order: \d+, min )?order: (\d{1,2})\b/;
 /** The kernel's first line. */
 const STARTED = "Linux version ";
 /** Every line that is about a shortage has one of these. */
 const SHORTAGE_MARKS = [
   "oom-k",
   "page allocation failure",
+  ", object size: ",
   "ut of memory",
   "Killed process",
   "as a result of limit of",
@@ -152,6 +158,7 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
     }
     const invoked = message.indexOf(INVOKED);
     const failure = message.indexOf(ALLOCATION_FAILURE);
+    const cacheOrder = CACHE_FAILURE.exec(message)?.[1];
     if (invoked > 0) {
       kill = begin("global-oom", line, number);
       kill.isCutOff = true;
@@ -161,6 +168,11 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
       const event = begin("allocation-failure", line, number);
       event.comm = message.slice(0, failure);
       event.order = parseInteger(after(message, "order:"));
+    } else if (cacheOrder !== undefined) {
+      // Of the same request the page allocator may have warned right before.
+      if (events.at(-1)?.kind !== "allocation-failure") {
+        begin("allocation-failure", line, number).order = parseInteger(cacheOrder);
+      }
     } else if (/^Mem-[Ii]nfo:/.test(message)) {
       const last = events.at(-1);
       if (last !== undefined) last.isCutOff = false;

@@ -57,8 +57,10 @@ export function parseLsofFiles(text: string): LsofFiles {
     const device = words[at + 1];
     if (descriptor === "DEL") return void mapped.set(`${device} ${words[at + 2]}`, undefined);
     const bytes = parseCount(words[at + 2]);
-    const identity = `${device} ${words[at + 3]}`;
-    const name = words.slice(at + 4).join(" ");
+    // lsof +L1, which lists deleted files alone, has their number of links before the inode.
+    const named = words[at + 4]?.startsWith("/") === false && words[at + 5]?.startsWith("/") ? at + 5 : at + 4;
+    const identity = `${device} ${words[named - 1]}`;
+    const name = words.slice(named).join(" ");
     const fd = /^(\d{1,9})[rwu][A-Za-z]?$/.exec(descriptor)?.[1];
     const pid = parseCount(words[1]);
     if (bytes === undefined || pid === undefined) return;

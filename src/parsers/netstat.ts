@@ -30,6 +30,9 @@ const INET =
 const UNIX = /^unix +\d+ +\[[^\]]{0,16}\] +\w+ +(?:\w+ +)?(\d+) +(\d+)\/(\S{1,32})/;
 /** Nothing that is looked for stands further right. */
 const MAX_LINE = 600;
+const NO_HEADER = 'Cannot parse netstat: no header that begins with "Proto"';
+/** A row that grep picked out of it, without the header: the queues right behind the protocol are netstat's alone. */
+const PICKED_ROW = /^(?:tcp|udp|raw)6? +\d{1,10} +\d{1,10} +\S{1,64}:(?:\d|\*)\S* +\S{1,64}:(?:\d|\*)/m;
 
 /** Netstat takes the folder away only where the command line begins with `/`. */
 function withoutFolder(program: string): string {
@@ -39,7 +42,7 @@ function withoutFolder(program: string): string {
 /**
  * Parses the output of netstat. Sockets without a process, and lines that are no sockets, are passed over.
  *
- * @throws {ParseError} if there is no header.
+ * @throws {ParseError} if there is neither a header nor an internet socket.
  *
  * @example
  * ```ts
@@ -64,7 +67,7 @@ export function parseNetstat(text: string): readonly NetstatOwner[] {
       owners.push({ inode, pid, program: withoutFolder(program), isUnix: inet === null, line });
     }
   });
-  if (!header) throw new ParseError('Cannot parse netstat: no header that begins with "Proto"', { text });
+  if (!header && !PICKED_ROW.test(text)) throw new ParseError(NO_HEADER, { text });
   return owners;
 }
 
@@ -121,7 +124,8 @@ function parseRow(pattern: RegExp, row: string, line: number, header: string): S
     waitingInodes: [],
     uid: undefined,
     owners: comm === undefined ? [] : [{ comm: withoutFolder(comm), pid: Number(pid), fd: 0 }],
-    ownersLine: header.includes(" PID/") ? line : undefined,
+    // Rows that grep picked out have no header.
+    ownersLine: header.includes(" PID/") || comm !== undefined ? line : undefined,
     skmem: undefined,
     skmemLine: undefined,
     lastReceivedMs: undefined,
@@ -133,9 +137,9 @@ function parseRow(pattern: RegExp, row: string, line: number, header: string): S
 }
 
 function parseQueues(pattern: RegExp, text: string): readonly SsSocket[] {
-  const lists: SsSocket[][] = [];
   let header: string | undefined;
   let list: SsSocket[] = [];
+  const lists: SsSocket[][] = [list];
   forEachLine(text, (whole, line) => {
     const start = whole.slice(0, MAX_LINE);
     if (start.startsWith("Proto ")) {
@@ -146,18 +150,19 @@ function parseQueues(pattern: RegExp, text: string): readonly SsSocket[] {
     const socket = parseRow(pattern, start, line, header ?? "");
     if (socket !== undefined) list.push(socket);
   });
-  if (header === undefined) throw new ParseError('Cannot parse netstat: no header that begins with "Proto"', { text });
+  if (header === undefined && !PICKED_ROW.test(text)) throw new ParseError(NO_HEADER, { text });
   return mergeLists(lists.filter(({ length }) => length > 0));
 }
 
-/** A header of internet sockets, of an output without `-e`. */
+/** A header of internet sockets, of an output without `-e`; nothing tells what the columns of rows without a header are. */
 const WITHOUT_INODES = /^Proto Recv-Q (?!.* Inode )/m;
+const HEADER = /^Proto /m;
 
 /**
  * Parses what netstat tells of the queues of UDP and raw sockets, in the form of `ss`. Recv-Q is the same number in both. `-p` tells the process, `-e` the
  * inode. Of several outputs, one below the other, a socket that is in two of them is given once, as the last one tells it.
  *
- * @throws {ParseError} if there is no header.
+ * @throws {ParseError} if there is neither a header nor an internet socket.
  *
  * @example
  * ```ts
@@ -177,7 +182,7 @@ export function parseNetstatDatagrams(text: string): readonly SsSocket[] {
 /**
  * The same of TCP: `-o` tells the timer.
  *
- * @throws {ParseError} if there is no header.
+ * @throws {ParseError} if there is neither a header nor an internet socket.
  *
  * @example
  * ```ts
@@ -223,7 +228,15 @@ export const netstatLacksInodes: Source<Parsed<boolean>> = defineArtifact({
   name: "columns of netstat",
   paths: PATHS,
   howToCapture: "netstat -W -neopa",
-  parse: (text) => WITHOUT_INODES.test(text),
+  parse: (text) => WITHOUT_INODES.test(text) || !HEADER.test(text),
+});
+
+/** Whether they are rows that grep picked out: others are not told of. */
+export const netstatIsPicked: Source<Parsed<boolean>> = defineArtifact({
+  name: "title of netstat",
+  paths: PATHS,
+  howToCapture: "netstat -W -neopa",
+  parse: (text) => !HEADER.test(text),
 });
 
 /** A snapshot's file, as {@linkcode parseNetstat} reads it. */

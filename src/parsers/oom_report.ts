@@ -84,8 +84,17 @@ type Draft = { -readonly [K in keyof OomReport]: OomReport[K] } & {
 };
 
 const GROUP = /^memory: usage (\d+)kB, limit (\d+)kB/;
-/** What the first line of a dump has: without one the log is not taken apart. */
-const BEGINNINGS = ["Mem-Info:", "Mem-info:", "memory: usage ", "ctive_anon:"];
+/** What the first line of a dump has, or of what is left of one: without any the log is not taken apart. */
+const BEGINNINGS = [
+  "Mem-Info:",
+  "Mem-info:",
+  "memory: usage ",
+  "ctive_anon:",
+  "slab_unreclaimable:",
+  "lowmem_reserve[]:",
+  " pages RAM",
+  " total_vm ",
+];
 /** Limits that a control group of v1 has besides: mm/memcontrol.c mem_cgroup_print_oom_meminfo(). */
 const OTHER_LIMIT = /^(memory\+swap|kmem): usage (\d+)kB, limit (\d+)kB/;
 /** On ARM and others up to 3.10 and 3.15 an architecture's own: arch/arm/mm/init.c show_mem(). */
@@ -97,6 +106,16 @@ const NODE_OR_ZONE = /^(?:Node (?!\d+ \w+ per-cpu:)|\w{1,16} free:\d{1,15}kB )/;
 const HUGE = /^Node \d+ hugepages_total=(\d+) hugepages_free=\d+ hugepages_surp=\d+ hugepages_size=(\d+)kB/;
 /** The table's header from the second column on: what follows these differs from kernel to kernel. */
 const TASKS = /^uid +tgid +total_vm +rss /;
+/** What stands below the first totals of every dump: a log that was cut off, or pasted from there on, may begin with any of it. */
+const LATER =
+  /^(?:slab_reclaimable:\d|Node \d+ active_anon:|lowmem_reserve\[\]:|\d{1,15} pages RAM\b|uid +tgid +total_vm +rss )/;
+/** Totals that nodes tell, too, from 4.8 on. */
+const NODE_TOTALS = /^Node \d+ active_anon:/;
+const OF_NODE = /\b((?:in)?active_(?:anon|file)|unevictable|shmem|isolated\((?:anon|file)\)):(\d+)kB/g;
+/** A row of the table, whatever columns it has: the process's number stands in it twice. */
+const TASK_ROW = /\[ {0,9}(\d{1,10})\] +\d{1,10} +\1 +\d{1,15} +\d{1,15} /;
+/** How far a log that begins within the table is looked at to know it. */
+const HEAD_LENGTH = 2000;
 /** The smallest free block is a page. */
 const PAGE_KIB = /(?:^|[\] ])\w{1,16}: \d{1,15}\*(\d{1,7})kB /m;
 const WHOLE = /^(\d+) (?:pages (?:of )?(RAM|reserved|hwpoisoned)|(reserved) pages)\b/;
@@ -107,6 +126,8 @@ const SLAB = /^(\S+) +(\d+)KB +(\d+)KB$/;
 const GROUP_STATS = "Memory cgroup stats for ";
 /** `anon 209301504` of v2. What has no unit and is no amount is left to those who look for amounts. */
 const GROUP_STAT = /^([a-z_0-9]+) (\d+)$/;
+/** What is left of the table's first column, unless it was taken for something that dmesg put there. */
+const PID_COLUMN = /^\[[ \w]{1,16}\] */;
 /** The table is over; other lines in it are another CPU's, or were lost. */
 const AFTER_TASKS = /^(?:oom-kill:|Out of memory|Memory cgroup out of memory|Kill(?:ed)? process |Kernel panic )/;
 /** A new shortage: what follows is no longer of the dump before it. */
@@ -136,15 +157,19 @@ const ESCAPED_NEWLINE = /#012|\\x0a/;
 export function parseOomReports(text: string, { facts }: ParseContext): readonly OomReport[] {
   if (text.trim() === "") throw new ParseError("Cannot parse the kernel log: it is empty");
   const hasBeginning = (part: string): boolean => BEGINNINGS.some((beginning) => part.includes(beginning));
-  if (!hasBeginning(text)) return [];
+  const beginsInTable = TASK_ROW.test(text.slice(0, HEAD_LENGTH));
+  if (!beginsInTable && !hasBeginning(text)) return [];
   const pageBytes = facts.pageSizeBytes ?? multiply(parseCount(PAGE_KIB.exec(text)?.[1]), 1024);
   const newestFirst = isNewestFirst(text);
   const reports: Draft[] = [];
+  // Totals that the last dump's own lines do not tell, because it is cut off above them: the nodes'.
+  let untold: ReadonlySet<string> | undefined;
   // Which part of the dump the lines belong to; lines of others may stand between them.
   let part: "totals" | "zones" | "slabs" | "group" | "tasks" = "totals";
   let taskColumns: readonly string[] = [];
   const begin = (line: number, group: RegExpExecArray | null): void => {
     part = group === null ? "totals" : "group";
+    untold = undefined;
     reports.push({
       line,
       isNewestFirst: newestFirst,
@@ -159,6 +184,13 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
       slabs: [],
     });
   };
+  const nodeTotals = (message: string, number: number, report: Draft): void => {
+    const totals = Array.from(message.matchAll(OF_NODE), ([, name, kb]) => [totalName(name as string), kb] as const);
+    untold ??= new Set(totals.map(([name]) => name).filter((name) => !report.bytes.has(name)));
+    for (const [name, kb] of totals) {
+      if (untold.has(name)) addTo(report, name, multiply(parseCount(kb), 1024), number);
+    }
+  };
   const headings = (message: string, row: string): void => {
     if (NODE_OR_ZONE.test(message)) part = "zones";
     else if (message.startsWith("Unreclaimable slab info:")) part = "slabs";
@@ -168,20 +200,22 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
       taskColumns = columns(row);
     }
   };
-  const readMessage = (message: string, number: number): void => {
+  const readMessage = (message: string, number: number, isRow: boolean): void => {
     const group = GROUP.exec(message);
     if (SHORTAGE.test(message)) part = "zones";
     // A log that was cut off may begin with the totals, and a console that leaves out KERN_INFO shows no "Mem-Info:" of 2.6.32: lib/show_mem.c.
     const isHost = MEM_INFO.test(message) ||
-      ((reports.length === 0 || part !== "totals") && /^[Aa]ctive_anon:\d/.test(message));
+      ((reports.length === 0 || part !== "totals") && /^[Aa]ctive_anon:\d/.test(message)) ||
+      (reports.length === 0 && (isRow || LATER.test(message.replace(PID_COLUMN, ""))));
     // Up to 3.8 the host's dump follows the control group's: mm/oom_kill.c dump_header().
     if (isHost && part === "group") part = "totals";
     else if (isHost || group !== null) begin(number, group);
     const report = reports.at(-1);
     if (report === undefined) return;
     // The pid before it may have been taken for something that dmesg put there.
-    const row = message.replace(/^\[[ \w]{1,16}\] */, "");
+    const row = message.replace(PID_COLUMN, "");
     headings(message, row);
+    if (NODE_TOTALS.test(message)) nodeTotals(message, number, report);
     if (part === "group") otherLimit(message, report);
     if (message.startsWith(GROUP_STATS)) groupStats(message, number, report);
     else if (part === "totals" && /^[A-Za-z_]+:\d/.test(message)) totals(message, number, report, pageBytes);
@@ -194,14 +228,20 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
     }
   };
   forEachLogLine(text, newestFirst, (line, number) => {
-    if (reports.length === 0 && !hasBeginning(line)) return;
-    for (const message of messageOf(line).split(ESCAPED_NEWLINE)) readMessage(message.trim(), number);
+    const isRow = beginsInTable && reports.length === 0 && TASK_ROW.test(line);
+    if (reports.length === 0 && !isRow && !hasBeginning(line)) return;
+    for (const message of messageOf(line).split(ESCAPED_NEWLINE)) readMessage(message.trim(), number, isRow);
   });
   for (const { tasks, slabs } of reports) {
     tasks.sort((a, b) => b.rssBytes - a.rssBytes || a.pid - b.pid);
     slabs.sort((a, b) => b.bytes - a.bytes || a.line - b.line);
   }
   return reports;
+}
+
+/** `isolated(anon)` of a node is `isolated_anon` among the totals. */
+function totalName(name: string): string {
+  return name.replace(/\((\w+)\)/, "_$1");
 }
 
 function addTo(report: Draft, name: string, bytes: number | undefined, line: number): void {

@@ -89,14 +89,26 @@ export function parseSlabinfo(text: string, context: ParseContext): readonly Sla
   const caches: SlabCache[] = [];
   let header = false;
   let others = 0;
+  // What it printed at several times: the first is kept, as of several files. Of rows that grep picked out no header tells where the next begins.
+  let isOver = false;
+  const picked = new Set<string>();
+  const add = (cache: SlabCache): void => {
+    if (!header && picked.has(cache.name)) context.warn(cache.line, `${quote(cache.name)} at another time: left out`);
+    else caches.push(cache);
+    if (!header) picked.add(cache.name);
+  };
   const pageSizeBytes = context.facts.pageSizeBytes ?? guessPageSize(text);
   forEachLine(text, (line, number) => {
+    if (isOver) return;
     const row = USUAL_ROW.exec(line) ?? unusualRow(withoutMarks(line));
     const shown = row === undefined ? slabtopRow(withoutMarks(line), number) : undefined;
-    if (row !== undefined) caches.push(cacheOf(row, number, pageSizeBytes));
-    else if (shown !== undefined) caches.push(shown);
-    else if (isHeader(line)) header = true;
-    else if (line !== "") {
+    if (row !== undefined) add(cacheOf(row, number, pageSizeBytes));
+    else if (shown !== undefined) add(shown);
+    else if (isHeader(line)) {
+      isOver = header && caches.length > 0;
+      header = true;
+      if (isOver) context.warn(number, "the caches at another time: left out");
+    } else if (line !== "") {
       others++;
       context.warn(number, `not a row of slabinfo: ${quote(line)}`);
     }

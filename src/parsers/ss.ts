@@ -455,21 +455,31 @@ function ringBytes(word: string): number | undefined {
   return multiply(field("blk_size:"), field("blk_nr:"));
 }
 
+const PATHS = [
+  "sos_commands/networking/ss_-peaonmi",
+  "sos_commands/networking/ss_*peaonmi*",
+  "sos_commands/networking/ss_-nap",
+  "sos_commands/networking/ss_-tupna",
+  "sos_commands/networking/ss_-*p*",
+];
+
 /**
  * The initial network namespace. supportconfig runs `ss -nap`, insights-client `ss -tupna` and once `ss -tulpn`: without what sockets are charged, and
  * the latter without most families. People have other options, too: with `-p` it is a list of sockets, and no summary (`-s`).
  */
 export const ss: Source<Parsed<readonly SsSocket[]>> = defineArtifact({
   name: "ss",
-  paths: [
-    "sos_commands/networking/ss_-peaonmi",
-    "sos_commands/networking/ss_*peaonmi*",
-    "sos_commands/networking/ss_-nap",
-    "sos_commands/networking/ss_-tupna",
-    "sos_commands/networking/ss_-*p*",
-  ],
+  paths: PATHS,
   howToCapture: "ss -peaonmi",
   parse: parseSs,
+});
+
+/** Whether they are rows that grep picked out: others are not told of. */
+export const ssIsPicked: Source<Parsed<boolean>> = defineArtifact({
+  name: "title of ss",
+  paths: PATHS,
+  howToCapture: "ss -peaonmi",
+  parse: (text) => !/\bRecv-Q +Send-Q\b/.test(text),
 });
 
 /** The other network namespaces that were captured, one entry each. Up to 4.0 sosreport has no folder for each. */

@@ -3,6 +3,12 @@
 //
 //          key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap
 //            0          7   600             419430400 24630 24632      0     0     0     0     0 1795420697 1795420698 1795420697             419430400                     0
+//
+// What people paste of it is `ipcs -m` (util-linux), which does not tell what pages a segment has:
+//
+//   ------ Shared Memory Segments --------
+//   key        shmid      owner      perms      bytes      nattch     status
+//   0x0001b3ef 14450693   app        666        70604278   0
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { forEachLine } from "./_lines.ts";
 import { parseCount, parseInteger } from "./_numbers.ts";
@@ -31,8 +37,39 @@ export interface SysvSegment {
 /** Among the octal perms (include/linux/shm.h). */
 const SHM_LOCKED = 0o2000;
 
+const IPCS_TITLE = /^-+ ?Shared Memory Segments ?-+$/m;
+const IPCS_ROW =
+  /^(0x[\da-f]{1,16}) +(\d{1,10}) +\S{1,64} +[0-7]{3,4} +(\d{1,19}) +(\d{1,10})(?: +([a-z ]{1,40}?))? *$/i;
+
+/** Rows of the other tables that ipcs prints (queues, semaphores) have fewer or no such numbers. */
+function parseIpcs(text: string): readonly SysvSegment[] {
+  const segments: SysvSegment[] = [];
+  let isTable = false;
+  forEachLine(text, (line, number) => {
+    if (line.startsWith("-")) isTable = IPCS_TITLE.test(line);
+    const [, key, id, bytes, attached, status = ""] = (isTable && IPCS_ROW.exec(line)) || [];
+    const sizeBytes = parseCount(bytes);
+    if (key === undefined || sizeBytes === undefined) return;
+    segments.push({
+      id: Number(id),
+      // Signed, as /proc has it.
+      key: Number(key) | 0,
+      locked: status.includes("locked"),
+      sizeBytes,
+      rssBytes: undefined,
+      swapBytes: undefined,
+      attached: Number(attached),
+      creatorPid: undefined,
+      uid: undefined,
+      detachedSeconds: undefined,
+      line: number,
+    });
+  });
+  return segments;
+}
+
 /**
- * Parses /proc/sysvipc/shm.
+ * Parses /proc/sysvipc/shm, or the output of ipcs.
  *
  * @throws {ParseError} if there is no header.
  *
@@ -46,6 +83,7 @@ const SHM_LOCKED = 0o2000;
  * ```
  */
 export function parseSysvipcShm(text: string, context: ParseContext): readonly SysvSegment[] {
+  if (IPCS_TITLE.test(text)) return parseIpcs(text);
   return parseTable(text, context, "key", ({ cell, count }, line) => {
     const id = parseCount(cell("shmid"));
     const sizeBytes = parseCount(cell("size"));
@@ -70,7 +108,7 @@ export function parseSysvipcShm(text: string, context: ParseContext): readonly S
 /** A snapshot's file, as {@linkcode parseSysvipcShm} reads it. */
 export const sysvipcShm: Source<Parsed<readonly SysvSegment[]>> = defineArtifact({
   name: "sysvipc_shm",
-  paths: ["proc/sysvipc/shm"],
+  paths: ["proc/sysvipc/shm", "sos_commands/sysvipc/ipcs"],
   howToCapture: "cat /proc/sysvipc/shm",
   parse: parseSysvipcShm,
 });

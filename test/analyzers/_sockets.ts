@@ -79,3 +79,16 @@ export function itNeeds(cause: string, files: { readonly [path: string]: string 
     }
   });
 }
+
+/** Registers that queues beside which nothing tells of the host's memory (`ss` alone, as people paste it) are told of as they are with it, but not where they lie. */
+export function itTellsAlone(cause: string, files: { readonly [path: string]: string }): void {
+  it("is told of by a list of sockets alone", async () => {
+    const { "proc/meminfo": _, ...rest } = files;
+    const whole = findingOf(await analyzeFiles(files), cause);
+    const report = await analyzeFiles(rest);
+    const finding = findingOf(report, cause);
+    expect(finding).toMatchObject({ title: whole?.title, owners: whole?.owners, confidence: whole?.confidence });
+    expect(finding?.claims.map(({ account }) => account)).toEqual(["unaccounted"]);
+    expect(report.verdict).toBe("cause-found");
+  });
+}

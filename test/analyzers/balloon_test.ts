@@ -66,6 +66,39 @@ describe(ID, () => {
     );
   });
 
+  // https://rtfmp.com/2016/03/18/balloon-driver-linux/, https://it.megocollector.com/?p=3788
+  it.each([
+    [
+      "sys/kernel/debug/vmmemctl",
+      (mib: number) => `target:                    0 pages\ncurrent:             ${mib * 256} pages\n`,
+    ],
+    [
+      "sys/kernel/debug/vmmemctl",
+      (mib: number) => `target                :                0\ncurrent               : ${mib * 256}\n`,
+    ],
+    ["sos_commands/vmware/vmware-toolbox-cmd_stat_balloon", (mib: number) => `${mib} MB\n`],
+  ])("reads what VMware's has, which is in no account: %s", async (path, text) => {
+    const modules = { "proc/modules": "vmw_balloon 18190 0 - Live 0xffffffffc0599000\n" };
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({}, 24 * GIB, 18 * GIB),
+      ...modules,
+      [path]: text(17_960),
+    });
+    expect(report.verdict).toBe("cause-found");
+    expect(findingOf(report, ID)).toMatchObject({
+      title: "The hypervisor took 17.5 GiB back, 73.1 % of this machine's memory",
+      confidence: "confirmed",
+      claims: [{ account: "unaccounted", bytes: { low: 17_960 * 2 ** 20 } }],
+    });
+    expect(JSON.stringify(findingOf(report, ID)?.remedies)).not.toContain("virsh");
+    const empty = await analyzeFiles({
+      "proc/meminfo": meminfoText({}, 24 * GIB, 18 * GIB),
+      ...modules,
+      [path]: text(0),
+    });
+    expect(empty.ruledOut).toContainEqual({ cause: ID, because: "the balloon is empty" });
+  });
+
   it("does not rule out a driver that keeps no count, and claims nothing for it", async () => {
     // Hyper-V, 4.14: https://github.com/jds2001/coreos-sosreport-master1
     const files = (hidden: number) => ({

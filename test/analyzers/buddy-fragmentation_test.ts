@@ -76,6 +76,44 @@ describe(ID, () => {
     }
   });
 
+  // https://github.com/axboe/fio/issues/254, https://github.com/rfjakob/earlyoom/issues/220
+  it.each([
+    [
+      "SLAB's",
+      "SLAB: Unable to allocate memory on node 0 (gfp=0x20)\n  cache: TCP, object size: 1728, order: 1\n",
+      "8.00 KiB",
+    ],
+    [
+      "SLUB's",
+      "SLUB: Unable to allocate memory on node -1, gfp=0x900(GFP_NOWAIT)\n  cache: page->ptl, object size: 72, buffer size: 72, default order: 3, min order: 2\n",
+      "16.0 KiB",
+    ],
+  ])("knows a cache that could not grow: %s", async (_, text, size) => {
+    const lines = text.replaceAll(/^/gm, "[15561.432309] ").replace(/\[[\d.]+\] $/, "");
+    const report = await analyzeFiles({
+      ...log(lines),
+      "proc/buddyinfo": "Node 0, zone Normal 40000 0 0 0 0 0 0 0 0 0 0\n",
+    });
+    expect(findingOf(report, ID)?.title).toContain(`a request for ${size} in one piece failed`);
+    // Without what was free it is not known.
+    expect((await analyzeFiles(log(lines))).notAssessed.map(({ cause }) => cause)).toContain(ID);
+    // The page allocator's own warning is of the same request.
+    const both = await analyzeFiles(log(`${failure(WHOLE)}${lines}`));
+    expect(both.ruledOut).toContainEqual(expect.objectContaining({ because: expect.stringContaining("1 request") }));
+  });
+
+  it("rules no OOM out by a dump above a failed allocation", async () => {
+    const text = "[ 1.0] 2074779 pages RAM\n[ 1.1] java: page allocation failure: order:0, mode:0x2080020\n";
+    expect((await analyzeFiles(log(text))).notAssessed.map(({ cause }) => cause)).toEqual(
+      expect.arrayContaining(["global-oom", "memcg-oom"]),
+    );
+  });
+
+  it("is not assessed where the log ends above what was free then", async () => {
+    const report = await analyzeFiles(log("[ 1.0] java: page allocation failure: order:4, mode:0x40dc0(GFP_KERNEL)\n"));
+    expect(report.notAssessed).toContainEqual(expect.objectContaining({ cause: ID, howToCapture: ["dmesg"] }));
+  });
+
   it("is not assessed without the kernel log", async () => {
     expect((await analyzeFiles({ "proc/meminfo": meminfoText() })).notAssessed).toContainEqual(
       expect.objectContaining({ cause: ID, missing: ["sos_commands/kernel/dmesg"] }),

@@ -184,6 +184,37 @@ describe(ID, () => {
     expect(report.events).toEqual([]);
   });
 
+  it.each([
+    [
+      "below its totals",
+      "<4>[ 1771.42] lowmem_reserve[]: 0 0 0\n<4>[ 1771.49] 32768 pages RAM\n<4>[ 1771.51] 1830 pages reserved\n",
+    ],
+    ["at its node", "[  492.65] Node 0 active_anon:968kB inactive_anon:32280kB active_file:101656kB\n"],
+    ["at its table", "[  492.67] [  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name\n"],
+    [
+      "within its table",
+      "Jun 13 09:14:58 host kernel: [   3275]     0  3275   384842      499   229376      205          -998 containerd-shim\n",
+    ],
+    [
+      "within the table of an old kernel",
+      "Sun Mar  8 12:23:14 2020 kern.info kernel: [  413.018653] [  273]     0   273      176        0       4       0        9             0 askfirst\n",
+    ],
+  ])("rules nothing out by a log that begins within a dump: %s", async (_, text) => {
+    const report = await analyzeFiles({ "sos_commands/kernel/dmesg": text });
+    for (const cause of [ID, "memcg-oom", "buddy-fragmentation"]) {
+      expect(report.notAssessed).toContainEqual(expect.objectContaining({ cause, howToCapture: ["dmesg"] }));
+    }
+    expect(report.findings).toEqual([]);
+  });
+
+  it("takes no other rows of numbers for a dump's", async () => {
+    const report = await analyzeFiles({
+      "sos_commands/kernel/dmesg":
+        "[    1.0] [ 17]     0    18    12467     2052    94208        0             0 ports\n",
+    });
+    expect(report.ruledOut.map(({ cause }) => cause)).toContain(ID);
+  });
+
   const kill = (pid: number, comm: string): string =>
     `[   20.${pid}] a invoked oom-killer: gfp_mask=0xcc0, order=0\n[   20.${pid}] Out of memory: Killed process ${pid} (${comm}) total-vm:9kB, anon-rss:9kB\n`;
   const deadlock = `[   22.0] a invoked oom-killer: gfp_mask=0xcc0, order=0\n${PANIC}`;

@@ -43,6 +43,18 @@ HugePages_Rsvd:        0\nHugePages_Surp:        0\nHugepagesize:       2048 kB\
     expect(findingOf(await analyzeFiles({ "proc/meminfo": KARMIC(0) }), "hugetlb-reservation")).toBeUndefined();
   });
 
+  // netdata/netdata#3461: grep -i hugep
+  it("reads rows that grep picked out, and says that the size of the host is not told", async () => {
+    const picked = (free: number): string =>
+      `AnonHugePages:    368640 kB\nHugePages_Total:   53342\nHugePages_Free:    ${free}\nHugePages_Rsvd:        0\nHugepagesize:       2048 kB\n`;
+    expect(findingOf(await analyzeFiles({ "proc/meminfo": picked(11_904) }), "hugetlb-reservation")).toMatchObject({
+      title: "23.3 GiB are set aside as huge pages that nobody uses; the size of the host is not told",
+      confidence: "confirmed",
+      material: false,
+    });
+    expect(findingOf(await analyzeFiles({ "proc/meminfo": picked(0) }), "hugetlb-reservation")).toBeUndefined();
+  });
+
   it("accuses no pool that is in use, or promised", async () => {
     expect(findingOf(await analyzeFiles(pool(300, 0, 0)), "hugetlb-reservation")).toBeUndefined();
     expect(findingOf(await analyzeFiles(pool(300, 300, 300)), "hugetlb-reservation")).toBeUndefined();

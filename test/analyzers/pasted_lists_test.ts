@@ -105,6 +105,37 @@ describe("lists of sockets in one paste", () => {
     expect(findingOf(report, RECV)?.owners).toMatchObject([PYTHON_TCP]);
   });
 
+  // openjdk/jdk8u-dev#267: netstat -pant | egrep CLOSE_WAIT
+  it.each([
+    [
+      "netstat -pant | egrep CLOSE_WAIT",
+      "tcp6     204      0 10.171.12.150:8443      10.171.12.184:56834     CLOSE_WAIT  31014/java\n",
+    ],
+    [
+      "ss -tanp | grep CLOSE",
+      'CLOSE-WAIT 204 0 10.171.12.150:8443 10.171.12.184:56834 users:(("java",pid=31014,fd=7))\n',
+    ],
+  ])("rule nobody out by rows that grep picked out: %s", async (command, row) => {
+    const picked = await paste(terminal([command, row]));
+    const whole = await paste(
+      terminal(["ss -tanp", `State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n${row}`]),
+    );
+    for (const cause of [RECV, SEND]) {
+      expect(picked.notAssessed).toContainEqual(expect.objectContaining({ cause, howToCapture: ["ss -peaonmi"] }));
+    }
+    if (row.startsWith("CLOSE")) expect(whole.ruledOut.map(({ cause }) => cause)).toContain(RECV);
+  });
+
+  // https://github.com/ossrs/srs/issues/4526
+  it("tell of full queues, whatever else was not picked", async () => {
+    const rows = Array.from({ length: 30 }, () => "udp   11544832      0 0.0.0.0:8001            0.0.0.0:*\n").join("");
+    const report = await paste(rows);
+    expect(findingOf(report, UDP)).toMatchObject({
+      title: "an unknown process: 330 MiB unread in 30 UDP receive queues",
+      confidence: "likely",
+    });
+  });
+
   it("put together what each tells: what a socket is charged, and who has it", async () => {
     const report = await paste(terminal(["ss -tnm", SS_TNM], ["ss -tanp", SS_TANP], ["ss -uanme", SS_UANME]));
     expect(bytesOf(report, RECV)).toBe(67_025_664 + 5832 + 16_341_967);

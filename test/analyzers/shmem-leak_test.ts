@@ -169,6 +169,18 @@ describe("shmem-leak", () => {
     expect(times.lastIndexOf("now")).toBeLessThan(times.indexOf("fix"));
   });
 
+  it("names one that ipcs lists, by its size", async () => {
+    const ipcs = (attached: number): string =>
+      `------ Shared Memory Segments --------\nkey        shmid      owner      perms      bytes      nattch     status\n0x0001b3ef 7          app        666        419430400  ${attached}\n`;
+    const of = async (attached: number) =>
+      findingOf(await analyzeFiles({ ...shmem(408 * MIB), "sos_commands/sysvipc/ipcs": ipcs(attached) }), "shmem-leak");
+    expect(await of(0)).toMatchObject({
+      bytes: { high: 400 * MIB },
+      owners: [{ detail: expect.stringContaining("nobody is attached") }],
+    });
+    expect((await of(1))?.bytes.high).not.toBe(400 * MIB);
+  });
+
   it("names a segment that nobody is attached to, and none that somebody is", async () => {
     const report = await analyzeFiles({ ...shmem(408 * MIB), "proc/sysvipc/shm": segments(0) });
     expect(findingOf(report, "shmem-leak")).toMatchObject({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
-import { GIB, itNeeds, later, many, MIB, ownersOf, SS_HEADER } from "./_sockets.ts";
+import { GIB, itNeeds, itTellsAlone, later, many, MIB, ownersOf, SS_HEADER } from "./_sockets.ts";
 
 const CAUSE = "socket-backlog-netlink";
 const TABLE = "proc/net/netlink";
@@ -178,5 +178,6 @@ ${
     });
   });
 
+  itTellsAlone(CAUSE, held);
   itNeeds(CAUSE, held, [TABLE]);
 });

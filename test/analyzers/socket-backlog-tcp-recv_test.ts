@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
-import { GIB, itNeeds, later, many, MIB, ownersOf, SS_HEADER, type TcpRow, tcpText } from "./_sockets.ts";
+import { GIB, itNeeds, itTellsAlone, later, many, MIB, ownersOf, SS_HEADER, type TcpRow, tcpText } from "./_sockets.ts";
 
 const CAUSE = "socket-backlog-tcp-recv";
 /** As held on Linux 6.18: reader and writer on one host, the writer's queue is full, too. */
@@ -292,5 +292,6 @@ describe(CAUSE, () => {
     expect(findingOf(await analyzeFiles(files), CAUSE)?.owners[0]).toMatchObject({ pid: 77, comm: "java" });
   });
 
+  itTellsAlone(CAUSE, held);
   itNeeds(CAUSE, held, ["proc/net/tcp"]);
 });

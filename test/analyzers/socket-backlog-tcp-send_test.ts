@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { analyzeFiles, findingOf, meminfoText, pinnedText, udpText } from "./_bundle.ts";
-import { GIB, itNeeds, later, many, MIB, ownersOf, SS_HEADER, type TcpRow, tcpText } from "./_sockets.ts";
+import { GIB, itNeeds, itTellsAlone, later, many, MIB, ownersOf, SS_HEADER, type TcpRow, tcpText } from "./_sockets.ts";
 
 const CAUSE = "socket-backlog-tcp-send";
 /** As held on Linux 6.18: the reader's buffer is 2 KiB, the writer's window is closed. */
@@ -175,5 +175,6 @@ describe(CAUSE, () => {
   });
 
   const { "sos_commands/networking/ss_-peaonmi": _, ...withoutSs } = held;
+  itTellsAlone(CAUSE, withoutSs);
   itNeeds(CAUSE, withoutSs, ["proc/net/tcp"]);
 });

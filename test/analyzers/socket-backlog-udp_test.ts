@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { analyzeFiles, findingOf, meminfoText, udpText } from "./_bundle.ts";
+import { itTellsAlone } from "./_sockets.ts";
 
 const SS = "sos_commands/networking/ss_-peaonmi";
 const SS_HEADER = "State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n";
@@ -36,6 +37,16 @@ describe("socket-backlog-udp", () => {
     expect(finding?.owners).toMatchObject([{ comm: "friend_push", pid: 500, count: 100, bytes: 400 * MIB }]);
     expect(finding?.remedies[0]?.commands).toEqual(["pkill -TERM -x friend_push"]);
     expect(report.verdict).toBe("cause-found");
+  });
+
+  itTellsAlone("socket-backlog-udp", held);
+
+  it("tells by itself what is material on any host, and what the kernel counts besides it is not told without meminfo", async () => {
+    const alone = async (bytes: number, files: { readonly [path: string]: string } = {}) =>
+      (await analyzeFiles({ "proc/net/udp": hundred(bytes), ...files })).findings;
+    expect(await alone(MIB)).toMatchObject([{ cause: "socket-backlog-udp", material: true }]);
+    expect(await alone(MIB / 2)).toMatchObject([{ cause: "socket-backlog-udp", material: false }]);
+    expect(await alone(0, { "proc/net/sockstat": "sockets: used 9\nUDP: inuse 5 mem 262144\n" })).toEqual([]);
   });
 
   it("is likely, not confirmed, with one snapshot", async () => {

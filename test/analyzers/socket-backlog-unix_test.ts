@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
-import { GIB, itNeeds, later, many, MIB, ownersOf, SS_HEADER } from "./_sockets.ts";
+import { GIB, itNeeds, itTellsAlone, later, many, MIB, ownersOf, SS_HEADER } from "./_sockets.ts";
 
 const CAUSE = "socket-backlog-unix";
 const XANM = "sos_commands/networking/ss_-xanm";
@@ -185,5 +185,6 @@ u_dgr UNCONN 0 0 /run/systemd/notify 2003 * 0 ${skmem(0)}\n`;
     expect((await on(128 * GIB))?.material).toBe(false);
   });
 
+  itTellsAlone(CAUSE, stream);
   itNeeds(CAUSE, stream, [XANM]);
 });

@@ -35,6 +35,23 @@ describe("swap-thrash", () => {
     expect(findingOf(await analyzeFiles(host(100_000, 0, 40)), "swap-thrash")).toBeUndefined();
   });
 
+  // As people paste it: https://serverdevworker.com/8144435ad has one row, of the time since the start.
+  const vmstat = (...rows: readonly (readonly [number, number])[]): { [path: string]: string } => ({
+    "sos_commands/memory/vmstat":
+      "procs -----------memory---------- ---swap--\n r  b   swpd   free   buff  cache   si   so\n" +
+      [[120, 340], ...rows].map(([si, so]) => ` 1 2 24580 102340 45288 654320 ${si} ${so}\n`).join(""),
+  });
+
+  it("reads the table of vmstat alone, but not its first row", async () => {
+    const report = await analyzeFiles(vmstat([9120, 8340], [11_120, 12_340]));
+    expect(findingOf(report, "swap-thrash")).toMatchObject({
+      title: "The host swaps 9.88 MiB a second in and 10.1 MiB out: what is in use does not fit into memory",
+      confidence: "likely",
+    });
+    expect((await analyzeFiles(vmstat([0, 9999]))).ruledOut.map(({ cause }) => cause)).toContain("swap-thrash");
+    expect((await analyzeFiles(vmstat())).notAssessed.map(({ cause }) => cause)).toContain("swap-thrash");
+  });
+
   it("claims no rate from one snapshot", async () => {
     const { [`${LATER}proc/vmstat`]: _, ...one } = host(1, 1, 40);
     expect(findingOf(await analyzeFiles(one), "swap-thrash")).toBeUndefined();

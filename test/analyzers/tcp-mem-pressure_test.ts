@@ -51,5 +51,23 @@ describe(CAUSE, () => {
     }
   });
 
+  // https://github.com/tempesta-tech/tempesta/issues/1763
+  it("takes the kernel's word where nothing else tells, and no other program's", async () => {
+    const log = (prefix: string): { [path: string]: string } => ({
+      "sos_commands/kernel/dmesg": `${prefix}TCP: out of memory -- consider tuning tcp_mem\n`.repeat(2),
+    });
+    expect(findingOf(await analyzeFiles(log("[  179.636034] ")), CAUSE)).toMatchObject({
+      title:
+        "TCP as a whole was above its limit (tcp_mem): the kernel's log says so 2 times, and connections were reset for it",
+      material: false,
+      evidence: [{ line: 2 }],
+    });
+    const quoted = await analyzeFiles(log("Jan  5 02:12:02 host monitor: "));
+    expect(findingOf(quoted, CAUSE)).toBeUndefined();
+    // What is charged now tells more.
+    const below = await analyzeFiles({ ...held, ...log("[  179.636034] "), "proc/net/sockstat": sockstat(0) });
+    expect(below.ruledOut.map(({ cause }) => cause)).toContain(CAUSE);
+  });
+
   itNeeds(CAUSE, held, [SYSCTL, "proc/net/sockstat", "proc/net/tcp"]);
 });

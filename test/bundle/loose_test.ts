@@ -50,6 +50,8 @@ describe("files as they are saved, without a host's folders", () => {
       "proc/slabinfo",
     ],
     [" Active / Total Objects (% used)    : 1 / 2 (50.0%)\n", "sos_commands/memory/slabtop_-o"],
+    ["------ Shared Memory Segments --------\nkey        shmid      owner\n", "sos_commands/sysvipc/ipcs"],
+    ['unreferenced object 0xffff8881ab584640 (size 80):\n  comm "uksmd", pid 105\n', "sys/kernel/debug/kmemleak"],
     ["  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME\n", "sos_commands/memory/slabtop_-o"],
     ["COMMAND   PID USER   FD   TYPE DEVICE SIZE/OFF NODE NAME\n", "sos_commands/process/lsof_"],
     [

@@ -174,6 +174,11 @@ HugePages_Free:    11904**
       "sos_commands/memory/free":
         "$ free -m\n  total used free shared buff/cache available\n  Mem: 982 680 88 6 213 156\n",
     }],
+    // openbmc/openbmc#236: busybox's, without a column for caches.
+    [
+      "_root@barreleye:~# free\n total used free shared buffers\nMem: 254548 217692 36856 22944 10528\n\nand\n",
+      { "sos_commands/memory/free": "$ free\n total used free shared buffers\nMem: 254548 217692 36856 22944 10528\n" },
+    ],
   ])("has rows that were picked out, and what free and top print: %s", async (text, expected) => {
     expect(texts(await open(text))).toEqual(expected);
   });
@@ -186,6 +191,92 @@ HugePages_Free:    11904**
     );
     expect(texts(bundle)).toEqual({ "proc/meminfo": `${slab}\n${huge}` });
     expect(bundle.warnings.at(-1)).toContain("lines 9, 11-12 are passed over");
+  });
+
+  // podman-container-tools/podman#19161: the same caches, an hour and 200 MiB later.
+  it.each(["", "\n", "...\n"])(
+    "takes slabtop's tables at several times for several, and keeps the first: %j",
+    async (between) => {
+      const table = SLABTOP.split("\n").slice(2).join("\n");
+      const bundle = await open(`before\n\n${table}${between}${table.replaceAll("1000", "5000")}`);
+      expect(texts(bundle)).toEqual({
+        "sos_commands/memory/slabtop_-o": `${table}${between === "...\n" ? between : ""}`,
+      });
+    },
+  );
+
+  // https://github.com/ossrs/srs/issues/4526, https://github.com/aeron-io/aeron/issues/329
+  it("has rows that grep picked out of netstat and lsof", async () => {
+    const netstat =
+      "udp   9383168   2304 0.0.0.0:8001            0.0.0.0:*\ntcp6       0      0 :::443                  :::*                    LISTEN      1/nginx\n";
+    const lsof =
+      "java      19293 19844  jenkins  377u      REG               0,18  50332096  304617838 /dev/shm/a.logbuffer (deleted)\n";
+    expect(texts(await open(`netstat | grep 8001\n\n${netstat}\n\nlsof|grep deleted\n...\n${lsof}`))).toEqual({
+      "sos_commands/networking/netstat_-W_-neopa": netstat,
+      "sos_commands/process/lsof_": lsof,
+    });
+  });
+
+  // https://www.mercemay.top/posts/tuning-zfs-arc-on-my-proxmox-box/, in part
+  it("has what is shown as a comment, below the command", async () => {
+    const free =
+      "                total        used        free      shared  buff/cache   available\n Mem:            62Gi        56Gi       1.1Gi       312Mi       5.2Gi       4.8Gi\n";
+    const commented = free.trimEnd().split("\n").map((line) => `#${line}\n`).join("");
+    expect(texts(await open(`free -h\n${commented}\n# and a heading\n`))).toEqual({
+      "sos_commands/memory/free": `$ free -h\n${free}`,
+    });
+    const slabinfo = "# name            <active_objs> <num_objs>\na 1 1 8 1 1 : tunables 0 0 0 : slabdata 1 1 0\n";
+    expect(texts(await open(`see:\n\n${slabinfo}`))).toEqual({ "proc/slabinfo": slabinfo });
+  });
+
+  // https://github.com/vlsi/ksar/issues/259
+  it("has sar's table of memory with the day above it, and no other of its tables", async () => {
+    const head = "Linux 5.18.0-2-amd64 (opsproc3) \t10/08/22 \t_x86_64_\t(12 CPU)\n\n";
+    const table =
+      "00:00:02    kbmemfree   kbavail kbmemused\n00:10:01      2751536  20160848  11453448\n\nAverage:      2722236  20133256  11479196\n";
+    const text = `$ sar -r -f /var/log/sysstat/sa10\n${head}${table}\n$ free\n`;
+    const free =
+      "              total        used        free      shared  buff/cache   available\nMem:       16268028     6917832      168252        3616     9181944     5733016\n";
+    expect(texts(await open(`${text}${free}`))).toEqual({
+      "sos_commands/sar/sar": `${head}${table}`,
+      "sos_commands/memory/free": `$ free\n${free}`,
+    });
+    expect(Object.keys(texts(await open(`${head}00:00:02 CPU %user\n00:10:01 all 5\n\n${free}`)))).toEqual([
+      "sos_commands/memory/free",
+    ]);
+  });
+
+  it("has vmstat's table with the command, which tells the unit", async () => {
+    const table =
+      "procs -----------memory---------- ---swap-- -----io----\nr b swpd free buff cache si so bi bo\n1 2 24580 102340 45288 654320 120 340 1024 880\n";
+    expect(texts(await open(`debian:~# vmstat -S M 1\n${table}${table}\nand\n`))).toEqual({
+      "sos_commands/memory/vmstat": `$ vmstat -S M 1\n${table}${table}`,
+    });
+  });
+
+  // https://it.megocollector.com/?p=3788
+  it("knows what VMware's tools say by their command", async () => {
+    expect(texts(await open("[root@server1~]# vmware-toolbox-cmd stat balloon\n17960 MB\n# ls\nx\n"))).toEqual({
+      "sos_commands/vmware/vmware-toolbox-cmd_stat_balloon": "17960 MB\n",
+    });
+  });
+
+  it.each([
+    ["as a web page has blanks", (text: string) => text.replaceAll(" ", "\u00a0")],
+    ["as HTML quotes", (text: string) => text.replaceAll(/^(?=.)/gm, "&gt; ")],
+  ])("has what was copied %s", async (_, copied) => {
+    for (const [path, text] of Object.entries(PARTS)) {
+      // A log is read as it is quoted.
+      if (path.endsWith("dmesg") && copied(text).includes("&gt;")) continue;
+      expect(texts(await open(copied(text)))).toEqual({ [path]: text });
+    }
+  });
+
+  it("knows root's prompt without a blank behind it", async () => {
+    const text = "sockets: used 39845\nTCP: inuse 125217 orphan 65738 tw 103758 alloc 121429 mem 22016\n";
+    expect(texts(await open(`#cat /proc/net/sockstat\n${text}#ss -s\nTotal: 39845\n`))).toEqual({
+      "proc/net/sockstat": text,
+    });
   });
 
   it("takes no rows of a process's smaps for the host's", async () => {

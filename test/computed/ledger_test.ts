@@ -47,6 +47,31 @@ describe("ledger", () => {
     expect(whole.verdict).toBe("unexplained");
   });
 
+  // https://github.com/openzfs/zfs/issues/14686
+  it("takes from free what a meminfo that is cut off does not tell", async () => {
+    const free =
+      "              total        used        free      shared  buff/cache   available\nMem:           3182        3041         100           0          40           7\n";
+    const report = await analyzeFiles({
+      "sos_commands/memory/free": `$ free -m\n${free}`,
+      "proc/meminfo": "MemTotal:        3258832 kB\nMemFree:          114108 kB\n",
+    });
+    expect(accounts(report)).toMatchObject({ free: 114_108 * 1024, "page-cache": 40 * MIB });
+    expect(report.pressure).toMatchObject({ level: "short", because: "7.00 MiB (0.2 %) is available" });
+  });
+
+  // https://github.com/netdata/netdata/issues/3929: free && grep 'Slab\|SReclaimable\|Cache' /proc/meminfo
+  it("takes unreclaimable slab for what the other kind leaves of all slab", async () => {
+    const free =
+      "             total       used       free     shared    buffers     cached\nMem:     132178760  105858612   26320148   11323556     720948   35920948\n";
+    const picked = "Cached: 34183672 kB\nSlab: 67326708 kB\nSReclaimable: 1737252 kB\n";
+    const report = await analyzeFiles({ "sos_commands/memory/free": free, "proc/meminfo": picked });
+    expect(accounts(report)["slab-unreclaimable"]).toBe((67_326_708 - 1_737_252) * 1024);
+    expect(report.ledger?.missing.join()).not.toContain("SUnreclaim");
+    // Of before 2.6.19 neither kind is told.
+    const old = await analyzeFiles({ "proc/meminfo": "MemTotal: 132178760 kB\nSlab: 67326708 kB\nPageTables: 1 kB\n" });
+    expect(accounts(old)).not.toHaveProperty("slab-unreclaimable");
+  });
+
   // https://github.com/raspberrypi/bookworm-feedback/issues/275
   const FREE = `               total        used        free      shared  buff/cache   available
 Mem:         3862616     1817412     1306520      148232      964400     2045204

@@ -57,6 +57,27 @@ describe("a dump of a log that tells of no kill", () => {
     }
   });
 
+  // https://github.com/Nossiac/mtk-openwrt-feeds/issues/67
+  it("takes from the nodes what stands above where the log begins", async () => {
+    const cutOff = `<4>[ 1771.264287]  slab_reclaimable:354 slab_unreclaimable:2158
+<4>[ 1771.264287]  mapped:1 shmem:137 pagetables:9 bounce:0
+<4>[ 1771.264287]  free:3622 free_pcp:45 free_cma:0
+<4>[ 1771.326758] Node 0 active_anon:204kB inactive_anon:508kB active_file:16kB inactive_file:48kB unevictable:0kB isolated(anon):0kB isolated(file):0kB mapped:4kB shmem:548kB all_unreclaimable? yes
+<4>[ 1771.370367] Normal free:14456kB min:16384kB low:20480kB high:24576kB active_anon:204kB present:131072kB managed:123752kB kernel_stack:480kB
+<4>[ 1771.431623] Normal: 136*4kB (UM) 165*8kB (UM) = 14456kB
+<4>[ 1771.497022] 32768 pages RAM
+<4>[ 1771.510188] 1830 pages reserved
+`;
+    const report = await analyzeFiles({ "sos_commands/kernel/dmesg": cutOff });
+    const bytesOf = (id: string) => report.ledger?.accounts.find((account) => account.id === id)?.bytes;
+    expect(bytesOf("page-cache")).toBe((16 + 48) * 1024);
+    expect(bytesOf("anon")).toBe((204 + 508 - 548) * 1024);
+    // Told once, by the totals.
+    expect(bytesOf("shmem")).toBe(137 * 4096);
+    expect(report.verdict).toBe("unexplained");
+    expect(report.notAssessed.map(({ cause }) => cause)).toEqual(expect.arrayContaining(["global-oom", "memcg-oom"]));
+  });
+
   it("is the last one of several, and none where a control group was at its limit", async () => {
     const later = OPENWRT_3507.replace("slab_unreclaimable:7509", "slab_unreclaimable:8000");
     const two = await analyzeFiles({ "sos_commands/kernel/dmesg": `${OPENWRT_3507}${later}` });

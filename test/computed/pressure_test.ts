@@ -39,6 +39,44 @@ describe("pressure", () => {
     expect(await level(falling)).toBe("rising");
   });
 
+  const because = async (files: { [path: string]: string }): Promise<string> =>
+    (await analyzeFiles(files)).pressure.because;
+  // https://martincarstenbach.wordpress.com/2010/04/19/: 40 GiB of the caches are a database's shared memory.
+  const top = (left: number): { [path: string]: string } => ({
+    "sos_commands/memory/free":
+      `Mem:  66068664k total, 65992772k used,    75892k free,    43168k buffers\nSwap:  2096472k total,  2096472k used,        ${left}k free, 40782300k cached\n`,
+  });
+
+  it("sees no absence of shortage where swap is used up and nothing tells what is available", async () => {
+    expect(await because(top(0))).toBe(
+      "swap is used up, and nothing tells what is available (74.1 MiB free, 38.9 GiB in caches)",
+    );
+    expect(await because(top(2_096_472))).toContain("no sign of shortage");
+    expect(await because({ "sos_commands/memory/free": "MiB Mem :   3915.3 total,   2571.7 free\n" })).toBe(
+      "no sign of shortage in the bundle (2.51 GiB free)",
+    );
+  });
+
+  // https://github.com/netdata/netdata/issues/3726
+  it("says what rows that grep picked out of meminfo tell", async () => {
+    expect(await because({ "proc/meminfo": "SUnreclaim:     42964948 kB\n" })).toBe(
+      "no ledger could be made of its /proc/meminfo, which tells SUnreclaim of 41.0 GiB, but not the size of the host",
+    );
+    expect(await because({ "proc/meminfo": "SReclaimable:     42964948 kB\n" })).toBe(
+      "no ledger could be made of its /proc/meminfo",
+    );
+  });
+
+  it("tells of an OOM of which the log has the beginning alone", async () => {
+    const log = (order: number): { [path: string]: string } => ({
+      "sos_commands/kernel/dmesg": `[ 1.0] sshd invoked oom-killer: gfp_mask=0x201da, order=${order}, oom_adj=-17\n`,
+    });
+    expect(await because({ ...top(2_096_472), ...log(0) })).toContain("whether the host or a control group was short");
+    expect(await because(log(0))).toContain("whether the host or a control group was short");
+    // Somebody asked for the kill (sysrq).
+    expect(await because({ ...top(2_096_472), ...log(-1) })).toContain("no sign of shortage");
+  });
+
   it("forecasts no end far beyond what was watched", async () => {
     const slowly = Object.fromEntries(
       times.map((prefix, i) => [`${prefix}proc/meminfo`, meminfoText({ AnonPages: GIB + i * 2 ** 26 })]),

@@ -66,6 +66,17 @@ udp6       0      0 :::514                  :::*                                
     ]);
   });
 
+  it("reads rows that grep picked out, and refuses what is none", () => {
+    // https://github.com/ossrs/srs/issues/4526
+    const rows = "udp   9383168   2304 0.0.0.0:8001            0.0.0.0:*\nudp 212992 0 :::514 :::* 604/rsyslogd\n";
+    expect(parseNetstatDatagrams(rows).map(({ recvQBytes, owners }) => [recvQBytes, owners[0]?.pid])).toEqual([
+      [9_383_168, undefined],
+      [212_992, 604],
+    ]);
+    expect(parseNetstatTcp(rows)).toEqual([]);
+    expect(() => parseNetstatDatagrams("udp 0 packets received\n")).toThrow("no header");
+  });
+
   it("reads queues of TCP, with the timer", () => {
     expect(parseNetstatTcp(NETSTAT)).toMatchObject([
       { state: "LISTEN", recvQBytes: undefined, sendQBytes: undefined, inode: 1049, owners: [] },

@@ -58,6 +58,27 @@ describe("parseSysvipcShm()", () => {
     }]);
   });
 
+  it("reads ipcs, of all that it lists the segments", () => {
+    const text = `------ Message Queues --------
+key        msqid      owner      perms      used-bytes   messages
+0x00000001 0          root       644        5            1
+
+------ Shared Memory Segments --------
+key        shmid      owner      perms      bytes      nattch     status
+0xDEADBEEF 7          app usr 600        4096       0          dest
+0xdeadbeef 8          app_usr    666        70604918   0
+0x0003d09a 14385158   app_usr    666        67732      1          dest locked
+
+------ Semaphore Arrays --------
+key        semid      owner      perms      nsems
+0x000000a7 0          root       600        1
+`;
+    expect(parseSysvipcShm(text, context())).toMatchObject([
+      { key: -559_038_737, id: 8, sizeBytes: 70_604_918, attached: 0, rssBytes: undefined, locked: false, line: 8 },
+      { key: 250_010, id: 14_385_158, sizeBytes: 67_732, attached: 1, locked: true },
+    ]);
+  });
+
   it("warns of a row that was cut off", () => {
     const at = context();
     expect(parseSysvipcShm("key shmid size nattch rss\n0 7 81", at)).toEqual([]);
@@ -112,6 +133,17 @@ describe("parseLsofFiles()", () => {
     const { unlinked, mapped } = parseLsofFiles(text);
     expect(unlinked).toMatchObject([{ comm: "shmem", mapped: true }, { comm: "java", bytes: 8192, mapped: false }]);
     expect(mapped).toMatchObject([{ name: "/dev/shm/z", bytes: 100 }]);
+  });
+
+  it("knows lsof +L1 by the number of links that it tells before the inode", () => {
+    // https://github.com/bus1/dbus-broker/issues/385
+    const text = "COMMAND    PID USER   FD   TYPE DEVICE SIZE/OFF NLINK NODE NAME\n" +
+      "dbus-brok  757 dbus   12u   REG    0,1  2097152     0 2048 /memfd:dbus-broker-log (deleted)\n" +
+      "dbus-brok  758 dbus   12u   REG    0,1  2097152     0 2049 /memfd:dbus-broker-log (deleted)\n";
+    expect(parseLsofFiles(text).unlinked.map(({ name, identity }) => [name, identity])).toEqual([
+      ["/memfd:dbus-broker-log (deleted)", "0,1 2048"],
+      ["/memfd:dbus-broker-log (deleted)", "0,1 2049"],
+    ]);
   });
 
   it("throws when no line is an open file", () =>

@@ -179,6 +179,20 @@ describe("parseSlabinfo()", () => {
     );
   });
 
+  it("keeps the first of what is there at several times", () => {
+    const [, , ...rows] = FIXTURE.trimEnd().split("\n");
+    const twice = parseWithWarnings(parseSlabinfo, `${FIXTURE}${FIXTURE}`);
+    expect(twice.value).toEqual(parseClean(parseSlabinfo, FIXTURE));
+    expect(twice.warnings).toEqual(["6: the caches at another time: left out"]);
+    // freifunk-gluon/gluon#1768: of a loop that greps one cache.
+    const picked = parseWithWarnings(parseSlabinfo, `${rows[1]}\n${rows[1]?.replace("544", "560")}\n${rows[2]}\n`);
+    expect(picked.value.map(({ name, activeObjects }) => [name, activeObjects])).toEqual([
+      ["kmalloc-2k", 544],
+      ["skbuff_head_cache", 12_320],
+    ]);
+    expect(picked.warnings).toEqual(['2: "kmalloc-2k" at another time: left out']);
+  });
+
   it("is empty for a header alone, but throws for an empty file", () => {
     expect(parseClean(parseSlabinfo, HEADER)).toEqual([]);
     expect(() => parseWithWarnings(parseSlabinfo, "")).toThrow(ParseError);
