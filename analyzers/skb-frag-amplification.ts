@@ -40,9 +40,12 @@ function mostPinnedBy(chargedBytes: number): number {
 
 type Group = OwnerGroup<ReceiveCharge>;
 
-function chargeOf(groups: readonly Group[]): number {
-  return groups.reduce((sum, { bytes }) => sum + bytes, 0);
+function chargeOf(held: readonly { readonly bytes: number }[]): number {
+  return held.reduce((sum, { bytes }) => sum + bytes, 0);
 }
+
+/** Families as receiveCharges has them. */
+const STREAMS: ReadonlySet<string> = new Set(["tcp", "mptcp"]);
 
 interface Pinned {
   readonly bytes: { readonly low: number; readonly high: number };
@@ -131,7 +134,7 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     },
     facts,
   ) {
-    const charged = charges.reduce((sum, { bytes }) => sum + bytes, 0);
+    const charged = chargeOf(charges);
     const explainable = mostPinnedBy(charged);
     const residual = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
     // Streams that are sent are copied into blocks of the same size, without waste; rings are pages that no account has, either.
@@ -140,8 +143,9 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
       streams.reduce((sum, { chargedBytes }) => sum + chargedBytes, 0);
     const rings = (packets?.rings ?? []).reduce((sum, { bytes }) => sum + bytes, 0);
     const pinned = pinnedBytes();
-    // Packets that lie in slab fill no block. Where slab is not known, all of them may be in the blocks.
-    const outsideSlab = charged - (skbBytesInSlab(charged, skbSlab(slab, ledger)) ?? 0);
+    // Packets that lie in slab fill no block; a stream's data do not (tcp_sendmsg() and drivers put them into fragments). Where slab is not known, all may be in blocks.
+    const ofDatagrams = chargeOf(charges.filter(({ family }) => !STREAMS.has(family)));
+    const outsideSlab = charged - (skbBytesInSlab(ofDatagrams, skbSlab(slab, ledger)) ?? 0);
     // Of free and top all that processes and the kernel have is in no account, and the backlog itself.
     const isTold = census !== undefined || isWhole(ledger);
     if (!isTold && explainable - outsideSlab >= materialQueueBytes(ledger.totalBytes)) {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { analyzeFiles, findingOf, meminfoText, udpText } from "./_bundle.ts";
 import { slabinfoText } from "./_kernel.ts";
+import { tcpText } from "./_sockets.ts";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -139,6 +140,20 @@ describe("skb-frag-amplification", () => {
         beside(320 * MIB, undefined, [{ ...heads, objects: 100_000 }, data]),
       );
       expect(findingOf(guessed, "skb-frag-amplification")?.confidence).toBe("possible");
+    });
+
+    it("accuses nobody where the blocks are full of a TCP backlog, however much of slab may be packets", async () => {
+      const data = { name: "kmalloc-2k", size: 2048, objects: 200_000 };
+      const unread = Array.from(
+        { length: 50 },
+        (_, i) => ({ local: 80, remote: 5000 + i, rx: 6 * MIB, inode: 2000 + i }),
+      );
+      const files = {
+        ...beside(320 * MIB, 300 * MIB, [{ ...heads, objects: 200_000 }, data]),
+        "proc/net/udp": udpText([{ bytes: 7 * MIB }]),
+        "proc/net/tcp": tcpText(unread),
+      };
+      expect(findingOf(await analyzeFiles(files), "skb-frag-amplification")).toBeUndefined();
     });
 
     it("accuses nobody where the blocks are full of what all are charged for", async () => {
