@@ -6,13 +6,17 @@
  *   side=accept      the reader listens and never accepts: the data wait in receive queues that no process has open
  * About `total` MB together. read=1 is the near miss: the reader reads. slow=KB is another one: the queues are full, but the
  * reader takes that much of each of them fifty times a second, and the writer goes on. tcp_mem=PAGES lowers net.ipv4.tcp_mem
- * meanwhile, so that TCP as a whole is under memory pressure. */
+ * meanwhile, so that TCP as a whole is under memory pressure. mptcp=1 is all of it with MPTCP. */
 #include "lab.h"
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
 
 #define TCP_MEM "/proc/sys/net/ipv4/tcp_mem"
 static char old_tcp_mem[64];
+static int protocol;
 
 static void cleanup(void) { file_value(TCP_MEM, old_tcp_mem, NULL, 0); }
 
@@ -65,7 +69,7 @@ static void writer(struct sockaddr_in to, long pairs, long each, const char *sid
 	int accepting = strcmp(side, "accept");
 	long *sent = calloc(pairs, sizeof *sent);
 	for (long i = 0; i < pairs; i++) {
-		fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+		fds[i] = socket(AF_INET, SOCK_STREAM, protocol);
 		buffer(fds[i], SO_SNDBUFFORCE, sending ? each / 2 : 64 * 1024);
 		setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 		if (connect(fds[i], (struct sockaddr *)&to, sizeof to))
@@ -107,6 +111,7 @@ int main(int argc, char **argv)
 	lab_start(argv);
 	long pairs = arg("pairs", 50), total = arg("total", 300), reads = arg("read", 0), slow = arg("slow", 0), tcp_mem = arg("tcp_mem", 0);
 	const char *side = arg_text("side", "recv");
+	protocol = arg("mptcp", 0) ? IPPROTO_MPTCP : 0;
 	args_done();
 	prctl(PR_SET_NAME, "lab_parent");
 	many_descriptors(pairs * 2);
@@ -116,7 +121,9 @@ int main(int argc, char **argv)
 	struct state *state = shared(2 * sizeof *state);
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t length = sizeof to;
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	int listener = socket(AF_INET, SOCK_STREAM, protocol);
+	if (listener < 0)
+		cannot_hold("MPTCP is not built in, or switched off");
 	/* Inherited by what it accepts; before listen(), because the window scale is agreed on at connection. */
 	buffer(listener, SO_RCVBUFFORCE, !strcmp(side, "send") ? 2048 : !strcmp(side, "close-wait") ? each : each / 2);
 	if (bind(listener, (struct sockaddr *)&to, length) || getsockname(listener, (struct sockaddr *)&to, &length) ||
