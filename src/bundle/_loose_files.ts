@@ -15,6 +15,8 @@ const MAX_ALL_PASTES_BYTES = 16 * 2 ** 20;
 /** Files with several in them, and lists of sockets: people save a handful, a hostile archive a million, of which each would be told. */
 const MAX_PASTES = 32;
 const MAX_LISTS = 32;
+/** What sysstat and atop recorded: a file a day, of a year. */
+const MAX_RECORDINGS = 366;
 const NEWLINE = new Uint8Array([0x0a]);
 
 const utf8 = new TextDecoder();
@@ -65,6 +67,7 @@ export class LooseFiles {
   readonly #lists: Map<string, Uint8Array[]> = new Map();
   #listBytes = 0;
   #listCount = 0;
+  #recordings = 0;
   #pastes = 0;
   #pasteBytes = 0;
   /** How many files were given, and which places they have. */
@@ -194,6 +197,7 @@ export class LooseFiles {
   #uses({ path, bytes }: Section): boolean {
     // A command may show any path.
     if (this.#has(path) || path.split("/").includes("..")) return false;
+    if (path.startsWith(RECORDED_PLACE)) return this.#recordings++ < MAX_RECORDINGS;
     if (!isSocketList(path)) return true;
     if (this.#listCount >= MAX_LISTS || this.#listBytes + bytes.length > this.#maxBytes) return false;
     this.#listCount++;
