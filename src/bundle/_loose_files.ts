@@ -6,9 +6,9 @@ import type { Section } from "./_layouts.ts";
 import { isLooseName, isSocketList, loosePath, RECORDED_PLACE, SAR_PLACE } from "./_loose.ts";
 import type { Paste } from "./_paste.ts";
 import { isTopFolder, type PlacedEntry, sectionEntry } from "./_places.ts";
-import { splitText } from "./_samples.ts";
+import { splitSamples, splitText } from "./_samples.ts";
 
-/** A longer text is one file, by its beginning: taken apart it needs a hundred times its size. */
+/** A longer text is one file, by its beginning, or a recording, by its end: taken apart it needs a hundred times its size. */
 const MAX_PASTE_BYTES = 8 * 2 ** 20;
 /** Of a hostile text a megabyte takes three seconds (measured: lines of one letter, empty ones between them). */
 const MAX_ALL_PASTES_BYTES = 16 * 2 ** 20;
@@ -184,13 +184,17 @@ export class LooseFiles {
   }
 
   #split(bytes: Uint8Array, place: string | undefined): Paste | undefined {
-    const { length } = bytes;
-    if (length > MAX_PASTE_BYTES || this.#pastes >= MAX_PASTES || bytes.includes(0)) return undefined;
-    if (this.#pasteBytes + length > MAX_ALL_PASTES_BYTES) return undefined;
-    this.#pasteBytes += length;
-    const paste = splitText(utf8.decode(bytes), place);
-    if (paste !== undefined) this.#pastes++;
-    return paste;
+    const isLong = bytes.length > MAX_PASTE_BYTES;
+    // Of what was recorded for long the newest.
+    const used = isLong ? bytes.subarray(-MAX_PASTE_BYTES) : bytes;
+    if (this.#pastes >= MAX_PASTES || used.includes(0)) return undefined;
+    if (this.#pasteBytes + used.length > MAX_ALL_PASTES_BYTES) return undefined;
+    this.#pasteBytes += used.length;
+    const text = utf8.decode(used);
+    const paste = isLong ? splitSamples(text) : splitText(text, place);
+    if (paste === undefined) return undefined;
+    this.#pastes++;
+    return isLong ? { ...paste, warnings: [...paste.warnings, `its last ${used.length} bytes are used`] } : paste;
   }
 
   /** Whether something is used; of lists of sockets a copy is kept until the end. */

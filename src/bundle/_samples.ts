@@ -117,7 +117,7 @@ export function splitText(text: string, whole: string | undefined): Paste | unde
  * Splits a text into the snapshots that it consists of; undefined where it does not tell the same of two times or more. A log does so by itself: its own
  * lines tell the time.
  */
-function splitSamples(text: string): Paste | undefined {
+export function splitSamples(text: string): Paste | undefined {
   const { head, blocks: all } = blocksOf(text);
   const blocks = all.slice(-MAX_SAMPLES);
   const [first] = blocks;

@@ -94,4 +94,11 @@ describe("samples of several times in one text", () => {
     const text = `${UTC("01")}\n${QUIET}${first}\n${UTC("02")}\n${others.join("\n")}`;
     expect([...(await open(text)).files.keys()]).toEqual(["sos_commands/kernel/dmesg"]);
   });
+
+  it("are the newest of a recording of megabytes in an archive", async () => {
+    const long = loop(UTC).replace(/^/, `${meminfoText({})}\n`.repeat(20_000));
+    const report = analyze(await open(tar(tarEntry("case/watch.log", long))), preset);
+    expect(report.host).toMatchObject({ capturedAt: "2026-11-23T15:19:00.000Z", snapshots: 20 });
+    expect(report.warnings.join()).toContain("its last 8388608 bytes are used");
+  });
 });
