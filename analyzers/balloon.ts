@@ -128,7 +128,8 @@ export const balloon: Analyzer = defineAnalyzer({
     { ledger, meminfo: file, vmstat: counters, vmwareBalloon: told, uncountedBalloons: drivers, history },
     facts,
   ) {
-    const taken = fromMeminfo(file) ?? fromVmstat(counters, facts) ?? (told && fromVmware(told));
+    // From 5.4 on vmstat counts VMware's pages as well, but not whose they are.
+    const taken = fromMeminfo(file) ?? (told && fromVmware(told)) ?? fromVmstat(counters, facts);
     const fall = fallOfTotal();
     if (taken === undefined && fall === undefined) {
       if (told !== undefined) return { ruledOut: "the balloon is empty" };

@@ -6,15 +6,17 @@ import type { Section } from "./_layouts.ts";
 import { isLooseName, isSocketList, loosePath, RECORDED_PLACE, SAR_PLACE } from "./_loose.ts";
 import type { Paste } from "./_paste.ts";
 import { isTopFolder, type PlacedEntry, sectionEntry } from "./_places.ts";
-import { splitText } from "./_samples.ts";
+import { splitSamples, splitText } from "./_samples.ts";
 
-/** A longer text is one file, by its beginning: taken apart it needs a hundred times its size. */
+/** A longer text is one file, by its beginning, or a recording, by its end: taken apart it needs a hundred times its size. */
 const MAX_PASTE_BYTES = 8 * 2 ** 20;
 /** Of a hostile text a megabyte takes three seconds (measured: lines of one letter, empty ones between them). */
 const MAX_ALL_PASTES_BYTES = 16 * 2 ** 20;
 /** Files with several in them, and lists of sockets: people save a handful, a hostile archive a million, of which each would be told. */
 const MAX_PASTES = 32;
 const MAX_LISTS = 32;
+/** What sysstat and atop recorded: a file a day, of a year. */
+const MAX_RECORDINGS = 366;
 const NEWLINE = new Uint8Array([0x0a]);
 
 const utf8 = new TextDecoder();
@@ -65,6 +67,7 @@ export class LooseFiles {
   readonly #lists: Map<string, Uint8Array[]> = new Map();
   #listBytes = 0;
   #listCount = 0;
+  #recordings = 0;
   #pastes = 0;
   #pasteBytes = 0;
   /** How many files were given, and which places they have. */
@@ -181,19 +184,24 @@ export class LooseFiles {
   }
 
   #split(bytes: Uint8Array, place: string | undefined): Paste | undefined {
-    const { length } = bytes;
-    if (length > MAX_PASTE_BYTES || this.#pastes >= MAX_PASTES || bytes.includes(0)) return undefined;
-    if (this.#pasteBytes + length > MAX_ALL_PASTES_BYTES) return undefined;
-    this.#pasteBytes += length;
-    const paste = splitText(utf8.decode(bytes), place);
-    if (paste !== undefined) this.#pastes++;
-    return paste;
+    const isLong = bytes.length > MAX_PASTE_BYTES;
+    // Of what was recorded for long the newest.
+    const used = isLong ? bytes.subarray(-MAX_PASTE_BYTES) : bytes;
+    if (this.#pastes >= MAX_PASTES || used.includes(0)) return undefined;
+    if (this.#pasteBytes + used.length > MAX_ALL_PASTES_BYTES) return undefined;
+    this.#pasteBytes += used.length;
+    const text = utf8.decode(used);
+    const paste = isLong ? splitSamples(text) : splitText(text, place);
+    if (paste === undefined) return undefined;
+    this.#pastes++;
+    return isLong ? { ...paste, warnings: [...paste.warnings, `its last ${used.length} bytes are used`] } : paste;
   }
 
   /** Whether something is used; of lists of sockets a copy is kept until the end. */
   #uses({ path, bytes }: Section): boolean {
     // A command may show any path.
     if (this.#has(path) || path.split("/").includes("..")) return false;
+    if (path.startsWith(RECORDED_PLACE)) return this.#recordings++ < MAX_RECORDINGS;
     if (!isSocketList(path)) return true;
     if (this.#listCount >= MAX_LISTS || this.#listBytes + bytes.length > this.#maxBytes) return false;
     this.#listCount++;

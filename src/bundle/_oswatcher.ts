@@ -39,6 +39,8 @@ export function oswatcherFile(path: string): OswatcherFile | undefined {
     : { host: name, place: `proc/${file}`, decompress: DECOMPRESS.get(suffix ?? "") };
 }
 
+/** A file has an hour, with a sample each minute; several that somebody put together may have a week. */
+export const MAX_SAMPLES_A_FILE = 10_000;
 const MAX_STAMP_BYTES = 80;
 const MINUTE_MS = 60_000;
 const NEWLINE = 0x0a;
@@ -52,7 +54,7 @@ export interface OswatcherSample extends Section {
 }
 
 /**
- * The samples of a file, the first of each minute: it has one or two a minute, and those of the other files are taken some seconds later.
+ * The samples of a file, {@linkcode MAX_SAMPLES_A_FILE} at most, the first of each minute: it has one or two a minute, and those of the other files are taken some seconds later.
  *
  * @param place Where a snapshot has what is in it.
  */
@@ -60,14 +62,16 @@ export function* oswatcherSamples(bytes: Uint8Array, place: string): Generator<O
   let stamp: Stamp | undefined;
   let last: string | undefined;
   let start = 0;
+  let samples = 0;
   const sample = (end: number): OswatcherSample[] => {
     if (stamp === undefined) return [];
     const minute = new Date(Math.floor(stamp.time / MINUTE_MS) * MINUTE_MS).toISOString();
     if (minute === last) return [];
     last = minute;
+    samples++;
     return [{ path: pathInBundle(place, minute), bytes: bytes.slice(start, end), stamp }];
   };
-  for (let line = 0; line < bytes.length;) {
+  for (let line = 0; line < bytes.length && samples < MAX_SAMPLES_A_FILE;) {
     const newline = bytes.indexOf(NEWLINE, line);
     const next = newline === -1 ? bytes.length : newline + 1;
     if (bytes[line] === Z && next - line <= MAX_STAMP_BYTES) {
@@ -80,5 +84,5 @@ export function* oswatcherSamples(bytes: Uint8Array, place: string): Generator<O
     }
     line = next;
   }
-  yield* sample(bytes.length);
+  if (samples < MAX_SAMPLES_A_FILE) yield* sample(bytes.length);
 }

@@ -3,7 +3,7 @@ import type { Decompress, Entry } from "../core/bundle.ts";
 import { FewWarnings, incomplete, shortName } from "./_few.ts";
 import { hostPath, isCollectorFolder, isSupportconfigFile, supportconfigSections, tellsOf } from "./_layouts.ts";
 import { Budget, type BundleLimits } from "./limits.ts";
-import { type OswatcherFile, oswatcherFile, oswatcherSamples } from "./_oswatcher.ts";
+import { MAX_SAMPLES_A_FILE, type OswatcherFile, oswatcherFile, oswatcherSamples } from "./_oswatcher.ts";
 import { samplesWarning } from "./_samples.ts";
 import { readStream } from "./_streams.ts";
 import type { TarEntries } from "./tar.ts";
@@ -232,6 +232,11 @@ export class Places {
     }
     const bytes = await this.#read(path, decompress === undefined ? entry : this.#unpacked(path, entry, decompress));
     const samples = [...oswatcherSamples(bytes, place)];
+    // Each becomes a snapshot, as a folder of an archive does.
+    for (const _ of samples) this.#budget.entry();
+    if (samples.length === MAX_SAMPLES_A_FILE) {
+      this.#few.add("has more samples", `${shortName(path)}: its first ${MAX_SAMPLES_A_FILE} samples are used`);
+    }
     const [first] = samples;
     if (first !== undefined && !this.#hasSamples) {
       this.#hasSamples = true;

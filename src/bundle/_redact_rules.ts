@@ -93,7 +93,7 @@ const SYSLOG_PREFIX =
 const NOT_KERNEL = /^(?:audit|[^\s:[\]]{1,64}\[\d+\]): /;
 const COMMAND_LINE = /^.*?\b[Cc]ommand line(?: parameters)?[:,]? /;
 
-const kernelLog: Rule = perLine((line, context) => {
+function kernelLine(line: string, context: RuleContext): string {
   const [syslog = "", time = "", host = ""] = SYSLOG_PREFIX.exec(line) ?? [];
   const rest = line.slice(syslog.length);
   const prefix = (/^kernel: /.exec(rest)?.[0] ?? "") + (LOG_PREFIX.exec(rest.replace(/^kernel: /, ""))?.[0] ?? "");
@@ -108,6 +108,36 @@ const kernelLog: Rule = perLine((line, context) => {
   const command = COMMAND_LINE.exec(message)?.[0];
   return start +
     (command === undefined ? context.text(message) : command + args(message.slice(command.length), context));
+}
+
+/** What a text in JSON stands for; undefined where it is none. */
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A record of `journalctl -o json`, which has all that is known of the program, and of other programs than the kernel their command lines. */
+function journalRecord(line: string, context: RuleContext): string {
+  const record = fromJson(line) as Readonly<Record<string, unknown>> | undefined;
+  const message = record?.MESSAGE;
+  const isKernels = record?._TRANSPORT === "kernel" || record?.SYSLOG_IDENTIFIER === "kernel";
+  if (!isKernels || typeof message !== "string") return REDACTED;
+  return JSON.stringify({ _TRANSPORT: "kernel", MESSAGE: kernelLines(message, context) });
+}
+
+const kernelLines: Rule = perLine(kernelLine);
+// A message of `dmesg --json`; all that a console shows, as `aws ec2 get-console-output` prints it.
+const JSON_TEXT = /^( *"(?:msg|Output)" ?: ?)(?:(".*")(,?\s*)|.*)$/;
+
+const kernelLog: Rule = perLine((line, context) => {
+  if (line.startsWith("{")) return journalRecord(line, context);
+  const [, key, text = "", end = ""] = JSON_TEXT.exec(line) ?? [];
+  if (key === undefined) return kernelLine(line, context);
+  const lines = fromJson(text);
+  return typeof lines === "string" ? `${key}${JSON.stringify(kernelLines(lines, context))}${end}` : REDACTED;
 });
 
 /** Linux HOST RELEASE ... */
@@ -176,6 +206,12 @@ const netstat: Rule = perLine((line, context) => {
 // COMMAND PID [TID TASKCMD] USER FD ...; a descriptor above 9,999 is written as *, and its last digits.
 const LSOF_ROW =
   /^(\S+ +\d+ +(?:\d+ +\S+ +)??)(\S+)( +(?:\*?\d+[rwu-]?[A-Za-z]?|cwd|rtd|txt|mem|DEL|NOFD|err|ltx|mmap) .*)$/;
+
+/** ipcs: 0x0001b3ef 14450693 OWNER 666 ... */
+const ipcs: Rule = perLine((line, context) => {
+  const [, start, owner = "", rest = ""] = /^(0x[\da-f]+ +\d+ +)(\S+)( +[0-7]+ .*)$/i.exec(line) ?? [];
+  return start === undefined ? context.text(line) : start + context.names.user(owner) + context.text(rest);
+});
 
 const lsof: Rule = perLine((line, context) => {
   const [, start, user = "", rest = ""] = LSOF_ROW.exec(line) ?? [];
@@ -301,6 +337,7 @@ const FILE_RULES: readonly FileRule[] = [
   { paths: ["sos_commands/filesys/df_*"], rule: df },
   { paths: ["sos_commands/networking/*netstat_*", "sos_commands/networking/namespaces/*/*netstat_*"], rule: netstat },
   { paths: ["sos_commands/process/lsof_*", "sos_commands/filesys/lsof_*"], rule: lsof },
+  { paths: ["sos_commands/sysvipc/ipcs"], rule: ipcs },
   { paths: ["sos_commands/process/*", "sos_commands/filesys/*", "proc/swaps"], rule: endingInPath },
 ];
 

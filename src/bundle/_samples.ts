@@ -1,7 +1,7 @@
 /** What somebody's loop wrote into one text: `while sleep 60; do date; cat /proc/meminfo; done`, and OSWatcher's files. Each time is a snapshot. */
 import { pathInBundle } from "./_history.ts";
 import type { Section } from "./_layouts.ts";
-import { loosePath } from "./_loose.ts";
+import { LOG_PLACE, loosePath } from "./_loose.ts";
 import { type Paste, splitPaste } from "./_paste.ts";
 import { shortName } from "./_few.ts";
 
@@ -57,23 +57,44 @@ interface Block {
   readonly lines: string[];
 }
 
-function blocksOf(text: string): Block[] {
+/** The parts, and what stands above the first time. */
+function blocksOf(text: string): { readonly head: readonly string[]; readonly blocks: readonly Block[] } {
+  const head: string[] = [];
   const blocks: Block[] = [];
   for (const line of text.split("\n")) {
     const stamp = parseStamp(line);
     if (stamp !== undefined) blocks.push({ stamp, lines: [] });
-    else blocks.at(-1)?.lines.push(line);
+    else (blocks.at(-1)?.lines ?? head).push(line);
   }
-  return blocks;
+  return { head, blocks };
 }
 
 const encoder = new TextEncoder();
+const utf8 = new TextDecoder();
 
-function sectionsOf({ lines }: Block): readonly Section[] {
+function sectionsOf(lines: readonly string[]): readonly Section[] {
   const text = lines.join("\n");
   const bytes = encoder.encode(text);
   const place = loosePath(bytes);
   return splitPaste(text, place)?.sections ?? (place === undefined ? [] : [{ path: place, bytes }]);
+}
+
+function isLog({ path }: Section): boolean {
+  return path === LOG_PLACE;
+}
+
+/** The kernel's log of all times: each time most of it is what was there before, and what scrolled out is told by the earlier ones alone. */
+function joinedLog(logs: readonly Section[]): readonly Section[] {
+  const known = new Set<string>();
+  const lines: string[] = [];
+  for (const { bytes } of logs) {
+    const others = utf8.decode(bytes).split("\n").filter((line) => !known.has(line));
+    for (const line of others) {
+      known.add(line);
+      lines.push(line);
+    }
+  }
+  return logs.length === 0 ? [] : [{ path: LOG_PLACE, bytes: encoder.encode(`${lines.join("\n")}\n`) }];
 }
 
 /** Each takes some 0.1 ms: a second's samples of three hours, of which a thousand are kept. */
@@ -92,19 +113,29 @@ export function splitText(text: string, whole: string | undefined): Paste | unde
   return splitSamples(text) ?? splitPaste(text, whole);
 }
 
-/** Splits a text into the snapshots that it consists of; undefined where it does not tell the same of two times or more. */
-function splitSamples(text: string): Paste | undefined {
-  const all = blocksOf(text);
+/**
+ * Splits a text into the snapshots that it consists of; undefined where it does not tell the same of two times or more. A log does so by itself: its own
+ * lines tell the time.
+ */
+export function splitSamples(text: string): Paste | undefined {
+  const { head, blocks: all } = blocksOf(text);
   const blocks = all.slice(-MAX_SAMPLES);
   const [first] = blocks;
   if (first === undefined || blocks.length < 2) return undefined;
-  const found = blocks.map((block) => ({ block, sections: sectionsOf(block) }));
-  const places = found.flatMap(({ sections }) => sections.map(({ path }) => path));
-  if (new Set(places).size === places.length) return undefined;
+  const samples = blocks.map(({ stamp, lines }) => ({
+    time: new Date(stamp.time).toISOString(),
+    sections: sectionsOf(lines),
+  }));
+  const recorded = samples.flatMap(({ sections }) => sections).filter((section) => !isLog(section));
+  const places = new Set(recorded.map(({ path }) => path));
+  if (places.size === recorded.length) return undefined;
+  const once = sectionsOf(head);
+  const log = joinedLog([...once, ...samples.flatMap(({ sections }) => sections)].filter(isLog));
   const seen = new Set<string>();
-  const sections = found.flatMap(({ block: { stamp }, sections: own }) =>
-    own.map(({ path, bytes }) => ({ path: pathInBundle(path, new Date(stamp.time).toISOString()), bytes }))
+  const snapshots = samples.flatMap(({ time, sections }) =>
+    sections.filter((section) => !isLog(section)).map(({ path, bytes }) => ({ path: pathInBundle(path, time), bytes }))
   ).filter(({ path }) => !seen.has(path) && seen.add(path));
+  const rest = once.filter((section) => !isLog(section) && !places.has(section.path));
   const left = all.length === blocks.length ? [] : [`of ${all.length} samples the newest ${MAX_SAMPLES} are used`];
-  return { sections, warnings: [samplesWarning(first.stamp), ...left] };
+  return { sections: [...rest, ...log, ...snapshots], warnings: [samplesWarning(first.stamp), ...left] };
 }

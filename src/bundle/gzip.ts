@@ -42,7 +42,8 @@ export const gunzip: Decompress = async function* (chunks, broken) {
     yield* out;
     out = [];
   }
-  const view = trailer.length === 8 ? new DataView(trailer.buffer) : undefined;
+  // What Node's Buffer slices is a view of all that was read at once.
+  const view = trailer.length === 8 ? new DataView(trailer.buffer, trailer.byteOffset) : undefined;
   if (furtherMembers === 0 && (view?.getUint32(0, true) !== crc || view.getUint32(4, true) !== size % 2 ** 32)) {
     broken("the compressed data is damaged or cut off (its checksum is wrong)");
   }

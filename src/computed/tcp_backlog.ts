@@ -272,8 +272,11 @@ function backlogs(
       const remote = endpoint(row.remoteAddress, row.remotePort);
       const listener = listeners.of(path, row);
       const key = connectionKey(path, local, remote);
-      // Several may look the same: netstat cuts addresses of IPv6 off, and MPTCP has those of what carries it.
-      all.set(all.has(key) ? `${key} ${path}:${row.line}` : key, {
+      // A table that changed while it was read may have a socket twice. Others only look the same: netstat cuts addresses of IPv6 off, and MPTCP has those of what
+      // carries it.
+      const known = all.get(key);
+      const isOther = known !== undefined && (known.path !== path || row.listed !== undefined);
+      all.set(isOther ? `${key} ${path}:${row.line}` : key, {
         path,
         row,
         inode: listener?.inode ?? row.inode,

@@ -230,11 +230,18 @@ function putInTime(base: SnapshotReader, readers: readonly SnapshotReader[], war
   }
 }
 
-const MEMORY_PATHS = ["proc/meminfo", "sos_commands/memory/free", "sos_commands/kernel/dmesg"];
+const MEMORY_PATHS = ["proc/meminfo", "sos_commands/memory/free"];
+/** Of an OOM it tells, too. */
+const LOG_PATHS = ["sos_commands/kernel/dmesg"];
 
-/** Whether something of a snapshot may say where memory is. */
-function tellsOfMemory(snapshot: Reader): boolean {
-  return MEMORY_PATHS.some((path) => snapshot.paths(path).length > 0);
+function hasAny(snapshot: Reader, paths: readonly string[]): boolean {
+  return paths.some((path) => snapshot.paths(path).length > 0);
+}
+
+/** The bundle with links to the files of a snapshot that its first one lacks. */
+function withFilesOf(bundle: Bundle, { prefix, files }: SnapshotFiles): Bundle {
+  const lacking = [...files.keys()].filter((path) => !bundle.files.has(path));
+  return { ...bundle, links: new Map([...bundle.links, ...lacking.map((path) => [path, prefix + path] as const)]) };
 }
 
 /** Sorts a bundle's files by snapshot. */
@@ -257,20 +264,28 @@ export function openSnapshots(bundle: Bundle): Snapshots {
   const whole = { prefix: "", time: bundle.facts.capturedAt, files: bundle.files, paths: basePaths };
   const first = new SnapshotReader(bundle, whole, warnings, known);
   const readers: SnapshotReader[] = [];
+  const recorded = new Map<SnapshotReader, SnapshotFiles>();
   for (const [name, files] of historyFiles) {
     const time = Date.parse(name);
     if (Number.isNaN(time)) warnings.add(`history/${name}: the folder's name is no ISO 8601 time: passed over`);
     else {
       const snapshot = { prefix: `history/${name}/`, time, files, paths: files.keys() };
-      readers.push(new SnapshotReader(bundle, snapshot, warnings, known));
+      const reader = new SnapshotReader(bundle, snapshot, warnings, known);
+      readers.push(reader);
+      recorded.set(reader, snapshot);
     }
   }
   readers.sort((a, b) => (a.time as number) - (b.time as number));
   // A file of the recorder has no first snapshot: its last one tells most, if that was not cut off before it told of memory.
-  const last = readers.findLast(tellsOfMemory);
-  const isFirst = basePaths.length > 0 && (last === undefined || tellsOfMemory(first));
-  const base = isFirst ? first : last ?? readers.at(-1) ?? first;
-  if (base === first && first.time !== undefined) {
+  const last = [MEMORY_PATHS, LOG_PATHS].map((paths) => readers.findLast((each) => hasAny(each, paths)))
+    .find((found) => found !== undefined) ?? readers.at(-1);
+  const lastFiles = last && recorded.get(last);
+  let base = basePaths.length > 0 ? first : last ?? first;
+  if (base === first && lastFiles !== undefined && !hasAny(first, MEMORY_PATHS)) {
+    // What was saved beside a recording, as a log or a list of sockets, belongs to its end.
+    base = new SnapshotReader(withFilesOf(bundle, lastFiles), { ...whole, time: lastFiles.time }, warnings, known);
+    readers.splice(readers.indexOf(last as SnapshotReader), 1, base);
+  } else if (base === first && first.time !== undefined) {
     readers.push(first);
     readers.sort((a, b) => (a.time as number) - (b.time as number));
   }

@@ -1,4 +1,5 @@
-// What vmstat (procps) prints: the first row is of the time since the start, each further one of the interval that was asked for.
+// What vmstat (procps) prints: the first row is of the time since the start, each further one of the interval that was asked for. It has its titles again below
+// every screen, and so have several runs of it, one below the other.
 // https://gitlab.com/procps-ng/procps src/vmstat.c
 //
 //   procs -----------memory---------- ---swap-- -----io---- -system-- ------cpu-----
@@ -26,7 +27,7 @@ const UNITS: ReadonlyMap<string, number> = new Map([["k", 1000], ["K", 1024], ["
 /**
  * Parses the output of vmstat.
  *
- * @returns The intervals, without the row that tells of the time since the start.
+ * @returns The intervals, without the rows right below titles: of each run that one tells of the time since the start.
  * @throws {ParseError} if there is no title with swap's columns.
  *
  * @example
@@ -49,6 +50,7 @@ export function parseVmstatTable(text: string): readonly VmstatRow[] {
     const words = columns(line);
     if (words.includes("si") && words.includes("so")) {
       names = words;
+      isFirst = true;
       return;
     }
     if (names === undefined || words.length < names.length) return;

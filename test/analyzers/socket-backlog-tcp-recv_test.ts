@@ -40,6 +40,17 @@ describe(CAUSE, () => {
     });
   });
 
+  it("counts a socket once that the table has twice, as one does that changes while it is read", async () => {
+    const [once, twice] = [pairs(6_239_465), [...pairs(6_239_465), ...pairs(6_239_465)]].map(tcpText) as [
+      string,
+      string,
+    ];
+    const [expected, shown] = await Promise.all(
+      [once, twice].map(async (table) => findingOf(await analyzeFiles({ ...held, "proc/net/tcp": table }), CAUSE)),
+    );
+    expect(shown?.bytes).toEqual(expected?.bytes);
+  });
+
   it("names connections that the other end has closed", async () => {
     const closed = pairs(6_356_569, 0, { state: 8 }).filter(({ inode }) => inode < 2000);
     const finding = findingOf(await analyzeFiles({ ...held, "proc/net/tcp": tcpText(closed) }), CAUSE);

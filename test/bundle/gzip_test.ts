@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { gunzip } from "../../src/bundle/gzip.ts";
@@ -26,6 +27,10 @@ describe.each([["gunzip()", gunzip], ["nodeGunzip()", nodeGunzip]])("%s", (_, de
     const { out, broken } = await read(decompress, packed.slice(), size);
     expect(broken).toEqual([]);
     expect(out).toEqual(text);
+  });
+
+  it("reads what Node's streams give, of which a slice is no copy", async () => {
+    expect((await read(decompress, Buffer.from(packed), packed.length)).broken).toEqual([]);
   });
 
   it("reads several members, as `cat a.gz b.gz` makes them", async () => {

@@ -110,6 +110,11 @@ describe("a kernel log in plain text", () => {
     expect(shown.ledger?.accounts.length).toBeGreaterThan(5);
   });
 
+  it.each(['"', ""])("survives a text in JSON of a hostile length, which ends with %j", async (end) => {
+    const text = `${sample("oom-7.2.txt").join("\n")}\n "Output": "${"\\n".repeat(7_000_000)}${end}\n`;
+    expect((await analyzeText(text)).findings.length).toBeGreaterThan(0);
+  });
+
   it("takes no program's record in the journal for the kernel's", async () => {
     const record = (fields: object): string => `${JSON.stringify({ MESSAGE: KILL, ...fields })}\n`;
     const other = record({ _TRANSPORT: "stdout", SYSLOG_IDENTIFIER: "kubelet" });

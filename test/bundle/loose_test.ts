@@ -144,6 +144,12 @@ describe("files as they are saved, without a host's folders", () => {
     });
   });
 
+  it("are no more recordings than a year has days", async () => {
+    const text = "# hostname;interval;timestamp;kbmemfree\ndb1;600;2026-11-21 10:00:01 UTC;4000000\n";
+    const bundle = await open(tar(...Array.from({ length: 500 }, (_, i) => tarEntry(`case/${i}.txt`, text))));
+    expect([bundle.files.size, bundle.warnings.length]).toEqual([366, 366]);
+  });
+
   it("are what sysstat and atop recorded, too, each file of another day", async () => {
     const sar = (day: number): string =>
       `Linux 5.14.0-70.el9.x86_64 (db1) \t11/${day}/2026 \t_x86_64_\t(8 CPU)\n\n12:00:01 AM kbmemfree   kbavail kbmemused  %memused kbbuffers  kbcached\n` +

@@ -120,4 +120,18 @@ describe("OSWatcher's archive", () => {
     const bundle = await open(tar(tarEntry(`h/${path}`, recorded(meminfos(0)))));
     expect(bundle.files.size).toBe(0);
   });
+
+  it("is read within limits, of which a hostile file of a few megabytes has a million samples", async () => {
+    const hours = Array.from({ length: 200 }, (_, hour) => String(100 + hour).slice(1));
+    const stamps = hours.flatMap((hour, at) =>
+      Array.from(
+        { length: 60 },
+        (_, i) => `zzz ***Tue Apr 21 ${hour}:${String(i).padStart(2, "0")}:04 CST ${2000 + at}\nMemTotal: 9 kB\n`,
+      )
+    );
+    const bytes = tar(tarEntry(MEMINFO, stamps.join("")), tarEntry(MEMINFO.replace("0300", "0400"), stamps.join("")));
+    expect((await open(bytes)).warnings.filter((each) => each.includes("its first 10000 samples"))).toHaveLength(2);
+    const most = { sources: presetSources(preset), limits: { maxEntries: 15_000 } };
+    await expect(openArchive(pieces(bytes), most)).rejects.toThrow("more than 15000 entries");
+  });
 });

@@ -258,7 +258,25 @@ describe("Redactor.file()", () => {
     );
   });
 
-  it("knows the columns of netstat, lsof, mounts and df", () => {
+  it("keeps of a log in JSON what the kernel says: neither what else a record tells, nor other programs'", () => {
+    const MESSAGE = "Out of memory: Killed process 116 (hog)";
+    const record = (_TRANSPORT: string): string =>
+      JSON.stringify({ _HOSTNAME: "elsewhere", _CMDLINE: "/bin/x --password=hunter2", _TRANSPORT, MESSAGE });
+    const output = JSON.stringify("[   1.0] a: b\r\n[   2.0] Command line: root=UUID=1\r\n");
+    const log = [record("kernel"), record("stdout"), '{"MESSAGE":"hunt', ` "Output": ${output},`, ' "msg": "hunt'];
+    const redacted = file(redactor(), "sos_commands/kernel/dmesg", log.join("\n"));
+    expect(redacted?.split("\n")).toEqual([
+      JSON.stringify({ _TRANSPORT: "kernel", MESSAGE }),
+      "(redacted)",
+      "(redacted)",
+      ` "Output": ${JSON.stringify("[   1.0] a: b\r\n[   2.0] Command line: arg-1\r\n")},`,
+      "(redacted)",
+    ]);
+  });
+
+  it("knows the columns of netstat, lsof, mounts, df and ipcs", () => {
+    expect(file(redactor(), "sos_commands/sysvipc/ipcs", "0x0001b3ef 14450693 alice      666        70604278   0\n"))
+      .toBe("0x0001b3ef 14450693 user-1      666        70604278   0\n");
     const r = redactor();
     for (const name of ["", "ip_netns_exec_blue_", "namespaces/blue/ip_netns_exec_blue_"]) {
       const row = "tcp6  0  0 fe80::1:2:3:22  :::*  LISTEN  0  9  7/sshd: alice [pr  off (0)\n";

@@ -66,4 +66,39 @@ describe("samples of several times in one text", () => {
     const text = `${stamp(10)}\n${meminfoText({})}\n${stamp(11)}\n${slabinfoText([])}`;
     expect([...(await open(text)).files.keys()].sort()).toEqual(["proc/meminfo", "proc/slabinfo"]);
   });
+
+  const UTC = (minute: string): string => `Mon Nov 23 15:${minute}:00 UTC 2026`;
+  const OOM = "[ 9.5] app invoked oom-killer: gfp_mask=0x0, order=0, oom_score_adj=0\n" +
+    "[ 9.6] oom-kill:constraint=CONSTRAINT_NONE,global_oom,task_memcg=/a,task=app,pid=9,uid=0\n" +
+    "[ 9.7] Out of memory: Killed process 9 (app) total-vm:1kB, anon-rss:1kB, file-rss:0kB, shmem-rss:0kB, UID:0\n";
+  const QUIET = "[ 1.5] usb 1-1: new device\n";
+
+  it.each([
+    ["above the first time", OOM + loop(UTC)],
+    [
+      "in a sample that is not the last",
+      loop(UTC).replace("15:03:00 UTC 2026\n", `15:03:00 UTC 2026\n${OOM}\n`) + QUIET,
+    ],
+    ["in all of them", loop((minute) => `${UTC(minute)}\n${OOM}`)],
+    ["in a file beside them", tar(tarEntry("case/watch.log", loop(UTC)), tarEntry("case/dmesg.txt", OOM))],
+  ])("have a kernel log: %s", async (_, bytes) => {
+    const report = analyze(await open(bytes), preset);
+    expect(report.host).toMatchObject({ capturedAt: "2026-11-23T15:19:00.000Z", snapshots: 20 });
+    expect(findingOf(report, "global-oom")?.evidence[0]?.path).toBe("sos_commands/kernel/dmesg");
+    expect(findingOf(report, "global-oom")?.title).not.toContain("kills in all");
+    expect(findingOf(report, "slab-leak")?.growthBytesPerSecond?.high).toBeGreaterThan(MIB);
+  });
+
+  it("are none of a log between whose lines the date stands: it would be torn to pieces", async () => {
+    const [first, ...others] = OOM.split("\n");
+    const text = `${UTC("01")}\n${QUIET}${first}\n${UTC("02")}\n${others.join("\n")}`;
+    expect([...(await open(text)).files.keys()]).toEqual(["sos_commands/kernel/dmesg"]);
+  });
+
+  it("are the newest of a recording of megabytes in an archive", async () => {
+    const long = loop(UTC).replace(/^/, `${meminfoText({})}\n`.repeat(20_000));
+    const report = analyze(await open(tar(tarEntry("case/watch.log", long))), preset);
+    expect(report.host).toMatchObject({ capturedAt: "2026-11-23T15:19:00.000Z", snapshots: 20 });
+    expect(report.warnings.join()).toContain("its last 8388608 bytes are used");
+  });
 });

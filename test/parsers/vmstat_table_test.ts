@@ -10,13 +10,15 @@ const row = (si: number, so: number): string =>
   ` 1  1 641308  60828  74900 3383536 ${si} ${so}     6   524 3729 2179  4  1 94  1\n`;
 
 describe("parseVmstatTable()", () => {
-  it("leaves out what is of the time since the start, and titles that come again", () => {
-    const rows = parseVmstatTable(`${TITLES}${SINCE_START}${row(9120, 8340)}${TITLES}${row(0, 4)}`);
+  it("leaves out what is or may be of the time since the start: the rows right below titles", () => {
+    const rows = parseVmstatTable(`${TITLES}${SINCE_START}${row(9120, 8340)}${TITLES}${row(9, 9)}${row(0, 4)}`);
     expect(rows).toEqual([
       { swapInBytes: 9120 * 1024, swapOutBytes: 8340 * 1024, line: 4 },
-      { swapInBytes: 0, swapOutBytes: 4096, line: 7 },
+      { swapInBytes: 0, swapOutBytes: 4096, line: 8 },
     ]);
     expect(parseVmstatTable(`${TITLES}${SINCE_START}`)).toEqual([]);
+    // `vmstat; sleep 60; vmstat`
+    expect(parseVmstatTable(`${TITLES}${row(9120, 8340)}${TITLES}${row(9120, 8340)}`)).toEqual([]);
   });
 
   it.each([["vmstat -S M 1", 2 ** 20], ["vmstat -Sm 1", 1e6], ["vmstat 1", 1024], ["vmstat -w -S k", 1000]])(
