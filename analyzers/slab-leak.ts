@@ -86,6 +86,15 @@ const LARGE_KMALLOC = "kmalloc of more than 8 KiB (in no cache)";
  */
 const EXPLAINED = /^(?:zio_|arc_|abd_|dnode_t|dmu_buf|zfs_|sa_cache|ksm_|zs_handle|zspage)/;
 
+/**
+ * XFS keeps what it wrote to its log of an inode beside it as long as the inode is in memory, and up to twice where it is to be written again: li_lv and
+ * li_lv_shadow of each xfs_ili (fs/xfs/xfs_log_cil.c xlog_cil_alloc_shadow_bufs(), since 4.8; freed by xfs_inode_item_destroy()). They are kmalloc's, so that
+ * SUnreclaim has them, but they are given back with the inode.
+ */
+const LOG_VECTORS_EACH = 2;
+/** A vector has the inode's core, forks and headers: an inode is of 512 bytes, if mkfs.xfs was not told otherwise. */
+const LOG_VECTORS = /^kmalloc-(?:rnd-\d+-)?(?:512|1k|1024|2k|2048)$/;
+
 /** What a kernel has of unreclaimable objects without any leak (see materialSlabBytes). */
 const USUAL_SLAB_BYTES = 100 * 2 ** 20;
 /** A packet with its overhead. */
@@ -149,6 +158,24 @@ function candidates(
 function explainedBytes({ caches, useOf }: SlabCaches, isExplained: (name: string) => boolean): number {
   const explained = caches.filter((cache) => isExplained(cache.name) && !useOf(cache).reclaimable);
   return explained.reduce((sum, { totalBytes }) => sum + totalBytes, 0);
+}
+
+/** Takes what XFS keeps of changed inodes out of the caches that it may be in, the largest first. */
+function withoutLogVectors(
+  { caches }: SlabCaches,
+  suspects: readonly Suspect[],
+): { readonly suspects: Suspect[]; readonly logBytes: number } {
+  let vectors = LOG_VECTORS_EACH * (caches.find(({ name }) => name === "xfs_ili")?.activeObjects ?? 0);
+  let logBytes = 0;
+  const rest = suspects.map((cache) => {
+    if (vectors === 0 || cache.activeObjects === 0 || !LOG_VECTORS.test(cache.name)) return cache;
+    const taken = Math.min(vectors, cache.activeObjects);
+    vectors -= taken;
+    const bytes = cache.usedBytes * taken / cache.activeObjects;
+    logBytes += bytes;
+    return { ...cache, usedBytes: cache.usedBytes - bytes };
+  });
+  return { suspects: rest, logBytes };
 }
 
 /** Unreclaimable slab that is in no cache at all. */
@@ -517,8 +544,18 @@ export const slabLeak: Analyzer = defineAnalyzer({
     const left = unclaimed.get("slab-unreclaimable");
     if (whole === undefined || account === undefined || left === undefined) return bySizeAlone(caches, inUse);
     const ledger: Ledger = whole;
+    const byName = trends(history ?? []);
+    const spanSeconds = [...byName.values()].reduce((most, trend) => Math.max(most, trend.spanSeconds), 0);
+    const { suspects: unlogged, logBytes } = withoutLogVectors(
+      caches,
+      candidates(caches, byName, inUse).map((cache) => ({
+        ...cache,
+        trend: byName.get(cache.name),
+        isPackets: false,
+      })),
+    );
     const ofSockets = explainedBytes(caches, (name) => inUse.has(name));
-    const ofOthers = explainedBytes(caches, (name) => EXPLAINED.test(name));
+    const ofOthers = explainedBytes(caches, (name) => EXPLAINED.test(name)) + logBytes;
     const explained = ofSockets + ofOthers;
     // Sockets that are too many are another cause's. What comes along with objects of the others, in caches of kmalloc, is theirs, too.
     const inSockets = Math.max(0, ofSockets - (account - left));
@@ -529,19 +566,10 @@ export const slabLeak: Analyzer = defineAnalyzer({
     }${
       ofOthers === 0
         ? ""
-        : `, of which ${formatBytes(ofOthers)} are in caches of ZFS, KSM or zram, which explain themselves`
+        : `, of which ${formatBytes(ofOthers)} are in caches of ZFS, XFS, KSM or zram, which explain themselves`
     }`;
-    const byName = trends(history ?? []);
-    const spanSeconds = [...byName.values()].reduce((most, trend) => Math.max(most, trend.spanSeconds), 0);
     const { caches: settled, heldElsewhere } = withoutPackets(
-      [
-        ...candidates(caches, byName, inUse).map((cache) => ({
-          ...cache,
-          trend: byName.get(cache.name),
-          isPackets: false,
-        })),
-        ...largeKmalloc(caches, ledger, file),
-      ],
+      [...unlogged, ...largeKmalloc(caches, ledger, file)],
       account - left,
       packetsInSockets(charges, backlog),
     );
