@@ -9,7 +9,7 @@ import { groupByOwner, nameOfGroups, type OwnerGroup, stopAll } from "../src/com
 import { packetRings } from "../src/computed/packet_rings.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { quoteProgram } from "../src/computed/remedy_program.ts";
-import { type ReceiveCharge, receiveCharges } from "../src/computed/receive_charges.ts";
+import { isStream, type ReceiveCharge, receiveCharges } from "../src/computed/receive_charges.ts";
 import {
   FRAGMENT_BLOCK_BYTES,
   type FragmentBlocks,
@@ -139,8 +139,9 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
       streams.reduce((sum, { chargedBytes }) => sum + chargedBytes, 0);
     const rings = (packets?.rings ?? []).reduce((sum, { bytes }) => sum + bytes, 0);
     const pinned = pinnedBytes();
-    // Packets that lie in slab fill no block. Where slab is not known, all of them may be in the blocks.
-    const outsideSlab = charged - (skbBytesInSlab(charged, skbSlab(slab, ledger)) ?? 0);
+    // Packets that lie in slab fill no block. Where slab is not known, all of them may be in the blocks; those of streams are, whatever else is in slab.
+    const ofPackets = charges.reduce((sum, { family, bytes }) => sum + (isStream(family) ? 0 : bytes), 0);
+    const outsideSlab = charged - (skbBytesInSlab(ofPackets, skbSlab(slab, ledger)) ?? 0);
     const excess = pinned.bytes.high - outsideSlab;
     const material = excess >= materialQueueBytes(ledger.totalBytes);
     const all = groupByOwner(charges.filter(({ bytes }) => bytes >= charged / 1000), owners);

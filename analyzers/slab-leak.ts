@@ -17,7 +17,7 @@ import { ledger } from "../src/computed/ledger.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
 import { isPacketCache } from "../src/computed/skb_memory.ts";
-import { type ReceiveCharge, receiveCharges } from "../src/computed/receive_charges.ts";
+import { isStream, type ReceiveCharge, receiveCharges } from "../src/computed/receive_charges.ts";
 import { type UdpBacklog, udpBacklog } from "../src/computed/udp_backlog.ts";
 import { processStatuses } from "../src/computed/process_statuses.ts";
 import { queuedSignals } from "../src/computed/queued_signals.ts";
@@ -206,7 +206,7 @@ function largeKmalloc(
 
 /**
  * What sockets are charged for packets that lie in slab, as a rule: also those that are read, and are no cause. Queues that are read swing, and slabinfo is
- * not of the same moment: the most that was seen. Of TCP the data are in pages.
+ * not of the same moment: the most that was seen. Of streams (TCP, MPTCP) the data are in pages.
  */
 function packetsInSockets(charges: readonly ReceiveCharge[] | undefined, udp: UdpBacklog | undefined): number {
   const bytesOf = (isCounted: (family: string) => boolean): number =>
@@ -215,7 +215,7 @@ function packetsInSockets(charges: readonly ReceiveCharge[] | undefined, udp: Ud
     (most, { bytes }) => Math.max(most, bytes),
     bytesOf((name) => name === "udp"),
   );
-  return ofUdp + bytesOf((name) => name !== "udp" && name !== "tcp");
+  return ofUdp + bytesOf((name) => name !== "udp" && !isStream(name));
 }
 
 /** Each packet has a head, and its data in one object of another cache, or in whole pages (64 KiB at the most, large kmalloc). */

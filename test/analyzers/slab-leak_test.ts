@@ -661,6 +661,13 @@ describe("slab-leak", () => {
     expect(finding).toMatchObject({ confidence: "likely", material: true });
     expect(finding?.title).toMatch(/^Network packets in no socket that is known hold 4\d\d MiB/);
     expect(finding?.owners[0]?.detail).toContain("^iff:");
+    // What MPTCP sockets are charged for lies in pages.
+    const streams = {
+      ...sockets,
+      "sos_commands/networking/ss_-peaonmi":
+        `Netid State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\nmptcp ESTAB 422576128 0 127.0.0.1:42539 127.0.0.1:37350 ino:7206869 sk:23965 cgroup:/ <->\n\t skmem:(r422576128,rb629145600,t0,tb3943936,f102336,w0,o0,bl0,d0) subflows_max:2\n`,
+    };
+    expect(findingOf(await analyzeFiles({ ...packets, ...streams }), "slab-leak")?.bytes).toEqual(finding?.bytes);
     const unprivileged = { "nailhouse.json": JSON.stringify({ ...manifest, privileged: false }) };
     for (const files of [packets, { ...packets, ...sockets, ...unprivileged }]) {
       expect(findingOf(await analyzeFiles(files), "slab-leak")?.confidence).toBe("possible");
