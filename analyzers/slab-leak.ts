@@ -16,9 +16,11 @@ import { importedHistory, type LongGrowth, longGrowth, longGrowthEvidence } from
 import { ledger } from "../src/computed/ledger.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
-import { isPacketCache } from "../src/computed/skb_memory.ts";
+import { isPacketCache, unixBytesInSlab } from "../src/computed/skb_memory.ts";
 import { isStream, type ReceiveCharge, receiveCharges } from "../src/computed/receive_charges.ts";
-import { type UdpBacklog, udpBacklog } from "../src/computed/udp_backlog.ts";
+import { type Backlog, mostHeld } from "../src/computed/socket_queues.ts";
+import { udpBacklog } from "../src/computed/udp_backlog.ts";
+import { unixBacklog } from "../src/computed/unix_backlog.ts";
 import { processStatuses } from "../src/computed/process_statuses.ts";
 import { queuedSignals } from "../src/computed/queued_signals.ts";
 import { LEAST_MATERIAL_SLAB_BYTES, materialSlabBytes } from "../src/computed/material.ts";
@@ -79,6 +81,7 @@ const CACHES_LISTED = 3;
 
 /** Objects above two pages (8 KiB) come from whole pages: they are in SUnreclaim, but in no cache. */
 const LARGE_KMALLOC = "kmalloc of more than 8 KiB (in no cache)";
+const ALLOCATION_SITES = "sysctl vm.mem_profiling=1 && sort -rn /proc/allocinfo | head -30";
 
 /**
  * Caches that follow from something else: ZFS gives its own back under pressure (it does not use SLAB_RECLAIM_ACCOUNT), KSM has an item for each page
@@ -206,16 +209,17 @@ function largeKmalloc(
 
 /**
  * What sockets are charged for packets that lie in slab, as a rule: also those that are read, and are no cause. Queues that are read swing, and slabinfo is
- * not of the same moment: the most that was seen. Of streams (TCP, MPTCP) the data are in pages.
+ * not of the same moment: the most that was seen. Of TCP and MPTCP the data are in pages.
  */
-function packetsInSockets(charges: readonly ReceiveCharge[] | undefined, udp: UdpBacklog | undefined): number {
-  const bytesOf = (isCounted: (family: string) => boolean): number =>
-    (charges ?? []).reduce((total, { family, bytes }) => total + (isCounted(family) ? bytes : 0), 0);
-  const ofUdp = (udp?.series ?? []).reduce(
-    (most, { bytes }) => Math.max(most, bytes),
-    bytesOf((name) => name === "udp"),
-  );
-  return ofUdp + bytesOf((name) => name !== "udp" && !isStream(name));
+function packetsInSockets(
+  { caches }: SlabCaches,
+  charges: readonly ReceiveCharge[] | undefined,
+  udp: Backlog | undefined,
+  unix: Backlog | undefined,
+): number {
+  const others = (charges ?? []).filter(({ family }) => family !== "udp" && !isStream(family));
+  return others.reduce((total, { bytes }) => total + bytes, 0) + (udp === undefined ? 0 : mostHeld(udp)) +
+    (unix === undefined ? 0 : unixBytesInSlab(mostHeld(unix), caches));
 }
 
 /** Each packet has a head, and its data in one object of another cache, or in whole pages (64 KiB at the most, large kmalloc). */
@@ -255,6 +259,8 @@ function sum(suspects: readonly Suspect[]): number {
 function whose(suspect: Suspect): string {
   const known = knownObjects(suspect);
   if (known.length === 0) {
+    // No cache has them: SLUB's own records do not, either.
+    if (suspect.name === LARGE_KMALLOC) return `to find who allocates them: ${ALLOCATION_SITES}`;
     return "to find who allocates them: boot with slub_debug=U and read /sys/kernel/debug/slab/*/alloc_traces";
   }
   // Of caches that the kernel merged, and of kmalloc's, the objects may be somebody else's.
@@ -384,7 +390,7 @@ function remedies(
         }`,
       commands: [
         first.name === LARGE_KMALLOC || first.objectBytes === 0
-          ? "sysctl vm.mem_profiling=1 && sort -rn /proc/allocinfo | head -30"
+          ? ALLOCATION_SITES
           : `grubby --update-kernel=ALL --args=slub_debug=U,${first.name.replace(/[^\w-]/g, "")}`,
         "nailhouse collect",
       ],
@@ -516,6 +522,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
     udp,
     receiveCharges,
     udpBacklog,
+    unixBacklog,
   },
   last: true,
   // From a tenth of memory on it is the problem however it is spread.
@@ -533,6 +540,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
       udp: sockets,
       receiveCharges: charges,
       udpBacklog: backlog,
+      unixBacklog: unix,
       groups,
       devices,
       ...witnesses
@@ -571,7 +579,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
     const { caches: settled, heldElsewhere } = withoutPackets(
       [...unlogged, ...largeKmalloc(caches, ledger, file)],
       account - left,
-      packetsInSockets(charges, backlog),
+      packetsInSockets(caches, charges, backlog, unix),
     );
     const unreclaimable = settled.sort((a, b) => b.usedBytes - a.usedBytes);
     const material = materialSlabBytes(ledger.totalBytes);
