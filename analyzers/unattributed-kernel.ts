@@ -430,9 +430,10 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       const backlogs: readonly (Backlog | undefined)[] = [queues?.received, queues?.sent, unix];
       const shown = backlogs.flatMap((backlog) => backlog?.queues ?? [])
         .sort((a, b) => b.chargedBytes - a.chargedBytes);
-      const bytes = Math.max(chargeOf(shown.filter(({ wasRead }) => wasRead)), chargeOf(shown) - held);
+      const charged = Math.max(chargeOf(shown.filter(({ wasRead }) => wasRead)), chargeOf(shown) - held);
+      const bytes = Math.min(left, charged);
       const [fullest] = shown;
-      if (fullest === undefined || bytes < MIN_NAMED_SHARE * left) return [];
+      if (fullest === undefined || bytes <= MIN_NAMED_SHARE * left) return [];
       const { path, line } = fullest;
       return [{ path, line, bytes, because: "queues of TCP and unix sockets that are in use" }];
     }
