@@ -79,7 +79,7 @@ describe("parseNetlink()", () => {
   it("keeps a socket whose memory is negative, without it", () => {
     const { value, warnings } = parseWithWarnings(parseNetlink, NETLINK.replace("4352", "-256"));
     expect(value[1]).toMatchObject({ portId: 6783, rmemBytes: undefined, wmemBytes: 0 });
-    isSubscribed: false, expect(warnings).toEqual(['3: Rmem is no count: "-256"']);
+    expect(warnings).toEqual(['3: Rmem is no count: "-256"']);
   });
 
   const text = live("/proc/net/netlink");
