@@ -435,7 +435,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       const [fullest] = shown;
       if (fullest === undefined || bytes <= MIN_NAMED_SHARE * left) return [];
       const { path, line } = fullest;
-      return [{ path, line, bytes, because: "queues of TCP and unix sockets that are in use" }];
+      return [{ path, line, bytes, because: "queues of TCP and unix sockets" }];
     }
 
     /** The kernel counts the queues of all network namespaces. Those that the bundle shows, read or not, are not meant. */
