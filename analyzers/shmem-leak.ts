@@ -198,6 +198,8 @@ function deleteCommands(mount: string, largest: readonly TmpfsFile[]): string[] 
   return [
     `du -axk ${folder} | sort -rn | head -n 20`,
     `fuser -v -m ${folder}`,
+    // A disk image that is mounted is open in no process.
+    FIND_LOOP,
     ...largest.slice(0, 1).map((file) => `rm -- ${shellWord(file.path)}`),
   ];
 }
@@ -246,7 +248,7 @@ function filesHolding(use: TmpfsUse, known: readonly Process[] | undefined): Hol
       text: `Delete the files that are not needed any more, or move them to a disk. Look first who uses them. ${
         remedyMark("shmem-leak", "delete the files")
       }`,
-      commands: [...(isNameless(use) ? [FIND_LOOP] : []), ...deleteCommands(mount, largest)],
+      commands: deleteCommands(mount, largest),
       verify: "Shmem of /proc/meminfo falls by their size",
     }, {
       when: "prevent",

@@ -9,7 +9,7 @@ import { groupByOwner, nameOfGroups, type OwnerGroup, stopAll } from "../src/com
 import { packetRings } from "../src/computed/packet_rings.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { quoteProgram } from "../src/computed/remedy_program.ts";
-import { type ReceiveCharge, receiveCharges } from "../src/computed/receive_charges.ts";
+import { isStream, type ReceiveCharge, receiveCharges } from "../src/computed/receive_charges.ts";
 import {
   FRAGMENT_BLOCK_BYTES,
   type FragmentBlocks,
@@ -43,9 +43,6 @@ type Group = OwnerGroup<ReceiveCharge>;
 function chargeOf(held: readonly { readonly bytes: number }[]): number {
   return held.reduce((sum, { bytes }) => sum + bytes, 0);
 }
-
-/** Families as receiveCharges has them. */
-const STREAMS: ReadonlySet<string> = new Set(["tcp", "mptcp"]);
 
 interface Pinned {
   readonly bytes: { readonly low: number; readonly high: number };
@@ -143,9 +140,9 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
       streams.reduce((sum, { chargedBytes }) => sum + chargedBytes, 0);
     const rings = (packets?.rings ?? []).reduce((sum, { bytes }) => sum + bytes, 0);
     const pinned = pinnedBytes();
-    // Packets that lie in slab fill no block; a stream's data do not (tcp_sendmsg() and drivers put them into fragments). Where slab is not known, all may be in blocks.
-    const ofDatagrams = chargeOf(charges.filter(({ family }) => !STREAMS.has(family)));
-    const outsideSlab = charged - (skbBytesInSlab(ofDatagrams, skbSlab(slab, ledger)) ?? 0);
+    // Packets that lie in slab fill no block. Where slab is not known, all of them may be in the blocks; those of streams are, whatever else is in slab.
+    const ofPackets = chargeOf(charges.filter(({ family }) => !isStream(family)));
+    const outsideSlab = charged - (skbBytesInSlab(ofPackets, skbSlab(slab, ledger)) ?? 0);
     // Of free and top all that processes and the kernel have is in no account, and the backlog itself.
     const isTold = census !== undefined || isWhole(ledger);
     if (!isTold && explainable - outsideSlab >= materialQueueBytes(ledger.totalBytes)) {

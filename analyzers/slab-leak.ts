@@ -16,9 +16,11 @@ import { importedHistory, type LongGrowth, longGrowth, longGrowthEvidence } from
 import { ledger } from "../src/computed/ledger.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
-import { isPacketCache } from "../src/computed/skb_memory.ts";
-import { type ReceiveCharge, receiveCharges } from "../src/computed/receive_charges.ts";
-import { type UdpBacklog, udpBacklog } from "../src/computed/udp_backlog.ts";
+import { isPacketCache, unixBytesInSlab } from "../src/computed/skb_memory.ts";
+import { isStream, type ReceiveCharge, receiveCharges } from "../src/computed/receive_charges.ts";
+import { type Backlog, mostHeld } from "../src/computed/socket_queues.ts";
+import { udpBacklog } from "../src/computed/udp_backlog.ts";
+import { unixBacklog } from "../src/computed/unix_backlog.ts";
 import { processStatuses } from "../src/computed/process_statuses.ts";
 import { queuedSignals } from "../src/computed/queued_signals.ts";
 import { LEAST_MATERIAL_SLAB_BYTES, materialSlabBytes } from "../src/computed/material.ts";
@@ -79,12 +81,22 @@ const CACHES_LISTED = 3;
 
 /** Objects above two pages (8 KiB) come from whole pages: they are in SUnreclaim, but in no cache. */
 const LARGE_KMALLOC = "kmalloc of more than 8 KiB (in no cache)";
+const ALLOCATION_SITES = "sysctl vm.mem_profiling=1 && sort -rn /proc/allocinfo | head -30";
 
 /**
  * Caches that follow from something else: ZFS gives its own back under pressure (it does not use SLAB_RECLAIM_ACCOUNT), KSM has an item for each page
  * that it shares, zsmalloc a handle for each that zram holds.
  */
 const EXPLAINED = /^(?:zio_|arc_|abd_|dnode_t|dmu_buf|zfs_|sa_cache|ksm_|zs_handle|zspage)/;
+
+/**
+ * XFS keeps what it wrote to its log of an inode beside it as long as the inode is in memory, and up to twice where it is to be written again: li_lv and
+ * li_lv_shadow of each xfs_ili (fs/xfs/xfs_log_cil.c xlog_cil_alloc_shadow_bufs(), since 4.8; freed by xfs_inode_item_destroy()). They are kmalloc's, so that
+ * SUnreclaim has them, but they are given back with the inode.
+ */
+const LOG_VECTORS_EACH = 2;
+/** A vector has the inode's core, forks and headers: an inode is of 512 bytes, if mkfs.xfs was not told otherwise. */
+const LOG_VECTORS = /^kmalloc-(?:rnd-\d+-)?(?:512|1k|1024|2k|2048)$/;
 
 /** What a kernel has of unreclaimable objects without any leak (see materialSlabBytes). */
 const USUAL_SLAB_BYTES = 100 * 2 ** 20;
@@ -151,6 +163,24 @@ function explainedBytes({ caches, useOf }: SlabCaches, isExplained: (name: strin
   return explained.reduce((sum, { totalBytes }) => sum + totalBytes, 0);
 }
 
+/** Takes what XFS keeps of changed inodes out of the caches that it may be in, the largest first. */
+function withoutLogVectors(
+  { caches }: SlabCaches,
+  suspects: readonly Suspect[],
+): { readonly suspects: Suspect[]; readonly logBytes: number } {
+  let vectors = LOG_VECTORS_EACH * (caches.find(({ name }) => name === "xfs_ili")?.activeObjects ?? 0);
+  let logBytes = 0;
+  const rest = suspects.map((cache) => {
+    if (vectors === 0 || cache.activeObjects === 0 || !LOG_VECTORS.test(cache.name)) return cache;
+    const taken = Math.min(vectors, cache.activeObjects);
+    vectors -= taken;
+    const bytes = cache.usedBytes * taken / cache.activeObjects;
+    logBytes += bytes;
+    return { ...cache, usedBytes: cache.usedBytes - bytes };
+  });
+  return { suspects: rest, logBytes };
+}
+
 /** Unreclaimable slab that is in no cache at all. */
 function largeKmalloc(
   { caches, isWhole }: SlabCaches,
@@ -179,16 +209,17 @@ function largeKmalloc(
 
 /**
  * What sockets are charged for packets that lie in slab, as a rule: also those that are read, and are no cause. Queues that are read swing, and slabinfo is
- * not of the same moment: the most that was seen. Of TCP the data are in pages.
+ * not of the same moment: the most that was seen. Of TCP and MPTCP the data are in pages.
  */
-function packetsInSockets(charges: readonly ReceiveCharge[] | undefined, udp: UdpBacklog | undefined): number {
-  const bytesOf = (isCounted: (family: string) => boolean): number =>
-    (charges ?? []).reduce((total, { family, bytes }) => total + (isCounted(family) ? bytes : 0), 0);
-  const ofUdp = (udp?.series ?? []).reduce(
-    (most, { bytes }) => Math.max(most, bytes),
-    bytesOf((name) => name === "udp"),
-  );
-  return ofUdp + bytesOf((name) => name !== "udp" && name !== "tcp");
+function packetsInSockets(
+  { caches }: SlabCaches,
+  charges: readonly ReceiveCharge[] | undefined,
+  udp: Backlog | undefined,
+  unix: Backlog | undefined,
+): number {
+  const others = (charges ?? []).filter(({ family }) => family !== "udp" && !isStream(family));
+  return others.reduce((total, { bytes }) => total + bytes, 0) + (udp === undefined ? 0 : mostHeld(udp)) +
+    (unix === undefined ? 0 : unixBytesInSlab(mostHeld(unix), caches));
 }
 
 /** Each packet has a head, and its data in one object of another cache, or in whole pages (64 KiB at the most, large kmalloc). */
@@ -228,6 +259,8 @@ function sum(suspects: readonly Suspect[]): number {
 function whose(suspect: Suspect): string {
   const known = knownObjects(suspect);
   if (known.length === 0) {
+    // No cache has them: SLUB's own records do not, either.
+    if (suspect.name === LARGE_KMALLOC) return `to find who allocates them: ${ALLOCATION_SITES}`;
     return "to find who allocates them: boot with slub_debug=U and read /sys/kernel/debug/slab/*/alloc_traces";
   }
   // Of caches that the kernel merged, and of kmalloc's, the objects may be somebody else's.
@@ -357,7 +390,7 @@ function remedies(
         }`,
       commands: [
         first.name === LARGE_KMALLOC || first.objectBytes === 0
-          ? "sysctl vm.mem_profiling=1 && sort -rn /proc/allocinfo | head -30"
+          ? ALLOCATION_SITES
           : `grubby --update-kernel=ALL --args=slub_debug=U,${first.name.replace(/[^\w-]/g, "")}`,
         "nailhouse collect",
       ],
@@ -499,6 +532,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
     udp,
     receiveCharges,
     udpBacklog,
+    unixBacklog,
   },
   last: true,
   // From a tenth of memory on it is the problem however it is spread.
@@ -516,6 +550,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
       udp: sockets,
       receiveCharges: charges,
       udpBacklog: backlog,
+      unixBacklog: unix,
       groups,
       devices,
       ...witnesses
@@ -529,8 +564,18 @@ export const slabLeak: Analyzer = defineAnalyzer({
       return bySizeAlone(caches, inUse, whole?.totalBytes);
     }
     const ledger: Ledger = whole;
+    const byName = trends(history ?? []);
+    const spanSeconds = [...byName.values()].reduce((most, trend) => Math.max(most, trend.spanSeconds), 0);
+    const { suspects: unlogged, logBytes } = withoutLogVectors(
+      caches,
+      candidates(caches, byName, inUse).map((cache) => ({
+        ...cache,
+        trend: byName.get(cache.name),
+        isPackets: false,
+      })),
+    );
     const ofSockets = explainedBytes(caches, (name) => inUse.has(name));
-    const ofOthers = explainedBytes(caches, (name) => EXPLAINED.test(name));
+    const ofOthers = explainedBytes(caches, (name) => EXPLAINED.test(name)) + logBytes;
     const explained = ofSockets + ofOthers;
     // Sockets that are too many are another cause's. What comes along with objects of the others, in caches of kmalloc, is theirs, too.
     const inSockets = Math.max(0, ofSockets - (account - left));
@@ -541,21 +586,12 @@ export const slabLeak: Analyzer = defineAnalyzer({
     }${
       ofOthers === 0
         ? ""
-        : `, of which ${formatBytes(ofOthers)} are in caches of ZFS, KSM or zram, which explain themselves`
+        : `, of which ${formatBytes(ofOthers)} are in caches of ZFS, XFS, KSM or zram, which explain themselves`
     }`;
-    const byName = trends(history ?? []);
-    const spanSeconds = [...byName.values()].reduce((most, trend) => Math.max(most, trend.spanSeconds), 0);
     const { caches: settled, heldElsewhere } = withoutPackets(
-      [
-        ...candidates(caches, byName, inUse).map((cache) => ({
-          ...cache,
-          trend: byName.get(cache.name),
-          isPackets: false,
-        })),
-        ...largeKmalloc(caches, ledger, file),
-      ],
+      [...unlogged, ...largeKmalloc(caches, ledger, file)],
       account - left,
-      packetsInSockets(charges, backlog),
+      packetsInSockets(caches, charges, backlog, unix),
     );
     const unreclaimable = settled.sort((a, b) => b.usedBytes - a.usedBytes);
     const material = materialSlabBytes(ledger.totalBytes);

@@ -5,7 +5,10 @@ import {
   copiedQueuesFinding,
   type CopiesContext,
   type CopiesKind,
+  heldBy,
+  inCommon,
   pingBacklog,
+  placeCopies,
   rawBacklog,
 } from "../src/computed/copied_queues.ts";
 import { ledger } from "../src/computed/ledger.ts";
@@ -13,7 +16,7 @@ import { materialQueueBytes } from "../src/computed/material.ts";
 import { netlinkBacklog, type NetlinkQueue } from "../src/computed/netlink_backlog.ts";
 import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
-import { placeSkbBytes, skbSlab } from "../src/computed/skb_memory.ts";
+import { skbSlab } from "../src/computed/skb_memory.ts";
 import {
   type Backlog,
   backlogConfidence,
@@ -99,14 +102,19 @@ function withPorts(
   return all;
 }
 
-function evidence(judged: Judged<NetlinkQueue>, seconds: number): EvidenceLine[] {
+/** netlink_broadcast() gives each subscriber a clone of the message: a head of its own, and the same data (net/netlink/af_netlink.c do_one_broadcast()). */
+function originOf({ protocol, portId, isSubscribed }: NetlinkQueue): string {
+  return isSubscribed ? `protocol ${protocol}` : `protocol ${protocol} port ${portId}`;
+}
+
+function evidence(judged: Judged<NetlinkQueue>, held: number, seconds: number): EvidenceLine[] {
   const largest = judged.queues[0] as Queue;
   const lines: EvidenceLine[] = [{
     path: largest.path,
     line: largest.line,
     because: `the fullest queue (${nameOf(largest)}): ${formatBytes(largest.chargedBytes)} unread (Rmem)${
       largest.drops === undefined ? "" : `, ${formatQuantity(largest.drops, "message")} dropped since it was opened`
-    }; ${describeBehaviour(judged, seconds, "are full")}`,
+    }; ${describeBehaviour(judged, seconds, "are full")}${inCommon(judged, held)}`,
   }];
   if (largest.skmem !== undefined && largest.limitBytes !== undefined) {
     lines.push({
@@ -160,17 +168,19 @@ function netlinkFinding(
   if (judged.bytes < WORTH_A_LINE_BYTES) return undefined;
   const materialBytes = materialQueueBytes(ledger?.totalBytes);
   const groups = groupByOwner(judged.queues, owners);
+  const claims = placeCopies(judged, ledger, slab, originOf);
+  const held = heldBy(claims);
   const trend = recentTrend(backlog.series);
   return {
-    title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} unread in ${
+    title: `${nameOfGroups(groups)}: ${formatBytes(held)} unread in ${
       formatQuantity(judged.queues.length, "netlink socket")
     }`,
     confidence: backlogConfidence(judged, materialBytes),
-    material: judged.bytes >= materialBytes,
-    claims: placeSkbBytes(judged.bytes, ledger, slab),
+    material: held >= materialBytes,
+    claims,
     ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
     owners: groups.map((group) => ownerOf(group, "socket", "ls -l /proc/[0-9]*/fd | grep socket", names(group))),
-    evidence: evidence(judged, backlog.seconds),
+    evidence: evidence(judged, held, backlog.seconds),
     remedies: remedies(groups, known),
   };
 }

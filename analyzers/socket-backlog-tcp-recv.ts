@@ -20,7 +20,7 @@ import {
   judgeQueues,
 } from "../src/computed/socket_queues.ts";
 import { socketOwners } from "../src/computed/socket_owners.ts";
-import { tcpBacklog, type TcpQueue, ZERO_WINDOW_PROBE } from "../src/computed/tcp_backlog.ts";
+import { STALE_MS, tcpBacklog, type TcpQueue, ZERO_WINDOW_PROBE } from "../src/computed/tcp_backlog.ts";
 import { recentTrend } from "../src/computed/trend.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -31,8 +31,6 @@ const ID = "socket-backlog-tcp-recv";
 const WORTH_A_LINE_BYTES = 2 ** 20;
 /** The kernel offers a window of at most half the buffer (tcp_adv_win_scale 1): a queue above half has had a full window, and nobody read. */
 const FULL_SHARE = 0.5;
-/** A program that waits for its sockets reads within milliseconds; data that have lain for a second are not waited for. */
-const STALE_MS = 1000;
 /**
  * A sender whose window was closed asks no sooner than this whether it opened (TCP_RTO_MIN): a full queue that took data in since was read
  * just before, or became full just now.

@@ -18,7 +18,7 @@ import {
   judgeQueues,
 } from "../src/computed/socket_queues.ts";
 import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
-import { tcpBacklog, type TcpQueue, ZERO_WINDOW_PROBE } from "../src/computed/tcp_backlog.ts";
+import { STALE_MS, tcpBacklog, type TcpQueue, ZERO_WINDOW_PROBE } from "../src/computed/tcp_backlog.ts";
 import { recentTrend } from "../src/computed/trend.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -49,9 +49,15 @@ function isHeldHere(queue: TcpQueue): boolean {
  */
 function isStuck(queue: TcpQueue): boolean {
   const { timer, retransmits, seen, filledBytes, peer } = queue;
-  if (timer === ZERO_WINDOW_PROBE || (retransmits ?? 0) >= GIVEN_UP_RETRANSMITS) return true;
+  if ((retransmits ?? 0) >= GIVEN_UP_RETRANSMITS) return true;
+  if (timer === ZERO_WINDOW_PROBE) return !wasTaken(queue);
   // Where nothing tells whether it moves, a reader on this host with something unread is what there is to go by.
   return isUntold(queue) ? (peer?.payloadBytes ?? 0) > 0 : seen > 1 && filledBytes === 0;
+}
+
+/** A window that has only just closed: the peer took data a moment ago, and a slow one closes it again and again. */
+function wasTaken({ seen, lastSentMs }: TcpQueue): boolean {
+  return seen === 1 && lastSentMs !== undefined && lastSentMs < STALE_MS;
 }
 
 /** Listed once by `ss` or netstat without their option `-o`. */

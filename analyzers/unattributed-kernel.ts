@@ -12,8 +12,10 @@ import { stopCommands } from "../src/computed/owners.ts";
 import { protocolMemory } from "../src/computed/protocol_memory.ts";
 import { receiveRings } from "../src/computed/receive_rings.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
+import { type Backlog, mostHeld, type SocketQueue } from "../src/computed/socket_queues.ts";
 import { tcpBacklog } from "../src/computed/tcp_backlog.ts";
 import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
+import { unixBacklog } from "../src/computed/unix_backlog.ts";
 import { findSockets, lookAtSockets } from "../src/computed/unseen_sockets.ts";
 import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
 import { arcstats } from "../src/parsers/arcstats.ts";
@@ -198,7 +200,7 @@ function sum(parts: readonly { readonly bytes: number }[]): number {
   return parts.reduce((bytes, part) => bytes + part.bytes, 0);
 }
 
-/** Pages of their own that file systems cache, and give back under pressure, and that network cards receive into. */
+/** Pages of their own that file systems cache, and give back under pressure, that network cards receive into, and that wait in queues which are read. */
 interface PrivateCache extends SourceLine {
   readonly bytes: number;
   readonly because: string;
@@ -296,12 +298,14 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     kernelBuffers,
     receiveRings,
     tcpBacklog,
+    unixBacklog,
     processes,
     pageFlags,
     allocinfo,
     pageOwnerStacks,
   },
   last: true,
+  judges: "unaccounted",
   analyze(
     {
       ledger,
@@ -317,6 +321,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       kernelBuffers: buffers = [],
       receiveRings: cards = [],
       tcpBacklog: queues,
+      unixBacklog: unix,
       processes: running,
       pageFlags: census,
       allocinfo: sites,
@@ -333,8 +338,11 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     const noise = residualNoiseBytes(total);
     const all = accountBytes(ledger, "unaccounted") ?? 0;
     const left = unclaimed.get("unaccounted") ?? 0;
-    const caches = privateCaches(pageSizeBytes);
-    const uncached = Math.max(0, left - sum(caches));
+    /** By causes that are known. */
+    const held = all - left;
+    const caches = [...privateCaches(pageSizeBytes), ...streams()];
+    const usualBytes = Math.min(left, sum(caches));
+    const uncached = left - usualBytes;
     // What is larger than all there is must be somewhere else.
     const known = buffers.filter(({ bytes }) => bytes >= MIN_NAMED_SHARE * uncached && bytes <= uncached + noise);
     const knownTenants = known.map(namedByBuffer);
@@ -343,7 +351,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     const trend = growth();
     const grown = trend?.changeBytes ?? 0;
     const amount = `${formatBytes(bytes)} (${formatShare(bytes, total)} of memory)`;
-    if (bytes < noise && grown < noise) return { ruledOut: ruledOut() };
+    if (bytes < noise && grown < noise) return { ruledOut: ruledOut(), usualBytes };
     const unseen = unseenSockets();
     const named = isKnown ? knownTenants : unseen.length > 0 ? unseen : recorded(pageSizeBytes);
     // Up to Linux 5.2 only the areas tell what vmalloc has: some tens to hundreds of MiB of hash tables and drivers.
@@ -351,10 +359,10 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     if (isVmallocIn && named.length === 0 && bytes < MAJOR_SHARE * total && grown < noise) {
       return { notAssessed: [VMALLOC_AREAS] };
     }
-    return { findings: [finding()] };
+    return { findings: [finding()], usualBytes };
 
     function ruledOut(): string {
-      const others = all - left > 0 ? `, ${formatBytes(all - left)} of it held by causes that are known` : "";
+      const others = held > 0 ? `, ${formatBytes(held)} of it held by causes that are known` : "";
       const cached = caches.map(({ bytes: size, because }) => `, up to ${formatBytes(size)} of it by ${because}`);
       const buffered = knownTenants.map(({ bytes: size, name }) => `, ${formatBytes(size)} of it by ${name}`);
       return `${formatBytes(all)} are in no account of the kernel${others}${[...cached, ...buffered].join("")}; up to ${
@@ -364,7 +372,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
 
     /** Only where nobody else holds the larger part: otherwise it is they who grow. */
     function growth(): Trend | undefined {
-      if (left < MOST_OF * all) return undefined;
+      if (uncached < MOST_OF * all) return undefined;
       const series = (ledgers ?? []).flatMap(({ time, value }) => {
         const residual = accountBytes(value, "unaccounted");
         return residual === undefined ? [] : [{ time, bytes: residual }];
@@ -414,15 +422,27 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       return found;
     }
 
+    /**
+     * What streams are charged for, on a busy server as much as its clients are slow: what was read meanwhile for sure, and the rest as far as it can be none that
+     * causes hold.
+     */
+    function streams(): PrivateCache[] {
+      const backlogs: readonly (Backlog | undefined)[] = [queues?.received, queues?.sent, unix];
+      const shown = backlogs.flatMap((backlog) => backlog?.queues ?? [])
+        .sort((a, b) => b.chargedBytes - a.chargedBytes);
+      const charged = Math.max(chargeOf(shown.filter(({ wasRead }) => wasRead)), chargeOf(shown) - held);
+      const bytes = Math.min(left, charged);
+      const [fullest] = shown;
+      if (fullest === undefined || bytes <= MIN_NAMED_SHARE * left) return [];
+      const { path, line } = fullest;
+      return [{ path, line, bytes, because: "queues of TCP and unix sockets" }];
+    }
+
     /** The kernel counts the queues of all network namespaces. Those that the bundle shows, read or not, are not meant. */
     function unseenSockets(): Named[] {
       const counted = protocolMemory(sockstats, "TCP");
       if (counted === undefined || queues === undefined) return [];
-      const shown = [queues.received, queues.sent].reduce(
-        (sum, { series, chargedBytes }) =>
-          sum + series.reduce((most, each) => Math.max(most, each.bytes), chargedBytes),
-        0,
-      );
+      const shown = mostHeld(queues.received) + mostHeld(queues.sent);
       const size = counted.bytes - shown;
       if (size < MOST_OF * bytes || size > bytes + noise) return [];
       return [{
@@ -505,11 +525,11 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       const lines: EvidenceLine[] = [];
       const memTotal = file.value.bytes.get("MemTotal");
       if (memTotal !== undefined) {
-        const held = all - left > 0 ? `, ${formatBytes(all - left)} of which causes that are known hold` : "";
+        const ofOthers = held > 0 ? `, ${formatBytes(held)} of which causes that are known hold` : "";
         lines.push({
           path: file.path,
           line: memTotal.line,
-          because: `of this, ${formatBytes(all)} are in no account of the kernel${held}`,
+          because: `of this, ${formatBytes(all)} are in no account of the kernel${ofOthers}`,
         });
       }
       for (const { path, line, bytes: size, detail } of named) {
@@ -570,6 +590,10 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     }
   },
 });
+
+function chargeOf(queues: readonly SocketQueue[]): number {
+  return queues.reduce((bytes, { chargedBytes }) => bytes + chargedBytes, 0);
+}
 
 /** Compound pages that carry no flag but their own: the block size is a hint at who made them. */
 function blocks(file: Parsed<PageFlags> | undefined): EvidenceLine[] {

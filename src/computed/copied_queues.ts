@@ -70,31 +70,48 @@ function isStuck({ chargedBytes, limitBytes, dropped }: SocketQueue): boolean {
 /** Less than this in all queues is what capturing programs have at any moment: not worth a line. */
 const WORTH_A_LINE_BYTES = 2 ** 20;
 
-/** What of it is there for sure: of each protocol and namespace as much as the fullest queue has, for the others may have the same packets. */
-function surelyHeld(queues: readonly JudgedQueue<SocketQueue>[]): number {
+/** Queues with the same one may have the same packets, within a network namespace. */
+type OriginOf<Q extends SocketQueue> = (queue: Q) => string;
+
+/** What of it is there for sure: of each origin and namespace as much as the fullest queue has, for the others may have the same packets. */
+function surelyHeld<Q extends SocketQueue>(queues: readonly JudgedQueue<Q>[], originOf: OriginOf<Q>): number {
   const fullest = new Map<string, number>();
   let ofAll = 0;
-  for (const { path, local, bytes } of queues) {
-    const key = `${path} ${local}`;
+  for (const queue of queues) {
+    const { path, bytes } = queue;
+    const origin = originOf(queue);
+    const key = `${path} ${origin}`;
     // These get what those of each protocol get, too.
-    if (local === ALL_PROTOCOLS) ofAll = Math.max(ofAll, bytes);
+    if (origin === ALL_PROTOCOLS) ofAll = Math.max(ofAll, bytes);
     else fullest.set(key, Math.max(fullest.get(key) ?? 0, bytes));
   }
   return Math.max(ofAll, [...fullest.values()].reduce((sum, bytes) => sum + bytes, 0));
 }
 
 /** Where the queues lie: at least what is there for sure, at most what they are charged. */
-export function placeCopies(
-  { queues, bytes }: Judged,
+export function placeCopies<Q extends SocketQueue>(
+  { queues, bytes }: Judged<Q>,
   ledger: Ledger | undefined,
   slab: SkbSlab | undefined,
+  originOf: OriginOf<Q> = ({ local }) => local,
 ): Claim[] {
-  let sure = surelyHeld(queues);
+  let sure = surelyHeld(queues, originOf);
   return placeSkbBytes(bytes, ledger, slab).map(({ account, bytes: { high } }) => {
     const low = Math.min(high, sure);
     sure -= low;
     return { account, bytes: { low, high } };
   });
+}
+
+/** At the most. */
+export function heldBy(claims: readonly Claim[]): number {
+  return claims.reduce((sum, { bytes: { high } }) => sum + high, 0);
+}
+
+/** Why what is held is less than what the queues are charged, if it is. */
+export function inCommon({ queues, bytes }: Judged, held: number): string {
+  if (queues.length === 1 || bytes <= held) return "";
+  return `; together the queues are charged ${formatBytes(bytes)}, more than there is: they have packets in common`;
 }
 
 /** What makes the two kinds differ in an answer. */
@@ -129,7 +146,7 @@ export function copiedQueuesFinding(
   if (judged.bytes < WORTH_A_LINE_BYTES) return undefined;
   const groups = groupByOwner(judged.queues, owners);
   const claims = placeCopies(judged, ledger, slab);
-  const held = claims.reduce((sum, { bytes: { high } }) => sum + high, 0);
+  const held = heldBy(claims);
   const materialBytes = materialQueueBytes(ledger?.totalBytes);
   const trend = recentTrend(backlog.series);
   const [largest] = judged.queues as [JudgedQueue<SocketQueue>];
@@ -148,13 +165,7 @@ export function copiedQueuesFinding(
         line: largest.line,
         because: `the fullest queue (${largest.local}): ${formatBytes(largest.chargedBytes)} unread (${kind.column}); ${
           describeBehaviour(judged, backlog.seconds, "are full")
-        }${
-          judged.queues.length === 1 || judged.bytes <= held
-            ? ""
-            : `; together the queues are charged ${
-              formatBytes(judged.bytes)
-            }, more than there is: they have packets in common`
-        }`,
+        }${inCommon(judged, held)}`,
       },
       ...(largest.skmem === undefined || largest.limitBytes === undefined ? [] : [{
         ...largest.skmem,

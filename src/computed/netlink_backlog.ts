@@ -18,6 +18,8 @@ export interface NetlinkQueue extends SocketQueue {
   readonly protocol: number;
   /** The first socket of a process has its pid for a port. */
   readonly portId: number;
+  /** Whether it may have messages in common with others of its protocol. */
+  readonly isSubscribed: boolean;
 }
 
 /** ss prints a port as a signed number, /proc/net/netlink as an unsigned one. */
@@ -49,7 +51,7 @@ function read(reader: Reader): Captured<Backlog<NetlinkQueue>> {
   const queues: NetlinkQueue[] = [];
   let sockets = 0;
   for (const { path, value } of tables.value) {
-    for (const { protocol, portId, rmemBytes, drops, inode, line } of value) {
+    for (const { protocol, portId, isSubscribed, rmemBytes, drops, inode, line } of value) {
       sockets++;
       if (rmemBytes === undefined || rmemBytes === 0) continue;
       const detail = details.get(portKey(path, protocol, portId));
@@ -62,6 +64,7 @@ function read(reader: Reader): Captured<Backlog<NetlinkQueue>> {
         remote: "",
         protocol,
         portId,
+        isSubscribed,
         chargedBytes: rmemBytes,
         limitBytes: detail?.socket.skmem?.rcvbufBytes,
         drops,

@@ -15,6 +15,11 @@ export interface ReceiveCharge extends SourceLine {
   readonly name: string;
 }
 
+/** Whether a family's data are copied into whole pages, or come in them: what is charged for them is no slab. */
+export function isStream(family: string): boolean {
+  return family === "tcp" || family === "mptcp";
+}
+
 /** Adds every socket once: several files tell of the same one, and the larger figure is the later or the fuller one. */
 class Charges {
   readonly #byInode = new Map<number, ReceiveCharge>();

@@ -3,6 +3,7 @@ import type { Claim } from "../core/report.ts";
 import { defineComputed, type Parsed, type Source } from "../core/source.ts";
 import { type PageFlags, pageFlags } from "../parsers/page_flags.ts";
 import type { SlabCache } from "../parsers/slabinfo.ts";
+import { type SizedCache, usedSlabBytes } from "./slab_caches.ts";
 
 /** Caches of packet heads: one object a packet, or two (clones). */
 const HEAD_CACHES: ReadonlySet<string> = new Set(["skbuff_head_cache", "skbuff_fclone_cache", "skbuff_small_head"]);
@@ -87,6 +88,23 @@ export function placeSkbBytes(bytes: number, ledger: Ledger | undefined, slab: S
     { account: "unaccounted", bytes: { low: outside, high: outside } },
   ];
   return claims.filter((claim) => claim.bytes.high > 0);
+}
+
+/** A packet's head. */
+const HEAD_BYTES = 256;
+
+/**
+ * Of what unix sockets are charged, how much may lie in slab: their data in the caches that control groups are charged for, with a head each. Larger writes are in
+ * pages. Up to Linux 5.13 there are no such caches: then it may be all.
+ */
+export function unixBytesInSlab(bytes: number, caches: readonly SizedCache[]): number {
+  const charged = caches.filter(({ name }) => CHARGED_CACHES.test(name));
+  if (charged.length === 0) return bytes;
+  const most = charged.filter(isPacketCache).reduce(
+    (sum, cache) => sum + usedSlabBytes(cache) + cache.activeObjects * HEAD_BYTES,
+    0,
+  );
+  return Math.min(bytes, most);
 }
 
 /** With less than this of what is queued an account does not explain it: what is there is somebody else's. */

@@ -144,6 +144,11 @@ export function backlogOf<Q extends SocketQueue>(
   };
 }
 
+/** What all queues together held at the most while they were watched: those that are read swing. */
+export function mostHeld({ chargedBytes, series }: Backlog): number {
+  return series.reduce((most, { bytes }) => Math.max(most, bytes), chargedBytes);
+}
+
 /** How many sockets a table of /proc/net has below its header, those included whose rows are left out of a large one because they hold nothing. */
 export function tableSize(rows: readonly { readonly line: number }[]): number {
   return Math.max(rows.length, (rows.at(-1)?.line ?? 1) - 1);

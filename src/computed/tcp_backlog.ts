@@ -27,6 +27,8 @@ import {
 
 /** Value of the timer column: the peer's window is closed, and it is asked whether it opened (net/ipv4/tcp_ipv4.c, get_tcp4_sock()). */
 export const ZERO_WINDOW_PROBE = 4;
+/** A program that waits for its sockets reads within milliseconds; data that have lain for a second are not waited for. */
+export const STALE_MS = 1000;
 
 /** A TCP socket with something in its receive or in its send queue. `inode` is its listener's as long as nobody has accepted it. */
 export interface TcpQueue extends SocketQueue {
@@ -41,6 +43,8 @@ export interface TcpQueue extends SocketQueue {
   readonly retransmits: number | undefined;
   /** Milliseconds since data last came; undefined where ss did not tell. */
   readonly lastReceivedMs: number | undefined;
+  /** How long ago data were sent last; undefined without the details of ss. */
+  readonly lastSentMs: number | undefined;
   /** The other end's other queue, when the connection stays on this host. */
   readonly peer: TcpPeer | undefined;
 }
@@ -244,6 +248,7 @@ function queueOf(socket: Socket, side: Side, all: ReadonlyMap<string, Socket>, w
     timer: row.timer,
     retransmits: row.retransmits,
     lastReceivedMs: detail?.socket.lastReceivedMs,
+    lastSentMs: detail?.socket.lastSentMs,
     skmem: skmemLine(detail),
     peer: peerOf(socket, side, all),
     ...watched.behaviour(watchKey(path, row)),

@@ -26,11 +26,11 @@ export type Unclaimed = ReadonlyMap<AccountId, number>;
 
 /**
  * What an analyzer says: findings, why its cause is not there, or what it lacks to tell (which `needs` says of what is needed always: this is for what
- * would do instead of something else).
+ * would do instead of something else). `usualBytes`: so much of the account that it judges is known, and is there on a healthy host, too.
  */
 export type Outcome =
-  | { readonly findings: readonly FindingDraft[] }
-  | { readonly ruledOut: string }
+  | { readonly findings: readonly FindingDraft[]; readonly usualBytes?: number }
+  | { readonly ruledOut: string; readonly usualBytes?: number }
   | { readonly notAssessed: readonly Missing[] };
 
 /** One cause. Its file and its id have the same name. */

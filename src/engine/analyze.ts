@@ -87,6 +87,8 @@ interface Assessment {
   readonly quotes: Map<FindingDraft, readonly Evidence[]>;
   readonly ruledOut: RuledOut[];
   readonly notAssessed: NotAssessed[];
+  /** What of each account is known to be there on a healthy host, too. */
+  readonly usual: Map<AccountId, number>;
 }
 
 function notAssessed(cause: string, missing: readonly Missing[]): NotAssessed {
@@ -112,6 +114,9 @@ function judge(analyzer: Analyzer, unclaimed: Unclaimed, into: Assessment): void
   const values = { ...readUses(analyzer.uses, snapshots.base), ...needed.value };
   const outcome = analyzer.analyze(values, snapshots.base.facts, unclaimed);
   checkClaims(outcome, ledger);
+  if (analyzer.judges !== undefined && "usualBytes" in outcome && outcome.usualBytes !== undefined) {
+    into.usual.set(analyzer.judges, outcome.usualBytes);
+  }
   if ("ruledOut" in outcome) {
     into.ruledOut.push({ cause, because: outcome.ruledOut });
     return;
@@ -175,12 +180,13 @@ function verdict(
   findings: readonly Finding[],
   ledger: Ledger | undefined,
   pressure: PressureLevel,
+  usual: ReadonlyMap<AccountId, number>,
   isUnjudged: (ledger: Ledger) => boolean,
 ): Verdict {
   const found = findings.some((f) => f.material && f.confidence !== "possible" && f.symptomOf === null);
   if (found) return "cause-found";
   if (ledger === undefined) return "insufficient-evidence";
-  const unaccounted = accountBytes(ledger, "unaccounted") ?? 0;
+  const unaccounted = (accountBytes(ledger, "unaccounted") ?? 0) - (usual.get("unaccounted") ?? 0);
   if (unaccounted >= UNEXPLAINED_SHARE * ledger.totalBytes) {
     return isWhole(ledger) ? "unexplained" : "insufficient-evidence";
   }
@@ -233,6 +239,7 @@ export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string
     quotes: new Map(),
     ruledOut: [],
     notAssessed: [],
+    usual: new Map(),
   };
   for (const last of [undefined, true]) {
     const { unclaimed } = settleClaims(assessed.candidates, ledger);
@@ -267,6 +274,7 @@ export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string
       findings,
       ledger,
       pressure.level,
+      assessed.usual,
       (whole) => isMuchUnjudged(preset, assessed.notAssessed, whole, series.status === "ok" ? series.value : []),
     ),
     pressure: { level: pressure.level, because: pressure.because, evidence: quote(pressure.evidence, snapshots) },

@@ -26,6 +26,7 @@ function updated(earlier: SsSocket, later: SsSocket): SsSocket {
     skmem,
     skmemLine,
     lastReceivedMs: later.lastReceivedMs ?? (isAsLong ? earlier.lastReceivedMs : undefined),
+    lastSentMs: later.lastSentMs ?? (isAsLong ? earlier.lastSentMs : undefined),
     timer,
     retransmits,
     ringBytes: later.ringBytes ?? earlier.ringBytes,

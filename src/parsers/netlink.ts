@@ -15,6 +15,8 @@ export interface NetlinkSocket {
   readonly protocol: number;
   /** Usually, but not always, the pid of the process that opened it; 0 for the kernel's own. */
   readonly portId: number;
+  /** Whether it subscribed to any of the first 32 groups: each message to a group is copied to all who did, and its data lie in memory once. */
+  readonly isSubscribed: boolean;
   /** Memory charged for what was not read. */
   readonly rmemBytes: number | undefined;
   readonly wmemBytes: number | undefined;
@@ -46,6 +48,7 @@ export function parseNetlink(text: string, context: ParseContext): readonly Netl
     return {
       protocol,
       portId,
+      isSubscribed: /[1-9a-f]/i.test(cell("Groups") ?? ""),
       rmemBytes: count("Rmem"),
       wmemBytes: count("Wmem"),
       drops: count("Drops"),

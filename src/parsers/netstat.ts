@@ -129,6 +129,7 @@ function parseRow(pattern: RegExp, row: string, line: number, header: string): S
     skmem: undefined,
     skmemLine: undefined,
     lastReceivedMs: undefined,
+    lastSentMs: undefined,
     timer: timer === "probe" ? "persist" : timer,
     retransmits: timer === "on" ? parseCount(retransmits) : undefined,
     ringBytes: undefined,

@@ -76,6 +76,8 @@ export interface SsSocket {
   readonly skmemLine: number | undefined;
   /** TCP: milliseconds since data last came, from `ss -i`; undefined when it is not printed. */
   readonly lastReceivedMs: number | undefined;
+  /** How long ago data were sent last (`-i`, `lastsnd`): a probe of a closed window is none. */
+  readonly lastSentMs: number | undefined;
   /** TCP: the timer that runs, with `-o`: `on` (sends again), `persist` (asks whether the window opened), `keepalive`, `timewait`; undefined when it is not printed. */
   readonly timer: string | undefined;
   /** TCP: how often it was sent again without an answer, while the timer is `on`. */
@@ -278,6 +280,7 @@ function parseSocket(line: string, number: number, context: ParseContext): Draft
     skmem: undefined,
     skmemLine: undefined,
     lastReceivedMs: undefined,
+    lastSentMs: undefined,
     timer: undefined,
     retransmits: undefined,
     ringBytes: undefined,
@@ -345,6 +348,7 @@ function readDetails(socket: Draft, text: string, line: number, context: ParseCo
       if (bytes === undefined) context.warn(line, `not a ring: ${quote(word)}`);
       else socket.ringBytes = (socket.ringBytes ?? 0) + bytes;
     } else if (word.startsWith("lastrcv:")) socket.lastReceivedMs = parseCount(word.slice("lastrcv:".length));
+    else if (word.startsWith("lastsnd:")) socket.lastSentMs = parseCount(word.slice("lastsnd:".length));
     else if (word.startsWith("timer:(")) readTimer(socket, word);
     else if (word.startsWith("uid:")) socket.uid = parseCount(word.slice(4));
     else if (word === "peers:") {

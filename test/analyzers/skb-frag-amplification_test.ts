@@ -162,6 +162,28 @@ describe("skb-frag-amplification", () => {
     });
   });
 
+  it("is not meant where streams fill the blocks, however many packets are in slab", async () => {
+    // Linux 6.18: 50 connections that nobody accepted, a queue of 16 MiB, and 200,000 packets that a queueing discipline held back.
+    const connections = Array.from({ length: 50 }, (_, i) => ({
+      local: 42_539,
+      remote: 30_000 + i,
+      rx: 6_042_688,
+      inode: 7000 + i,
+    }));
+    const slab = [
+      { name: "kmalloc-2k", size: 2048, objects: 220_416 },
+      { name: "skbuff_head_cache", size: 256, objects: 240_544 },
+    ];
+    const files = (streams: typeof connections): { [path: string]: string } => ({
+      ...pinned(309 * MIB, 294 * MIB, 16 * MIB),
+      "proc/meminfo": meminfoText({ SUnreclaim: 580 * MIB, SReclaimable: 0 }, 8 * GIB, 309 * MIB),
+      "proc/slabinfo": slabinfoText(slab),
+      "proc/net/tcp": tcpText(streams),
+    });
+    expect(findingOf(await analyzeFiles(files(connections)), "skb-frag-amplification")).toBeUndefined();
+    expect(findingOf(await analyzeFiles(files([])), "skb-frag-amplification")).toBeDefined();
+  });
+
   it("claims no byte twice with the backlog of the same socket", async () => {
     const report = await analyzeFiles(pinned(520 * MIB, 500 * MIB));
     const claimed = report.findings.flatMap((f) => f.claims).filter((c) => c.account === "unaccounted");

@@ -37,6 +37,18 @@ const held = {
 };
 
 describe(CAUSE, () => {
+  it("accuses no slow reader in one look: a window that closed less than a second ago closes again and again", async () => {
+    // Linux 6.18: 150 connections whose reader takes 200 KB of each twice a second; all of them probe whenever somebody looks.
+    const slow = { ...held, "sos_commands/networking/ss_-peaonmi": skmem.replaceAll("lastsnd:1088", "lastsnd:560") };
+    expect(findingOf(await analyzeFiles(held), CAUSE)).toMatchObject({ confidence: "likely" });
+    const report = await analyzeFiles(slow);
+    expect(findingOf(report, CAUSE)).toBeUndefined();
+    expect(report.verdict).toBe("healthy");
+    // Two looks tell, whatever its age was.
+    const again = { ...slow, [`${later(1)}/proc/net/tcp`]: held["proc/net/tcp"] };
+    expect(findingOf(await analyzeFiles(again), CAUSE)).toMatchObject({ material: true });
+  });
+
   it("has what sendfile() or MSG_ZEROCOPY gave away among what is pinned, in no process", async () => {
     const report = await analyzeFiles({
       ...held,

@@ -60,6 +60,7 @@ describe("parseNetlink()", () => {
     expect(parseClean(parseNetlink, NETLINK)[1]).toEqual({
       protocol: 4,
       portId: 6783,
+      isSubscribed: false,
       rmemBytes: 4352,
       wmemBytes: 0,
       drops: 12,
