@@ -388,7 +388,19 @@ export interface JudgeOptions<Q extends SocketQueue> {
 /** What a process was seen to read, and what it was not. */
 interface Reading {
   readBytes: number;
+  readQueues: number;
   otherBytes: number;
+  otherQueues: number;
+}
+
+const NOTHING_READ: Readonly<Reading> = { readBytes: 0, readQueues: 0, otherBytes: 0, otherQueues: 0 };
+
+/**
+ * Whether what was seen of a process may be its way of reading all its queues in turns: those that it read were as full as the others. Of many queues some are refilled
+ * to the byte between two looks.
+ */
+function readsInTurns({ readBytes, readQueues, otherBytes, otherQueues }: Reading): boolean {
+  return readBytes > otherBytes || (readQueues > 0 && readBytes * otherQueues >= otherBytes * readQueues);
 }
 
 function readingByProcess<Q extends SocketQueue>(
@@ -399,8 +411,9 @@ function readingByProcess<Q extends SocketQueue>(
   for (const queue of queues) {
     const pid = owner(queue);
     if (pid === undefined) continue;
-    const reading = processes.get(pid) ?? { readBytes: 0, otherBytes: 0 };
+    const reading = processes.get(pid) ?? { ...NOTHING_READ };
     reading[queue.wasRead ? "readBytes" : "otherBytes"] += queue.chargedBytes;
+    reading[queue.wasRead ? "readQueues" : "otherQueues"]++;
     processes.set(pid, reading);
   }
   return processes;
@@ -408,7 +421,7 @@ function readingByProcess<Q extends SocketQueue>(
 
 /**
  * Leaves out queues that are read: those that became shorter, and others of a process that was seen to read. Of such a process a queue that is
- * stuck is believed only when it read the smaller part: one that is refilled as fast as it is read may look the same each time.
+ * stuck is believed only when it read the smaller part, and of queues that are less full: one that is refilled as fast as it is read may look the same each time.
  */
 export function judgeQueues<Q extends SocketQueue>(
   backlog: Pick<Backlog<Q>, "queues">,
@@ -418,9 +431,9 @@ export function judgeQueues<Q extends SocketQueue>(
   const owner = ({ inode }: Q): number | undefined => owners?.get(inode)?.pid;
   const processes = readingByProcess(backlog.queues, owner);
   const isUnread = (queue: Q): boolean => {
-    const { readBytes, otherBytes } = processes.get(owner(queue) ?? -1) ?? { readBytes: 0, otherBytes: 0 };
+    const reading = processes.get(owner(queue) ?? -1) ?? NOTHING_READ;
     if (queue.wasRead) return false;
-    return isStuck(queue) ? readBytes <= otherBytes : readBytes === 0 && onlyStuck !== true;
+    return isStuck(queue) ? !readsInTurns(reading) : reading.readBytes === 0 && onlyStuck !== true;
   };
   const queues = backlog.queues
     .filter(isUnread)

@@ -37,6 +37,23 @@ describe(CAUSE, () => {
     expect(report.findings[0]?.title).toContain("sent by unix_writer (pid 501)");
   });
 
+  it("accuses nobody who reads many full queues in turns, of which most are refilled to the byte", async () => {
+    // Linux 6.18: 800 pairs of a process that reads some of each and fills them up again; 25 of these 75 were seen half read.
+    const full = pairs("u_str", 4_195_584, 4_099_776);
+    const read = (from: number): string =>
+      full.split("\n").map((row, i) => i > 2 * from && i <= 2 * from + 50 ? row.replaceAll("4195584", "2097792") : row)
+        .join("\n");
+    const looks = (first: string, second: string) => ({ ...stream, [XANM]: first, [`${later(1)}/${XANM}`]: second });
+    const report = await analyzeFiles(looks(full, read(0)));
+    expect(findingOf(report, CAUSE)).toBeUndefined();
+    // Queues that are nearly empty whenever somebody looks are those of a program that reads: the full ones are not.
+    const busy = full.split("\n").map((row, i) => i > 0 && i <= 50 ? row.replaceAll("4195584", "4096") : row).join(
+      "\n",
+    );
+    const beside = await analyzeFiles(looks(busy, busy.replaceAll("t4096,", "t2048,").replaceAll(" 4096 ", " 2048 ")));
+    expect(findingOf(beside, CAUSE)).toMatchObject({ material: true, owners: [{ comm: "unix_reader" }] });
+  });
+
   it("is likely with one snapshot", async () => {
     expect(findingOf(await analyzeFiles(stream), CAUSE)?.confidence).toBe("likely");
   });
