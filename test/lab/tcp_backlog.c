@@ -125,7 +125,9 @@ int main(int argc, char **argv)
 	if (listener < 0)
 		cannot_hold("MPTCP is not built in, or switched off");
 	/* Inherited by what it accepts; before listen(), because the window scale is agreed on at connection. */
-	buffer(listener, SO_RCVBUFFORCE, !strcmp(side, "send") ? 2048 : !strcmp(side, "close-wait") ? each : each / 2);
+	/* With less MPTCP closes no window, but drops what comes. */
+	long least = protocol ? 64 * 1024 : 2048;
+	buffer(listener, SO_RCVBUFFORCE, !strcmp(side, "send") ? least : !strcmp(side, "close-wait") ? each : each / 2);
 	if (bind(listener, (struct sockaddr *)&to, length) || getsockname(listener, (struct sockaddr *)&to, &length) ||
 	    listen(listener, pairs))
 		die("listen");
