@@ -3,7 +3,7 @@ import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/co
 import type { Ledger } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
 import type { Parsed } from "../src/core/source.ts";
-import { placeCopies } from "../src/computed/copied_queues.ts";
+import { heldBy, placeCopies } from "../src/computed/copied_queues.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { ALL_SOCKETS, pickedUdp } from "../src/computed/picked_sockets.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
@@ -91,14 +91,10 @@ const MULTICAST = /^(?:22[4-9]|23\d)\.|^\[ff/i;
 /** Where all of them lie. Of a multicast group each socket is charged for the same packets, which lie in memory once; so it is with those of one port where more is charged than there is. */
 function place(judged: Judged<UdpQueue>, ledger: Ledger | undefined, slab: SkbSlab | undefined): Claim[] {
   const claims = placeSkbBytes(judged.bytes, ledger, slab);
-  const isMore = highBytes(claims) < MOST_OF_CHARGE * judged.bytes;
+  const isMore = heldBy(claims) < MOST_OF_CHARGE * judged.bytes;
   const isShared = ({ local }: UdpQueue): boolean => isMore || MULTICAST.test(local);
   const together = judged.queues.filter(isShared).map(({ path, local }) => `${path} ${local}`);
   return new Set(together).size === together.length ? claims : placeCopies(judged, ledger, slab);
-}
-
-function highBytes(claims: readonly Claim[]): number {
-  return claims.reduce((sum, { bytes }) => sum + bytes.high, 0);
 }
 
 function evidence(judged: Judged<UdpQueue>, seconds: number, supporting: Supporting): EvidenceLine[] {
@@ -263,7 +259,7 @@ function unseenFinding(
   if (counted === undefined || ledger === undefined) return undefined;
   const bytes = counted.bytes - shown.series.reduce((most, each) => Math.max(most, each.bytes), shown.chargedBytes);
   const claims = placeSkbBytes(bytes, ledger, slab);
-  if (bytes < materialQueueBytes(ledger.totalBytes) || highBytes(claims) < MOST_OF_CHARGE * bytes) return undefined;
+  if (bytes < materialQueueBytes(ledger.totalBytes) || heldBy(claims) < MOST_OF_CHARGE * bytes) return undefined;
   return {
     title: `UDP sockets that this bundle does not show, of other network namespaces, have ${
       formatBytes(bytes)
@@ -430,7 +426,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     const groups = groupByOwner(judged.queues, owners);
     const trend = recentTrend(backlog.series);
     const claims = place(judged, ledger, slab);
-    const held = highBytes(claims);
+    const held = heldBy(claims);
     const isCopied = claims.some(({ bytes }) => bytes.low < bytes.high);
     const draft: FindingDraft = {
       title: `${nameOfGroups(groups)}: ${isCopied ? "up to " : ""}${

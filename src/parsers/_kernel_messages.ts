@@ -1,5 +1,5 @@
 // Where bundles keep the kernel log, and what programs put before its lines.
-import type { Captured, Reader } from "../core/source.ts";
+import type { Captured, Parsed, Reader, Source } from "../core/source.ts";
 import { forEachLine } from "./_lines.ts";
 
 /** Of the running kernel. */
@@ -59,7 +59,7 @@ function parseTraits(text: string): LogTraits {
 }
 
 /** Of several logs the first that tells of an OOM of the whole host; where none does, of a control group's; and of none, the first. */
-export function chooseLog(reader: Reader): Captured<ChosenLog> {
+function chooseLog(reader: Reader): Captured<ChosenLog> {
   const paths = KERNEL_LOG_PATHS.flatMap((pattern) => {
     const found = reader.paths(pattern);
     // Folders of kdump are called by their time: the newest first.
@@ -70,8 +70,11 @@ export function chooseLog(reader: Reader): Captured<ChosenLog> {
     return { status: "missing", missing: [{ path: KERNEL_LOG_PATHS[0] as string, howToCapture: "dmesg" }] };
   }
   if (paths.length === 1) return { status: "ok", value: { path: first, isEarlier: LAST_BOOT_PATH.test(first) } };
+  // They may be long: each is looked through once.
+  const known = new Map<string, Captured<Parsed<LogTraits>>>();
   const is = (path: string, trait: keyof LogTraits): boolean => {
-    const traits = reader.parse(path, parseTraits);
+    const traits = known.get(path) ?? reader.parse(path, parseTraits);
+    known.set(path, traits);
     return traits.status === "ok" && traits.value.value[trait];
   };
   const path = paths.find((each) => is(each, "hasHostKill")) ?? paths.find((each) => is(each, "hasKill")) ?? first;
@@ -80,6 +83,9 @@ export function chooseLog(reader: Reader): Captured<ChosenLog> {
     (LAST_BOOT_PATH.test(path) || paths.some((each) => DMESG_PATHS.includes(each) && is(each, "isWhole")));
   return { status: "ok", value: { path, isEarlier } };
 }
+
+/** The log of a snapshot that is read. */
+export const chosenLog: Source<ChosenLog> = { name: "kernel log", patterns: KERNEL_LOG_PATHS, read: chooseLog };
 
 /** A line of syslog or the journal that another program than the kernel wrote: it may quote the kernel. */
 const OTHER_PROGRAM =

@@ -12,7 +12,7 @@
 import { ParseError } from "../core/errors.ts";
 import type { ParseContext, Parsed, Source } from "../core/source.ts";
 import {
-  chooseLog,
+  chosenLog,
   forEachLogLine,
   isFromOtherProgram,
   isNewestFirst,
@@ -277,7 +277,7 @@ export const kernelLog: Source<Parsed<readonly KernelLogEvent[]>> = {
   name: "kernel_log",
   patterns: KERNEL_LOG_PATHS,
   read(reader) {
-    const log = chooseLog(reader);
+    const log = reader.read(chosenLog);
     if (log.status !== "ok") return log;
     return reader.parse(log.value.path, log.value.isEarlier ? parseEarlierLog : parseKernelLog);
   },

@@ -15,7 +15,7 @@
 //   [  12.3] anon 209301504
 import { ParseError } from "../core/errors.ts";
 import type { ParseContext, Parsed, Source } from "../core/source.ts";
-import { chooseLog, forEachLogLine, isNewestFirst, KERNEL_LOG_PATHS, messageOf } from "./_kernel_messages.ts";
+import { chosenLog, forEachLogLine, isNewestFirst, KERNEL_LOG_PATHS, messageOf } from "./_kernel_messages.ts";
 import { columns } from "./_lines.ts";
 import { multiply, parseCount, parseInteger } from "./_numbers.ts";
 import type { BytesAtLine } from "./_values.ts";
@@ -364,7 +364,7 @@ export const oomReports: Source<Parsed<readonly OomReport[]>> = {
   name: "oom_report",
   patterns: KERNEL_LOG_PATHS,
   read(reader) {
-    const log = chooseLog(reader);
+    const log = reader.read(chosenLog);
     return log.status === "ok" ? reader.parse(log.value.path, parseOomReports) : log;
   },
 };

@@ -4,7 +4,7 @@
 //   [  179.636034] TCP: out of memory -- consider tuning tcp_mem
 import type { Parsed, Source } from "../core/source.ts";
 import {
-  chooseLog,
+  chosenLog,
   forEachLogLine,
   isFromOtherProgram,
   isNewestFirst,
@@ -51,7 +51,7 @@ export const tcpOutOfMemory: Source<Parsed<TcpOutOfMemory>> = {
   name: "tcp_out_of_memory",
   patterns: KERNEL_LOG_PATHS,
   read(reader) {
-    const log = chooseLog(reader);
+    const log = reader.read(chosenLog);
     return log.status === "ok" ? reader.parse(log.value.path, parseTcpOutOfMemory) : log;
   },
 };
