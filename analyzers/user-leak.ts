@@ -12,7 +12,14 @@ import { type ProcessLife, processLives } from "../src/computed/process_lives.ts
 import { ALL_PROCESSES, areAllProcesses } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
-import { exhaustion, type Measurement, MIN_TREND_POINTS, recentTrend, type Trend } from "../src/computed/trend.ts";
+import {
+  exhaustion,
+  MAX_RATE_SPREAD,
+  type Measurement,
+  MIN_TREND_POINTS,
+  recentTrend,
+  type Trend,
+} from "../src/computed/trend.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Heaps grow in steps: a few transparent huge pages (2 MiB each) come and go in a process that leaks nothing. */
@@ -25,8 +32,6 @@ const MIN_LEAK_BYTES = 128 * 2 ** 20;
 const MIN_SHARE_OF_GROWTH = 0.25;
 /** Of several leaks none is a quarter of the growth, but each is one beside the fastest; what is slower is in its noise. */
 const MIN_SHARE_OF_FASTEST = 0.25;
-/** A program that starts up grows ever more slowly; a leak under a steady load goes on at its rate, within a factor of a few. */
-const MAX_RATE_SPREAD = 3;
 /** With sizes alone to go by, only a process that dominates the host is abnormal (Oracle's memstate calls 10 % major). */
 const DOMINATES_SHARE = 0.1;
 /** One that has this much of all anonymous memory is still worth a line, as the one to watch; unless most of that is huge pages (see thp-bloat). */

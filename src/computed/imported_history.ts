@@ -5,7 +5,7 @@ import type { Captured, Parsed, Reader, Source } from "../core/source.ts";
 import { localDate, utcDate } from "../parsers/date.ts";
 import { memoryHistory } from "../parsers/memory_history.ts";
 import type { RecordedMemory, RecordedPoint } from "../parsers/mod.ts";
-import { theilSen, type Trend } from "./trend.ts";
+import { recentTrend, type Trend } from "./trend.ts";
 
 /** The host's memory at one time. */
 export interface ImportedPoint extends RecordedPoint {
@@ -127,7 +127,7 @@ export function longGrowth(
 ): LongGrowth | undefined {
   const points = history?.sinceBoot ?? [];
   const recorded = points.filter(({ bytes }) => bytes.has(field));
-  const trend = theilSen(recorded.map(({ time, bytes }) => ({ time, bytes: bytes.get(field) as number })));
+  const trend = recentTrend(recorded.map(({ time, bytes }) => ({ time, bytes: bytes.get(field) as number })));
   if (trend === undefined || trend.spanSeconds < MIN_SPAN_SECONDS) return undefined;
   if (trend.low <= 0 || trend.changeBytes < MIN_GROWTH_BYTES) return undefined;
   const [first, last] = [recorded[0], recorded.at(-1)] as [ImportedPoint, ImportedPoint];

@@ -13,7 +13,7 @@ import { type Zone, zoneinfo } from "../parsers/zoneinfo.ts";
 import { type ImportedHistory, importedHistory } from "./imported_history.ts";
 import { ledger } from "./ledger.ts";
 import { cutOffOoms, hostOoms } from "./oom_dump.ts";
-import { exhaustion, type Measurement, recentTrend, theilSen, type Trend } from "./trend.ts";
+import { exhaustion, type Measurement, recentTrend, type Trend } from "./trend.ts";
 
 /** How short of memory the host is, with what tells. */
 export interface MemoryPressure {
@@ -181,7 +181,7 @@ function fallingForLong({ history, ledgers, ledger: memory }: Inputs): Sign {
     availableBytes === undefined ? [] : [{ time, availableBytes }]
   );
   const series = [...recorded, ...snapshots].sort((a, b) => a.time - b.time);
-  const trend = theilSen(series.map(({ time, availableBytes }) => ({ time, bytes: totalBytes - availableBytes })));
+  const trend = recentTrend(series.map(({ time, availableBytes }) => ({ time, bytes: totalBytes - availableBytes })));
   const [last, lastRecorded] = [series.at(-1), recorded.at(-1)];
   if (trend === undefined || last === undefined || lastRecorded === undefined) return undefined;
   if (trend.low <= 0 || trend.spanSeconds < MIN_HISTORY_SECONDS) return undefined;

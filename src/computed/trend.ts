@@ -21,7 +21,7 @@ export interface Trend {
 
 /** Fewer points than these have no trend: two make a line through any noise. */
 export const MIN_TREND_POINTS = 3;
-/** n points have n²/2 slopes: beyond this many the series is thinned out evenly, which leaves the median slope as good as unchanged. */
+/** n points have n²/2 slopes: beyond this many the series is thinned out, which leaves the median slope as good as unchanged. */
 const MAX_POINTS = 128;
 /** From as many points on the interval is one of confidence, and two of them can be compared. */
 const MIN_COMPARED_POINTS = 9;
@@ -29,6 +29,16 @@ const MIN_COMPARED_POINTS = 9;
 const LOOK_BACK = 1.5;
 /** A rate that changed by less went on. */
 const SAME_RATE = 1.25;
+/** What starts up grows ever more slowly; a leak under a steady load goes on at its rate, within a factor of a few. */
+export const MAX_RATE_SPREAD = 3;
+/** One allocation: so much of the growth, at once. */
+const STEP_SHARE = 0.75;
+/** Fewer earlier stretches do not tell what is usual. */
+const MIN_STRETCHES = 3;
+/** A stretch of what was watched is a third of it: its beginning, its middle and its end. */
+const STRETCHES = 3;
+/** So many points of a stretch lie below its floor. */
+const FLOOR_SHARE = 0.1;
 /** The normal distribution's 97.5 % quantile. */
 const Z_95 = 1.959964;
 
@@ -126,9 +136,114 @@ function isNewHigh(before: readonly Measurement[], part: readonly Measurement[],
   return before.every(({ bytes }) => bytes < level);
 }
 
+/** Whether stretches of this length were as flat and as steep before, now and then: a day's rise and fall. */
+function isUsual(before: readonly Measurement[], length: number, { bytesPerSecond }: Trend): boolean {
+  if (before.length < MIN_STRETCHES * length) return false;
+  const alike = Math.abs(bytesPerSecond) * (1 - 1 / SAME_RATE);
+  let [flatter, steeper] = [false, false];
+  // They overlap: a day begins anywhere. Of many short ones some are enough.
+  const step = Math.ceil(Math.max(length / STRETCHES, before.length / MAX_POINTS));
+  for (let end = before.length; end >= length && !(flatter && steeper); end -= step) {
+    const rate = rateOf(before.slice(end - length, end));
+    flatter ||= rate - alike <= bytesPerSecond;
+    steeper ||= rate + alike >= bytesPerSecond;
+  }
+  return flatter && steeper;
+}
+
+/** Whether all came at once, and stayed: what was allocated once says nothing of what comes. */
+function isStep(part: readonly Measurement[], { changeBytes, spanSeconds }: Trend): boolean {
+  const least = part.map(({ bytes }) => bytes);
+  for (let i = least.length - 2; i >= 0; i--) least[i] = Math.min(least[i] as number, least[i + 1] as number);
+  let most = -Infinity;
+  return part.some(({ time, bytes }, i) => {
+    most = Math.max(most, bytes);
+    const next = part[i + 1];
+    // Of what was seen seldom, most came in the longest time between two looks.
+    return next !== undefined && (least[i + 1] as number) - most > STEP_SHARE * changeBytes &&
+      next.time - time <= spanSeconds * 500;
+  });
+}
+
+function secondsOf(points: readonly Measurement[]): number {
+  return ((points.at(-1)?.time ?? 0) - (points[0]?.time ?? 0)) / 1000;
+}
+
+function rateOf(points: readonly Measurement[]): number {
+  const [first, last] = [points[0] as Measurement, points.at(-1) as Measurement];
+  return theilSen(points)?.bytesPerSecond ?? ((last.bytes - first.bytes) * 1000) / (last.time - first.time);
+}
+
+/** The thirds of the time, or the halves where there are few points; neighbours share a point. */
+function stretchesOf(part: readonly Measurement[]): (readonly Measurement[])[] {
+  const count = part.length < STRETCHES * (MIN_TREND_POINTS - 1) + 1 ? 2 : STRETCHES;
+  const [first, last] = [part[0] as Measurement, part.at(-1) as Measurement];
+  const borders = Array.from({ length: count + 1 }, (_, i) => {
+    const time = first.time + ((last.time - first.time) * i) / count;
+    return part.findIndex((point) => point.time >= time);
+  });
+  return borders.slice(1).map((to, i) => part.slice(borders[i], to + 1));
+}
+
+/** Whether the newest of some stretches is slower than the oldest by more than a factor, and than noise explains. */
+function slows(oldest: readonly Measurement[], newest: readonly Measurement[], factor: number): boolean {
+  if (factor * rateOf(newest) >= rateOf(oldest)) return false;
+  const [before, now] = [theilSen(oldest), theilSen(newest)];
+  return before === undefined || now === undefined || now.points < MIN_COMPARED_POINTS || now.high < before.low;
+}
+
+/** What a heap that is swept, or the load of a day, falls back to: an outlier is lower. */
+function floorOf(points: readonly Measurement[]): number {
+  return nth(Float64Array.from(points, ({ bytes }) => bytes), Math.floor(FLOOR_SHARE * points.length));
+}
+
+/** Whether nothing says that growth, which a trend is sure of, ends or has ended. */
+function goesOn(
+  part: readonly Measurement[],
+  trend: Trend,
+  oldest: readonly Measurement[],
+  newest: readonly Measurement[],
+): boolean {
+  if (isStep(part, trend)) return false;
+  const now = theilSen(newest);
+  if (MAX_RATE_SPREAD * rateOf(newest) < trend.bytesPerSecond) {
+    if (now === undefined || now.points < MIN_COMPARED_POINTS || now.high < trend.low) return false;
+  }
+  if (Math.min(oldest.length, newest.length) < MIN_COMPARED_POINTS) return true;
+  const seconds = trend.spanSeconds * (1 - 1 / STRETCHES);
+  return MAX_RATE_SPREAD * (floorOf(newest) - floorOf(oldest)) >= trend.bytesPerSecond * seconds;
+}
+
+/**
+ * The trend of a part if growth goes on. What starts up, a cache or a heap that fills grow ever more slowly; where a start-up is over, a straight line is
+ * left.
+ */
+function lasting(before: readonly Measurement[], part: readonly Measurement[], trend: Trend): Trend | undefined {
+  const stretches = stretchesOf(part);
+  const [oldest, newest] = [stretches[0] as readonly Measurement[], stretches.at(-1) as readonly Measurement[]];
+  // Where few looked nothing tells how it went on.
+  if (Math.min(secondsOf(oldest), secondsOf(newest)) < trend.spanSeconds / (2 * stretches.length)) return trend;
+  const earlier = before.slice(-part.length);
+  if (slows(oldest, newest, MAX_RATE_SPREAD)) {
+    const rest = part.slice(oldest.length - 1);
+    const line = theilSen(rest);
+    return line === undefined || line.low <= 0 || stretches.length < STRETCHES || isCurved(rest)
+      ? undefined
+      : lasting(oldest, rest, line);
+  }
+  if (secondsOf(earlier) > 0 && slows(earlier, newest, MAX_RATE_SPREAD) && isCurved(part)) return undefined;
+  return goesOn(part, trend, oldest, newest) ? trend : undefined;
+}
+
+function isCurved(part: readonly Measurement[]): boolean {
+  const stretches = stretchesOf(part);
+  return slows(stretches[0] as readonly Measurement[], stretches.at(-1) as readonly Measurement[], SAME_RATE);
+}
+
 /**
  * The line through the longest recent part of a series in which it went on at one rate: days of rest before a leak began, or a start-up long
- * ago, tell nothing of what comes. A short series is taken as a whole, and so is one that grows but was as high before.
+ * ago, tell nothing of what comes. A short series is taken as a whole, and so is one that grows but was as high before, or does what it did now and
+ * then before. Growth that comes to its end (a step, a cache that fills) has an interval that reaches zero.
  *
  * @example
  * ```ts
@@ -145,7 +260,19 @@ function isNewHigh(before: readonly Measurement[], part: readonly Measurement[],
  * @returns As {@linkcode theilSen}, of that part.
  */
 export function recentTrend(series: readonly Measurement[]): Trend | undefined {
-  if (series.length < 2 * MIN_COMPARED_POINTS) return theilSen(series);
+  const recent = series.length < 2 * MIN_COMPARED_POINTS ? undefined : atOneRate(series);
+  const { part, trend } = recent ?? { part: series, trend: theilSen(series) };
+  if (trend === undefined || trend.low <= 0) return trend;
+  return lasting(series.slice(0, -part.length), part, trend) ?? { ...trend, low: 0 };
+}
+
+interface RecentPart {
+  readonly part: readonly Measurement[];
+  readonly trend: Trend;
+}
+
+/** The longest recent part in which it went on at one rate; undefined where it does what it did before. */
+function atOneRate(series: readonly Measurement[]): RecentPart | undefined {
   let part = series.slice(-MIN_COMPARED_POINTS);
   let trend = theilSen(part);
   while (trend !== undefined && part.length < series.length) {
@@ -155,18 +282,21 @@ export function recentTrend(series: readonly Measurement[]): Trend | undefined {
     part = longer;
     trend = whole;
   }
-  if (trend === undefined || (trend.low > 0 && !isNewHigh(series.slice(0, -part.length), part, trend))) {
-    return theilSen(series);
-  }
-  return trend;
+  if (trend === undefined) return undefined;
+  const before = series.slice(0, -part.length);
+  const isNew = (trend.low <= 0 || isNewHigh(before, part, trend)) && !isUsual(before, part.length, trend);
+  return isNew ? { part, trend } : undefined;
 }
 
+/** One point in each of equal times: of a history that is dense at its end the noise of seconds would be most of the slopes. */
 function thin(series: readonly Measurement[]): readonly Measurement[] {
-  if (series.length <= MAX_POINTS) return series;
-  return Array.from(
-    { length: MAX_POINTS },
-    (_, i) => series[Math.round((i * (series.length - 1)) / (MAX_POINTS - 1))] as Measurement,
-  );
+  const [start, end] = [series[0]?.time ?? 0, series.at(-1)?.time ?? 0];
+  if (start === end) return series;
+  const slotOf = ({ time }: Measurement): number => Math.round(((time - start) * (MAX_POINTS - 1)) / (end - start));
+  return series.filter((point, i) => {
+    const next = series[i + 1];
+    return next === undefined || slotOf(next) > slotOf(point);
+  });
 }
 
 /** A date further away than this is no forecast. */

@@ -70,6 +70,17 @@ describe("recorded history", () => {
     expect(report.pressure.level).toBe("none");
   });
 
+  it("makes no leak of a heap that warms up, nor of one allocation", async () => {
+    const started = CAPTURED - 10 * HOUR;
+    const warm = (time: number) => 1 * GIB + 3 * GIB * Math.log1p(20 * (time - started) / (10 * HOUR)) / 3;
+    const once = (time: number) => 1 * GIB + (time > CAPTURED - 5 * HOUR ? 3 * GIB : 0);
+    for (const sizeAt of [warm, once]) {
+      const report = await analyzeFiles(recorded(600, (time) => leaky(sizeAt(time))));
+      expect(findingOf(report, "user-leak")).toBeUndefined();
+      expect(report.pressure.level).toBe("none");
+    }
+  });
+
   it("makes no leak of the little that a program grows in hours", async () => {
     const rate = 6 * MIB / HOUR;
     const report = await analyzeFiles(recorded(600, (time) => leaky(0.5 * GIB + (time - CAPTURED) * rate)));

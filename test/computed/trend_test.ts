@@ -95,6 +95,111 @@ describe("recentTrend()", () => {
   });
 });
 
+describe("recentTrend() of histories whose truth is known", () => {
+  const MB = 1e6;
+  const DAY = 86_400;
+
+  /** What `bytesAt` gives over `points` times of a span, in shares of which it is told, with noise of so much up and down. */
+  function history(points: number, noiseBytes: number, bytesAt: (share: number) => number, spanSeconds = points * 60) {
+    return Array.from({ length: points }, (_, i) => ({
+      time: Math.round((i * spanSeconds * 1000) / (points - 1)),
+      bytes: 2000 * MB + bytesAt(i / (points - 1)) + noiseBytes * ((((i * 7919) % 101) / 50) - 1),
+    }));
+  }
+  /** A day's load of so much: it rises until the evening, and falls in the night. */
+  const load = (days: number, bytes: number): number => bytes * Math.min((days % 1) / 0.6, (1 - (days % 1)) / 0.4);
+
+  describe.each([3, 6, 12, 17, 60, 288, 2000])("of %i points", (points) => {
+    it("goes on where a leak does", () => {
+      const trend = recentTrend(history(points, 2 * MB, (share) => 500 * MB * share, 1000));
+      expect(trend?.low).toBeGreaterThan(0.45 * MB);
+      expect(trend?.high).toBeLessThan(0.55 * MB);
+    });
+
+    it.each([0.2, 0.5, 0.85])("has no growth after one allocation, at %d of the time", (when) => {
+      const trend = recentTrend(history(points, 2 * MB, (share) => share > when ? 500 * MB : 0, 1000));
+      // Of noise there may be some, which is nothing beside the step.
+      expect(trend?.low).toBeLessThan(0.01 * MB);
+    });
+
+    it("has no growth that goes on while a cache or a heap fills", () => {
+      for (const timeConstant of [1 / 5, 1 / 3]) {
+        const fill = history(points, 2 * MB, (share) => 1000 * MB * (1 - Math.exp(-share / timeConstant)), 1000);
+        // At the end of many looks that of its last part may be seen, which is hardly any.
+        expect(recentTrend(fill)?.low).toBeLessThan(0.05 * MB);
+      }
+    });
+  });
+
+  it("has no growth once a limit is reached", () => {
+    for (const points of [6, 12, 60, 288]) {
+      const trend = recentTrend(history(points, 0, (share) => 1000 * MB * Math.min(0.6, share)));
+      expect(trend?.low).toBeLessThanOrEqual(0);
+    }
+  });
+
+  it("has the rate of the leak, and not of the start-up before it", () => {
+    for (const points of [12, 60, 288]) {
+      const trend = recentTrend(history(points, 2 * MB, (x) => 1000 * MB * Math.min(1, x / 0.2) + 500 * MB * x, 1000));
+      expect(trend?.bytesPerSecond).toBeCloseTo(0.5 * MB, -5);
+      expect(trend?.low).toBeGreaterThan(0);
+    }
+  });
+
+  it("has no growth where a heap is swept again and again, or the load comes and goes, whenever it is looked at", () => {
+    for (const end of [0, 0.1, 0.3, 0.5, 0.6, 0.7, 0.9]) {
+      const days = 6 + end;
+      const daily = history(900, 20 * MB, (share) => load(share * days, 2000 * MB), days * DAY);
+      expect(recentTrend(daily)?.low).toBeLessThanOrEqual(0);
+    }
+    const heap = history(288, 2 * MB, (share) => 1000 * MB * ((share * 2.8) % 1));
+    expect(recentTrend(heap)?.low).toBeLessThanOrEqual(0);
+  });
+
+  it("has the rate of the leak below the load of the day, in the morning as in the evening", () => {
+    for (const end of [0.1, 0.3, 0.5, 0.7, 0.9]) {
+      const days = 6 + end;
+      const daily = history(
+        900,
+        20 * MB,
+        (share) => load(share * days, 1000 * MB) + 1000 * MB * share * days,
+        days * DAY,
+      );
+      const trend = recentTrend(daily);
+      expect(trend?.low).toBeGreaterThan((700 * MB) / DAY);
+      expect(trend?.high).toBeLessThan((1400 * MB) / DAY);
+    }
+  });
+
+  it("has the average rate of what leaks once a night", () => {
+    const trend = recentTrend(history(900, 2 * MB, (share) => 100 * MB * Math.floor(share * 7.5), 7.5 * DAY));
+    expect(trend?.bytesPerSecond).toBeGreaterThan((90 * MB) / DAY);
+    expect(trend?.bytesPerSecond).toBeLessThan((110 * MB) / DAY);
+  });
+
+  it("is not blinded by many looks at the end of a few", () => {
+    const rare = history(7, 2 * MB, (share) => 500 * MB * share, 6 * 3600);
+    const end = rare.at(-1) as { time: number; bytes: number };
+    const often = Array.from({ length: 60 }, (_, i) => ({
+      time: end.time + (i + 1) * 1000,
+      bytes: end.bytes + ((i * 7919) % 13 - 6) * MB,
+    }));
+    const trend = theilSen([...rare, ...often]);
+    expect(trend?.low).toBeGreaterThan((450 * MB) / (6 * 3600));
+    expect(trend?.high).toBeLessThan((550 * MB) / (6 * 3600));
+  });
+
+  it("bears points of one time, one bad point and gaps, and says nothing of two times", () => {
+    const leak = history(60, 2 * MB, (share) => 500 * MB * share, 1000);
+    const twice = leak.flatMap((point, i) => (i % 10 === 0 ? [point, point] : [point]));
+    const bad = leak.map((point, i) => (i === 30 ? { ...point, bytes: 0 } : point));
+    const gaps = leak.filter((_, i) => i < 10 || i % 7 === 0);
+    for (const series of [twice, bad, gaps]) expect(recentTrend(series)?.bytesPerSecond).toBeCloseTo(0.5 * MB, -4.5);
+    const often = [0, 0, 10, 10].map((seconds) => ({ time: seconds * 1000, bytes: seconds * MB }));
+    expect(recentTrend(often)).toBeUndefined();
+  });
+});
+
 describe("exhaustion()", () => {
   const rising = { bytesPerSecond: 10, low: 5, high: 20, points: 5, spanSeconds: 60, changeBytes: 600 };
 
