@@ -285,9 +285,10 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     "https://docs.kernel.org/dev-tools/kmemleak.html",
     "https://github.com/oracle-samples/drgn-tools memstate.py",
   ],
-  // Without the last two, free pages on per-CPU lists and compressed memory would be taken for a leak.
-  needs: { ledger, meminfo, zoneinfo, vmstat },
+  needs: { ledger, meminfo },
   uses: {
+    zoneinfo,
+    vmstat,
     ledgers: overTime(ledger),
     sockstat,
     packet,
@@ -310,7 +311,8 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     {
       ledger,
       meminfo: file,
-      vmstat: counters,
+      zoneinfo: zones,
+      vmstat: counted,
       ledgers,
       sockstat: sockstats,
       packet: packets,
@@ -331,9 +333,20 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     unclaimed,
   ) {
     const { pageSizeBytes } = facts;
-    if (pageSizeBytes === undefined) {
-      return { notAssessed: [{ path: "the page size", howToCapture: "getconf PAGESIZE" }] };
+    // Whatever else is not known, ZFS tells what is its own.
+    const arcBytes = Math.min(unclaimed.get("unaccounted") ?? 0, arc?.value.get("size")?.value ?? 0);
+    // Without these, free pages on per-CPU lists and compressed memory would be taken for a leak.
+    if (zones === undefined || counted === undefined) {
+      const missing = [
+        ...(zones === undefined ? ["proc/zoneinfo"] : []),
+        ...(counted === undefined ? ["proc/vmstat"] : []),
+      ];
+      return { notAssessed: missing.map((path) => ({ path, howToCapture: `cat /${path}` })), usualBytes: arcBytes };
     }
+    if (pageSizeBytes === undefined) {
+      return { notAssessed: [{ path: "the page size", howToCapture: "getconf PAGESIZE" }], usualBytes: arcBytes };
+    }
+    const counters = counted;
     const total = ledger.totalBytes;
     const noise = residualNoiseBytes(total);
     const all = accountBytes(ledger, "unaccounted") ?? 0;

@@ -31,13 +31,24 @@ const NETSTAT_ROW = /^(?:tcp|udp|raw)6? +\d{1,10} +\d{1,10} +\S{1,64}:(?:\d|\*)\
 /** `lsof | grep deleted`; a thread's line has two columns more, and lsof +L1 the number of links. */
 const LSOF_ROW =
   /^\S{1,15} +\d{1,10} +(?:\d{1,10} +(?:\S{1,15} +)?)?\S{1,40} +(?:\d{1,9}[rwu][A-Za-z]?|mem|DEL) +REG +\d+,\d+ +\d+ +(?:\d+ +)?\d+ +\//;
+/** `grep size /proc/spl/kstat/zfs/arcstats`, and what arc_summary makes of it. */
+const ARCSTATS_ROW =
+  /^(?:(?:c|c_min|c_max|size|arc_meta_used|(?:[a-z]{2,12}_){1,2}size) +4 +\d+\s|\s*ARC [Ss]ize(?: \(current\))?: )/;
 const ROWS: readonly (readonly [RegExp, string])[] = [
   [MEMINFO_ROW, "proc/meminfo"],
   [SLABINFO_ROW, "proc/slabinfo"],
   [SLABTOP_ROW, "sos_commands/memory/slabtop_-o"],
   [NETSTAT_ROW, NETSTAT_PLACE],
   [LSOF_ROW, LSOF_PLACE],
+  [ARCSTATS_ROW, "proc/spl/kstat/zfs/arcstats"],
 ];
+
+/** In other languages free has other words, but the same columns: six of memory, or a second row that begins so, and three of swap. */
+const WORDS = String.raw`[ \t]+[^\d\s:|][^\s:|]*(?:[ \t]+[^\d\s:|][^\s:|]*){5}\s*\n`;
+const LABEL = String.raw`[^\d\s:\uff1a][^:\uff1a\n]{0,40}[:\uff1a] *`;
+const AMOUNTS = (count: number): string =>
+  String.raw`\d[\d.,]*[KMGTP]?i?B?(?: +\d[\d.,]*[KMGTP]?i?B?){${count - 1}}\s*(?:\n|$)`;
+const FOREIGN_FREE = new RegExp(`^${WORDS}${LABEL}${AMOUNTS(6)}(?:-/\\+ |${LABEL}${AMOUNTS(3)})`);
 
 /** By its first lines: where a bundle has such a file. */
 const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
@@ -47,6 +58,7 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   // That of busybox before 1.22 ends with buffers.
   [/^[ \t]*total +used +free +shared +(?:buffers|buff\/cache)\s/, FREE_PLACE],
   [/^[ \t]*(?:[KMGTP]iB )?Mem *: *(?:[\d.]+[kKMGT]? +total|\d+K used), /, FREE_PLACE],
+  [FOREIGN_FREE, FREE_PLACE],
   [/^nr_free_pages \d+\s/, "proc/vmstat"],
   [/^ *(?:procs -+memory-+ |r +b +swpd +free +(?:buff|inact) )/, VMSTAT_PLACE],
   [/^Node \d+, zone +\w+\r?\n +(?:per-node stats|pages free)/, "proc/zoneinfo"],

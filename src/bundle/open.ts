@@ -310,7 +310,7 @@ const COMPRESSIONS: readonly { readonly magic: readonly number[]; readonly decom
 
 /** A console's log may begin with the words of firmware and boot loader. */
 const LOG_HEAD_BYTES = 2 ** 20;
-/** What a program wrote for days may have it in between; 64 MiB are looked through in 3 s. */
+/** What a program wrote for days may have it in between; 64 MiB are looked through in some 6 s. */
 const LONG_HEAD_BYTES = 2 ** 26;
 
 function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {

@@ -47,11 +47,15 @@ const UNITS: ReadonlyMap<string, number> = new Map([
   ["t", 2 ** 40],
   ["p", 2 ** 50],
 ]);
-const AMOUNT = /^(\d{1,16}(?:\.\d{1,3})?)([BKMGTPkmgt]?)i?B?$/;
+const AMOUNT = /^(\d{1,16}(?:[.,]\d{1,3})?)([BKMGTPkmgt]?)i?B?$/;
 /** The command line above what it printed, as a paste may have it. */
 const COMMAND_LINE = /^[$#] free((?: -\S{1,12}){0,5})/;
 const HEADER = /^total +used +free +/;
-const ROW = /^(Mem|Swap): +(\S.*)$/;
+/** In other languages there are as many columns. */
+const FOREIGN_HEADER = /^[^\d\s:|][^\s:|]*(?:[ \t]+[^\d\s:|][^\s:|]*){5}$/;
+const COLUMNS = columns("total used free shared buff/cache available");
+const OLD_COLUMNS = columns("total used free shared buffers cached");
+const ROW = /^([^\d\s:\uff1a][^:\uff1a]{0,40})[:\uff1a] *(\d.*)$/;
 const TOP_ROW = /^(?:([KMGTP])iB )?(Mem|Swap) *: *(\d.*)$/;
 const TOP_AMOUNT =
   /(\d{1,16}(?:\.\d{1,3})?)([kKMGT]?) +(total|free|used|shrd|buff\/cache|buffers|buff|cached|avail)\b/g;
@@ -91,7 +95,10 @@ interface Amount {
 function amountOf(word: string): Amount | undefined {
   const [, digits, letter] = AMOUNT.exec(word) ?? [];
   if (digits === undefined) return undefined;
-  return { number: Number(digits), unit: letter === "" ? undefined : UNITS.get((letter as string).toLowerCase()) };
+  return {
+    number: Number(digits.replace(",", ".")),
+    unit: letter === "" ? undefined : UNITS.get((letter as string).toLowerCase()),
+  };
 }
 
 function bytesOf({ number, unit }: Amount, other: number | undefined): number | undefined {
@@ -130,7 +137,9 @@ export function parseFree(text: string, _context: ParseContext): Meminfo {
     const options = COMMAND_LINE.exec(line)?.[1];
     if (options !== undefined) unit = unitOf(options);
     else if (HEADER.test(line)) header ??= columns(line);
-    else if (header === undefined) readTopRow(line, number, add);
+    else if (header === undefined && FOREIGN_HEADER.test(line)) {
+      header = /^\s*-\/\+ /m.test(text) ? OLD_COLUMNS : COLUMNS;
+    } else if (header === undefined) readTopRow(line, number, add);
     else readRow(line, number, header);
   });
   if (!bytes.has("MemTotal")) {
@@ -144,8 +153,11 @@ export function parseFree(text: string, _context: ParseContext): Meminfo {
   return { bytes, counts: new Map() };
 
   function readRow(line: string, number: number, names: readonly string[]): void {
-    const [, kind, rest] = ROW.exec(line) ?? [];
-    if (kind === undefined || rest === undefined || (kind === "Mem" && bytes.has("MemTotal"))) return;
+    const [, label, rest] = ROW.exec(line) ?? [];
+    if (rest === undefined || label?.startsWith("-/+") || label === "Total") return;
+    // The first row is memory's.
+    const kind = bytes.has("MemTotal") ? "Swap" : "Mem";
+    if (kind === "Swap" && (bytes.has("SwapTotal") || label === "Mem")) return;
     const amounts = columns(rest).map(amountOf);
     if (kind === "Mem") unit ??= guessUnit(amounts.flatMap((amount) => amount?.number ?? []));
     names.forEach((name, i) => {
