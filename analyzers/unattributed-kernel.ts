@@ -285,8 +285,9 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     "https://docs.kernel.org/dev-tools/kmemleak.html",
     "https://github.com/oracle-samples/drgn-tools memstate.py",
   ],
-  needs: { ledger, meminfo },
+  needs: { ledger },
   uses: {
+    meminfo,
     zoneinfo,
     vmstat,
     ledgers: overTime(ledger),
@@ -310,7 +311,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
   analyze(
     {
       ledger,
-      meminfo: file,
+      meminfo: fields,
       zoneinfo: zones,
       vmstat: counted,
       ledgers,
@@ -335,18 +336,16 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     const { pageSizeBytes } = facts;
     // Whatever else is not known, ZFS tells what is its own.
     const arcBytes = Math.min(unclaimed.get("unaccounted") ?? 0, arc?.value.get("size")?.value ?? 0);
-    // Without these, free pages on per-CPU lists and compressed memory would be taken for a leak.
-    if (zones === undefined || counted === undefined) {
-      const missing = [
-        ...(zones === undefined ? ["proc/zoneinfo"] : []),
-        ...(counted === undefined ? ["proc/vmstat"] : []),
-      ];
-      return { notAssessed: missing.map((path) => ({ path, howToCapture: `cat /${path}` })), usualBytes: arcBytes };
+    // Without the last two, free pages on per-CPU lists and compressed memory would be taken for a leak.
+    if (fields === undefined || zones === undefined || counted === undefined) {
+      const missing = Object.entries({ "proc/meminfo": fields, "proc/zoneinfo": zones, "proc/vmstat": counted })
+        .flatMap(([path, file]) => file === undefined ? [{ path, howToCapture: `cat /${path}` }] : []);
+      return { notAssessed: missing, usualBytes: arcBytes };
     }
     if (pageSizeBytes === undefined) {
       return { notAssessed: [{ path: "the page size", howToCapture: "getconf PAGESIZE" }], usualBytes: arcBytes };
     }
-    const counters = counted;
+    const [file, counters] = [fields, counted];
     const total = ledger.totalBytes;
     const noise = residualNoiseBytes(total);
     const all = accountBytes(ledger, "unaccounted") ?? 0;

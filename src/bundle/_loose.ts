@@ -85,6 +85,15 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
     /^[ \t]*(?=[^\n]*\bPID )(?=[^\n]* (?:RSS|RES) )[A-Z%_+ ]{1,200} (?:COMMAND|CMD) *\r?\n/,
     "sos_commands/process/ps_auxwww",
   ],
+  // smem's, and Android's procrank.
+  [
+    /^ *PID +(?:User +Command +(?:Swap +)?USS +PSS +RSS|Vss +Rss +Pss +Uss .*\bcmdline)\s/,
+    "sos_commands/process/ps_auxwww",
+  ],
+  [/^ *RAM: \d+K total, +\d+K free,/, FREE_PLACE],
+  // crash's kmem -i and kmem -s, of a kernel that panicked.
+  [/^ *PAGES +TOTAL +PERCENTAGE *\n *TOTAL MEM +\d+ /, FREE_PLACE],
+  [/^CACHE +(?:NAME +)?OBJSIZE +ALLOCATED +TOTAL +SLABS +SSIZE\b/, "sos_commands/memory/slabtop_-o"],
   [/^COMMAND +PID +(?:TID +TASKCMD +)?USER +FD +TYPE +DEVICE /, LSOF_PLACE],
   // In other units the numbers are rounded.
   [/^Filesystem +(?:1K|1024)-blocks +Used +Available /, "sos_commands/filesys/df_-al"],
@@ -127,10 +136,18 @@ export function isLooseName(path: string): boolean {
   return !path.includes("/") && (!path.includes(".") || /\.(?:txt|log|out|\d{12})$/i.test(path));
 }
 
+/** Where a process has what /proc tells of it, which has its number in it. */
+export function statusPath(text: string): string | undefined {
+  const pid = /^Name:\s.*\n(?:Umask:.*\n)?State:\s(?:.*\n){1,4}Pid:\s+(\d{1,10})\s/.exec(text)?.[1];
+  return pid === undefined ? undefined : `proc/${pid}/status`;
+}
+
 /** Where a bundle has what begins so; undefined for any other text. */
 export function loosePath(head: Uint8Array): string | undefined {
   const text = utf8.decode(head.subarray(0, HEAD_BYTES));
   if (RECORDED.test(text)) return RECORDED_PLACE;
+  const status = statusPath(text);
+  if (status !== undefined) return status;
   return BEGINNINGS.find(([pattern]) => pattern.test(text))?.[1] ?? rowPath(text) ??
     (isKernelLog(head.subarray(0, HEAD_BYTES)) ? LOG_PLACE : undefined);
 }

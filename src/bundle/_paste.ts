@@ -9,6 +9,7 @@ import {
   rowPath,
   SAR_PLACE,
   SS_PLACE,
+  statusPath,
   titledPath,
   VMSTAT_PLACE,
 } from "./_loose.ts";
@@ -19,6 +20,8 @@ const FENCE = /^ {0,3}(?:```|~~~)|^<\/?(?:pre|code|details|summary)\b|^\{(?:nofo
 const FILE_TITLE = /^==> (\/\S{1,200}) <==$|^------ [^()]{1,100} \((?:cat )?(\/\S{1,200})\) ------$/;
 /** `root@host:~# ` and `[root@host ~]# `: whatever follows is a command. */
 const HOST_PROMPT = /^\[?[\w.-]{1,64}@[\w.-]{1,255}[^$#%>]{0,200}[$#%>] ?(\S.*)$/;
+/** Of the debugger, where somebody looks at a kernel that panicked. */
+const CRASH_PROMPT = /^crash> (\S.*)$/;
 /** `$ `, `# `, `#`, `~ # `, `bash-5.1# `, `host:~ # `, `host$ `: what follows may be something else, such as the header of slabinfo. */
 const PROMPT = /^(?:(?:[\w.-]{1,64}[: ])?[~/]\S{0,200} |(?:[\w.-]{1,64}:)[~/]\S{0,200}|[\w.-]{1,64})?[$#] ?(\S.*)$/;
 const PROGRAM =
@@ -56,6 +59,8 @@ const SS_COMMAND = /(?:^|[ /])ss /;
 const SS_ROW = /^(?:[a-z]\S{0,15} +)?(?:[A-Z][A-Z\d-]{2,15} +)?\d+ +\d+ +\S*[:*]/;
 /** slabtop's second title, below its totals. */
 const SLABTOP_ROWS = /^ *OBJS ACTIVE /;
+/** The number of a process stands in the first of them. */
+const STATUS_LINES = 9;
 const RANGES_SAID = 8;
 /** So many are looked through for one of which something is known. */
 const MAX_HOSTS = 8;
@@ -96,7 +101,7 @@ function commandOf(line: string): string | undefined {
   const head = line.slice(0, LINE_LENGTH_LOOKED_AT).trimStart().replace(/^\\(?=[#$] )/, "");
   const title = FILE_TITLE.exec(head);
   if (title !== null) return `cat ${title[1] ?? title[2]}`;
-  const atHost = HOST_PROMPT.exec(head)?.[1];
+  const atHost = (HOST_PROMPT.exec(head) ?? CRASH_PROMPT.exec(head))?.[1];
   const atAny = PROMPT.exec(head)?.[1];
   const bare = BARE_FREE.test(head) ? head : undefined;
   const command = atHost ?? (atAny !== undefined && PROGRAM.test(atAny) ? atAny : bare);
@@ -234,7 +239,7 @@ function placeOf(part: Part): string | undefined {
   // What grep leaves of it has no header.
   const isSs = path === SS_PLACE ||
     (path === undefined && command !== undefined && SS_COMMAND.test(command) && SS_ROW.test(lines[0] ?? ""));
-  if (!isSs) return path ?? shownPath(part);
+  if (!isSs) return path ?? statusPath(lines.slice(0, STATUS_LINES).join("\n")) ?? shownPath(part);
   return (command === undefined ? undefined : namespacePath(command)) ?? SS_PLACE;
 }
 

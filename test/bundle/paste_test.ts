@@ -383,4 +383,34 @@ HugePages_Free:    11904**
     const bundle = await openArchive(odd(), { sources: presetSources(preset) });
     expect(texts(bundle)).toEqual({ "proc/meminfo": MEMINFO });
   });
+
+  it("has the status of a process by the number in it, and procrank's two tables", async () => {
+    const status =
+      "Name:\tnode\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t2314\nNgid:\t0\nPid:\t2314\nVmRSS:\t 1895444 kB\n";
+    expect(texts(await open(status))).toEqual({ "proc/2314/status": status });
+    const rank =
+      "  PID      Vss      Rss      Pss      Uss  cmdline\n  890   84456K   48668K   25850K   21284K  system_server\n";
+    const ram = "RAM: 229248K total, 4316K free, 1140K buffers, 53988K cached, 100K shmem, 9280K slab\n";
+    expect(texts(await open(`${MEMINFO}\n${status}\n${rank}\n${ram}`))).toEqual({
+      "proc/meminfo": MEMINFO,
+      "proc/2314/status": status,
+      "sos_commands/process/ps_auxwww": rank,
+      "sos_commands/memory/free": ram,
+    });
+  });
+
+  it("has what crash tells of a kernel that panicked", async () => {
+    const kmem =
+      "    PAGES        TOTAL      PERCENTAGE\n TOTAL MEM  8151424      31.1 GB         ----\n      FREE    74133     289.6 MB    0% of TOTAL MEM\n";
+    const slabs =
+      "CACHE             OBJSIZE  ALLOCATED     TOTAL  SLABS  SSIZE  NAME\nffff88081fc0f200      128  224301230 224301232 7009413   4k  kmalloc-128\n";
+    const bundle = await open(
+      `crash> kmem -i\n${kmem}\n   TOTAL SWAP        0            0         ----\ncrash> kmem -s | head -2\n${slabs}crash> log | tail -2\n${LOG}`,
+    );
+    expect(texts(bundle)).toEqual({
+      "sos_commands/memory/free": `$ kmem -i\n${kmem}`,
+      "sos_commands/memory/slabtop_-o": slabs,
+      "sos_commands/kernel/dmesg": LOG,
+    });
+  });
 });

@@ -76,6 +76,30 @@ Swap:           0B         0B         0B
     expect(parse(text)).toMatchObject({ MemTotal: 982 * unit, MemFree: 88 * unit });
   });
 
+  it("reads crash's kmem -i, whose pages tell more than its rounded sizes", () => {
+    const text = `crash> kmem -i
+                 PAGES        TOTAL      PERCENTAGE
+    TOTAL MEM  8151424      31.1 GB         ----
+         FREE    74133     289.6 MB    0% of TOTAL MEM
+         USED  8077291      30.8 GB   99% of TOTAL MEM
+       SHARED     8842      34.5 MB    0% of TOTAL MEM
+      BUFFERS     1041       4.1 MB    0% of TOTAL MEM
+       CACHED    70145       274 MB    0% of TOTAL MEM
+         SLAB  7412220      28.3 GB   90% of TOTAL MEM
+
+   TOTAL SWAP        0            0         ----
+`;
+    expect(loosePath(new TextEncoder().encode(text.slice(text.indexOf("\n") + 1)))).toBe("sos_commands/memory/free");
+    expect(parse(text)).toEqual({
+      MemTotal: 8151424 * 4096,
+      MemFree: 74133 * 4096,
+      Buffers: 1041 * 4096,
+      Cached: 70145 * 4096,
+      Slab: 7412220 * 4096,
+      SwapTotal: 0,
+    });
+  });
+
   it.each([
     [
       "German",
