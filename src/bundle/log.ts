@@ -14,6 +14,11 @@ export function isKernelLog(head: Uint8Array): boolean {
   return !head.includes(0) && KERNEL_LINE.test(utf8.decode(head));
 }
 
+/** Whether any line of a text is one of an OOM's. */
+export function tellsOfOom(text: string): boolean {
+  return /invoked oom-killer: |[Oo]ut of memory: [Kk]ill|oom-kill:constraint=/.test(text);
+}
+
 /** Whether a text begins with a line of the kernel's. */
 export function beginsAsKernelLog(text: string): boolean {
   return KERNEL_LINE.test(text.split("\n", 1)[0] as string);

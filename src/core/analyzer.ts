@@ -31,7 +31,7 @@ export type Unclaimed = ReadonlyMap<AccountId, number>;
 export type Outcome =
   | { readonly findings: readonly FindingDraft[]; readonly usualBytes?: number }
   | { readonly ruledOut: string; readonly usualBytes?: number }
-  | { readonly notAssessed: readonly Missing[] };
+  | { readonly notAssessed: readonly Missing[]; readonly usualBytes?: number };
 
 /** One cause. Its file and its id have the same name. */
 export interface Analyzer {

@@ -166,11 +166,11 @@ function growthOf(account: AccountId, series: Series): number | undefined {
 }
 
 /** Whether much of memory is, or came to be, in an account that nobody could look into: its size is known, but not what it consists of. */
-function isMuchUnjudged(preset: Preset, notAssessed: readonly NotAssessed[], ledger: Ledger, series: Series): boolean {
+function isMuchUnjudged(preset: Preset, { notAssessed, usual }: Assessment, ledger: Ledger, series: Series): boolean {
   const causes = new Set(notAssessed.map(({ cause }) => cause));
   return preset.analyzers.some(({ id, judges, judgesGrowthOf }) => {
     if (!causes.has(id)) return false;
-    const bytes = judges && accountBytes(ledger, judges);
+    const bytes = judges && (accountBytes(ledger, judges) ?? 0) - (usual.get(judges) ?? 0);
     const grown = judgesGrowthOf && growthOf(judgesGrowthOf, series);
     return [bytes, grown].some((each) => each !== undefined && each >= UNEXPLAINED_SHARE * ledger.totalBytes);
   });
@@ -275,7 +275,7 @@ export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string
       ledger,
       pressure.level,
       assessed.usual,
-      (whole) => isMuchUnjudged(preset, assessed.notAssessed, whole, series.status === "ok" ? series.value : []),
+      (whole) => isMuchUnjudged(preset, assessed, whole, series.status === "ok" ? series.value : []),
     ),
     pressure: { level: pressure.level, because: pressure.because, evidence: quote(pressure.evidence, snapshots) },
     ledger: ledger === undefined ? null : {
