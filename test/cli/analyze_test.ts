@@ -148,6 +148,9 @@ describe("nailhouse analyze", () => {
     [["analyze", sample, "--nonsense"], "--nonsense"],
     [["analyse"], 'no command "analyse"'],
     [[], "a command is missing"],
+    [["/tmp/bundle.tgz"], "perhaps analyze /tmp/bundle.tgz"],
+    [["analyze", sample, "-o", "/nowhere/report"], "Cannot write /nowhere/report: ENOENT"],
+    [["compare", sample, sample, "-o", "/nowhere/report"], "Cannot write /nowhere/report: ENOENT"],
   ])("%j is a usage error: exit 2", (args, message) => {
     const { status, stderr, stdout } = nailhouse(args);
     expect(status).toBe(2);
