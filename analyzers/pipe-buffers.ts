@@ -1,10 +1,4 @@
-import {
-  type Analyzer,
-  defineAnalyzer,
-  type EvidenceLine,
-  type FindingDraft,
-  type Outcome,
-} from "../src/core/analyzer.ts";
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type Outcome } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
