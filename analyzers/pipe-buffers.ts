@@ -1,10 +1,4 @@
-import {
-  type Analyzer,
-  defineAnalyzer,
-  type EvidenceLine,
-  type FindingDraft,
-  type Outcome,
-} from "../src/core/analyzer.ts";
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type Outcome } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
@@ -14,6 +8,7 @@ import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopAll, stopCommands } from "../src/computed/owners.ts";
 import { givenPages } from "../src/computed/skb_memory.ts";
+import { ALL_DESCRIPTORS, seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { type Pipe, pipeContents } from "../src/parsers/pipe_contents.ts";
@@ -119,9 +114,17 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
     "an event loop has one or two, a supervisor three a child, and they hold nothing.",
   references: ["https://man7.org/linux/man-pages/man7/pipe.7.html", "fs/pipe.c"],
   needs: { ledger },
-  uses: { pipeContents, descriptors, processStatus, processes, meminfo },
+  uses: { pipeContents, descriptors, processStatus, processes, meminfo, seesAllDescriptors },
   analyze(
-    { ledger, pipeContents: file, descriptors: table, processStatus: statuses, processes: known, meminfo: memory },
+    {
+      ledger,
+      pipeContents: file,
+      descriptors: table,
+      processStatus: statuses,
+      processes: known,
+      meminfo: memory,
+      seesAllDescriptors: seesAll,
+    },
   ) {
     const residual = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
     const materialBytes = Math.min(SOFT_LIMIT_BYTES, MATERIAL_SHARE * ledger.totalBytes);
@@ -137,9 +140,10 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
       }];
     }
 
-    function byContents(pipes: readonly Pipe[], path: string): { findings: FindingDraft[] } | { ruledOut: string } {
+    function byContents(pipes: readonly Pipe[], path: string): Outcome {
       const bytes = pipes.reduce((sum, pipe) => sum + pipe.bytes, 0);
       if (bytes < materialBytes) {
+        if (seesAll === false && residual - bytes >= materialBytes) return { notAssessed: [ALL_DESCRIPTORS] };
         return { ruledOut: `${formatQuantity(pipes.length, "pipe holds", "pipes hold")} ${formatBytes(bytes)} unread` };
       }
       const comms = new Map(statuses?.map(({ pid, value }) => [pid, value.name]));

@@ -9,7 +9,7 @@ import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { pressure } from "../src/computed/pressure.ts";
 import { type ProcessLife, processLives } from "../src/computed/process_lives.ts";
-import { ALL_PROCESSES, areAllProcesses } from "../src/computed/process_statuses.ts";
+import { ALL_PROCESSES, areAllProcesses, hiddenProcesses } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { exhaustion, type Measurement, MIN_TREND_POINTS, recentTrend, type Trend } from "../src/computed/trend.ts";
@@ -166,6 +166,13 @@ function growthOf(tenants: readonly Tenant[], since: number): number {
     const from = first.time > since ? 0 : series.find(({ time }) => time >= since)?.bytes ?? last.bytes;
     return sum + Math.max(0, last.bytes - from);
   }, 0);
+}
+
+/** How much anonymous memory those who are known took, also of what comes back from swap. */
+function anonGrowthOf(history: readonly TimePoint<readonly Process[]>[]): number {
+  const first = new Map(history[0]?.value.map(({ pid, anonBytes }) => [pid, anonBytes]));
+  const last = history.at(-1)?.value ?? [];
+  return last.reduce((sum, { pid, anonBytes }) => sum + Math.max(0, anonBytes - (first.get(pid) ?? 0)), 0);
 }
 
 /** How much all anonymous memory grew in the last seconds of what was watched. */
@@ -332,8 +339,14 @@ export const userLeak: Analyzer = defineAnalyzer({
     const leaks = leaking(grownOf(settled, false), growthLeft);
     const startUps = leaking(grownOf([...newcomers], true), allGrowth).map(leakFinding);
     if (leaks.length > 0) return { findings: [...leaks.map(leakFinding), ...startUps] };
+    // What several processes share is in each one's part, so all of them together have it at least once.
+    const hiddenBytes = anon - known.reduce((sum, { anonBytes }) => sum + anonBytes, 0);
+    // The same in the end: somebody who is not in the list may dominate, or be what grows.
+    const isHidden = Number.isFinite(hiddenBytes) && (hiddenBytes >= DOMINATES_SHARE * ledger.totalBytes ||
+      hiddenBytes >= MIN_LEAK_BYTES && growsUnseen());
     const [largest] = known;
     const watched = (history?.length ?? 0) >= MIN_TREND_POINTS;
+    if (isHidden && startUps.length === 0) return { notAssessed: [hiddenProcesses(hiddenBytes)] };
     if (largest === undefined) {
       return areAll === false ? { notAssessed: [ALL_PROCESSES] } : { ruledOut: "no process has memory of its own" };
     }
@@ -355,6 +368,16 @@ export const userLeak: Analyzer = defineAnalyzer({
           largest.isRss ? ", shared pages included" : ""
         }: ${formatShare(sizeOf(largest), ledger.totalBytes)} of memory`,
     };
+
+    /** Whether all anonymous memory grew steadily, and most of that in nobody who is known. */
+    function growsUnseen(): boolean {
+      const trend = recentTrend(
+        (ledgers ?? []).map(({ time, value }) => ({ time, bytes: accountBytes(value, "anon") ?? 0 })),
+      );
+      if (trend === undefined || trend.low <= 0 || trend.changeBytes < MIN_GROWTH_BYTES) return false;
+      const seen = anonGrowthOf((history ?? []).filter(({ time }) => time >= end - trend.spanSeconds * 1000));
+      return trend.changeBytes - seen >= Math.max(MIN_GROWTH_BYTES, trend.changeBytes / 2);
+    }
 
     /** What is shared (RSS, or pages of a parent's) is in several processes, but once in AnonPages. */
     function ownOf(bytes: number): number {

@@ -1,5 +1,12 @@
 import { type Collector, defineCollector, files } from "../src/core/collector.ts";
 
+/** Busybox's df knows neither -l nor -x, and prints nothing then. Its -P keeps a long device and its numbers in one line. */
+function mounts(options: string): string {
+  return `all=$(df ${options} -x autofs 2> /dev/null); [ -n "$all" ] || exec df ${
+    options.replace("l", "")
+  }P; echo "$all"`;
+}
+
 /** Which machine this is and how it runs. */
 export const host: Collector = defineCollector({
   id: "host",
@@ -10,8 +17,8 @@ export const host: Collector = defineCollector({
     { kind: "command", argv: ["uname", "-a"], as: "sos_commands/kernel/uname_-a" },
     { kind: "command", argv: ["uptime"], as: "sos_commands/host/uptime" },
     // Local file systems only: others may not answer. Tells what tmpfs holds.
-    { kind: "command", argv: ["df", "-al", "-x", "autofs"], as: "sos_commands/filesys/df_-al_-x_autofs" },
-    { kind: "command", argv: ["df", "-ali", "-x", "autofs"], as: "sos_commands/filesys/df_-ali_-x_autofs" },
+    { kind: "command", argv: ["sh", "-c", mounts("-al")], as: "sos_commands/filesys/df_-al_-x_autofs" },
+    { kind: "command", argv: ["sh", "-c", mounts("-ali")], as: "sos_commands/filesys/df_-ali_-x_autofs" },
     { kind: "file", path: "/proc/loadavg", changing: true, recorded: true },
     // The same until the next start: what was recorded before it is told apart by this.
     { kind: "file", path: "/proc/sys/kernel/random/boot_id", recorded: true },

@@ -36,8 +36,9 @@ async function main(args: readonly string[]): Promise<number> {
   if (load === undefined) {
     const what = name === undefined ? "a command is missing" : `there is no command "${name}"`;
     const names = [...commands.keys()];
+    const meant = name !== undefined && /[./]/.test(name) ? `; perhaps analyze ${name}` : perhaps(name ?? "", names);
     throw new UsageError(
-      `${what}${perhaps(name ?? "", names) ?? `; the commands are ${names.join(", ")}`} (see --help)`,
+      `${what}${meant ?? `; the commands are ${names.join(", ")}`} (see --help)`,
     );
   }
   const command = await load();

@@ -86,6 +86,11 @@ settings() {
     case $1 in
       -h | --help) usage; exit 0 ;;
       --quiet) quiet=1; shift; continue ;;
+      --*=*)
+        given=$1
+        shift
+        set -- "\${given%%=*}" "\${given#*=}" "$@"
+        ;;
     esac
     [ $# -gt 1 ] || wrong "there is no option $1, or its value is missing"
     case $1 in
@@ -151,6 +156,22 @@ choose_collectors() {
   done
   [ -n "$chosen" ] || wrong "--only and --skip leave no collector to run"
   case ",$only," in *,page-flags,*) census=1 ;; esac
+}
+
+# Without these there is no bundle.
+need_programs() {
+  for program in awk cat date env head tr; do
+    command -v "$program" >/dev/null || { echo "nailhouse: Cannot look at this host: it has no $program" >&2; exit 3; }
+  done
+}
+
+# What else captures are made of: small images of containers lack some.
+note_missing_programs() {
+  lacking=
+  for program in cut find grep id ls readlink sed sleep sort stat wc xargs; do
+    command -v "$program" >/dev/null || lacking="\${lacking:+$lacking, }$program"
+  done
+  [ -z "$lacking" ] || problem "$lacking" "not installed: what takes them is missing, such as sizes of processes and owners of sockets"
 }
 
 tell() {
@@ -627,6 +648,14 @@ namespace_output() {
   send_output "$namespace_folder/$as" nsenter "--net=$namespace_file" "$@"
 }
 
+# Others have processes, too: process 2 starts the kernel's threads, and is in no PID namespace but the first one. hidepid hides it as well.
+note_hidden() {
+  second=
+  { read -r second <"$root/proc/2/comm"; } 2>/dev/null
+  [ "$second" = kthreadd ] ||
+    problem proc "not all processes can be seen: this is a container (see --root), or hidepid of /proc hides those of others"
+}
+
 # Files of processes. OPTION... -- NAME...
 process() {
   options "$@"
@@ -635,6 +664,7 @@ process() {
   [ "$snapshot" -eq 1 ] || largest=$changing
   [ -z "$recording" ] || largest=$recorded
   which=$pids
+  case "$snapshot$recording $* " in '1 status '*) note_hidden ;; esac
   if [ -n "$largest$may_hang" ]; then
     find_sizes
     which=$sizes
@@ -845,7 +875,7 @@ produce() {
   IFS=' ' read -r self _ </proc/self/stat
   first_second=0
   count_seconds
-  first_second=$seconds seconds=0 stopped='' via=''
+  first_second=$seconds seconds=0 stopped='' via='' programs_noted=''
   forget_batch
   trap '' USR1
   trap 'stopped=interrupted' INT TERM HUP
@@ -873,6 +903,8 @@ produce() {
       [ -z "$stopped" ] || break
       look_at_clock
       send collector "$id" "$now"
+      [ -n "$programs_noted$recording" ] || note_missing_programs
+      programs_noted=1
       captures "$id"
       # A sample is one flush, and reads what it can at once: processes cost more than the files.
       [ -z "$recording" ] || continue
@@ -1046,6 +1078,7 @@ record_ring() {
 main() {
   umask 077
   settings "$@"
+  need_programs
   [ -r /proc/meminfo ] || { echo "nailhouse: Cannot look at this host: is this Linux, with /proc mounted?" >&2; exit 3; }
   interrupted='' recording='' stuck=''
   [ -z "$record" ] || record_ring

@@ -52,7 +52,7 @@ function parseMap(value: unknown, line: number): BpfMap | undefined {
 /**
  * Parses the list, which is one line or one a map.
  *
- * @throws {ParseError} if it is no JSON array.
+ * @throws {ParseError} if it is no JSON array, or nothing in it is a map.
  *
  * @example
  * ```ts
@@ -72,12 +72,15 @@ export function parseBpfMaps(text: string, context: ParseContext): readonly BpfM
   }
   if (!Array.isArray(values)) throw new ParseError("Cannot parse the BPF maps: not an array", { text });
   const lines = text.split("\n").filter((line) => line.includes("{")).length;
-  return values.flatMap((value, i) => {
+  const maps = values.flatMap((value, i) => {
     const line = lines === values.length ? i + 1 : 1;
     const map = parseMap(value, line);
     if (map === undefined) context.warn(line, `not a BPF map, or without bytes_memlock: number ${i + 1}`);
     return map === undefined ? [] : [map];
   });
+  // To whom it is denied, bpftool prints [{"error":"can't get next map: Operation not permitted"}].
+  if (maps.length === 0 && values.length > 0) throw new ParseError("Cannot parse the BPF maps: none is one", { text });
+  return maps;
 }
 
 /** A snapshot's file, as {@linkcode parseBpfMaps} reads it. */

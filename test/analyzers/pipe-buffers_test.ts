@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { pipeBuffers } from "../../analyzers/pipe-buffers.ts";
-import { analyzeFiles, findingOf, meminfoText, pinnedText } from "./_bundle.ts";
+import { analyzeFiles, findingOf, manifest, meminfoText, pinnedText } from "./_bundle.ts";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -85,6 +85,20 @@ describe("pipe-buffers", () => {
     ]);
     const few = await analyzeFiles({ "proc/meminfo": meminfoText({}, 24 * GIB, 30 * MIB) }, [pipeBuffers]);
     expect(few.ruledOut).toMatchObject([{ cause: "pipe-buffers" }]);
+  });
+
+  it("is not assessed where much is in no account, and only some descriptors were seen", async () => {
+    const kthreadd = { "proc/2/status": "Name:\tkthreadd\n" };
+    const unprivileged = { "nailhouse.json": JSON.stringify({ ...manifest, privileged: false }) };
+    const some = files(pipes(5, 0, 65_536), 314 * MIB);
+    for (const each of [some, { ...some, ...kthreadd, ...unprivileged }]) {
+      expect((await analyzeFiles(each, [pipeBuffers])).notAssessed).toMatchObject([
+        { cause: "pipe-buffers", missing: [expect.stringContaining("descriptors of all processes")] },
+      ]);
+    }
+    expect((await analyzeFiles({ ...some, ...kthreadd }, [pipeBuffers])).ruledOut).toHaveLength(1);
+    const little = { ...files(pipes(5, 0, 65_536), 14 * MIB), ...unprivileged };
+    expect((await analyzeFiles(little, [pipeBuffers])).ruledOut).toHaveLength(1);
   });
 
   it("needs the ledger only, and warns of rows that are no pipes", async () => {

@@ -167,6 +167,11 @@ describe("parseBpfMaps()", () => {
     expect(warnings).toHaveLength(1);
     for (const text of ["", "{}", "Error: bpf"]) expect(() => parseBpfMaps(text, context)).toThrow("BPF maps");
   });
+
+  it("takes a refusal for no list, and not for an empty one", () => {
+    const refusal = '[{"error":"can\'t get next map: Operation not permitted"}]\n';
+    expect(() => parseBpfMaps(refusal, contextOf().context)).toThrow("Operation not permitted");
+  });
 });
 
 describe("parseBpfPrograms()", () => {
