@@ -22,7 +22,6 @@ import { socketOwners } from "../src/computed/socket_owners.ts";
 import { tcpBacklog } from "../src/computed/tcp_backlog.ts";
 import { unixBacklog } from "../src/computed/unix_backlog.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
-import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
@@ -109,7 +108,7 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     languages,
     sysctl,
     meminfo,
-    slabinfo,
+    skbSlab,
     tcpBacklog,
     unixBacklog,
     packetRings,
@@ -124,7 +123,7 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
       languages: spoken,
       sysctl: settings,
       meminfo: file,
-      slabinfo: slab,
+      skbSlab: slab,
       tcpBacklog: tcp,
       unixBacklog: unix,
       packetRings: packets,
@@ -144,7 +143,7 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     const pinned = pinnedBytes();
     // Packets that lie in slab fill no block. Where slab is not known, all of them may be in the blocks; those of streams are, whatever else is in slab.
     const ofPackets = chargeOf(charges.filter(({ family }) => !isStream(family)));
-    const outsideSlab = charged - (skbBytesInSlab(ofPackets, skbSlab(slab, ledger)) ?? 0);
+    const outsideSlab = charged - (skbBytesInSlab(ofPackets, slab) ?? 0);
     // Of free and top all that processes and the kernel have is in no account, and the backlog itself.
     const isTold = census !== undefined || isWhole(ledger);
     if (!isTold && explainable - outsideSlab >= materialQueueBytes(ledger.totalBytes)) {

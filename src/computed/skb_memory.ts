@@ -2,7 +2,8 @@ import { accountBytes, type Ledger, type SourceLine } from "../core/ledger.ts";
 import type { Claim } from "../core/report.ts";
 import { defineComputed, type Parsed, type Source } from "../core/source.ts";
 import { type PageFlags, pageFlags } from "../parsers/page_flags.ts";
-import type { SlabCache } from "../parsers/slabinfo.ts";
+import { type SlabCache, slabinfo } from "../parsers/slabinfo.ts";
+import { ledger } from "./ledger.ts";
 import { type SizedCache, usedSlabBytes } from "./slab_caches.ts";
 
 /** Caches of packet heads: one object a packet, or two (clones). */
@@ -39,14 +40,20 @@ export const PACKET_OVERHEAD_BYTES = 576;
 /** The least that a queued packet is charged: the overhead and one cache line of data. */
 export const MIN_TRUESIZE_BYTES: number = PACKET_OVERHEAD_BYTES + 64;
 
-/** From slabinfo and the ledger's slab accounts. */
-export function skbSlab(
-  file: Parsed<readonly SlabCache[]> | undefined,
+/** From slabinfo and the ledger's slab accounts. Undefined where no cache is known to have packets. */
+export const skbSlab: Source<SkbSlab | undefined> = defineComputed({
+  name: "packets in slab",
+  needs: { slabinfo },
+  uses: { ledger },
+  compute: ({ slabinfo: file, ledger: whole }) => packetsIn(file, whole),
+});
+
+function packetsIn(
+  { path, value }: Parsed<readonly SlabCache[]>,
   ledger: Ledger | undefined,
 ): SkbSlab | undefined {
-  if (file === undefined) return undefined;
-  const all = file.value.reduce((sum, { totalBytes }) => sum + (totalBytes ?? 0), 0);
-  const ofPackets = file.value.filter((cache) => isPacketCache(cache) && !CHARGED_CACHES.test(cache.name));
+  const all = value.reduce((sum, { totalBytes }) => sum + (totalBytes ?? 0), 0);
+  const ofPackets = value.filter((cache) => isPacketCache(cache) && !CHARGED_CACHES.test(cache.name));
   const caches = ofPackets.filter(({ totalBytes }) => totalBytes !== undefined);
   const largest = caches.toSorted((a, b) => (b.totalBytes as number) - (a.totalBytes as number))[0];
   if (largest === undefined) return undefined;
@@ -56,8 +63,8 @@ export function skbSlab(
     : (accountBytes(ledger, "slab-reclaimable") ?? 0) + (accountBytes(ledger, "slab-unreclaimable") ?? 0);
   return {
     mostBytes: caches.reduce((sum, { totalBytes }) => sum + (totalBytes as number), 0) + Math.max(0, slab - all),
-    largest: { path: file.path, line: largest.line, name: largest.name, bytes: largest.totalBytes as number },
-    heads: head && { path: file.path, line: head.line, count: head.activeObjects },
+    largest: { path, line: largest.line, name: largest.name, bytes: largest.totalBytes as number },
+    heads: head && { path, line: head.line, count: head.activeObjects },
     largestObjectBytes: Math.max(...ofPackets.map(({ objectBytes }) => objectBytes)),
   };
 }

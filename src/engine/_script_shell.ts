@@ -171,20 +171,24 @@ find_facts() {
   read -r hostname </proc/sys/kernel/hostname
   read -r release </proc/sys/kernel/osrelease
   machine=$(uname -m)
-  euid=$(id -u)
-  page_size=$(getconf PAGESIZE 2>/dev/null) || page_size=
-  user_hz=$(getconf CLK_TCK 2>/dev/null) || user_hz=
-  if [ -z "$page_size" ]; then
-    # Whatever IFS the caller has.
-    while IFS=' ' read -r key value _; do
-      case $key in KernelPageSize:) page_size=$((value * 1024)); break ;; esac
-    done </proc/self/smaps
-  fi
-  # 100 on every architecture of Linux but alpha and ia64.
-  user_hz=\${user_hz:-100}
+  # Whatever IFS the caller has.
+  while IFS=$tab read -r key _ value _; do
+    case $key in Uid:) euid=$value; break ;; esac
+  done </proc/self/status
+  # The first mapping is of this shell's program. Kernels without CONFIG_PROC_PAGE_MONITOR have no such file.
+  page_size=
+  while IFS=' ' read -r key value _; do
+    case $key in KernelPageSize:) page_size=$((value * 1024)); break ;; esac
+  done 2>/dev/null </proc/self/smaps
+  [ -n "$page_size" ] || page_size=$(getconf PAGESIZE 2>/dev/null)
+  # USER_HZ.
+  case $machine in alpha | ia64) user_hz=1024 ;; *) user_hz=100 ;; esac
   cpus=0
   { read -r online <"$root/sys/devices/system/cpu/online"; } 2>/dev/null || online=
-  for range in $(printf '%s' "$online" | tr ',' '\\n'); do
+  while [ -n "$online" ]; do
+    range=\${online%%,*}
+    online=\${online#"$range"}
+    online=\${online#,}
     cpus=$((cpus + \${range#*-} - \${range%-*} + 1))
   done
   [ "$cpus" -gt 0 ] || cpus=$(grep -c '^processor' /proc/cpuinfo)
@@ -209,11 +213,22 @@ find_facts() {
   else timeout_program=; fi
 }
 
+# As in the names of files.
+compact_time() {
+  IFS=:-
+  set -f
+  # shellcheck disable=SC2086
+  printf '%s' $time
+}
+
 name_bundle() {
   # In a container, the system's own name is the container's.
   if [ -n "$root" ] && answers head -n 1 "$root/etc/hostname"; then hostname=$(head -n 1 "$root/etc/hostname"); fi
   [ -z "$recording" ] || return 0
-  name=nailhouse-$(printf '%.64s' "$hostname" | tr -c 'A-Za-z0-9_.-' '_')-$(printf '%s' "$time" | tr -d ':-')
+  short=$(printf '%.64s' "$hostname")
+  # No process for what most hosts are called.
+  case $short in *[!A-Za-z0-9_.-]*) short=$(printf '%s' "$short" | tr -c 'A-Za-z0-9_.-' '_') ;; esac
+  name=nailhouse-$short-$(compact_time)
   send name "$name"
 }
 
@@ -954,7 +969,7 @@ choose_file() {
   find "$record" -name 'ring-[0-9]*.tar.gz' -type f -mtime "+$((keep - 1))" -exec rm -f {} + 2>/dev/null
   used=0
   for each in $(ring_files); do used=$((used + $(size_of "$each"))); done
-  name_of_file=$record/ring-$(printf '%s' "$time" | tr -d ':-')
+  name_of_file=$record/ring-$(compact_time)
   ring_hour=$hour ring_file=$name_of_file.tar.gz copy=2 bytes=0
   while [ -e "$ring_file" ]; do ring_file=$name_of_file-$copy.tar.gz copy=$((copy + 1)); done
 }
