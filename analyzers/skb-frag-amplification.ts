@@ -11,7 +11,7 @@ import { type Process, processes } from "../src/computed/processes.ts";
 import { quoteProgram } from "../src/computed/remedy_program.ts";
 import { isStream, type ReceiveCharge, receiveCharges } from "../src/computed/receive_charges.ts";
 import {
-  FRAGMENT_BLOCK_BYTES,
+  fragmentBlockBytes,
   type FragmentBlocks,
   fragmentBlocks,
   MIN_TRUESIZE_BYTES,
@@ -33,8 +33,8 @@ const MIN_AMPLIFICATION = 2;
 const MIN_SHARE_OF_PINNED = 0.1;
 
 /** Charge over the least charge is the most packets there can be, and each pins one block at the most. */
-function mostPinnedBy(chargedBytes: number): number {
-  return (chargedBytes / MIN_TRUESIZE_BYTES) * FRAGMENT_BLOCK_BYTES;
+function mostPinned(chargedBytes: number, blockBytes: number): number {
+  return (chargedBytes / MIN_TRUESIZE_BYTES) * blockBytes;
 }
 
 type Group = OwnerGroup<ReceiveCharge>;
@@ -131,6 +131,8 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     facts,
   ) {
     const charged = chargeOf(charges);
+    const blockBytes = fragmentBlockBytes(facts.pageSizeBytes);
+    const mostPinnedBy = (bytes: number): number => mostPinned(bytes, blockBytes);
     const explainable = mostPinnedBy(charged);
     const residual = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
     // Streams that are sent are copied into blocks of the same size, without waste; rings are pages that no account has, either.
@@ -229,7 +231,7 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
           path: pinned.census.path,
           line: pinned.census.line,
           because: `${formatBytes(pinned.census.bytes)} are blocks of ${
-            formatBytes(FRAGMENT_BLOCK_BYTES)
+            formatBytes(blockBytes)
           } that are no slab, no page cache and no process's: ${
             (pinned.bytes.high / chargeOf(groups)).toFixed(0)
           } times what ${

@@ -79,8 +79,8 @@ const MIN_GROWTH_SHARE = 0.001;
 const LONG_WATCH_SECONDS = 600;
 const CACHES_LISTED = 3;
 
-/** Objects above two pages (8 KiB) come from whole pages: they are in SUnreclaim, but in no cache. */
-const LARGE_KMALLOC = "kmalloc of more than 8 KiB (in no cache)";
+/** Objects above two pages come from whole pages: they are in SUnreclaim, but in no cache. */
+const LARGE_KMALLOC = "kmalloc of more than two pages (in no cache)";
 const ALLOCATION_SITES = "sysctl vm.mem_profiling=1 && sort -rn /proc/allocinfo | head -30";
 
 /**
@@ -249,6 +249,20 @@ function withoutPackets(
     ),
     heldElsewhere: Math.max(0, heldByOthers - packets),
   };
+}
+
+/** What debugging (slub_debug) adds to each object of kmalloc's, as a factor: its name tells the size that was asked for. */
+function debugFactor(caches: readonly SizedCache[]): number {
+  let asked = 0;
+  let used = 0;
+  for (const cache of caches.filter(isPacketCache)) {
+    const [, digits, kilo] = /^kmalloc-(?:\D+-|rnd-\d+-)?(\d+)(k?)$/.exec(cache.name) ?? [];
+    if (digits === undefined || cache.objectBytes === 0) continue;
+    const bytes = usedSlabBytes(cache);
+    used += bytes;
+    asked += bytes * Math.min(1, Number(digits) * (kilo === "k" ? 1024 : 1) / cache.objectBytes);
+  }
+  return asked === 0 ? 1 : used / asked;
 }
 
 function sum(suspects: readonly Suspect[]): number {
@@ -553,16 +567,21 @@ export const slabLeak: Analyzer = defineAnalyzer({
       unixBacklog: unix,
       groups,
       devices,
-      ...witnesses
+      ...counts
     },
     facts,
     unclaimed,
   ) {
+    const witnesses: Witnesses = { ...counts, pageSizeBytes: facts.pageSizeBytes };
     const account = whole && accountBytes(whole, "slab-unreclaimable");
-    const left = unclaimed.get("slab-unreclaimable");
-    if (whole === undefined || account === undefined || left === undefined) {
+    const notClaimed = unclaimed.get("slab-unreclaimable");
+    if (whole === undefined || account === undefined || notClaimed === undefined) {
       return bySizeAlone(caches, inUse, whole?.totalBytes);
     }
+    // What sockets are charged does not tell of it.
+    const inPackets = packetsInSockets(caches, charges, backlog, unix);
+    const ofDebugging = (debugFactor(caches.caches) - 1) * inPackets;
+    const left = Math.max(0, notClaimed - ofDebugging);
     const ledger: Ledger = whole;
     const byName = trends(history ?? []);
     const spanSeconds = [...byName.values()].reduce((most, trend) => Math.max(most, trend.spanSeconds), 0);
@@ -587,11 +606,11 @@ export const slabLeak: Analyzer = defineAnalyzer({
       ofOthers === 0
         ? ""
         : `, of which ${formatBytes(ofOthers)} are in caches of ZFS, XFS, KSM or zram, which explain themselves`
-    }`;
+    }${ofDebugging < 1 ? "" : `, and without ${formatBytes(ofDebugging)} that slub_debug adds to packets in sockets`}`;
     const { caches: settled, heldElsewhere } = withoutPackets(
       [...unlogged, ...largeKmalloc(caches, ledger, file)],
       account - left,
-      packetsInSockets(caches, charges, backlog, unix),
+      inPackets + ofDebugging,
     );
     const unreclaimable = settled.sort((a, b) => b.usedBytes - a.usedBytes);
     const material = materialSlabBytes(ledger.totalBytes);
@@ -609,7 +628,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
     /** Caches of which something else tells what their objects are. */
     function countedFindings(): { readonly findings: readonly FindingDraft[]; readonly rest: Rest } {
       const findings: FindingDraft[] = [];
-      let rest: Rest = { caches: unreclaimable, left: unclaimed.get("slab-unreclaimable") ?? 0 };
+      let rest: Rest = { caches: unreclaimable, left };
       for (const cache of unreclaimable.filter(isCounted)) {
         if (!rest.caches.includes(cache)) continue;
         // None of what is counted is larger than a page.

@@ -738,7 +738,7 @@ describe("slab-leak", () => {
       "proc/meminfo": meminfoText({ SUnreclaim: 414 * MIB, SReclaimable: 146 * MIB }, 24 * GIB),
     };
     const [owner] = findingOf(await analyzeFiles(files), "slab-leak")?.owners ?? [];
-    expect(owner?.comm).toContain("kmalloc of more than 8 KiB");
+    expect(owner?.comm).toContain("kmalloc of more than two pages");
     // SLUB keeps no callers of what it passes on to the page allocator.
     expect(owner?.detail).toContain("vm.mem_profiling=1");
     expect(owner?.detail).not.toContain("slub_debug");
