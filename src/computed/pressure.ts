@@ -1,8 +1,9 @@
 /** Is the host short of memory? A question apart from who holds what. */
 import type { EvidenceLine } from "../core/analyzer.ts";
+import { duration, instant } from "../core/duration.ts";
 import { formatBytes, formatShare } from "../core/format.ts";
 import { accountBytes, type Ledger } from "../core/ledger.ts";
-import type { PressureLevel } from "../core/report.ts";
+import type { Exhaustion, PressureLevel } from "../core/report.ts";
 import { defineComputed, lately, overTime, type Parsed, type Source, type TimePoint } from "../core/source.ts";
 import { free } from "../parsers/free.ts";
 import { kernelLog, type KernelLogEvent } from "../parsers/kernel_log.ts";
@@ -139,6 +140,11 @@ function forecastSpans({ spanSeconds }: Trend): number {
   return spanSeconds < MIN_HISTORY_SECONDS ? MAX_FORECAST_SPANS : MAX_HISTORY_FORECAST_SPANS;
 }
 
+/** @param from When it was last looked at, in milliseconds since 1970. */
+function lasting({ atLow }: Exhaustion, from: number): string {
+  return `would last at least ${duration((Date.parse(atLow) - from) / 1000)}, until ${instant(atLow)}`;
+}
+
 /** Whether what is available falls in a straight enough line to an end that is not far beyond what was watched. */
 function falling({ ledgers, ledger: memory, meminfo: file }: Inputs): Sign {
   if (file === undefined || memory === undefined) return undefined;
@@ -158,13 +164,11 @@ function falling({ ledgers, ledger: memory, meminfo: file }: Inputs): Sign {
   }
   return {
     level: "rising",
-    because: `available memory falls by ${
-      formatBytes(trend.bytesPerSecond)
-    } a second and would be used up at ${end.atLow} at the earliest`,
+    because: `available memory falls by ${formatBytes(trend.bytesPerSecond)} a second and ${lasting(end, last.time)}`,
     evidence: [{
       path,
       line,
-      because: `MemAvailable fell by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s`,
+      because: `MemAvailable fell by ${formatBytes(trend.changeBytes)} in ${duration(trend.spanSeconds)}`,
     }],
   };
 }
@@ -194,7 +198,7 @@ function fallingForLong({ history, ledgers, ledger: memory }: Inputs): Sign {
     level: "rising",
     because: `available memory has been falling for ${hours} hours, by ${
       formatBytes(trend.bytesPerSecond * 3600)
-    } an hour, and would be used up at ${end.atLow} at the earliest`,
+    } an hour, and ${lasting(end, last.time)}`,
     evidence: [{
       path: lastRecorded.path,
       line: lastRecorded.line,

@@ -3,7 +3,7 @@ import { getBorderCharacters, table } from "table";
 import { formatBytes } from "../core/format.ts";
 import type { Report } from "../core/report.ts";
 import { bytesAxis } from "./_axis.ts";
-import { duration, instant } from "./_duration.ts";
+import { duration, instant } from "../core/duration.ts";
 import { accountSeries, availableSeries, MIN_MOVED_BYTES, type Series, type SeriesPoint, thinned } from "./_history.ts";
 import { printable } from "./_printable.ts";
 import { isAccusation, spanSeconds } from "./_summary.ts";
