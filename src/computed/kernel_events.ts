@@ -1,7 +1,8 @@
-/** What the kernel's log tells of memory that could not be had, as events in time. */
+/** What logs tell of memory that could not be had, as events in time. */
 import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { KernelEvent } from "../core/report.ts";
 import { defineComputed, type Source } from "../core/source.ts";
+import { oomDaemon, type OomDaemonKill } from "../parsers/oom_daemon.ts";
 import { kernelLog, type KernelLogEvent, type OomPanic, type OomVictim } from "../parsers/kernel_log.ts";
 
 function killed(victims: readonly OomVictim[], panic?: OomPanic): string {
@@ -31,17 +32,36 @@ function whatHappened({ kind, comm, order, memcg, victims, panic }: KernelLogEve
   }
 }
 
-/** In the order of the log. */
-export const kernelEvents: Source<readonly Omit<KernelEvent, "text">[]> = defineComputed({
-  name: "events in the kernel log",
-  needs: { kernelLog },
-  uses: {},
-  compute: ({ kernelLog: { path, value } }) =>
-    value.filter(({ isCutOff }) => !isCutOff).map((event) => ({
+/** `earlyoom, not the kernel, ended java (pid 906, 42.9 GiB): mem avail: 888 of 55597 MiB ( 1.60%), ...` */
+export function daemonKill({ daemon, victim, pid, rssBytes, because }: OomDaemonKill): string {
+  const what = pid === undefined
+    ? `killed the control group ${victim}`
+    : `ended ${victim} (pid ${pid}${rssBytes === undefined ? "" : `, ${formatBytes(rssBytes)}`})`;
+  return `${daemon}, not the kernel, ${what}${because === undefined ? "" : `: ${because}`}`;
+}
+
+type Event = Omit<KernelEvent, "text">;
+
+/** The kernel's in the order of its log, and then those of other programs. */
+export const kernelEvents: Source<readonly Event[]> = defineComputed({
+  name: "events in the logs",
+  needs: {},
+  uses: { kernelLog, oomDaemon },
+  compute({ kernelLog: log, oomDaemon: daemons }) {
+    const kernels = (log?.value ?? []).filter(({ isCutOff }) => !isCutOff).map((event): Event => ({
       kind: event.kind,
       secondsSinceBoot: event.seconds ?? null,
       title: title(event),
-      path,
+      path: log?.path as string,
       line: event.line,
-    })),
+    }));
+    const others = (daemons?.value ?? []).map((kill): Event => ({
+      kind: "daemon-kill",
+      secondsSinceBoot: null,
+      title: daemonKill(kill),
+      path: daemons?.path as string,
+      line: kill.line,
+    }));
+    return [...kernels, ...others];
+  },
 });

@@ -8,10 +8,12 @@ import { defineComputed, lately, overTime, type Parsed, type Source, type TimePo
 import { free } from "../parsers/free.ts";
 import { kernelLog, type KernelLogEvent } from "../parsers/kernel_log.ts";
 import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
+import { oomDaemon, type OomDaemonKill } from "../parsers/oom_daemon.ts";
 import { memoryPressure, type Pressure } from "../parsers/pressure.ts";
 import { type Vmstat, vmstat } from "../parsers/vmstat.ts";
 import { type Zone, zoneinfo } from "../parsers/zoneinfo.ts";
 import { type ImportedHistory, importedHistory } from "./imported_history.ts";
+import { daemonKill } from "./kernel_events.ts";
 import { ledger } from "./ledger.ts";
 import { cutOffOoms, hostOoms } from "./oom_dump.ts";
 import { exhaustion, type Measurement, recentTrend, theilSen, type Trend } from "./trend.ts";
@@ -47,6 +49,7 @@ interface Inputs {
   readonly zoneinfo: Parsed<readonly Zone[]> | undefined;
   readonly memoryPressure: Parsed<Pressure> | undefined;
   readonly kernelLog: Parsed<readonly KernelLogEvent[]> | undefined;
+  readonly oomDaemon: Parsed<readonly OomDaemonKill[]> | undefined;
   readonly ledgers: readonly TimePoint<Ledger>[] | undefined;
   readonly history: ImportedHistory | undefined;
   readonly vmstats: readonly TimePoint<Parsed<Vmstat>>[] | undefined;
@@ -72,6 +75,14 @@ function oomKills({ kernelLog: log, meminfo: now }: Inputs): Sign {
       because: "memory was used up: the kernel looked for a process to kill",
     }],
   };
+}
+
+/** Another program's judgement, where there is no look at memory of our own: systemd-oomd acts on the stalls of one group, too. */
+function daemonKills({ oomDaemon: log, ledger: memory }: Inputs): Sign {
+  const last = log?.value.at(-1);
+  if (log === undefined || last === undefined || memory !== undefined) return undefined;
+  const because = daemonKill(last);
+  return { level: "short", because, evidence: [{ path: log.path, line: last.line, because }] };
 }
 
 function available({ ledger: memory, meminfo: whole, free: summary, zoneinfo: zones }: Inputs): Sign {
@@ -270,6 +281,7 @@ export const pressure: Source<MemoryPressure> = defineComputed({
     zoneinfo,
     memoryPressure,
     kernelLog,
+    oomDaemon,
     ledgers: overTime(ledger),
     history: importedHistory,
     vmstats: lately(vmstat),
@@ -278,6 +290,7 @@ export const pressure: Source<MemoryPressure> = defineComputed({
     const signs = [
       available(inputs),
       oomKills(inputs),
+      daemonKills(inputs),
       stalls(inputs),
       directReclaim(inputs),
       falling(inputs),

@@ -92,6 +92,7 @@ const EVENT_FORM: { readonly [K in KernelEvent["kind"]]: string } = {
   "global-oom": "■",
   "memcg-oom": "◧",
   "allocation-failure": "□",
+  "daemon-kill": "◇",
 };
 
 function eventList(events: readonly KernelEvent[]): Markup {
