@@ -77,6 +77,23 @@ function oomKills({ kernelLog: log, meminfo: now }: Inputs): Sign {
   };
 }
 
+/** What could be had, if the kernel got all of it: where nothing tells how much that is, no more can be (before 3.14, as in RHEL 6). */
+const GIVEN_BACK = ["free", "page-cache", "buffers", "slab-reclaimable"] as const;
+
+function atMostAvailable({ ledger: memory, meminfo: file }: Inputs): Sign {
+  const line = file?.value.bytes.get("MemFree")?.line;
+  if (memory === undefined || memory.availableBytes !== undefined || file === undefined || line === undefined) {
+    return undefined;
+  }
+  const parts = GIVEN_BACK.map((account) => accountBytes(memory, account));
+  const most = parts.reduce<number>((sum, bytes) => sum + (bytes ?? 0), 0);
+  if (parts.includes(undefined) || most >= SHORT_AVAILABLE_SHARE * memory.totalBytes) return undefined;
+  const because = `at most ${formatBytes(most)} (${
+    formatShare(most, memory.totalBytes)
+  }) is available: what is free, and all caches`;
+  return { level: "short", because, evidence: [{ path: file.path, line, because }] };
+}
+
 /** Another program's judgement, where there is no look at memory of our own: systemd-oomd acts on the stalls of one group, too. */
 function daemonKills({ oomDaemon: log, ledger: memory }: Inputs): Sign {
   const last = log?.value.at(-1);
@@ -289,6 +306,7 @@ export const pressure: Source<MemoryPressure> = defineComputed({
   compute(inputs): MemoryPressure {
     const signs = [
       available(inputs),
+      atMostAvailable(inputs),
       oomKills(inputs),
       daemonKills(inputs),
       stalls(inputs),
