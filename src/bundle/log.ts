@@ -98,15 +98,19 @@ class KernelLines implements Condenser {
     };
     // A character a byte. Looking for a word in a string is ten times as fast as in bytes, and logs have gigabytes.
     const text = latin1.decode(piece);
-    const marks = WRITERS.map((writer) => text.indexOf(writer));
+    let kernel = text.indexOf(KERNEL);
+    let oom = text.indexOf(OOM);
     for (let at = 0; at < piece.length;) {
       const newline = text.indexOf("\n", at);
       const end = newline === -1 ? piece.length : newline + 1;
+      if (kernel !== -1 && kernel < at) kernel = text.indexOf(KERNEL, at);
+      if (oom !== -1 && oom < at) oom = text.indexOf(OOM, at);
       const isFirst = this.#isKernels === undefined && this.#head.length === 0;
       if (isFirst && this.#wasKernels && piece[at] === SPACE) this.#isKernels = true;
       const isWhole = newline !== -1 && this.#isKernels === undefined && this.#head.length === 0;
       // Nearly all lines are whole and somebody else's: no part of the piece is made for those.
-      if (isWhole && !isWrittenWithin(text, marks, at, Math.min(end, at + HEAD_BYTES))) {
+      const headEnd = Math.min(end, at + HEAD_BYTES);
+      if (isWhole && (kernel === -1 || kernel >= headEnd) && (oom === -1 || oom >= headEnd)) {
         this.#lines[used++] = NEWLINE;
         this.#wasKernels = false;
         at = end;
@@ -139,7 +143,10 @@ class KernelLines implements Condenser {
 }
 
 const latin1 = new TextDecoder("latin1");
-const WRITERS = [" kernel: ", " systemd-oomd[", " earlyoom["];
+const KERNEL = " kernel: ";
+/** The others have this in their names. */
+const OOM = "oom";
+const WRITERS = [KERNEL, " systemd-oomd[", " earlyoom["];
 const LONGEST_WRITER = Math.max(...WRITERS.map(({ length }) => length));
 
 /** Whether a line is of one of these: its beginning says so. */
@@ -149,17 +156,6 @@ function isKernels(line: Uint8Array): boolean {
     const mark = head.indexOf(writer);
     return mark !== -1 && mark < HEAD_BYTES;
   });
-}
-
-/** Whether one of them stands between `at` and `end`. @param marks Where each is found next: kept up to date. */
-function isWrittenWithin(text: string, marks: number[], at: number, end: number): boolean {
-  let is = false;
-  for (const [i, writer] of WRITERS.entries()) {
-    let mark = marks[i] as number;
-    if (mark !== -1 && mark < at) marks[i] = mark = text.indexOf(writer, at);
-    is ||= mark !== -1 && mark < end;
-  }
-  return is;
 }
 
 /**
