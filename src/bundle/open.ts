@@ -356,7 +356,7 @@ async function unpack(
     }
     if (path !== undefined) return oneFile(path, text.chunks);
     throw new BundleError(
-      "Cannot read the bundle: it is neither a tar archive (plain, gzip, bzip2, xz or zstd) or a zip archive, nor a kernel log, nor a file of /proc",
+      "Cannot read the bundle: it is neither a tar archive (plain, gzip, bzip2, xz or zstd) nor a zip archive, nor a kernel log, nor a file of /proc",
     );
   }
   return readTar(plain.chunks, broken);

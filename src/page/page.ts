@@ -13,7 +13,9 @@ interface Item {
 
 /** A bundle that was analyzed: a file may hold several. */
 interface Result {
+  /** Safe to show, too. */
   readonly name: string;
+  readonly headline: string;
   readonly done: DoneMessage;
   readonly row: HTMLLIElement;
 }
@@ -56,7 +58,8 @@ function cancelButton(cancel: () => void): HTMLButtonElement {
 }
 
 /** What came of a file, where that is no report. */
-function tell({ name, row }: Item, message: string): void {
+function tell({ name, row }: Item, told: string): void {
+  const message = printable(told);
   row.replaceChildren(make("span", name), make("small", message));
   row.className = "failed";
   status.textContent = `${name}: ${message}`;
@@ -125,13 +128,14 @@ function start(item: Item): void {
 /** Lists a result above the file, of which others may come. */
 function finish(item: Item, done: DoneMessage): void {
   const row = make("li");
-  const result = { name: done.path === "" ? item.name : `${item.name}: ${printable(done.path)}`, done, row };
+  const name = done.path === "" ? item.name : `${item.name}: ${printable(done.path)}`;
+  const result: Result = { name, headline: printable(done.headline), done, row };
   const button = make("button", result.name);
   button.type = "button";
   button.addEventListener("click", () => show(result));
-  row.append(button, make("small", done.headline));
+  row.append(button, make("small", result.headline));
   item.row.before(row);
-  status.textContent = `${result.name}: ${done.headline}`;
+  status.textContent = `${result.name}: ${result.headline}`;
   if (showsNext) show(result);
 }
 
@@ -143,7 +147,7 @@ function show(result: Result): void {
   // Who was deep in another report reads this one from its beginning.
   if (view.getBoundingClientRect().top < 0) view.scrollIntoView();
   tools.hidden = false;
-  document.title = `${result.name}: ${result.done.headline}`;
+  document.title = `${result.name}: ${result.headline}`;
   for (const button of list.querySelectorAll("button")) {
     if (result.row.contains(button)) button.setAttribute("aria-current", "true");
     else button.removeAttribute("aria-current");

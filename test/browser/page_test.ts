@@ -133,7 +133,8 @@ describe.skipIf(!hasChromium)(`dist/nailhouse.html in Chromium${reason}`, () => 
 
   it("analyzes a pasted OOM log, and runs nothing of its names", () =>
     used(async ({ page }) => {
-      const name = `<img src=x onerror=alert(1)>`;
+      const shown = `<img src=x onerror=alert(1)>`;
+      const name = `${shown}\u202e`;
       const log =
         `[ 12.3] ${name} invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE|__GFP_COMP), order=0, oom_score_adj=0\n` +
         `[ 12.3] Out of memory: Killed process 116 (${name}) total-vm:812kB, anon-rss:512kB, file-rss:4kB, shmem-rss:0kB, UID:0\n`;
@@ -145,7 +146,9 @@ describe.skipIf(!hasChromium)(`dist/nailhouse.html in Chromium${reason}`, () => 
       await page.getByRole("textbox", { name: "Kernel log" }).fill(log);
       await analyzeIt.click();
       await allDone(page, 1);
-      expect(await page.getByText(name).count()).toBeGreaterThan(0);
+      expect(await page.getByText(shown).count()).toBeGreaterThan(0);
+      expect(await page.textContent("#bundles")).toContain("\\u{202e}");
+      expect(`${await page.textContent("body")}${await page.title()}`).not.toContain("\u202e");
       expect(await page.locator("img").count()).toBe(0);
       expect(await savedJson(page)).toBe(commandLine(["-", "-f", "json"], log));
     }));
