@@ -72,8 +72,8 @@ function findingLines(pair: ComparedFinding, width: number): string[] {
   const title = (before ?? after as Finding).title;
   return [
     wrap(`${cause}: ${printable(title)}`, width, `  ${change.padEnd(7)} `),
-    `          before: ${findingState(pair, "before")}`,
-    `          after:  ${findingState(pair, "after")}`,
+    wrap(findingState(pair, "before"), width, "          before: "),
+    wrap(findingState(pair, "after"), width, "          after:  "),
   ];
 }
 
