@@ -168,7 +168,7 @@ need_programs() {
 # What else captures are made of: small images of containers lack some.
 note_missing_programs() {
   lacking=
-  for program in cut find grep id ls readlink sed sleep sort stat wc xargs; do
+  for program in cut find grep ls readlink sed sleep sort stat wc xargs; do
     command -v "$program" >/dev/null || lacking="\${lacking:+$lacking, }$program"
   done
   [ -z "$lacking" ] || problem "$lacking" "not installed: what takes them is missing, such as sizes of processes and owners of sockets"
