@@ -4,7 +4,7 @@
 //   ... Marked /system.slice/a.service for killing due to memory used (63 ) / total (64) and swap used (9) / total (10) being more than 90.00%
 //   Jul 18 08:23:17 web earlyoom[260]: mem avail: 55499 of 760640 MiB ( 7.30%), swap free:    0 of 2047 MiB ( 0.00%)
 //   ... sending SIGTERM to process 2595764 uid 0 "cellxgene": badness 711, VmRSS 52562 MiB        (1.7; up to 1.3: killing process 27541 "bash" with signal 15: ...)
-import type { ParseContext, Parsed, Source } from "../core/source.ts";
+import type { Captured, ParseContext, Parsed, Source } from "../core/source.ts";
 import { forEachLogLine, isNewestFirst, KERNEL_LOG_PATHS } from "./_kernel_messages.ts";
 import { multiply, parseCount } from "./_numbers.ts";
 
@@ -70,13 +70,14 @@ export const oomDaemon: Source<Parsed<readonly OomDaemonKill[]>> = {
   name: "oom_daemon",
   patterns: KERNEL_LOG_PATHS,
   read(reader) {
-    const logs = KERNEL_LOG_PATHS.flatMap((pattern) => reader.paths(pattern)).map((path) =>
-      reader.parse(path, parseOomDaemon)
-    );
-    return logs.find((log) => log.status === "ok" && log.value.value.length > 0) ?? logs[0] ??
-      {
-        status: "missing",
-        missing: [{ path: "var/log/syslog", howToCapture: "journalctl -u systemd-oomd -u earlyoom" }],
-      };
+    let first: Captured<Parsed<readonly OomDaemonKill[]>> | undefined;
+    // They may be long: none is looked through behind the one that tells.
+    for (const path of KERNEL_LOG_PATHS.flatMap((pattern) => reader.paths(pattern))) {
+      const log = reader.parse(path, parseOomDaemon);
+      if (log.status === "ok" && log.value.value.length > 0) return log;
+      first ??= log;
+    }
+    const missing = [{ path: "var/log/syslog", howToCapture: "journalctl -u systemd-oomd -u earlyoom" }];
+    return first ?? { status: "missing", missing };
   },
 };
