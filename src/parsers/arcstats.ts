@@ -12,7 +12,7 @@
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine } from "./_lines.ts";
-import { parseCount } from "./_numbers.ts";
+import { BINARY_UNITS, parseCount } from "./_numbers.ts";
 import type { NumberAtLine } from "./_values.ts";
 
 /** The counters by name; `size`, `c`, `c_min`, `c_max` are bytes. Those of 2^53 and more are left out. */
@@ -36,10 +36,10 @@ const SUMMARY = /^\s*ARC [Ss]ize(?: \(current\))?:\s+[\d.]{1,6} ?%\s+(\d{1,6}(?:
 export function parseArcstats(text: string, _context: ParseContext): Arcstats {
   const counters = new Map<string, NumberAtLine>();
   forEachLine(text, (line, number) => {
-    const [, amount, unit] = SUMMARY.exec(line) ?? [];
-    if (amount !== undefined) {
-      const value = Math.round(Number(amount) * 1024 ** (" KMGT".indexOf(unit as string)));
-      counters.set("size", { value, line: number });
+    const [, amount, letter] = SUMMARY.exec(line) ?? [];
+    const unit = BINARY_UNITS.get((letter ?? "").toLowerCase());
+    if (unit !== undefined) {
+      counters.set("size", { value: Math.round(Number(amount) * unit), line: number });
       return;
     }
     const [name, type, data, ...rest] = columns(line);

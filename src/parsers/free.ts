@@ -20,6 +20,7 @@
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine } from "./_lines.ts";
+import { BINARY_UNITS } from "./_numbers.ts";
 import type { Meminfo } from "./meminfo.ts";
 import type { BytesAtLine } from "./_values.ts";
 
@@ -46,14 +47,6 @@ const SWAP_FIELDS: ReadonlyMap<string, string> = new Map([["total", "SwapTotal"]
 /** Of a row of swap in top these are memory's. */
 const MEMORY_IN_SWAP_ROW: ReadonlySet<string> = new Set(["cached", "avail"]);
 
-const UNITS: ReadonlyMap<string, number> = new Map([
-  ["b", 1],
-  ["k", 2 ** 10],
-  ["m", 2 ** 20],
-  ["g", 2 ** 30],
-  ["t", 2 ** 40],
-  ["p", 2 ** 50],
-]);
 const AMOUNT = /^(\d{1,16}(?:[.,]\d{1,3})?)([BKMGTPkmgt]?)i?B?$/;
 /** The command line above what it printed, as a paste may have it. */
 const COMMAND_LINE = /^[$#] free((?: -\S{1,12}){0,5})/;
@@ -115,7 +108,7 @@ function amountOf(word: string): Amount | undefined {
   if (digits === undefined) return undefined;
   return {
     number: Number(digits.replace(",", ".")),
-    unit: letter === "" ? undefined : UNITS.get((letter as string).toLowerCase()),
+    unit: letter === "" ? undefined : BINARY_UNITS.get((letter as string).toLowerCase()),
   };
 }
 
@@ -174,7 +167,7 @@ export function parseFree(text: string, _context: ParseContext): Meminfo {
   function readCrashRow(line: string, number: number): boolean {
     const [, name, pages, amount, letter] = CRASH_ROW.exec(line) ?? [];
     if (name === undefined) return false;
-    const size = bytesOf({ number: Number(amount), unit: UNITS.get((letter || "b").toLowerCase()) }, undefined);
+    const size = bytesOf({ number: Number(amount), unit: BINARY_UNITS.get((letter || "b").toLowerCase()) }, undefined);
     if (name === "TOTAL MEM") unit = 2 ** Math.round(Math.log2((size ?? NaN) / Number(pages)));
     add(CRASH_FIELDS.get(name), bytesOf({ number: Number(pages), unit: undefined }, unit), number);
     return true;
@@ -207,7 +200,7 @@ function readTopRow(
   if (kind === undefined || rest === undefined) return;
   const told = new Map<string, number>();
   for (const [, digits, letter, name] of rest.matchAll(TOP_AMOUNT)) {
-    const unit = UNITS.get((prefix ?? letter ?? "").toLowerCase());
+    const unit = BINARY_UNITS.get((prefix ?? letter ?? "").toLowerCase());
     const bytes = bytesOf({ number: Number(digits), unit }, undefined);
     if (bytes !== undefined) told.set(name as string, bytes);
   }

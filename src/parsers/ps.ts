@@ -19,7 +19,7 @@
 import { ParseError } from "../core/errors.ts";
 import type { ParseContext, Parsed, Source } from "../core/source.ts";
 import { forEachLine, quote } from "./_lines.ts";
-import { parseCount, parseKib } from "./_numbers.ts";
+import { BINARY_UNITS, parseCount, parseKib } from "./_numbers.ts";
 
 /** One process; what the table has no column for is undefined. */
 export interface PsProcess {
@@ -49,21 +49,11 @@ interface Header {
 }
 
 const TOP_SIZE = /^(\d{1,10}(?:\.\d{1,3})?)([kmgtp])$/i;
-const TOP_UNITS: ReadonlyMap<string, number> = new Map([
-  ["k", 2 ** 10],
-  ["m", 2 ** 20],
-  ["g", 2 ** 30],
-  ["t", 2 ** 40],
-  [
-    "p",
-    2 ** 50,
-  ],
-]);
 
 /** KiB, or what top rounds. */
 function sizeOf(text: string | undefined): number | undefined {
   const [, digits, letter] = TOP_SIZE.exec(text ?? "") ?? [];
-  const unit = TOP_UNITS.get(letter?.toLowerCase() ?? "");
+  const unit = BINARY_UNITS.get(letter?.toLowerCase() ?? "");
   return unit === undefined ? parseKib(text) : Math.round(Number(digits) * unit);
 }
 
