@@ -10,7 +10,7 @@ import { stopCommands } from "../src/computed/owners.ts";
 import { pressure } from "../src/computed/pressure.ts";
 import { type ProcessLife, processLives } from "../src/computed/process_lives.ts";
 import { ALL_PROCESSES, areAllProcesses, hiddenProcesses } from "../src/computed/process_statuses.ts";
-import { type Process, processes } from "../src/computed/processes.ts";
+import { hiddenAnonBytes, type Process, processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { exhaustion, type Measurement, MIN_TREND_POINTS, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -339,8 +339,7 @@ export const userLeak: Analyzer = defineAnalyzer({
     const leaks = leaking(grownOf(settled, false), growthLeft);
     const startUps = leaking(grownOf([...newcomers], true), allGrowth).map(leakFinding);
     if (leaks.length > 0) return { findings: [...leaks.map(leakFinding), ...startUps] };
-    // What several processes share is in each one's part, so all of them together have it at least once.
-    const hiddenBytes = anon - known.reduce((sum, { anonBytes }) => sum + anonBytes, 0);
+    const hiddenBytes = hiddenAnonBytes(anon, known);
     // The same in the end: somebody who is not in the list may dominate, or be what grows.
     const isHidden = Number.isFinite(hiddenBytes) && (hiddenBytes >= DOMINATES_SHARE * ledger.totalBytes ||
       hiddenBytes >= MIN_LEAK_BYTES && growsUnseen());

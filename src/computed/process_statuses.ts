@@ -1,9 +1,9 @@
 /** What each process has, from /proc/PID/status or, where a bundle lacks it as most sosreports do, from its tables of ps. */
+import { formatBytes } from "../core/format.ts";
 import type { Captured, Missing, Parsed, Reader, Source } from "../core/source.ts";
 import type { ProcessFile } from "../parsers/_groups.ts";
 import { leaderlessStatus } from "../parsers/leaderless_status.ts";
 import { type ProcessStatus, processStatus } from "../parsers/process_status.ts";
-import { formatBytes } from "../core/format.ts";
 import { type PsProcess, psTables } from "../parsers/ps.ts";
 
 type StatusFile = ProcessFile<ProcessStatus>;
@@ -103,20 +103,22 @@ export const ALL_PROCESSES: Missing = {
   howToCapture: "ps auxwww",
 };
 
+const FROM_OUTSIDE = "nailhouse collect as root and outside of containers, or with --root";
+
 /** Processes that hold so much anonymous memory, and that the list does not have. */
 export function hiddenProcesses(bytes: number): Missing {
   return {
     path: `processes with ${
       formatBytes(bytes)
     } of anonymous memory, which are not in the list (hidden in a container, or by hidepid of /proc)`,
-    howToCapture: "nailhouse collect as root and outside of containers, or with --root",
+    howToCapture: FROM_OUTSIDE,
   };
 }
 
 /** What only all descriptors tell. */
 export const ALL_DESCRIPTORS: Missing = {
   path: "descriptors of all processes (as it was captured, only some were seen)",
-  howToCapture: "nailhouse collect as root and outside of containers, or with --root",
+  howToCapture: FROM_OUTSIDE,
 };
 
 /**
