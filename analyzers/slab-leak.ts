@@ -78,6 +78,7 @@ const ALLOCATION_SITES = "sysctl vm.mem_profiling=1 && sort -rn /proc/allocinfo 
 
 /** What a kernel has of unreclaimable objects without any leak (see materialSlabBytes). */
 const USUAL_SLAB_BYTES = 100 * 2 ** 20;
+
 /** What a cache's objects are, and the command on the host that tells whose they are. */
 function whose(suspect: Suspect): string {
   const known = knownObjects(suspect);

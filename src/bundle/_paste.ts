@@ -42,13 +42,15 @@ const QUOTED = /^(?:(?:>|&gt;) ?)+/;
 /** What web pages, mails and chats put in place of several blanks. */
 const NO_BREAK_SPACE = "\u00a0";
 /** As HTML writes them, and where somebody took its source. */
-const ENTITIES: ReadonlyMap<string, string> = new Map([["lt", "<"], ["gt", ">"], ["quot", '"'], ["#34", '"'], [
-  "#39",
-  "'",
-], [
-  "nbsp",
-  " ",
-], ["amp", "&"]]);
+const ENTITIES: ReadonlyMap<string, string> = new Map(Object.entries({
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  "#34": '"',
+  "#39": "'",
+  nbsp: " ",
+  amp: "&",
+}));
 const ENTITY = new RegExp(`&(${[...ENTITIES.keys()].join("|")});`, "g");
 // deno-lint-ignore no-control-regex
 const COLOUR = /\u001b\[[\d;]{0,32}[a-zA-Z]/g;

@@ -72,15 +72,15 @@ class NewestLines implements Condenser {
 }
 
 /**
- * Of a log that all programs write to, keeps the lines of the kernel, and of those that kill before it must; the others become empty, so that every line keeps its number. The kernel logs some lines of an
- * OOM's dump as one message: journalctl shows the second and later ones below the first, indented.
+ * Of a log that all programs write to, keeps the lines of the kernel, and of those that kill before it must; the others become empty, so that every line keeps
+ * its number. The kernel logs some lines of an OOM's dump as one message: journalctl shows the second and later ones below the first, indented.
  */
 class KernelLines implements Condenser {
   readonly #kept: Condenser;
   /** The line's beginning, until it is known whose it is. */
   #head: Uint8Array = new Uint8Array(0);
-  #isKernels: boolean | undefined;
-  #wasKernels = false;
+  #isKept: boolean | undefined;
+  #wasKept = false;
   #lines: Uint8Array = new Uint8Array(0);
 
   /** @param kept What takes the kernel's lines. */
@@ -105,39 +105,39 @@ class KernelLines implements Condenser {
       const end = newline === -1 ? piece.length : newline + 1;
       if (kernel !== -1 && kernel < at) kernel = text.indexOf(KERNEL, at);
       if (oom !== -1 && oom < at) oom = text.indexOf(OOM, at);
-      const isFirst = this.#isKernels === undefined && this.#head.length === 0;
-      if (isFirst && this.#wasKernels && piece[at] === SPACE) this.#isKernels = true;
-      const isWhole = newline !== -1 && this.#isKernels === undefined && this.#head.length === 0;
+      const isFirst = this.#isKept === undefined && this.#head.length === 0;
+      if (isFirst && this.#wasKept && piece[at] === SPACE) this.#isKept = true;
+      const isWhole = newline !== -1 && this.#isKept === undefined && this.#head.length === 0;
       // Nearly all lines are whole and somebody else's: no part of the piece is made for those.
       const headEnd = Math.min(end, at + HEAD_BYTES);
       if (isWhole && (kernel === -1 || kernel >= headEnd) && (oom === -1 || oom >= headEnd)) {
         this.#lines[used++] = NEWLINE;
-        this.#wasKernels = false;
+        this.#wasKept = false;
         at = end;
         continue;
       }
       let part = piece.subarray(at, end);
       at = end;
-      if (this.#isKernels === undefined) {
+      if (this.#isKept === undefined) {
         if (this.#head.length > 0) part = concatBytes([this.#head, part]);
         this.#head = new Uint8Array(0);
         if (newline === -1 && part.length < HEAD_BYTES + LONGEST_WRITER) {
           this.#head = part.slice();
           break;
         }
-        this.#isKernels = isKernels(part);
+        this.#isKept = isKept(part);
       }
-      if (this.#isKernels) keep(part);
+      if (this.#isKept) keep(part);
       else if (newline !== -1) keep(part.subarray(part.length - 1));
       if (newline === -1) continue;
-      this.#wasKernels = this.#isKernels;
-      this.#isKernels = undefined;
+      this.#wasKept = this.#isKept;
+      this.#isKept = undefined;
     }
     return this.#kept.push(this.#lines.slice(0, used));
   }
 
   end(): Uint8Array {
-    if (isKernels(this.#head)) this.#kept.push(this.#head);
+    if (isKept(this.#head)) this.#kept.push(this.#head);
     return this.#kept.end();
   }
 }
@@ -150,7 +150,7 @@ const WRITERS = [KERNEL, " systemd-oomd[", " earlyoom["];
 const LONGEST_WRITER = Math.max(...WRITERS.map(({ length }) => length));
 
 /** Whether a line is of one of these: its beginning says so. */
-function isKernels(line: Uint8Array): boolean {
+function isKept(line: Uint8Array): boolean {
   const head = latin1.decode(line.subarray(0, HEAD_BYTES + LONGEST_WRITER));
   return WRITERS.some((writer) => {
     const mark = head.indexOf(writer);

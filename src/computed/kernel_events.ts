@@ -1,7 +1,7 @@
 /** What logs tell of memory that could not be had, as events in time. */
 import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { KernelEvent } from "../core/report.ts";
-import { defineComputed, type Source } from "../core/source.ts";
+import { defineComputed, type Parsed, type Source } from "../core/source.ts";
 import { oomDaemon, type OomDaemonKill } from "../parsers/oom_daemon.ts";
 import { kernelLog, type KernelLogEvent, type OomPanic, type OomVictim } from "../parsers/kernel_log.ts";
 
@@ -42,26 +42,33 @@ export function daemonKill({ daemon, victim, pid, rssBytes, because }: OomDaemon
 
 type Event = Omit<KernelEvent, "text">;
 
+function ofKernel({ path, value }: Parsed<readonly KernelLogEvent[]>): Event[] {
+  return value.filter(({ isCutOff }) => !isCutOff).map((event) => ({
+    kind: event.kind,
+    secondsSinceBoot: event.seconds ?? null,
+    title: title(event),
+    path,
+    line: event.line,
+  }));
+}
+
+function ofDaemons({ path, value }: Parsed<readonly OomDaemonKill[]>): Event[] {
+  return value.map((kill) => ({
+    kind: "daemon-kill",
+    secondsSinceBoot: null,
+    title: daemonKill(kill),
+    path,
+    line: kill.line,
+  }));
+}
+
 /** The kernel's in the order of its log, and then those of other programs. */
 export const kernelEvents: Source<readonly Event[]> = defineComputed({
   name: "events in the logs",
   needs: {},
   uses: { kernelLog, oomDaemon },
-  compute({ kernelLog: log, oomDaemon: daemons }) {
-    const kernels = (log?.value ?? []).filter(({ isCutOff }) => !isCutOff).map((event): Event => ({
-      kind: event.kind,
-      secondsSinceBoot: event.seconds ?? null,
-      title: title(event),
-      path: log?.path as string,
-      line: event.line,
-    }));
-    const others = (daemons?.value ?? []).map((kill): Event => ({
-      kind: "daemon-kill",
-      secondsSinceBoot: null,
-      title: daemonKill(kill),
-      path: daemons?.path as string,
-      line: kill.line,
-    }));
-    return [...kernels, ...others];
-  },
+  compute: ({ kernelLog: kernels, oomDaemon: daemons }) => [
+    ...(kernels === undefined ? [] : ofKernel(kernels)),
+    ...(daemons === undefined ? [] : ofDaemons(daemons)),
+  ],
 });

@@ -85,9 +85,9 @@ function atMostAvailable({ ledger: memory, meminfo: file }: Inputs): Sign {
   if (memory === undefined || memory.availableBytes !== undefined || file === undefined || line === undefined) {
     return undefined;
   }
-  const parts = GIVEN_BACK.map((account) => accountBytes(memory, account));
-  const most = parts.reduce<number>((sum, bytes) => sum + (bytes ?? 0), 0);
-  if (parts.includes(undefined) || most >= SHORT_AVAILABLE_SHARE * memory.totalBytes) return undefined;
+  const parts = GIVEN_BACK.flatMap((account) => accountBytes(memory, account) ?? []);
+  const most = parts.reduce((sum, bytes) => sum + bytes, 0);
+  if (parts.length < GIVEN_BACK.length || most >= SHORT_AVAILABLE_SHARE * memory.totalBytes) return undefined;
   const because = `at most ${formatBytes(most)} (${
     formatShare(most, memory.totalBytes)
   }) is available: what is free, and all caches`;

@@ -23,6 +23,7 @@ export function isPacketCache({ name }: { readonly name: string }): boolean {
  * other families are never there.
  */
 const CHARGED_CACHES = /^kmalloc-cg-/;
+
 /** What the slab allocator holds that may be packets, but for those of unix sockets. */
 export interface SkbSlab {
   /** At most this much of SUnreclaim is packets: their caches, and large kmalloc, which is in no cache. */

@@ -16,6 +16,7 @@ export const SHARE_OF_LARGEST = 0.1;
 const MIN_GROWTH_SHARE = 0.001;
 /** Objects above two pages come from whole pages: they are in SUnreclaim, but in no cache. */
 export const LARGE_KMALLOC = "kmalloc of more than two pages (in no cache)";
+
 /**
  * Caches that follow from something else: ZFS gives its own back under pressure (it does not use SLAB_RECLAIM_ACCOUNT), KSM has an item for each page
  * that it shares, zsmalloc a handle for each that zram holds.

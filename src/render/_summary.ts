@@ -3,7 +3,7 @@ import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { ByteRange, Confidence, Finding, KernelEvent, Remedy, Report, Verdict } from "../core/report.ts";
 import { duration, instant } from "../core/duration.ts";
 import { isInUse } from "./_groups.ts";
-import { accountSeries, MIN_MOVED_BYTES } from "./_history.ts";
+import { accountSeries, grownBytes, MIN_MOVED_BYTES } from "./_history.ts";
 
 const WITHOUT_CAUSE: { readonly [V in Exclude<Verdict, "cause-found">]: readonly [string, string] } = {
   healthy: ["No leak found", "Nothing to do"],
@@ -88,10 +88,9 @@ function largestAccounts(report: Report): string[] {
 /** What takes the memory that becomes less. */
 function grownMost(report: Report): string[] {
   if (report.pressure.level !== "rising") return [];
-  const grown = accountSeries(report).filter(({ id }) => isInUse(id)).map(({ title, points: [first, ...others] }) => ({
-    title,
-    bytes: (others.at(-1)?.bytes ?? 0) - (first?.bytes ?? 0),
-  })).sort((a, b) => b.bytes - a.bytes)[0];
+  const grown = accountSeries(report).filter(({ id }) => isInUse(id))
+    .map(({ title, points }) => ({ title, bytes: grownBytes(points) }))
+    .sort((a, b) => b.bytes - a.bytes)[0];
   if (grown === undefined || grown.bytes < MIN_MOVED_BYTES) return [];
   return [`Grew most: ${grown.title}, by ${formatBytes(grown.bytes)}.`];
 }
