@@ -14,6 +14,7 @@ import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopAll, stopCommands } from "../src/computed/owners.ts";
 import { givenPages } from "../src/computed/skb_memory.ts";
+import { type ProcessLife, processLives } from "../src/computed/process_lives.ts";
 import { processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { type Pipe, pipeContents } from "../src/parsers/pipe_contents.ts";
@@ -25,8 +26,13 @@ import { setSysctl } from "../src/core/shell.ts";
 const SOFT_LIMIT_BYTES = 64 * 2 ** 20;
 /** On a small host that default is too large. */
 const MATERIAL_SHARE = 0.02;
-/** A pipe this full has a writer that waits, or gave up: nobody reads. */
+/** A pipe this full has a writer that waits, or gave up: nobody reads, or not as fast. */
 const FULL_SHARE = 0.9;
+/**
+ * No processor copies faster. Pipes are as full at each look where they are filled as fast as they are read, but not without those who do so computing for as
+ * long as it takes to copy what is in them.
+ */
+const FASTEST_COPY_BYTES_PER_SECOND = 10 * 2 ** 30;
 /** fs.pipe-max-size: what an unprivileged process may give a pipe. */
 const MAX_PIPE_BYTES = 2 ** 20;
 
@@ -49,6 +55,33 @@ function groups(pipes: readonly Pipe[], comms: ReadonlyMap<number, string | unde
     bytes: held.reduce((sum, { bytes }) => sum + bytes, 0),
     pipes: held.toSorted((a, b) => b.bytes - a.bytes || a.inode - b.inode),
   })).sort((a, b) => b.bytes - a.bytes || (a.comm < b.comm ? -1 : 1));
+}
+
+type Lives = ReadonlyMap<number, ProcessLife>;
+
+/** How long the processes of a group computed while they were watched; undefined where they were not. */
+function cpuSeconds({ pids }: Group, lives: Lives | undefined): number | undefined {
+  const known = pids.flatMap((pid) => lives?.get(pid)?.cpuSeconds ?? []);
+  return known.length === 0 ? undefined : known.reduce((sum, seconds) => sum + seconds, 0);
+}
+
+/** Whether all that is in the pipes of a group may have been read, and written anew, while it was watched: from either end of them it takes as long. */
+function mayBeRead(group: Group, lives: Lives | undefined): boolean {
+  const seconds = cpuSeconds(group, lives);
+  return seconds !== undefined && seconds * FASTEST_COPY_BYTES_PER_SECOND >= group.bytes;
+}
+
+/** Pipes that are read are full, too, where who writes is faster. */
+function lookAgain({ pids: [pid] }: Group): Remedy {
+  return {
+    when: "now",
+    text:
+      `See whether the program reads or writes: a pipe between two that work is full, too, where who writes is faster. ${
+        remedyMark("pipe-buffers", "see whether it reads")
+      }`,
+    commands: [`grep char /proc/${pid}/io; sleep 5; grep char /proc/${pid}/io`],
+    verify: "rchar and wchar stay, or grow by far less than the pipes hold: then nobody reads",
+  };
 }
 
 function withoutEmpty(group: Group): Group {
@@ -119,9 +152,17 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
     "an event loop has one or two, a supervisor three a child, and they hold nothing.",
   references: ["https://man7.org/linux/man-pages/man7/pipe.7.html", "fs/pipe.c"],
   needs: { ledger },
-  uses: { pipeContents, descriptors, processStatus, processes, meminfo },
+  uses: { pipeContents, descriptors, processStatus, processes, processLives, meminfo },
   analyze(
-    { ledger, pipeContents: file, descriptors: table, processStatus: statuses, processes: known, meminfo: memory },
+    {
+      ledger,
+      pipeContents: file,
+      descriptors: table,
+      processStatus: statuses,
+      processes: known,
+      processLives: lives,
+      meminfo: memory,
+    },
   ) {
     const residual = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
     const materialBytes = Math.min(SOFT_LIMIT_BYTES, MATERIAL_SHARE * ledger.totalBytes);
@@ -137,6 +178,20 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
       }];
     }
 
+    function workEvidence(group: Group): EvidenceLine[] {
+      const seconds = cpuSeconds(group, lives);
+      const life = group.pids.map((pid) => lives?.get(pid)).find((each) => each?.cpuSeconds !== undefined);
+      return seconds === undefined || life === undefined ? [] : [{
+        path: life.path,
+        line: life.line,
+        because: `computed for ${seconds.toFixed(2)} s while it was watched${
+          mayBeRead(group, lives)
+            ? ": long enough to read, or write, all of it"
+            : ", which is too short to read, or write, all of it"
+        }`,
+      }];
+    }
+
     function byContents(pipes: readonly Pipe[], path: string): { findings: FindingDraft[] } | { ruledOut: string } {
       const bytes = pipes.reduce((sum, pipe) => sum + pipe.bytes, 0);
       if (bytes < materialBytes) {
@@ -149,15 +204,19 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
       const full = pipes.filter((pipe) => pipe.bytes >= FULL_SHARE * pipe.capacityBytes);
       const inFull = full.reduce((sum, pipe) => sum + pipe.bytes, 0);
       const [fullest] = first.pipes as [Pipe];
+      const busy = holders.filter((group) => mayBeRead(group, lives));
+      const isBusy = busy.reduce((sum, group) => sum + group.bytes, 0) >= bytes / 2;
+      const wasWatched = cpuSeconds(first, lives) !== undefined;
+      const isAllThere = residual + givenPages(bytes, ledger) >= bytes / 2 && inFull > bytes / 2;
       return {
         findings: [{
           title: `${nameOfGroup(first)}${
             holders.length > 1 ? ` and ${formatQuantity(holders.length - 1, "other")}` : ""
           }: ${formatBytes(bytes)} unread in ${
             formatQuantity(holders.reduce((sum, group) => sum + group.pipes.length, 0), "pipe")
-          }`,
-          confidence: residual + givenPages(bytes, ledger) >= bytes / 2 && inFull > bytes / 2 ? "confirmed" : "likely",
-          material: true,
+          }${isBusy ? ", which may be read and filled again as fast" : ""}`,
+          confidence: isBusy ? "possible" : wasWatched && isAllThere ? "confirmed" : "likely",
+          material: !isBusy,
           claims: claimsOf(bytes, ledger),
           owners: holders.slice(0, 20).map((group) => ({
             pid: group.pids[0] ?? null,
@@ -176,9 +235,12 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
                 formatBytes(fullest.capacityBytes)
               } unread; ${full.length} of ${pipes.length} pipes are full`,
             },
+            ...workEvidence(first),
             ...residualEvidence(),
           ],
-          remedies: remedies(first, stopAll(holders, known)),
+          remedies: isBusy
+            ? [lookAgain(busy[0] as Group), ...remedies(first, []).slice(1)]
+            : remedies(first, stopAll(holders, known)),
         }],
       };
     }
