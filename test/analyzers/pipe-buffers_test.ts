@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { pipeBuffers } from "../../analyzers/pipe-buffers.ts";
 import { analyzeFiles, findingOf, manifest, meminfoText, pinnedText } from "./_bundle.ts";
+import { later } from "./_sockets.ts";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -14,14 +15,21 @@ const files = (text: string, hidden: number, total = 24 * GIB): { [path: string]
   "sos_commands/process/pipe_contents": text,
   "proc/700/status": "Name:\tstuck\nRssAnon:\t100 kB\n",
 });
+/** The same watched for ten seconds, in which its program, pid 700, computed for so long; 0.01 s are a tick. */
+const watched = (text: string, cpuSeconds: number): { [path: string]: string } => ({
+  ...files(text, 314 * MIB),
+  "sos_commands/process/process_list": "700 (stuck) S 1 8 100 20 30\n",
+  [`${later(10)}/proc/meminfo`]: meminfoText({}, 24 * GIB, 314 * MIB),
+  [`${later(10)}/sos_commands/process/process_list`]: `700 (stuck) S 1 8 100 20 ${30 + Math.round(100 * cpuSeconds)}\n`,
+});
 const lsof = Array.from(
   { length: 604 },
   (_, i) => `pipes     700     0   ${3 + i}r     FIFO  0,15      0t0    ${7000 + i} pipe\n`,
 ).join("");
 
 describe("pipe-buffers", () => {
-  it("is confirmed for full pipes whose bytes are in no account", async () => {
-    const report = await analyzeFiles(files(pipes(300, MIB, MIB), 314 * MIB), [pipeBuffers]);
+  it("is confirmed for full pipes whose bytes are in no account, and whose program does nothing", async () => {
+    const report = await analyzeFiles(watched(pipes(300, MIB, MIB), 0), [pipeBuffers]);
     expect(findingOf(report, "pipe-buffers")).toMatchObject({
       confidence: "confirmed",
       bytes: { low: 300 * MIB, high: 300 * MIB },
@@ -30,9 +38,40 @@ describe("pipe-buffers", () => {
     expect(findingOf(report, "pipe-buffers")?.title).toBe("stuck (pid 700): 300 MiB unread in 300 pipes");
   });
 
+  it("is possible for pipes that are read, and full at each look because who writes is faster", async () => {
+    // Linux 6.18: 300 pipes of 1 MiB, of each of which 64 KiB are read ten times a second. It took 0.96 s in ten seconds, of both ends.
+    const report = await analyzeFiles(watched(pipes(300, MIB, MIB), 0.96), [pipeBuffers]);
+    const finding = findingOf(report, "pipe-buffers");
+    expect(finding).toMatchObject({ confidence: "possible", material: false });
+    expect(finding?.title).toContain("which may be read");
+    expect(finding?.remedies[0]?.commands).toEqual([expect.stringContaining("/proc/700/io")]);
+    expect(finding?.remedies.flatMap(({ commands }) => commands).join()).not.toContain("kill");
+    expect(report.verdict).not.toBe("cause-found");
+  });
+
+  it("is confirmed for a program that wakes now and then, which is too short for what the pipes hold", async () => {
+    const report = await analyzeFiles(watched(pipes(300, MIB, MIB), 0.02), [pipeBuffers]);
+    expect(findingOf(report, "pipe-buffers")?.confidence).toBe("confirmed");
+  });
+
+  it("is likely for a program that computes for longer, but does hardly copy that fast", async () => {
+    const report = await analyzeFiles(watched(pipes(300, MIB, MIB), 0.1), [pipeBuffers]);
+    expect(findingOf(report, "pipe-buffers")).toMatchObject({ confidence: "likely", material: true });
+  });
+
+  it("is likely where nobody watched", async () => {
+    const report = await analyzeFiles(files(pipes(300, MIB, MIB), 314 * MIB), [pipeBuffers]);
+    expect(findingOf(report, "pipe-buffers")?.confidence).toBe("likely");
+  });
+
   it("has pages that a process gave away with vmsplice() and does not map any more", async () => {
     // Linux 6.18: 300 MiB on the LRU lists, in no process, and the idle 20 MiB in no account.
-    const given = { ...files(pipes(300, MIB, MIB), 0), "proc/meminfo": pinnedText(300 * MIB, {}, 24 * GIB, 20 * MIB) };
+    const text = pinnedText(300 * MIB, {}, 24 * GIB, 20 * MIB);
+    const given = {
+      ...watched(pipes(300, MIB, MIB), 0),
+      "proc/meminfo": text,
+      [`${later(10)}/proc/meminfo`]: text,
+    };
     const report = await analyzeFiles(given);
     expect(findingOf(report, "pipe-buffers")).toMatchObject({
       confidence: "confirmed",

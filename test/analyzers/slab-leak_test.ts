@@ -430,6 +430,7 @@ describe("slab-leak", () => {
     ["pte_list_desc", "page tables of virtual machines"],
     ["Acpi-Operand", "objects of the firmware's program (ACPI)"],
     ["vmap_area", "areas of vmalloc"],
+    ["io_kiocb", "requests of io_uring that have not ended"],
   ])("tells what the objects of %s are", async (name, objects) => {
     const finding = findingOf(await analyzeFiles(slab(1_000_000, name)), "slab-leak");
     expect(finding?.title).toContain(`Unreclaimable kernel objects (${objects}) hold`);
