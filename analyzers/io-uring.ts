@@ -7,6 +7,7 @@ import { type DescriptorDetail, descriptors, type DescriptorTable } from "../src
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopAll, stopCommands, worthNaming } from "../src/computed/owners.ts";
+import { ALL_DESCRIPTORS, seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { processes } from "../src/computed/processes.ts";
 import { processStatus } from "../src/parsers/process_status.ts";
 import { vmstat } from "../src/parsers/vmstat.ts";
@@ -130,9 +131,16 @@ export const ioUring: Analyzer = defineAnalyzer({
     "are the process's own memory and no leak.",
   references: ["https://man7.org/linux/man-pages/man7/io_uring.7.html", "io_uring/rsrc.c io_sqe_buffers_register()"],
   needs: { ledger },
-  uses: { descriptors, processes, processStatus, vmstat },
+  uses: { descriptors, processes, processStatus, vmstat, seesAllDescriptors },
   analyze(
-    { ledger, descriptors: table, processes: known, processStatus: statuses, vmstat: counters },
+    {
+      ledger,
+      descriptors: table,
+      processes: known,
+      processStatus: statuses,
+      vmstat: counters,
+      seesAllDescriptors: seesAll,
+    },
     { pageSizeBytes },
   ) {
     const materialBytes = materialQueueBytes(ledger.totalBytes);
@@ -155,6 +163,7 @@ export const ioUring: Analyzer = defineAnalyzer({
     ) {
       return { findings: [byNumber(unsized)] };
     }
+    if (seesAll === false && residual - inRings >= materialBytes) return { notAssessed: [ALL_DESCRIPTORS] };
     return {
       ruledOut: `${formatBytes(pinned)} is pinned and in no process${
         table === undefined ? "" : `; ${
