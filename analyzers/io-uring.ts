@@ -7,7 +7,6 @@ import { type DescriptorDetail, descriptors, type DescriptorTable } from "../src
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopAll, stopCommands, worthNaming } from "../src/computed/owners.ts";
-import { ALL_DESCRIPTORS, seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { processes } from "../src/computed/processes.ts";
 import { processStatus } from "../src/parsers/process_status.ts";
 import { vmstat } from "../src/parsers/vmstat.ts";
@@ -131,16 +130,9 @@ export const ioUring: Analyzer = defineAnalyzer({
     "are the process's own memory and no leak.",
   references: ["https://man7.org/linux/man-pages/man7/io_uring.7.html", "io_uring/rsrc.c io_sqe_buffers_register()"],
   needs: { ledger },
-  uses: { descriptors, processes, processStatus, vmstat, seesAllDescriptors },
+  uses: { descriptors, processes, processStatus, vmstat },
   analyze(
-    {
-      ledger,
-      descriptors: table,
-      processes: known,
-      processStatus: statuses,
-      vmstat: counters,
-      seesAllDescriptors: seesAll,
-    },
+    { ledger, descriptors: table, processes: known, processStatus: statuses, vmstat: counters },
     { pageSizeBytes },
   ) {
     const materialBytes = materialQueueBytes(ledger.totalBytes);
@@ -163,7 +155,6 @@ export const ioUring: Analyzer = defineAnalyzer({
     ) {
       return { findings: [byNumber(unsized)] };
     }
-    if (seesAll === false && residual - inRings >= materialBytes) return { notAssessed: [ALL_DESCRIPTORS] };
     return {
       ruledOut: `${formatBytes(pinned)} is pinned and in no process${
         table === undefined ? "" : `; ${

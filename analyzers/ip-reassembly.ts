@@ -9,8 +9,6 @@ import { MIN_TRUESIZE_BYTES, placeSkbBytes, skbSlab } from "../src/computed/skb_
 import { netnsOf } from "../src/parsers/_groups.ts";
 import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
-import { seesAllDescriptors } from "../src/computed/process_statuses.ts";
-import { ALL_NAMESPACES, roomForPackets } from "../src/computed/unseen_sockets.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Reassembly queues, one a datagram of which a part is missing; of all network namespaces together. */
@@ -88,8 +86,8 @@ export const ipReassembly: Analyzer = defineAnalyzer({
     "net/ipv4/inet_fragment.c",
   ],
   needs: { ledger, sockstat },
-  uses: { slabinfo, skbSlab, seesAllDescriptors },
-  analyze({ ledger, sockstat: files, slabinfo: slab, skbSlab: packets, seesAllDescriptors: seesAll }) {
+  uses: { slabinfo, skbSlab },
+  analyze({ ledger, sockstat: files, slabinfo: slab, skbSlab: packets }) {
     const fragments: Fragments[] = files.flatMap(({ path, value }) =>
       [["FRAG", false], ["FRAG6", true]].flatMap(([name, ipv6]) => {
         const row = value.get(name as string);
@@ -111,9 +109,6 @@ export const ipReassembly: Analyzer = defineAnalyzer({
     const queues = caches.reduce((sum, { activeObjects }) => sum + activeObjects, 0);
     const leastBytes = queues * MIN_TRUESIZE_BYTES;
     if (slab !== undefined && leastBytes >= materialBytes) return { findings: [byCaches(slab, caches, queues)] };
-    if (seesAll === false && slab === undefined && roomForPackets(ledger, undefined) - counted >= materialBytes) {
-      return { notAssessed: [ALL_NAMESPACES] };
-    }
     return {
       ruledOut: `reassembly queues of ${
         formatQuantity(new Set(fragments.map(({ namespace }) => namespace)).size, "network namespace")

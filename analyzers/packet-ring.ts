@@ -7,12 +7,10 @@ import { copiedQueuesFinding, type CopiesKind, packetBacklog } from "../src/comp
 import { ledger } from "../src/computed/ledger.ts";
 import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "../src/computed/owners.ts";
 import { type PacketRing, type PacketRings, packetRings } from "../src/computed/packet_rings.ts";
-import { seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { skbSlab } from "../src/computed/skb_memory.ts";
 import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
 import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
-import { ALL_NAMESPACES, roomForPackets } from "../src/computed/unseen_sockets.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** tcpdump's and libpcap's ring on one interface is 2 MiB (`-B` changes it): a few programs with one each are no news. */
@@ -86,10 +84,6 @@ interface Context {
   readonly meminfo: Parsed<Meminfo> | undefined;
 }
 
-function materialBytes({ totalBytes }: Ledger): number {
-  return Math.min(MATERIAL_BYTES, MATERIAL_SHARE * totalBytes);
-}
-
 function bytesOf(rings: readonly PacketRing[]): number {
   return rings.reduce((sum, ring) => sum + ring.bytes, 0);
 }
@@ -108,7 +102,7 @@ function ringFinding(
       formatQuantity(rings.length, "packet socket")
     }`,
     confidence: accounted >= MIN_ACCOUNTED_SHARE * bytes ? "confirmed" : "likely",
-    material: bytes >= materialBytes(ledger),
+    material: bytes >= Math.min(MATERIAL_BYTES, MATERIAL_SHARE * ledger.totalBytes),
     claims,
     owners: groups.map((group) => ownerOf(group, "ring", "ss -0aep")),
     evidence: evidence(rings, ledger, meminfo),
@@ -162,27 +156,15 @@ export const packetRing: Analyzer = defineAnalyzer({
     "net/packet/af_packet.c packet_set_ring()",
   ],
   needs: { ledger, packetRings },
-  uses: { packetBacklog, socketOwners, processes, meminfo, skbSlab, seesAllDescriptors },
+  uses: { packetBacklog, socketOwners, processes, meminfo, skbSlab },
   analyze(
-    {
-      ledger,
-      packetRings: found,
-      packetBacklog: backlog,
-      socketOwners: owners,
-      processes,
-      meminfo,
-      skbSlab: slab,
-      seesAllDescriptors: seesAll,
-    },
+    { ledger, packetRings: found, packetBacklog: backlog, socketOwners: owners, processes, meminfo, skbSlab: slab },
   ) {
     const findings = [
       ringFinding(found, { ledger, owners, processes, meminfo }),
       backlog && copiedQueuesFinding(backlog, QUEUE, { ledger, owners, processes, slab }),
     ].filter((finding) => finding !== undefined);
     if (findings.length > 0) return { findings };
-    if (seesAll === false && roomForPackets(ledger, slab) >= materialBytes(ledger)) {
-      return { notAssessed: [ALL_NAMESPACES] };
-    }
     const { rings, sockets } = found;
     const all = sockets === undefined ? "" : ` of ${formatQuantity(sockets, "packet socket")}`;
     const queued = backlog === undefined ? "" : `, their queues ${formatBytes(backlog.chargedBytes)}`;

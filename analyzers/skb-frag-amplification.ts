@@ -23,8 +23,6 @@ import { tcpBacklog } from "../src/computed/tcp_backlog.ts";
 import { unixBacklog } from "../src/computed/unix_backlog.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
-import { seesAllDescriptors } from "../src/computed/process_statuses.ts";
-import { ALL_NAMESPACES } from "../src/computed/unseen_sockets.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
 import { isWhole, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
@@ -114,7 +112,6 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     tcpBacklog,
     unixBacklog,
     packetRings,
-    seesAllDescriptors,
   },
   analyze(
     {
@@ -130,7 +127,6 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
       tcpBacklog: tcp,
       unixBacklog: unix,
       packetRings: packets,
-      seesAllDescriptors: seesAll,
     },
     facts,
   ) {
@@ -159,13 +155,10 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     const groups = amplifiers();
     if (!material || groups.length === 0) {
       const blocks = pinned.census === undefined ? "memory outside every account is" : "page fragment blocks are";
-      const most = pinned.census?.bytes ?? residual;
-      // Few packets that were not seen pin much.
-      if (seesAll === false && most - outsideSlab >= materialQueueBytes(ledger.totalBytes)) {
-        return { notAssessed: [ALL_NAMESPACES] };
-      }
       return {
-        ruledOut: `${blocks} ${formatBytes(most)}, receive queues are charged ${formatBytes(charged)}`,
+        ruledOut: `${blocks} ${formatBytes(pinned.census?.bytes ?? residual)}, receive queues are charged ${
+          formatBytes(charged)
+        }`,
       };
     }
     return { findings: [finding()] };

@@ -15,7 +15,6 @@ import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { netlinkBacklog, type NetlinkQueue } from "../src/computed/netlink_backlog.ts";
 import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "../src/computed/owners.ts";
-import { seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { skbSlab } from "../src/computed/skb_memory.ts";
 import {
@@ -28,7 +27,6 @@ import {
 } from "../src/computed/socket_queues.ts";
 import { type SocketOwner, type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
 import { recentTrend } from "../src/computed/trend.ts";
-import { ALL_NAMESPACES, roomForPackets } from "../src/computed/unseen_sockets.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Less than this in all queues is what monitoring programs have at any moment: not worth a line. */
@@ -201,7 +199,7 @@ export const socketBacklogNetlink: Analyzer = defineAnalyzer({
     "net/netlink/af_netlink.c netlink_attachskb()",
   ],
   needs: { netlinkBacklog },
-  uses: { ledger, rawBacklog, pingBacklog, socketOwners, processes, skbSlab, seesAllDescriptors },
+  uses: { ledger, rawBacklog, pingBacklog, socketOwners, processes, skbSlab },
   analyze(
     {
       ledger,
@@ -211,7 +209,6 @@ export const socketBacklogNetlink: Analyzer = defineAnalyzer({
       socketOwners: owners,
       processes: known,
       skbSlab: slab,
-      seesAllDescriptors: seesAll,
     },
   ) {
     const context: CopiesContext = { ledger, owners, processes: known, slab };
@@ -221,9 +218,6 @@ export const socketBacklogNetlink: Analyzer = defineAnalyzer({
       ping && copiedQueuesFinding(ping, PING, context),
     ].filter((finding) => finding !== undefined);
     if (findings.length > 0) return { findings };
-    if (seesAll === false && roomForPackets(ledger, slab) >= materialQueueBytes(ledger?.totalBytes)) {
-      return { notAssessed: [ALL_NAMESPACES] };
-    }
     const others = raw === undefined
       ? ""
       : ` and ${formatQuantity(raw.sockets, "raw socket")} ${formatBytes(raw.chargedBytes)}`;

@@ -12,7 +12,6 @@ import {
   stopAll,
   worthNaming,
 } from "../src/computed/owners.ts";
-import { seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { placeStreamBytes } from "../src/computed/skb_memory.ts";
 import {
@@ -26,7 +25,6 @@ import {
 import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
 import { recentTrend } from "../src/computed/trend.ts";
 import { unixBacklog, type UnixQueue } from "../src/computed/unix_backlog.ts";
-import { ALL_NAMESPACES, roomForPackets } from "../src/computed/unseen_sockets.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
 
@@ -164,17 +162,20 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
     "net/core/sock.c sock_alloc_send_pskb()",
   ],
   needs: { unixBacklog },
-  uses: { ledger, socketOwners, processes, seesAllDescriptors },
+  uses: { ledger, socketOwners, processes },
   analyze(
-    { ledger, unixBacklog: backlog, socketOwners: owners, processes: known, seesAllDescriptors: seesAll },
+    {
+      ledger,
+      unixBacklog: backlog,
+      socketOwners: owners,
+      processes: known,
+    },
     // Where it is not known, that of nearly all hosts.
     { pageSizeBytes = 4096 },
   ) {
     const judged = judgeQueues(backlog, owners, { isStuck });
     const materialBytes = materialQueueBytes(ledger?.totalBytes);
     if (judged.bytes < WORTH_A_LINE_BYTES) {
-      const room = roomForPackets(ledger, undefined) - backlog.chargedBytes;
-      if (seesAll === false && room >= materialBytes) return { notAssessed: [ALL_NAMESPACES] };
       return {
         ruledOut: `${formatQuantity(backlog.sockets, "unix socket holds", "unix sockets hold")} ${
           formatBytes(backlog.chargedBytes)
