@@ -257,10 +257,12 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
         b,
       ) => b.ends - a.ends || a.each.pid - b.each.pid);
       const ends = holders.reduce((sum, holder) => sum + holder.ends, 0);
-      const most = (ends / 2) * MAX_PIPE_BYTES;
+      // Each end may be of a pipe of its own: the other one is closed, or of a process that was not seen.
+      const most = ends * MAX_PIPE_BYTES;
       const [first] = holders;
       const example = first?.each.examples.get("pipe");
       if (beyond < materialBytes || first === undefined || example === undefined || most < residual / 2) {
+        if (seesAll === false && residual >= materialBytes) return { notAssessed: [ALL_DESCRIPTORS] };
         return {
           ruledOut: table === undefined
             ? `${formatBytes(residual)} is in no account, which is what it is on a host where nothing is wrong`

@@ -9,7 +9,12 @@ import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { pressure } from "../src/computed/pressure.ts";
 import { type ProcessLife, processLives } from "../src/computed/process_lives.ts";
-import { ALL_PROCESSES, areAllProcesses, hiddenProcesses } from "../src/computed/process_statuses.ts";
+import {
+  ALL_PROCESSES,
+  areAllProcesses,
+  hiddenProcesses,
+  seesAllDescriptors,
+} from "../src/computed/process_statuses.ts";
 import { hiddenAnonBytes, type Process, processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { exhaustion, type Measurement, MIN_TREND_POINTS, recentTrend, type Trend } from "../src/computed/trend.ts";
@@ -298,6 +303,7 @@ export const userLeak: Analyzer = defineAnalyzer({
     meminfo,
     recorded: importedHistory,
     areAllProcesses,
+    seesAllDescriptors,
   },
   // What of it is large and steady is usual.
   judgesGrowthOf: "anon",
@@ -313,6 +319,7 @@ export const userLeak: Analyzer = defineAnalyzer({
       meminfo: file,
       recorded,
       areAllProcesses: areAll,
+      seesAllDescriptors: seesAll,
     },
   ) {
     const grownForLong = longGrowth(recorded, "AnonPages", accountBytes(ledger, "anon"));
@@ -345,7 +352,11 @@ export const userLeak: Analyzer = defineAnalyzer({
       hiddenBytes >= MIN_LEAK_BYTES && growsUnseen());
     const [largest] = known;
     const watched = (history?.length ?? 0) >= MIN_TREND_POINTS;
-    if (isHidden && startUps.length === 0) return { notAssessed: [hiddenProcesses(hiddenBytes)] };
+    if (isHidden && startUps.length === 0) {
+      const missing = [hiddenProcesses(hiddenBytes)];
+      // A foreign bundle's list may lack what its author left out.
+      return seesAll === false ? { notAssessed: missing, unseenBytes: hiddenBytes } : { notAssessed: missing };
+    }
     if (largest === undefined) {
       return areAll === false ? { notAssessed: [ALL_PROCESSES] } : { ruledOut: "no process has memory of its own" };
     }

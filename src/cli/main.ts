@@ -26,7 +26,8 @@ function exitCode(error: unknown): number | undefined {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const [name, ...rest] = args;
+  // `help analyze` is `analyze --help`.
+  const [name, ...rest] = args[0] === "help" && args[1] !== undefined ? [args[1], "--help"] : args;
   const answer = name === undefined ? undefined : answers.get(name);
   if (answer !== undefined) {
     await print(answer);

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { fragmentBlockBytes } from "../../src/computed/skb_memory.ts";
 import { analyzeFiles, findingOf, manifest, meminfoText, udpText } from "./_bundle.ts";
+import { SS_HEADER } from "./_sockets.ts";
 
 const KIB = 2 ** 10;
 const MIB = 2 ** 20;
@@ -35,6 +36,23 @@ describe("datagrams of 9 KB", () => {
     expect(report.findings[0]?.claims).toEqual([
       { account: "slab-unreclaimable", bytes: { low: 104_832_000, high: 104_832_000 } },
     ]);
+  });
+});
+
+describe("what waits in unix sockets", () => {
+  it("is in slab up to a page: a write of 60,000 bytes is one object where pages have 64 KiB", async () => {
+    // net/unix/af_unix.c: SKB_MAX_HEAD(0) of a write are in slab, in kmalloc-cg-64k with a head of 256 bytes; four of them fill a queue.
+    const sender = "skmem:(r0,rb212992,t263168,tb212992,f0,w0,o0,bl0,d0)";
+    const row = (i: number): string =>
+      `u_str ESTAB 0 263168 * ${2000 + 2 * i} * ${2001 + 2 * i} ${sender}\nu_str ESTAB 240000 0 * ${2001 + 2 * i} * ${
+        2000 + 2 * i
+      }\n`;
+    const report = await analyzeFiles({
+      ...withPages(64 * KIB),
+      "proc/meminfo": meminfoText({ SUnreclaim: 200 * MIB }, 4 * GIB, 200 * MIB),
+      "sos_commands/networking/ss_-xanm": SS_HEADER + Array.from({ length: 400 }, (_, i) => row(i)).join(""),
+    });
+    expect(findingOf(report, "socket-backlog-unix")?.claims).toMatchObject([{ account: "slab-unreclaimable" }]);
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Report } from "../../src/core/report.ts";
+import { analyze as analyzeBundle, openBundle } from "../../src/mod.ts";
 import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
 
 const MIB = 2 ** 20;
@@ -292,6 +293,18 @@ describe("user-leak", () => {
       Object.entries(files).map(([path, text]) => [path, path.endsWith("meminfo") ? growing(300) : text]),
     );
     expect(causes(await analyzeFiles(steady))).not.toContain("user-leak");
+  });
+
+  it("leaves the host unjudged where the collector could not see who has most of its memory", async () => {
+    const files = (hidden: number) => ({
+      "proc/meminfo": meminfoText({ AnonPages: hidden }),
+      "proc/700/status": status("sh", 4 * MIB),
+    });
+    const { verdict } = await analyzeFiles(files(6 * GIB));
+    expect(verdict).toBe("insufficient-evidence");
+    expect((await analyzeFiles(files(400 * MIB))).verdict).toBe("healthy");
+    // The list of another program's bundle lacks what its author left out.
+    expect(analyzeBundle(await openBundle(files(6 * GIB))).verdict).toBe("healthy");
   });
 
   it("counts what comes back from swap as seen", async () => {

@@ -173,11 +173,14 @@ describe("nailhouse analyze", () => {
     }
   });
 
-  it.each(["--help", "--version", "collect --help", "analyze --help"])("%s answers on standard output", (args) => {
-    const { status, stdout } = nailhouse(args.split(" "));
-    expect(status).toBe(0);
-    expect(stdout).not.toBe("");
-  });
+  it.each(["--help", "--version", "collect --help", "analyze --help", "help analyze"])(
+    "%s answers on standard output",
+    (args) => {
+      const { status, stdout } = nailhouse(args.split(" "));
+      expect(status).toBe(0);
+      expect(stdout).not.toBe("");
+    },
+  );
 });
 
 describe("nailhouse explain", () => {
