@@ -78,6 +78,7 @@ function start() {
   script.runInThisContext()(require, import.meta.url);
 }
 
-const answer = ANSWERS.get(process.argv[2]);
+// `help COMMAND` is answered by the command.
+const answer = process.argv[2] === "help" && process.argv.length > 3 ? undefined : ANSWERS.get(process.argv[2]);
 if (answer === undefined) start();
 else process.stdout.write(answer);

@@ -29,9 +29,9 @@ progress { accent-color: var(--link); width: 12rem; }
 const BODY = `<header class="intake">
 <h1>nailhouse</h1>
 <p>Who holds the memory of a Linux host: open a bundle, a sosreport or an OOM log. All of it is analyzed in this page; nothing is sent anywhere.</p>
-<label class="drop"><strong>Choose bundles</strong> or drop them anywhere<small>.tgz, .tar.gz, .tar.xz, .tar.zst, .tar.bz2, .tar, .zip; or a kernel log as text</small><input id="files" class="unseen" type="file" multiple></label>
-<details><summary>Or paste a kernel log</summary>
-<form id="paste"><label class="unseen" for="log">Kernel log</label><textarea id="log" placeholder="[ 1234.5] friend invoked oom-killer: gfp_mask=..." spellcheck="false"></textarea><button>Analyze the log</button></form></details>
+<label class="drop"><strong>Choose bundles</strong> or drop them anywhere<small>.tgz, .tar.gz, .tar.xz, .tar.zst, .tar.bz2, .tar, .zip; or a kernel log or the output of commands as text</small><input id="files" class="unseen" type="file" multiple></label>
+<details><summary>Or paste a kernel log, or what free, slabtop, ss and the like printed</summary>
+<form id="paste"><label class="unseen" for="log">Kernel log or output of commands</label><textarea id="log" required placeholder="[ 1234.5] friend invoked oom-killer: gfp_mask=..." spellcheck="false"></textarea><button>Analyze the text</button></form></details>
 <ul id="bundles" aria-label="Bundles"></ul>
 <p id="status" class="unseen" role="status"></p>
 <div id="tools" class="tools" hidden><button type="button" id="save-json">Save as JSON</button><button type="button" id="save-html">Save as HTML</button><button type="button" id="print">Print</button></div>

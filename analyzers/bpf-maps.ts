@@ -3,6 +3,7 @@ import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import { accountBytes, type AccountId } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
 import type { Missing } from "../src/core/source.ts";
+import { descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { type VmallocCaller, vmallocCallers } from "../src/computed/vmalloc_callers.ts";
@@ -16,6 +17,8 @@ const MATERIAL_SHARE = 0.005;
 /** Functions under which maps stand in vmallocinfo: those that call bpf_map_area_alloc(), or itself, as the compiler inlined it. */
 const MAP_CALLER =
   /^(?:__)?bpf_map_area_|^(?:array|htab|trie|dev|cpu|xsk|sock|queue_stack|stack|reuseport_array|bloom|sock_hash|prealloc|cgroup_storage)_?map_(?:area_)?alloc|^prealloc_|^stack_map_alloc|^htab_init_buckets/;
+
+const HOLDERS_LISTED = 3;
 
 /** Percpu memory is backed by an index of 8 bytes for each 4 bytes of one CPU's share where memory cgroups count it (struct pcpuobj_ext, mm/percpu.c). */
 const INDEX_PER_SHARE = 2;
@@ -33,6 +36,41 @@ const SLAB_TYPES: ReadonlySet<string> = new Set([
 ]);
 /** Pages that are mapped twice in a row, which is no vmalloc memory. */
 const PAGE_TYPES: ReadonlySet<string> = new Set(["ringbuf", "user_ringbuf", "arena"]);
+
+/** What precedes an entry's key, and the link that the allocator keeps with each (kernel/bpf/hashtab.c struct htab_elem; memalloc.c, Linux 6.1). */
+const ENTRY_HEAD_BYTES = 48;
+const ALLOCATOR_BYTES = 8;
+/** A hash has a list for each entry that it may have, up to a power of two (struct bucket, 64 bits): they are vmalloc memory. */
+const BUCKET_BYTES = 16;
+
+function nextPowerOfTwo(number: number): number {
+  return 2 ** Math.ceil(Math.log2(number));
+}
+
+/** Objects of kmalloc: powers of two, and 96 and 192. */
+function kmallocBytes(bytes: number): number {
+  return [96, 192].find((size) => bytes <= size && bytes > size * 2 / 3) ?? nextPowerOfTwo(bytes);
+}
+
+/** A hash whose entries are allocated one by one: the kernel tells their size, and not that of the objects that they are in. */
+function hashClaims({ bytes, maxEntries, keyBytes, valueBytes }: BpfMap): Claim[] {
+  const lists = Math.min(bytes, maxEntries ? BUCKET_BYTES * nextPowerOfTwo(maxEntries) : 0);
+  const aligned = (size: number): number => Math.ceil(size / 8) * 8;
+  const entry = keyBytes === undefined || valueBytes === undefined
+    ? undefined
+    : ENTRY_HEAD_BYTES + aligned(keyBytes) + aligned(valueBytes);
+  const low = bytes - lists;
+  const high = Math.round(low * (entry === undefined ? 2 : kmallocBytes(entry + ALLOCATOR_BYTES) / entry));
+  return [
+    { account: "slab-unreclaimable", bytes: { low, high } },
+    { account: "vmalloc", bytes: { low: lists, high: lists } },
+  ];
+}
+
+function claimsOf(map: BpfMap): Claim[] {
+  if (map.type === "hash" && map.oneByOne === true) return hashClaims(map);
+  return [{ account: accountOf(map.type), bytes: { low: map.bytes, high: map.bytes } }];
+}
 
 function accountOf(type: string): AccountId {
   if (type.includes("percpu")) return "percpu";
@@ -82,7 +120,8 @@ export const bpfMaps: Analyzer = defineAnalyzer({
   id: "bpf-maps",
   title: "Maps of BPF programs",
   mechanism:
-    "A BPF map is allocated in full when it is created: arrays and hashes in vmalloc memory, per-CPU maps in per-CPU memory once for every CPU. It lives as long as a " +
+    "A BPF map is allocated in full when it is created: arrays and hashes in vmalloc memory, per-CPU maps in per-CPU memory once for every CPU; with " +
+    "BPF_F_NO_PREALLOC entry by entry in slab. It lives as long as a " +
     "descriptor, a loaded program or a file in bpffs refers to it: a loader that pins its maps and is started again and again leaves them behind, in no process.",
   lookAlikes:
     "Cilium and other network agents, whose maps are meant to be large: about 0.25 % of memory. vmalloc-leak: other callers in /proc/vmallocinfo. percpu-growth and " +
@@ -93,8 +132,11 @@ export const bpfMaps: Analyzer = defineAnalyzer({
     "https://man7.org/linux/man-pages/man2/bpf.2.html",
   ],
   needs: { ledger },
-  uses: { mapList, bpfPrograms, vmallocCallers },
-  analyze({ ledger, mapList: file, bpfPrograms: programs, vmallocCallers: callers }, { cpus }) {
+  uses: { mapList, bpfPrograms, vmallocCallers, descriptors },
+  analyze(
+    { ledger, mapList: file, bpfPrograms: programs, vmallocCallers: callers, descriptors: table },
+    { cpus },
+  ) {
     const materialBytes = Math.max(materialQueueBytes(ledger.totalBytes), MATERIAL_SHARE * ledger.totalBytes);
     const maps = (file?.value ?? []).toSorted((a, b) => b.bytes - a.bytes || a.id - b.id);
     const listed = maps.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -114,18 +156,16 @@ export const bpfMaps: Analyzer = defineAnalyzer({
     };
 
     function claims(): Claim[] {
-      const byAccount = new Map<AccountId, number>();
-      for (const { type, bytes } of maps) byAccount.set(accountOf(type), (byAccount.get(accountOf(type)) ?? 0) + bytes);
-      const found: Claim[] = [...byAccount].map(([account, bytes]) => ({
-        account,
-        bytes: { low: bytes, high: bytes },
-      }));
-      const percpu = byAccount.get("percpu") ?? 0;
+      const byAccount = new Map<AccountId, { low: number; high: number }>();
+      const add = ({ account, bytes: { low, high } }: Claim): void => {
+        const known = byAccount.get(account) ?? { low: 0, high: 0 };
+        byAccount.set(account, { low: known.low + low, high: known.high + high });
+      };
+      for (const map of maps) claimsOf(map).forEach(add);
+      const percpu = byAccount.get("percpu")?.low ?? 0;
       const index = cpus === undefined ? 0 : Math.min(percpuIndex(), (percpu / cpus) * INDEX_PER_SHARE);
-      if (index <= 0) return found;
-      const rest = found.filter(({ account }) => account !== "vmalloc");
-      const vmalloc = (byAccount.get("vmalloc") ?? 0) + index;
-      return [...rest, { account: "vmalloc", bytes: { low: vmalloc, high: vmalloc } }];
+      if (index > 0) add({ account: "vmalloc", bytes: { low: index, high: index } });
+      return Array.from(byAccount, ([account, bytes]) => ({ account, bytes })).filter(({ bytes }) => bytes.high > 0);
     }
 
     /** What the bookkeeping of per-CPU memory takes of vmalloc; 0 where vmallocinfo does not show it. */
@@ -151,6 +191,16 @@ export const bpfMaps: Analyzer = defineAnalyzer({
       return unused >= materialBytes ? "confirmed" : "possible";
     }
 
+    /** Programs that have maps open: bpftool tells which, where the kernel has what it needs for that. It has each open itself while it lists it. */
+    function openIn(): string {
+      const holders = (table?.processes ?? []).filter(({ comm, kinds }) => comm !== "bpftool" && kinds.has("bpf-map"));
+      return holders.length === 0
+        ? ""
+        : `; maps are open in ${
+          holders.slice(0, HOLDERS_LISTED).map(({ comm, pid }) => `${comm} (pid ${pid})`).join(", ")
+        }${holders.length > HOLDERS_LISTED ? ", and others" : ""}`;
+    }
+
     function use(id: number): string {
       if (programs === undefined) return "";
       return programs.value.has(id) ? ", used by a loaded program" : ", used by no loaded program";
@@ -159,7 +209,7 @@ export const bpfMaps: Analyzer = defineAnalyzer({
     function byMap(path: string): FindingDraft {
       const [largest] = maps as [BpfMap];
       const claimed = claims();
-      const total = claimed.reduce((sum, { bytes }) => sum + bytes.high, 0);
+      const total = claimed.reduce((sum, { bytes }) => sum + bytes.low, 0);
       const others = maps.length > 1
         ? `, and ${formatBytes(listed - largest.bytes)} in ${formatQuantity(maps.length - 1, "other")}`
         : "";
@@ -180,7 +230,7 @@ export const bpfMaps: Analyzer = defineAnalyzer({
           detail: `${type}${maxEntries === undefined ? "" : ` of ${formatQuantity(maxEntries, "entry", "entries")}`}${
             pids.length > 0
               ? `, open in pid ${pids.join(", ")}`
-              : "; who holds it: bpftool -f map list, bpftool prog list"
+              : `; who holds it: bpftool -f map list, bpftool prog list${openIn()}`
           }`,
         })),
         evidence: [{

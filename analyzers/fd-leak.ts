@@ -11,6 +11,7 @@ import {
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
+import { ALL_DESCRIPTORS, seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { type Measurement, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { netnsOf } from "../src/parsers/_groups.ts";
@@ -38,6 +39,8 @@ const DENTRY_BYTES = 192;
 /** sock_inode_cache, and struct sock: tcp_sock is the largest (2,368), unix and udp take about half. */
 const SOCKET_INODE_BYTES = 832;
 const SOCK_BYTES = 2368;
+/** No kind of file has more than a TCP socket. */
+const MAX_FILE_BYTES = FILE_BYTES + LSM_BYTES + DENTRY_BYTES + SOCKET_INODE_BYTES + SOCK_BYTES;
 /** struct eventpoll (kmalloc-256), and the epitem and wait queue entry of the one file that it watches at the least. */
 const EVENTPOLL_BYTES: number = 256 + 128 + 64;
 /** struct eventfd_ctx; timerfd_ctx, signalfd_ctx and the like are no smaller. */
@@ -255,7 +258,7 @@ export const fdLeak: Analyzer = defineAnalyzer({
     "fs/eventpoll.c",
   ],
   needs: { ledger, descriptors },
-  uses: { slabinfo, processes, sockstat, unix, netlink, packet, fileNr, sysctl, tcp },
+  uses: { slabinfo, processes, sockstat, unix, netlink, packet, fileNr, sysctl, tcp, seesAllDescriptors },
   analyze(
     {
       ledger,
@@ -288,6 +291,10 @@ export const fdLeak: Analyzer = defineAnalyzer({
     ];
     if (findings.length > 0) return { findings };
     const [most] = all;
+    const unseenFiles = (openFiles ?? 0) - all.reduce((sum, { count }) => sum + count, 0);
+    if (files.seesAllDescriptors === false && unseenFiles * MAX_FILE_BYTES >= materialBytes) {
+      return { notAssessed: [ALL_DESCRIPTORS] };
+    }
     return {
       ruledOut: most === undefined
         ? "no process has a descriptor"

@@ -275,7 +275,7 @@ export const ioUring: Analyzer = defineAnalyzer({
         title: holder === undefined
           ? `${
             formatBytes(pinned)
-          } are in no process, and something keeps them: an io_uring, RDMA, a device of a virtual machine, or a leak in the kernel`
+          } are in no process, and something keeps them: an io_uring, an AF_XDP socket (ss --xdp -ae), RDMA, a device of a virtual machine, or a leak in the kernel`
           : `${nameOfGroup(holder)} keeps ${formatBytes(pinned)} pinned that no process has mapped`,
         confidence,
         material: true,

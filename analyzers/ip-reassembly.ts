@@ -86,8 +86,8 @@ export const ipReassembly: Analyzer = defineAnalyzer({
     "net/ipv4/inet_fragment.c",
   ],
   needs: { ledger, sockstat },
-  uses: { slabinfo },
-  analyze({ ledger, sockstat: files, slabinfo: slab }) {
+  uses: { slabinfo, skbSlab },
+  analyze({ ledger, sockstat: files, slabinfo: slab, skbSlab: packets }) {
     const fragments: Fragments[] = files.flatMap(({ path, value }) =>
       [["FRAG", false], ["FRAG6", true]].flatMap(([name, ipv6]) => {
         const row = value.get(name as string);
@@ -167,7 +167,7 @@ export const ipReassembly: Analyzer = defineAnalyzer({
           (data.objectBytes + HEAD_BYTES + Math.max(...found.map(({ objectBytes }) => objectBytes)));
         return { low: bytes, high: bytes };
       }
-      const high = Math.min(waiting * FULL_FRAGMENT_BYTES, skbSlab(file, ledger)?.mostBytes ?? Infinity);
+      const high = Math.min(waiting * FULL_FRAGMENT_BYTES, packets?.mostBytes ?? Infinity);
       return { low: Math.min(leastBytes, high), high };
     }
 

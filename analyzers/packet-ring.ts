@@ -11,7 +11,6 @@ import { type Process, processes } from "../src/computed/processes.ts";
 import { skbSlab } from "../src/computed/skb_memory.ts";
 import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
 import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
-import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** tcpdump's and libpcap's ring on one interface is 2 MiB (`-B` changes it): a few programs with one each are no news. */
@@ -157,11 +156,13 @@ export const packetRing: Analyzer = defineAnalyzer({
     "net/packet/af_packet.c packet_set_ring()",
   ],
   needs: { ledger, packetRings },
-  uses: { packetBacklog, socketOwners, processes, meminfo, slabinfo },
-  analyze({ ledger, packetRings: found, packetBacklog: backlog, socketOwners: owners, processes, meminfo, slabinfo }) {
+  uses: { packetBacklog, socketOwners, processes, meminfo, skbSlab },
+  analyze(
+    { ledger, packetRings: found, packetBacklog: backlog, socketOwners: owners, processes, meminfo, skbSlab: slab },
+  ) {
     const findings = [
       ringFinding(found, { ledger, owners, processes, meminfo }),
-      backlog && copiedQueuesFinding(backlog, QUEUE, { ledger, owners, processes, slab: skbSlab(slabinfo, ledger) }),
+      backlog && copiedQueuesFinding(backlog, QUEUE, { ledger, owners, processes, slab }),
     ].filter((finding) => finding !== undefined);
     if (findings.length > 0) return { findings };
     const { rings, sockets } = found;

@@ -10,16 +10,18 @@ import { programs } from "../src/computed/programs.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
-/** One entry of 8 bytes for each page of 4 KiB: what page tables cost when each mapped page is mapped once, next to others. */
-const NORMAL_SHARE = 1 / 512;
+/** One entry for each page: what page tables cost when each mapped page is mapped once, next to others. */
+const ENTRY_BYTES = 8;
+/** Where nothing tells the size of a page: that of x86, and of most of arm64. */
+const USUAL_PAGE_BYTES = 4096;
 /** Sparse mappings and shared libraries make it several times as much on ordinary hosts. */
 const ORDINARY_FACTOR = 4;
 /** Databases that many processes map with small pages have more; from 2 % of memory on it is worth changing (Oracle's memstate warns from there on). */
 const WORTH_CHANGING_SHARE = 0.02;
 /** Whatever the host: tables of a tenth of all that they map are of mappings that are hardly used, or made over and over again. */
 const ABSURD_SHARE = 0.1;
-/** The smallest process's own: a page on each of five levels for text, heap, libraries and stack. */
-const PROCESS_BYTES = 128 * 1024;
+/** The smallest process's own: on each of five levels some for text, heap, libraries and stack. */
+const PROCESS_PAGES = 32;
 
 export const pageTableBloat: Analyzer = defineAnalyzer({
   id: "page-table-bloat",
@@ -37,13 +39,13 @@ export const pageTableBloat: Analyzer = defineAnalyzer({
   ],
   needs: { ledger, meminfo, programs },
   uses: { processes },
-  analyze({ ledger, meminfo: file, programs: all, processes: known }) {
+  analyze({ ledger, meminfo: file, programs: all, processes: known }, { pageSizeBytes = USUAL_PAGE_BYTES }) {
     const field = file.value.bytes.get("PageTables");
     // Every kernel since 2.6.18 tells it.
     if (field === undefined) return { notAssessed: [WHOLE_MEMINFO] };
     const mapped = (accountBytes(ledger, "anon") ?? 0) + (file.value.bytes.get("Mapped")?.bytes ?? 0);
     const count = all.reduce((sum, { pids }) => sum + pids.length, 0);
-    const ordinary = ORDINARY_FACTOR * NORMAL_SHARE * mapped + PROCESS_BYTES * count;
+    const ordinary = ORDINARY_FACTOR * (ENTRY_BYTES / pageSizeBytes) * mapped + PROCESS_PAGES * pageSizeBytes * count;
     const excess = field.bytes - ordinary;
     const hugetlb = accountBytes(ledger, "hugetlb") ?? 0;
     const much = field.bytes >= WORTH_CHANGING_SHARE * (ledger.totalBytes - hugetlb) ||

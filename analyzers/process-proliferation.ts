@@ -7,8 +7,8 @@ import { overTime, type TimePoint } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
-import { ALL_PROCESSES, areAllProcesses } from "../src/computed/process_statuses.ts";
-import { type Process, processes } from "../src/computed/processes.ts";
+import { ALL_PROCESSES, areAllProcesses, hiddenProcesses } from "../src/computed/process_statuses.ts";
+import { hiddenAnonBytes, type Process, processes } from "../src/computed/processes.ts";
 import { type Program, programs } from "../src/computed/programs.ts";
 import { type ProgramSeries, programSeries } from "../src/computed/program_series.ts";
 import { exhaustion, MIN_TREND_POINTS, recentTrend, type Trend } from "../src/computed/trend.ts";
@@ -104,6 +104,8 @@ export const processProliferation: Analyzer = defineAnalyzer({
     const crowd = found.find(({ comm }) => growth(series?.get(comm)) !== undefined) ?? found[0];
     if (crowd === undefined) {
       if (areAll === false) return { notAssessed: [ALL_PROCESSES] };
+      const hiddenBytes = hiddenAnonBytes(accountBytes(host, "anon") ?? 0, known);
+      if (hiddenBytes >= DOMINATES_SHARE * totalBytes) return { notAssessed: [hiddenProcesses(hiddenBytes)] };
       return {
         ruledOut: `none of ${formatQuantity(count, "process", "processes")} has ${MANY_PROCESSES} like it${
           (ledgers?.length ?? 0) < MIN_TREND_POINTS ? "" : ", and none piles up"

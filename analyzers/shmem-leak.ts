@@ -475,6 +475,8 @@ export const shmemLeak: Analyzer = defineAnalyzer({
     mappers: overTime(sharedMappers),
     recorded: importedHistory,
   },
+  // Whether processes map it, files on tmpfs are it or nobody has it: meminfo alone does not tell.
+  judges: "shmem",
   analyze(
     { ledger, sharedMemory: shared, processes: known, unevictableCache: cache, ledgers, caches, mappers, recorded },
   ) {

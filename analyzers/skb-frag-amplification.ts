@@ -11,7 +11,7 @@ import { type Process, processes } from "../src/computed/processes.ts";
 import { quoteProgram } from "../src/computed/remedy_program.ts";
 import { isStream, type ReceiveCharge, receiveCharges } from "../src/computed/receive_charges.ts";
 import {
-  FRAGMENT_BLOCK_BYTES,
+  fragmentBlockBytes,
   type FragmentBlocks,
   fragmentBlocks,
   MIN_TRUESIZE_BYTES,
@@ -22,7 +22,6 @@ import { socketOwners } from "../src/computed/socket_owners.ts";
 import { tcpBacklog } from "../src/computed/tcp_backlog.ts";
 import { unixBacklog } from "../src/computed/unix_backlog.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
-import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
@@ -34,8 +33,8 @@ const MIN_AMPLIFICATION = 2;
 const MIN_SHARE_OF_PINNED = 0.1;
 
 /** Charge over the least charge is the most packets there can be, and each pins one block at the most. */
-function mostPinnedBy(chargedBytes: number): number {
-  return (chargedBytes / MIN_TRUESIZE_BYTES) * FRAGMENT_BLOCK_BYTES;
+function mostPinned(chargedBytes: number, blockBytes: number): number {
+  return (chargedBytes / MIN_TRUESIZE_BYTES) * blockBytes;
 }
 
 type Group = OwnerGroup<ReceiveCharge>;
@@ -109,7 +108,7 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     languages,
     sysctl,
     meminfo,
-    slabinfo,
+    skbSlab,
     tcpBacklog,
     unixBacklog,
     packetRings,
@@ -124,7 +123,7 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
       languages: spoken,
       sysctl: settings,
       meminfo: file,
-      slabinfo: slab,
+      skbSlab: slab,
       tcpBacklog: tcp,
       unixBacklog: unix,
       packetRings: packets,
@@ -132,6 +131,8 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     facts,
   ) {
     const charged = chargeOf(charges);
+    const blockBytes = fragmentBlockBytes(facts.pageSizeBytes);
+    const mostPinnedBy = (bytes: number): number => mostPinned(bytes, blockBytes);
     const explainable = mostPinnedBy(charged);
     const residual = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
     // Streams that are sent are copied into blocks of the same size, without waste; rings are pages that no account has, either.
@@ -142,7 +143,7 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     const pinned = pinnedBytes();
     // Packets that lie in slab fill no block. Where slab is not known, all of them may be in the blocks; those of streams are, whatever else is in slab.
     const ofPackets = chargeOf(charges.filter(({ family }) => !isStream(family)));
-    const outsideSlab = charged - (skbBytesInSlab(ofPackets, skbSlab(slab, ledger)) ?? 0);
+    const outsideSlab = charged - (skbBytesInSlab(ofPackets, slab) ?? 0);
     // Of free and top all that processes and the kernel have is in no account, and the backlog itself.
     const isTold = census !== undefined || isWhole(ledger);
     if (!isTold && explainable - outsideSlab >= materialQueueBytes(ledger.totalBytes)) {
@@ -230,7 +231,7 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
           path: pinned.census.path,
           line: pinned.census.line,
           because: `${formatBytes(pinned.census.bytes)} are blocks of ${
-            formatBytes(FRAGMENT_BLOCK_BYTES)
+            formatBytes(blockBytes)
           } that are no slab, no page cache and no process's: ${
             (pinned.bytes.high / chargeOf(groups)).toFixed(0)
           } times what ${

@@ -8,7 +8,7 @@ import {
 import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Confidence, Owner, Remedy } from "../src/core/report.ts";
-import { overTime, type Parsed, type TimePoint } from "../src/core/source.ts";
+import { overTime } from "../src/core/source.ts";
 import { WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import { controlGroups } from "../src/computed/control_groups.ts";
 import { descriptors } from "../src/computed/descriptors.ts";
@@ -16,29 +16,27 @@ import { importedHistory, type LongGrowth, longGrowth, longGrowthEvidence } from
 import { ledger } from "../src/computed/ledger.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
-import { isPacketCache, unixBytesInSlab } from "../src/computed/skb_memory.ts";
-import { isStream, type ReceiveCharge, receiveCharges } from "../src/computed/receive_charges.ts";
-import { type Backlog, mostHeld } from "../src/computed/socket_queues.ts";
+import { isPacketCache } from "../src/computed/skb_memory.ts";
+import { receiveCharges } from "../src/computed/receive_charges.ts";
 import { udpBacklog } from "../src/computed/udp_backlog.ts";
 import { unixBacklog } from "../src/computed/unix_backlog.ts";
 import { processStatuses } from "../src/computed/process_statuses.ts";
 import { queuedSignals } from "../src/computed/queued_signals.ts";
 import { LEAST_MATERIAL_SLAB_BYTES, materialSlabBytes } from "../src/computed/material.ts";
-import {
-  cacheName,
-  isSized,
-  largestFirst,
-  namesOf,
-  type SizedCache,
-  type SlabCaches,
-  slabCaches,
-  type SlabUse,
-  usedSlabBytes,
-  WHOLE_SLABINFO,
-} from "../src/computed/slab_caches.ts";
+import { cacheName, namesOf, type SlabCaches, slabCaches, WHOLE_SLABINFO } from "../src/computed/slab_caches.ts";
 import { socketCaches } from "../src/computed/socket_caches.ts";
 import { knownObjects } from "../src/computed/slab_objects.ts";
 import { type SlabSpread, slabSpreads } from "../src/computed/slab_spread.ts";
+import {
+  cacheTrends,
+  candidates,
+  grows,
+  LARGE_KMALLOC,
+  SHARE_OF_LARGEST,
+  slabSuspects,
+  type Suspect,
+  usedBytesOf,
+} from "../src/computed/slab_suspects.ts";
 import {
   isSameCount,
   MOSTLY,
@@ -47,17 +45,18 @@ import {
   tenantOf,
   type TenantWitnesses,
 } from "../src/computed/slab_tenants.ts";
-import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
-import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
+import { type SlabTraces, tracedAllocations } from "../src/computed/slab_traces.ts";
+import { exhaustion } from "../src/computed/trend.ts";
+import { allocinfo } from "../src/parsers/allocinfo.ts";
 import { dfInodes } from "../src/parsers/df.ts";
 import { eventQueues } from "../src/parsers/event_queues.ts";
-import { kmemleak, type LostObject } from "../src/parsers/kmemleak.ts";
-import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
+import { kmemleak } from "../src/parsers/kmemleak.ts";
+import { meminfo } from "../src/parsers/meminfo.ts";
 import { mounts } from "../src/parsers/mounts.ts";
 import { netDev } from "../src/parsers/net_dev.ts";
 import { neighbourStat } from "../src/parsers/neighbour_stat.ts";
-import { slabAllocTraces, type SlabCaller } from "../src/parsers/slab_alloc_traces.ts";
-import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
+import { slabAllocTraces } from "../src/parsers/slab_alloc_traces.ts";
+import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { sysvipcMsg } from "../src/parsers/sysvipc_msg.ts";
 import { udp } from "../src/parsers/udp.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -69,191 +68,16 @@ import { remedyMark } from "../src/computed/remedy_mark.ts";
 const DOMINATES_SLAB = 0.5;
 /** From this share of memory on unreclaimable slab is the problem, however it is spread (Oracle's memstate calls 10 % major). */
 const DOMINATES_HOST = 0.1;
-/** Objects that are allocated along with the leaked ones are in a cache of a like size; the rest is below the error of the figure. */
-const SHARE_OF_LARGEST = 0.1;
 /** Where known tenants account for the larger part, the rest is what their figures are off by. */
 const MIN_UNEXPLAINED = 0.5;
-/** A cache grows and shrinks by a few slabs all the time: growth below this share of it is none. */
-const MIN_GROWTH_SHARE = 0.001;
 /** Watched for this long, growth is no burst, and a cache that does not grow is not leaking now. */
 const LONG_WATCH_SECONDS = 600;
 const CACHES_LISTED = 3;
 
-/** Objects above two pages (8 KiB) come from whole pages: they are in SUnreclaim, but in no cache. */
-const LARGE_KMALLOC = "kmalloc of more than 8 KiB (in no cache)";
 const ALLOCATION_SITES = "sysctl vm.mem_profiling=1 && sort -rn /proc/allocinfo | head -30";
-
-/**
- * Caches that follow from something else: ZFS gives its own back under pressure (it does not use SLAB_RECLAIM_ACCOUNT), KSM has an item for each page
- * that it shares, zsmalloc a handle for each that zram holds.
- */
-const EXPLAINED = /^(?:zio_|arc_|abd_|dnode_t|dmu_buf|zfs_|sa_cache|ksm_|zs_handle|zspage)/;
-
-/**
- * XFS keeps what it wrote to its log of an inode beside it as long as the inode is in memory, and up to twice where it is to be written again: li_lv and
- * li_lv_shadow of each xfs_ili (fs/xfs/xfs_log_cil.c xlog_cil_alloc_shadow_bufs(), since 4.8; freed by xfs_inode_item_destroy()). They are kmalloc's, so that
- * SUnreclaim has them, but they are given back with the inode.
- */
-const LOG_VECTORS_EACH = 2;
-/** A vector has the inode's core, forks and headers: an inode is of 512 bytes, if mkfs.xfs was not told otherwise. */
-const LOG_VECTORS = /^kmalloc-(?:rnd-\d+-)?(?:512|1k|1024|2k|2048)$/;
 
 /** What a kernel has of unreclaimable objects without any leak (see materialSlabBytes). */
 const USUAL_SLAB_BYTES = 100 * 2 ** 20;
-/** A packet with its overhead. */
-const LARGEST_PACKET_BYTES = 66_560;
-
-/** A cache with what it did while it was watched. */
-interface Suspect extends SlabUse {
-  readonly trend: Trend | undefined;
-  /** Whether all of it may be packets: there are as many heads. */
-  readonly isPackets: boolean;
-}
-
-/** Caches by name in each snapshot: how their pages grew. */
-function trends(series: readonly TimePoint<Parsed<readonly SlabCache[]>>[]): ReadonlyMap<string, Trend> {
-  const found = new Map<string, Trend>();
-  // Seen once, nothing grows: no series are made of 20,000 caches.
-  if (series.length < 2) return found;
-  const byName = new Map<string, { time: number; bytes: number }[]>();
-  for (const { time, value: { value } } of series) {
-    for (const cache of value.filter(isSized)) {
-      const points = byName.get(cache.name);
-      const bytes = usedSlabBytes(cache);
-      if (points === undefined) byName.set(cache.name, [{ time, bytes }]);
-      else points.push({ time, bytes });
-    }
-  }
-  for (const [name, points] of byName) {
-    const trend = recentTrend(points);
-    if (trend !== undefined) found.set(name, trend);
-  }
-  return found;
-}
-
-function grows({ trend, usedBytes }: Suspect): boolean {
-  return trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_SHARE * usedBytes;
-}
-
-/**
- * The caches that can matter, the largest first: those that have a trend, those of packets, and those that are not small beside the largest that
- * is none of packets. Of 20,000 caches these are some hundreds.
- */
-function candidates(
-  { caches, useOf }: SlabCaches,
-  byName: ReadonlyMap<string, Trend>,
-  inUse: ReadonlySet<string>,
-): SlabUse[] {
-  const mayLeak = ({ name, reclaimable }: SlabUse): boolean =>
-    !reclaimable && !EXPLAINED.test(name) && !inUse.has(name);
-  let most = 0;
-  for (const cache of caches) {
-    const bytes = usedSlabBytes(cache);
-    if (bytes > most && !isPacketCache(cache) && mayLeak(useOf(cache))) most = bytes;
-  }
-  const matters = (cache: SizedCache): boolean =>
-    usedSlabBytes(cache) >= SHARE_OF_LARGEST * most || byName.has(cache.name) || cache.name.startsWith("skbuff_") ||
-    isPacketCache(cache);
-  return caches.filter(matters).map(useOf).filter(mayLeak).sort(largestFirst);
-}
-
-/** What caches have that follow from something else. */
-function explainedBytes({ caches, useOf }: SlabCaches, isExplained: (name: string) => boolean): number {
-  const explained = caches.filter((cache) => isExplained(cache.name) && !useOf(cache).reclaimable);
-  return explained.reduce((sum, { totalBytes }) => sum + totalBytes, 0);
-}
-
-/** Takes what XFS keeps of changed inodes out of the caches that it may be in, the largest first. */
-function withoutLogVectors(
-  { caches }: SlabCaches,
-  suspects: readonly Suspect[],
-): { readonly suspects: Suspect[]; readonly logBytes: number } {
-  let vectors = LOG_VECTORS_EACH * (caches.find(({ name }) => name === "xfs_ili")?.activeObjects ?? 0);
-  let logBytes = 0;
-  const rest = suspects.map((cache) => {
-    if (vectors === 0 || cache.activeObjects === 0 || !LOG_VECTORS.test(cache.name)) return cache;
-    const taken = Math.min(vectors, cache.activeObjects);
-    vectors -= taken;
-    const bytes = cache.usedBytes * taken / cache.activeObjects;
-    logBytes += bytes;
-    return { ...cache, usedBytes: cache.usedBytes - bytes };
-  });
-  return { suspects: rest, logBytes };
-}
-
-/** Unreclaimable slab that is in no cache at all. */
-function largeKmalloc(
-  { caches, isWhole }: SlabCaches,
-  { accounts }: Ledger,
-  file: Parsed<Meminfo> | undefined,
-): Suspect[] {
-  const line = file?.value.bytes.get("SUnreclaim")?.line;
-  if (file === undefined || line === undefined || !isWhole) return [];
-  const slab = accounts.reduce((sum, { id, bytes }) => sum + (id.startsWith("slab-") ? bytes : 0), 0);
-  const bytes = Math.max(0, slab - caches.reduce((sum, { totalBytes }) => sum + totalBytes, 0));
-  return [{
-    path: file.path,
-    line,
-    name: LARGE_KMALLOC,
-    aliases: [],
-    objectBytes: 0,
-    objects: 0,
-    activeObjects: 0,
-    bytes,
-    usedBytes: bytes,
-    reclaimable: false,
-    trend: undefined,
-    isPackets: false,
-  }];
-}
-
-/**
- * What sockets are charged for packets that lie in slab, as a rule: also those that are read, and are no cause. Queues that are read swing, and slabinfo is
- * not of the same moment: the most that was seen. Of TCP and MPTCP the data are in pages.
- */
-function packetsInSockets(
-  { caches }: SlabCaches,
-  charges: readonly ReceiveCharge[] | undefined,
-  udp: Backlog | undefined,
-  unix: Backlog | undefined,
-): number {
-  const others = (charges ?? []).filter(({ family }) => family !== "udp" && !isStream(family));
-  return others.reduce((total, { bytes }) => total + bytes, 0) + (udp === undefined ? 0 : mostHeld(udp)) +
-    (unix === undefined ? 0 : unixBytesInSlab(mostHeld(unix), caches));
-}
-
-/** Each packet has a head, and its data in one object of another cache, or in whole pages (64 KiB at the most, large kmalloc). */
-function mayBePackets(cache: Suspect, heads: number): boolean {
-  if (cache.name === LARGE_KMALLOC) return cache.bytes <= heads * LARGEST_PACKET_BYTES;
-  return isPacketCache(cache) && cache.activeObjects <= (1 + SAME_COUNT) * heads;
-}
-
-/**
- * Takes what known tenants hold, and what is in sockets, out of the caches that packets are in: there are no more packets than heads. What tenants hold
- * beyond that lies in other caches, and in which is not known.
- */
-function withoutPackets(
-  caches: readonly Suspect[],
-  heldByOthers: number,
-  inSockets: number,
-): { caches: Suspect[]; heldElsewhere: number } {
-  const heads = caches.reduce(
-    (most, { name, activeObjects }) => Math.max(most, name.startsWith("skbuff_") ? activeObjects : 0),
-    0,
-  );
-  const packets = sum(caches.filter((cache) => mayBePackets(cache, heads)));
-  const rest = packets === 0 ? 1 : 1 - Math.min(1, Math.max(heldByOthers, inSockets) / packets);
-  return {
-    caches: caches.map((cache) =>
-      mayBePackets(cache, heads) ? { ...cache, isPackets: true, usedBytes: rest * cache.usedBytes } : cache
-    ),
-    heldElsewhere: Math.max(0, heldByOthers - packets),
-  };
-}
-
-function sum(suspects: readonly Suspect[]): number {
-  return suspects.reduce((total, { usedBytes }) => total + usedBytes, 0);
-}
 
 /** What a cache's objects are, and the command on the host that tells whose they are. */
 function whose(suspect: Suspect): string {
@@ -405,52 +229,6 @@ function remedies(
   ];
 }
 
-interface Witnesses extends TenantWitnesses {
-  readonly traces: readonly Parsed<readonly SlabCaller[]>[] | undefined;
-  readonly lost: Parsed<readonly LostObject[]> | undefined;
-  readonly sites: Parsed<readonly AllocationSite[]> | undefined;
-}
-
-/** What tracing that somebody switched on says. */
-function traced(suspects: readonly Suspect[], { traces, lost, sites }: Witnesses): EvidenceLine[] {
-  const lines: EvidenceLine[] = [];
-  for (const { name } of suspects.slice(0, CACHES_LISTED)) {
-    const file = traces?.find(({ path }) => path.split("/").at(-2) === name);
-    const top = file?.value[0];
-    if (file !== undefined && top !== undefined) {
-      lines.push({
-        path: file.path,
-        line: top.line,
-        because: `${formatCount(top.count)} objects of ${name} were allocated by ${top.caller}`,
-      });
-    }
-  }
-  const bytes = lost?.value.reduce((total, object) => total + object.bytes, 0) ?? 0;
-  const first = lost?.value[0];
-  if (lost !== undefined && first !== undefined) {
-    lines.push({
-      path: lost.path,
-      line: first.line,
-      because: `kmemleak: nothing points any more to ${formatCount(lost.value.length)} objects of ${
-        formatBytes(bytes)
-      }, such as this one${first.frames[0] === undefined ? "" : ` of ${first.frames.at(-1)}`}`,
-    });
-  }
-  // The slab allocator's own sites stand for all that kmalloc's callers are listed for.
-  const site = sites?.value.filter(({ place }) => /^(?:drivers|net|fs|kernel|security|sound|lib)\//.test(place))
-    .toSorted((a, b) => b.bytes - a.bytes)[0];
-  if (sites !== undefined && site !== undefined && site.bytes >= SHARE_OF_LARGEST * sum(suspects)) {
-    lines.push({
-      path: sites.path,
-      line: site.line,
-      because: `the largest allocation outside the memory manager: ${
-        formatBytes(site.bytes)
-      } by ${site.func} (${site.place})`,
-    });
-  }
-  return lines;
-}
-
 /**
  * Where nothing tells how much slab there is, as of slabtop's screen alone.
  *
@@ -466,19 +244,22 @@ function bySizeAlone(caches: SlabCaches, inUse: ReadonlySet<string>, totalBytes:
   const [first, ...others] = large;
   if (first === undefined) return { notAssessed: [WHOLE_MEMINFO] };
   const more = others.length === 0 ? "" : ` and ${others.length} more`;
-  const dominates = totalBytes !== undefined && sum(large) >= DOMINATES_HOST * totalBytes;
+  const dominates = totalBytes !== undefined && usedBytesOf(large) >= DOMINATES_HOST * totalBytes;
   // Packets may be in sockets, which may be read.
   const isSure = dominates && !first.isPackets;
   return {
     findings: [{
       title: `the slab cache ${cacheName(first)}${more} ${others.length === 0 ? "has" : "have"} ${
-        formatBytes(sum(large))
+        formatBytes(usedBytesOf(large))
       }${
-        totalBytes === undefined ? "" : ` (${formatShare(sum(large), totalBytes)} of memory)`
+        totalBytes === undefined ? "" : ` (${formatShare(usedBytesOf(large), totalBytes)} of memory)`
       } in use that cannot be reclaimed${totalBytes === undefined ? "; the size of the host is not told" : ""}`,
       confidence: isSure ? "likely" : "possible",
       material: isSure,
-      claims: [{ account: "slab-unreclaimable", bytes: { low: Math.round(sum(large)), high: Math.round(sum(large)) } }],
+      claims: [{
+        account: "slab-unreclaimable",
+        bytes: { low: Math.round(usedBytesOf(large)), high: Math.round(usedBytesOf(large)) },
+      }],
       owners: large.map(cacheOwner),
       evidence: large.map((cache) => ({
         path: cache.path,
@@ -553,29 +334,25 @@ export const slabLeak: Analyzer = defineAnalyzer({
       unixBacklog: unix,
       groups,
       devices,
-      ...witnesses
+      ...counts
     },
     facts,
     unclaimed,
   ) {
+    const witnesses: TenantWitnesses & SlabTraces = { ...counts, pageSizeBytes: facts.pageSizeBytes };
     const account = whole && accountBytes(whole, "slab-unreclaimable");
-    const left = unclaimed.get("slab-unreclaimable");
-    if (whole === undefined || account === undefined || left === undefined) {
+    const notClaimed = unclaimed.get("slab-unreclaimable");
+    if (whole === undefined || account === undefined || notClaimed === undefined) {
       return bySizeAlone(caches, inUse, whole?.totalBytes);
     }
     const ledger: Ledger = whole;
-    const byName = trends(history ?? []);
+    const byName = cacheTrends(history ?? []);
     const spanSeconds = [...byName.values()].reduce((most, trend) => Math.max(most, trend.spanSeconds), 0);
-    const { suspects: unlogged, logBytes } = withoutLogVectors(
-      caches,
-      candidates(caches, byName, inUse).map((cache) => ({
-        ...cache,
-        trend: byName.get(cache.name),
-        isPackets: false,
-      })),
+    const { suspects: unreclaimable, left, heldElsewhere, ofSockets, ofOthers, ofDebugging } = slabSuspects(
+      { caches, inUse, trends: byName, ledger, meminfo: file, charges, udp: backlog, unix },
+      account,
+      notClaimed,
     );
-    const ofSockets = explainedBytes(caches, (name) => inUse.has(name));
-    const ofOthers = explainedBytes(caches, (name) => EXPLAINED.test(name)) + logBytes;
     const explained = ofSockets + ofOthers;
     // Sockets that are too many are another cause's. What comes along with objects of the others, in caches of kmalloc, is theirs, too.
     const inSockets = Math.max(0, ofSockets - (account - left));
@@ -587,13 +364,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
       ofOthers === 0
         ? ""
         : `, of which ${formatBytes(ofOthers)} are in caches of ZFS, XFS, KSM or zram, which explain themselves`
-    }`;
-    const { caches: settled, heldElsewhere } = withoutPackets(
-      [...unlogged, ...largeKmalloc(caches, ledger, file)],
-      account - left,
-      packetsInSockets(caches, charges, backlog, unix),
-    );
-    const unreclaimable = settled.sort((a, b) => b.usedBytes - a.usedBytes);
+    }${ofDebugging < 1 ? "" : `, and without ${formatBytes(ofDebugging)} that slub_debug adds to packets in sockets`}`;
     const material = materialSlabBytes(ledger.totalBytes);
     // What is counted elsewhere, too, is somebody's whatever else there is. The rest has to stand out.
     const { findings: counted, rest } = countedFindings();
@@ -609,7 +380,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
     /** Caches of which something else tells what their objects are. */
     function countedFindings(): { readonly findings: readonly FindingDraft[]; readonly rest: Rest } {
       const findings: FindingDraft[] = [];
-      let rest: Rest = { caches: unreclaimable, left: unclaimed.get("slab-unreclaimable") ?? 0 };
+      let rest: Rest = { caches: unreclaimable, left };
       for (const cache of unreclaimable.filter(isCounted)) {
         if (!rest.caches.includes(cache)) continue;
         // None of what is counted is larger than a page.
@@ -618,7 +389,9 @@ export const slabLeak: Analyzer = defineAnalyzer({
           rest.caches.filter((other) => !isCounted(other) && other.name !== LARGE_KMALLOC),
         );
         // These objects are no other cause's, but those beside them may be.
-        const bytes = Math.round(Math.min(rest.left, cache.usedBytes + Math.max(0, sum(along) - heldElsewhere)));
+        const bytes = Math.round(
+          Math.min(rest.left, cache.usedBytes + Math.max(0, usedBytesOf(along) - heldElsewhere)),
+        );
         if (bytes < material) continue;
         const suspects = [cache, ...along] as const;
         findings.push(finding(suspects, bytes, cache.usedBytes >= DOMINATES_SLAB * rest.left));
@@ -642,7 +415,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
       }
       // What a list that is cut off, or filtered, leaves out may be a leak.
       const none = (because: string): Outcome =>
-        !caches.isWhole && left - explained - sum(unknown) >= material
+        !caches.isWhole && left - explained - usedBytesOf(unknown) >= material
           ? { notAssessed: [WHOLE_SLABINFO] }
           : { ruledOut: because };
       const grown = grownSuspects(unknown);
@@ -650,13 +423,13 @@ export const slabLeak: Analyzer = defineAnalyzer({
       // What known tenants hold is taken to be in the caches that stand out: a descriptor leak makes just those grow.
       const bytes = first === undefined
         ? 0
-        : Math.round(Math.min(left, Math.max(0, sum([first, ...others]) - heldElsewhere)));
+        : Math.round(Math.min(left, Math.max(0, usedBytesOf([first, ...others]) - heldElsewhere)));
       if (first === undefined || bytes < material) return manyCaches(unknown, left) ?? none(level);
       const suspects: readonly [Suspect, ...Suspect[]] = [first, ...others];
-      if (left < MIN_UNEXPLAINED * sum(suspects)) {
+      if (left < MIN_UNEXPLAINED * usedBytesOf(suspects)) {
         return { ruledOut: `${level}: less than half of what ${cacheName(first)} has` };
       }
-      const dominates = sum(bornWith(first, suspects)) >= DOMINATES_SLAB * (left - inSockets) ||
+      const dominates = usedBytesOf(bornWith(first, suspects)) >= DOMINATES_SLAB * (left - inSockets) ||
         bytes >= DOMINATES_HOST * ledger.totalBytes;
       if (!dominates && grown === undefined) {
         return manyCaches(unknown, left) ??
@@ -682,7 +455,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
       left: number,
     ): { readonly findings: readonly FindingDraft[] } | undefined {
       const [most] = unknown;
-      const high = Math.max(0, Math.min(left - explained, caches.isWhole ? Infinity : sum(unknown)));
+      const high = Math.max(0, Math.min(left - explained, caches.isWhole ? Infinity : usedBytesOf(unknown)));
       const bytes = { low: high - USUAL_SLAB_BYTES, high };
       // On a small host what is usual is a tenth of memory.
       if (most === undefined || bytes.high < DOMINATES_HOST * ledger.totalBytes || bytes.low < material) {
@@ -705,7 +478,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
         claims: [{ account: "slab-unreclaimable", bytes }],
         exhaustion: null,
         owners: suspects.map(cacheOwner),
-        evidence: [...accountEvidence(), ...evidence, ...traced(suspects, witnesses)],
+        evidence: [...accountEvidence(), ...evidence, ...tracedAllocations(suspects, witnesses)],
         remedies: remedies(suspects, [], stays),
       };
     }
@@ -775,7 +548,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
           ...accountEvidence(),
           ...suspects.slice(0, CACHES_LISTED).flatMap(cacheEvidence),
           ...longGrowthEvidence(grownForLong()),
-          ...traced(suspects, witnesses),
+          ...tracedAllocations(suspects, witnesses),
         ],
         remedies: remedies(
           suspects,

@@ -27,7 +27,6 @@ import {
 } from "../src/computed/socket_queues.ts";
 import { type SocketOwner, type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
 import { recentTrend } from "../src/computed/trend.ts";
-import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Less than this in all queues is what monitoring programs have at any moment: not worth a line. */
@@ -200,7 +199,7 @@ export const socketBacklogNetlink: Analyzer = defineAnalyzer({
     "net/netlink/af_netlink.c netlink_attachskb()",
   ],
   needs: { netlinkBacklog },
-  uses: { ledger, rawBacklog, pingBacklog, socketOwners, processes, slabinfo },
+  uses: { ledger, rawBacklog, pingBacklog, socketOwners, processes, skbSlab },
   analyze(
     {
       ledger,
@@ -209,10 +208,10 @@ export const socketBacklogNetlink: Analyzer = defineAnalyzer({
       pingBacklog: ping,
       socketOwners: owners,
       processes: known,
-      slabinfo: file,
+      skbSlab: slab,
     },
   ) {
-    const context: CopiesContext = { ledger, owners, processes: known, slab: skbSlab(file, ledger) };
+    const context: CopiesContext = { ledger, owners, processes: known, slab };
     const findings = [
       netlinkFinding(backlog, context),
       raw && copiedQueuesFinding(raw, RAW, context),

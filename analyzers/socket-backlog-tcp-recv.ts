@@ -20,7 +20,7 @@ import {
   judgeQueues,
 } from "../src/computed/socket_queues.ts";
 import { socketOwners } from "../src/computed/socket_owners.ts";
-import { STALE_MS, tcpBacklog, type TcpQueue, ZERO_WINDOW_PROBE } from "../src/computed/tcp_backlog.ts";
+import { FULL_SHARE, STALE_MS, tcpBacklog, type TcpQueue, ZERO_WINDOW_PROBE } from "../src/computed/tcp_backlog.ts";
 import { recentTrend } from "../src/computed/trend.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -29,8 +29,6 @@ const ID = "socket-backlog-tcp-recv";
 
 /** Less than this in all queues is what any busy host has on its way to its readers: not worth a line. */
 const WORTH_A_LINE_BYTES = 2 ** 20;
-/** The kernel offers a window of at most half the buffer (tcp_adv_win_scale 1): a queue above half has had a full window, and nobody read. */
-const FULL_SHARE = 0.5;
 /**
  * A sender whose window was closed asks no sooner than this whether it opened (TCP_RTO_MIN): a full queue that took data in since was read
  * just before, or became full just now.
@@ -55,21 +53,28 @@ function isFull({ chargedBytes, limitBytes }: TcpQueue): boolean {
   return limitBytes !== undefined && chargedBytes > FULL_SHARE * limitBytes;
 }
 
+/** What a program never asked for, as far as reading data goes: time stamps in its error queue, or data behind a gap. */
+function isBesideData({ payloadBytes }: TcpQueue): boolean {
+  return payloadBytes === 0;
+}
+
 /**
  * A full queue that took data in a moment ago is being read, though refilled as fast. It asks for the window ever more seldom, up to what is stale here; in
  * several looks it must have taken more in meanwhile, because it may have become full just before the first.
  */
 function seenToBeRead(queue: TcpQueue): boolean {
   const { seen, chargedBytes, limitBytes, lastReceivedMs, filledBytes, listener } = queue;
-  // Of what nobody has accepted nobody can read.
-  if (listener !== undefined || lastReceivedMs === undefined || limitBytes === undefined) return false;
+  // Of what nobody has accepted nobody can read, and what comes in beside data says nothing of it.
+  if (isBesideData(queue) || listener !== undefined || lastReceivedMs === undefined || limitBytes === undefined) {
+    return false;
+  }
   const isClosed = chargedBytes >= CLOSED_SHARE * limitBytes && lastReceivedMs < STALE_MS;
   return seen === 1 ? isClosed || (isFull(queue) && lastReceivedMs < TAKES_IN_MS) : isClosed && (filledBytes ?? 0) > 0;
 }
 
 function isStuck(queue: TcpQueue): boolean {
   const { state, seen, lastReceivedMs, filledBytes, peer, listener } = queue;
-  if (state === "CLOSE_WAIT" || (listener !== undefined && seen > 1)) return true;
+  if (isBesideData(queue) || state === "CLOSE_WAIT" || (listener !== undefined && seen > 1)) return true;
   // A full queue takes in more only as it is read.
   if ((filledBytes ?? 0) > 0) return false;
   // Looked at once, and without the age of the data, one that is read and filled as fast looks the same, unless its sender has to ask whether it may go on.
@@ -85,9 +90,23 @@ function notAccepted(queues: readonly Queue[]): Queue[] {
   return queues.filter(({ listener }) => listener !== undefined);
 }
 
-/** What most of the queues have in common, for the title. */
+/** What is there, and what most of the queues have in common, for the title. */
 function kindOf(judged: Judged<TcpQueue>): string {
   const isMost = ({ length }: readonly Queue[]): boolean => length > judged.queues.length / 2;
+  const count = judged.queues.length;
+  if (isMostlyBesideData(judged.queues)) {
+    return `kept beside the data of ${
+      formatQuantity(count, "TCP connection")
+    }: unread time stamps of what was sent, or data behind a gap`;
+  }
+  return `unread in ${formatQuantity(count, "TCP receive queue")}${commonState(judged, isMost)}`;
+}
+
+function isMostlyBesideData(queues: readonly Queue[]): boolean {
+  return sum(queues.filter(isBesideData), ({ bytes }) => bytes) > sum(queues, ({ bytes }) => bytes) / 2;
+}
+
+function commonState(judged: Judged<TcpQueue>, isMost: (queues: readonly Queue[]) => boolean): string {
   if (isMost(notAccepted(judged.queues))) return " of connections that it has not accepted";
   return isMost(closeWait(judged)) ? " of connections that the other end has closed" : "";
 }
@@ -102,12 +121,16 @@ function evidence(judged: Judged<TcpQueue>, seconds: number): EvidenceLine[] {
     path: largest.path,
     line: largest.line,
     because: `the fullest receive queue (${largest.local} from ${largest.remote}): ${
-      formatBytes(largest.payloadBytes)
-    } unread; ${
+      isBesideData(largest)
+        ? `no data to be read, and yet it is charged ${formatBytes(largest.chargedBytes)}`
+        : `${formatBytes(largest.payloadBytes)} unread`
+    }; ${
       describeBehaviour(
         judged,
         seconds,
-        "are full, closed by the other end, or have been untouched for a second and more",
+        isMostlyBesideData(judged.queues)
+          ? "have nothing to be read"
+          : "are full, closed by the other end, or have been untouched for a second and more",
       )
     }`,
   }];
@@ -168,6 +191,18 @@ function countEvidence(tcp: ProtocolMemory | undefined): EvidenceLine[] {
   return [{ path: tcp.path, line: tcp.line, because }];
 }
 
+function readErrors(pid: number | undefined): Remedy {
+  return {
+    when: "fix",
+    text:
+      "Who asks for time stamps of what is sent (SO_TIMESTAMPING) must read them: recvmsg() with MSG_ERRQUEUE until it says EAGAIN, at each POLLERR. " +
+      "With SOF_TIMESTAMPING_OPT_TSONLY they come without a copy of the data. Where it asks for none, a packet is missing that comes no more: see what drops it. " +
+      remedyMark(ID, "read the error queue"),
+    commands: [`ss -tiemnp${pid === undefined ? "" : ` | grep -A1 pid=${pid},`}`],
+    verify: "r of skmem is 0 where Recv-Q is 0; rcv_ooopack counts packets behind a gap",
+  };
+}
+
 function remedies(
   groups: readonly OwnerGroup<Queue>[],
   known: readonly Process[] | undefined,
@@ -187,29 +222,7 @@ function remedies(
       commands: stopAll(groups, known),
       verify: "the TCP mem of `cat /proc/net/sockstat` falls to what it was, and MemAvailable rises by as much",
     },
-    {
-      when: "fix",
-      text: `${
-        accepts
-          ? "Find why the program does not read: a blocked or dead thread, a connection that was taken from its event loop but not closed, a " +
-            "leaked descriptor. Close a connection as soon as nobody wants its data; in CLOSE_WAIT the other end is gone already."
-          : FIND_WHY_NOT_ACCEPTED
-      } ${remedyMark("socket-backlog-tcp-recv", "find why it does not read")}`,
-      commands: pid === undefined ? [] : [
-        `cat /proc/${pid}/stack`,
-        accepts ? `ss -tanp state close-wait | grep pid=${pid},` : `ss -tlnp | grep pid=${pid},`,
-        `gdb -p ${pid} -batch -ex ${shellWord("thread apply all bt")}`,
-      ],
-      verify: `${watch} shows Recv-Q 0, or a Recv-Q that moves`,
-    },
-    {
-      when: "fix",
-      text:
-        "Where a connection must stay open and what comes on it is not wanted, give it the smallest receive buffer when it is new. " +
-        `shutdown(SHUT_RD) is no cure: the kernel goes on queueing. ${buffer.said}`,
-      commands: [buffer.text],
-      verify: `${watch} shows a Recv-Q of some 33 KB at most`,
-    },
+    ...(isMostlyBesideData(held) ? [readErrors(pid)] : readOrBound()),
     {
       when: "prevent",
       text:
@@ -219,6 +232,34 @@ function remedies(
       verify: "rb in skmem of `ss -tanm` is at most that for new connections",
     },
   ];
+
+  function readOrBound(): Remedy[] {
+    return [
+      {
+        when: "fix",
+        text: `${
+          accepts
+            ? "Find why the program does not read: a blocked or dead thread, a connection that was taken from its event loop but not closed, a " +
+              "leaked descriptor. Close a connection as soon as nobody wants its data; in CLOSE_WAIT the other end is gone already."
+            : FIND_WHY_NOT_ACCEPTED
+        } ${remedyMark("socket-backlog-tcp-recv", "find why it does not read")}`,
+        commands: pid === undefined ? [] : [
+          `cat /proc/${pid}/stack`,
+          accepts ? `ss -tanp state close-wait | grep pid=${pid},` : `ss -tlnp | grep pid=${pid},`,
+          `gdb -p ${pid} -batch -ex ${shellWord("thread apply all bt")}`,
+        ],
+        verify: `${watch} shows Recv-Q 0, or a Recv-Q that moves`,
+      },
+      {
+        when: "fix",
+        text:
+          "Where a connection must stay open and what comes on it is not wanted, give it the smallest receive buffer when it is new. " +
+          `shutdown(SHUT_RD) is no cure: the kernel goes on queueing. ${buffer.said}`,
+        commands: [buffer.text],
+        verify: `${watch} shows a Recv-Q of some 33 KB at most`,
+      },
+    ];
+  }
 }
 
 export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
@@ -269,13 +310,16 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
     const materialBytes = materialQueueBytes(ledger?.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
     const trend = recentTrend(received.series);
+    const claims = placeStreamBytes(judged.bytes, 0, ledger);
+    // Copies of one packet share its data, and each is charged for them.
+    const heldBytes = isMostlyBesideData(judged.queues)
+      ? claims.reduce((total, { bytes }) => total + bytes.high, 0)
+      : judged.bytes;
     const draft: FindingDraft = {
-      title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} unread in ${
-        formatQuantity(judged.queues.length, "TCP receive queue")
-      }${kindOf(judged)}`,
+      title: `${nameOfGroups(groups)}: ${formatBytes(heldBytes)} ${kindOf(judged)}`,
       confidence: backlogConfidence(judged, materialBytes),
       material: judged.bytes >= materialBytes,
-      claims: placeStreamBytes(judged.bytes, 0, ledger),
+      claims,
       ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
       owners: groups.map((group) => ownerOf(group, "socket", "ss -tanp", ports(group))),
       evidence: [

@@ -26,7 +26,6 @@ import { recentTrend } from "../src/computed/trend.ts";
 import { findSockets, lookAtSockets } from "../src/computed/unseen_sockets.ts";
 import { type UdpBacklog, udpBacklog, type UdpQueue, udpSent } from "../src/computed/udp_backlog.ts";
 import { netSnmp } from "../src/parsers/net_snmp.ts";
-import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { type Sockstat, sockstat } from "../src/parsers/sockstat.ts";
 import { type Sysctl, sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -385,7 +384,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     sockstat,
     sysctl,
     netSnmp,
-    slabinfo,
+    skbSlab,
     udpLimit,
   },
   analyze(
@@ -397,7 +396,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
       socketOwners: owners,
       processes: known,
       languages: spoken,
-      slabinfo: slabFile,
+      skbSlab: slab,
       udpLimit: limit,
       ...files
     },
@@ -405,7 +404,6 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
   ) {
     const judged = judgeQueues(backlog, owners, { isStuck: isFull });
     const read = backlog.chargedBytes - judged.bytes;
-    const slab = skbSlab(slabFile, ledger);
     const others = [
       sent && sentFinding(sent, { ledger, owners, slab }),
       unseenFinding(backlog, files.sockstat, ledger, slab),

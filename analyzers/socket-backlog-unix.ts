@@ -30,11 +30,18 @@ import { setSysctl } from "../src/core/shell.ts";
 
 /** Less than this in all queues is what any busy host has on its way to its readers: not worth a line. */
 const WORTH_A_LINE_BYTES = 2 ** 20;
+/** struct sk_buff, in steps of cache lines. */
+const HEAD_BYTES = 256;
+/** struct skb_shared_info, behind a packet's data. */
+const SHARED_INFO_BYTES = 320;
+
 /**
- * A packet that is in slab as a whole is charged a 4 KiB object (of which 3,776 bytes are data: SKB_MAX_HEAD(0)) and a 256-byte head. Where the data are
- * a larger part of the charge than that, they lie in pages.
+ * A packet that is in slab as a whole is charged an object of at most a page (of which SKB_MAX_HEAD(0) are data: 3,776 bytes of 4 KiB) and a head. Where the
+ * data are a larger part of the charge than that, they lie in pages.
  */
-const MOST_DATA_IN_SLAB = 3776 / (4096 + 256);
+function mostDataInSlab(pageSizeBytes: number): number {
+  return (pageSizeBytes - SHARED_INFO_BYTES) / (pageSizeBytes + HEAD_BYTES);
+}
 
 type Queue = JudgedQueue<UnixQueue>;
 
@@ -49,8 +56,8 @@ function areWaiting(queues: readonly Queue[]): boolean {
 }
 
 /** Of data that waits with a listener nothing tells how much of the charge they are: what fills a queue are large writes, as a rule. */
-function isInPages({ payloadBytes, chargedBytes, isWaiting }: Queue): boolean {
-  return isWaiting || (payloadBytes !== undefined && payloadBytes > MOST_DATA_IN_SLAB * chargedBytes);
+function isInPages({ payloadBytes, chargedBytes, isWaiting }: Queue, pageSizeBytes: number): boolean {
+  return isWaiting || (payloadBytes !== undefined && payloadBytes > mostDataInSlab(pageSizeBytes) * chargedBytes);
 }
 
 /** The processes at one end of the queues. */
@@ -156,8 +163,18 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
   ],
   needs: { unixBacklog },
   uses: { ledger, socketOwners, processes },
-  analyze({ ledger, unixBacklog: backlog, socketOwners: owners, processes: known }) {
+  analyze(
+    {
+      ledger,
+      unixBacklog: backlog,
+      socketOwners: owners,
+      processes: known,
+    },
+    // Where it is not known, that of nearly all hosts.
+    { pageSizeBytes = 4096 },
+  ) {
     const judged = judgeQueues(backlog, owners, { isStuck });
+    const materialBytes = materialQueueBytes(ledger?.totalBytes);
     if (judged.bytes < WORTH_A_LINE_BYTES) {
       return {
         ruledOut: `${formatQuantity(backlog.sockets, "unix socket holds", "unix sockets hold")} ${
@@ -165,11 +182,13 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
         }, of which ${formatBytes(judged.bytes)} are not known to be read`,
       };
     }
-    const materialBytes = materialQueueBytes(ledger?.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
     const readers = ends(judged, owners, "readerInode");
     const senders = ends(judged, owners, "senderInode");
-    const inPages = judged.queues.filter(isInPages).reduce((sum, { bytes }) => sum + bytes, 0);
+    const inPages = judged.queues.filter((queue) => isInPages(queue, pageSizeBytes)).reduce(
+      (sum, { bytes }) => sum + bytes,
+      0,
+    );
     const trend = recentTrend(backlog.series);
     // Without a reader the sender stands for the queue; of what he left, whose he is.
     const isTold = readers.length === 0 && judged.queues.every(({ readerInode }) => readerInode !== undefined);

@@ -285,9 +285,11 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     "https://docs.kernel.org/dev-tools/kmemleak.html",
     "https://github.com/oracle-samples/drgn-tools memstate.py",
   ],
-  // Without the last two, free pages on per-CPU lists and compressed memory would be taken for a leak.
-  needs: { ledger, meminfo, zoneinfo, vmstat },
+  needs: { ledger },
   uses: {
+    meminfo,
+    zoneinfo,
+    vmstat,
     ledgers: overTime(ledger),
     sockstat,
     packet,
@@ -309,8 +311,9 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
   analyze(
     {
       ledger,
-      meminfo: file,
-      vmstat: counters,
+      meminfo: fields,
+      zoneinfo: zones,
+      vmstat: counted,
       ledgers,
       sockstat: sockstats,
       packet: packets,
@@ -331,9 +334,18 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     unclaimed,
   ) {
     const { pageSizeBytes } = facts;
-    if (pageSizeBytes === undefined) {
-      return { notAssessed: [{ path: "the page size", howToCapture: "getconf PAGESIZE" }] };
+    // Whatever else is not known, ZFS tells what is its own.
+    const arcBytes = Math.min(unclaimed.get("unaccounted") ?? 0, arc?.value.get("size")?.value ?? 0);
+    // Without the last two, free pages on per-CPU lists and compressed memory would be taken for a leak.
+    if (fields === undefined || zones === undefined || counted === undefined) {
+      const missing = Object.entries({ "proc/meminfo": fields, "proc/zoneinfo": zones, "proc/vmstat": counted })
+        .flatMap(([path, file]) => file === undefined ? [{ path, howToCapture: `cat /${path}` }] : []);
+      return { notAssessed: missing, usualBytes: arcBytes };
     }
+    if (pageSizeBytes === undefined) {
+      return { notAssessed: [{ path: "the page size", howToCapture: "getconf PAGESIZE" }], usualBytes: arcBytes };
+    }
+    const [file, counters] = [fields, counted];
     const total = ledger.totalBytes;
     const noise = residualNoiseBytes(total);
     const all = accountBytes(ledger, "unaccounted") ?? 0;

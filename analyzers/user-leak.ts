@@ -9,8 +9,13 @@ import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { pressure } from "../src/computed/pressure.ts";
 import { type ProcessLife, processLives } from "../src/computed/process_lives.ts";
-import { ALL_PROCESSES, areAllProcesses } from "../src/computed/process_statuses.ts";
-import { type Process, processes } from "../src/computed/processes.ts";
+import {
+  ALL_PROCESSES,
+  areAllProcesses,
+  hiddenProcesses,
+  seesAllDescriptors,
+} from "../src/computed/process_statuses.ts";
+import { hiddenAnonBytes, type Process, processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import {
   exhaustion,
@@ -173,6 +178,13 @@ function growthOf(tenants: readonly Tenant[], since: number): number {
   }, 0);
 }
 
+/** How much anonymous memory those who are known took, also of what comes back from swap. */
+function anonGrowthOf(history: readonly TimePoint<readonly Process[]>[]): number {
+  const first = new Map(history[0]?.value.map(({ pid, anonBytes }) => [pid, anonBytes]));
+  const last = history.at(-1)?.value ?? [];
+  return last.reduce((sum, { pid, anonBytes }) => sum + Math.max(0, anonBytes - (first.get(pid) ?? 0)), 0);
+}
+
 /** How much all anonymous memory grew in the last seconds of what was watched. */
 function anonGrowth(ledgers: readonly TimePoint<Ledger>[], seconds: number): number | undefined {
   const since = (ledgers.at(-1)?.time ?? 0) - seconds * 1000;
@@ -296,6 +308,7 @@ export const userLeak: Analyzer = defineAnalyzer({
     meminfo,
     recorded: importedHistory,
     areAllProcesses,
+    seesAllDescriptors,
   },
   // What of it is large and steady is usual.
   judgesGrowthOf: "anon",
@@ -311,6 +324,7 @@ export const userLeak: Analyzer = defineAnalyzer({
       meminfo: file,
       recorded,
       areAllProcesses: areAll,
+      seesAllDescriptors: seesAll,
     },
   ) {
     const grownForLong = longGrowth(recorded, "AnonPages", accountBytes(ledger, "anon"));
@@ -337,8 +351,17 @@ export const userLeak: Analyzer = defineAnalyzer({
     const leaks = leaking(grownOf(settled, false), growthLeft);
     const startUps = leaking(grownOf([...newcomers], true), allGrowth).map(leakFinding);
     if (leaks.length > 0) return { findings: [...leaks.map(leakFinding), ...startUps] };
+    const hiddenBytes = hiddenAnonBytes(anon, known);
+    // The same in the end: somebody who is not in the list may dominate, or be what grows.
+    const isHidden = Number.isFinite(hiddenBytes) && (hiddenBytes >= DOMINATES_SHARE * ledger.totalBytes ||
+      hiddenBytes >= MIN_LEAK_BYTES && growsUnseen());
     const [largest] = known;
     const watched = (history?.length ?? 0) >= MIN_TREND_POINTS;
+    if (isHidden && startUps.length === 0) {
+      const missing = [hiddenProcesses(hiddenBytes)];
+      // A foreign bundle's list may lack what its author left out.
+      return seesAll === false ? { notAssessed: missing, unseenBytes: hiddenBytes } : { notAssessed: missing };
+    }
     if (largest === undefined) {
       return areAll === false ? { notAssessed: [ALL_PROCESSES] } : { ruledOut: "no process has memory of its own" };
     }
@@ -360,6 +383,16 @@ export const userLeak: Analyzer = defineAnalyzer({
           largest.isRss ? ", shared pages included" : ""
         }: ${formatShare(sizeOf(largest), ledger.totalBytes)} of memory`,
     };
+
+    /** Whether all anonymous memory grew steadily, and most of that in nobody who is known. */
+    function growsUnseen(): boolean {
+      const trend = recentTrend(
+        (ledgers ?? []).map(({ time, value }) => ({ time, bytes: accountBytes(value, "anon") ?? 0 })),
+      );
+      if (trend === undefined || trend.low <= 0 || trend.changeBytes < MIN_GROWTH_BYTES) return false;
+      const seen = anonGrowthOf((history ?? []).filter(({ time }) => time >= end - trend.spanSeconds * 1000));
+      return trend.changeBytes - seen >= Math.max(MIN_GROWTH_BYTES, trend.changeBytes / 2);
+    }
 
     /** What is shared (RSS, or pages of a parent's) is in several processes, but once in AnonPages. */
     function ownOf(bytes: number): number {

@@ -16,11 +16,12 @@ interface Layer {
 /** Every folder of code, and files that are a layer of their own. */
 const layers: { readonly [path: string]: Layer } = {
   "src/core": { imports: [] },
+  "src/core/duration.ts": { imports: [], npm: true },
   "src/parsers": { imports: ["src/core"], npm: true },
-  "src/computed": { imports: ["src/core", "src/parsers"], npm: true },
+  "src/computed": { imports: ["src/core", "src/core/duration.ts", "src/parsers"], npm: true },
   "src/bundle": { imports: ["src/core"], npm: true },
   "src/engine": { imports: ["src/core"], npm: true },
-  "src/render": { imports: ["src/core"], npm: true },
+  "src/render": { imports: ["src/core", "src/core/duration.ts"], npm: true },
   "collectors": { imports: ["src/core"] },
   "analyzers": { imports: ["src/core", "src/parsers", "src/computed"], npm: true },
   "src/preset_collectors.ts": { imports: ["collectors"] },

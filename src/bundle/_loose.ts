@@ -31,13 +31,24 @@ const NETSTAT_ROW = /^(?:tcp|udp|raw)6? +\d{1,10} +\d{1,10} +\S{1,64}:(?:\d|\*)\
 /** `lsof | grep deleted`; a thread's line has two columns more, and lsof +L1 the number of links. */
 const LSOF_ROW =
   /^\S{1,15} +\d{1,10} +(?:\d{1,10} +(?:\S{1,15} +)?)?\S{1,40} +(?:\d{1,9}[rwu][A-Za-z]?|mem|DEL) +REG +\d+,\d+ +\d+ +(?:\d+ +)?\d+ +\//;
+/** `grep size /proc/spl/kstat/zfs/arcstats`, and what arc_summary makes of it. */
+const ARCSTATS_ROW =
+  /^(?:(?:c|c_min|c_max|size|arc_meta_used|(?:[a-z]{2,12}_){1,2}size) +4 +\d+\s|\s*ARC [Ss]ize(?: \(current\))?: )/;
 const ROWS: readonly (readonly [RegExp, string])[] = [
   [MEMINFO_ROW, "proc/meminfo"],
   [SLABINFO_ROW, "proc/slabinfo"],
   [SLABTOP_ROW, "sos_commands/memory/slabtop_-o"],
   [NETSTAT_ROW, NETSTAT_PLACE],
   [LSOF_ROW, LSOF_PLACE],
+  [ARCSTATS_ROW, "proc/spl/kstat/zfs/arcstats"],
 ];
+
+/** In other languages free has other words, but the same columns: six of memory, or a second row that begins so, and three of swap. */
+const WORDS = String.raw`[ \t]+[^\d\s:|][^\s:|]*(?:[ \t]+[^\d\s:|][^\s:|]*){5}\s*\n`;
+const LABEL = String.raw`[^\d\s:\uff1a][^:\uff1a\n]{0,40}[:\uff1a] *`;
+const AMOUNTS = (count: number): string =>
+  String.raw`\d[\d.,]*[KMGTP]?i?B?(?: +\d[\d.,]*[KMGTP]?i?B?){${count - 1}}\s*(?:\n|$)`;
+const FOREIGN_FREE = new RegExp(`^${WORDS}${LABEL}${AMOUNTS(6)}(?:-/\\+ |${LABEL}${AMOUNTS(3)})`);
 
 /** By its first lines: where a bundle has such a file. */
 const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
@@ -47,6 +58,7 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   // That of busybox before 1.22 ends with buffers.
   [/^[ \t]*total +used +free +shared +(?:buffers|buff\/cache)\s/, FREE_PLACE],
   [/^[ \t]*(?:[KMGTP]iB )?Mem *: *(?:[\d.]+[kKMGT]? +total|\d+K used), /, FREE_PLACE],
+  [FOREIGN_FREE, FREE_PLACE],
   [/^nr_free_pages \d+\s/, "proc/vmstat"],
   [/^ *(?:procs -+memory-+ |r +b +swpd +free +(?:buff|inact) )/, VMSTAT_PLACE],
   [/^Node \d+, zone +\w+\r?\n +(?:per-node stats|pages free)/, "proc/zoneinfo"],
@@ -73,6 +85,15 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
     /^[ \t]*(?=[^\n]*\bPID )(?=[^\n]* (?:RSS|RES) )[A-Z%_+ ]{1,200} (?:COMMAND|CMD) *\r?\n/,
     "sos_commands/process/ps_auxwww",
   ],
+  // smem's, and Android's procrank.
+  [
+    /^ *PID +(?:User +Command +(?:Swap +)?USS +PSS +RSS|Vss +Rss +Pss +Uss .*\bcmdline)\s/,
+    "sos_commands/process/ps_auxwww",
+  ],
+  [/^ *RAM: \d+K total, +\d+K free,/, FREE_PLACE],
+  // crash's kmem -i and kmem -s, of a kernel that panicked.
+  [/^ *PAGES +TOTAL +PERCENTAGE *\n *TOTAL MEM +\d+ /, FREE_PLACE],
+  [/^CACHE +(?:NAME +)?OBJSIZE +ALLOCATED +TOTAL +SLABS +SSIZE\b/, "sos_commands/memory/slabtop_-o"],
   [/^COMMAND +PID +(?:TID +TASKCMD +)?USER +FD +TYPE +DEVICE /, LSOF_PLACE],
   // In other units the numbers are rounded.
   [/^Filesystem +(?:1K|1024)-blocks +Used +Available /, "sos_commands/filesys/df_-al"],
@@ -115,10 +136,18 @@ export function isLooseName(path: string): boolean {
   return !path.includes("/") && (!path.includes(".") || /\.(?:txt|log|out|\d{12})$/i.test(path));
 }
 
+/** Where a process has what /proc tells of it, which has its number in it. */
+export function statusPath(text: string): string | undefined {
+  const pid = /^Name:\s.*\n(?:Umask:.*\n)?State:\s(?:.*\n){1,4}Pid:\s+(\d{1,10})\s/.exec(text)?.[1];
+  return pid === undefined ? undefined : `proc/${pid}/status`;
+}
+
 /** Where a bundle has what begins so; undefined for any other text. */
 export function loosePath(head: Uint8Array): string | undefined {
   const text = utf8.decode(head.subarray(0, HEAD_BYTES));
   if (RECORDED.test(text)) return RECORDED_PLACE;
+  const status = statusPath(text);
+  if (status !== undefined) return status;
   return BEGINNINGS.find(([pattern]) => pattern.test(text))?.[1] ?? rowPath(text) ??
     (isKernelLog(head.subarray(0, HEAD_BYTES)) ? LOG_PLACE : undefined);
 }

@@ -9,40 +9,69 @@ import {
   rowPath,
   SAR_PLACE,
   SS_PLACE,
+  statusPath,
   titledPath,
   VMSTAT_PLACE,
 } from "./_loose.ts";
 import { beginsAsKernelLog } from "./log.ts";
 
 /** Between the outputs: a fence of Markdown, a tag of HTML, `==> FILE <==` of head and tail, `------ TITLE (COMMAND) ------` of Android's bugreport. */
-const FENCE = /^ {0,3}(?:```|~~~)|^<\/?(?:pre|code|details|summary)\b/;
+const FENCE = /^ {0,3}(?:```|~~~)|^<\/?(?:pre|code|details|summary)\b|^\{(?:noformat|code)\b[^}]{0,100}\}/;
 const FILE_TITLE = /^==> (\/\S{1,200}) <==$|^------ [^()]{1,100} \((?:cat )?(\/\S{1,200})\) ------$/;
 /** `root@host:~# ` and `[root@host ~]# `: whatever follows is a command. */
 const HOST_PROMPT = /^\[?[\w.-]{1,64}@[\w.-]{1,255}[^$#%>]{0,200}[$#%>] ?(\S.*)$/;
-/** `$ `, `# `, `#`, `~ # `, `bash-5.1# `, `host:~ # `: what follows may be something else, such as the header of slabinfo. */
-const PROMPT =
-  /^(?:(?:[\w.-]{1,64}[: ])?[~/]\S{0,200} |(?:[\w.-]{1,64}:)[~/]\S{0,200}|[a-z]{0,3}sh-[\d.]{1,8})?[$#] ?(\S.*)$/;
+/** Of the debugger, where somebody looks at a kernel that panicked. */
+const CRASH_PROMPT = /^crash> (\S.*)$/;
+/** `$ `, `# `, `#`, `~ # `, `bash-5.1# `, `host:~ # `, `host$ `: what follows may be something else, such as the header of slabinfo. */
+const PROMPT = /^(?:(?:[\w.-]{1,64}[: ])?[~/]\S{0,200} |(?:[\w.-]{1,64}:)[~/]\S{0,200}|[\w.-]{1,64})?[$#] ?(\S.*)$/;
 const PROGRAM =
-  /^(?:sudo +(?:-\S+ +)*)?(?:\/\S{1,100}\/)?(?:cat|date|df|dmesg|du|egrep|find|free|grep|head|ipcs|journalctl|kubectl|docker|ip netns exec|ls|lsof|lsmod|netstat|ps|sar|slabtop|ss|swapon|sysctl|tail|top|uname|uptime|vmstat|vmware-toolbox-cmd|watch|zpool)(?: |$)/;
+  /^(?:sudo +(?:-\S+ +)*)?(?:\/\S{1,100}\/)?(?:cat|date|df|dmesg|du|egrep|find|free|grep|head|ipcs|journalctl|kubectl|docker|ip netns exec|ls|lsof|lsmod|netstat|ps|sar|slabtop|ss|swapon|sysctl|tail|top|uname|uptime|vmstat|vmware-toolbox-cmd|watch|zpool)(?:[ ;|&]|$)/;
 /** Without a prompt: its options tell the unit of what stands below. */
 const BARE_FREE = /^free(?:$| -\w| *(?:&&|;|\|))/;
+/** `root@host:~# `, `[root@host ~]# `, `host$ cat`, and what Ansible has above the output of a host. */
+const HOST_ABOVE = new RegExp(
+  String
+    .raw`^(?:\[[\w.-]{1,64}@(?<a>[\w.-]{1,255})[: ][^\]\n]{0,200}\][$#%]|[\w.-]{1,64}@(?<b>[\w.-]{1,255})[: ] ?[~/][^$#%>\n]{0,200}[$#%>]|` +
+    String.raw`(?<c>[\w.-]{1,64})[$#] (?=${PROGRAM.source.slice(1)})|(?<d>\S{1,255}) \| (?:CHANGED|SUCCESS) \| rc=\d)`,
+  "gm",
+);
 const LINE_LENGTH_LOOKED_AT = 800;
 const COMMENT = /^#[ \t]*\w/;
 /** As mail quotes, also as HTML writes it. */
 const QUOTED = /^(?:(?:>|&gt;) ?)+/;
 /** What web pages, mails and chats put in place of several blanks. */
 const NO_BREAK_SPACE = "\u00a0";
+/** As HTML writes them, and where somebody took its source. */
+const ENTITIES: ReadonlyMap<string, string> = new Map(Object.entries({
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  "#34": '"',
+  "#39": "'",
+  nbsp: " ",
+  amp: "&",
+}));
+const ENTITY = new RegExp(`&(${[...ENTITIES.keys()].join("|")});`, "g");
+// deno-lint-ignore no-control-regex
+const COLOUR = /\u001b\[[\d;]{0,32}[a-zA-Z]/g;
+/** Fewer lines than this may have empty ones between them for another reason. */
+const MIN_DOUBLE_SPACED = 4;
 const SS = /\/ss_-peaonmi$/;
 const SS_COMMAND = /(?:^|[ /])ss /;
 const SS_ROW = /^(?:[a-z]\S{0,15} +)?(?:[A-Z][A-Z\d-]{2,15} +)?\d+ +\d+ +\S*[:*]/;
 /** slabtop's second title, below its totals. */
 const SLABTOP_ROWS = /^ *OBJS ACTIVE /;
+/** The number of a process stands in the first of them. */
+const STATUS_LINES = 9;
 const RANGES_SAID = 8;
+/** So many are looked through for one of which something is known. */
+const MAX_HOSTS = 8;
 
 /** A part of the text. */
 interface Part {
-  /** The first line's number. */
+  /** The first line's number, and the last one's. */
   readonly line: number;
+  end: number;
   readonly lines: string[];
   /** The command whose output it is, if its prompt stands right before it. */
   readonly command: string | undefined;
@@ -74,7 +103,7 @@ function commandOf(line: string): string | undefined {
   const head = line.slice(0, LINE_LENGTH_LOOKED_AT).trimStart().replace(/^\\(?=[#$] )/, "");
   const title = FILE_TITLE.exec(head);
   if (title !== null) return `cat ${title[1] ?? title[2]}`;
-  const atHost = HOST_PROMPT.exec(head)?.[1];
+  const atHost = (HOST_PROMPT.exec(head) ?? CRASH_PROMPT.exec(head))?.[1];
   const atAny = PROMPT.exec(head)?.[1];
   const bare = BARE_FREE.test(head) ? head : undefined;
   const command = atHost ?? (atAny !== undefined && PROGRAM.test(atAny) ? atAny : bare);
@@ -107,10 +136,28 @@ function withoutComments(lines: readonly string[]): readonly string[] {
   });
 }
 
-function partsOf(text: string): Part[] {
+/** A text without what a terminal, a web page or a mail program put in. */
+function plainText(text: string): string {
+  return text.replaceAll(NO_BREAK_SPACE, " ").replace(COLOUR, "").replace(
+    ENTITY,
+    (_, name: string) => ENTITIES.get(name) as string,
+  );
+}
+
+/** Whether an empty line stands below each line, as where paragraphs were made of them. */
+function isDoubleSpaced(lines: readonly string[]): boolean {
+  const filled = lines.filter((line) => line.trim() !== "").length;
+  return filled >= MIN_DOUBLE_SPACED &&
+    lines.every((line, at) => line.trim() === "" || (lines[at + 1] ?? "").trim() === "");
+}
+
+function partsOf(plain: string): Part[] {
   const parts: Part[] = [];
-  const plain = text.replaceAll(NO_BREAK_SPACE, " ");
-  const lines = withoutComments(plain.split("\n").map((line) => line.replace(QUOTED, "")));
+  const shown = withoutComments(plain.split("\n").map((line) => line.replace(QUOTED, "")));
+  const isDouble = isDoubleSpaced(shown);
+  const lines = isDouble ? shown.filter((line) => line.trim() !== "") : shown;
+  const numbers = isDouble ? shown.flatMap((line, at) => line.trim() === "" ? [] : at + 1) : undefined;
+  const numberOf = (at: number): number => numbers?.[at] ?? at + 1;
   let current: Part | undefined;
   let command: string | undefined;
   let isNext = false;
@@ -138,7 +185,8 @@ function partsOf(text: string): Part[] {
       const path = asIs ?? partPath(headOf(lines.slice(at, at + 3).map((each) => unindent(each, blanks)), 0));
       const indent = asIs === undefined && path !== undefined ? blanks : 0;
       current = {
-        line: at + 1,
+        line: numberOf(at),
+        end: numberOf(at),
         lines: [],
         command,
         isNext: isNext && (!isTitle || SLABTOP_ROWS.test(line)),
@@ -150,6 +198,7 @@ function partsOf(text: string): Part[] {
       isNext = false;
     }
     current.lines.push(unindent(line, current.indent));
+    current.end = numberOf(at);
   });
   return parts;
 }
@@ -192,7 +241,7 @@ function placeOf(part: Part): string | undefined {
   // What grep leaves of it has no header.
   const isSs = path === SS_PLACE ||
     (path === undefined && command !== undefined && SS_COMMAND.test(command) && SS_ROW.test(lines[0] ?? ""));
-  if (!isSs) return path ?? shownPath(part);
+  if (!isSs) return path ?? statusPath(lines.slice(0, STATUS_LINES).join("\n")) ?? shownPath(part);
   return (command === undefined ? undefined : namespacePath(command)) ?? SS_PLACE;
 }
 
@@ -234,6 +283,32 @@ function isWhole(whole: string | undefined, path: string, { lines }: Found): boo
   return path === LOG_PLACE || (path === whole && (lines.length === 1 || !isSocketList(path)));
 }
 
+/** A log may have colours: it is read with them. */
+function isAsItStands(text: string, plain: string, path: string): boolean {
+  return text === plain || (path === LOG_PLACE && !text.includes(NO_BREAK_SPACE));
+}
+
+/**
+ * Each host that prompts tell a text to be of, where there are several, and its lines: from its prompts on; those above the first prompt are the first host's.
+ */
+export function* hostsOf(text: string): Generator<{ readonly host: string; readonly text: string }> {
+  const marks = [...text.matchAll(HOST_ABOVE)].map(({ index, groups: { a, b, c, d } = {} }) => ({
+    // With its domain, and without, it is one.
+    host: ((a ?? b ?? c ?? d) as string).split(".", 1)[0] as string,
+    index,
+  }));
+  const hosts = new Set(marks.map(({ host }) => host));
+  if (hosts.size < 2) return;
+  for (const own of [...hosts].slice(0, MAX_HOSTS)) {
+    const pieces = marks.map(({ host, index }, i) => {
+      const piece = text.slice(i === 0 ? 0 : index, marks[i + 1]?.index);
+      // Lines keep their numbers.
+      return host === own ? piece : "\n".repeat(piece.split("\n").length - 1);
+    });
+    yield { host: own, text: pieces.join("") };
+  }
+}
+
 function ranges(parts: readonly (readonly [number, number])[]): string {
   const said = parts.slice(0, RANGES_SAID).map(([from, to]) => from === to ? `${from}` : `${from}-${to}`).join(", ");
   return parts.length > RANGES_SAID ? `${said} and others` : said;
@@ -250,8 +325,9 @@ export function splitPaste(text: string, whole: string | undefined): Paste | und
   let path: string | undefined;
   let mayGoOn = false;
   let above: Part | undefined;
-  for (const part of partsOf(text)) {
-    const range = [part.line, part.line + part.lines.length - 1] as const;
+  const plain = plainText(text);
+  for (const part of partsOf(plain)) {
+    const range = [part.line, part.end] as const;
     // What looks like rows of something else may well be the rest of a log.
     const goesOn = goesOnIn(path, above, mayGoOn, part);
     above = part;
@@ -278,7 +354,7 @@ export function splitPaste(text: string, whole: string | undefined): Paste | und
   }
   const [one] = found;
   if (one === undefined) return undefined;
-  if (found.size === 1 && isWhole(whole, ...one) && !text.includes(NO_BREAK_SPACE)) return undefined;
+  if (found.size === 1 && isWhole(whole, ...one) && isAsItStands(text, plain, one[0])) return undefined;
   const encoder = new TextEncoder();
   const warnings = [...found].map(([path, { lines }]) =>
     `lines ${ranges(lines)} are read as ${shortName(path)}, by what is in them`

@@ -1,8 +1,8 @@
 /** What somebody's loop wrote into one text: `while sleep 60; do date; cat /proc/meminfo; done`, and OSWatcher's files. Each time is a snapshot. */
 import { pathInBundle } from "./_history.ts";
 import type { Section } from "./_layouts.ts";
-import { LOG_PLACE, loosePath } from "./_loose.ts";
-import { type Paste, splitPaste } from "./_paste.ts";
+import { isSocketList, LOG_PLACE, loosePath } from "./_loose.ts";
+import { hostsOf, type Paste, splitPaste } from "./_paste.ts";
 import { shortName } from "./_few.ts";
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -110,7 +110,20 @@ export function samplesWarning({ zone }: Stamp): string {
 
 /** Splits a text into the snapshots or the files that it consists of; see {@linkcode splitPaste}. */
 export function splitText(text: string, whole: string | undefined): Paste | undefined {
+  for (const { host, text: own } of hostsOf(text)) {
+    const paste = splitSamples(own) ?? splitPaste(own, undefined);
+    if (paste === undefined) continue;
+    return {
+      ...paste,
+      warnings: [`what its prompts tell to be of other hosts than ${host} is passed over`, ...paste.warnings],
+    };
+  }
   return splitSamples(text) ?? splitPaste(text, whole);
+}
+
+/** What a section tells of. Of sockets it is what was asked for, if the command stands above. */
+function subjectOf({ path, bytes }: Section): string {
+  return isSocketList(path) ? `${path} ${/^\$ .{0,200}/.exec(utf8.decode(bytes.subarray(0, 256)))?.[0] ?? ""}` : path;
 }
 
 /**
@@ -128,7 +141,7 @@ export function splitSamples(text: string): Paste | undefined {
   }));
   const recorded = samples.flatMap(({ sections }) => sections).filter((section) => !isLog(section));
   const places = new Set(recorded.map(({ path }) => path));
-  if (places.size === recorded.length) return undefined;
+  if (new Set(recorded.map(subjectOf)).size === recorded.length) return undefined;
   const once = sectionsOf(head);
   const log = joinedLog([...once, ...samples.flatMap(({ sections }) => sections)].filter(isLog));
   const seen = new Set<string>();

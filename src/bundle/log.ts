@@ -5,13 +5,18 @@ import { readStream } from "./_streams.ts";
 /** A line of the kernel's log as dmesg (coloured or not), journalctl, syslog or a serial console show it; some Android kernels put the CPU after the time. Mail quotes it, Markdown indents it. */
 const KERNEL_LINE =
   // deno-lint-ignore no-control-regex
-  /^\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};|^(?:> ?){0,5}[ \t]{0,8}(?:\u001b\[[\d;]{0,32}[a-zA-Z]){0,4}(?:<\d+>|[a-z]{2,8} *:[a-z]{3,6} *: )?\[ *\d+\.\d+(?:[@,]\d+)?\]|^(?:\S{1,255}: | )?kern: {1,8}[a-z]{3,8}: \[\d{4}-\d\d-\d\dT|^Linux version \d|^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\]|^\d{4}-\d\d-\d\dT[\d:]{8},\d{6}\S{6} |"_TRANSPORT" ?: ?"kernel"|^ *"dmesg": \[$|\bkernel: |invoked oom-killer|Out of memory: |oom-kill:|Memory cgroup out of memory|^(?:> ?){0,5}[ \t]{0,8}Mem-[Ii]nfo:/m;
+  /^\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};|^(?:> ?){0,5}[ \t]{0,8}(?:\u001b\[[\d;]{0,32}[a-zA-Z]){0,4}(?:<\d+>|[a-z]{2,8} *:[a-z]{3,6} *: )?\[ *\d+\.\d+(?:[@,]\d+)?\]|^(?:\S{1,255}: | )?kern: {1,8}[a-z]{3,8}: \[\d{4}-\d\d-\d\dT|^Linux version \d|^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\]|^\d{4}-\d\d-\d\dT[\d:]{8},\d{6}\S{6} |"_TRANSPORT" ?: ?"kernel"|^ *"dmesg": \[$|\bkernel: |\bsystemd-oomd\[\d+\]: |\bearlyoom\[\d+\]: |^mem avail: +\d+ of +\d+ MiB|invoked oom-killer|Out of memory: |oom-kill:|Memory cgroup out of memory|^(?:> ?){0,5}[ \t]{0,8}Mem-[Ii]nfo:/m;
 
 const utf8 = new TextDecoder();
 
 /** Whether a file that is no archive is a kernel log in plain text; `head` is its beginning. */
 export function isKernelLog(head: Uint8Array): boolean {
   return !head.includes(0) && KERNEL_LINE.test(utf8.decode(head));
+}
+
+/** Whether any line of a text is one of an OOM's. */
+export function tellsOfOom(text: string): boolean {
+  return /invoked oom-killer: |[Oo]ut of memory: [Kk]ill|oom-kill:constraint=/.test(text);
 }
 
 /** Whether a text begins with a line of the kernel's. */
@@ -67,15 +72,15 @@ class NewestLines implements Condenser {
 }
 
 /**
- * Of a log that all programs write to, keeps the kernel's lines; the others become empty, so that every line keeps its number. The kernel logs some lines of an
- * OOM's dump as one message: journalctl shows the second and later ones below the first, indented.
+ * Of a log that all programs write to, keeps the lines of the kernel, and of those that kill before it must; the others become empty, so that every line keeps
+ * its number. The kernel logs some lines of an OOM's dump as one message: journalctl shows the second and later ones below the first, indented.
  */
 class KernelLines implements Condenser {
   readonly #kept: Condenser;
   /** The line's beginning, until it is known whose it is. */
   #head: Uint8Array = new Uint8Array(0);
-  #isKernels: boolean | undefined;
-  #wasKernels = false;
+  #isKept: boolean | undefined;
+  #wasKept = false;
   #lines: Uint8Array = new Uint8Array(0);
 
   /** @param kept What takes the kernel's lines. */
@@ -93,54 +98,64 @@ class KernelLines implements Condenser {
     };
     // A character a byte. Looking for a word in a string is ten times as fast as in bytes, and logs have gigabytes.
     const text = latin1.decode(piece);
-    let mark = text.indexOf(KERNEL);
+    let kernel = text.indexOf(KERNEL);
+    let oom = text.indexOf(OOM);
     for (let at = 0; at < piece.length;) {
       const newline = text.indexOf("\n", at);
       const end = newline === -1 ? piece.length : newline + 1;
-      if (mark !== -1 && mark < at) mark = text.indexOf(KERNEL, at);
-      const isFirst = this.#isKernels === undefined && this.#head.length === 0;
-      if (isFirst && this.#wasKernels && piece[at] === SPACE) this.#isKernels = true;
-      const isWhole = newline !== -1 && this.#isKernels === undefined && this.#head.length === 0;
+      if (kernel !== -1 && kernel < at) kernel = text.indexOf(KERNEL, at);
+      if (oom !== -1 && oom < at) oom = text.indexOf(OOM, at);
+      const isFirst = this.#isKept === undefined && this.#head.length === 0;
+      if (isFirst && this.#wasKept && piece[at] === SPACE) this.#isKept = true;
+      const isWhole = newline !== -1 && this.#isKept === undefined && this.#head.length === 0;
       // Nearly all lines are whole and somebody else's: no part of the piece is made for those.
-      if (isWhole && (mark === -1 || mark >= Math.min(end, at + HEAD_BYTES))) {
+      const headEnd = Math.min(end, at + HEAD_BYTES);
+      if (isWhole && (kernel === -1 || kernel >= headEnd) && (oom === -1 || oom >= headEnd)) {
         this.#lines[used++] = NEWLINE;
-        this.#wasKernels = false;
+        this.#wasKept = false;
         at = end;
         continue;
       }
       let part = piece.subarray(at, end);
       at = end;
-      if (this.#isKernels === undefined) {
+      if (this.#isKept === undefined) {
         if (this.#head.length > 0) part = concatBytes([this.#head, part]);
         this.#head = new Uint8Array(0);
-        if (newline === -1 && part.length < HEAD_BYTES + KERNEL.length) {
+        if (newline === -1 && part.length < HEAD_BYTES + LONGEST_WRITER) {
           this.#head = part.slice();
           break;
         }
-        this.#isKernels = isKernels(part);
+        this.#isKept = isKept(part);
       }
-      if (this.#isKernels) keep(part);
+      if (this.#isKept) keep(part);
       else if (newline !== -1) keep(part.subarray(part.length - 1));
       if (newline === -1) continue;
-      this.#wasKernels = this.#isKernels;
-      this.#isKernels = undefined;
+      this.#wasKept = this.#isKept;
+      this.#isKept = undefined;
     }
     return this.#kept.push(this.#lines.slice(0, used));
   }
 
   end(): Uint8Array {
-    if (isKernels(this.#head)) this.#kept.push(this.#head);
+    if (isKept(this.#head)) this.#kept.push(this.#head);
     return this.#kept.end();
   }
 }
 
 const latin1 = new TextDecoder("latin1");
 const KERNEL = " kernel: ";
+/** The others have this in their names. */
+const OOM = "oom";
+const WRITERS = [KERNEL, " systemd-oomd[", " earlyoom["];
+const LONGEST_WRITER = Math.max(...WRITERS.map(({ length }) => length));
 
-/** Whether a line is the kernel's: its beginning says so. */
-function isKernels(line: Uint8Array): boolean {
-  const mark = latin1.decode(line.subarray(0, HEAD_BYTES + KERNEL.length)).indexOf(KERNEL);
-  return mark !== -1 && mark < HEAD_BYTES;
+/** Whether a line is of one of these: its beginning says so. */
+function isKept(line: Uint8Array): boolean {
+  const head = latin1.decode(line.subarray(0, HEAD_BYTES + LONGEST_WRITER));
+  return WRITERS.some((writer) => {
+    const mark = head.indexOf(writer);
+    return mark !== -1 && mark < HEAD_BYTES;
+  });
 }
 
 /**

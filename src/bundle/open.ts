@@ -25,7 +25,7 @@ import { Budget } from "./limits.ts";
 import { LOG_PLACE, loosePath } from "./_loose.ts";
 import { LooseFiles } from "./_loose_files.ts";
 import { splitText } from "./_samples.ts";
-import { isKernelLog, oneFile } from "./log.ts";
+import { isKernelLog, oneFile, tellsOfOom } from "./log.ts";
 import { parseManifest, parseStatus } from "./manifest.ts";
 import { isTar, readTar } from "./tar.ts";
 import { unxz } from "./xz.ts";
@@ -310,6 +310,8 @@ const COMPRESSIONS: readonly { readonly magic: readonly number[]; readonly decom
 
 /** A console's log may begin with the words of firmware and boot loader. */
 const LOG_HEAD_BYTES = 2 ** 20;
+/** What a program wrote for days may have it in between; 64 MiB are looked through in some 6 s. */
+const LONG_HEAD_BYTES = 2 ** 26;
 
 function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
   return magic.every((byte, i) => bytes[i] === byte);
@@ -331,6 +333,17 @@ async function* pasted(
   }
 }
 
+/** By its first two bytes: what PowerShell's `>` writes. */
+function utf16Of(head: Uint8Array): string | undefined {
+  return startsWith(head, [0xff, 0xfe]) ? "utf-16le" : startsWith(head, [0xfe, 0xff]) ? "utf-16be" : undefined;
+}
+
+async function* recoded(chunks: AsyncIterable<Uint8Array>, encoding: string): AsyncGenerator<Uint8Array> {
+  const [decoder, encoder] = [new TextDecoder(encoding), new TextEncoder()];
+  for await (const chunk of chunks) yield encoder.encode(decoder.decode(chunk, { stream: true }));
+  yield encoder.encode(decoder.decode());
+}
+
 async function unpack(
   chunks: AsyncIterable<Uint8Array>,
   budget: Budget,
@@ -349,14 +362,22 @@ async function unpack(
     if (plain.head.length === 0) throw new BundleError("Cannot read the bundle: it is cut off before its first file");
   }
   if (!isTar(plain.head)) {
-    const text = await peek(plain.chunks, LOG_HEAD_BYTES);
+    const encoding = utf16Of(plain.head);
+    const text = await peek(encoding === undefined ? plain.chunks : recoded(plain.chunks, encoding), LOG_HEAD_BYTES);
     const path = loosePath(text.head) ?? (isKernelLog(text.head) ? LOG_PLACE : undefined);
     if (!text.head.includes(0) && splitText(utf8.decode(text.head), path) !== undefined) {
       return pasted(text.chunks, path, budget, broken);
     }
     if (path !== undefined) return oneFile(path, text.chunks);
+    // What is known may stand anywhere in a long one.
+    if (!text.head.includes(0) && text.head.length >= LOG_HEAD_BYTES) {
+      const { head, chunks: again } = await peek(text.chunks, Math.min(LONG_HEAD_BYTES, budget.limits.maxFileBytes));
+      const long = utf8.decode(head);
+      if (splitText(long, undefined) !== undefined) return pasted(again, undefined, budget, broken);
+      if (tellsOfOom(long)) return oneFile(LOG_PLACE, again);
+    }
     throw new BundleError(
-      "Cannot read the bundle: it is neither a tar archive (plain, gzip, bzip2, xz or zstd) or a zip archive, nor a kernel log, nor a file of /proc",
+      "Cannot read the bundle: it is neither a tar archive (plain, gzip, bzip2, xz or zstd) nor a zip archive, nor a kernel log, nor a file of /proc",
     );
   }
   return readTar(plain.chunks, broken);

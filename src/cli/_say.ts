@@ -1,5 +1,6 @@
 /** What commands print, and what they say besides. */
 import process from "node:process";
+import { UsageError } from "./_command.ts";
 
 /** Whoever reads what is printed wants no more of it: `nailhouse analyze bundle.tgz -f json | head`. */
 export class ReaderGoneError extends Error {
@@ -11,6 +12,7 @@ export class ReaderGoneError extends Error {
  * Writes to standard output.
  *
  * @throws {ReaderGoneError} If nobody reads it any more.
+ * @throws {UsageError} If it cannot be written: a file on a full disk.
  */
 export function print(text: string): Promise<void> {
   const { stdout } = process;
@@ -19,7 +21,8 @@ export function print(text: string): Promise<void> {
   return new Promise((done, fail) => {
     stdout.write(text, (error) => {
       if (error === null || error === undefined) done();
-      else fail((error as NodeJS.ErrnoException).code === "EPIPE" ? new ReaderGoneError() : error);
+      else if ((error as NodeJS.ErrnoException).code === "EPIPE") fail(new ReaderGoneError());
+      else fail(new UsageError(`Cannot write to standard output: ${error.message}`, { cause: error }));
     });
   });
 }

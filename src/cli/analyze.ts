@@ -12,6 +12,7 @@ import { type Analysis, analyzeInTurn, analyzePath } from "./_analyst.ts";
 import { type Command, UsageError } from "./_command.ts";
 import { LIMITS, oneOf, parseLimits, wantsColor } from "./_input.ts";
 import { pluginFiles, pluginHelp, pluginOptions } from "./_plugins.ts";
+import { intoFile } from "./_result_file.ts";
 import { print, say } from "./_say.ts";
 
 const limitNames = Object.keys(defaultLimits);
@@ -115,8 +116,9 @@ async function openOutput(
       close: () => Promise.resolve(),
     };
   }
-  const file = await open(path, "w");
-  return { write: async (text) => void (await file.write(text)), close: () => file.close() };
+  const file = await intoFile(path, () => open(path, "w"));
+  // Not write(), which may stop halfway, as on a disk that is nearly full.
+  return { write: (text) => intoFile(path, () => file.appendFile(text)), close: () => file.close() };
 }
 
 interface Settings {

@@ -15,6 +15,7 @@ import { type Analyst, shipped } from "./_analyst.ts";
 import { type Command, UsageError } from "./_command.ts";
 import { pluginFiles, pluginHelp, pluginOptions } from "./_plugins.ts";
 import { inputProblem, LIMITS, oneOf, openPath, parseLimits, wantsColor } from "./_input.ts";
+import { intoFile } from "./_result_file.ts";
 import { print, say } from "./_say.ts";
 
 const help = `nailhouse compare BEFORE AFTER [-f text|json|markdown|html] [-o FILE] [--all] [--limit NAME=VALUE]...
@@ -100,8 +101,9 @@ async function run(args: string[]): Promise<number> {
     values.all,
     values.output !== undefined,
   );
-  if (values.output === undefined) await print(output);
-  else await writeFile(values.output, output);
+  const { output: path } = values;
+  if (path === undefined) await print(output);
+  else await intoFile(path, () => writeFile(path, output));
   return 0;
 }
 

@@ -26,7 +26,8 @@ function exitCode(error: unknown): number | undefined {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const [name, ...rest] = args;
+  // `help analyze` is `analyze --help`.
+  const [name, ...rest] = args[0] === "help" && args[1] !== undefined ? [args[1], "--help"] : args;
   const answer = name === undefined ? undefined : answers.get(name);
   if (answer !== undefined) {
     await print(answer);
@@ -36,8 +37,9 @@ async function main(args: readonly string[]): Promise<number> {
   if (load === undefined) {
     const what = name === undefined ? "a command is missing" : `there is no command "${name}"`;
     const names = [...commands.keys()];
+    const meant = name !== undefined && /[./]/.test(name) ? `; perhaps analyze ${name}` : perhaps(name ?? "", names);
     throw new UsageError(
-      `${what}${perhaps(name ?? "", names) ?? `; the commands are ${names.join(", ")}`} (see --help)`,
+      `${what}${meant ?? `; the commands are ${names.join(", ")}`} (see --help)`,
     );
   }
   const command = await load();

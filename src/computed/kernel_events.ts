@@ -1,7 +1,8 @@
-/** What the kernel's log tells of memory that could not be had, as events in time. */
+/** What logs tell of memory that could not be had, as events in time. */
 import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { KernelEvent } from "../core/report.ts";
-import { defineComputed, type Source } from "../core/source.ts";
+import { defineComputed, type Parsed, type Source } from "../core/source.ts";
+import { oomDaemon, type OomDaemonKill } from "../parsers/oom_daemon.ts";
 import { kernelLog, type KernelLogEvent, type OomPanic, type OomVictim } from "../parsers/kernel_log.ts";
 
 function killed(victims: readonly OomVictim[], panic?: OomPanic): string {
@@ -31,17 +32,43 @@ function whatHappened({ kind, comm, order, memcg, victims, panic }: KernelLogEve
   }
 }
 
-/** In the order of the log. */
-export const kernelEvents: Source<readonly Omit<KernelEvent, "text">[]> = defineComputed({
-  name: "events in the kernel log",
-  needs: { kernelLog },
-  uses: {},
-  compute: ({ kernelLog: { path, value } }) =>
-    value.filter(({ isCutOff }) => !isCutOff).map((event) => ({
-      kind: event.kind,
-      secondsSinceBoot: event.seconds ?? null,
-      title: title(event),
-      path,
-      line: event.line,
-    })),
+/** `earlyoom, not the kernel, ended java (pid 906, 42.9 GiB): mem avail: 888 of 55597 MiB ( 1.60%), ...` */
+export function daemonKill({ daemon, victim, pid, rssBytes, because }: OomDaemonKill): string {
+  const what = pid === undefined
+    ? `killed the control group ${victim}`
+    : `ended ${victim} (pid ${pid}${rssBytes === undefined ? "" : `, ${formatBytes(rssBytes)}`})`;
+  return `${daemon}, not the kernel, ${what}${because === undefined ? "" : `: ${because}`}`;
+}
+
+type Event = Omit<KernelEvent, "text">;
+
+function ofKernel({ path, value }: Parsed<readonly KernelLogEvent[]>): Event[] {
+  return value.filter(({ isCutOff }) => !isCutOff).map((event) => ({
+    kind: event.kind,
+    secondsSinceBoot: event.seconds ?? null,
+    title: title(event),
+    path,
+    line: event.line,
+  }));
+}
+
+function ofDaemons({ path, value }: Parsed<readonly OomDaemonKill[]>): Event[] {
+  return value.map((kill) => ({
+    kind: "daemon-kill",
+    secondsSinceBoot: null,
+    title: daemonKill(kill),
+    path,
+    line: kill.line,
+  }));
+}
+
+/** The kernel's in the order of its log, and then those of other programs. */
+export const kernelEvents: Source<readonly Event[]> = defineComputed({
+  name: "events in the logs",
+  needs: {},
+  uses: { kernelLog, oomDaemon },
+  compute: ({ kernelLog: kernels, oomDaemon: daemons }) => [
+    ...(kernels === undefined ? [] : ofKernel(kernels)),
+    ...(daemons === undefined ? [] : ofDaemons(daemons)),
+  ],
 });

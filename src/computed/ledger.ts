@@ -4,7 +4,7 @@
  * The identity (measured to close within 1 MiB in every fault tried, see the lab):
  *
  *     MemTotal = MemFree + per-CPU free lists + Buffers + Cached + SwapCached + AnonPages + pinned LRU pages + Slab + kernel misc
- *              + PageTables + SecPageTables + VmallocUsed (kernel stacks inside) + Percpu + Hugetlb + zspages + Bounce + WritebackTmp
+ *              + PageTables + SecPageTables + VmallocUsed (kernel stacks inside, or in Slab) + Percpu + Hugetlb + zspages + Bounce + WritebackTmp
  *              + Balloon + GPU + HardwareCorrupted + unaccounted
  *
  * Sources: fs/proc/meminfo.c, mm/show_mem.c, Documentation/filesystems/proc.rst.
@@ -15,10 +15,12 @@ import { defineComputed, type HostFacts, type Parsed, type Source } from "../cor
 import { BUFF_CACHE, free } from "../parsers/free.ts";
 import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
 import { type Mount, mounts } from "../parsers/mounts.ts";
+import { type SlabCache, slabinfo } from "../parsers/slabinfo.ts";
 import { type VmallocArea, vmallocinfo } from "../parsers/vmallocinfo.ts";
 import { pagesBytes, type Vmstat, vmstat } from "../parsers/vmstat.ts";
 import { type Zone, zoneinfo } from "../parsers/zoneinfo.ts";
 import { dumpLedger, hostAtOom } from "./oom_dump.ts";
+import { isStackCache } from "./slab_caches.ts";
 
 /** The counters are read a moment apart and lag: they may say this much more than there is. */
 const MAX_LAG_SHARE = 0.01;
@@ -30,6 +32,7 @@ interface Inputs {
   readonly zoneinfo: Parsed<readonly Zone[]> | undefined;
   readonly vmstat: Parsed<Vmstat> | undefined;
   readonly vmallocinfo: Parsed<readonly VmallocArea[]> | undefined;
+  readonly slabinfo: Parsed<readonly SlabCache[]> | undefined;
   readonly mounts: Parsed<readonly Mount[]> | undefined;
 }
 
@@ -128,6 +131,22 @@ function stacksAreVmalloced(
   return stacks !== undefined && used !== undefined && used.bytes >= stacks.bytes;
 }
 
+/** THREAD_SIZE of most machines with 64 bits. */
+const STACK_BYTES = 16_384;
+
+/**
+ * Whether KernelStack is also in SUnreclaim: stacks that are smaller than a page are objects of a cache, unless they are vmalloc'ed (kernel/fork.c): POWER, with
+ * pages of 64 KiB. Without slabinfo the size of a page tells.
+ */
+function stacksAreInSlab(
+  areVmalloced: boolean,
+  file: Parsed<readonly SlabCache[]> | undefined,
+  { pageSizeBytes }: HostFacts,
+): boolean {
+  if (file !== undefined) return file.value.some(isStackCache);
+  return !areVmalloced && pageSizeBytes !== undefined && pageSizeBytes > STACK_BYTES;
+}
+
 /**
  * VmallocUsed was a constant 0 from 4.4 until 5.3: then the areas themselves are added up. So they are before that (VmallocChunk is above 0 only there), when it
  * was address space, with device memory in it, and may be more than MemTotal: without the areas neither tells anything.
@@ -215,6 +234,8 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
   const cached = kB("Cached");
   const stacks = kB("KernelStack");
   const used = vmallocUsed(kB("VmallocUsed"), kB("VmallocChunk"), inputs.vmallocinfo);
+  const areVmalloced = stacksAreVmalloced(stacks, used, inputs.vmallocinfo);
+  const areInSlab = stacksAreInSlab(areVmalloced, inputs.slabinfo, facts);
   const lru = sum(
     kB("Active"),
     kB("Inactive"),
@@ -243,11 +264,11 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
   add("anon", "anonymous (processes)", anon);
   if (isTold) add("pinned-lru", "pinned, in no process", { bytes: Math.max(0, listed), sources: lru.sources });
   add("slab-reclaimable", "slab, reclaimable", kB("SReclaimable"));
-  add("slab-unreclaimable", "slab, unreclaimable", slab);
+  add("slab-unreclaimable", "slab, unreclaimable", areInSlab ? minus(slab, stacks) : slab);
   add("kernel-misc-reclaimable", "kernel, other reclaimable", minus(kB("KReclaimable"), kB("SReclaimable")));
   add("kernel-stacks", "kernel stacks", stacks);
   add("page-tables", "page tables", sum(kB("PageTables"), kB("SecPageTables")));
-  add("vmalloc", "vmalloc", stacksAreVmalloced(stacks, used, inputs.vmallocinfo) ? minus(used, stacks) : used);
+  add("vmalloc", "vmalloc", areVmalloced && !areInSlab ? minus(used, stacks) : used);
   add("percpu", "per-CPU data", kB("Percpu"));
   add("hugetlb", "huge pages (hugetlbfs)", kB("Hugetlb") ?? hugetlbBefore416(inputs.meminfo));
   add("zspages", "compressed (zram, zswap)", pages("nr_zspages"));
@@ -302,14 +323,14 @@ function balloonInside(balloon: Amount | undefined, total: Amount, accounts: rea
 const fromMeminfo: Source<Ledger> = defineComputed({
   name: "ledger of meminfo",
   needs: { meminfo },
-  uses: { free, zoneinfo, vmstat, vmallocinfo, mounts },
+  uses: { free, zoneinfo, vmstat, vmallocinfo, slabinfo, mounts },
   compute: computeLedger,
 });
 
 const fromFree: Source<Ledger> = defineComputed({
   name: "ledger of free",
   needs: { free },
-  uses: { zoneinfo, vmstat, vmallocinfo, mounts },
+  uses: { zoneinfo, vmstat, vmallocinfo, slabinfo, mounts },
   compute: (inputs, facts) => computeLedger({ ...inputs, meminfo: inputs.free }, facts),
 });
 

@@ -1,16 +1,19 @@
 /** Is the host short of memory? A question apart from who holds what. */
 import type { EvidenceLine } from "../core/analyzer.ts";
+import { duration, instant } from "../core/duration.ts";
 import { formatBytes, formatShare } from "../core/format.ts";
 import { accountBytes, type Ledger } from "../core/ledger.ts";
-import type { PressureLevel } from "../core/report.ts";
+import type { Exhaustion, PressureLevel } from "../core/report.ts";
 import { defineComputed, lately, overTime, type Parsed, type Source, type TimePoint } from "../core/source.ts";
 import { free } from "../parsers/free.ts";
 import { kernelLog, type KernelLogEvent } from "../parsers/kernel_log.ts";
 import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
+import { oomDaemon, type OomDaemonKill } from "../parsers/oom_daemon.ts";
 import { memoryPressure, type Pressure } from "../parsers/pressure.ts";
 import { type Vmstat, vmstat } from "../parsers/vmstat.ts";
 import { type Zone, zoneinfo } from "../parsers/zoneinfo.ts";
 import { type ImportedHistory, importedHistory } from "./imported_history.ts";
+import { daemonKill } from "./kernel_events.ts";
 import { ledger } from "./ledger.ts";
 import { cutOffOoms, hostOoms } from "./oom_dump.ts";
 import { exhaustion, type Measurement, recentTrend, type Trend } from "./trend.ts";
@@ -46,6 +49,7 @@ interface Inputs {
   readonly zoneinfo: Parsed<readonly Zone[]> | undefined;
   readonly memoryPressure: Parsed<Pressure> | undefined;
   readonly kernelLog: Parsed<readonly KernelLogEvent[]> | undefined;
+  readonly oomDaemon: Parsed<readonly OomDaemonKill[]> | undefined;
   readonly ledgers: readonly TimePoint<Ledger>[] | undefined;
   readonly history: ImportedHistory | undefined;
   readonly vmstats: readonly TimePoint<Parsed<Vmstat>>[] | undefined;
@@ -71,6 +75,31 @@ function oomKills({ kernelLog: log, meminfo: now }: Inputs): Sign {
       because: "memory was used up: the kernel looked for a process to kill",
     }],
   };
+}
+
+/** What could be had, if the kernel got all of it: where nothing tells how much that is, no more can be (before 3.14, as in RHEL 6). */
+const GIVEN_BACK = ["free", "page-cache", "buffers", "slab-reclaimable"] as const;
+
+function atMostAvailable({ ledger: memory, meminfo: file }: Inputs): Sign {
+  const line = file?.value.bytes.get("MemFree")?.line;
+  if (memory === undefined || memory.availableBytes !== undefined || file === undefined || line === undefined) {
+    return undefined;
+  }
+  const parts = GIVEN_BACK.flatMap((account) => accountBytes(memory, account) ?? []);
+  const most = parts.reduce((sum, bytes) => sum + bytes, 0);
+  if (parts.length < GIVEN_BACK.length || most >= SHORT_AVAILABLE_SHARE * memory.totalBytes) return undefined;
+  const because = `at most ${formatBytes(most)} (${
+    formatShare(most, memory.totalBytes)
+  }) is available: what is free, and all caches`;
+  return { level: "short", because, evidence: [{ path: file.path, line, because }] };
+}
+
+/** Another program's judgement, where there is no look at memory of our own: systemd-oomd acts on the stalls of one group, too. */
+function daemonKills({ oomDaemon: log, ledger: memory }: Inputs): Sign {
+  const last = log?.value.at(-1);
+  if (log === undefined || last === undefined || memory !== undefined) return undefined;
+  const because = daemonKill(last);
+  return { level: "short", because, evidence: [{ path: log.path, line: last.line, because }] };
 }
 
 function available({ ledger: memory, meminfo: whole, free: summary, zoneinfo: zones }: Inputs): Sign {
@@ -139,6 +168,11 @@ function forecastSpans({ spanSeconds }: Trend): number {
   return spanSeconds < MIN_HISTORY_SECONDS ? MAX_FORECAST_SPANS : MAX_HISTORY_FORECAST_SPANS;
 }
 
+/** @param from When it was last looked at, in milliseconds since 1970. */
+function lasting({ atLow }: Exhaustion, from: number): string {
+  return `would last at least ${duration((Date.parse(atLow) - from) / 1000)}, until ${instant(atLow)}`;
+}
+
 /** Whether what is available falls in a straight enough line to an end that is not far beyond what was watched. */
 function falling({ ledgers, ledger: memory, meminfo: file }: Inputs): Sign {
   if (file === undefined || memory === undefined) return undefined;
@@ -158,13 +192,11 @@ function falling({ ledgers, ledger: memory, meminfo: file }: Inputs): Sign {
   }
   return {
     level: "rising",
-    because: `available memory falls by ${
-      formatBytes(trend.bytesPerSecond)
-    } a second and would be used up at ${end.atLow} at the earliest`,
+    because: `available memory falls by ${formatBytes(trend.bytesPerSecond)} a second and ${lasting(end, last.time)}`,
     evidence: [{
       path,
       line,
-      because: `MemAvailable fell by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s`,
+      because: `MemAvailable fell by ${formatBytes(trend.changeBytes)} in ${duration(trend.spanSeconds)}`,
     }],
   };
 }
@@ -194,7 +226,7 @@ function fallingForLong({ history, ledgers, ledger: memory }: Inputs): Sign {
     level: "rising",
     because: `available memory has been falling for ${hours} hours, by ${
       formatBytes(trend.bytesPerSecond * 3600)
-    } an hour, and would be used up at ${end.atLow} at the earliest`,
+    } an hour, and ${lasting(end, last.time)}`,
     evidence: [{
       path: lastRecorded.path,
       line: lastRecorded.line,
@@ -266,6 +298,7 @@ export const pressure: Source<MemoryPressure> = defineComputed({
     zoneinfo,
     memoryPressure,
     kernelLog,
+    oomDaemon,
     ledgers: overTime(ledger),
     history: importedHistory,
     vmstats: lately(vmstat),
@@ -273,7 +306,9 @@ export const pressure: Source<MemoryPressure> = defineComputed({
   compute(inputs): MemoryPressure {
     const signs = [
       available(inputs),
+      atMostAvailable(inputs),
       oomKills(inputs),
+      daemonKills(inputs),
       stalls(inputs),
       directReclaim(inputs),
       falling(inputs),

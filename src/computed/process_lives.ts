@@ -7,7 +7,9 @@ import { type ListedProcess, processList } from "../parsers/process_list.ts";
 export interface ProcessLife extends SourceLine {
   /** When the last snapshot was taken. */
   readonly ageSeconds: number;
-  /** CPU time for each second in which it was watched; undefined when it was seen once only. */
+  /** CPU time while it was watched; undefined when it was seen once only. */
+  readonly cpuSeconds: number | undefined;
+  /** The same for each second. */
   readonly cpuShare: number | undefined;
 }
 
@@ -42,10 +44,13 @@ function livesOf(history: readonly TimePoint<List>[]): Map<number, ProcessLife> 
     const { pid, startSeconds, cpuSeconds, line } = process;
     if (startSeconds === undefined) continue;
     const first = firstSight(byPid, process);
-    const known = first?.cpuSeconds !== undefined && cpuSeconds !== undefined && last.time > first.time;
+    const spent = first?.cpuSeconds !== undefined && cpuSeconds !== undefined && last.time > first.time
+      ? cpuSeconds - first.cpuSeconds
+      : undefined;
     lives.set(pid, {
       ageSeconds: now - startSeconds,
-      cpuShare: known ? (cpuSeconds - (first.cpuSeconds as number)) * 1000 / (last.time - first.time) : undefined,
+      cpuSeconds: spent,
+      cpuShare: spent === undefined || first === undefined ? undefined : spent * 1000 / (last.time - first.time),
       path: last.value.path,
       line,
     });

@@ -1,4 +1,5 @@
 /** What each process has, from /proc/PID/status or, where a bundle lacks it as most sosreports do, from its tables of ps. */
+import { formatBytes } from "../core/format.ts";
 import type { Captured, Missing, Parsed, Reader, Source } from "../core/source.ts";
 import type { ProcessFile } from "../parsers/_groups.ts";
 import { leaderlessStatus } from "../parsers/leaderless_status.ts";
@@ -100,6 +101,41 @@ export const processStatuses: Source<readonly StatusFile[]> = {
 export const ALL_PROCESSES: Missing = {
   path: "the whole list of processes (what is there is cut off, or filtered)",
   howToCapture: "ps auxwww",
+};
+
+const FROM_OUTSIDE = "nailhouse collect as root and outside of containers, or with --root";
+
+/** Processes that hold so much anonymous memory, and that the list does not have. */
+export function hiddenProcesses(bytes: number): Missing {
+  return {
+    path: `processes with ${
+      formatBytes(bytes)
+    } of anonymous memory, which are not in the list (hidden in a container, or by hidepid of /proc)`,
+    howToCapture: FROM_OUTSIDE,
+  };
+}
+
+/** What only all descriptors tell. */
+export const ALL_DESCRIPTORS: Missing = {
+  path: "descriptors of all processes (as it was captured, only some were seen)",
+  howToCapture: FROM_OUTSIDE,
+};
+
+/**
+ * Whether descriptors of all processes could be seen: an ordinary user sees his own; in a container only its processes are there. All PID namespaces but the
+ * first one lack the kernel's threads, which are children of process 2, kthreadd.
+ */
+export const seesAllDescriptors: Source<boolean> = {
+  name: "whether descriptors of all processes were seen",
+  patterns: processStatus.patterns,
+  read(reader) {
+    if (reader.facts.privileged === false) return { status: "ok", value: false };
+    const files = reader.read(processStatus);
+    if (files.status !== "ok") return files;
+    // Foreign bundles choose whom they tell of.
+    if (reader.facts.privileged === undefined) return { status: "ok", value: true };
+    return { status: "ok", value: files.value.some(({ pid, value: { name } }) => pid === 2 && name === "kthreadd") };
+  },
 };
 
 function isPs({ comm, command }: PsProcess): boolean {

@@ -64,6 +64,11 @@ function bySize(a: Process, b: Process): number {
   return b.anonBytes + b.swapBytes - a.anonBytes - a.swapBytes || a.pid - b.pid;
 }
 
+/** Anonymous memory of nobody who is in the list. What several processes share is in each one's part, so all of them together have it at least once. */
+export function hiddenAnonBytes(anonBytes: number, known: readonly Process[]): number {
+  return known.reduce((left, process) => left - process.anonBytes, anonBytes);
+}
+
 /** The table of an OOM's dump. */
 function fromDump({ path, report }: HostAtOom): Process[] {
   return (report?.tasks ?? []).map(({ pid, comm, rssBytes, anonBytes, swapBytes, line }) => ({

@@ -2,13 +2,14 @@ import { accountBytes, type Ledger, type SourceLine } from "../core/ledger.ts";
 import type { Claim } from "../core/report.ts";
 import { defineComputed, type Parsed, type Source } from "../core/source.ts";
 import { type PageFlags, pageFlags } from "../parsers/page_flags.ts";
-import type { SlabCache } from "../parsers/slabinfo.ts";
+import { type SlabCache, slabinfo } from "../parsers/slabinfo.ts";
+import { ledger } from "./ledger.ts";
 import { type SizedCache, usedSlabBytes } from "./slab_caches.ts";
 
 /** Caches of packet heads: one object a packet, or two (clones). */
 const HEAD_CACHES: ReadonlySet<string> = new Set(["skbuff_head_cache", "skbuff_fclone_cache", "skbuff_small_head"]);
-/** Caches of packet data: heads of up to 8 KiB come from kmalloc, larger ones from whole pages. */
-const DATA_CACHES = /^kmalloc-(?:rnd-\d+-|cg-)?(?:512|1k|1024|2k|2048|4k|4096|8k|8192)$/;
+/** Caches of packet data: those of up to two pages come from kmalloc (8 KiB with pages of 4 KiB, 128 KiB with those of 64 KiB), larger ones from whole pages. */
+const DATA_CACHES = /^kmalloc-(?:rnd-\d+-|cg-)?(?:512|\d+k|\d{4,})$/;
 
 /** Whether a cache may hold packets: their heads or their data. */
 export function isPacketCache({ name }: { readonly name: string }): boolean {
@@ -22,8 +23,6 @@ export function isPacketCache({ name }: { readonly name: string }): boolean {
  * other families are never there.
  */
 const CHARGED_CACHES = /^kmalloc-cg-/;
-/** The largest object of a data cache: what is larger is in whole pages. */
-const MAX_DATA_OBJECT_BYTES = 8192;
 
 /** What the slab allocator holds that may be packets, but for those of unix sockets. */
 export interface SkbSlab {
@@ -33,6 +32,8 @@ export interface SkbSlab {
   readonly largest: SourceLine & { readonly name: string; readonly bytes: number };
   /** Packet heads in use: at most this many packets exist. */
   readonly heads: (SourceLine & { readonly count: number }) | undefined;
+  /** Of the largest object that a packet's data can be in: what is larger is in whole pages. Every cache of kmalloc's is listed, also an empty one. */
+  readonly largestObjectBytes: number;
 }
 
 /** sk_buff (232 bytes in two cache lines' steps: 256) and skb_shared_info (320) on x86-64: what a packet is charged before its first byte of data. */
@@ -40,14 +41,20 @@ export const PACKET_OVERHEAD_BYTES = 576;
 /** The least that a queued packet is charged: the overhead and one cache line of data. */
 export const MIN_TRUESIZE_BYTES: number = PACKET_OVERHEAD_BYTES + 64;
 
-/** From slabinfo and the ledger's slab accounts. */
-export function skbSlab(
-  file: Parsed<readonly SlabCache[]> | undefined,
+/** From slabinfo and the ledger's slab accounts. Undefined where no cache is known to have packets. */
+export const skbSlab: Source<SkbSlab | undefined> = defineComputed({
+  name: "packets in slab",
+  needs: { slabinfo },
+  uses: { ledger },
+  compute: ({ slabinfo: file, ledger: whole }) => packetsIn(file, whole),
+});
+
+function packetsIn(
+  { path, value }: Parsed<readonly SlabCache[]>,
   ledger: Ledger | undefined,
 ): SkbSlab | undefined {
-  if (file === undefined) return undefined;
-  const all = file.value.reduce((sum, { totalBytes }) => sum + (totalBytes ?? 0), 0);
-  const ofPackets = file.value.filter((cache) => isPacketCache(cache) && !CHARGED_CACHES.test(cache.name));
+  const all = value.reduce((sum, { totalBytes }) => sum + (totalBytes ?? 0), 0);
+  const ofPackets = value.filter((cache) => isPacketCache(cache) && !CHARGED_CACHES.test(cache.name));
   const caches = ofPackets.filter(({ totalBytes }) => totalBytes !== undefined);
   const largest = caches.toSorted((a, b) => (b.totalBytes as number) - (a.totalBytes as number))[0];
   if (largest === undefined) return undefined;
@@ -57,15 +64,16 @@ export function skbSlab(
     : (accountBytes(ledger, "slab-reclaimable") ?? 0) + (accountBytes(ledger, "slab-unreclaimable") ?? 0);
   return {
     mostBytes: caches.reduce((sum, { totalBytes }) => sum + (totalBytes as number), 0) + Math.max(0, slab - all),
-    largest: { path: file.path, line: largest.line, name: largest.name, bytes: largest.totalBytes as number },
-    heads: head && { path: file.path, line: head.line, count: head.activeObjects },
+    largest: { path, line: largest.line, name: largest.name, bytes: largest.totalBytes as number },
+    heads: head && { path, line: head.line, count: head.activeObjects },
+    largestObjectBytes: Math.max(...ofPackets.map(({ objectBytes }) => objectBytes)),
   };
 }
 
 /** Of packets that sockets are charged for, how much may lie in slab: each has one head, and at most one object of data. Undefined where slab is not known. */
 export function skbBytesInSlab(bytes: number, slab: SkbSlab | undefined): number | undefined {
   if (slab === undefined) return undefined;
-  const ofHeads = (slab.heads?.count ?? Infinity) * (PACKET_OVERHEAD_BYTES + MAX_DATA_OBJECT_BYTES);
+  const ofHeads = (slab.heads?.count ?? Infinity) * (PACKET_OVERHEAD_BYTES + slab.largestObjectBytes);
   return Math.min(bytes, slab.mostBytes, ofHeads);
 }
 
@@ -141,8 +149,13 @@ export function placeStreamBytes(data: number, heads: number, ledger: Ledger | u
   return claims.filter((claim) => claim.bytes.high > 0);
 }
 
-/** SKB_FRAG_PAGE_ORDER and PAGE_FRAG_CACHE_MAX_SIZE: page fragments are carved out of blocks of this size (include/linux/skbuff.h). */
-export const FRAGMENT_BLOCK_BYTES = 32_768;
+/** SKB_FRAG_PAGE_ORDER and PAGE_FRAG_CACHE_MAX_SIZE: page fragments are carved out of blocks of this size, or of one page if that is larger (include/linux/skbuff.h). */
+const FRAGMENT_BLOCK_BYTES = 32_768;
+
+/** @param pageSizeBytes Where it is not known, that of nearly all hosts. */
+export function fragmentBlockBytes(pageSizeBytes: number | undefined): number {
+  return Math.max(FRAGMENT_BLOCK_BYTES, pageSizeBytes ?? 0);
+}
 
 /** Blocks that packets are carved out of, counted page by page. */
 export interface FragmentBlocks extends SourceLine {

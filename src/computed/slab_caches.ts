@@ -43,7 +43,12 @@ export function isSized(cache: SlabCache): cache is SizedCache {
   return cache.totalBytes !== undefined;
 }
 
-/** All object caches. */
+/** Kernel stacks that are smaller than a page: the ledger has them in an account of their own (KernelStack). */
+export function isStackCache({ name }: { readonly name: string }): boolean {
+  return name === "thread_stack";
+}
+
+/** All object caches, but those of kernel stacks. */
 export interface SlabCaches {
   /** In the order of the file. Empty where the page size is not known. */
   readonly caches: readonly SizedCache[];
@@ -91,7 +96,7 @@ export const slabCaches: Source<SlabCaches> = defineComputed({
   compute({ slabinfo: { path, value }, slabAliases: aliases }): SlabCaches {
     const merged = mergedNames(aliases?.value ?? new Map());
     return {
-      caches: value.filter(isSized),
+      caches: value.filter(isSized).filter((cache) => !isStackCache(cache)),
       isWhole: isWholeList(path, value),
       useOf(cache) {
         const { name, line, objectBytes, objects, activeObjects, totalBytes } = cache;

@@ -100,6 +100,11 @@ const KNOWN: readonly (SlabObjects & { readonly cache: RegExp })[] = [
   },
   { cache: /^Acpi-/, objects: "objects of the firmware's program (ACPI)", find: "dmesg | grep -i acpi | tail" },
   {
+    cache: /^io_kiocb$/,
+    objects: "requests of io_uring that have not ended",
+    find: descriptorsOf("anon_inode:\\[io_uring\\]"),
+  },
+  {
     cache: /^vmap_area$/,
     objects: "areas of vmalloc",
     find: "awk '{ print $3 }' /proc/vmallocinfo | sort | uniq -c | sort -rn | head",

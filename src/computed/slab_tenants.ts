@@ -32,6 +32,7 @@ export interface TenantWitnesses {
   readonly inodes: Parsed<readonly DfInodes[]> | undefined;
   readonly mounts: Parsed<readonly Mount[]> | undefined;
   readonly descriptors: DescriptorTable | undefined;
+  readonly pageSizeBytes: number | undefined;
 }
 
 /** What the objects of a cache are, known from a count elsewhere, and who may have them. */
@@ -132,28 +133,35 @@ const MESSAGES = /^(?:msg_msg|kmalloc(?:-cg)?)-/;
 /** What precedes a message, and each part of one that does not fit into a page (ipc/msgutil.c, struct msg_msg and msg_msgseg, 64 bits). */
 const MESSAGE_HEAD = 48;
 const PART_HEAD = 8;
-const PAGE = 4096;
 
-/** How many objects of a cache the messages of a queue take, if all are of one size. */
-function objectsOf({ bytes, messages }: SysvQueue, objectBytes: number): number {
+/** How many objects of a cache the messages of a queue take, if all are of one size: the first part of each fills a page at the most, and so does each other one. */
+function objectsOf({ bytes, messages }: SysvQueue, objectBytes: number, pageSizeBytes: number): number {
   const fits = (size: number): boolean => size <= objectBytes && size > objectBytes / 2;
   let left = bytes / messages;
-  let each = fits(Math.min(MESSAGE_HEAD + left, PAGE)) ? 1 : 0;
-  left -= PAGE - MESSAGE_HEAD;
+  let each = fits(Math.min(MESSAGE_HEAD + left, pageSizeBytes)) ? 1 : 0;
+  left -= pageSizeBytes - MESSAGE_HEAD;
   if (left > 0) {
-    const full = Math.floor(left / (PAGE - PART_HEAD));
-    const rest = left - full * (PAGE - PART_HEAD);
-    each += (fits(PAGE) ? full : 0) + (rest > 0 && fits(rest + PART_HEAD) ? 1 : 0);
+    const full = Math.floor(left / (pageSizeBytes - PART_HEAD));
+    const rest = left - full * (pageSizeBytes - PART_HEAD);
+    each += (fits(pageSizeBytes) ? full : 0) + (rest > 0 && fits(rest + PART_HEAD) ? 1 : 0);
   }
   return messages * each;
 }
 
 /** Messages that nobody receives. Who sent the last one is known, and may have ended: the queue stays. */
-function messagesIn(cache: SlabUse, { queues: file, statuses = [] }: TenantWitnesses): Tenant | undefined {
-  if (file === undefined || !namesOf(cache).some((name) => MESSAGES.test(name))) return undefined;
+function messagesIn(
+  cache: SlabUse,
+  { queues: file, statuses = [], pageSizeBytes }: TenantWitnesses,
+): Tenant | undefined {
+  if (file === undefined || pageSizeBytes === undefined || !namesOf(cache).some((name) => MESSAGES.test(name))) {
+    return undefined;
+  }
   const queues = file.value.filter(({ messages }) => messages > 0);
   const [largest] = queues.toSorted((a, b) => b.bytes - a.bytes);
-  if (largest === undefined || !isSameCount(sum(queues.map((queue) => objectsOf(queue, cache.objectBytes))), cache)) {
+  if (
+    largest === undefined ||
+    !isSameCount(sum(queues.map((queue) => objectsOf(queue, cache.objectBytes, pageSizeBytes))), cache)
+  ) {
     return undefined;
   }
   const { id, bytes, messages, lastReceiverPid, line } = largest;
@@ -165,7 +173,7 @@ function messagesIn(cache: SlabUse, { queues: file, statuses = [] }: TenantWitne
   return {
     what: "SysV messages",
     groups: byProgram(
-      queues.map((queue) => ({ pid: queue.lastSenderPid, count: objectsOf(queue, cache.objectBytes) })),
+      queues.map((queue) => ({ pid: queue.lastSenderPid, count: objectsOf(queue, cache.objectBytes, pageSizeBytes) })),
       statuses,
     ),
     see: () => "ipcs -q -p",

@@ -30,13 +30,16 @@ export const ZERO_WINDOW_PROBE = 4;
 /** A program that waits for its sockets reads within milliseconds; data that have lain for a second are not waited for. */
 export const STALE_MS = 1000;
 
+/** The kernel offers a window of at most half the buffer (tcp_adv_win_scale 1): above half there was a full window. */
+export const FULL_SHARE = 0.5;
+
 /** A TCP socket with something in its receive or in its send queue. `inode` is its listener's as long as nobody has accepted it. */
 export interface TcpQueue extends SocketQueue {
   /** The listening socket that has not accepted this connection: its process has no descriptor of it yet, and cannot read. */
   readonly listener: SourceLine | undefined;
   /** As the kernel calls it: `ESTABLISHED`, `CLOSE_WAIT`. */
   readonly state: string;
-  /** The data alone, without the overhead that is charged with it. */
+  /** The data alone, without the overhead that is charged with it; 0 where something is charged beside data to be read. */
   readonly payloadBytes: number;
   /** Undefined where only `ss` or netstat lists the socket, and not with `-o`. */
   readonly timer: number | undefined;
@@ -177,13 +180,26 @@ function payload({ rxQueueBytes, txQueueBytes }: Row, side: Side): number {
   return (side === "received" ? rxQueueBytes : txQueueBytes) ?? 0;
 }
 
+/**
+ * What a socket is charged beside data to be read: copies of what it sent, with the time at which it went out (SO_TIMESTAMPING), until the program reads its error
+ * queue; data behind a gap, which comes to an end as soon as what is missing is sent again. What is under way is neither: it came a moment ago.
+ */
+function chargedBesideData(detail: SsRow | undefined): number {
+  if (detail === undefined) return 0;
+  const { recvQBytes, skmem, lastReceivedMs, outOfOrderPackets } = detail.socket;
+  const { rmemAllocBytes = 0, rcvbufBytes = Infinity } = skmem ?? {};
+  if (recvQBytes !== 0 || lastReceivedMs === undefined) return 0;
+  const hasNoGap = outOfOrderPackets === undefined && rmemAllocBytes > FULL_SHARE * rcvbufBytes;
+  return lastReceivedMs >= STALE_MS || hasNoGap ? rmemAllocBytes : 0;
+}
+
 /** The charge is at least the data; ss tells what more there is, a moment later. Without it every queue is charged alike. */
 function charge({ row, detail, ratio }: Socket, side: Side): number {
   const skmem = detail?.socket.skmem;
   const charged = side === "received" ? skmem?.rmemAllocBytes : skmem?.wmemQueuedBytes;
   const bytes = payload(row, side);
-  // An empty queue is charged nothing that stays: what ss saw was under way.
-  return bytes === 0 ? 0 : Math.max(bytes, charged ?? Math.round(ratio * bytes));
+  if (bytes === 0) return side === "received" ? chargedBesideData(detail) : 0;
+  return Math.max(bytes, charged ?? Math.round(ratio * bytes));
 }
 
 /** Small writes are charged up to 2.6 times their data (measured). What the kernel counts beyond that is reserved, or in no queue. */

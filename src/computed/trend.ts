@@ -260,7 +260,8 @@ function isCurved(part: readonly Measurement[]): boolean {
  * @returns As {@linkcode theilSen}, of that part.
  */
 export function recentTrend(series: readonly Measurement[]): Trend | undefined {
-  const recent = series.length < 2 * MIN_COMPARED_POINTS ? undefined : atOneRate(series);
+  if (series.length < 2 * MIN_COMPARED_POINTS) return theilSen(series);
+  const recent = atOneRate(series);
   const { part, trend } = recent ?? { part: series, trend: theilSen(series) };
   if (trend === undefined || trend.low <= 0) return trend;
   return lasting(series.slice(0, -part.length), part, trend) ?? { ...trend, low: 0 };

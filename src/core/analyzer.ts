@@ -27,11 +27,12 @@ export type Unclaimed = ReadonlyMap<AccountId, number>;
 /**
  * What an analyzer says: findings, why its cause is not there, or what it lacks to tell (which `needs` says of what is needed always: this is for what
  * would do instead of something else). `usualBytes`: so much of the account that it judges is known, and is there on a healthy host, too.
+ * `unseenBytes`: so much is there, and the bundle was collected where its holders are hidden: where that is much, the host is not called healthy.
  */
 export type Outcome =
   | { readonly findings: readonly FindingDraft[]; readonly usualBytes?: number }
   | { readonly ruledOut: string; readonly usualBytes?: number }
-  | { readonly notAssessed: readonly Missing[] };
+  | { readonly notAssessed: readonly Missing[]; readonly usualBytes?: number; readonly unseenBytes?: number };
 
 /** One cause. Its file and its id have the same name. */
 export interface Analyzer {

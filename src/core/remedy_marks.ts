@@ -378,6 +378,11 @@ export const remedyMarks: readonly RemedyMark[] = [
       "an unprivileged user's pipe() failed with ENFILE at 128 MiB of pipes; F_SETPIPE_SZ fails with EPERM from 64 MiB on anyway",
   },
   {
+    "cause": "pipe-buffers",
+    "remedy": "see whether it reads",
+    "untried": "it only looks",
+  },
+  {
     "cause": "process-proliferation",
     "remedy": "end them",
     "kernel": "6.18.44-fc-v769",
@@ -643,6 +648,11 @@ export const remedyMarks: readonly RemedyMark[] = [
     "kernel": "6.18.44-fc-v769",
     "date": "2026-11-23",
     "observed": "receive buffers grew to no more than that, and beyond it without the setting",
+  },
+  {
+    "cause": "socket-backlog-tcp-recv",
+    "remedy": "read the error queue",
+    "untried": "no program of the lab asks for time stamps",
   },
   {
     "cause": "socket-backlog-tcp-send",

@@ -115,8 +115,11 @@ export interface TimelinePoint {
 
 /** What the kernel's log tells of memory that could not be had. */
 export interface KernelEvent {
-  /** The whole host was out of memory; one control group was at its limit; no block of the size that was asked for, which kills nobody. */
-  readonly kind: "global-oom" | "memcg-oom" | "allocation-failure";
+  /**
+   * The whole host was out of memory; one control group was at its limit; no block of the size that was asked for, which kills nobody; a program that kills
+   * before the kernel must (systemd-oomd, earlyoom) did.
+   */
+  readonly kind: "global-oom" | "memcg-oom" | "allocation-failure" | "daemon-kill";
   /** Null where the log does not tell, or tells the time of day. */
   readonly secondsSinceBoot: number | null;
   readonly title: string;

@@ -52,8 +52,22 @@ function chosen(run: Run, capture: ProcessCapture): string[] {
   return (count === undefined ? sized : sized.sort((a, b) => b.bytes - a.bytes).slice(0, count)).map(({ pid }) => pid);
 }
 
+/**
+ * Says that others have processes, too, which cannot be seen. Process 2 is kthreadd, which starts the kernel's threads, and is in no PID namespace but the
+ * first one; hidepid of /proc hides it, too.
+ */
+function noteHidden(run: Run): void {
+  const second = run.host.readNow("/proc/2/comm", 64);
+  if (second.status === "ok" && latin1.decode(second.bytes) === "kthreadd\n") return;
+  run.problem(
+    "proc",
+    "not all processes can be seen: this is a container (see --root), or hidepid of /proc hides those of others",
+  );
+}
+
 export async function captureProcesses(run: Run, capture: ProcessCapture): Promise<void> {
   const pids = chosen(run, capture);
+  if (run.first && capture.files.includes("status")) noteHidden(run);
   if (capture.mayHang === true) {
     const paths = pids.flatMap((pid) => capture.files.map((file) => `/proc/${pid}/${file}`));
     for await (const { path, result } of run.host.readInChild(paths, run.limits(capture.maxBytes))) {

@@ -86,6 +86,11 @@ settings() {
     case $1 in
       -h | --help) usage; exit 0 ;;
       --quiet) quiet=1; shift; continue ;;
+      --*=*)
+        given=$1
+        shift
+        set -- "\${given%%=*}" "\${given#*=}" "$@"
+        ;;
     esac
     [ $# -gt 1 ] || wrong "there is no option $1, or its value is missing"
     case $1 in
@@ -153,6 +158,22 @@ choose_collectors() {
   case ",$only," in *,page-flags,*) census=1 ;; esac
 }
 
+# Without these there is no bundle.
+need_programs() {
+  for program in awk cat date env head tr; do
+    command -v "$program" >/dev/null || { echo "nailhouse: Cannot look at this host: it has no $program" >&2; exit 3; }
+  done
+}
+
+# What else captures are made of: small images of containers lack some.
+note_missing_programs() {
+  lacking=
+  for program in cut find grep ls readlink sed sleep sort stat wc xargs; do
+    command -v "$program" >/dev/null || lacking="\${lacking:+$lacking, }$program"
+  done
+  [ -z "$lacking" ] || problem "$lacking" "not installed: what takes them is missing, such as sizes of processes and owners of sockets"
+}
+
 tell() {
   [ -n "$quiet" ] || echo "nailhouse: $1" >&2
 }
@@ -171,20 +192,24 @@ find_facts() {
   read -r hostname </proc/sys/kernel/hostname
   read -r release </proc/sys/kernel/osrelease
   machine=$(uname -m)
-  euid=$(id -u)
-  page_size=$(getconf PAGESIZE 2>/dev/null) || page_size=
-  user_hz=$(getconf CLK_TCK 2>/dev/null) || user_hz=
-  if [ -z "$page_size" ]; then
-    # Whatever IFS the caller has.
-    while IFS=' ' read -r key value _; do
-      case $key in KernelPageSize:) page_size=$((value * 1024)); break ;; esac
-    done </proc/self/smaps
-  fi
-  # 100 on every architecture of Linux but alpha and ia64.
-  user_hz=\${user_hz:-100}
+  # Whatever IFS the caller has.
+  while IFS=$tab read -r key _ value _; do
+    case $key in Uid:) euid=$value; break ;; esac
+  done </proc/self/status
+  # The first mapping is of this shell's program. Kernels without CONFIG_PROC_PAGE_MONITOR have no such file.
+  page_size=
+  while IFS=' ' read -r key value _; do
+    case $key in KernelPageSize:) page_size=$((value * 1024)); break ;; esac
+  done 2>/dev/null </proc/self/smaps
+  [ -n "$page_size" ] || page_size=$(getconf PAGESIZE 2>/dev/null)
+  # USER_HZ.
+  case $machine in alpha | ia64) user_hz=1024 ;; *) user_hz=100 ;; esac
   cpus=0
   { read -r online <"$root/sys/devices/system/cpu/online"; } 2>/dev/null || online=
-  for range in $(printf '%s' "$online" | tr ',' '\\n'); do
+  while [ -n "$online" ]; do
+    range=\${online%%,*}
+    online=\${online#"$range"}
+    online=\${online#,}
     cpus=$((cpus + \${range#*-} - \${range%-*} + 1))
   done
   [ "$cpus" -gt 0 ] || cpus=$(grep -c '^processor' /proc/cpuinfo)
@@ -209,11 +234,22 @@ find_facts() {
   else timeout_program=; fi
 }
 
+# As in the names of files.
+compact_time() {
+  IFS=:-
+  set -f
+  # shellcheck disable=SC2086
+  printf '%s' $time
+}
+
 name_bundle() {
   # In a container, the system's own name is the container's.
   if [ -n "$root" ] && answers head -n 1 "$root/etc/hostname"; then hostname=$(head -n 1 "$root/etc/hostname"); fi
   [ -z "$recording" ] || return 0
-  name=nailhouse-$(printf '%.64s' "$hostname" | tr -c 'A-Za-z0-9_.-' '_')-$(printf '%s' "$time" | tr -d ':-')
+  short=$(printf '%.64s' "$hostname")
+  # No process for what most hosts are called.
+  case $short in *[!A-Za-z0-9_.-]*) short=$(printf '%s' "$short" | tr -c 'A-Za-z0-9_.-' '_') ;; esac
+  name=nailhouse-$short-$(compact_time)
   send name "$name"
 }
 
@@ -612,6 +648,14 @@ namespace_output() {
   send_output "$namespace_folder/$as" nsenter "--net=$namespace_file" "$@"
 }
 
+# Others have processes, too: process 2 starts the kernel's threads, and is in no PID namespace but the first one. hidepid hides it as well.
+note_hidden() {
+  second=
+  { read -r second <"$root/proc/2/comm"; } 2>/dev/null
+  [ "$second" = kthreadd ] ||
+    problem proc "not all processes can be seen: this is a container (see --root), or hidepid of /proc hides those of others"
+}
+
 # Files of processes. OPTION... -- NAME...
 process() {
   options "$@"
@@ -620,6 +664,7 @@ process() {
   [ "$snapshot" -eq 1 ] || largest=$changing
   [ -z "$recording" ] || largest=$recorded
   which=$pids
+  case "$snapshot$recording $* " in '1 status '*) note_hidden ;; esac
   if [ -n "$largest$may_hang" ]; then
     find_sizes
     which=$sizes
@@ -830,7 +875,7 @@ produce() {
   IFS=' ' read -r self _ </proc/self/stat
   first_second=0
   count_seconds
-  first_second=$seconds seconds=0 stopped='' via=''
+  first_second=$seconds seconds=0 stopped='' via='' programs_noted=''
   forget_batch
   trap '' USR1
   trap 'stopped=interrupted' INT TERM HUP
@@ -858,6 +903,8 @@ produce() {
       [ -z "$stopped" ] || break
       look_at_clock
       send collector "$id" "$now"
+      [ -n "$programs_noted$recording" ] || note_missing_programs
+      programs_noted=1
       captures "$id"
       # A sample is one flush, and reads what it can at once: processes cost more than the files.
       [ -z "$recording" ] || continue
@@ -954,7 +1001,7 @@ choose_file() {
   find "$record" -name 'ring-[0-9]*.tar.gz' -type f -mtime "+$((keep - 1))" -exec rm -f {} + 2>/dev/null
   used=0
   for each in $(ring_files); do used=$((used + $(size_of "$each"))); done
-  name_of_file=$record/ring-$(printf '%s' "$time" | tr -d ':-')
+  name_of_file=$record/ring-$(compact_time)
   ring_hour=$hour ring_file=$name_of_file.tar.gz copy=2 bytes=0
   while [ -e "$ring_file" ]; do ring_file=$name_of_file-$copy.tar.gz copy=$((copy + 1)); done
 }
@@ -1031,6 +1078,7 @@ record_ring() {
 main() {
   umask 077
   settings "$@"
+  need_programs
   [ -r /proc/meminfo ] || { echo "nailhouse: Cannot look at this host: is this Linux, with /proc mounted?" >&2; exit 3; }
   interrupted='' recording='' stuck=''
   [ -z "$record" ] || record_ring

@@ -89,6 +89,8 @@ interface Assessment {
   readonly notAssessed: NotAssessed[];
   /** What of each account is known to be there on a healthy host, too. */
   readonly usual: Map<AccountId, number>;
+  /** Of which somebody knows that it is there, and could not see who has it. */
+  readonly unseen: number[];
 }
 
 function notAssessed(cause: string, missing: readonly Missing[]): NotAssessed {
@@ -122,6 +124,7 @@ function judge(analyzer: Analyzer, unclaimed: Unclaimed, into: Assessment): void
     return;
   }
   if ("notAssessed" in outcome) {
+    into.unseen.push(outcome.unseenBytes ?? 0);
     into.notAssessed.push(notAssessed(cause, outcome.notAssessed));
     return;
   }
@@ -166,11 +169,17 @@ function growthOf(account: AccountId, series: Series): number | undefined {
 }
 
 /** Whether much of memory is, or came to be, in an account that nobody could look into: its size is known, but not what it consists of. */
-function isMuchUnjudged(preset: Preset, notAssessed: readonly NotAssessed[], ledger: Ledger, series: Series): boolean {
+function isMuchUnjudged(
+  preset: Preset,
+  { notAssessed, usual, unseen }: Assessment,
+  ledger: Ledger,
+  series: Series,
+): boolean {
   const causes = new Set(notAssessed.map(({ cause }) => cause));
+  if (unseen.some((bytes) => bytes >= UNEXPLAINED_SHARE * ledger.totalBytes)) return true;
   return preset.analyzers.some(({ id, judges, judgesGrowthOf }) => {
     if (!causes.has(id)) return false;
-    const bytes = judges && accountBytes(ledger, judges);
+    const bytes = judges && (accountBytes(ledger, judges) ?? 0) - (usual.get(judges) ?? 0);
     const grown = judgesGrowthOf && growthOf(judgesGrowthOf, series);
     return [bytes, grown].some((each) => each !== undefined && each >= UNEXPLAINED_SHARE * ledger.totalBytes);
   });
@@ -240,6 +249,7 @@ export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string
     ruledOut: [],
     notAssessed: [],
     usual: new Map(),
+    unseen: [],
   };
   for (const last of [undefined, true]) {
     const { unclaimed } = settleClaims(assessed.candidates, ledger);
@@ -275,7 +285,7 @@ export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string
       ledger,
       pressure.level,
       assessed.usual,
-      (whole) => isMuchUnjudged(preset, assessed.notAssessed, whole, series.status === "ok" ? series.value : []),
+      (whole) => isMuchUnjudged(preset, assessed, whole, series.status === "ok" ? series.value : []),
     ),
     pressure: { level: pressure.level, because: pressure.because, evidence: quote(pressure.evidence, snapshots) },
     ledger: ledger === undefined ? null : {

@@ -78,7 +78,7 @@ const reportSchema = (): z.ZodType<Report> =>
     notAssessed: z.array(z.object({ cause: text, missing: z.array(text), howToCapture: z.array(text) })),
     // Reports of 0.1.0 do not tell.
     events: z.array(z.object({
-      kind: z.enum(["global-oom", "memcg-oom", "allocation-failure"]),
+      kind: z.enum(["global-oom", "memcg-oom", "allocation-failure", "daemon-kill"]),
       secondsSinceBoot: z.number().nullable(),
       title: text,
       path: text,

@@ -1,4 +1,4 @@
-/** What the page and its worker say to each other. The page sends one Blob; the worker answers with these. */
+/** What the page and its worker say to each other. The page sends one Blob; the worker answers with these, the last of them "ended" or "failed". */
 
 export interface ProgressMessage {
   readonly kind: "progress";
@@ -6,9 +6,11 @@ export interface ProgressMessage {
   readonly readBytes: number;
 }
 
-/** All that the page shows and saves, made in the worker so that the page stays responsive. */
+/** All that the page shows and saves of one bundle, made in the worker so that the page stays responsive. */
 export interface DoneMessage {
   readonly kind: "done";
+  /** Where in the file the bundle is: empty, or the path of an archive in it. */
+  readonly path: string;
   readonly headline: string;
   /** As `analyze -f json` prints it, byte for byte. */
   readonly json: string;
@@ -18,9 +20,16 @@ export interface DoneMessage {
   readonly markup: string;
 }
 
+/** All bundles of the file have been told. */
+export interface EndedMessage {
+  readonly kind: "ended";
+  /** What was wrong that is in no report. */
+  readonly problems: readonly string[];
+}
+
 export interface FailedMessage {
   readonly kind: "failed";
   readonly message: string;
 }
 
-export type WorkerMessage = ProgressMessage | DoneMessage | FailedMessage;
+export type WorkerMessage = ProgressMessage | DoneMessage | EndedMessage | FailedMessage;

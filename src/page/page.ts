@@ -1,13 +1,23 @@
 /** The offline page: takes bundles, has a worker analyze each, and shows the reports. Nothing leaves it. */
+import { printable } from "../render/_printable.ts";
 import type { DoneMessage, WorkerMessage } from "./_messages.ts";
 
-/** A bundle that was given to the page. */
+/** A file that was given to the page. */
 interface Item {
+  /** Safe to show: names of files have characters, too, that reorder what is read. */
   readonly name: string;
   readonly file: Blob;
   /** Its line in the list. */
   readonly row: HTMLLIElement;
-  done?: DoneMessage;
+}
+
+/** A bundle that was analyzed: a file may hold several. */
+interface Result {
+  /** Safe to show, too. */
+  readonly name: string;
+  readonly headline: string;
+  readonly done: DoneMessage;
+  readonly row: HTMLLIElement;
 }
 
 function element<E extends HTMLElement>(id: string, type: new () => E): E {
@@ -29,7 +39,9 @@ const workerUrl = URL.createObjectURL(
 const waiting: Item[] = [];
 /** The bundle that is analyzed now: one at a time, so that memory is that of the largest. */
 let running: Item | undefined;
-let shown: Item | undefined;
+let shown: Result | undefined;
+/** Whether the next result is shown at once: that of what was given last, unless the reader has chosen another one since. */
+let showsNext = true;
 
 function make<K extends keyof HTMLElementTagNameMap>(tag: K, text = ""): HTMLElementTagNameMap[K] {
   const made = document.createElement(tag);
@@ -37,11 +49,38 @@ function make<K extends keyof HTMLElementTagNameMap>(tag: K, text = ""): HTMLEle
   return made;
 }
 
-function add(name: string, file: Blob): void {
-  const row = make("li");
-  row.append(make("span", name), make("small", "waiting"));
-  list.append(row);
-  waiting.push({ name, file, row });
+function cancelButton(cancel: () => void): HTMLButtonElement {
+  const button = make("button", "Cancel");
+  button.type = "button";
+  button.className = "cancel";
+  button.addEventListener("click", cancel);
+  return button;
+}
+
+/** What came of a file, where that is no report. */
+function tell({ name, row }: Item, told: string): void {
+  const message = printable(told);
+  row.replaceChildren(make("span", name), make("small", message));
+  row.className = "failed";
+  status.textContent = `${name}: ${message}`;
+}
+
+function listed(fileName: string, file: Blob): Item {
+  const item = { name: printable(fileName), file, row: make("li") };
+  list.append(item.row);
+  return item;
+}
+
+function add(fileName: string, file: Blob): void {
+  const item = listed(fileName, file);
+  const cancel = cancelButton(() => {
+    waiting.splice(waiting.indexOf(item), 1);
+    tell(item, "cancelled");
+  });
+  cancel.setAttribute("aria-label", `Cancel ${item.name}`);
+  item.row.append(make("span", item.name), make("small", "waiting"), cancel);
+  waiting.push(item);
+  showsNext = true;
   next();
 }
 
@@ -56,12 +95,7 @@ function start(item: Item): void {
   const bar = make("progress");
   bar.max = item.file.size;
   bar.setAttribute("aria-label", `reading ${item.name}`);
-  const cancel = make("button", "Cancel");
-  cancel.type = "button";
   const note = make("small", "reading");
-  item.row.replaceChildren(make("span", item.name), bar, note, cancel);
-  status.textContent = `Analyzing ${item.name}.`;
-
   const end = (): void => {
     // Its memory goes with it.
     worker.terminate();
@@ -69,55 +103,63 @@ function start(item: Item): void {
     next();
   };
   const fail = (message: string): void => {
-    item.row.replaceChildren(make("span", item.name), make("small", message));
-    item.row.className = "failed";
-    status.textContent = `${item.name}: ${message}`;
+    tell(item, message);
     end();
   };
-  cancel.addEventListener("click", () => fail("cancelled"));
+  item.row.replaceChildren(make("span", item.name), bar, note, cancelButton(() => fail("cancelled")));
+  status.textContent = `Analyzing ${item.name}.`;
+
   worker.addEventListener("error", (event) => fail(`nailhouse failed: ${event.message}`));
   worker.addEventListener("message", ({ data }: MessageEvent<WorkerMessage>) => {
     if (data.kind === "progress") {
       bar.value = data.readBytes;
       if (data.readBytes === item.file.size) note.textContent = "analyzing";
     } else if (data.kind === "failed") fail(data.message);
+    else if (data.kind === "done") finish(item, data);
     else {
-      finish(item, data);
+      if (data.problems.length === 0) item.row.remove();
+      else tell(item, data.problems.join("; "));
       end();
     }
   });
   worker.postMessage(item.file);
 }
 
+/** Lists a result above the file, of which others may come. */
 function finish(item: Item, done: DoneMessage): void {
-  item.done = done;
-  const button = make("button", item.name);
+  const row = make("li");
+  const name = done.path === "" ? item.name : `${item.name}: ${printable(done.path)}`;
+  const result: Result = { name, headline: printable(done.headline), done, row };
+  const button = make("button", result.name);
   button.type = "button";
-  button.addEventListener("click", () => show(item));
-  item.row.replaceChildren(button, make("small", done.headline));
-  status.textContent = `${item.name}: ${done.headline}`;
-  if (shown === undefined) show(item);
+  button.addEventListener("click", () => show(result));
+  row.append(button, make("small", result.headline));
+  item.row.before(row);
+  status.textContent = `${result.name}: ${result.headline}`;
+  if (showsNext) show(result);
 }
 
-function show(item: Item): void {
-  if (item.done === undefined) return;
-  shown = item;
+function show(result: Result): void {
+  shown = result;
+  showsNext = false;
   // Markup of the renderer, in which all text is escaped; the policy lets no other script run either.
-  view.innerHTML = item.done.markup;
+  view.innerHTML = result.done.markup;
+  // Who was deep in another report reads this one from its beginning.
+  if (view.getBoundingClientRect().top < 0) view.scrollIntoView();
   tools.hidden = false;
-  document.title = `${item.name}: ${item.done.headline}`;
+  document.title = `${result.name}: ${result.headline}`;
   for (const button of list.querySelectorAll("button")) {
-    if (item.row.contains(button)) button.setAttribute("aria-current", "true");
+    if (result.row.contains(button)) button.setAttribute("aria-current", "true");
     else button.removeAttribute("aria-current");
   }
 }
 
 /** Hands a file to the browser's own way of saving. */
 function save(ending: string, type: string, content: (done: DoneMessage) => string): void {
-  if (shown?.done === undefined) return;
+  if (shown === undefined) return;
   const link = make("a");
   link.href = URL.createObjectURL(new Blob([content(shown.done)], { type }));
-  link.download = `${shown.name.replace(/\.(?:tgz|tar|tar\.\w+|txt|log)$/, "")}.${ending}`;
+  link.download = `${shown.name.replace(/\.(?:zip|tgz|tbz2?|txz|tzst|tar|tar\.\w+|txt|log)$/, "")}.${ending}`;
   link.click();
   // Not before the browser has begun to read it.
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
@@ -129,8 +171,7 @@ input.addEventListener("change", () => {
 });
 element("paste", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
-  if (log.value.trim() === "") status.textContent = "There is no log to analyze: paste one first.";
-  else add("pasted log", new Blob([log.value]));
+  add("pasted text", new Blob([log.value]));
 });
 element("save-json", HTMLButtonElement).addEventListener(
   "click",
@@ -139,8 +180,14 @@ element("save-json", HTMLButtonElement).addEventListener(
 element("save-html", HTMLButtonElement).addEventListener("click", () => save("html", "text/html", ({ html }) => html));
 element("print", HTMLButtonElement).addEventListener("click", () => print());
 
-for (const kind of ["dragenter", "dragover"]) {
+/** Text may be dragged, too: into the field, which takes it by itself. */
+function hasFiles({ dataTransfer }: DragEvent): boolean {
+  return dataTransfer?.types.includes("Files") === true;
+}
+
+for (const kind of ["dragenter", "dragover"] as const) {
   document.addEventListener(kind, (event) => {
+    if (!hasFiles(event)) return;
     event.preventDefault();
     document.body.classList.add("dropping");
   });
@@ -149,7 +196,15 @@ document.addEventListener("dragleave", (event) => {
   if (event.relatedTarget === null) document.body.classList.remove("dropping");
 });
 document.addEventListener("drop", (event) => {
-  event.preventDefault();
   document.body.classList.remove("dropping");
-  for (const file of event.dataTransfer?.files ?? []) add(file.name, file);
+  if (!hasFiles(event)) return;
+  event.preventDefault();
+  for (const dropped of event.dataTransfer?.items ?? []) {
+    const file = dropped.getAsFile();
+    if (file === null) continue;
+    // Of a page that is a file itself Chromium lets no folder be read.
+    if (dropped.webkitGetAsEntry()?.isDirectory === true) {
+      tell(listed(file.name, file), "Cannot read the bundle: it is a folder: pack it as .zip or .tar first");
+    } else add(file.name, file);
+  }
 });

@@ -124,10 +124,11 @@ export function messageOf(line: string): string {
 /** What a terminal was told with the text (dmesg's colours), where somebody recorded all of it: script, screen, a console server. */
 // deno-lint-ignore no-control-regex
 const ESCAPES = /\u001b(?:\[[\d;?]{0,32}[@-~]|[()][\dA-B]|[=>])/g;
+const JSON_STRING = String.raw`"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[\da-fA-F]{4})[^"\\\u0000-\u001f]*)*"`;
 /** A text in JSON: of a record of `journalctl -o json`, of a line of `dmesg --json`, and all that `aws ec2 get-console-output` prints. */
-const JSON_TEXT =
-  // deno-lint-ignore no-control-regex
-  /(?:^\{(?:.{0,10000},)? {0,4}"(MESSAGE)"|^ *"(?:msg|Output)") ?: ?("[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[\da-fA-F]{4})[^"\\\u0000-\u001f]*)*")/;
+const JSON_TEXT = new RegExp(
+  String.raw`(?:^\{(?:.{0,10000},)? {0,4}"(MESSAGE)"|^ *"(?:msg|Output)") ?: ?(${JSON_STRING})`,
+);
 /** A console's log in JSON has some 100 kB; in one of a hundred times that the expression runs out of stack (measured: V8, 7 million escapes). */
 const MAX_JSON_LENGTH = 2 ** 20;
 const OF_KERNEL = /"(?:_TRANSPORT|SYSLOG_IDENTIFIER)" ?: ?"kernel"/;
@@ -180,8 +181,43 @@ export function isNewestFirst(text: string): boolean {
   return falls >= FEWEST_FALLS && falls > rises;
 }
 
+/** A log of records with a line a field: `journalctl -o verbose`, `-o export` and `-o json-pretty`. */
+const FIELDS_HEAD_LENGTH = 2 ** 14;
+const IN_FIELDS = /^[\t ]{0,8}(?:_TRANSPORT=|"_TRANSPORT" : ")/m;
+const FIELD = new RegExp(
+  String.raw`^[\t ]{0,8}(?:(_TRANSPORT|MESSAGE)=(.*)|"(_TRANSPORT|MESSAGE)" : (${JSON_STRING}),?)$`,
+);
+/** Between records: an empty line, a brace, a line with the time and the cursor. */
+const NEXT_RECORD = /^(?:$|\}|\S.{0,80} \[s=[\da-f]{1,32};)/;
+
+/** Of a message of several lines -o verbose has the others below the first, as far to the right. */
+const CONTINUED = /^ {12}(?=\S)/;
+
+/** Calls `each` for every line of the messages of such a log that are the kernel's. */
+function forEachKernelRecord(text: string, each: (line: string, number: number) => void): void {
+  let transport: string | undefined;
+  let message: { readonly line: string; readonly number: number }[] = [];
+  let isMessage = false;
+  const end = (): void => {
+    if (transport === "kernel") message.forEach(({ line, number }) => each(line, number));
+    transport = undefined;
+    message = [];
+  };
+  forEachLine(text, (line, number) => {
+    if (NEXT_RECORD.test(line)) return end();
+    if (isMessage && CONTINUED.test(line)) return void message.push({ line: line.trimStart(), number });
+    const [, name, plain, key, json] = line.length > MAX_JSON_LENGTH ? [] : FIELD.exec(line) ?? [];
+    const value = json === undefined ? plain : JSON.parse(json) as string;
+    isMessage = (name ?? key) === "MESSAGE";
+    if (isMessage) message = (value as string).split(/\r?\n/).map((each) => ({ line: each, number }));
+    else if (value !== undefined) transport = value;
+  });
+  end();
+}
+
 /** Calls `each` for every line of a log, with the number of the one in the text that it stands in, the oldest first. */
 export function forEachLogLine(text: string, newestFirst: boolean, each: (line: string, number: number) => void): void {
+  if (IN_FIELDS.test(text.slice(0, FIELDS_HEAD_LENGTH))) return forEachKernelRecord(text, each);
   const eachIn = (line: string, number: number): void => linesIn(line).forEach((plain) => each(plain, number));
   if (!newestFirst) return forEachLine(text, eachIn);
   // Lines of one message stay in their order, the second and later ones indented.

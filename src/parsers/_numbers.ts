@@ -32,3 +32,13 @@ export function multiply(count: number | undefined, unit: number | undefined): n
 export function parseKib(text: string | undefined): number | undefined {
   return multiply(parseCount(text), 1024);
 }
+
+/** What programs for people write behind a number, in small letters. */
+export const BINARY_UNITS: ReadonlyMap<string, number> = new Map([
+  ["b", 1],
+  ["k", 2 ** 10],
+  ["m", 2 ** 20],
+  ["g", 2 ** 30],
+  ["t", 2 ** 40],
+  ["p", 2 ** 50],
+]);

@@ -27,6 +27,7 @@ function updated(earlier: SsSocket, later: SsSocket): SsSocket {
     skmemLine,
     lastReceivedMs: later.lastReceivedMs ?? (isAsLong ? earlier.lastReceivedMs : undefined),
     lastSentMs: later.lastSentMs ?? (isAsLong ? earlier.lastSentMs : undefined),
+    outOfOrderPackets: later.outOfOrderPackets ?? earlier.outOfOrderPackets,
     timer,
     retransmits,
     ringBytes: later.ringBytes ?? earlier.ringBytes,

@@ -5,14 +5,20 @@
 //   name                            type data
 //   c_min                           4    788793344
 //   size                            4    8123456789
+//
+// Of what arc_summary makes of it the size alone is read, which is rounded:
+//
+//   ARC size (current):                                    99.9 %   31.4 GiB
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine } from "./_lines.ts";
-import { parseCount } from "./_numbers.ts";
+import { BINARY_UNITS, parseCount } from "./_numbers.ts";
 import type { NumberAtLine } from "./_values.ts";
 
 /** The counters by name; `size`, `c`, `c_min`, `c_max` are bytes. Those of 2^53 and more are left out. */
 export type Arcstats = ReadonlyMap<string, NumberAtLine>;
+
+const SUMMARY = /^\s*ARC [Ss]ize(?: \(current\))?:\s+[\d.]{1,6} ?%\s+(\d{1,6}(?:\.\d{1,3})?) ([KMGT])iB\b/;
 
 /**
  * Parses arcstats.
@@ -30,6 +36,12 @@ export type Arcstats = ReadonlyMap<string, NumberAtLine>;
 export function parseArcstats(text: string, _context: ParseContext): Arcstats {
   const counters = new Map<string, NumberAtLine>();
   forEachLine(text, (line, number) => {
+    const [, amount, letter] = SUMMARY.exec(line) ?? [];
+    const unit = BINARY_UNITS.get((letter ?? "").toLowerCase());
+    if (unit !== undefined) {
+      counters.set("size", { value: Math.round(Number(amount) * unit), line: number });
+      return;
+    }
     const [name, type, data, ...rest] = columns(line);
     const value = parseCount(data);
     if (name === undefined || parseCount(type) === undefined || value === undefined || rest.length > 0) return;

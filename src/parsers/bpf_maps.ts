@@ -13,6 +13,10 @@ export interface BpfMap {
   readonly type: string;
   readonly name: string;
   readonly maxEntries: number | undefined;
+  /** BPF_F_NO_PREALLOC: entries are allocated one by one; undefined where bpftool does not tell its flags. */
+  readonly oneByOne: boolean | undefined;
+  readonly keyBytes: number | undefined;
+  readonly valueBytes: number | undefined;
   /** What the kernel says that it holds, bookkeeping included. */
   readonly bytes: number;
   /** Processes that have it open, where bpftool tells. */
@@ -34,7 +38,10 @@ function count(value: unknown): number | undefined {
 
 function parseMap(value: unknown, line: number): BpfMap | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  const { id, type, name, max_entries: maxEntries, bytes_memlock: bytes, pids } = value as { [field: string]: unknown };
+  const { id, type, name, flags, max_entries: maxEntries, bytes_memlock: bytes, pids, ...entry } = value as {
+    [field: string]: unknown;
+  };
+  const flagBits = count(flags);
   const number = count(id);
   const held = count(bytes);
   if (number === undefined || held === undefined) return undefined;
@@ -43,6 +50,9 @@ function parseMap(value: unknown, line: number): BpfMap | undefined {
     type: typeof type === "number" ? TYPES[type] ?? String(type) : typeof type === "string" ? type : "unknown",
     name: typeof name === "string" ? name : "",
     maxEntries: count(maxEntries),
+    oneByOne: flagBits === undefined ? undefined : flagBits % 2 === 1,
+    keyBytes: count(entry.bytes_key),
+    valueBytes: count(entry.bytes_value),
     bytes: held,
     pids: Array.isArray(pids) ? pids.flatMap((each: { pid?: unknown } | null) => count(each?.pid) ?? []) : [],
     line,
@@ -52,7 +62,7 @@ function parseMap(value: unknown, line: number): BpfMap | undefined {
 /**
  * Parses the list, which is one line or one a map.
  *
- * @throws {ParseError} if it is no JSON array.
+ * @throws {ParseError} if it is no JSON array, or nothing in it is a map.
  *
  * @example
  * ```ts
@@ -72,12 +82,15 @@ export function parseBpfMaps(text: string, context: ParseContext): readonly BpfM
   }
   if (!Array.isArray(values)) throw new ParseError("Cannot parse the BPF maps: not an array", { text });
   const lines = text.split("\n").filter((line) => line.includes("{")).length;
-  return values.flatMap((value, i) => {
+  const maps = values.flatMap((value, i) => {
     const line = lines === values.length ? i + 1 : 1;
     const map = parseMap(value, line);
     if (map === undefined) context.warn(line, `not a BPF map, or without bytes_memlock: number ${i + 1}`);
     return map === undefined ? [] : [map];
   });
+  // To whom it is denied, bpftool prints [{"error":"can't get next map: Operation not permitted"}].
+  if (maps.length === 0 && values.length > 0) throw new ParseError("Cannot parse the BPF maps: none is one", { text });
+  return maps;
 }
 
 /** A snapshot's file, as {@linkcode parseBpfMaps} reads it. */

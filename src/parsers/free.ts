@@ -11,9 +11,16 @@
 //
 //   KiB Mem :  1005740 total,    93400 free,   699632 used,   212708 buff/cache              (top; up to 3.2.8 `Mem:  48168M total, 48015M used,`)
 //   KiB Swap:  2097148 total,  1540604 free,   556544 used.   157672 avail Mem
+//
+//   RAM: 1021544K total, 24316K free, 1140K buffers, 103988K cached, 1100K shmem, 59280K slab             (procrank)
+//
+//                    PAGES        TOTAL      PERCENTAGE                                             (crash> kmem -i; its SHARED is another sum)
+//       TOTAL MEM  8151424      31.1 GB         ----
+//            FREE    74133     289.6 MB    0% of TOTAL MEM
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine } from "./_lines.ts";
+import { BINARY_UNITS } from "./_numbers.ts";
 import type { Meminfo } from "./meminfo.ts";
 import type { BytesAtLine } from "./_values.ts";
 
@@ -27,6 +34,7 @@ const FIELDS: ReadonlyMap<string, string> = new Map([
   ["total", "MemTotal"],
   ["free", "MemFree"],
   ["shared", "Shmem"],
+  ["shmem", "Shmem"],
   ["buffers", "Buffers"],
   ["buff", "Buffers"],
   ["cached", "Cached"],
@@ -39,22 +47,29 @@ const SWAP_FIELDS: ReadonlyMap<string, string> = new Map([["total", "SwapTotal"]
 /** Of a row of swap in top these are memory's. */
 const MEMORY_IN_SWAP_ROW: ReadonlySet<string> = new Set(["cached", "avail"]);
 
-const UNITS: ReadonlyMap<string, number> = new Map([
-  ["b", 1],
-  ["k", 2 ** 10],
-  ["m", 2 ** 20],
-  ["g", 2 ** 30],
-  ["t", 2 ** 40],
-  ["p", 2 ** 50],
-]);
-const AMOUNT = /^(\d{1,16}(?:\.\d{1,3})?)([BKMGTPkmgt]?)i?B?$/;
+const AMOUNT = /^(\d{1,16}(?:[.,]\d{1,3})?)([BKMGTPkmgt]?)i?B?$/;
 /** The command line above what it printed, as a paste may have it. */
 const COMMAND_LINE = /^[$#] free((?: -\S{1,12}){0,5})/;
 const HEADER = /^total +used +free +/;
-const ROW = /^(Mem|Swap): +(\S.*)$/;
-const TOP_ROW = /^(?:([KMGTP])iB )?(Mem|Swap) *: *(\d.*)$/;
+/** In other languages there are as many columns. */
+const FOREIGN_HEADER = /^[^\d\s:|][^\s:|]*(?:[ \t]+[^\d\s:|][^\s:|]*){5}$/;
+const COLUMNS = columns("total used free shared buff/cache available");
+const OLD_COLUMNS = columns("total used free shared buffers cached");
+const ROW = /^([^\d\s:\uff1a][^:\uff1a]{0,40})[:\uff1a] *(\d.*)$/;
+const TOP_ROW = /^(?:([KMGTP])iB )?(Mem|RAM|Swap) *: *(\d.*)$/;
+const CRASH_ROW =
+  /^(TOTAL MEM|FREE|BUFFERS|CACHED|SLAB|TOTAL SWAP|SWAP FREE) +(\d{1,15}) +(\d{1,6}(?:\.\d)?) ?([KMGT]?)B?\b/;
+const CRASH_FIELDS: ReadonlyMap<string, string> = new Map([
+  ["TOTAL MEM", "MemTotal"],
+  ["FREE", "MemFree"],
+  ["BUFFERS", "Buffers"],
+  ["CACHED", "Cached"],
+  ["SLAB", "Slab"],
+  ["TOTAL SWAP", "SwapTotal"],
+  ["SWAP FREE", "SwapFree"],
+]);
 const TOP_AMOUNT =
-  /(\d{1,16}(?:\.\d{1,3})?)([kKMGT]?) +(total|free|used|shrd|buff\/cache|buffers|buff|cached|avail)\b/g;
+  /(\d{1,16}(?:\.\d{1,3})?)([kKMGT]?) +(total|free|used|shrd|shmem|buff\/cache|buffers|buff|cached|avail)\b/g;
 
 /** In which unit the numbers are that have none of their own; undefined where the options leave it to these. */
 function unitOf(options: string): number | undefined {
@@ -91,7 +106,10 @@ interface Amount {
 function amountOf(word: string): Amount | undefined {
   const [, digits, letter] = AMOUNT.exec(word) ?? [];
   if (digits === undefined) return undefined;
-  return { number: Number(digits), unit: letter === "" ? undefined : UNITS.get((letter as string).toLowerCase()) };
+  return {
+    number: Number(digits.replace(",", ".")),
+    unit: letter === "" ? undefined : BINARY_UNITS.get((letter as string).toLowerCase()),
+  };
 }
 
 function bytesOf({ number, unit }: Amount, other: number | undefined): number | undefined {
@@ -130,8 +148,10 @@ export function parseFree(text: string, _context: ParseContext): Meminfo {
     const options = COMMAND_LINE.exec(line)?.[1];
     if (options !== undefined) unit = unitOf(options);
     else if (HEADER.test(line)) header ??= columns(line);
-    else if (header === undefined) readTopRow(line, number, add);
-    else readRow(line, number, header);
+    else if (header === undefined && FOREIGN_HEADER.test(line)) {
+      header = /^\s*-\/\+ /m.test(text) ? OLD_COLUMNS : COLUMNS;
+    } else if (header !== undefined) readRow(line, number, header);
+    else if (!readCrashRow(line, number)) readTopRow(line, number, add);
   });
   if (!bytes.has("MemTotal")) {
     throw new ParseError(
@@ -143,9 +163,22 @@ export function parseFree(text: string, _context: ParseContext): Meminfo {
   }
   return { bytes, counts: new Map() };
 
+  /** The sizes are rounded, the pages are not: what the first row tells of both is the size of one. */
+  function readCrashRow(line: string, number: number): boolean {
+    const [, name, pages, amount, letter] = CRASH_ROW.exec(line) ?? [];
+    if (name === undefined) return false;
+    const size = bytesOf({ number: Number(amount), unit: BINARY_UNITS.get((letter || "b").toLowerCase()) }, undefined);
+    if (name === "TOTAL MEM") unit = 2 ** Math.round(Math.log2((size ?? NaN) / Number(pages)));
+    add(CRASH_FIELDS.get(name), bytesOf({ number: Number(pages), unit: undefined }, unit), number);
+    return true;
+  }
+
   function readRow(line: string, number: number, names: readonly string[]): void {
-    const [, kind, rest] = ROW.exec(line) ?? [];
-    if (kind === undefined || rest === undefined || (kind === "Mem" && bytes.has("MemTotal"))) return;
+    const [, label, rest] = ROW.exec(line) ?? [];
+    if (rest === undefined || label?.startsWith("-/+") || label === "Total") return;
+    // The first row is memory's.
+    const kind = bytes.has("MemTotal") ? "Swap" : "Mem";
+    if (kind === "Swap" && (bytes.has("SwapTotal") || label === "Mem")) return;
     const amounts = columns(rest).map(amountOf);
     if (kind === "Mem") unit ??= guessUnit(amounts.flatMap((amount) => amount?.number ?? []));
     names.forEach((name, i) => {
@@ -167,7 +200,7 @@ function readTopRow(
   if (kind === undefined || rest === undefined) return;
   const told = new Map<string, number>();
   for (const [, digits, letter, name] of rest.matchAll(TOP_AMOUNT)) {
-    const unit = UNITS.get((prefix ?? letter ?? "").toLowerCase());
+    const unit = BINARY_UNITS.get((prefix ?? letter ?? "").toLowerCase());
     const bytes = bytesOf({ number: Number(digits), unit }, undefined);
     if (bytes !== undefined) told.set(name as string, bytes);
   }
@@ -175,7 +208,7 @@ function readTopRow(
   // busybox leaves out the sum of these two.
   if (kind === "Mem" && used !== undefined && free !== undefined && !told.has("total")) told.set("total", used + free);
   for (const [name, bytes] of told) {
-    const isMemory = kind === "Mem" || MEMORY_IN_SWAP_ROW.has(name);
+    const isMemory = kind !== "Swap" || MEMORY_IN_SWAP_ROW.has(name);
     add((isMemory ? FIELDS : SWAP_FIELDS).get(name), bytes, number);
   }
 }

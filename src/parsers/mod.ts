@@ -48,6 +48,7 @@ export * from "./net_dev.ts";
 export * from "./net_snmp.ts";
 export * from "./netlink.ts";
 export * from "./netstat.ts";
+export * from "./oom_daemon.ts";
 export * from "./oom_report.ts";
 export * from "./packet.ts";
 export * from "./page_flags.ts";

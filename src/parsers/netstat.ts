@@ -130,6 +130,7 @@ function parseRow(pattern: RegExp, row: string, line: number, header: string): S
     skmemLine: undefined,
     lastReceivedMs: undefined,
     lastSentMs: undefined,
+    outOfOrderPackets: undefined,
     timer: timer === "probe" ? "persist" : timer,
     retransmits: timer === "on" ? parseCount(retransmits) : undefined,
     ringBytes: undefined,

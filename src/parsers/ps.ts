@@ -8,10 +8,18 @@
 //
 //     PID USER      PR  NI    VIRT    RES    SHR S  %CPU %MEM     TIME+ COMMAND
 //    3679 mysql     20   0 8715212   6.4g   6944 S  83.1 41.3 414:09.42 mysqld
+//
+// And those of smem, which cuts command lines off and has them between other columns, and of Android's procrank:
+//
+//     PID User     Command                         Swap      USS      PSS      RSS
+//   21992 app      /usr/lib/jvm/java-8/bin/jav        0  6201240  6203312  6212040
+//
+//     PID       Vss      Rss      Pss      Uss  cmdline
+//     890  1844560K  648668K  612850K  601284K  com.example.player
 import { ParseError } from "../core/errors.ts";
 import type { ParseContext, Parsed, Source } from "../core/source.ts";
 import { forEachLine, quote } from "./_lines.ts";
-import { parseCount, parseKib } from "./_numbers.ts";
+import { BINARY_UNITS, parseCount, parseKib } from "./_numbers.ts";
 
 /** One process; what the table has no column for is undefined. */
 export interface PsProcess {
@@ -35,29 +43,27 @@ const COMM_WIDTH = 15;
 
 interface Header {
   readonly columns: readonly string[];
-  /** Blank-separated columns before the one with the command. */
+  /** Blank-separated columns before the one with the command, and of smem's those behind it. */
   readonly command: number;
+  readonly behind: number;
 }
 
-const TOP_SIZE = /^(\d{1,10}(?:\.\d{1,3})?)([mgtp])$/;
-const TOP_UNITS: ReadonlyMap<string, number> = new Map([["m", 2 ** 20], ["g", 2 ** 30], ["t", 2 ** 40], [
-  "p",
-  2 ** 50,
-]]);
+const TOP_SIZE = /^(\d{1,10}(?:\.\d{1,3})?)([kmgtp])$/i;
 
 /** KiB, or what top rounds. */
 function sizeOf(text: string | undefined): number | undefined {
   const [, digits, letter] = TOP_SIZE.exec(text ?? "") ?? [];
-  const unit = TOP_UNITS.get(letter ?? "");
+  const unit = BINARY_UNITS.get(letter?.toLowerCase() ?? "");
   return unit === undefined ? parseKib(text) : Math.round(Number(digits) * unit);
 }
 
 /** A header names the process number and, last or last but one, the command. */
 function headerOf(line: string): Header | undefined {
   const columns = line.trim().split(/\s+/);
-  const command = columns.findIndex((name) => name === "COMMAND" || name === "CMD");
-  if (!columns.includes("PID") || command === -1 || columns.length - command > 2) return undefined;
-  return { columns, command };
+  const command = columns.findIndex((name) => /^(?:COMMAND|CMD|Command|cmdline)$/.test(name));
+  const behind = columns.includes("USS") ? columns.length - 1 - command : 0;
+  if (!columns.includes("PID") || command === -1 || columns.length - command - behind > 2) return undefined;
+  return { columns, command, behind };
 }
 
 /** The first columns, and the rest of the line. */
@@ -73,6 +79,17 @@ function split(line: string, count: number): { fields: readonly string[]; rest: 
     fields.push(line.slice(start, at));
   }
   return { fields, rest: line.slice(at).trimStart() };
+}
+
+/** The same where columns stand behind the command, too: it takes the place of one, so that each has its own. */
+function splitAround(line: string, count: number, behind: number): ReturnType<typeof split> {
+  const words = line.trimEnd().split(/\s+/).slice(-behind);
+  const first = split(line, count);
+  const end = words.reduceRight((at, word) => line.lastIndexOf(word, at - 1), line.length);
+  if (first === undefined || words.length < behind) return undefined;
+  const start = line.length - first.rest.length;
+  const command = line.slice(start, end).trim();
+  return end <= start ? undefined : { fields: [...first.fields, command, ...words], rest: command };
 }
 
 /**
@@ -99,8 +116,8 @@ export function parsePs(text: string, context: ParseContext): readonly PsProcess
       header = headerOf(line);
       return;
     }
-    const { columns, command } = header;
-    const parts = split(line, command);
+    const { columns, command, behind } = header;
+    const parts = behind === 0 ? split(line, command) : splitAround(line, command, behind);
     const field = (...names: string[]): string | undefined =>
       parts?.fields[columns.findIndex((name) => names.includes(name))];
     const last = processes.at(-1);
@@ -109,18 +126,20 @@ export function parsePs(text: string, context: ParseContext): readonly PsProcess
       return;
     }
     const pid = parseCount(field("PID"));
+    // Below procrank's table its sums stand.
+    if (/^[-\s]+$|\bTOTAL$|^ *ZRAM: /.test(line)) return;
     if (parts === undefined || pid === undefined) {
       context.warn(number, `not a process: ${quote(line)}`);
       return;
     }
-    const isLast = command === columns.length - 1;
+    const isLast = command === columns.length - 1 - behind;
     processes.push({
       pid,
       ppid: parseCount(field("PPID")),
       state: /^[A-Z]/.exec(field("STAT", "S") ?? "")?.[0],
       threads: parseCount(field("NLWP", "THCNT")),
-      rssBytes: sizeOf(field("RSS", "RSZ", "RES")),
-      vszBytes: sizeOf(field("VSZ", "VIRT")),
+      rssBytes: sizeOf(field("PSS", "Pss") ?? field("RSS", "RSZ", "RES")),
+      vszBytes: sizeOf(field("VSZ", "VIRT", "Vss")),
       comm: isLast ? undefined : parts.rest.slice(0, COMM_WIDTH).trimEnd(),
       command: isLast ? parts.rest : undefined,
       line: number,

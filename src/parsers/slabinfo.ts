@@ -10,6 +10,11 @@
 //
 //     OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME
 //    68964  68964 100%    2.00K   4311       16    137952K kmalloc-2048
+//
+// and that of crash's kmem -s:
+//
+//   CACHE             OBJSIZE  ALLOCATED     TOTAL  SLABS  SSIZE  NAME
+//   ffff890c47c0e800     2048      48835     58464   3654    32k  kmalloc-2048
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine, quote, withoutMarks } from "./_lines.ts";
@@ -42,6 +47,10 @@ const USUAL_ROW =
 const SLABTOP_ROW =
   /^\s*(\d{1,15}) +(\d{1,15}) +\d{1,3}% +(\d{1,12}\.\d\d)K +(\d{1,15}) +(\d{1,15}) +(\d{1,12})K? (\S.*)$/;
 
+/** Up to crash 7.2.5 the name is the second column. */
+const CRASH_ROW =
+  /^[\da-f]{8,16} +(?:(\S.{0,100}?) +)?(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,12})k(?: +(\S.*))?$/;
+
 /** From x86's to the largest of arm64 and ppc64. */
 const PAGE_SIZES: readonly number[] = [12, 13, 14, 15, 16].map((power) => 2 ** power);
 
@@ -67,7 +76,7 @@ function guessPageSize(text: string): number | undefined {
 
 function isHeader(line: string): boolean {
   return line.startsWith("slabinfo - version") || line.startsWith("# name") ||
-    /^ *(?:Active \/ Total |Minimum \/ Average |OBJS ACTIVE )/.test(line);
+    /^ *(?:Active \/ Total |Minimum \/ Average |OBJS ACTIVE |CACHE +(?:NAME +)?OBJSIZE )/.test(line);
 }
 
 /**
@@ -101,7 +110,9 @@ export function parseSlabinfo(text: string, context: ParseContext): readonly Sla
   forEachLine(text, (line, number) => {
     if (isOver) return;
     const row = USUAL_ROW.exec(line) ?? unusualRow(withoutMarks(line));
-    const shown = row === undefined ? slabtopRow(withoutMarks(line), number) : undefined;
+    const shown = row === undefined
+      ? slabtopRow(withoutMarks(line), number) ?? crashRow(withoutMarks(line), number)
+      : undefined;
     if (row !== undefined) add(cacheOf(row, number, pageSizeBytes));
     else if (shown !== undefined) add(shown);
     else if (isHeader(line)) {
@@ -165,6 +176,25 @@ function slabtopRow(line: string, number: number): SlabCache | undefined {
     slabs: Number(slabs),
     slabBytes: Number(slabs) === 0 ? undefined : Math.round(totalBytes / Number(slabs)),
     totalBytes,
+    line: number,
+  };
+}
+
+function crashRow(line: string, number: number): SlabCache | undefined {
+  const [, before, size, active, objects, slabs, kib, behind] = CRASH_ROW.exec(line) ?? [];
+  const name = behind ?? before;
+  if (name === undefined || (behind !== undefined && before !== undefined)) return undefined;
+  const slabBytes = Number(kib) * 1024;
+  return {
+    name: name.trimEnd(),
+    activeObjects: Number(active),
+    objects: Number(objects),
+    objectBytes: Number(size),
+    objectsPerSlab: Number(slabs) === 0 ? 0 : Math.round(Number(objects) / Number(slabs)),
+    activeSlabs: Number(slabs),
+    slabs: Number(slabs),
+    slabBytes,
+    totalBytes: multiply(Number(slabs), slabBytes),
     line: number,
   };
 }

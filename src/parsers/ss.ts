@@ -78,6 +78,8 @@ export interface SsSocket {
   readonly lastReceivedMs: number | undefined;
   /** How long ago data were sent last (`-i`, `lastsnd`): a probe of a closed window is none. */
   readonly lastSentMs: number | undefined;
+  /** TCP: packets that came before one that was missing, ever (`-i`, `rcv_ooopack`); undefined when it is not printed: there were none, or ss is older than 5.4. */
+  readonly outOfOrderPackets: number | undefined;
   /** TCP: the timer that runs, with `-o`: `on` (sends again), `persist` (asks whether the window opened), `keepalive`, `timewait`; undefined when it is not printed. */
   readonly timer: string | undefined;
   /** TCP: how often it was sent again without an answer, while the timer is `on`. */
@@ -281,6 +283,7 @@ function parseSocket(line: string, number: number, context: ParseContext): Draft
     skmemLine: undefined,
     lastReceivedMs: undefined,
     lastSentMs: undefined,
+    outOfOrderPackets: undefined,
     timer: undefined,
     retransmits: undefined,
     ringBytes: undefined,
@@ -349,7 +352,9 @@ function readDetails(socket: Draft, text: string, line: number, context: ParseCo
       else socket.ringBytes = (socket.ringBytes ?? 0) + bytes;
     } else if (word.startsWith("lastrcv:")) socket.lastReceivedMs = parseCount(word.slice("lastrcv:".length));
     else if (word.startsWith("lastsnd:")) socket.lastSentMs = parseCount(word.slice("lastsnd:".length));
-    else if (word.startsWith("timer:(")) readTimer(socket, word);
+    else if (word.startsWith("rcv_ooopack:")) {
+      socket.outOfOrderPackets = parseCount(word.slice("rcv_ooopack:".length));
+    } else if (word.startsWith("timer:(")) readTimer(socket, word);
     else if (word.startsWith("uid:")) socket.uid = parseCount(word.slice(4));
     else if (word === "peers:") {
       // They are the last of a line; 0 where the other end has gone meanwhile.

@@ -1,46 +1,8 @@
 /** The accounts of the ledger in the few groups that a person thinks in. */
 import type { AccountId } from "../core/ledger.ts";
 import type { Finding, Report, ReportAccount } from "../core/report.ts";
+import { GROUP_OF, type GroupId, GROUPS } from "./_groups.ts";
 import { isAccusation } from "./_summary.ts";
-
-export type GroupId = "processes" | "shared" | "kernel" | "huge-pages" | "unaccounted" | "cache" | "free";
-
-/** In the order of a bar: first what is in use, then what the kernel gives back when asked, then what is free. */
-export const GROUPS: readonly { readonly id: GroupId; readonly title: string; readonly inUse: boolean }[] = [
-  { id: "processes", title: "processes", inUse: true },
-  { id: "shared", title: "shared memory", inUse: true },
-  { id: "huge-pages", title: "huge pages", inUse: true },
-  { id: "kernel", title: "kernel", inUse: true },
-  { id: "unaccounted", title: "unaccounted", inUse: true },
-  { id: "cache", title: "cache", inUse: false },
-  { id: "free", title: "free", inUse: false },
-];
-
-const GROUP_OF: { readonly [A in AccountId]: GroupId } = {
-  free: "free",
-  "per-cpu-free-lists": "free",
-  "page-cache": "cache",
-  buffers: "cache",
-  "slab-reclaimable": "cache",
-  "kernel-misc-reclaimable": "cache",
-  anon: "processes",
-  "swap-cache": "processes",
-  "pinned-lru": "processes",
-  shmem: "shared",
-  hugetlb: "huge-pages",
-  "slab-unreclaimable": "kernel",
-  "kernel-stacks": "kernel",
-  "page-tables": "kernel",
-  vmalloc: "kernel",
-  percpu: "kernel",
-  zspages: "kernel",
-  bounce: "kernel",
-  "writeback-tmp": "kernel",
-  balloon: "kernel",
-  gpu: "kernel",
-  "hardware-corrupted": "kernel",
-  unaccounted: "unaccounted",
-};
 
 /** What one finding holds of an account. */
 export interface Held {

@@ -22,6 +22,11 @@ function moved(points: readonly SeriesPoint[]): number {
   return Math.max(...bytes) - Math.min(...bytes);
 }
 
+/** From its first point to its last one. */
+export function grownBytes(points: readonly SeriesPoint[]): number {
+  return (points.at(-1) as SeriesPoint).bytes - (points[0] as SeriesPoint).bytes;
+}
+
 /** The available memory over time, where it is known. */
 export function availableSeries({ timeline }: Report): readonly SeriesPoint[] {
   return timeline.flatMap(({ at, availableBytes }) =>

@@ -2,7 +2,7 @@
 import { formatBytes } from "../core/format.ts";
 import type { Exhaustion, Report, TimelinePoint } from "../core/report.ts";
 import { type Axis, bytesAxis, timeAxis } from "./_axis.ts";
-import { duration, instant } from "./_duration.ts";
+import { duration, instant } from "../core/duration.ts";
 import { accountSeries, availableSeries, MIN_MOVED_BYTES, type Series, type SeriesPoint, thinned } from "./_history.ts";
 import { type Content, type Markup, markup } from "./_html.ts";
 import { isAccusation, spanSeconds } from "./_summary.ts";

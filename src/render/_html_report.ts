@@ -2,7 +2,7 @@
 import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { KernelEvent, Report, Verdict } from "../core/report.ts";
 import { version } from "../core/version.ts";
-import { duration, instant } from "./_duration.ts";
+import { duration, instant } from "../core/duration.ts";
 import { type Content, type Markup, markup, prose } from "./_html.ts";
 import { timelineSection } from "./_html_charts.ts";
 import { badge, commandBlock, evidenceList, findingArticle } from "./_html_findings.ts";
@@ -92,6 +92,7 @@ const EVENT_FORM: { readonly [K in KernelEvent["kind"]]: string } = {
   "global-oom": "■",
   "memcg-oom": "◧",
   "allocation-failure": "□",
+  "daemon-kill": "◇",
 };
 
 function eventList(events: readonly KernelEvent[]): Markup {

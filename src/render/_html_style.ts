@@ -14,7 +14,7 @@ export const REPORT_STYLE = `
   --cache: #93a58a; --free: #2b3239; --on-group: #12161a; --on-free: #e8ebee;
 } }
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
+body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; overflow-wrap: break-word; }
 .report { max-width: 70rem; margin: 0 auto; padding: 1.5rem 1.25rem 4rem; }
 h1, h2, h3, h4, h5, p, ul, ol, dl, figure, pre { margin: 0; }
 h1 { font-size: clamp(1.35rem, 1rem + 2vw, 2.1rem); line-height: 1.2; letter-spacing: -0.015em; text-wrap: balance; overflow-wrap: anywhere; }
@@ -60,7 +60,6 @@ summary h3, summary h4 { display: inline; color: var(--ink); margin: 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; margin-top: 0.5rem; font-size: 0.9rem; }
 th, td { text-align: left; vertical-align: top; padding: 0.35rem 0.75rem 0.35rem 0; border-bottom: 1px solid var(--rule); font-weight: 400; }
-td { overflow-wrap: break-word; }
 thead th { font-weight: 600; font-size: 0.82rem; color: var(--faint); white-space: nowrap; }
 tfoot th, tfoot td { font-weight: 600; border-bottom: 0; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -70,7 +69,7 @@ tfoot th, tfoot td { font-weight: 600; border-bottom: 0; }
 .accounts .share { width: 30%; min-width: 5rem; }
 .accounts .share span { display: inline-block; height: 0.8em; vertical-align: middle; }
 th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; pointer-events: none; }
-.scripted th button { pointer-events: auto; cursor: pointer; text-decoration: underline dotted; text-underline-offset: 3px; }
+.scripted th button { pointer-events: auto; min-height: 24px; min-width: 24px; cursor: pointer; text-decoration: underline dotted; text-underline-offset: 3px; }
 th[aria-sort="descending"] button::after { content: " ▾"; } th[aria-sort="ascending"] button::after { content: " ▴"; }
 .captures { margin-top: 0.5rem; font-size: 0.9rem; overflow-wrap: anywhere; }
 .captures div { display: grid; grid-template-columns: 2fr 3fr; gap: 0 1rem; padding: 0.35rem 0; border-bottom: 1px solid var(--rule); }

@@ -1,7 +1,7 @@
 /** Text from a bundle, made safe for Markdown as GitHub, GitLab and chats read it. */
 import { printable } from "./_printable.ts";
 
-/** Zero width, in the source only: splits what would be taken for a mention or a reference, which no backslash prevents. */
+/** Zero width, in the source only: splits what would be taken for a mention, a reference or an emoji, which no backslash prevents. */
 const SPLIT = "<!-- -->";
 
 /** Text that stands in a line of Markdown, also in a table, as it is: no markup, no link, nobody notified. */
@@ -11,7 +11,9 @@ export function inline(text: string): string {
     // Inside a word an underscore is one.
     .replace(/(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, "\\_")
     .replace(/:(?=\/\/)|(?<=www)\./gi, "\\$&")
-    .replace(/(?<![A-Za-z0-9])[@#!](?=[A-Za-z0-9])/g, `$&${SPLIT}`)
+    .replace(/(?<![A-Za-z0-9])(?:[@#!](?=[A-Za-z0-9])|GH(?=-\d))/gi, `$&${SPLIT}`)
+    // GitHub makes emoji of `:a:` and `:100:` in an IPv6 address, too.
+    .replace(/:(?=(?:[+-]1|100|1234|8ball|[a-z][\w+-]*):)/gi, `$&${SPLIT}`)
     // At the beginning of an item of a list these would begin another one, or a heading.
     .replace(/^(?:[-+=#]|\d+(?=[.)](?:\s|$)))/, (mark) => /\d/.test(mark) ? `${mark}\\` : `\\${mark}`);
 }

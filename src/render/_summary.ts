@@ -1,7 +1,9 @@
 /** What all renderers say in the same words. Nothing here is escaped yet: names from the bundle are in it. */
 import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { ByteRange, Confidence, Finding, KernelEvent, Remedy, Report, Verdict } from "../core/report.ts";
-import { duration, instant } from "./_duration.ts";
+import { duration, instant } from "../core/duration.ts";
+import { isInUse } from "./_groups.ts";
+import { accountSeries, grownBytes, MIN_MOVED_BYTES } from "./_history.ts";
 
 const WITHOUT_CAUSE: { readonly [V in Exclude<Verdict, "cause-found">]: readonly [string, string] } = {
   healthy: ["No leak found", "Nothing to do"],
@@ -55,7 +57,9 @@ export function answerOf(report: Report): Answer {
   // The host was started anew since it was out of memory: that is what the reader came for.
   const isOver = report.verdict === "healthy" && (known?.material === true || known?.cause === "global-oom");
   const candidate = report.verdict === "healthy" ? undefined : report.findings[0];
-  let second = candidate === undefined ? largestAccounts(report) : `Largest candidate, not proven: ${candidate.title}`;
+  let second = candidate === undefined
+    ? [...grownMost(report), ...largestAccounts(report)].join(" ")
+    : `Largest candidate, not proven: ${candidate.title}`;
   if (known !== undefined && (report.verdict !== "healthy" || isOver)) second = `What is known: ${known.title}`;
   return {
     headline: `${what}: ${report.pressure.because}.`,
@@ -73,10 +77,22 @@ function isOfThatMoment({ verdict, ledger }: Report, { evidence }: Finding): boo
   return verdict === "unexplained" && paths.size === 1 && paths.has(evidence[0]?.path ?? "");
 }
 
-function largestAccounts(report: Report): string {
+function largestAccounts(report: Report): string[] {
   const largest = [...(report.ledger?.accounts ?? [])].sort((a, b) => b.bytes - a.bytes).slice(0, 3);
   // Titles have commas in them.
-  return largest.length === 0 ? "" : `Largest: ${largest.map((a) => `${a.title} ${formatBytes(a.bytes)}`).join("; ")}.`;
+  return largest.length === 0
+    ? []
+    : [`Largest: ${largest.map((a) => `${a.title} ${formatBytes(a.bytes)}`).join("; ")}.`];
+}
+
+/** What takes the memory that becomes less. */
+function grownMost(report: Report): string[] {
+  if (report.pressure.level !== "rising") return [];
+  const grown = accountSeries(report).filter(({ id }) => isInUse(id))
+    .map(({ title, points }) => ({ title, bytes: grownBytes(points) }))
+    .sort((a, b) => b.bytes - a.bytes)[0];
+  if (grown === undefined || grown.bytes < MIN_MOVED_BYTES) return [];
+  return [`Grew most: ${grown.title}, by ${formatBytes(grown.bytes)}.`];
 }
 
 /** What would capture what is missing, and for which causes: one command often serves several. What serves most is first. */

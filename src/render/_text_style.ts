@@ -1,5 +1,5 @@
 /** How text looks on a terminal: its width, and emphasis by escape sequences, by which alone nothing is told. */
-import { type GroupId, GROUPS } from "./_accounts.ts";
+import { type GroupId, GROUPS } from "./_groups.ts";
 
 export interface Style {
   readonly width: number;

@@ -3,8 +3,16 @@ import { getBorderCharacters, table } from "table";
 import { formatBytes } from "../core/format.ts";
 import type { Report } from "../core/report.ts";
 import { bytesAxis } from "./_axis.ts";
-import { duration, instant } from "./_duration.ts";
-import { accountSeries, availableSeries, MIN_MOVED_BYTES, type Series, type SeriesPoint, thinned } from "./_history.ts";
+import { duration, instant } from "../core/duration.ts";
+import {
+  accountSeries,
+  availableSeries,
+  grownBytes,
+  MIN_MOVED_BYTES,
+  type Series,
+  type SeriesPoint,
+  thinned,
+} from "./_history.ts";
 import { printable } from "./_printable.ts";
 import { isAccusation, spanSeconds } from "./_summary.ts";
 import type { Style } from "./_text_style.ts";
@@ -69,7 +77,7 @@ function plot(points: readonly SeriesPoint[], totalBytes: number, style: Style):
 
 function change(points: readonly SeriesPoint[]): string {
   const [first, last] = [points[0] as SeriesPoint, points.at(-1) as SeriesPoint];
-  const moved = last.bytes - first.bytes;
+  const moved = grownBytes(points);
   return `${formatBytes(first.bytes)} to ${formatBytes(last.bytes)} (${moved < 0 ? "" : "+"}${formatBytes(moved)})`;
 }
 

@@ -27,6 +27,7 @@ function unbroken(amount: string): string {
 
 /** Rows of a name and what is known of it. */
 function tableOf(
+  title: string,
   caption: string,
   head: readonly string[],
   kind: "words" | "numbers",
@@ -34,7 +35,7 @@ function tableOf(
 ): Markup {
   const style = kind === "numbers" && markup` class="number"`;
   const [name, ...columns] = head;
-  return markup`<div class="scroll"><table class="compared ${kind}">
+  return markup`<div class="scroll" role="region" aria-label="${title}" tabindex="0"><table class="compared ${kind}">
 <caption class="caption">${caption}</caption>
 <thead><tr><th scope="col">${name}</th>${
     columns.map((each) => markup`<th scope="col"${style}>${each}</th>`)
@@ -88,17 +89,32 @@ ${
     accounts.length > 0 &&
     section(
       "Accounts that changed",
-      tableOf("In bytes and shares of MemTotal.", ["account", "before", "after", "change"], "numbers", accounts),
+      tableOf(
+        "Accounts that changed",
+        "In bytes and shares of MemTotal.",
+        ["account", "before", "after", "change"],
+        "numbers",
+        accounts,
+      ),
     )
   }${
     found.length > 0 &&
     section(
       "Findings",
-      tableOf("Those that made the verdicts first.", ["", "finding", "before", "after"], "words", found),
+      tableOf(
+        "Findings",
+        "Those that made the verdicts first.",
+        ["change", "finding", "before", "after"],
+        "words",
+        found,
+      ),
     )
   }${
     rates.length > 0 &&
-    section("Packets a second", tableOf("Of all network namespaces.", ["counter", "before", "after"], "numbers", rates))
+    section(
+      "Packets a second",
+      tableOf("Packets a second", "Of all network namespaces.", ["counter", "before", "after"], "numbers", rates),
+    )
   }${
     warnings.length > 0 &&
     section(

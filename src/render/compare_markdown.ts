@@ -40,7 +40,9 @@ export function renderComparisonMarkdown(comparison: Comparison): string {
     ...(because.length === 0 ? [] : [because.map((each) => `- ${inline(each)}`).join("\n")]),
     `Before: ${inline(sideText(before))}  \nAfter: ${inline(sideText(after))}`,
     ...(accounts.length === 0 ? [] : [tableOf(["account", "before", "after", "change"], "numbers", accounts)]),
-    ...(found.length === 0 ? [] : [collapsed("Findings", tableOf(["", "finding", "before", "after"], "words", found))]),
+    ...(found.length === 0
+      ? []
+      : [collapsed("Findings", tableOf(["change", "finding", "before", "after"], "words", found))]),
     ...(rates.length === 0
       ? []
       : [collapsed("Packets a second", tableOf(["counter", "before", "after"], "numbers", rates))]),

@@ -3,7 +3,7 @@ import { getBorderCharacters, table } from "table";
 import type { ComparedFinding, ComparedSide, Comparison } from "../core/comparison.ts";
 import { formatBytes, formatCount, formatShare } from "../core/format.ts";
 import type { Finding } from "../core/report.ts";
-import { instant } from "./_duration.ts";
+import { instant } from "../core/duration.ts";
 import { printable, wrap } from "./_printable.ts";
 import { bytesRange, pressureText } from "./_summary.ts";
 import { styleOf } from "./_text_style.ts";
@@ -72,8 +72,8 @@ function findingLines(pair: ComparedFinding, width: number): string[] {
   const title = (before ?? after as Finding).title;
   return [
     wrap(`${cause}: ${printable(title)}`, width, `  ${change.padEnd(7)} `),
-    `          before: ${findingState(pair, "before")}`,
-    `          after:  ${findingState(pair, "after")}`,
+    wrap(findingState(pair, "before"), width, "          before: "),
+    wrap(findingState(pair, "after"), width, "          after:  "),
   ];
 }
 

@@ -3,6 +3,7 @@ import { bpfMaps } from "../../analyzers/bpf-maps.ts";
 import { percpuGrowth } from "../../analyzers/percpu-growth.ts";
 import { vmallocLeak } from "../../analyzers/vmalloc-leak.ts";
 import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+import { slabinfoText } from "./_kernel.ts";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -41,6 +42,31 @@ describe("bpf-maps", () => {
       });
       expect(findingOf(report, "vmalloc-leak")).toBeUndefined();
     }
+  });
+
+  it("has the entries of a hash that are allocated one by one in slab, as large as kmalloc's objects are", async () => {
+    // Linux 6.18: 1,300,000 entries of 256 bytes in as many objects of kmalloc-cg-512, which slab-leak took for nobody's.
+    const files = {
+      "proc/meminfo": meminfoText({ VmallocUsed: 60 * MIB, Slab: 703 * MIB, SUnreclaim: 703 * MIB }, 24 * GIB),
+      "proc/slabinfo": slabinfoText([{ name: "kmalloc-cg-512", size: 512, objects: 1_300_128 }]),
+      "sos_commands/process/descriptor_counts": "4 /proc/700/fd\n4 /proc/701/fd\n",
+      "sos_commands/process/descriptor_samples": [700, 701].map((pid) =>
+        `lrwx------ 1 0 0 64 Nov 30 06:19 /proc/${pid}/fd/3 -> anon_inode:bpf-map\n`
+      ).join(""),
+      "proc/700/status": "Name:\tcilium\n",
+      "proc/701/status": "Name:\tbpftool\n",
+      ...listed(map("hash", 376_755_328, { flags: 1, bytes_key: 8, bytes_value: 200, max_entries: 2_000_000 })),
+    };
+    const report = await analyzeFiles(files);
+    expect(report.findings[0]).toMatchObject({
+      cause: "bpf-maps",
+      claims: [
+        { account: "slab-unreclaimable", bytes: { low: 343_200_896, high: 686_401_792 } },
+        { account: "vmalloc", bytes: { low: 32 * MIB } },
+      ],
+      owners: [{ detail: expect.stringMatching(/maps are open in cilium \(pid 700\)$/) as unknown }],
+    });
+    expect(findingOf(report, "slab-leak")).toBeUndefined();
   });
 
   it("counts the index of per-CPU memory, and percpu-growth leaves maps out", async () => {

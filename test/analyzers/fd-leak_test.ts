@@ -182,4 +182,14 @@ describe("fd-leak", () => {
     expect(findingOf(report, "fd-leak")?.remedies[0]?.commands).toEqual(["kill -TERM 700"]);
     expect(report.warnings.length).toBeGreaterThan(0);
   });
+
+  it("is not assessed where the host has many more open files than were seen", async () => {
+    const few = { ...leak(20, "/dev/null"), "proc/sys/fs/file-nr": "376000\t0\t9223372036854775807\n" };
+    expect((await analyzeFiles(few, [fdLeak])).notAssessed).toMatchObject([
+      { cause: "fd-leak", missing: [expect.stringContaining("descriptors of all processes")] },
+    ]);
+    for (const files of [{ "proc/2/status": "Name:\tkthreadd\n" }, { "proc/sys/fs/file-nr": "1200\t0\t99999\n" }]) {
+      expect((await analyzeFiles({ ...few, ...files }, [fdLeak])).ruledOut).toHaveLength(1);
+    }
+  });
 });

@@ -553,3 +553,18 @@ describe("shmem-leak", () => {
       .toBe(400 * MIB);
   });
 });
+
+describe("shared memory of which nothing tells whose it is", () => {
+  it("makes no host healthy where it is a tenth of memory: meminfo alone, or free", async () => {
+    const free = `$ free -m
+              total        used        free      shared  buff/cache   available
+Mem:          15882        1210         302       13442       14370        1630
+`;
+    for (const files of [shmem(2 * GIB), { "sos_commands/memory/free": free }]) {
+      const report = await analyzeFiles(files);
+      expect(report.verdict).toBe("insufficient-evidence");
+      expect(report.notAssessed.map(({ cause }) => cause)).toContain("shmem-leak");
+    }
+    expect((await analyzeFiles(shmem(500 * MIB))).verdict).toBe("healthy");
+  });
+});

@@ -430,6 +430,7 @@ describe("slab-leak", () => {
     ["pte_list_desc", "page tables of virtual machines"],
     ["Acpi-Operand", "objects of the firmware's program (ACPI)"],
     ["vmap_area", "areas of vmalloc"],
+    ["io_kiocb", "requests of io_uring that have not ended"],
   ])("tells what the objects of %s are", async (name, objects) => {
     const finding = findingOf(await analyzeFiles(slab(1_000_000, name)), "slab-leak");
     expect(finding?.title).toContain(`Unreclaimable kernel objects (${objects}) hold`);
@@ -738,7 +739,7 @@ describe("slab-leak", () => {
       "proc/meminfo": meminfoText({ SUnreclaim: 414 * MIB, SReclaimable: 146 * MIB }, 24 * GIB),
     };
     const [owner] = findingOf(await analyzeFiles(files), "slab-leak")?.owners ?? [];
-    expect(owner?.comm).toContain("kmalloc of more than 8 KiB");
+    expect(owner?.comm).toContain("kmalloc of more than two pages");
     // SLUB keeps no callers of what it passes on to the page allocator.
     expect(owner?.detail).toContain("vm.mem_profiling=1");
     expect(owner?.detail).not.toContain("slub_debug");

@@ -232,6 +232,42 @@ describe(CAUSE, () => {
     });
   });
 
+  describe("of what is charged beside data", () => {
+    /** As held on Linux 6.18: time stamps of what was sent, unread in the error queue. All that came was read. */
+    const stamped = (details: string, recvQ = 0): { [path: string]: string } => ({
+      "proc/meminfo": meminfoText({}, 8 * GIB, 330 * MIB),
+      "proc/net/tcp": tcpText(many(100, (i) => ({ local: 43_000 + i, remote: 53_195, rx: recvQ, inode: 1000 + i }))),
+      "sos_commands/networking/ss_-peaonmi": `${SS_HEADER}${
+        many(100, (i) =>
+          `tcp ESTAB ${recvQ} 0 127.0.0.1:${43_000 + i} 10.0.0.1:53195 users:(("ptp-rpc",pid=500,fd=${i})) ino:${
+            1000 + i
+          } sk:1 cgroup:/ <->
+\t skmem:(r10598400,rb16777216,t0,tb2626560,f0,w0,o0,bl0,d0) ts sack cubic lastsnd:5200 ${details}\n`).join("")
+      }`,
+    });
+
+    it("names who does not read it, with what is held and not what all copies are charged", async () => {
+      const report = await analyzeFiles(stamped("lastrcv:5320 lastack:5200"));
+      expect(report.verdict).toBe("cause-found");
+      expect(report.findings[0]).toMatchObject({ cause: CAUSE, confidence: "likely", owners: [{ comm: "ptp-rpc" }] });
+      expect(report.findings[0]?.title).toMatch(
+        /^ptp-rpc \(pid 500\): \d+ MiB kept beside the data of 100 TCP connections/,
+      );
+      expect(report.findings[0]?.remedies.map(({ text }) => text).join()).toContain("MSG_ERRQUEUE");
+    });
+
+    it("names it also while requests are answered, unless packets came out of order", async () => {
+      expect(findingOf(await analyzeFiles(stamped("lastrcv:3 lastack:3")), CAUSE)?.confidence).toBe("likely");
+      // Data behind a gap, which is closed in a moment: a busy download on a lossy way.
+      expect(findingOf(await analyzeFiles(stamped("lastrcv:3 lastack:3 rcv_ooopack:40")), CAUSE)).toBeUndefined();
+      expect(findingOf(await analyzeFiles(stamped("lastrcv:5320 rcv_ooopack:40")), CAUSE)?.confidence).toBe("likely");
+    });
+
+    it("takes what nothing is known of for being under way", async () => {
+      expect(findingOf(await analyzeFiles(stamped("")), CAUSE)).toBeUndefined();
+    });
+  });
+
   it("scales the data to the kernel's own count where there is no ss", async () => {
     const files = {
       ...held,

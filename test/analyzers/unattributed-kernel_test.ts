@@ -287,4 +287,19 @@ describe("unattributed-kernel", () => {
   it("says nothing of a ledger that is overdrawn", async () => {
     expect(findingOf(await analyzeFiles(hidden(-300 * MIB)), ID)).toBeUndefined();
   });
+
+  it("takes what ZFS tells for usual where nothing else tells of pages: grep of arcstats, and arc_summary", async () => {
+    const memory = { "proc/meminfo": meminfoText({}, 16 * GIB, 6 * GIB) };
+    for (
+      const text of [
+        "c_max 4 8589934592\nsize                 4    6442450944\n",
+        "ARC size (current):     99.9 %   6.0 GiB\n",
+      ]
+    ) {
+      const report = await analyzeFiles({ ...memory, "proc/spl/kstat/zfs/arcstats": text });
+      expect(report.verdict).toBe("healthy");
+      expect(report.notAssessed.find(({ cause }) => cause === ID)?.missing).toEqual(["proc/zoneinfo", "proc/vmstat"]);
+    }
+    expect((await analyzeFiles(memory)).verdict).toBe("unexplained");
+  });
 });

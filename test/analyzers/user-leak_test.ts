@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { Report } from "../../src/core/report.ts";
+import { analyze as analyzeBundle, openBundle } from "../../src/mod.ts";
 import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
 
 const MIB = 2 ** 20;
@@ -269,6 +271,54 @@ describe("user-leak", () => {
     expect(findingOf(await analyzeFiles(files), "user-leak")?.remedies[0]?.commands).toEqual([
       "systemctl restart leaky.service",
     ]);
+  });
+
+  it("is not assessed, nor is a crowd, where the list lacks who has the memory: a container's, or one with hidepid", async () => {
+    const hidden = { "proc/meminfo": meminfoText({ AnonPages: 6 * GIB }), "proc/700/status": status("sh", 4 * MIB) };
+    const causes = ({ notAssessed }: Report): string[] => notAssessed.map(({ cause }) => cause);
+    const report = await analyzeFiles(hidden);
+    expect(causes(report)).toEqual(expect.arrayContaining(["process-proliferation", "user-leak"]));
+    expect(report.notAssessed.find(({ cause }) => cause === "user-leak")?.missing[0]).toContain("6.00 GiB");
+    // A leak of 20 MiB a second.
+    const growing = (mib: number): string => meminfoText({ AnonPages: mib * MIB });
+    const files = Object.fromEntries(
+      times.flatMap((prefix, i) => [[`${prefix}proc/meminfo`, growing(300 + 100 * i)], [
+        `${prefix}proc/700/status`,
+        status("sh", 4 * MIB),
+      ]]),
+    );
+    expect(causes(await analyzeFiles(files))).toContain("user-leak");
+    // Steady, and too little to dominate.
+    const steady = Object.fromEntries(
+      Object.entries(files).map(([path, text]) => [path, path.endsWith("meminfo") ? growing(300) : text]),
+    );
+    expect(causes(await analyzeFiles(steady))).not.toContain("user-leak");
+  });
+
+  it("leaves the host unjudged where the collector could not see who has most of its memory", async () => {
+    const files = (hidden: number) => ({
+      "proc/meminfo": meminfoText({ AnonPages: hidden }),
+      "proc/700/status": status("sh", 4 * MIB),
+    });
+    const { verdict } = await analyzeFiles(files(6 * GIB));
+    expect(verdict).toBe("insufficient-evidence");
+    expect((await analyzeFiles(files(400 * MIB))).verdict).toBe("healthy");
+    // The list of another program's bundle lacks what its author left out.
+    expect(analyzeBundle(await openBundle(files(6 * GIB))).verdict).toBe("healthy");
+  });
+
+  it("counts what comes back from swap as seen", async () => {
+    const amounts = [100, 200, 300];
+    const files = Object.fromEntries(times.flatMap((prefix, i) => [
+      [`${prefix}proc/meminfo`, meminfoText({ AnonPages: (200 + (amounts[i] as number)) * MIB })],
+      [
+        `${prefix}proc/700/status`,
+        `Name:\tback\nRssAnon:\t${(amounts[i] as number) * 1024} kB\nVmSwap:\t${
+          (400 - (amounts[i] as number)) * 1024
+        } kB\n`,
+      ],
+    ]));
+    expect((await analyzeFiles(files)).ruledOut.map(({ cause }) => cause)).toContain("user-leak");
   });
 
   it("is not assessed without processes", async () => {

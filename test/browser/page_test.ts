@@ -64,7 +64,7 @@ async function savedJson(page: Page): Promise<string> {
 /** Waits until every bundle in the list is done or has failed. */
 async function allDone(page: Page, count: number): Promise<void> {
   await page.waitForFunction(
-    (wanted) => document.querySelectorAll("#bundles button:not(progress ~ button), #bundles .failed").length === wanted,
+    (wanted) => document.querySelectorAll("#bundles button:not(.cancel), #bundles .failed").length === wanted,
     count,
     { timeout: 50_000 },
   );
@@ -133,15 +133,22 @@ describe.skipIf(!hasChromium)(`dist/nailhouse.html in Chromium${reason}`, () => 
 
   it("analyzes a pasted OOM log, and runs nothing of its names", () =>
     used(async ({ page }) => {
-      const name = `<img src=x onerror=alert(1)>`;
+      const shown = `<img src=x onerror=alert(1)>`;
+      const name = `${shown}\u202e`;
       const log =
         `[ 12.3] ${name} invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE|__GFP_COMP), order=0, oom_score_adj=0\n` +
         `[ 12.3] Out of memory: Killed process 116 (${name}) total-vm:812kB, anon-rss:512kB, file-rss:4kB, shmem-rss:0kB, UID:0\n`;
       await page.getByText("Or paste a kernel log").click();
+      const analyzeIt = page.getByRole("button", { name: "Analyze the text" });
+      // Of nothing the browser itself says that the field is to be filled in.
+      await analyzeIt.click();
+      expect(await page.locator("#log:invalid:focus").count()).toBe(1);
       await page.getByRole("textbox", { name: "Kernel log" }).fill(log);
-      await page.getByRole("button", { name: "Analyze the log" }).click();
+      await analyzeIt.click();
       await allDone(page, 1);
-      expect(await page.getByText(name).count()).toBeGreaterThan(0);
+      expect(await page.getByText(shown).count()).toBeGreaterThan(0);
+      expect(await page.textContent("#bundles")).toContain("\\u{202e}");
+      expect(`${await page.textContent("body")}${await page.title()}`).not.toContain("\u202e");
       expect(await page.locator("img").count()).toBe(0);
       expect(await savedJson(page)).toBe(commandLine(["-", "-f", "json"], log));
     }));
@@ -154,6 +161,47 @@ describe.skipIf(!hasChromium)(`dist/nailhouse.html in Chromium${reason}`, () => 
       await allDone(page, 2);
       expect(await page.locator("#bundles .failed").textContent()).toContain("neither a tar archive");
       expect(await savedJson(page)).toBe(await expected(sample("busy.tgz")));
+    }));
+
+  it("reads all bundles in an archive, and shows what was given last", () =>
+    used(async ({ page }) => {
+      const both = join(folder, "both\u202egpj.tar");
+      execFileSync("tar", ["cf", both, "-C", join(root, "samples"), "user-leak.tgz", "busy.tgz"]);
+      await page.setInputFiles("#files", sample("friend-push.tgz"));
+      await page.getByRole("heading", { level: 1, name: /400 MiB unread/ }).waitFor();
+      await page.setInputFiles("#files", both);
+      await page.getByRole("heading", { level: 1, name: /anon_leak/ }).waitFor();
+      await allDone(page, 3);
+      expect(await savedJson(page)).toBe(await expected(sample("user-leak.tgz")));
+      expect(await page.locator("#bundles button").allTextContents()).toEqual([
+        "friend-push.tgz",
+        "both\\u{202e}gpj.tar: user-leak.tgz",
+        "both\\u{202e}gpj.tar: busy.tgz",
+      ]);
+    }));
+
+  it("leaves out what is cancelled, before and while it is read, and goes on", () =>
+    used(async ({ page }) => {
+      const endless = join(folder, "endless.tar");
+      const file = openSync(endless, "w");
+      ftruncateSync(file, 2 ** 31);
+      writeSync(
+        file,
+        tarHeader({ name: "x/large", size: `${(2 ** 31 - 1024).toString(8).padStart(11, "0")}\0` }),
+        0,
+        512,
+        0,
+      );
+      closeSync(file);
+      await page.setInputFiles("#files", [endless, sample("busy.tgz"), sample("friend-push.tgz")]);
+      await page.getByRole("button", { name: "Cancel busy.tgz" }).click();
+      await page.getByRole("button", { name: "Cancel", exact: true }).click();
+      await allDone(page, 3);
+      expect(await page.locator("#bundles .failed").allTextContents()).toEqual([
+        "endless.tarcancelled",
+        "busy.tgzcancelled",
+      ]);
+      expect(await page.getByRole("heading", { level: 1, name: /400 MiB unread/ }).count()).toBe(1);
     }));
 
   it("is used by keyboard alone", () =>
@@ -270,6 +318,20 @@ describe.skipIf(!hasChromium)(`analyze and compare -f html in Chromium${reason}`
       expect(widths).toEqual([0, 0, 0]);
     });
   });
+
+  it("breaks words of any length, and has buttons that a finger hits", async () =>
+    await atWidth(
+      390,
+      renderHtml(withEveryText(await friendPush(), "/long".repeat(50).replaceAll("/", ""))),
+      async (page) => {
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+        const heights = await page.evaluate(() =>
+          [...document.querySelectorAll<HTMLElement>("th button")].map(({ offsetHeight }) => offsetHeight)
+        );
+        // As WCAG 2.2 has it.
+        expect(Math.min(...heights)).toBeGreaterThanOrEqual(24);
+      },
+    ));
 
   it("shows owners and causes on a phone without sideways scrolling, each with its detail", async () => {
     const beyond = (page: Page): Promise<readonly number[]> =>

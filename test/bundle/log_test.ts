@@ -257,15 +257,20 @@ describe("a kernel log in plain text", () => {
   });
 
   it.each([1, 7, 100, 10_000])(
-    "is the kernel's where journalctl shows several lines of one message, in pieces of %d bytes",
+    "is the kernel's, or of who kills before it must, where journalctl shows several lines of one message, in pieces of %d bytes",
     (size) => {
       const indented = "      active_file:1 inactive_file:2\n      free:3 free_pcp:4\n";
       const mine = `Nov 22 23:10:01 db1 kernel: active_anon:5 inactive_anon:6\n${indented}`;
       const other = "Nov 22 23:10:01 db1 app[7]: Traceback:\n  File main.py\n   raise\n";
-      const bytes = new TextEncoder().encode(other + mine + other);
+      const oomd = "Nov 22 23:10:02 db1 systemd-oomd[932]: Killed /a.scope due to memory pressure for / being 90.00%\n";
+      const bytes = new TextEncoder().encode(
+        other + mine + other + oomd + other + oomd.replace("systemd-oomd", "earlyoom"),
+      );
       const lines = newestOf("sos_commands/logs/journalctl_--boot", 10_000, () => {});
       for (let at = 0; at < bytes.length; at += size) lines?.push(bytes.subarray(at, at + size));
-      expect(new TextDecoder().decode(lines?.end())).toBe(`\n\n\n${mine}\n\n\n`);
+      expect(new TextDecoder().decode(lines?.end())).toBe(
+        `\n\n\n${mine}\n\n\n${oomd}\n\n\n${oomd.replace("systemd-oomd", "earlyoom")}`,
+      );
     },
   );
 

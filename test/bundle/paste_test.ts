@@ -318,4 +318,99 @@ HugePages_Free:    11904**
     const bundle = await open(`${dots}root@${"a".repeat(1000)}\n\n${MEMINFO}`);
     expect([...bundle.files.keys()]).toEqual(["proc/meminfo"]);
   });
+
+  it.each([
+    ["root@web1:~# ", "root@web2:~# "],
+    ["[admin@web1.example.com log]$ ", "[admin@web2 ~]$ "],
+    ["web1$ ", "web2$ "],
+  ])("is of the first host of which something is known, where prompts tell of several: %s", async (first, second) => {
+    const bundle = await open(
+      `me@laptop:~$ ssh web1\n${first}cat /proc/meminfo\n${MEMINFO}\n${second}slabtop -o\n${SLABTOP}${first}cat /proc/buddyinfo\n${BUDDYINFO}`,
+    );
+    expect(Object.keys(texts(bundle))).toEqual(["proc/meminfo", "proc/buddyinfo"]);
+    expect(bundle.warnings).toContain("what its prompts tell to be of other hosts than web1 is passed over");
+    expect(bundle.warnings).toContain("lines 3-4 are read as proc/meminfo, by what is in them");
+  });
+
+  it("has an empty line below each line, colours, HTML's entities and Jira's fences", async () => {
+    const double = await open(
+      `It is slow\n\n$ free -g\n\n${
+        "       total used free shared buff/cache available\nMem: 15 0 13 0 1 14\nSwap: 1 0 1".replaceAll("\n", "\n\n")
+      }\n`,
+    );
+    expect(texts(double)).toEqual({
+      "sos_commands/memory/free":
+        "$ free -g\n       total used free shared buff/cache available\nMem: 15 0 13 0 1 14\nSwap: 1 0 1\n",
+    });
+    expect(double.warnings).toContain("lines 5-9 are read as sos_commands/memory/free, by what is in them");
+    const coloured = await open(
+      "$ grep M /proc/meminfo\n\u001b[01;31m\u001b[KMem\u001b[m\u001b[KTotal:  8000000 kB\nMemFree: 7000000 kB\n",
+    );
+    expect(texts(coloured)).toEqual({
+      "proc/meminfo": "MemTotal:  8000000 kB\nMemFree: 7000000 kB\n",
+    });
+    const escaped = await open(
+      "{code:java}\nState Recv-Q Send-Q Local Address:Port Peer Address:Port Process\nUNCONN 20971520 0 0.0.0.0:53 0.0.0.0:* users:((&quot;a&amp;b&quot;,pid=1,fd=5))\n{code}\n",
+    );
+    expect(texts(escaped)).toEqual({
+      "sos_commands/networking/ss_-peaonmi":
+        'State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\nUNCONN 20971520 0 0.0.0.0:53 0.0.0.0:* users:(("a&b",pid=1,fd=5))\n',
+    });
+  });
+
+  it("is found far below other programs' lines: a file, and the kernel's log", async () => {
+    const noise = "2023-11-22 10:00:00 INFO request 1 handled in 7 ms from 10.0.0.7 path=/api/v1/items/1\n".repeat(
+      20_000,
+    );
+    expect(texts(await open(`${noise}\n$ cat /proc/meminfo\n${MEMINFO}\n${noise}`))).toEqual({
+      "proc/meminfo": MEMINFO,
+    });
+    const log = texts(await open(noise + LOG + noise))["sos_commands/kernel/dmesg"];
+    expect(log).toContain(LOG);
+    await expect(open(noise)).rejects.toThrow("neither a tar archive");
+  });
+
+  it.each(["utf-16le", "utf-16be"])("is read as PowerShell writes it: %s", async (encoding) => {
+    const bytes = new Uint8Array([..."\ufeff$ cat /proc/meminfo\r\n", ...MEMINFO].flatMap((char) => {
+      const code = char.charCodeAt(0);
+      return encoding === "utf-16le" ? [code & 255, code >> 8] : [code >> 8, code & 255];
+    }));
+    async function* odd(): AsyncGenerator<Uint8Array> {
+      await Promise.resolve();
+      yield bytes.subarray(0, 31);
+      yield bytes.subarray(31);
+    }
+    const bundle = await openArchive(odd(), { sources: presetSources(preset) });
+    expect(texts(bundle)).toEqual({ "proc/meminfo": MEMINFO });
+  });
+
+  it("has the status of a process by the number in it, and procrank's two tables", async () => {
+    const status =
+      "Name:\tnode\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t2314\nNgid:\t0\nPid:\t2314\nVmRSS:\t 1895444 kB\n";
+    expect(texts(await open(status))).toEqual({ "proc/2314/status": status });
+    const rank =
+      "  PID      Vss      Rss      Pss      Uss  cmdline\n  890   84456K   48668K   25850K   21284K  system_server\n";
+    const ram = "RAM: 229248K total, 4316K free, 1140K buffers, 53988K cached, 100K shmem, 9280K slab\n";
+    expect(texts(await open(`${MEMINFO}\n${status}\n${rank}\n${ram}`))).toEqual({
+      "proc/meminfo": MEMINFO,
+      "proc/2314/status": status,
+      "sos_commands/process/ps_auxwww": rank,
+      "sos_commands/memory/free": ram,
+    });
+  });
+
+  it("has what crash tells of a kernel that panicked", async () => {
+    const kmem =
+      "    PAGES        TOTAL      PERCENTAGE\n TOTAL MEM  8151424      31.1 GB         ----\n      FREE    74133     289.6 MB    0% of TOTAL MEM\n";
+    const slabs =
+      "CACHE             OBJSIZE  ALLOCATED     TOTAL  SLABS  SSIZE  NAME\nffff88081fc0f200      128  224301230 224301232 7009413   4k  kmalloc-128\n";
+    const bundle = await open(
+      `crash> kmem -i\n${kmem}\n   TOTAL SWAP        0            0         ----\ncrash> kmem -s | head -2\n${slabs}crash> log | tail -2\n${LOG}`,
+    );
+    expect(texts(bundle)).toEqual({
+      "sos_commands/memory/free": `$ kmem -i\n${kmem}`,
+      "sos_commands/memory/slabtop_-o": slabs,
+      "sos_commands/kernel/dmesg": LOG,
+    });
+  });
 });

@@ -61,6 +61,32 @@ describe("samples of several times in one text", () => {
     expect(report.host).toMatchObject({ hostname: "shop", totalBytes: 8 * 2 ** 30, snapshots: 20 });
   });
 
+  it("are of one host: those of another are no later times of it", async () => {
+    const of = (host: string, minute: number, used: number): string =>
+      `root@${host}:~# date; cat /proc/meminfo\nMon Nov 23 15:0${minute}:00 UTC 2026\n${
+        meminfoText({ AnonPages: used * MIB })
+      }`;
+    const text = [of("web1", 0, 100), of("web2", 1, 6000), of("web1", 2, 100), of("web2", 3, 6100)].join("");
+    const report = analyze(await open(text), preset);
+    expect(report.host).toMatchObject({ capturedAt: "2026-11-23T15:02:00.000Z", snapshots: 2 });
+    expect(report.ledger?.accounts.find(({ id }) => id === "anon")?.bytes).toBe(100 * MIB);
+  });
+
+  it("are none where lists of sockets of different protocols follow each other", async () => {
+    const text = `Thu Nov 23 10:00:00 UTC 2023
+$ ss -tnp
+State  Recv-Q   Send-Q  Local Address:Port   Peer Address:Port Process
+ESTAB  31457280 0       10.0.0.1:8080        10.0.0.2:41234    users:(("reader",pid=2001,fd=5))
+Thu Nov 23 10:00:05 UTC 2023
+$ ss -unp
+State  Recv-Q   Send-Q  Local Address:Port   Peer Address:Port Process
+UNCONN 20971520 0       0.0.0.0:5353         0.0.0.0:*         users:(("friend",pid=3001,fd=5))
+`;
+    const report = analyze(await open(text), preset);
+    expect(findingOf(report, "socket-backlog-tcp-recv")?.title).toContain("reader (pid 2001): 30.0 MiB");
+    expect(findingOf(report, "socket-backlog-udp")?.title).toContain("friend (pid 3001): 20.0 MiB");
+  });
+
   it("are none where a terminal shows the date twice, and other things between", async () => {
     const stamp = (hour: number): string => `Mon Nov 23 ${hour}:00:00 UTC 2026\n`;
     const text = `${stamp(10)}\n${meminfoText({})}\n${stamp(11)}\n${slabinfoText([])}`;

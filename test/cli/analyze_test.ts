@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -148,6 +149,9 @@ describe("nailhouse analyze", () => {
     [["analyze", sample, "--nonsense"], "--nonsense"],
     [["analyse"], 'no command "analyse"'],
     [[], "a command is missing"],
+    [["/tmp/bundle.tgz"], "perhaps analyze /tmp/bundle.tgz"],
+    [["analyze", sample, "-o", "/nowhere/report"], "Cannot write /nowhere/report: ENOENT"],
+    [["compare", sample, sample, "-o", "/nowhere/report"], "Cannot write /nowhere/report: ENOENT"],
   ])("%j is a usage error: exit 2", (args, message) => {
     const { status, stderr, stdout } = nailhouse(args);
     expect(status).toBe(2);
@@ -161,11 +165,22 @@ describe("nailhouse analyze", () => {
     expect(JSON.parse(readFileSync(path, "utf8"))).toHaveProperty("schemaVersion", 1);
   });
 
-  it.each(["--help", "--version", "collect --help", "analyze --help"])("%s answers on standard output", (args) => {
-    const { status, stdout } = nailhouse(args.split(" "));
-    expect(status).toBe(0);
-    expect(stdout).not.toBe("");
+  it.skipIf(process.platform !== "linux")("says that the disk is full (Linux)", () => {
+    for (const line of ["analyze $0 -o /dev/full", "analyze $0 > /dev/full", "explain > /dev/full"]) {
+      const { status, stderr } = spawnSync("sh", ["-c", `node dist/cli.js ${line}`, sample], { encoding: "utf8" });
+      expect(status).toBe(2);
+      expect(stderr).toMatch(/^nailhouse: Cannot write .*: ENOSPC: no space left on device, write\n$/);
+    }
   });
+
+  it.each(["--help", "--version", "collect --help", "analyze --help", "help analyze"])(
+    "%s answers on standard output",
+    (args) => {
+      const { status, stdout } = nailhouse(args.split(" "));
+      expect(status).toBe(0);
+      expect(stdout).not.toBe("");
+    },
+  );
 });
 
 describe("nailhouse explain", () => {

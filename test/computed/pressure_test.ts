@@ -57,6 +57,19 @@ describe("pressure", () => {
     );
   });
 
+  it("is short where all that is free or cached is little, though nothing tells what is available", async () => {
+    // As before Linux 3.14.
+    const old = (anonBytes: number): { [path: string]: string } => ({
+      "proc/meminfo": meminfoText({ AnonPages: anonBytes }).replace(/^MemAvailable:.*\n/m, ""),
+    });
+    expect(await because(old(7.8 * GIB))).toMatch(/^at most \d+ MiB \(\d\.\d %\) is available: what is free, and all/);
+    expect(await level(old(7.8 * GIB))).toBe("short");
+    expect(await level(old(7 * GIB))).toBe("none");
+    // The caches that nobody tells of may be large.
+    const untold = old(7.8 * GIB)["proc/meminfo"]?.replace(/^(?:SReclaimable|Slab):.*\n/gm, "") as string;
+    expect(await level({ "proc/meminfo": untold })).toBe("none");
+  });
+
   // https://github.com/netdata/netdata/issues/3726
   it("says what rows that grep picked out of meminfo tell", async () => {
     expect(await because({ "proc/meminfo": "SUnreclaim:     42964948 kB\n" })).toBe(

@@ -302,6 +302,7 @@ describe("collect()", () => {
         "/proc/1/smaps_rollup": "one",
         "/proc/2/status": status(undefined),
         "/proc/2/cmdline": "",
+        "/proc/2/comm": "kthreadd\n",
         "/proc/10/status": status(30),
         "/proc/10/cmdline": { status: "hung" },
         "/proc/10/smaps_rollup": "ten",
@@ -326,6 +327,14 @@ describe("collect()", () => {
       ]);
       // The one that ended meanwhile is not among them.
       expect(problems).toEqual([{ path: "proc/10/cmdline", reason: "did not answer in time" }]);
+    });
+
+    it("says that others are hidden where process 2 is not the one that starts the kernel's threads", async () => {
+      const { "/proc/2/comm": _, ...hidden } = machine.files;
+      for (const files of [hidden, { ...hidden, "/proc/2/comm": "sh\n" }]) {
+        const { problems } = await run({ files }, [{ kind: "process", files: ["status"] }]);
+        expect(problems).toEqual([{ path: "proc", reason: expect.stringContaining("not all processes can be seen") }]);
+      }
     });
 
     it("reads the largest, and gathers what is denied under one path", async () => {

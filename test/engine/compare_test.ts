@@ -252,7 +252,7 @@ describe("a comparison that is rendered", () => {
     expect(lines[0]).toMatch(/^## /);
     const below = (head: string): string | undefined => lines[lines.findIndex((line) => line.startsWith(head)) + 1];
     expect(below("| account")).toBe("| --- | ---: | ---: | ---: |");
-    expect(below("|  | finding")).toBe("| --- | --- | --- | --- |");
+    expect(below("| change | finding")).toBe("| --- | --- | --- | --- |");
     expect(below("| counter")).toBe("| --- | ---: | ---: |");
   });
 });

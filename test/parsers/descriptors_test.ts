@@ -149,8 +149,19 @@ describe("parseBpfMaps()", () => {
     const bpftool =
       '[{"id":28,"type":"array","name":"a","flags":0,"bytes_key":4,"bytes_value":8,"max_entries":2,"bytes_memlock":4096,"frozen":0,"pids":[{"pid":7,"comm":"x"}]},{"id":29,"type":"hash","bytes_memlock":8192}]';
     expect(parseClean(parseBpfMaps, bpftool)).toEqual([
-      { id: 28, type: "array", name: "a", maxEntries: 2, bytes: 4096, pids: [7], line: 1 },
-      { id: 29, type: "hash", name: "", maxEntries: undefined, bytes: 8192, pids: [], line: 1 },
+      {
+        id: 28,
+        type: "array",
+        name: "a",
+        maxEntries: 2,
+        oneByOne: false,
+        keyBytes: 4,
+        valueBytes: 8,
+        bytes: 4096,
+        pids: [7],
+        line: 1,
+      },
+      { id: 29, type: "hash", name: "", bytes: 8192, pids: [], line: 1 },
     ]);
     const own =
       '[{"id":28,"type":2,"name":"a","max_entries":2,"bytes_memlock":4096}\n,{"id":29,"type":6,"name":"b","max_entries":2,"bytes_memlock":8192}\n]\n';
@@ -166,6 +177,11 @@ describe("parseBpfMaps()", () => {
     expect(parseBpfMaps('[{"id":1,"bytes_memlock":null},{"id":2,"bytes_memlock":1}]', context)).toHaveLength(1);
     expect(warnings).toHaveLength(1);
     for (const text of ["", "{}", "Error: bpf"]) expect(() => parseBpfMaps(text, context)).toThrow("BPF maps");
+  });
+
+  it("takes a refusal for no list, and not for an empty one", () => {
+    const refusal = '[{"error":"can\'t get next map: Operation not permitted"}]\n';
+    expect(() => parseBpfMaps(refusal, contextOf().context)).toThrow("Operation not permitted");
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { loosePath } from "../../src/bundle/_loose.ts";
 import { parseFree } from "../../src/parsers/free.ts";
 
 const [KIB, MIB, GIB] = [2 ** 10, 2 ** 20, 2 ** 30];
@@ -73,6 +74,70 @@ Swap:           0B         0B         0B
   ])("takes the unit from the command line above: %s", (command, unit) => {
     const text = `${command}\n total used free shared buff/cache available\nMem: 982 680 88 6 213 156\n`;
     expect(parse(text)).toMatchObject({ MemTotal: 982 * unit, MemFree: 88 * unit });
+  });
+
+  it("reads crash's kmem -i, whose pages tell more than its rounded sizes", () => {
+    const text = `crash> kmem -i
+                 PAGES        TOTAL      PERCENTAGE
+    TOTAL MEM  8151424      31.1 GB         ----
+         FREE    74133     289.6 MB    0% of TOTAL MEM
+         USED  8077291      30.8 GB   99% of TOTAL MEM
+       SHARED     8842      34.5 MB    0% of TOTAL MEM
+      BUFFERS     1041       4.1 MB    0% of TOTAL MEM
+       CACHED    70145       274 MB    0% of TOTAL MEM
+         SLAB  7412220      28.3 GB   90% of TOTAL MEM
+
+   TOTAL SWAP        0            0         ----
+`;
+    expect(loosePath(new TextEncoder().encode(text.slice(text.indexOf("\n") + 1)))).toBe("sos_commands/memory/free");
+    expect(parse(text)).toEqual({
+      MemTotal: 8151424 * 4096,
+      MemFree: 74133 * 4096,
+      Buffers: 1041 * 4096,
+      Cached: 70145 * 4096,
+      Slab: 7412220 * 4096,
+      SwapTotal: 0,
+    });
+  });
+
+  it.each([
+    [
+      "German",
+      "              gesamt       benutzt     frei      gemns.     Puffer/Cache verf\u00fcgbar\nSpeicher:    7,8Gi       7,1Gi       150Mi       100Mi       561Mi       221Mi\nSwap:          2,0Gi       2,0Gi        10Mi\n",
+      7.8 * GIB,
+      221 * MIB,
+      2 * GIB,
+    ],
+    [
+      "French",
+      "$ free -m\n               total       utilis\u00e9      libre     partag\u00e9 tamp/cache   disponible\nMem:            7821        6903         211          12         706         640\nPartition d'\u00e9change:    2047        2047           0\n",
+      7821 * MIB,
+      640 * MIB,
+      2047 * MIB,
+    ],
+    [
+      "Chinese",
+      "$ free -m\n               \u603b\u8ba1         \u5df2\u7528        \u7a7a\u95f2      \u5171\u4eab    \u7f13\u51b2/\u7f13\u5b58    \u53ef\u7528\n\u5185\u5b58\uff1a         7821        6903         211          12         706         640\n\u4ea4\u6362\uff1a         2047        2047           0\n",
+      7821 * MIB,
+      640 * MIB,
+      2047 * MIB,
+    ],
+    [
+      "French of long ago",
+      "             total       utilis\u00e9     libre     partag\u00e9    tampons      cache\nMem:       8009048     7900412     108636          0      12404     201292\n-/+ tampons/cache:  7686716     322332\nPartition d'\u00e9change: 2104496    2104496    0\n",
+      8009048 * KIB,
+      undefined,
+      2104496 * KIB,
+    ],
+  ])("has the same columns in other languages: %s", (_, text, total, available, swap) => {
+    expect(loosePath(new TextEncoder().encode(text.replace(/^\$.*\n/, "")))).toBe("sos_commands/memory/free");
+    const { MemTotal, MemAvailable, SwapTotal, Cached } = parse(text);
+    expect({ MemTotal, MemAvailable, SwapTotal }).toEqual({
+      MemTotal: Math.round(total),
+      MemAvailable: available,
+      SwapTotal: swap,
+    });
+    expect(Cached).toBe(available === undefined ? 201292 * KIB : undefined);
   });
 
   it.each([

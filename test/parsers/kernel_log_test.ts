@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ParseError } from "../../src/core/errors.ts";
+import { forEachLogLine } from "../../src/parsers/_kernel_messages.ts";
 import { parseKernelLog } from "../../src/parsers/kernel_log.ts";
 import { itIsRobust, parseClean, parseWithWarnings } from "./_context.ts";
 
@@ -283,5 +284,51 @@ ${prefix}Out of memory: Killed process 7 (x), UID 1000, total-vm:4kB, anon-rss:4
     );
     expect(value).toMatchObject([{ victims: [] }]);
     expect(warnings).toEqual([expect.stringMatching(/^1: not a killed process: /)]);
+  });
+});
+
+describe("a log of records with a line a field", () => {
+  const KILLED =
+    "Out of memory: Killed process 4512 (java) total-vm:18212344kB, anon-rss:6302044kB, file-rss:0kB, shmem-rss:0kB";
+  it.each([
+    [
+      "verbose",
+      `Wed 2023-11-22 10:15:01.123456 CET [s=abc;i=1a2b;b=def;m=123;t=60a;x=99]
+    PRIORITY=3
+    _TRANSPORT=kernel
+    MESSAGE=${KILLED}
+    _SOURCE_MONOTONIC_TIMESTAMP=123456789
+Wed 2023-11-22 10:15:02.123456 CET [s=abc;i=1a2c;b=def;m=124;t=60b;x=98]
+    _TRANSPORT=syslog
+    MESSAGE=Out of memory: Killed process 7 (quoted) total-vm:1kB
+`,
+    ],
+    [
+      "export",
+      `__CURSOR=s=abc;i=1a2b\n_TRANSPORT=kernel\nMESSAGE=${KILLED}\n_HOSTNAME=web1\n
+_TRANSPORT=stdout\nMESSAGE=Out of memory: Killed process 7 (quoted) total-vm:1kB\n`,
+    ],
+    [
+      "json-pretty",
+      `{\n\t"_TRANSPORT" : "kernel",\n\t"MESSAGE" : "${KILLED}",\n\t"_HOSTNAME" : "web1"\n}
+{\n\t"MESSAGE" : "Out of memory: Killed process 7 (quoted) total-vm:1kB",\n\t"_TRANSPORT" : "syslog"\n}\n`,
+    ],
+  ])("is read: journalctl -o %s", (_, text) => {
+    const [event, ...others] = parseKernelLog(text, { facts: {}, warn() {} });
+    expect(event).toMatchObject({
+      kind: "global-oom",
+      victims: [{ pid: 4512, comm: "java", totalVmBytes: 18212344 * 1024 }],
+    });
+    expect(others).toEqual([]);
+  });
+
+  it("has messages of several lines", () => {
+    const lines: [string, number][] = [];
+    forEachLogLine(
+      "Wed 2023 [s=a;]\n    _TRANSPORT=kernel\n    MESSAGE=Mem-Info:\n            active_anon:1\n    PRIORITY=4\n",
+      false,
+      (line, number) => void lines.push([line, number]),
+    );
+    expect(lines).toEqual([["Mem-Info:", 3], ["active_anon:1", 4]]);
   });
 });

@@ -42,6 +42,36 @@ describe("parsePs()", () => {
     ]);
   });
 
+  it("reads smem's table, in which command lines stand between other columns, and procrank's", () => {
+    const smem = `  PID User     Command                         Swap      USS      PSS      RSS
+21992 app      /usr/lib/jvm/java-8/bin/jav        0     5.9G     5.9G     6.0G
+ 3171 root     /usr/bin/python3 -m x 0 0          0     2860   640.0K    17140
+`;
+    expect(parse(smem).rows).toEqual([
+      expect.objectContaining({
+        pid: 21992,
+        command: "/usr/lib/jvm/java-8/bin/jav",
+        rssBytes: Math.round(5.9 * 2 ** 30),
+      }),
+      expect.objectContaining({ pid: 3171, command: "/usr/bin/python3 -m x 0 0", rssBytes: 640 * 1024 }),
+    ]);
+    const procrank = `  PID       Vss      Rss      Pss      Uss     Swap    PSwap    USwap    ZSwap  cmdline
+  890  1844560K  648668K  612850K  601284K   20400K   15200K   15100K    4100K  com.example.player
+                          ------   ------   ------   ------   ------   ------  ------
+                          698550K  651284K   30800K   20400K   20200K    5200K  TOTAL
+
+ ZRAM: 6200K physical used for 30800K in swap (524284K total swap)
+`;
+    expect(parse(procrank).rows).toEqual([
+      expect.objectContaining({
+        pid: 890,
+        command: "com.example.player",
+        rssBytes: 612850 * 1024,
+        vszBytes: 1844560 * 1024,
+      }),
+    ]);
+  });
+
   it("counts the lines of threads", () => {
     const { rows } = parse(
       "USER PID RSS STAT COMMAND\nroot 1 100 - init\nroot - - Sl -\nroot - - Sl -\nroot 2 0 - [kthreadd]\nroot - - S -\n",

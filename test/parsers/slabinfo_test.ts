@@ -31,6 +31,25 @@ describe("parseSlabinfo()", () => {
     });
   });
 
+  it.each([
+    "CACHE             OBJSIZE  ALLOCATED     TOTAL  SLABS  SSIZE  NAME\nffff890c47c0e800     2048      48835     58464   3654    32k  kmalloc-2048\n",
+    "CACHE            NAME                 OBJSIZE  ALLOCATED     TOTAL  SLABS  SSIZE\nffff88083fc0e000 kmalloc-2048            2048      48835     58464   3654    32k\n",
+  ])("reads crash's kmem -s", (text) => {
+    const context = { facts: {}, warn: (): void => expect.unreachable() };
+    expect(parseSlabinfo(text, context)).toEqual([{
+      name: "kmalloc-2048",
+      activeObjects: 48835,
+      objects: 58464,
+      objectBytes: 2048,
+      objectsPerSlab: 16,
+      activeSlabs: 3654,
+      slabs: 3654,
+      slabBytes: 32768,
+      totalBytes: 3654 * 32768,
+      line: 2,
+    }]);
+  });
+
   it("reads slabtop's table", () => {
     // https://github.com/coreos/bugs/issues/2637
     const text = ` Active / Total Objects (% used)    : 739390584 / 740008326 (99.9%)

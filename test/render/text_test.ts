@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { printable, wrap } from "../../src/render/_printable.ts";
-import { duration } from "../../src/render/_duration.ts";
+import { duration } from "../../src/core/duration.ts";
 import { formatBytes, formatCount } from "../../src/core/format.ts";
 import { shellWord } from "../../src/core/shell.ts";
 import { renderText } from "../../src/render/text.ts";
@@ -36,6 +36,21 @@ describe("renderText()", () => {
     const [first, second] = renderText(await analyzeFiles(held)).split("\n");
     expect(first).toMatch(/400 MiB unread in 100 UDP receive queues/);
     expect(second).toMatch(/^Now: kill -TERM 500/);
+  });
+
+  it("tells how long memory lasts, and what takes it where nobody is named", async () => {
+    // The page cache takes more, and gives it back.
+    const at = (minute: number) =>
+      meminfoText({ Cached: (64 + minute * 50) * MIB, SUnreclaim: (20 + minute * 40) * MIB });
+    const history = Array.from({ length: 60 }, (_, minute) => [
+      `history/${new Date(Date.UTC(2026, 10, 23, 6, minute)).toISOString()}/proc/meminfo`,
+      at(minute),
+    ]);
+    const [first, second] = renderText(await analyzeFiles(Object.fromEntries(history))).split("\n");
+    expect(first).toMatch(
+      /falls by 683 KiB a second and would last at least 2 hours 23 minutes, until 2026-11-23 09:22:43Z/,
+    );
+    expect(second).toContain("Grew most: slab, unreclaimable, by 2.30 GiB.");
   });
 
   it("lets no control character of the bundle through", async () => {
