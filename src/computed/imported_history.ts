@@ -130,7 +130,8 @@ export function longGrowth(
   const trend = recentTrend(recorded.map(({ time, bytes }) => ({ time, bytes: bytes.get(field) as number })));
   if (trend === undefined || trend.spanSeconds < MIN_SPAN_SECONDS) return undefined;
   if (trend.low <= 0 || trend.changeBytes < MIN_GROWTH_BYTES) return undefined;
-  const [first, last] = [recorded[0], recorded.at(-1)] as [ImportedPoint, ImportedPoint];
+  const last = recorded.at(-1) as ImportedPoint;
+  const first = recorded.find(({ time }) => time >= last.time - trend.spanSeconds * 1000) as ImportedPoint;
   if (nowBytes !== undefined && nowBytes < (last.bytes.get(field) as number) - trend.changeBytes / 2) return undefined;
   return { field, trend, first, last };
 }

@@ -31,8 +31,6 @@ const LOOK_BACK = 1.5;
 const SAME_RATE = 1.25;
 /** What starts up grows ever more slowly; a leak under a steady load goes on at its rate, within a factor of a few. */
 export const MAX_RATE_SPREAD = 3;
-/** One allocation: so much of the growth, at once. */
-const STEP_SHARE = 0.75;
 /** Fewer earlier stretches do not tell what is usual. */
 const MIN_STRETCHES = 3;
 /** A stretch of what was watched is a third of it: its beginning, its middle and its end. */
@@ -151,20 +149,6 @@ function isUsual(before: readonly Measurement[], length: number, { bytesPerSecon
   return flatter && steeper;
 }
 
-/** Whether all came at once, and stayed: what was allocated once says nothing of what comes. */
-function isStep(part: readonly Measurement[], { changeBytes, spanSeconds }: Trend): boolean {
-  const least = part.map(({ bytes }) => bytes);
-  for (let i = least.length - 2; i >= 0; i--) least[i] = Math.min(least[i] as number, least[i + 1] as number);
-  let most = -Infinity;
-  return part.some(({ time, bytes }, i) => {
-    most = Math.max(most, bytes);
-    const next = part[i + 1];
-    // Of what was seen seldom, most came in the longest time between two looks.
-    return next !== undefined && (least[i + 1] as number) - most > STEP_SHARE * changeBytes &&
-      next.time - time <= spanSeconds * 500;
-  });
-}
-
 function secondsOf(points: readonly Measurement[]): number {
   return ((points.at(-1)?.time ?? 0) - (points[0]?.time ?? 0)) / 1000;
 }
@@ -174,12 +158,13 @@ function rateOf(points: readonly Measurement[]): number {
   return theilSen(points)?.bytesPerSecond ?? ((last.bytes - first.bytes) * 1000) / (last.time - first.time);
 }
 
-/** The thirds of the time, or the halves where there are few points; neighbours share a point. */
-function stretchesOf(part: readonly Measurement[]): (readonly Measurement[])[] {
-  const count = part.length < STRETCHES * (MIN_TREND_POINTS - 1) + 1 ? 2 : STRETCHES;
+type Stretch = readonly Measurement[];
+
+/** Equal parts of the time; neighbours share a point. */
+function stretchesOf(part: readonly Measurement[]): Stretch[] {
   const [first, last] = [part[0] as Measurement, part.at(-1) as Measurement];
-  const borders = Array.from({ length: count + 1 }, (_, i) => {
-    const time = first.time + ((last.time - first.time) * i) / count;
+  const borders = Array.from({ length: STRETCHES + 1 }, (_, i) => {
+    const time = first.time + ((last.time - first.time) * i) / STRETCHES;
     return part.findIndex((point) => point.time >= time);
   });
   return borders.slice(1).map((to, i) => part.slice(borders[i], to + 1));
@@ -197,47 +182,18 @@ function floorOf(points: readonly Measurement[]): number {
   return nth(Float64Array.from(points, ({ bytes }) => bytes), Math.floor(FLOOR_SHARE * points.length));
 }
 
-/** Whether nothing says that growth, which a trend is sure of, ends or has ended. */
-function goesOn(
-  part: readonly Measurement[],
-  trend: Trend,
-  oldest: readonly Measurement[],
-  newest: readonly Measurement[],
-): boolean {
-  if (isStep(part, trend)) return false;
-  const now = theilSen(newest);
-  if (MAX_RATE_SPREAD * rateOf(newest) < trend.bytesPerSecond) {
-    if (now === undefined || now.points < MIN_COMPARED_POINTS || now.high < trend.low) return false;
+/**
+ * Whether nothing says that growth, which a trend is sure of, ends: what starts up, a cache or a heap that fills grow ever more slowly; what is swept, or a day's
+ * load, falls back to where it was.
+ */
+function goesOn(before: readonly Measurement[], part: readonly Measurement[], trend: Trend): boolean {
+  const [oldest, middle, newest] = stretchesOf(part) as [Stretch, Stretch, Stretch];
+  const earlier = before.slice(-part.length);
+  if (secondsOf(earlier) > 0 && slows(earlier, newest, MAX_RATE_SPREAD) && slows(middle, newest, SAME_RATE)) {
+    return false;
   }
-  if (Math.min(oldest.length, newest.length) < MIN_COMPARED_POINTS) return true;
   const seconds = trend.spanSeconds * (1 - 1 / STRETCHES);
   return MAX_RATE_SPREAD * (floorOf(newest) - floorOf(oldest)) >= trend.bytesPerSecond * seconds;
-}
-
-/**
- * The trend of a part if growth goes on. What starts up, a cache or a heap that fills grow ever more slowly; where a start-up is over, a straight line is
- * left.
- */
-function lasting(before: readonly Measurement[], part: readonly Measurement[], trend: Trend): Trend | undefined {
-  const stretches = stretchesOf(part);
-  const [oldest, newest] = [stretches[0] as readonly Measurement[], stretches.at(-1) as readonly Measurement[]];
-  // Where few looked nothing tells how it went on.
-  if (Math.min(secondsOf(oldest), secondsOf(newest)) < trend.spanSeconds / (2 * stretches.length)) return trend;
-  const earlier = before.slice(-part.length);
-  if (slows(oldest, newest, MAX_RATE_SPREAD)) {
-    const rest = part.slice(oldest.length - 1);
-    const line = theilSen(rest);
-    return line === undefined || line.low <= 0 || stretches.length < STRETCHES || isCurved(rest)
-      ? undefined
-      : lasting(oldest, rest, line);
-  }
-  if (secondsOf(earlier) > 0 && slows(earlier, newest, MAX_RATE_SPREAD) && isCurved(part)) return undefined;
-  return goesOn(part, trend, oldest, newest) ? trend : undefined;
-}
-
-function isCurved(part: readonly Measurement[]): boolean {
-  const stretches = stretchesOf(part);
-  return slows(stretches[0] as readonly Measurement[], stretches.at(-1) as readonly Measurement[], SAME_RATE);
 }
 
 /**
@@ -261,10 +217,9 @@ function isCurved(part: readonly Measurement[]): boolean {
  */
 export function recentTrend(series: readonly Measurement[]): Trend | undefined {
   if (series.length < 2 * MIN_COMPARED_POINTS) return theilSen(series);
-  const recent = atOneRate(series);
-  const { part, trend } = recent ?? { part: series, trend: theilSen(series) };
+  const { part, trend } = atOneRate(series) ?? { part: series, trend: theilSen(series) };
   if (trend === undefined || trend.low <= 0) return trend;
-  return lasting(series.slice(0, -part.length), part, trend) ?? { ...trend, low: 0 };
+  return goesOn(series.slice(0, -part.length), part, trend) ? trend : { ...trend, low: 0 };
 }
 
 interface RecentPart {

@@ -142,6 +142,12 @@ describe("pressure over imported history", () => {
     expect(pressure.evidence).toEqual([expect.objectContaining({ path: "sos_commands/sar/sar31", line: 147 })]);
   });
 
+  it("is rising since it began to fall, whatever was before", async () => {
+    const pressure = await level((i) => 7 * GIB - Math.max(0, i - 96) * 40 * MIB);
+    expect(pressure.level).toBe("rising");
+    expect(pressure.because).toMatch(/has been falling for (8|9|10|11)\.\d hours, by 2[2-4]\d MiB an hour/);
+  });
+
   it("is none when the end would be weeks away", async () => {
     expect((await level((i) => 4 * GIB - i * MIB)).level).toBe("none");
   });
@@ -183,6 +189,13 @@ describe("growth over imported history", () => {
       ),
     });
     expect(report.verdict).not.toBe("cause-found");
+  });
+
+  it("says since when where that is not since the history began", async () => {
+    const report = await analyzeFiles(after((i) => 205 * MIB + Math.max(0, i - 100) * 46 * MIB));
+    expect(findingOf(report, "user-leak")?.evidence.at(-1)?.because).toMatch(
+      /^AnonPages of the whole host grew from 2\d\d MiB to 2.13 GiB in [67]\.\d hours, from 2025-12-31T1[67]:/,
+    );
   });
 
   it("accuses nobody who is too small to have grown by that much", async () => {

@@ -121,28 +121,44 @@ describe("recentTrend() of histories whose truth is known", () => {
       // Of noise there may be some, which is nothing beside the step.
       expect(trend?.low).toBeLessThan(0.01 * MB);
     });
+  });
 
-    it("has no growth that goes on while a cache or a heap fills", () => {
-      for (const timeConstant of [1 / 5, 1 / 3]) {
-        const fill = history(points, 2 * MB, (share) => 1000 * MB * (1 - Math.exp(-share / timeConstant)), 1000);
-        // At the end of many looks that of its last part may be seen, which is hardly any.
-        expect(recentTrend(fill)?.low).toBeLessThan(0.05 * MB);
-      }
-    });
+  it.each([60, 288, 2000])("has no growth that goes on while a cache or a heap fills: %i points", (points) => {
+    for (const timeConstant of [1 / 5, 1 / 3]) {
+      const fill = history(points, 2 * MB, (share) => 1000 * MB * (1 - Math.exp(-share / timeConstant)), 1000);
+      // At the end of many looks that of its last part may be seen, which is hardly any.
+      expect(recentTrend(fill)?.low).toBeLessThan(0.05 * MB);
+    }
   });
 
   it("has no growth once a limit is reached", () => {
-    for (const points of [6, 12, 60, 288]) {
+    for (const points of [60, 288]) {
       const trend = recentTrend(history(points, 0, (share) => 1000 * MB * Math.min(0.6, share)));
       expect(trend?.low).toBeLessThanOrEqual(0);
     }
   });
 
   it("has the rate of the leak, and not of the start-up before it", () => {
-    for (const points of [12, 60, 288]) {
+    for (const points of [12, 24, 40, 60, 100, 288]) {
       const trend = recentTrend(history(points, 2 * MB, (x) => 1000 * MB * Math.min(1, x / 0.2) + 500 * MB * x, 1000));
       expect(trend?.bytesPerSecond).toBeCloseTo(0.5 * MB, -5);
       expect(trend?.low).toBeGreaterThan(0);
+    }
+    // The part that is looked at has some of its end in it.
+    for (const points of [60, 100, 288]) {
+      const trend = recentTrend(history(points, 2 * MB, (x) => 2000 * MB * Math.min(1, x / 0.6) + 500 * MB * x, 1000));
+      expect(trend?.bytesPerSecond).toBeLessThan(0.6 * MB);
+      expect(trend?.low).toBeGreaterThan(0.45 * MB);
+    }
+  });
+
+  it("goes on where a leak's load eases", () => {
+    // As long after a rest as without one.
+    for (const begun of [0, 0.3, 0.5]) {
+      for (const points of [60, 100, 288]) {
+        const leak = (x: number) => 500 * MB * (Math.max(0, x - begun) - 0.3 * Math.max(0, x - 0.85));
+        expect(recentTrend(history(points, 2 * MB, leak, 1000))?.low).toBeGreaterThan(0.3 * MB);
+      }
     }
   });
 
