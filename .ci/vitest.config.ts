@@ -32,6 +32,8 @@ export default defineConfig({
           exclude: [...configDefaults.exclude, ...portable, ...lab, ...browser, "test/samples_test.ts"],
           // These start compilers, Deno and the command line, on two cores.
           testTimeout: 60_000,
+          // Some kill what they started at a moment, or give it so many seconds: on a busy machine the moment may be missed once.
+          retry: 1,
         },
       },
       {
