@@ -1,6 +1,7 @@
 /** The report's timeline as one series an account. */
 import type { AccountId } from "../core/ledger.ts";
 import type { Report } from "../core/report.ts";
+import { GROUP_OF } from "./_groups.ts";
 
 export interface SeriesPoint {
   /** Milliseconds since 1970. */
@@ -59,6 +60,11 @@ export function accountSeries({ timeline, ledger }: Report): readonly Series[] {
 
 /** An account that moved by less tells nothing. */
 export const MIN_MOVED_BYTES: number = 16 * 2 ** 20;
+
+/** What moved. Of free memory, also that on per-CPU lists, the available tells. */
+export function movedSeries(report: Report): readonly Series[] {
+  return accountSeries(report).filter(({ id, movedBytes }) => GROUP_OF[id] !== "free" && movedBytes >= MIN_MOVED_BYTES);
+}
 
 /** At most so many, evenly, with the first and the last. */
 export function thinned<T>(all: readonly T[], most: number): readonly T[] {

@@ -3,7 +3,7 @@ import { formatBytes } from "../core/format.ts";
 import type { Exhaustion, Report, TimelinePoint } from "../core/report.ts";
 import { type Axis, bytesAxis, timeAxis } from "./_axis.ts";
 import { duration, instant } from "../core/duration.ts";
-import { accountSeries, availableSeries, MIN_MOVED_BYTES, type Series, type SeriesPoint, thinned } from "./_history.ts";
+import { availableSeries, MIN_MOVED_BYTES, movedSeries, type Series, type SeriesPoint, thinned } from "./_history.ts";
 import { type Content, type Markup, markup } from "./_html.ts";
 import { isAccusation, spanSeconds } from "./_summary.ts";
 
@@ -159,7 +159,7 @@ export function timelineSection(report: Report): Markup | undefined {
   const times = timeAxis(from, from + seconds * 1000, TIME_TICKS);
   const available = availableSeries(report);
   const forecast = forecastOf(report);
-  const moved = accountSeries(report).filter(({ id, movedBytes }) => id !== "free" && movedBytes >= MIN_MOVED_BYTES);
+  const moved = movedSeries(report);
   const charts = [
     ...(available.length >= 2 && forecast !== undefined ? [forecastChart(available, forecast, totalBytes)] : []),
     ...(available.length >= 2 ? [seriesChart("available", available, totalBytes, times)] : []),

@@ -5,10 +5,10 @@ import type { Report } from "../core/report.ts";
 import { bytesAxis } from "./_axis.ts";
 import { duration, instant } from "../core/duration.ts";
 import {
-  accountSeries,
   availableSeries,
   grownBytes,
   MIN_MOVED_BYTES,
+  movedSeries,
   type Series,
   type SeriesPoint,
   thinned,
@@ -104,7 +104,7 @@ function figures({ timeline }: Report, moved: readonly Series[]): string[] {
 export function timelineLines(report: Report, style: Style): string[] {
   const seconds = spanSeconds(report);
   if (seconds === undefined) return [];
-  const moved = accountSeries(report).filter(({ id, movedBytes }) => id !== "free" && movedBytes >= MIN_MOVED_BYTES);
+  const moved = movedSeries(report);
   if (moved.length === 0) {
     return [`  no account moved by ${formatBytes(MIN_MOVED_BYTES)} or more in ${duration(seconds)}`];
   }
