@@ -1,5 +1,5 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/analyzer.ts";
-import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
+import { formatBytes, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
 import type { Missing } from "../src/core/source.ts";
@@ -105,7 +105,7 @@ export const percpuGrowth: Analyzer = defineAnalyzer({
     return {
       findings: [{
         title: `Per-CPU memory holds ${counted}${
-          grows ? `, and grows by ${formatBytes(trend.bytesPerSecond)} a second` : ""
+          grows ? `, and grows by ${formatRate(trend.bytesPerSecond)}` : ""
         }; its holder is not known`,
         confidence: grows ? "likely" : "possible",
         material: true,

@@ -1,5 +1,5 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { formatBytes, formatQuantity } from "../src/core/format.ts";
+import { formatBytes, formatQuantity, formatRate } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
 import type { ByteRange, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { setSysctl, shellWord } from "../src/core/shell.ts";
@@ -568,8 +568,8 @@ export const shmemLeak: Analyzer = defineAnalyzer({
         : ` (${formatQuantity(others.length, "other process", "other processes")} map it, too)`;
       return {
         title: `${comm} (pid ${pid}) maps ${formatBytes(bytes)} of shared memory${also}, which grows by ${
-          formatBytes(bytesPerSecond)
-        } a second: a leak, or buffers that fill`,
+          formatRate(bytesPerSecond)
+        }: a leak, or buffers that fill`,
         confidence: "possible",
         material: bytes >= SMALL_HOST_SHARE * ledger.totalBytes,
         claims: [{ account: "shmem", bytes: { low: 0, high: Math.min(held, shared.totalBytes) } }],
@@ -610,7 +610,7 @@ export const shmemLeak: Analyzer = defineAnalyzer({
       const grows = growing !== undefined && growing.spanSeconds >= START_UP_SECONDS ? growing : undefined;
       return {
         title: `At least ${formatBytes(nameless)} of shared memory are in no page table and in no file that is known${
-          grows === undefined ? "" : `, and grow by ${formatBytes(grows.bytesPerSecond)} a second`
+          grows === undefined ? "" : `, and grow by ${formatRate(grows.bytesPerSecond)}`
         }`,
         confidence: grows === undefined ? "possible" : "likely",
         material: true,

@@ -5,7 +5,7 @@ import {
   type FindingDraft,
   type Outcome,
 } from "../src/core/analyzer.ts";
-import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
+import { formatBytes, formatCount, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { overTime } from "../src/core/source.ts";
@@ -535,7 +535,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
       return {
         title: `${holder(first, tenant, group)} hold ${formatBytes(bytes)}, mostly in the slab cache ${
           cacheName(first)
-        }${others}${fastest === undefined ? "" : `, and grow by ${formatBytes(fastest.bytesPerSecond)} a second`}`,
+        }${others}${fastest === undefined ? "" : `, and grow by ${formatRate(fastest.bytesPerSecond)}`}`,
         confidence: sure,
         material: sure !== "possible",
         claims: [{ account: "slab-unreclaimable", bytes: { low: bytes, high: bytes } }],

@@ -1,5 +1,5 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
+import { formatBytes, formatCount, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
 import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
 import type { Owner, Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
@@ -486,7 +486,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
       const claimed = isNamed ? Math.min(bytes, sum(named)) : bytes;
       const last = ledgers?.at(-1);
       const available = last?.value.availableBytes;
-      const rate = trend === undefined ? "" : `, and it grows by ${formatBytes(trend.bytesPerSecond)} a second`;
+      const rate = trend === undefined ? "" : `, and it grows by ${formatRate(trend.bytesPerSecond)}`;
       return {
         title: isNamed
           ? `${titleOf(first, claimed)} that are in no account of /proc/meminfo${rate}`

@@ -1,5 +1,5 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
+import { formatBytes, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { lately, overTime, type TimePoint } from "../src/core/source.ts";
@@ -428,8 +428,8 @@ export const userLeak: Analyzer = defineAnalyzer({
       const age = life === undefined ? "" : `; started ${Math.round(life.ageSeconds)} s ago, it may be starting up`;
       return {
         title: `${nameOf(leak)} has ${sizeText(bytes, seen[0] as Process)} and grows by ${
-          formatBytes(trend.bytesPerSecond)
-        } a second${age}`,
+          formatRate(trend.bytesPerSecond)
+        }${age}`,
         confidence: life !== undefined ? "possible" : trend.spanSeconds >= LONG_WATCH_SECONDS ? "confirmed" : "likely",
         material: life === undefined,
         claims: [{ account: "anon", bytes: { low: anonBytes, high: anonBytes } }],

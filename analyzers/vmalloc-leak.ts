@@ -1,5 +1,5 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/analyzer.ts";
-import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
+import { formatBytes, formatCount, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
 import type { Confidence, Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
@@ -132,7 +132,7 @@ export const vmallocLeak: Analyzer = defineAnalyzer({
       findings: [{
         title: `${first.caller}${where} holds ${formatBytes(first.bytes)} of vmalloc memory in ${
           formatQuantity(first.areas, "area")
-        }${grows ? `, and vmalloc grows by ${formatBytes(trend.bytesPerSecond)} a second` : ""}`,
+        }${grows ? `, and vmalloc grows by ${formatRate(trend.bytesPerSecond)}` : ""}`,
         confidence: likelihood(),
         material: true,
         claims: [{ account: "vmalloc", bytes: { low: first.bytes, high: first.bytes } }],

@@ -1,7 +1,7 @@
 /** Is the host short of memory? A question apart from who holds what. */
 import type { EvidenceLine } from "../core/analyzer.ts";
 import { duration, instant } from "../core/duration.ts";
-import { formatBytes, formatShare } from "../core/format.ts";
+import { formatBytes, formatRate, formatShare } from "../core/format.ts";
 import { accountBytes, type Ledger } from "../core/ledger.ts";
 import type { Exhaustion, PressureLevel } from "../core/report.ts";
 import { defineComputed, lately, overTime, type Parsed, type Source, type TimePoint } from "../core/source.ts";
@@ -192,7 +192,7 @@ function falling({ ledgers, ledger: memory, meminfo: file }: Inputs): Sign {
   }
   return {
     level: "rising",
-    because: `available memory falls by ${formatBytes(trend.bytesPerSecond)} a second and ${lasting(end, last.time)}`,
+    because: `available memory falls by ${formatRate(trend.bytesPerSecond)} and ${lasting(end, last.time)}`,
     evidence: [{
       path,
       line,
@@ -224,9 +224,9 @@ function fallingForLong({ history, ledgers, ledger: memory }: Inputs): Sign {
   const hours = (trend.spanSeconds / 3600).toFixed(1);
   return {
     level: "rising",
-    because: `available memory has been falling for ${hours} hours, by ${
-      formatBytes(trend.bytesPerSecond * 3600)
-    } an hour, and ${lasting(end, last.time)}`,
+    because: `available memory has been falling for ${hours} hours, by ${formatRate(trend.bytesPerSecond)}, and ${
+      lasting(end, last.time)
+    }`,
     evidence: [{
       path: lastRecorded.path,
       line: lastRecorded.line,

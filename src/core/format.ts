@@ -1,4 +1,6 @@
 /** How amounts are written for people: no locale, no time zone, the same bytes everywhere. */
+import type { ByteRange } from "./report.ts";
+
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
 
 /**
@@ -20,6 +22,46 @@ export function formatBytes(bytes: number): string {
   }
   const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
   return `${bytes < 0 ? "-" : ""}${value.toFixed(digits)} ${UNITS[unit]}`;
+}
+
+/**
+ * "400 MiB", or "380 MiB to 400 MiB".
+ *
+ * @example
+ * ```ts
+ * import { formatByteRange } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * equal(formatByteRange({ low: 1024, high: 2048 }), "1.00 KiB to 2.00 KiB");
+ * ```
+ */
+export function formatByteRange({ low, high }: ByteRange): string {
+  return formatBytes(low) === formatBytes(high) ? formatBytes(low) : `${formatBytes(low)} to ${formatBytes(high)}`;
+}
+
+const RATE_UNITS = [[1, "a second"], [60, "a minute"], [3600, "an hour"], [86_400, "a day"]] as const;
+/** Less than this tells nobody how much comes together. */
+const TELLING_BYTES = 2 ** 20;
+
+/**
+ * How fast it grows: by the second, or of what is slow by the minute, the hour or the day.
+ *
+ * @example
+ * ```ts
+ * import { formatRate } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * equal(formatRate(8_912_896), "8.50 MiB a second");
+ * equal(formatRate(640), "2.20 MiB an hour");
+ * ```
+ *
+ * @param low In bytes a second.
+ * @param high Where it is a range, as a finding's `growthBytesPerSecond`.
+ */
+export function formatRate(low: number, high: number = low): string {
+  const most = Math.max(Math.abs(low), Math.abs(high));
+  const [seconds, unit] = RATE_UNITS.find(([each]) => most * each >= TELLING_BYTES) ?? [86_400, "a day"];
+  return `${formatByteRange({ low: low * seconds, high: high * seconds })} ${unit}`;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What all renderers say in the same words. Nothing here is escaped yet: names from the bundle are in it. */
-import { formatBytes, formatQuantity } from "../core/format.ts";
-import type { ByteRange, Confidence, Finding, KernelEvent, Remedy, Report, Verdict } from "../core/report.ts";
+import { formatByteRange, formatBytes, formatQuantity, formatRate } from "../core/format.ts";
+import type { Confidence, Finding, KernelEvent, Remedy, Report, Verdict } from "../core/report.ts";
 import { duration, instant } from "../core/duration.ts";
 import { isInUse } from "./_groups.ts";
 import { accountSeries, grownBytes, MIN_MOVED_BYTES } from "./_history.ts";
@@ -137,11 +137,6 @@ export function hostFacts(report: Report): readonly string[] {
   ];
 }
 
-/** "400 MiB", or "380 MiB to 400 MiB". */
-export function bytesRange({ low, high }: ByteRange): string {
-  return formatBytes(low) === formatBytes(high) ? formatBytes(low) : `${formatBytes(low)} to ${formatBytes(high)}`;
-}
-
 /** How much a finding holds: `amount`, which is what is emphasized, and `rest`, of which accounts. Without a claim there is no amount. */
 export interface Holding {
   readonly amount: string;
@@ -150,11 +145,14 @@ export interface Holding {
 
 /** "400 MiB" and " of slab-unreclaimable"; of several accounts, or of a part only, "400 MiB" and ": 300 MiB of anon, 50.0 MiB of shmem". */
 export function holdingOf({ bytes, claims }: Finding): Holding {
-  const amount = bytesRange(bytes);
+  const amount = formatByteRange(bytes);
   const [first, ...others] = claims;
   if (first === undefined) return { amount: "", rest: "nothing itself" };
-  if (others.length === 0 && bytesRange(first.bytes) === amount) return { amount, rest: ` of ${first.account}` };
-  return { amount, rest: `: ${claims.map(({ account, bytes }) => `${bytesRange(bytes)} of ${account}`).join(", ")}` };
+  if (others.length === 0 && formatByteRange(first.bytes) === amount) return { amount, rest: ` of ${first.account}` };
+  return {
+    amount,
+    rest: `: ${claims.map(({ account, bytes }) => `${formatByteRange(bytes)} of ${account}`).join(", ")}`,
+  };
 }
 
 /** Whether the host is short of memory; of a bundle without a look at it that is not known, for which a report has no level. */
@@ -175,7 +173,7 @@ export function lastLook({ timeline, host }: Report): string | undefined {
 /** How fast it grows, and when memory is used up; undefined where growth is not known. */
 export function growthText({ growthBytesPerSecond: rate, exhaustion }: Finding, report: Report): string | undefined {
   if (rate === null) return undefined;
-  const grows = `grows by ${bytesRange(rate)} a second`;
+  const grows = `grows by ${formatRate(rate.low, rate.high)}`;
   if (exhaustion === null) return grows;
   const from = lastLook(report);
   const seconds = from === undefined ? undefined : (Date.parse(exhaustion.atLow) - Date.parse(from)) / 1000;

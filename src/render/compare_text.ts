@@ -1,11 +1,11 @@
 /** A comparison for a terminal. */
 import { getBorderCharacters, table } from "table";
 import type { ComparedFinding, ComparedSide, Comparison } from "../core/comparison.ts";
-import { formatBytes, formatCount, formatShare } from "../core/format.ts";
+import { formatByteRange, formatBytes, formatCount, formatRate, formatShare } from "../core/format.ts";
 import type { Finding } from "../core/report.ts";
 import { instant } from "../core/duration.ts";
 import { printable, wrap } from "./_printable.ts";
-import { bytesRange, pressureText } from "./_summary.ts";
+import { pressureText } from "./_summary.ts";
 import { styleOf } from "./_text_style.ts";
 import type { TextOptions } from "./text.ts";
 
@@ -51,8 +51,8 @@ export function findingState(pair: ComparedFinding, side: "before" | "after"): s
   const { confidence, bytes, growthBytesPerSecond: rate } = finding;
   return [
     confidence,
-    ...(bytes.high === 0 ? [] : [bytesRange(bytes)]),
-    ...(rate === null || rate.low <= 0 ? [] : [`grows by ${bytesRange(rate)} a second`]),
+    ...(bytes.high === 0 ? [] : [formatByteRange(bytes)]),
+    ...(rate === null || rate.low <= 0 ? [] : [`grows by ${formatRate(rate.low, rate.high)}`]),
   ].join(", ");
 }
 

@@ -138,14 +138,14 @@ describe("pressure over imported history", () => {
   it("is rising when what is available has been falling for a day, and quotes the last row", async () => {
     const pressure = await level((i) => 7 * GIB - i * 20 * MIB);
     expect(pressure).toMatchObject({ level: "rising" });
-    expect(pressure.because).toMatch(/has been falling for 24.0 hours, by 120 MiB an hour/);
+    expect(pressure.because).toMatch(/has been falling for 24.0 hours, by 2.00 MiB a minute/);
     expect(pressure.evidence).toEqual([expect.objectContaining({ path: "sos_commands/sar/sar31", line: 147 })]);
   });
 
   it("is rising since it began to fall, whatever was before", async () => {
     const pressure = await level((i) => 7 * GIB - Math.max(0, i - 96) * 40 * MIB);
     expect(pressure.level).toBe("rising");
-    expect(pressure.because).toMatch(/has been falling for (8|9|10|11)\.\d hours, by 2[2-4]\d MiB an hour/);
+    expect(pressure.because).toMatch(/has been falling for (8|9|10|11)\.\d hours, by 3.[6-9]\d MiB a minute/);
   });
 
   it("is none when the end would be weeks away", async () => {

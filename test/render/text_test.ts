@@ -48,7 +48,7 @@ describe("renderText()", () => {
     ]);
     const [first, second] = renderText(await analyzeFiles(Object.fromEntries(history))).split("\n");
     expect(first).toMatch(
-      /falls by 683 KiB a second and would last at least 2 hours 23 minutes, until 2026-11-23 09:22:43Z/,
+      /falls by 40.0 MiB a minute and would last at least 2 hours 23 minutes, until 2026-11-23 09:22:43Z/,
     );
     expect(second).toContain("Grew most: slab, unreclaimable, by 2.30 GiB.");
   });
