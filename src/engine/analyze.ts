@@ -185,6 +185,22 @@ function isMuchUnjudged(
   });
 }
 
+/** Of the kernel's own, and not given back when asked: what processes have, and caches, is as large as a host's work makes it. */
+const KERNEL_ACCOUNTS: readonly AccountId[] = [
+  "slab-unreclaimable",
+  "vmalloc",
+  "percpu",
+  "kernel-stacks",
+  "page-tables",
+];
+
+/** Whether a cause that may be there has much of the kernel's own memory: nothing tells that it is usual. */
+function isMuchSuspect({ material, confidence, claims }: Finding, { totalBytes }: Ledger): boolean {
+  const bytes = claims.filter(({ account }) => KERNEL_ACCOUNTS.includes(account))
+    .reduce((sum, claim) => sum + claim.bytes.low, 0);
+  return material && confidence === "possible" && bytes >= UNEXPLAINED_SHARE * totalBytes;
+}
+
 function verdict(
   findings: readonly Finding[],
   ledger: Ledger | undefined,
@@ -201,7 +217,8 @@ function verdict(
   }
   // Short of memory, every account known, and nothing but sizes to go by: one snapshot cannot tell a leak from a large program.
   if (pressure === "short" || pressure === "exhausted") return "insufficient-evidence";
-  return isUnjudged(ledger) ? "insufficient-evidence" : "healthy";
+  const isOpen = isUnjudged(ledger) || findings.some((finding) => isMuchSuspect(finding, ledger));
+  return isOpen ? "insufficient-evidence" : "healthy";
 }
 
 function timelinePoint({ time, value }: TimePoint<KnownAccounts>): TimelinePoint {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { analyzeFiles, findingOf, meminfoText, udpText } from "./_bundle.ts";
+import { slabinfoText } from "./_kernel.ts";
 import { itTellsAlone } from "./_sockets.ts";
 
 const SS = "sos_commands/networking/ss_-peaonmi";
@@ -110,6 +111,27 @@ describe("socket-backlog-udp", () => {
     const finding = findingOf(await analyzeFiles(hidden), "socket-backlog-udp");
     expect(finding).toMatchObject({ confidence: "possible", material: true, bytes: { low: 247 * MIB } });
     expect(finding?.title).toContain("UDP sockets that this bundle does not show");
+    // So much of a small host is not called healthy.
+    expect((await analyzeFiles(hidden)).verdict).toBe("healthy");
+    const small = { ...hidden, "proc/meminfo": meminfoText({ SUnreclaim: 270 * MIB }, 2 * GIB) };
+    expect((await analyzeFiles(small)).verdict).toBe("insufficient-evidence");
+    // Looked at once more, nobody has read; but without slabinfo it may be another tenant's slab.
+    const later = { [`${LATER}/proc/net/sockstat`]: hidden["proc/net/sockstat"] };
+    const sockstatFell = { [`${LATER}/proc/net/sockstat`]: hidden["proc/net/sockstat"].replace("63232", "53232") };
+    const packets = {
+      "proc/slabinfo": slabinfoText([
+        { name: "kmalloc-512", size: 512, objects: 380_000 },
+        { name: "skbuff_head_cache", size: 256, objects: 380_000 },
+      ]),
+    };
+    for (
+      const [confidence, files] of [
+        ["likely", { ...hidden, ...packets, ...later }],
+        ["possible", { ...hidden, ...later }],
+        ["possible", { ...hidden, ...packets }],
+        ["possible", { ...hidden, ...packets, ...sockstatFell }],
+      ] as const
+    ) expect(findingOf(await analyzeFiles(files), "socket-backlog-udp")?.confidence).toBe(confidence);
     // Kernels before 6.15 may count what no socket has any more, and which is nowhere.
     const phantom = { ...hidden, "proc/meminfo": meminfoText({}, 24 * GIB) };
     expect(findingOf(await analyzeFiles(phantom), "socket-backlog-udp")).toBeUndefined();
