@@ -20,7 +20,7 @@ import { isPacketCache } from "../src/computed/skb_memory.ts";
 import { receiveCharges } from "../src/computed/receive_charges.ts";
 import { udpBacklog } from "../src/computed/udp_backlog.ts";
 import { unixBacklog } from "../src/computed/unix_backlog.ts";
-import { processStatuses } from "../src/computed/process_statuses.ts";
+import { processStatuses, seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { queuedSignals } from "../src/computed/queued_signals.ts";
 import { LEAST_MATERIAL_SLAB_BYTES, materialSlabBytes } from "../src/computed/material.ts";
 import { cacheName, namesOf, type SlabCaches, slabCaches, WHOLE_SLABINFO } from "../src/computed/slab_caches.ts";
@@ -59,6 +59,7 @@ import { slabAllocTraces } from "../src/parsers/slab_alloc_traces.ts";
 import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { sysvipcMsg } from "../src/parsers/sysvipc_msg.ts";
 import { udp } from "../src/parsers/udp.ts";
+import { lookAtSockets } from "../src/computed/unseen_sockets.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /**
@@ -314,6 +315,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
     receiveCharges,
     udpBacklog,
     unixBacklog,
+    seesAllDescriptors,
   },
   last: true,
   // From a tenth of memory on it is the problem however it is spread.
@@ -332,6 +334,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
       receiveCharges: charges,
       udpBacklog: backlog,
       unixBacklog: unix,
+      seesAllDescriptors: seesAll,
       groups,
       devices,
       ...counts
@@ -550,11 +553,13 @@ export const slabLeak: Analyzer = defineAnalyzer({
           ...longGrowthEvidence(grownForLong()),
           ...tracedAllocations(suspects, witnesses),
         ],
-        remedies: remedies(
-          suspects,
-          group === undefined ? [] : stopCommands(group, known),
-          tenant?.stays,
-        ),
+        remedies: [
+          // From inside of a container the host's sockets are none that are known.
+          ...(first.isPackets && seesAll === false
+            ? [lookAtSockets("any", remedyMark("slab-leak", "look at the sockets of all namespaces"))]
+            : []),
+          ...remedies(suspects, group === undefined ? [] : stopCommands(group, known), tenant?.stays),
+        ],
       };
     }
 

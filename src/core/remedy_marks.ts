@@ -528,6 +528,11 @@ export const remedyMarks: readonly RemedyMark[] = [
   },
   {
     "cause": "slab-leak",
+    "remedy": "look at the sockets of all namespaces",
+    "untried": "it only looks",
+  },
+  {
+    "cause": "slab-leak",
     "remedy": "end the owner",
     "kernel": "6.18.44-fc-v769",
     "date": "2026-11-23",

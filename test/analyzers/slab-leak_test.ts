@@ -703,6 +703,15 @@ describe("slab-leak", () => {
     for (const files of [packets, { ...packets, ...sockets, ...unprivileged }]) {
       expect(findingOf(await analyzeFiles(files), "slab-leak")?.confidence).toBe("possible");
     }
+    // From inside of a container, whose processes have no kthreadd, the host's sockets are looked for first.
+    const status = (pid: number, name: string) => ({ [`proc/${pid}/status`]: `Name:\t${name}\nPid:\t${pid}\n` });
+    const [inside, outside] = await Promise.all(
+      [status(1, "sh"), status(2, "kthreadd")].map(async (seen) =>
+        findingOf(await analyzeFiles({ ...packets, ...sockets, ...seen }), "slab-leak")?.remedies[0]?.commands[0]
+      ),
+    );
+    expect(inside).toContain("nsenter");
+    expect(outside).not.toContain("nsenter");
   });
 
   it("finds a leak beside queued packets that are larger", async () => {
