@@ -201,6 +201,26 @@ export const remedyMarks: readonly RemedyMark[] = [
     "observed": "under a limit of 1 MiB, registering 16 MiB without CAP_IPC_LOCK failed with ENOMEM",
   },
   {
+    "cause": "io-uring",
+    "remedy": "end the owner of AIO contexts",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-30",
+    "beforeBytes": 310476800,
+    "afterBytes": 0,
+  },
+  {
+    "cause": "io-uring",
+    "remedy": "destroy AIO contexts",
+    "untried": "only the program itself can do it",
+  },
+  {
+    "cause": "io-uring",
+    "remedy": "limit of AIO",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-30",
+    "observed": "with fs.aio-max-nr below fs.aio-nr io_setup() failed with EAGAIN; contexts that were there stayed",
+  },
+  {
     "cause": "ip-reassembly",
     "remedy": "lower the limit",
     "kernel": "6.18.44-fc-v769",

@@ -10,6 +10,7 @@ export { netnsOf, pidOf, type ProcessFile } from "./_groups.ts";
 export type { InetSocket } from "./_inet_sockets.ts";
 export type { RecordedMemory, RecordedPoint } from "./_recorded_memory.ts";
 export type { BytesAtLine, NumberAtLine, TextAtLine } from "./_values.ts";
+export * from "./aio_rings.ts";
 export * from "./allocinfo.ts";
 export * from "./arcstats.ts";
 export * from "./atop_memory.ts";
