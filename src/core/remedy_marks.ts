@@ -759,6 +759,11 @@ export const remedyMarks: readonly RemedyMark[] = [
     "fromStartBytes": 715008,
   },
   {
+    "cause": "socket-backlog-unix",
+    "remedy": "see whether it reads",
+    "untried": "it only looks",
+  },
+  {
     "cause": "swap-thrash",
     "remedy": "end what swaps most",
     "kernel": "6.18.44-fc-v769",
