@@ -94,6 +94,17 @@ describe("user-leak", () => {
       expect(findingOf(await analyzeFiles(started(2, 0.1, large)), "user-leak")?.confidence).toBe("likely");
     });
 
+    it("says so of one that fills its heap for the first time, however large, and of none that had some before it grew", async () => {
+      // Linux 6.18: a heap of 600 MiB that is filled in 20 s and then swept, seen 13 s after its start.
+      const filling = await analyzeFiles(started(3, 0.1, [90 * MIB, 220 * MIB, 350 * MIB]));
+      expect(findingOf(filling, "user-leak")).toMatchObject({ confidence: "possible", material: false });
+      expect(filling.verdict).toBe("healthy");
+      const leak = await analyzeFiles(started(3, 0.1, [390 * MIB, 520 * MIB, 650 * MIB]));
+      expect(findingOf(leak, "user-leak")?.confidence).toBe("likely");
+      const old = await analyzeFiles(started(80, 0.1, [90 * MIB, 220 * MIB, 350 * MIB]));
+      expect(findingOf(old, "user-leak")?.confidence).toBe("likely");
+    });
+
     it("accuses what was started longer ago than starting up takes, however small and busy", async () => {
       for (const cpuShare of [0.1, 0.9]) {
         const finding = findingOf(await analyzeFiles(started(80, cpuShare, small)), "user-leak");
@@ -153,6 +164,50 @@ describe("user-leak", () => {
         bytes: { low: 0, high: 0 },
         owners: [{ pid: 700, comm: "late", bytes: 600 * MIB }],
       });
+    });
+  });
+
+  describe("of a process that had more before", () => {
+    function peaked(peakBytes: number, amounts: readonly number[], swapBytes = 0): { [path: string]: string } {
+      const files = watched("heap", amounts);
+      for (const [i, prefix] of times.entries()) {
+        files[`${prefix}proc/700/status`] = `Name:\theap\nVmHWM:\t${peakBytes / 1024} kB\nVmRSS:\t${
+          (amounts[i] as number) / 1024
+        } kB\nRssAnon:\t${(amounts[i] as number) / 1024} kB\nVmSwap:\t${swapBytes / 1024} kB\n`;
+      }
+      return files;
+    }
+    const amounts = [300 * MIB, 400 * MIB, 500 * MIB];
+
+    it("says that it may be a heap that is swept", async () => {
+      const report = await analyzeFiles(peaked(800 * MIB, amounts));
+      const finding = findingOf(report, "user-leak");
+      expect(finding).toMatchObject({ confidence: "possible", material: false });
+      expect(finding?.title).toContain("it had 300 MiB more before");
+      expect(report.verdict).toBe("healthy");
+    });
+
+    it("accuses one that goes beyond all before, but for what comes and goes, or was swapped out", async () => {
+      const beyond = [peaked(500 * MIB, amounts), peaked(530 * MIB, amounts), peaked(800 * MIB, amounts, 300 * MIB)];
+      for (const files of beyond) {
+        expect(findingOf(await analyzeFiles(files), "user-leak")).toMatchObject({
+          confidence: "likely",
+          material: true,
+        });
+      }
+    });
+
+    it("does not hide a leak beside it that is slower", async () => {
+      const files = peaked(800 * MIB, amounts);
+      for (const [i, prefix] of times.entries()) {
+        files[`${prefix}proc/701/status`] = status("leaky", (300 + 20 * i) * MIB);
+        files[`${prefix}proc/meminfo`] = meminfoText({ AnonPages: (632 + 120 * i) * MIB });
+      }
+      const findings = (await analyzeFiles(files)).findings.filter(({ cause }) => cause === "user-leak");
+      expect(findings.map(({ confidence, owners }) => [confidence, owners[0]?.pid])).toEqual([
+        ["likely", 701],
+        ["possible", 700],
+      ]);
     });
   });
 
