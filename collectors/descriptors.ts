@@ -9,7 +9,8 @@ const COUNTS = `for fd in /proc/[0-9]*/fd; do echo "$fd"; done | xargs -r stat -
 /**
  * What kind they are: up to 200 descriptors, evenly spread, of each of the 48 processes with the most. Looking one up costs
  * the kernel 0.9 KB, so this costs 9 MB on any host. Before 6.2 the table's size stands in for the number. Of some kinds the
- * kernel tells what they hold: marks of inotify (counted, there may be a million), rings and buffers of io_uring.
+ * kernel tells what they hold: marks of inotify (counted, there may be a million), rings and buffers of io_uring, and completions for which its ring had no room
+ * (counted, too).
  * As few programs as can be: starting them was a third of what collecting took.
  */
 const SAMPLES = `exec 2>/dev/null
@@ -24,12 +25,14 @@ echo "$top" | awk '{ for (i = 0; i <= $1; i += int($1 / 200) + 1) printf " %s/%d
     file = $0; sub(/ -> .*/, "", file); sub(/.* /, "", file); sub(/fd/, "fdinfo", file)
     process = file; sub(/fdinfo.*/, "", process)
     if (looked[process $NF]++ >= (/inotify$/ ? 10 : 200)) next
-    inotify = 0
+    inotify = overflow = 0
     while ((getline line < file) > 0)
-      if (line ~ /^inotify /) inotify++
+      if (index(line, "  user_data=") == 1) overflow++
+      else if (line ~ /^inotify /) inotify++
       else if (line ~ /^ *(SqMask|CqMask|UserBufs):/ || line ~ /^ +[0-9]+: 0x[0-9a-f]+\\/[0-9]+$/) print file ": " line
     close(file)
     if (inotify) print file ": inotify " inotify
+    if (overflow) print file ": overflow " overflow
   }'`;
 
 /**

@@ -507,6 +507,19 @@ export const remedyMarks: readonly RemedyMark[] = [
     "observed": "unmounting gave all of 64 MiB back, and writing beyond the tmpfs's size failed with ENOSPC",
   },
   {
+    "cause": "shmem-leak",
+    "remedy": "end the receiver of descriptors",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-30",
+    "beforeBytes": 314572800,
+    "afterBytes": 0,
+  },
+  {
+    "cause": "shmem-leak",
+    "remedy": "receive the descriptors",
+    "untried": "only the program itself can do it",
+  },
+  {
     "cause": "skb-frag-amplification",
     "remedy": "end the owner",
     "kernel": "6.18.44-fc-v769",

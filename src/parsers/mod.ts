@@ -25,6 +25,7 @@ export * from "./date.ts";
 export * from "./dentry_state.ts";
 export * from "./descriptor_counts.ts";
 export * from "./descriptor_samples.ts";
+export * from "./descriptors_in_flight.ts";
 export * from "./df.ts";
 export * from "./dm_bufio.ts";
 export * from "./ethtool.ts";
