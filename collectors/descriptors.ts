@@ -7,7 +7,7 @@ import { type Collector, defineCollector } from "../src/core/collector.ts";
 const COUNTS = `for fd in /proc/[0-9]*/fd; do echo "$fd"; done | xargs -r stat -c '%s %n'`;
 
 /**
- * What kind they are: up to 200 descriptors, evenly spread, of each of the 48 processes with the most. Looking one up costs
+ * What kind they are: all of up to 200 descriptors, and else 200 evenly spread ones, of each of the 48 processes with the most. Looking one up costs
  * the kernel 0.9 KB, so this costs 9 MB on any host. Before 6.2 the table's size stands in for the number. Of some kinds the
  * kernel tells what they hold: marks of inotify (counted, there may be a million), rings and buffers of io_uring, and completions for which its ring had no room
  * (counted, too).
@@ -19,7 +19,9 @@ top=$(each fd | xargs stat -c '%s %n' | awk '$1 > 0' | sort -rn | head -n 48)
 [ -n "$top" ] || top=$(each status | xargs grep -H -E '^(FDSize|VmRSS):' | sed 's,/status:,/fd ,' | awk '
   $2 == "FDSize:" { size = $3 }
   $2 == "VmRSS:" { print size, $1 }' | sort -rn | head -n 48)
-echo "$top" | awk '{ for (i = 0; i <= $1; i += int($1 / 200) + 1) printf " %s/%d", $2, i; print "" }' | xargs ls -ln | awk '
+for each in $(echo "$top" | awk '
+  $1 <= 200 { print $2 "/*"; next }
+  { for (i = 0; i <= $1; i += int($1 / 200) + 1) print $2 "/" i }'); do echo "$each"; done | xargs ls -ln | awk '
   { print }
   /anon_inode:(inotify|\\[io_uring\\])$/ {
     file = $0; sub(/ -> .*/, "", file); sub(/.* /, "", file); sub(/fd/, "fdinfo", file)
