@@ -11,6 +11,7 @@ import { processes } from "../src/computed/processes.ts";
 import { type AioRings, aioRings } from "../src/parsers/aio_rings.ts";
 import { processStatus } from "../src/parsers/process_status.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
+import { vmallocinfo } from "../src/parsers/vmallocinfo.ts";
 import { vmstat } from "../src/parsers/vmstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
@@ -179,6 +180,22 @@ function aioRemedies([first]: readonly AioGroup[], stop: readonly string[]): Rem
   ];
 }
 
+/** The kernel maps the memory of an AF_XDP socket (umem) into its own addresses, too, each as one area. */
+const UMEM_CALLER = /^xdp_umem_/;
+/** What has this much of what is pinned explains it. */
+const MOST = 0.5;
+const FIND_XDP = "lsof -b +M -n -l 2> /dev/null | grep 'protocol: XDP'";
+
+const UMEM_REMEDY: Remedy = {
+  when: "now",
+  text:
+    `End or restart who has the AF_XDP socket, in an orderly way: the memory goes with the last descriptor of it. A program that needs it no more must close the socket before it unmaps. ${
+      remedyMark("io-uring", "end the owner of AF_XDP sockets")
+    }`,
+  commands: [FIND_XDP],
+  verify: "MemFree rises by as much",
+};
+
 /** Either would do: what is pinned and in no process, or the rings themselves. */
 const PINNED: readonly Missing[] = [
   { path: "Active and Inactive of proc/meminfo", howToCapture: "cat /proc/meminfo" },
@@ -204,7 +221,7 @@ export const ioUring: Analyzer = defineAnalyzer({
     "fs/aio.c aio_setup_ring()",
   ],
   needs: { ledger },
-  uses: { descriptors, processes, processStatus, vmstat, aioRings, sysctl },
+  uses: { descriptors, processes, processStatus, vmstat, vmallocinfo, aioRings, sysctl },
   analyze(
     {
       ledger,
@@ -212,6 +229,7 @@ export const ioUring: Analyzer = defineAnalyzer({
       processes: known,
       processStatus: statuses,
       vmstat: counters,
+      vmallocinfo: areas,
       aioRings: aio,
       sysctl: settings,
     },
@@ -234,7 +252,7 @@ export const ioUring: Analyzer = defineAnalyzer({
     if (inRings + orphaned >= materialBytes) {
       return { findings: [named(holders as [Group, ...Group[]]), ...aioFound] };
     }
-    if (pinned >= materialBytes) return { findings: [unnamed(), ...aioFound] };
+    if (pinned >= materialBytes) return { findings: [ofXdp() ?? unnamed(), ...aioFound] };
     const unsized = pageSizeBytes === undefined || (table?.details.length ?? 0) === 0 ? ringHolders(table) : undefined;
     if (
       unsized !== undefined && residual - residualNoiseBytes(ledger.totalBytes) >= materialBytes &&
@@ -408,6 +426,36 @@ export const ioUring: Analyzer = defineAnalyzer({
           }`,
         }],
         remedies: remedies({ pids }, stopCommands({ comm, pids }, known)),
+      };
+    }
+
+    /** What it is, is certain; whose, only a look at all sockets tells. Undefined where no such area explains what is pinned. */
+    function ofXdp(): FindingDraft | undefined {
+      const umem = areas?.value.filter(({ caller }) => caller !== undefined && UMEM_CALLER.test(caller)) ?? [];
+      const [largest] = umem.toSorted((a, b) => b.bytes - a.bytes || a.line - b.line);
+      const mapped = umem.reduce((sum, { bytes }) => sum + bytes, 0);
+      if (areas === undefined || largest === undefined || mapped < MOST * pinned) return undefined;
+      const bytes = Math.min(pinned, mapped);
+      return {
+        title: `${formatBytes(bytes)} of memory of ${
+          formatQuantity(umem.length, "AF_XDP socket")
+        } (umem) stay pinned, and no process has them mapped`,
+        confidence: "likely",
+        material: true,
+        claims: [{ account: "pinned-lru", bytes: { low: bytes, high: bytes } }],
+        owners: [{
+          pid: null,
+          comm: "unknown",
+          bytes,
+          count: umem.length,
+          detail: `to find who has the sockets: ${FIND_XDP}`,
+        }],
+        evidence: [{
+          path: areas.path,
+          line: largest.line,
+          because: `${formatBytes(largest.bytes)} of an AF_XDP socket's memory, as the kernel has it mapped`,
+        }, ...pinEvidence()],
+        remedies: [UMEM_REMEDY],
       };
     }
 

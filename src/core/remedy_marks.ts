@@ -221,6 +221,14 @@ export const remedyMarks: readonly RemedyMark[] = [
     "observed": "with fs.aio-max-nr below fs.aio-nr io_setup() failed with EAGAIN; contexts that were there stayed",
   },
   {
+    "cause": "io-uring",
+    "remedy": "end the owner of AF_XDP sockets",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-30",
+    "beforeBytes": 209715200,
+    "afterBytes": 0,
+  },
+  {
     "cause": "ip-reassembly",
     "remedy": "lower the limit",
     "kernel": "6.18.44-fc-v769",

@@ -78,6 +78,19 @@ describe("io-uring", () => {
     expect(Math.abs((finding?.bytes.low ?? 0) / (400 * MIB) - 1)).toBeLessThan(0.02);
   });
 
+  it("tells memory of AF_XDP sockets by the kernel's own mapping of it", async () => {
+    const files = (bytes: number) => ({
+      "proc/meminfo": lru(200 * MIB),
+      "proc/vmallocinfo": `0x00000000632851be-0x00000000fadc358d ${bytes + 4096} xdp_umem_create+0x3d8/0x480 vmap\n`,
+    });
+    const finding = findingOf(await analyzeFiles(files(200 * MIB), [ioUring]), "io-uring");
+    expect(finding).toMatchObject({ confidence: "likely", owners: [{ pid: null, count: 1 }] });
+    expect(finding?.title).toMatch(/^\S+ MiB of memory of 1 AF_XDP socket/);
+    expect(finding?.remedies[0]?.commands).toEqual([expect.stringContaining("protocol: XDP")]);
+    // One that is small does not explain what is pinned.
+    expect(findingOf(await analyzeFiles(files(16 * MIB), [ioUring]), "io-uring")?.confidence).toBe("possible");
+  });
+
   it("names who has rings of Linux AIO, which are page cache that cannot be given back", async () => {
     const files = {
       "proc/meminfo": meminfoText({ Cached: 500 * MIB }),
