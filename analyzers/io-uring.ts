@@ -1,5 +1,5 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { formatBytes, formatQuantity } from "../src/core/format.ts";
+import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
 import { type Account, accountBytes, type SourceLine } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
 import type { Missing } from "../src/core/source.ts";
@@ -8,9 +8,13 @@ import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopAll, stopCommands, worthNaming } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
+import { type AioRings, aioRings } from "../src/parsers/aio_rings.ts";
 import { processStatus } from "../src/parsers/process_status.ts";
+import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
+import { vmallocinfo } from "../src/parsers/vmallocinfo.ts";
 import { vmstat } from "../src/parsers/vmstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
+import { setSysctl } from "../src/core/shell.ts";
 
 /** struct io_uring_sqe, struct io_uring_cqe, and the index of the submission array (include/uapi/linux/io_uring.h). */
 const SQE_BYTES = 64;
@@ -19,6 +23,13 @@ const SQ_INDEX_BYTES = 4;
 const RING_HEAD_BYTES = 64;
 /** A ring of the most entries (IORING_MAX_ENTRIES, 32,768): 2 MiB of submission entries, 2 MiB of completion entries. */
 const MAX_RING_BYTES: number = 4 * 2 ** 20;
+
+/** struct io_event (include/uapi/linux/aio_abi.h): a ring of Linux AIO has twice as many as io_setup() was asked for (fs/aio.c, ioctx_alloc()). */
+const IO_EVENT_BYTES = 32;
+/** fs.aio-nr counts what was asked for from Linux 4.14 on, and what was made of it before: then a ring has no more than it tells. */
+const LEAST_BYTES_AN_EVENT: number = IO_EVENT_BYTES;
+/** The kernel's own limit, which programs that do much such I/O ask to be raised (Oracle: to 1,048,576, which is 64 MiB). */
+const DEFAULT_AIO_MAX_NR = 65_536;
 
 interface Group {
   readonly comm: string;
@@ -110,6 +121,81 @@ function remedies(
   ];
 }
 
+/** The AIO rings of one program. */
+interface AioGroup {
+  readonly comm: string;
+  readonly pids: readonly number[];
+  readonly contexts: number;
+  readonly bytes: number;
+  readonly largest: AioRings;
+}
+
+function aioGroups(rings: readonly AioRings[], comms: ReadonlyMap<number, string | undefined>): AioGroup[] {
+  const byComm = new Map<string, AioRings[]>();
+  for (const each of rings) {
+    const comm = comms.get(each.pid) ?? `pid ${each.pid}`;
+    byComm.set(comm, [...(byComm.get(comm) ?? []), each]);
+  }
+  return [...byComm].map(([comm, held]) => {
+    const sorted = held.toSorted((a, b) => b.bytes - a.bytes || a.pid - b.pid);
+    return {
+      comm,
+      pids: sorted.map(({ pid }) => pid),
+      contexts: held.reduce((sum, { contexts }) => sum + contexts, 0),
+      bytes: held.reduce((sum, { bytes }) => sum + bytes, 0),
+      largest: sorted[0] as AioRings,
+    };
+  }).sort((a, b) => b.bytes - a.bytes || (a.comm < b.comm ? -1 : 1));
+}
+
+const FIND_AIO = "grep -c -F '/[aio]' /proc/[0-9]*/maps | grep -v ':0$'";
+
+function aioRemedies([first]: readonly AioGroup[], stop: readonly string[]): Remedy[] {
+  return [
+    {
+      when: "now",
+      text: `End or restart the owner in an orderly way: its contexts, and their rings, go with it. ${
+        remedyMark("io-uring", "end the owner of AIO contexts")
+      }`,
+      commands: first === undefined ? [FIND_AIO] : stop,
+      verify: "fs.aio-nr falls, and Cached of /proc/meminfo by as much",
+    },
+    {
+      when: "fix",
+      text:
+        `Destroy contexts that are done with (io_destroy; io_queue_release of libaio), and ask io_setup() for no more events than are under way at once. ${
+          remedyMark("io-uring", "destroy AIO contexts")
+        }`,
+      commands: first === undefined ? [] : [`grep -c -F '/[aio]' /proc/${first.pids[0]}/maps`],
+      verify: "the number of rings stays the same under the same load",
+    },
+    {
+      when: "prevent",
+      text: `Bound the events of all contexts together: each takes 64 bytes at the least. ${
+        remedyMark("io-uring", "limit of AIO")
+      }`,
+      commands: setSysctl(`fs.aio-max-nr=${DEFAULT_AIO_MAX_NR}`),
+      verify: "io_setup() fails with EAGAIN beyond the limit",
+    },
+  ];
+}
+
+/** The kernel maps the memory of an AF_XDP socket (umem) into its own addresses, too, each as one area. */
+const UMEM_CALLER = /^xdp_umem_/;
+/** What has this much of what is pinned explains it. */
+const MOST = 0.5;
+const FIND_XDP = "lsof -b +M -n -l 2> /dev/null | grep 'protocol: XDP'";
+
+const UMEM_REMEDY: Remedy = {
+  when: "now",
+  text:
+    `End or restart who has the AF_XDP socket, in an orderly way: the memory goes with the last descriptor of it. A program that needs it no more must close the socket before it unmaps. ${
+      remedyMark("io-uring", "end the owner of AF_XDP sockets")
+    }`,
+  commands: [FIND_XDP],
+  verify: "MemFree rises by as much",
+};
+
 /** Either would do: what is pinned and in no process, or the rings themselves. */
 const PINNED: readonly Missing[] = [
   { path: "Active and Inactive of proc/meminfo", howToCapture: "cat /proc/meminfo" },
@@ -124,20 +210,37 @@ export const ioUring: Analyzer = defineAnalyzer({
   title: "io_uring rings and registered buffers",
   mechanism:
     "An io_uring keeps its rings in kernel pages, up to 4 MiB each, which are in no account of /proc/meminfo. Buffers that are registered with it stay pinned " +
-    "after the program has unmapped them: no process has them any more, they still stand on the LRU lists, and only closing the ring gives them back.",
+    "after the program has unmapped them: no process has them any more, they still stand on the LRU lists, and only closing the ring gives them back. " +
+    "The rings of its predecessor, Linux AIO (io_setup), are page cache of no file: they are in Cached and MemAvailable, and cannot be given back.",
   lookAlikes:
     "RDMA memory regions and VFIO, which pin pages, too. packet-ring and pipe-buffers: also outside every account. user-leak: registered buffers that are still mapped " +
-    "are the process's own memory and no leak.",
-  references: ["https://man7.org/linux/man-pages/man7/io_uring.7.html", "io_uring/rsrc.c io_sqe_buffers_register()"],
+    "are the process's own memory and no leak. A database: one or a few contexts of Linux AIO for each of its threads or processes.",
+  references: [
+    "https://man7.org/linux/man-pages/man7/io_uring.7.html",
+    "io_uring/rsrc.c io_sqe_buffers_register()",
+    "fs/aio.c aio_setup_ring()",
+  ],
   needs: { ledger },
-  uses: { descriptors, processes, processStatus, vmstat },
+  uses: { descriptors, processes, processStatus, vmstat, vmallocinfo, aioRings, sysctl },
   analyze(
-    { ledger, descriptors: table, processes: known, processStatus: statuses, vmstat: counters },
+    {
+      ledger,
+      descriptors: table,
+      processes: known,
+      processStatus: statuses,
+      vmstat: counters,
+      vmallocinfo: areas,
+      aioRings: aio,
+      sysctl: settings,
+    },
     { pageSizeBytes },
   ) {
     const materialBytes = materialQueueBytes(ledger.totalBytes);
     const pinnedLru = accountBytes(ledger, "pinned-lru");
-    if (pinnedLru === undefined && table === undefined) return { notAssessed: PINNED };
+    const aioFound = aioFindings();
+    if (pinnedLru === undefined && table === undefined) {
+      return aioFound.length > 0 ? { findings: aioFound } : { notAssessed: PINNED };
+    }
     const pinned = pinnedLru ?? 0;
     const residual = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
     const holders = pageSizeBytes === undefined ? [] : groups(table?.details ?? [], pageSizeBytes);
@@ -146,15 +249,18 @@ export const ioUring: Analyzer = defineAnalyzer({
     // Registered buffers that are still mapped are in `anon`: only what no process has is held by the ring alone.
     const orphaned = Math.min(pinned, buffers);
     const inRings = Math.min(rings, residual);
-    if (inRings + orphaned >= materialBytes) return { findings: [named(holders as [Group, ...Group[]])] };
-    if (pinned >= materialBytes) return { findings: [unnamed()] };
+    if (inRings + orphaned >= materialBytes) {
+      return { findings: [named(holders as [Group, ...Group[]]), ...aioFound] };
+    }
+    if (pinned >= materialBytes) return { findings: [ofXdp() ?? unnamed(), ...aioFound] };
     const unsized = pageSizeBytes === undefined || (table?.details.length ?? 0) === 0 ? ringHolders(table) : undefined;
     if (
       unsized !== undefined && residual - residualNoiseBytes(ledger.totalBytes) >= materialBytes &&
       unsized.rings * MAX_RING_BYTES >= residual / 2
     ) {
-      return { findings: [byNumber(unsized)] };
+      return { findings: [byNumber(unsized), ...aioFound] };
     }
+    if (aioFound.length > 0) return { findings: aioFound };
     return {
       ruledOut: `${formatBytes(pinned)} is pinned and in no process${
         table === undefined ? "" : `; ${
@@ -190,11 +296,67 @@ export const ioUring: Analyzer = defineAnalyzer({
     }
 
     /** 0 where the bundle does not tell. */
-    function threadsOf({ pids }: Group): number {
-      return (statuses ?? []).filter(({ pid }) => pids.includes(pid)).reduce(
+    function threadsOf({ pids }: { readonly pids: readonly number[] }): number {
+      const members = new Set(pids);
+      return (statuses ?? []).filter(({ pid }) => members.has(pid)).reduce(
         (sum, { value }) => sum + (value.threads ?? 0),
         0,
       );
+    }
+
+    /** Of what nobody is known to have, fs.aio-nr tells the least. */
+    function aioFindings(): FindingDraft[] {
+      const events = settings && sysctlNumbers(settings.value, "fs.aio-nr")?.[0];
+      const groups = aioGroups(aio?.value ?? [], new Map(statuses?.map(({ pid, value }) => [pid, value.name])));
+      const mapped = groups.reduce((sum, { bytes }) => sum + bytes, 0);
+      const bytes = Math.min(
+        accountBytes(ledger, "page-cache") ?? 0,
+        Math.max(mapped, (events ?? 0) * LEAST_BYTES_AN_EVENT),
+      );
+      if (bytes < materialBytes) return [];
+      const [first] = groups;
+      const line = settings?.value.get("fs.aio-nr")?.line;
+      const more = worthNaming(groups).length - 1;
+      const who = first === undefined
+        ? "an unknown process"
+        : `${nameOfGroup(first)}${more > 0 ? ` and ${formatQuantity(more, "other")}` : ""}`;
+      return [{
+        title: `${who}: rings of Linux AIO hold ${formatBytes(bytes)} of page cache that the kernel cannot give back`,
+        // A context for each thread is how it is meant to be used; more are forgotten ones.
+        confidence: first !== undefined && first.contexts > threadsOf(first) ? "confirmed" : "possible",
+        material: true,
+        claims: [{ account: "page-cache", bytes: { low: bytes, high: bytes } }],
+        owners: first === undefined
+          ? [{
+            pid: null,
+            comm: "unknown",
+            bytes,
+            count: 1,
+            detail: `whose contexts they are is not in the bundle; to find out: ${FIND_AIO}`,
+          }]
+          : groups.slice(0, 20).map((group) => ({
+            pid: group.pids[0] ?? null,
+            comm: group.comm,
+            bytes: group.bytes,
+            count: group.contexts,
+            detail: `${formatQuantity(group.contexts, "context")} (io_setup) with rings of ${formatBytes(group.bytes)}`,
+          })),
+        evidence: [
+          ...(first === undefined || aio === undefined ? [] : [{
+            path: aio.path,
+            line: first.largest.line,
+            because: `${formatQuantity(first.largest.contexts, "ring")} of ${
+              formatBytes(first.largest.bytes)
+            } that it has mapped: in Cached, in nobody's RSS until they are touched`,
+          }]),
+          ...(settings === undefined || events === undefined || line === undefined ? [] : [{
+            path: settings.path,
+            line,
+            because: `${formatCount(events)} events were asked for with io_setup() on this host`,
+          }]),
+        ],
+        remedies: aioRemedies(groups, stopAll(groups, known)),
+      }];
     }
 
     function named([first, ...others]: [Group, ...Group[]]): FindingDraft {
@@ -264,6 +426,36 @@ export const ioUring: Analyzer = defineAnalyzer({
           }`,
         }],
         remedies: remedies({ pids }, stopCommands({ comm, pids }, known)),
+      };
+    }
+
+    /** What it is, is certain; whose, only a look at all sockets tells. Undefined where no such area explains what is pinned. */
+    function ofXdp(): FindingDraft | undefined {
+      const umem = areas?.value.filter(({ caller }) => caller !== undefined && UMEM_CALLER.test(caller)) ?? [];
+      const [largest] = umem.toSorted((a, b) => b.bytes - a.bytes || a.line - b.line);
+      const mapped = umem.reduce((sum, { bytes }) => sum + bytes, 0);
+      if (areas === undefined || largest === undefined || mapped < MOST * pinned) return undefined;
+      const bytes = Math.min(pinned, mapped);
+      return {
+        title: `${formatBytes(bytes)} of memory of ${
+          formatQuantity(umem.length, "AF_XDP socket")
+        } (umem) stay pinned, and no process has them mapped`,
+        confidence: "likely",
+        material: true,
+        claims: [{ account: "pinned-lru", bytes: { low: bytes, high: bytes } }],
+        owners: [{
+          pid: null,
+          comm: "unknown",
+          bytes,
+          count: umem.length,
+          detail: `to find who has the sockets: ${FIND_XDP}`,
+        }],
+        evidence: [{
+          path: areas.path,
+          line: largest.line,
+          because: `${formatBytes(largest.bytes)} of an AF_XDP socket's memory, as the kernel has it mapped`,
+        }, ...pinEvidence()],
+        remedies: [UMEM_REMEDY],
       };
     }
 

@@ -3,12 +3,19 @@ import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
 import type { Missing } from "../src/core/source.ts";
+import {
+  cpuSecondsOf,
+  FASTEST_COPY_BYTES_PER_SECOND,
+  type Lives,
+  mayHaveCopied,
+  USUAL_COPY_BYTES_PER_SECOND,
+} from "../src/computed/copy_time.ts";
 import { descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopAll, stopCommands } from "../src/computed/owners.ts";
 import { givenPages } from "../src/computed/skb_memory.ts";
-import { type ProcessLife, processLives } from "../src/computed/process_lives.ts";
+import { processLives } from "../src/computed/process_lives.ts";
 import { ALL_DESCRIPTORS, seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
@@ -23,13 +30,6 @@ const SOFT_LIMIT_BYTES = 64 * 2 ** 20;
 const MATERIAL_SHARE = 0.02;
 /** A pipe this full has a writer that waits, or gave up: nobody reads, or not as fast. */
 const FULL_SHARE = 0.9;
-/**
- * Pipes are as full at each look where they are filled as fast as they are read, but not without those who do so computing for as long as it takes to copy what is
- * in them. No processor copies faster than the first. Who does something with what it reads, or reads by the page, is slower than the second (64 KiB at a time: 7
- * GiB a second are written and read, 4 KiB: 3.5, 512 bytes: 0.6, measured).
- */
-const FASTEST_COPY_BYTES_PER_SECOND = 10 * 2 ** 30;
-const USUAL_COPY_BYTES_PER_SECOND = 2 ** 30;
 /** fs.pipe-max-size: what an unprivileged process may give a pipe. */
 const MAX_PIPE_BYTES = 2 ** 20;
 
@@ -54,18 +54,9 @@ function groups(pipes: readonly Pipe[], comms: ReadonlyMap<number, string | unde
   })).sort((a, b) => b.bytes - a.bytes || (a.comm < b.comm ? -1 : 1));
 }
 
-type Lives = ReadonlyMap<number, ProcessLife>;
-
-/** How long the processes of a group computed while they were watched; undefined where they were not. */
-function cpuSeconds({ pids }: Group, lives: Lives | undefined): number | undefined {
-  const known = pids.flatMap((pid) => lives?.get(pid)?.cpuSeconds ?? []);
-  return known.length === 0 ? undefined : known.reduce((sum, seconds) => sum + seconds, 0);
-}
-
 /** Whether all that is in the pipes of a group may have been read, and written anew, while it was watched: from either end of them it takes as long. */
-function mayBeRead(group: Group, lives: Lives | undefined, copyBytesPerSecond: number): boolean {
-  const seconds = cpuSeconds(group, lives);
-  return seconds !== undefined && seconds * copyBytesPerSecond >= group.bytes;
+function mayBeRead({ bytes, pids }: Group, lives: Lives | undefined, copyBytesPerSecond: number): boolean {
+  return mayHaveCopied(bytes, pids, lives, copyBytesPerSecond) === true;
 }
 
 /** Pipes that are read are full, too, where who writes is faster. */
@@ -177,7 +168,7 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
     }
 
     function workEvidence(group: Group): EvidenceLine[] {
-      const seconds = cpuSeconds(group, lives);
+      const seconds = cpuSecondsOf(group.pids, lives);
       const life = group.pids.map((pid) => lives?.get(pid)).find((each) => each?.cpuSeconds !== undefined);
       return seconds === undefined || life === undefined ? [] : [{
         path: life.path,
@@ -207,9 +198,7 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
       const busy = holders.filter((group) => mayBeRead(group, lives, USUAL_COPY_BYTES_PER_SECOND));
       const isBusy = mostAre(busy);
       const isIdle = mostAre(
-        holders.filter((group) =>
-          cpuSeconds(group, lives) !== undefined && !mayBeRead(group, lives, FASTEST_COPY_BYTES_PER_SECOND)
-        ),
+        holders.filter(({ bytes, pids }) => mayHaveCopied(bytes, pids, lives, FASTEST_COPY_BYTES_PER_SECOND) === false),
       );
       const isAllThere = residual + givenPages(bytes, ledger) >= bytes / 2 && inFull > bytes / 2;
       return {

@@ -3,11 +3,12 @@ import { formatBytes, formatQuantity, formatRate } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
 import type { ByteRange, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { setSysctl, shellWord } from "../src/core/shell.ts";
+import { type DescriptorsInFlight, descriptorsInFlight } from "../src/parsers/descriptors_in_flight.ts";
 import type { TmpfsFile } from "../src/parsers/tmpfs_files.ts";
-import { type Missing, overTime, type TimePoint } from "../src/core/source.ts";
+import { type Missing, overTime, type Parsed, type TimePoint } from "../src/core/source.ts";
 import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { ledger } from "../src/computed/ledger.ts";
-import { FIND_IN_FLIGHT, stopCommands } from "../src/computed/owners.ts";
+import { FIND_IN_FLIGHT, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import {
   type Holder,
@@ -440,6 +441,10 @@ function ramfsFinding(
   };
 }
 
+function ofDescriptors({ count }: DescriptorsInFlight): string {
+  return formatQuantity(count, "descriptor");
+}
+
 /** What tells where shared memory is, and whether processes map it. */
 const LOOKS: readonly (readonly [keyof SharedMemory, Missing])[] = [
   ["mapped", { path: "proc/PID/status", howToCapture: "cat /proc/[0-9]*/status" }],
@@ -474,11 +479,22 @@ export const shmemLeak: Analyzer = defineAnalyzer({
     caches: overTime(unevictableCache),
     mappers: overTime(sharedMappers),
     recorded: importedHistory,
+    inFlight: descriptorsInFlight,
   },
   // Whether processes map it, files on tmpfs are it or nobody has it: meminfo alone does not tell.
   judges: "shmem",
   analyze(
-    { ledger, sharedMemory: shared, processes: known, unevictableCache: cache, ledgers, caches, mappers, recorded },
+    {
+      ledger,
+      sharedMemory: shared,
+      processes: known,
+      unevictableCache: cache,
+      ledgers,
+      caches,
+      mappers,
+      recorded,
+      inFlight,
+    },
   ) {
     const limit = Math.min(MATERIAL_BYTES, SMALL_HOST_SHARE * ledger.totalBytes);
     const filesLimit = Math.max(limit, FILES_SHARE * ledger.totalBytes);
@@ -607,18 +623,20 @@ export const shmemLeak: Analyzer = defineAnalyzer({
     /** A recorder's ring, say, does not list files. That it goes on growing tells that it is no buffer that somebody needs. */
     function namelessFinding(nameless: number): FindingDraft {
       const [mapper] = shared.mappers;
+      const receivers = inFlight?.value ?? [];
+      const [most] = receivers;
       const grows = growing !== undefined && growing.spanSeconds >= START_UP_SECONDS ? growing : undefined;
       return {
         title: `At least ${formatBytes(nameless)} of shared memory are in no page table and in no file that is known${
           grows === undefined ? "" : `, and grow by ${formatRate(grows.bytesPerSecond)}`
-        }`,
-        confidence: grows === undefined ? "possible" : "likely",
+        }${most === undefined ? "" : `; ${receiverName(most)} has not received ${ofDescriptors(most)}`}`,
+        confidence: grows === undefined && most === undefined ? "possible" : "likely",
         material: true,
         claims: [{
           account: "shmem",
           // What processes map may be less than is known of them: then more of it is nameless.
           bytes: {
-            low: grows === undefined ? 0 : nameless,
+            low: grows === undefined && most === undefined ? 0 : nameless,
             high: nameless + mappedHigh - (shared.mapped?.low ?? 0),
           },
         }],
@@ -626,7 +644,7 @@ export const shmemLeak: Analyzer = defineAnalyzer({
         exhaustion: grows === undefined || last === undefined || available === undefined
           ? null
           : exhaustion(grows, available, last.time),
-        owners: [{
+        owners: most !== undefined ? receivers.slice(0, MAX_OWNERS).map(receiverOwner) : [{
           pid: null,
           comm: "unknown",
           bytes: nameless,
@@ -641,14 +659,60 @@ export const shmemLeak: Analyzer = defineAnalyzer({
             ...shared.total,
             because: `all shared memory of the host; processes map at most ${formatBytes(mappedHigh)} of it`,
           },
+          ...receivers.slice(0, MAX_OWNERS).map((socket) => ({
+            path: (inFlight as Parsed<unknown>).path,
+            line: socket.line,
+            because: `${
+              ofDescriptors(socket)
+            } wait in messages to this socket, and did a second later: nobody receives, and what is in flight is in no process`,
+          })),
           ...(mapper === undefined ? [] : [{
             path: mapper.path,
             line: mapper.line,
             because: `${mapper.comm} (pid ${mapper.pid}) has the most shared memory in its page tables`,
           }]),
         ],
-        remedies: [],
+        remedies: most === undefined ? [] : receiverRemedies(receivers),
       };
+    }
+
+    function commOf(pid: number): string {
+      return known?.find((process) => process.pid === pid)?.comm ?? `pid ${pid}`;
+    }
+
+    function receiverName({ pid }: DescriptorsInFlight): string {
+      return nameOfGroup({ comm: commOf(pid), pids: [pid] });
+    }
+
+    /** Which of them are of shared memory, and how large each one is, nothing tells. */
+    function receiverOwner({ pid, fd, count }: DescriptorsInFlight): Owner {
+      return {
+        pid,
+        comm: commOf(pid),
+        bytes: 0,
+        count,
+        detail: `as many descriptors wait on its descriptor ${fd}; what each one holds is told nowhere`,
+      };
+    }
+
+    function receiverRemedies(receivers: readonly DescriptorsInFlight[]): Remedy[] {
+      const pids = [...new Set(receivers.slice(0, MAX_OWNERS).map(({ pid }) => pid))];
+      return [{
+        when: "now",
+        text:
+          `End or restart who does not receive, in an orderly way: with the socket go the messages, and what is in flight in them. ${
+            remedyMark("shmem-leak", "end the receiver of descriptors")
+          }`,
+        commands: pids.flatMap((pid) => stopCommands({ comm: commOf(pid), pids: [pid] }, known)),
+        verify: "Shmem of /proc/meminfo falls",
+      }, {
+        when: "fix",
+        text: `Receive all messages, and close the descriptors that are not needed (recvmsg, MSG_CMSG_CLOEXEC). ${
+          remedyMark("shmem-leak", "receive the descriptors")
+        }`,
+        commands: [FIND_IN_FLIGHT],
+        verify: "scm_fds of the socket is 0",
+      }];
     }
   },
 });

@@ -1,6 +1,13 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
+import {
+  cpuSecondsOf,
+  FASTEST_COPY_BYTES_PER_SECOND,
+  type Lives,
+  mayHaveCopied,
+  USUAL_COPY_BYTES_PER_SECOND,
+} from "../src/computed/copy_time.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import {
@@ -12,6 +19,7 @@ import {
   stopAll,
   worthNaming,
 } from "../src/computed/owners.ts";
+import { processLives } from "../src/computed/process_lives.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { placeStreamBytes } from "../src/computed/skb_memory.ts";
 import {
@@ -68,6 +76,49 @@ function ends(
 ): OwnerGroup<Queue>[] {
   const held = judged.queues.flatMap((queue) => queue[end] === undefined ? [] : [{ ...queue, inode: queue[end] }]);
   return groupByOwner(held, owners).filter(({ comm }) => comm !== undefined);
+}
+
+/** Processes that have one end of a group's queues open. */
+function pidsAt(
+  { held }: OwnerGroup<Queue>,
+  owners: SocketOwners | undefined,
+  end: "senderInode" | "readerInode",
+): number[] {
+  const found = held.map((queue) => owners?.get(queue[end] ?? 0)).filter((owner) => owner !== undefined);
+  return [...new Set(found.flatMap(({ pid, sharers = [] }) => [pid, ...sharers]))];
+}
+
+/**
+ * Whether what a group has unread may be read, and sent anew to the byte, between two looks: at either end somebody must copy it. Not what grew, what nobody
+ * has accepted, and what a sender that has closed left behind.
+ */
+function mayBeRead(
+  group: OwnerGroup<Queue>,
+  owners: SocketOwners | undefined,
+  lives: Lives | undefined,
+  copyBytesPerSecond: number,
+): boolean {
+  const same = group.held.filter(({ filledBytes, isWaiting, senderInode }) =>
+    filledBytes === 0 && !isWaiting && senderInode !== undefined
+  );
+  if (same.reduce((sum, { bytes }) => sum + bytes, 0) < group.bytes / 2) return false;
+  const copied = (["readerInode", "senderInode"] as const).map((end) =>
+    mayHaveCopied(group.bytes, pidsAt(group, owners, end), lives, copyBytesPerSecond)
+  );
+  return copied.includes(true) && !copied.includes(false);
+}
+
+/** Sockets that are read are full, too, where who sends is faster. */
+function lookWhetherItReads(group: OwnerGroup<Queue>, owners: SocketOwners | undefined): Remedy {
+  const [pid] = [...pidsAt(group, owners, "readerInode"), ...pidsAt(group, owners, "senderInode")];
+  return {
+    when: "now",
+    text: `See whether the program reads: a socket between two that work is full, too, where who sends is faster. ${
+      remedyMark("socket-backlog-unix", "see whether it reads")
+    }`,
+    commands: [`timeout 5 strace -f -c -e trace=read,readv,recvfrom,recvmsg,recvmmsg,splice -p ${pid}`],
+    verify: "no call of these returns while the queues stay full: then nobody reads",
+  };
 }
 
 function evidence(judged: Judged<UnixQueue>, seconds: number): EvidenceLine[] {
@@ -154,7 +205,7 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
     "datagrams in slab (kmalloc-cg-*). No file of /proc tells how full a unix socket is: only ss does. Data of connections that a program has not " +
     "accepted are listed nowhere but with their senders.",
   lookAlikes:
-    "A slow reader: the queue becomes shorter between snapshots. A slab leak: without a look at the sockets this is kmalloc-cg-4k growing. " +
+    "A slow reader: the queue becomes shorter between snapshots, or is filled again as fast while both ends compute. A slab leak: without a look at the sockets this is kmalloc-cg-4k growing. " +
     "pipe-buffers: the same between programs that talk through pipes. Descriptors in flight inside messages (SCM_RIGHTS) hold whole files, not queues.",
   references: [
     "https://man7.org/linux/man-pages/man7/unix.7.html",
@@ -162,13 +213,14 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
     "net/core/sock.c sock_alloc_send_pskb()",
   ],
   needs: { unixBacklog },
-  uses: { ledger, socketOwners, processes },
+  uses: { ledger, socketOwners, processes, processLives },
   analyze(
     {
       ledger,
       unixBacklog: backlog,
       socketOwners: owners,
       processes: known,
+      processLives: lives,
     },
     // Where it is not known, that of nearly all hosts.
     { pageSizeBytes = 4096 },
@@ -193,21 +245,45 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
     // Without a reader the sender stands for the queue; of what he left, whose he is.
     const isTold = readers.length === 0 && judged.queues.every(({ readerInode }) => readerInode !== undefined);
     const by = senders.length === 0 ? "" : `, sent by ${nameOfGroups(senders)}`;
+    const readAtMost = (bytesPerSecond: number): OwnerGroup<Queue>[] | undefined => {
+      const busy = groups.filter((group) => mayBeRead(group, owners, lives, bytesPerSecond));
+      return busy.reduce((sum, { bytes }) => sum + bytes, 0) >= judged.bytes / 2 ? busy : undefined;
+    };
+    const busy = readAtMost(USUAL_COPY_BYTES_PER_SECOND);
+    const confidence = backlogConfidence(judged, materialBytes);
     const draft: FindingDraft = {
       title: `${isTold || readers.length > 0 ? nameOfGroups(groups) : "somebody"}: ${
         formatBytes(judged.bytes)
       } unread in ${formatQuantity(judged.queues.length, "unix socket")}${
         areWaiting(judged.queues) ? " whose connections it has not accepted" : ""
-      }${by}`,
-      confidence: backlogConfidence(judged, materialBytes),
-      material: judged.bytes >= materialBytes,
+      }${by}${busy === undefined ? "" : ", which may be read and filled again as fast"}`,
+      confidence: busy !== undefined
+        ? "possible"
+        : confidence === "confirmed" && readAtMost(FASTEST_COPY_BYTES_PER_SECOND) !== undefined
+        ? "likely"
+        : confidence,
+      material: busy === undefined && judged.bytes >= materialBytes,
       claims: placeStreamBytes(inPages, judged.bytes - inPages, ledger),
       ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
       owners: worthNaming(groups).map((group) => ownerOf(group, "socket", "ss -xap", detail(group, senders))),
-      evidence: evidence(judged, backlog.seconds),
-      remedies: remedies(readers.length > 0 ? readers : isTold ? groups : [], known),
+      evidence: [...evidence(judged, backlog.seconds), ...(busy ?? []).slice(0, 1).flatMap(workEvidence)],
+      remedies: busy === undefined
+        ? remedies(readers.length > 0 ? readers : isTold ? groups : [], known)
+        : [lookWhetherItReads(busy[0] as OwnerGroup<Queue>, owners), ...remedies(readers, known).slice(1)],
     };
     return { findings: [draft] };
+
+    function workEvidence(group: OwnerGroup<Queue>): EvidenceLine[] {
+      const pids = pidsAt(group, owners, "readerInode");
+      const life = pids.map((pid) => lives?.get(pid)).find((each) => each?.cpuSeconds !== undefined);
+      return life === undefined ? [] : [{
+        path: life.path,
+        line: life.line,
+        because: `who has the socket that should be read computed for ${
+          (cpuSecondsOf(pids, lives) as number).toFixed(2)
+        } s while it was watched: long enough to read all of it`,
+      }];
+    }
   },
 });
 

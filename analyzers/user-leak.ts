@@ -195,6 +195,12 @@ function anonGrowth(ledgers: readonly TimePoint<Ledger>[], seconds: number): num
   return first === undefined || end === undefined ? undefined : end - first;
 }
 
+/** Why growth that was watched may be no leak. */
+type Doubt =
+  | { readonly kind: "starting"; readonly life: ProcessLife }
+  /** It had as much more before. */
+  | { readonly kind: "returning"; readonly bytes: number };
+
 /** What is known of the oldest process of a tenant that may still be starting up. */
 function startUp({ processes: each }: Tenant, lives: ReadonlyMap<number, ProcessLife>): ProcessLife | undefined {
   const known = each.map(({ pid }) => lives.get(pid)).filter((life) => life !== undefined);
@@ -205,7 +211,20 @@ function startUp({ processes: each }: Tenant, lives: ReadonlyMap<number, Process
   return isSmall || isBusy ? oldest : undefined;
 }
 
-/** Starting up is no leak: whether it goes on growing will be seen. */
+/**
+ * How much more a tenant had before than it has now, where that is much beside what it grew by: a heap that is swept comes back to where it was, and a leak
+ * goes beyond all that was there before.
+ */
+function returning({ processes: each, series }: Tenant): number | undefined {
+  const bytes = each.reduce((sum, { belowPeakBytes = 0 }) => sum + belowPeakBytes, 0);
+  if (bytes < MIN_GROWTH_BYTES) return undefined;
+  const trend = recentTrend(series);
+  return trend === undefined || trend.spanSeconds >= LONG_WATCH_SECONDS || bytes < trend.changeBytes / 2
+    ? undefined
+    : bytes;
+}
+
+/** Starting up is no leak, nor is a heap that is swept: whether it goes on growing will be seen. */
 const LOOK_AGAIN: Remedy = {
   when: "now",
   text: `Look again in a few minutes: who starts up has what it needs then, and who leaks has more. ${
@@ -282,7 +301,22 @@ function growthEvidence(
   }];
 }
 
-function startEvidence({ ageSeconds, cpuShare, path, line }: ProcessLife): EvidenceLine {
+function doubtText(doubt: Doubt): string {
+  return doubt.kind === "starting"
+    ? `; started ${Math.round(doubt.life.ageSeconds)} s ago, it may be starting up`
+    : `; it had ${formatBytes(doubt.bytes)} more before (VmHWM), so this may be a heap that is swept`;
+}
+
+function doubtEvidence(doubt: Doubt, { processes: [largest] }: Grown): EvidenceLine {
+  if (doubt.kind === "returning") {
+    const { path, line } = largest as Process;
+    return {
+      path,
+      line,
+      because: `the most that it ever had (VmHWM of this file) is ${formatBytes(doubt.bytes)} more than it has now`,
+    };
+  }
+  const { ageSeconds, cpuShare, path, line } = doubt.life;
   const computing = cpuShare === undefined ? "" : `, and computed ${formatShare(cpuShare, 1)} of the time`;
   return { path, line, because: `it was started ${Math.round(ageSeconds)} s before the last snapshot${computing}` };
 }
@@ -294,8 +328,8 @@ export const userLeak: Analyzer = defineAnalyzer({
     "A process allocates (heap, stacks, private mappings) and does not give back. The pages are its own: RssAnon in /proc/PID/status, " +
     "AnonPages in /proc/meminfo.",
   lookAlikes:
-    "A large but steady process (a database's cache), which only growth tells from a leak. A program that starts up: for 90 s it is at most possible, unless the " +
-    "host is short of memory. thp-bloat: huge pages make a small " +
+    "A large but steady process (a database's cache), which only growth tells from a leak. A program that starts up: for 90 s it is at " +
+    "most possible, unless the host is short of memory. A heap that is swept now and then, and had as much before (VmHWM): until it was watched for ten minutes. thp-bloat: huge pages make a small " +
     "working set large. process-proliferation: many small processes of one program. shmem-leak: shared memory is in no process's RssAnon.",
   references: ["https://docs.kernel.org/filesystems/proc.html"],
   needs: { ledger, processes },
@@ -331,33 +365,38 @@ export const userLeak: Analyzer = defineAnalyzer({
     const anon = accountBytes(ledger, "anon") ?? Infinity;
     // Of what makes the host short of memory it does not matter why it grows.
     const isShort = short?.level === "short" || short?.level === "exhausted";
-    const starting = (tenant: Tenant): ProcessLife | undefined =>
-      isShort || lives === undefined ? undefined : startUp(tenant, lives);
+    const doubtOf = (tenant: Tenant): Doubt | undefined => {
+      if (isShort) return undefined;
+      const life = lives && startUp(tenant, lives);
+      if (life !== undefined) return { kind: "starting", life };
+      const bytes = returning(tenant);
+      return bytes === undefined ? undefined : { kind: "returning", bytes };
+    };
     const tenants = lasting(history ?? []);
-    const newcomers = new Set(tenants.filter(starting));
-    const settled = tenants.filter((tenant) => !newcomers.has(tenant));
+    const doubtful = new Set(tenants.filter(doubtOf));
+    const settled = tenants.filter((tenant) => !doubtful.has(tenant));
     const end = ledgers?.at(-1)?.time ?? 0;
     const allGrowth = (seconds: number): number => anonGrowth(ledgers ?? [], seconds) ?? 0;
-    const growthLeft = (seconds: number): number => allGrowth(seconds) - growthOf([...newcomers], end - seconds * 1000);
-    // Newcomers are no part of what their elders do.
+    const growthLeft = (seconds: number): number => allGrowth(seconds) - growthOf([...doubtful], end - seconds * 1000);
+    // Newcomers, and heaps that are swept, are no part of what the others do.
     const recent = lasting(recently ?? []);
-    const grownOf = (each: readonly Tenant[], isNew: boolean): Grown[] =>
+    const grownOf = (each: readonly Tenant[], isDoubtful: boolean): Grown[] =>
       allGrowing(
         each,
-        recent.filter((tenant) => (starting(tenant) !== undefined) === isNew),
+        recent.filter((tenant) => (doubtOf(tenant) !== undefined) === isDoubtful),
         recently?.length ?? 0,
         ledger.totalBytes,
       );
     const leaks = leaking(grownOf(settled, false), growthLeft);
-    const startUps = leaking(grownOf([...newcomers], true), allGrowth).map(leakFinding);
-    if (leaks.length > 0) return { findings: [...leaks.map(leakFinding), ...startUps] };
+    const doubted = leaking(grownOf([...doubtful], true), allGrowth).map(leakFinding);
+    if (leaks.length > 0) return { findings: [...leaks.map(leakFinding), ...doubted] };
     const hiddenBytes = hiddenAnonBytes(anon, known);
     // The same in the end: somebody who is not in the list may dominate, or be what grows.
     const isHidden = Number.isFinite(hiddenBytes) && (hiddenBytes >= DOMINATES_SHARE * ledger.totalBytes ||
       hiddenBytes >= MIN_LEAK_BYTES && growsUnseen());
     const [largest] = known;
     const watched = (history?.length ?? 0) >= MIN_TREND_POINTS;
-    if (isHidden && startUps.length === 0) {
+    if (isHidden && doubted.length === 0) {
       const missing = [hiddenProcesses(hiddenBytes)];
       // A foreign bundle's list may lack what its author left out.
       return seesAll === false ? { notAssessed: missing, unseenBytes: hiddenBytes } : { notAssessed: missing };
@@ -367,9 +406,9 @@ export const userLeak: Analyzer = defineAnalyzer({
     }
     // Seconds do not show a leak of days. Who it is, the host's growth does not tell: the process that is large enough is worth watching.
     if (grownForLong !== undefined && mayBeBehind(largest, grownForLong.trend)) {
-      return { findings: [sizeFinding(largest), ...startUps] };
+      return { findings: [sizeFinding(largest), ...doubted] };
     }
-    if (startUps.length > 0) return { findings: startUps };
+    if (doubted.length > 0) return { findings: doubted };
     const worthWatching = certainly(largest) >= MIN_LEAK_BYTES && certainly(largest) >= WORTH_WATCHING_SHARE * anon &&
       (file?.value.bytes.get("AnonHugePages")?.bytes ?? 0) < MOSTLY_HUGE_SHARE * anon;
     if (!watched && (dominates(largest) || worthWatching)) return { findings: [sizeFinding(largest)] };
@@ -424,24 +463,23 @@ export const userLeak: Analyzer = defineAnalyzer({
       const seen = base.length > 0 ? base : leak.processes;
       const bytes = seen.reduce((sum, process) => sum + sizeOf(process), 0);
       const unit = seen[0]?.unit ?? "no systemd unit known";
-      const life = starting(leak);
-      const age = life === undefined ? "" : `; started ${Math.round(life.ageSeconds)} s ago, it may be starting up`;
+      const doubt = doubtOf(leak);
       return {
         title: `${nameOf(leak)} has ${sizeText(bytes, seen[0] as Process)} and grows by ${
           formatRate(trend.bytesPerSecond)
-        }${age}`,
-        confidence: life !== undefined ? "possible" : trend.spanSeconds >= LONG_WATCH_SECONDS ? "confirmed" : "likely",
-        material: life === undefined,
+        }${doubt === undefined ? "" : doubtText(doubt)}`,
+        confidence: doubt !== undefined ? "possible" : trend.spanSeconds >= LONG_WATCH_SECONDS ? "confirmed" : "likely",
+        material: doubt === undefined,
         claims: [{ account: "anon", bytes: { low: anonBytes, high: anonBytes } }],
         growthBytesPerSecond: { low: trend.low, high: trend.high },
         exhaustion: last === undefined || available === undefined ? null : exhaustion(trend, available, last.time),
         owners: [{ pid: seen[0]?.pid ?? null, comm, bytes, count: seen.length, detail: unit }],
         evidence: [
           ...growthEvidence(seen, leak, ledgers && anonGrowth(ledgers, leak.trend.spanSeconds)),
-          ...(life === undefined ? [] : [startEvidence(life)]),
+          ...(doubt === undefined ? [] : [doubtEvidence(doubt, leak)]),
           ...longGrowthEvidence(grownForLong),
         ],
-        remedies: life === undefined ? remedies(leak, known) : [LOOK_AGAIN],
+        remedies: doubt === undefined ? remedies(leak, known) : [LOOK_AGAIN],
       };
     }
 

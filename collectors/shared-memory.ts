@@ -4,7 +4,8 @@ import { type Collector, defineCollector } from "../src/core/collector.ts";
  * Descriptors of memfds and of deleted files, as `ls`, `stat` and /proc/PID/maps print them: no mount shows these. Processes with
  * the fewest descriptors are looked at first, at most 256 evenly spread ones of each and 16,384 in all, which costs the kernel 15 MB
  * at most (0.9 KB each); nothing is looked at where there is too little shared memory to matter, and too few huge pages in use (which a memfd can be made of, too). Before Linux 6.2 the size of the
- * descriptor table stands in for the number.
+ * descriptor table stands in for the number. Of sockets the kernel tells how many descriptors wait in messages to be received (Linux 5.10): who reads has
+ * received them a second later.
  */
 const DESCRIPTORS = `exec 2>/dev/null
 awk '/^Shmem:/ { print "# " $0; shmem = $2 }
@@ -22,8 +23,17 @@ links=$(echo "$sizes" | awk '(left -= ($1 > 256 ? 256 : $1)) >= 0' left=16384 | 
   fi | awk -v of="$count $fd" '
     / -> / { looked++ }
     / -> \\/memfd:|\\(deleted\\)$/ { print; found = 1 }
+    / -> socket:/ { print }
     END { if (found) print "# looked", looked, "of", of }'
 done)
+sockets=$(echo "$links" | sed -n 's,.* \\(/proc/[0-9]*\\)/fd/\\([0-9]*\\) -> socket:.*,\\1/fdinfo/\\2,p')
+flight=$(echo "$sockets" | xargs -r grep -H '^scm_fds:.*[1-9]')
+if [ -n "$flight" ]; then
+  echo "$flight"
+  sleep 1
+  echo "$flight" | sed 's/:.*//' | xargs grep -H '^scm_fds:'
+fi
+links=$(echo "$links" | grep -v ' -> socket:')
 [ -n "$links" ] || exit 0
 echo "$links"
 found=$(echo "$links" | sed -n 's,.* \\(/proc/[0-9]*/fd/[0-9]*\\) -> .*,\\1,p')

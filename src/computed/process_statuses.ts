@@ -37,6 +37,7 @@ function statusOf(row: PsProcess, others: readonly PsProcess[]): ProcessStatus {
     vmLckBytes: undefined,
     vmPinBytes: undefined,
     vmRssBytes: row.rssBytes,
+    vmHwmBytes: undefined,
     rssAnonBytes: undefined,
     rssFileBytes: undefined,
     rssShmemBytes: undefined,

@@ -3,6 +3,7 @@ import { defineComputed, type Source } from "../core/source.ts";
 import type { ProcessFile } from "../parsers/_groups.ts";
 import { type ProcessCgroup, processCgroup, systemdUnit } from "../parsers/process_cgroup.ts";
 import { type HostAtOom, hostAtOom } from "./oom_dump.ts";
+import type { ProcessStatus } from "../parsers/process_status.ts";
 import { processStatuses } from "./process_statuses.ts";
 
 /** A user process and the memory that is its own. */
@@ -14,6 +15,8 @@ export interface Process extends SourceLine {
   /** Whether only RSS is known, file pages and shared memory included: before 4.5 the kernel tells no more, nor does ps. */
   readonly isRss: boolean;
   readonly swapBytes: number;
+  /** By how much its RSS was larger before, what is swapped now left out; undefined where the bundle does not tell. */
+  readonly belowPeakBytes: number | undefined;
   /** The systemd unit it runs in; undefined where it has none or its cgroup was not captured. */
   readonly unit: string | undefined;
 }
@@ -30,6 +33,12 @@ function unitsOf(files: readonly ProcessFile<readonly ProcessCgroup[]>[]): Map<n
     units.set(pid, last.unit);
   }
   return units;
+}
+
+function belowPeak({ vmHwmBytes, vmRssBytes, vmSwapBytes = 0 }: ProcessStatus): number | undefined {
+  return vmHwmBytes === undefined || vmRssBytes === undefined
+    ? undefined
+    : Math.max(0, vmHwmBytes - vmRssBytes - vmSwapBytes);
 }
 
 const fromStatuses: Source<readonly Process[]> = defineComputed({
@@ -51,6 +60,7 @@ const fromStatuses: Source<readonly Process[]> = defineComputed({
         isRss: value.rssAnonBytes === undefined,
         // A kernel without swap support prints no VmSwap, and then nothing is swapped.
         swapBytes: value.vmSwapBytes ?? 0,
+        belowPeakBytes: belowPeak(value),
         unit: units.get(pid),
         path,
         line,
@@ -78,6 +88,7 @@ function fromDump({ path, report }: HostAtOom): Process[] {
     anonBytes: anonBytes ?? rssBytes,
     isRss: anonBytes === undefined,
     swapBytes: swapBytes ?? 0,
+    belowPeakBytes: undefined,
     unit: undefined,
     path,
     line,

@@ -243,6 +243,39 @@ function eventsIn(cache: SlabUse, { events: file, statuses = [] }: TenantWitness
   return undefined;
 }
 
+/** struct io_overflow_cqe: twice as large with IORING_SETUP_CQE32, at most. */
+const COMPLETIONS = /^kmalloc(?:-cg)?-(?:32|64)$/;
+
+/** Completions that nobody reaps: what does not fit into an io_uring's ring becomes an object each. */
+function completionsIn(cache: SlabUse, { descriptors }: TenantWitnesses): Tenant | undefined {
+  if (descriptors === undefined || !namesOf(cache).some((name) => COMPLETIONS.test(name))) return undefined;
+  const rings = descriptors.details.flatMap(({ overflowCompletions, ...ring }) =>
+    overflowCompletions === undefined ? [] : [{ ...ring, overflowCompletions }]
+  ).sort((a, b) => b.overflowCompletions - a.overflowCompletions);
+  const [largest] = rings;
+  const count = sum(rings.map(({ weight, overflowCompletions }) => weight * overflowCompletions));
+  if (largest === undefined || count < MOSTLY * cache.activeObjects) return undefined;
+  const groups = new Map<string, { comm: string; pids: number[]; count: number }>();
+  for (const { comm, pid, weight, overflowCompletions } of rings) {
+    const group = groups.get(comm) ?? { comm, pids: [], count: 0 };
+    if (!group.pids.includes(pid)) group.pids.push(pid);
+    group.count += Math.round(weight * overflowCompletions);
+    groups.set(comm, group);
+  }
+  return {
+    what: "completions of io_uring that nobody reaps",
+    groups: [...groups.values()].sort((a, b) => b.count - a.count),
+    see: (pid) => `grep -c '^  user_data=' /proc/${pid}/fdinfo/${largest.fd}`,
+    evidence: [{
+      path: largest.path,
+      line: largest.line,
+      because: `${formatCount(largest.overflowCompletions)} completions did not fit into this io_uring's ring of ${
+        largest.cqEntries === undefined ? "completions" : formatCount(largest.cqEntries)
+      }, and are an object each until somebody reaps them; ${cache.name} has ${formatCount(cache.activeObjects)}`,
+    }],
+  };
+}
+
 /** What a cache's objects are, if they are what descriptors stand for: struct file of each, and the inode of a memfd. */
 function describedBy(cache: SlabUse): { what: string; of: (process: Descriptors) => number } | undefined {
   const names = namesOf(cache);
@@ -318,6 +351,7 @@ function sum(numbers: readonly number[]): number {
 /** Who has the objects of a cache, where the kernel counts them elsewhere, too. */
 export function tenantOf(cache: SlabUse, witnesses: TenantWitnesses): Tenant | undefined {
   return neighboursIn(cache, witnesses) ?? timersIn(cache, witnesses) ?? zombiesIn(cache, witnesses) ??
-    messagesIn(cache, witnesses) ?? eventsIn(cache, witnesses) ?? descriptorsIn(cache, witnesses) ??
+    messagesIn(cache, witnesses) ?? eventsIn(cache, witnesses) ??
+    completionsIn(cache, witnesses) ?? descriptorsIn(cache, witnesses) ??
     filesIn(cache, witnesses);
 }

@@ -201,6 +201,34 @@ export const remedyMarks: readonly RemedyMark[] = [
     "observed": "under a limit of 1 MiB, registering 16 MiB without CAP_IPC_LOCK failed with ENOMEM",
   },
   {
+    "cause": "io-uring",
+    "remedy": "end the owner of AIO contexts",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-30",
+    "beforeBytes": 310476800,
+    "afterBytes": 0,
+  },
+  {
+    "cause": "io-uring",
+    "remedy": "destroy AIO contexts",
+    "untried": "only the program itself can do it",
+  },
+  {
+    "cause": "io-uring",
+    "remedy": "limit of AIO",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-30",
+    "observed": "with fs.aio-max-nr below fs.aio-nr io_setup() failed with EAGAIN; contexts that were there stayed",
+  },
+  {
+    "cause": "io-uring",
+    "remedy": "end the owner of AF_XDP sockets",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-30",
+    "beforeBytes": 209715200,
+    "afterBytes": 0,
+  },
+  {
     "cause": "ip-reassembly",
     "remedy": "lower the limit",
     "kernel": "6.18.44-fc-v769",
@@ -487,6 +515,19 @@ export const remedyMarks: readonly RemedyMark[] = [
     "observed": "unmounting gave all of 64 MiB back, and writing beyond the tmpfs's size failed with ENOSPC",
   },
   {
+    "cause": "shmem-leak",
+    "remedy": "end the receiver of descriptors",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-30",
+    "beforeBytes": 314572800,
+    "afterBytes": 0,
+  },
+  {
+    "cause": "shmem-leak",
+    "remedy": "receive the descriptors",
+    "untried": "only the program itself can do it",
+  },
+  {
     "cause": "skb-frag-amplification",
     "remedy": "end the owner",
     "kernel": "6.18.44-fc-v769",
@@ -742,6 +783,11 @@ export const remedyMarks: readonly RemedyMark[] = [
     "date": "2026-11-23",
     "beforeBytes": 12586752,
     "fromStartBytes": 715008,
+  },
+  {
+    "cause": "socket-backlog-unix",
+    "remedy": "see whether it reads",
+    "untried": "it only looks",
   },
   {
     "cause": "swap-thrash",

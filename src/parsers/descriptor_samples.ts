@@ -4,6 +4,7 @@
 //   lrwx------ 1 root root 64 Nov 23 07:13 /proc/18096/fd/3 -> anon_inode:[io_uring]
 //   /proc/18096/fdinfo/3: SqMask:	0xff
 //   /proc/18096/fdinfo/3:     0: 0x7fde0ad7b000/1048576
+//   /proc/18096/fdinfo/3: overflow 1994752
 //   /proc/18098/fdinfo/3: inotify 100
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
@@ -30,6 +31,8 @@ export interface DescriptorInfo {
   readonly cqEntries: number | undefined;
   /** Buffers registered with an io_uring. */
   readonly bufferBytes: number;
+  /** Completions that an io_uring keeps beside its ring, which is full: nobody reaps them. */
+  readonly overflowCompletions: number | undefined;
   readonly line: number;
 }
 
@@ -67,6 +70,7 @@ type Info = { -readonly [K in keyof DescriptorInfo]: DescriptorInfo[K] };
 function addDetail(info: Info, text: string): boolean {
   const [name = "", value = ""] = text.trim().split(/:?\s+/, 2);
   if (name === "inotify") info.inotifyMarks = parseCount(value);
+  else if (name === "overflow") info.overflowCompletions = parseCount(value);
   // A mask is the number of entries less one; the number is a power of two.
   else if (name === "SqMask") info.sqEntries = entries(value);
   else if (name === "CqMask") info.cqEntries = entries(value);
@@ -114,6 +118,7 @@ export function parseDescriptorSamples(text: string, context: ParseContext): Des
           sqEntries: undefined,
           cqEntries: undefined,
           bufferBytes: 0,
+          overflowCompletions: undefined,
           line: number,
         };
         infos.set(key, known);

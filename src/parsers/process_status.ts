@@ -32,6 +32,8 @@ export interface ProcessStatus {
   readonly vmLckBytes: number | undefined;
   readonly vmPinBytes: number | undefined;
   readonly vmRssBytes: number | undefined;
+  /** The most that VmRSS ever was. */
+  readonly vmHwmBytes: number | undefined;
   /** RssAnon, RssFile, RssShmem: from 4.5 on. */
   readonly rssAnonBytes: number | undefined;
   readonly rssFileBytes: number | undefined;
@@ -68,6 +70,7 @@ const NUMBERS: ReadonlyMap<string, Form> = new Map([
   ["VmSize", kb],
   ["VmLck", kb],
   ["VmPin", kb],
+  ["VmHWM", kb],
   ["VmRSS", kb],
   ["RssAnon", kb],
   ["RssFile", kb],
@@ -216,6 +219,7 @@ export function parseProcessStatus(text: string, context: ParseContext): Process
     vmLckBytes: fields.number("VmLck"),
     vmPinBytes: fields.number("VmPin"),
     vmRssBytes: fields.number("VmRSS"),
+    vmHwmBytes: fields.number("VmHWM"),
     rssAnonBytes: fields.number("RssAnon"),
     rssFileBytes: fields.number("RssFile"),
     rssShmemBytes: fields.number("RssShmem"),

@@ -4,6 +4,7 @@
 //   # Shmem:            418524 kB
 //   lrwx------ 1 0 0 64 Nov 23 08:00 /proc/32430/fd/3 -> /memfd:nailhouse (deleted)
 //   # looked 5 of 5 /proc/32430/fd
+//   /proc/21123/fdinfo/4:scm_fds: 20
 //   819200 512 1 98 /proc/32430/fd/3
 //   tmpfs /proc/32430/fd/3
 //   /proc/32430/maps:7f3624b56000-7f363db56000 rw-s 00000000 00:01 98                         /memfd:nailhouse (deleted)
@@ -47,6 +48,7 @@ const LINK = / (\/proc\/(\d{1,10})\/fd\/(\d{1,10})) -> (.*)$/;
 const LOOKED = /^# looked (\d{1,9}) of (\d{1,9}) \/proc\/(\d{1,10})\/fd$/;
 const STAT = /^(\d{1,16}) (\d{1,9}) (\d{1,20}) (\d{1,20}) (\/proc\/\d{1,10}\/fd\/\d{1,10})$/;
 const KIND = /^(\S{1,40}) (\/proc\/\d{1,10}\/fd\/\d{1,10})$/;
+const SCM_FDS = /^\/proc\/\d{1,10}\/fdinfo\/\d{1,10}:scm_fds:/;
 const MAPS = /^\/proc\/\d{1,10}\/maps:[0-9a-f]/;
 
 /**
@@ -79,7 +81,8 @@ export function parseSharedMemoryDescriptors(text: string, context: ParseContext
       weights.set(Number(looked[3]), Math.max(1, Number(looked[2]) / Math.max(1, Number(looked[1]))));
       return;
     }
-    if (line === "" || line.startsWith("# ")) return;
+    // Those are descriptors_in_flight.ts's.
+    if (line === "" || line.startsWith("# ") || SCM_FDS.test(line)) return;
     const stat = STAT.exec(line);
     const kind = KIND.exec(line);
     if (stat !== null) {

@@ -78,6 +78,64 @@ describe("io-uring", () => {
     expect(Math.abs((finding?.bytes.low ?? 0) / (400 * MIB) - 1)).toBeLessThan(0.02);
   });
 
+  it("tells memory of AF_XDP sockets by the kernel's own mapping of it", async () => {
+    const files = (bytes: number) => ({
+      "proc/meminfo": lru(200 * MIB),
+      "proc/vmallocinfo": `0x00000000632851be-0x00000000fadc358d ${bytes + 4096} xdp_umem_create+0x3d8/0x480 vmap\n`,
+    });
+    const finding = findingOf(await analyzeFiles(files(200 * MIB), [ioUring]), "io-uring");
+    expect(finding).toMatchObject({ confidence: "likely", owners: [{ pid: null, count: 1 }] });
+    expect(finding?.title).toMatch(/^\S+ MiB of memory of 1 AF_XDP socket/);
+    expect(finding?.remedies[0]?.commands).toEqual([expect.stringContaining("protocol: XDP")]);
+    // One that is small does not explain what is pinned.
+    expect(findingOf(await analyzeFiles(files(16 * MIB), [ioUring]), "io-uring")?.confidence).toBe("possible");
+  });
+
+  it("names who has rings of Linux AIO, which are page cache that cannot be given back", async () => {
+    const files = {
+      "proc/meminfo": meminfoText({ Cached: 500 * MIB }),
+      "sos_commands/process/aio_rings": `# process contexts bytes\n/proc/700/maps 600 ${
+        300 * MIB
+      }\n/proc/900/maps 4 ${MIB}\n`,
+      "proc/700/status": "Name:\tforgetful\nThreads:\t2\nRssAnon:\t100 kB\n",
+      "proc/900/status": "Name:\tmysqld\nThreads:\t40\nRssAnon:\t100 kB\n",
+      "sos_commands/kernel/sysctl_-a": "fs.aio-nr = 4810000\n",
+    };
+    const report = await analyzeFiles(files, [ioUring]);
+    expect(report.verdict).toBe("cause-found");
+    const finding = findingOf(report, "io-uring");
+    expect(finding).toMatchObject({ confidence: "confirmed", bytes: { low: 301 * MIB, high: 301 * MIB } });
+    expect(finding?.owners.map(({ pid, comm, count }) => [pid, comm, count])).toEqual([[700, "forgetful", 600], [
+      900,
+      "mysqld",
+      4,
+    ]]);
+    expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 700"]);
+    // A sosreport tells how many events there are, and not whose.
+    const { "sos_commands/process/aio_rings": _, ...sos } = files;
+    expect(findingOf(await analyzeFiles(sos, [ioUring]), "io-uring")).toMatchObject({
+      confidence: "possible",
+      bytes: { low: 4_810_000 * 32 },
+      owners: [{ pid: null }],
+    });
+  });
+
+  it("accuses no database of contexts that its processes use", async () => {
+    const cached = { "proc/meminfo": meminfoText({ Cached: 500 * MIB }) };
+    const few = "sos_commands/process/aio_rings";
+    const one = await analyzeFiles({ ...cached, [few]: `/proc/900/maps 40 ${20 * MIB}\n` }, [ioUring]);
+    expect(one.findings).toEqual([]);
+    // One context for each of 200 processes.
+    const pids = Array.from({ length: 200 }, (_, i) => 900 + i);
+    const many = await analyzeFiles({
+      ...cached,
+      [few]: pids.map((pid) => `/proc/${pid}/maps 1 ${MIB}\n`).join(""),
+      ...Object.fromEntries(pids.map((pid) => [`proc/${pid}/status`, "Name:\toracle\nThreads:\t1\nRssAnon:\t9 kB\n"])),
+    }, [ioUring]);
+    expect(findingOf(many, "io-uring")?.confidence).toBe("possible");
+    expect(many.verdict).not.toBe("cause-found");
+  });
+
   it("accuses no buffers that are still mapped, and no small rings", async () => {
     for (const total of [GIB / 2, 128 * GIB]) {
       const mapped = { "proc/meminfo": lru(0, total), ...rings(1, "0x7", "0xf", 300 * MIB) };

@@ -289,6 +289,29 @@ describe("shmem-leak", () => {
     );
   });
 
+  it("names who does not receive the descriptors that were sent to it", async () => {
+    const files = (looks: readonly number[]) => ({
+      ...shmem(308 * MIB),
+      "proc/7/status": status("compositor", 0),
+      "sos_commands/process/shared_memory_descriptors": looks.map((count) => `/proc/7/fdinfo/4:scm_fds: ${count}\n`)
+        .join("") || "# Shmem: 9 kB\n",
+    });
+    const report = await analyzeFiles(files([20, 20]));
+    expect(report.verdict).toBe("cause-found");
+    const finding = findingOf(report, "shmem-leak");
+    expect(finding).toMatchObject({ confidence: "likely", owners: [{ pid: 7, comm: "compositor", count: 20 }] });
+    expect(finding?.title).toContain("compositor (pid 7) has not received 20 descriptors");
+    expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 7"]);
+    expect(finding?.evidence.map(({ text }) => text)).toContain("/proc/7/fdinfo/4:scm_fds: 20");
+    // Received meanwhile, or seen once only.
+    for (const looks of [[3, 0], [3], []]) {
+      expect(findingOf(await analyzeFiles(files(looks)), "shmem-leak")).toMatchObject({
+        confidence: "possible",
+        owners: [{ pid: null, comm: "unknown" }],
+      });
+    }
+  });
+
   it("tells from ps alone how much no process can have mapped", async () => {
     const ps = (rssKib: number) =>
       `USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND\nroot 7 0.0 0.0 99999999 ${rssKib} ? Sl 08:12 0:00 /usr/bin/db\n`;

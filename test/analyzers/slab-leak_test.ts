@@ -56,6 +56,28 @@ describe("slab-leak", () => {
     expect(report.findings[0]?.owners[0]?.detail).toContain("grep -e num_cgroups -e memory /proc/cgroups");
   });
 
+  it("names who does not reap completions of an io_uring, and takes other objects of that size for none", async () => {
+    const files = (overflow: number): { [path: string]: string } => ({
+      "proc/meminfo": meminfoText({ SUnreclaim: 20 * MIB + 6_000_000 * 32 }, 24 * GIB),
+      "proc/slabinfo": slabinfoText([{ name: "kmalloc-cg-32", size: 32, objects: 6_000_000 }, {
+        name: "task_struct",
+        size: 8192,
+        objects: 500,
+      }]),
+      "proc/7/status": "Name:\tlazy\nPid:\t7\nRssAnon:\t100 kB\n",
+      "sos_commands/process/descriptor_counts": "4 /proc/7/fd\n",
+      "sos_commands/process/descriptor_samples":
+        "lrwx------ 1 0 0 64 Nov 23 07:13 /proc/7/fd/3 -> anon_inode:[io_uring]\n/proc/7/fdinfo/3: CqMask:\t0x1fff\n" +
+        `/proc/7/fdinfo/3: overflow ${overflow}\n`,
+    });
+    const finding = findingOf(await analyzeFiles(files(5_990_000)), "slab-leak");
+    expect(finding?.title).toContain("lazy (pid 7)");
+    expect(finding?.owners[0]).toMatchObject({ pid: 7, comm: "lazy" });
+    expect(finding?.evidence.map(({ because }) => because).join()).toContain("5,990,000 completions did not fit");
+    const others = findingOf(await analyzeFiles(files(1000)), "slab-leak");
+    expect(others?.title).not.toContain("lazy");
+  });
+
   it("does not take what ZFS caches for a leak in many caches", async () => {
     // Debian 12: https://github.com/openzfs/zfs/issues/15637; MemTotal and SUnreclaim, most of which these rows have, are made up.
     const report = await analyzeFiles({

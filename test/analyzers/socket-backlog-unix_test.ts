@@ -54,6 +54,44 @@ describe(CAUSE, () => {
     expect(findingOf(beside, CAUSE)).toMatchObject({ material: true, owners: [{ comm: "unix_reader" }] });
   });
 
+  const LIST = "sos_commands/process/process_list";
+  /** Seconds that reader and writer computed meanwhile. */
+  const computing = (reader: number, writer: number): { [path: string]: string } => ({
+    ...stream,
+    [`${later(1)}/${XANM}`]: stream[XANM] as string,
+    [LIST]: "500 (unix_reader) S 1 1 1000 100 0\n501 (unix_writer) S 1 1 1000 100 0\n",
+    [`${later(1)}/${LIST}`]: `500 (unix_reader) S 1 1 1000 ${100 + 100 * reader} 0\n501 (unix_writer) S 1 1 1000 ${
+      100 + 100 * writer
+    } 0\n`,
+  });
+
+  it("is no more than possible where both ends compute long enough to read all of it, and fill it again", async () => {
+    const report = await analyzeFiles(computing(0.4, 0.4));
+    expect(report.verdict).not.toBe("cause-found");
+    const finding = findingOf(report, CAUSE);
+    expect(finding).toMatchObject({ confidence: "possible", material: false });
+    expect(finding?.title).toContain("which may be read");
+    expect(finding?.remedies.flatMap(({ commands }) => commands).join()).not.toContain("kill");
+  });
+
+  it.each([
+    ["nobody who should read computes", 0, 2, "confirmed"],
+    ["the sender waits", 2, 0, "confirmed"],
+    ["both wake now and then", 0.02, 0.02, "confirmed"],
+    ["both hardly copy that fast", 0.1, 0.1, "likely"],
+  ])("accuses as before where %s", async (_why, reader, writer, confidence) => {
+    expect(findingOf(await analyzeFiles(computing(reader, writer)), CAUSE)).toMatchObject({
+      confidence,
+      material: true,
+    });
+  });
+
+  it("accuses as before where queues still fill, whatever else their program does", async () => {
+    const less = pairs("u_str", 4_100_000, 4_000_000);
+    const filling = await analyzeFiles({ ...computing(2, 2), [XANM]: less });
+    expect(findingOf(filling, CAUSE)).toMatchObject({ confidence: "confirmed", material: true });
+  });
+
   it("is likely with one snapshot", async () => {
     expect(findingOf(await analyzeFiles(stream), CAUSE)?.confidence).toBe("likely");
   });

@@ -157,6 +157,50 @@ describe("user-leak", () => {
     });
   });
 
+  describe("of a process that had more before", () => {
+    function peaked(peakBytes: number, amounts: readonly number[], swapBytes = 0): { [path: string]: string } {
+      const files = watched("heap", amounts);
+      for (const [i, prefix] of times.entries()) {
+        files[`${prefix}proc/700/status`] = `Name:\theap\nVmHWM:\t${peakBytes / 1024} kB\nVmRSS:\t${
+          (amounts[i] as number) / 1024
+        } kB\nRssAnon:\t${(amounts[i] as number) / 1024} kB\nVmSwap:\t${swapBytes / 1024} kB\n`;
+      }
+      return files;
+    }
+    const amounts = [300 * MIB, 400 * MIB, 500 * MIB];
+
+    it("says that it may be a heap that is swept", async () => {
+      const report = await analyzeFiles(peaked(800 * MIB, amounts));
+      const finding = findingOf(report, "user-leak");
+      expect(finding).toMatchObject({ confidence: "possible", material: false });
+      expect(finding?.title).toContain("it had 300 MiB more before");
+      expect(report.verdict).toBe("healthy");
+    });
+
+    it("accuses one that goes beyond all before, but for what comes and goes, or was swapped out", async () => {
+      const beyond = [peaked(500 * MIB, amounts), peaked(530 * MIB, amounts), peaked(800 * MIB, amounts, 300 * MIB)];
+      for (const files of beyond) {
+        expect(findingOf(await analyzeFiles(files), "user-leak")).toMatchObject({
+          confidence: "likely",
+          material: true,
+        });
+      }
+    });
+
+    it("does not hide a leak beside it that is slower", async () => {
+      const files = peaked(800 * MIB, amounts);
+      for (const [i, prefix] of times.entries()) {
+        files[`${prefix}proc/701/status`] = status("leaky", (300 + 20 * i) * MIB);
+        files[`${prefix}proc/meminfo`] = meminfoText({ AnonPages: (632 + 120 * i) * MIB });
+      }
+      const findings = (await analyzeFiles(files)).findings.filter(({ cause }) => cause === "user-leak");
+      expect(findings.map(({ confidence, owners }) => [confidence, owners[0]?.pid])).toEqual([
+        ["likely", 701],
+        ["possible", 700],
+      ]);
+    });
+  });
+
   it("accuses no process that goes up and down", async () => {
     expect(findingOf(await analyzeFiles(watched("busy", [300 * MIB, 500 * MIB, 310 * MIB])), "user-leak"))
       .toBeUndefined();

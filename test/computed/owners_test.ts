@@ -10,6 +10,7 @@ function named(comm: string, pids: readonly number[]): Process[] {
     comm,
     anonBytes: 0,
     swapBytes: 0,
+    belowPeakBytes: undefined,
     unit: undefined,
     isRss: false,
     path: "status",

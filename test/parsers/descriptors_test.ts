@@ -33,6 +33,7 @@ describe("parseDescriptorSamples()", () => {
 /proc/9/fdinfo/3: UserBufs:	2
 /proc/9/fdinfo/3:     0: 0x7fde0ad7b000/1048576
 /proc/9/fdinfo/3:     1: 0x7fde0ae7b000/4096
+/proc/9/fdinfo/3: overflow 1994752
 lrwx------ 1 root root 64 Nov 23 06:11 /proc/9/fd/90
 l-wx------ 1 root root 64 Nov 23 06:11 /proc/9/fd/91 -> /tmp/a -> socket:[5]
 lr-x------ 1 root root 64 Nov 23 07:13 /proc/8/fd/3 -> anon_inode:inotify
@@ -47,8 +48,17 @@ lr-x------ 1 root root 64 Nov 23 07:13 /proc/8/fd/3 -> anon_inode:inotify
       "inotify",
     ]]);
     expect(infos).toEqual([
-      { pid: 9, fd: 3, inotifyMarks: undefined, sqEntries: 256, cqEntries: 512, bufferBytes: 1_052_672, line: 2 },
-      { pid: 8, fd: 3, inotifyMarks: 100, sqEntries: undefined, cqEntries: undefined, bufferBytes: 0, line: 10 },
+      {
+        pid: 9,
+        fd: 3,
+        inotifyMarks: undefined,
+        sqEntries: 256,
+        cqEntries: 512,
+        bufferBytes: 1_052_672,
+        overflowCompletions: 1_994_752,
+        line: 2,
+      },
+      { pid: 8, fd: 3, inotifyMarks: 100, sqEntries: undefined, cqEntries: undefined, bufferBytes: 0, line: 11 },
     ]);
   });
 

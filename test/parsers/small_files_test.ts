@@ -1,6 +1,7 @@
-/** modules.ts, net_dev.ts, pressure.ts, loadavg.ts, file_nr.ts, swaps.ts, buddyinfo.ts and thp.ts. */
+/** aio_rings.ts, modules.ts, net_dev.ts, pressure.ts, loadavg.ts, file_nr.ts, swaps.ts, buddyinfo.ts and thp.ts. */
 import { describe, expect, it } from "vitest";
 import { ParseError } from "../../src/core/errors.ts";
+import { parseAioRings } from "../../src/parsers/aio_rings.ts";
 import { parseBuddyinfo } from "../../src/parsers/buddyinfo.ts";
 import { parseFileNr } from "../../src/parsers/file_nr.ts";
 import { parseHugepages } from "../../src/parsers/hugepages.ts";
@@ -23,6 +24,23 @@ function throwsOnlyParseErrors(fixture: string, parse: (text: string) => unknown
   }
   expect(() => parse("")).toThrow(ParseError);
 }
+
+describe("parseAioRings()", () => {
+  const FIXTURE = `# process contexts bytes
+/proc/3310/maps 600 307200000
+/proc/3312/maps 1 4096
+`;
+  itIsRobust("parseAioRings", FIXTURE, parseAioRings);
+
+  it("reads a process a line, warns of others, and of nobody who has some there is a header", () => {
+    expect(parseClean(parseAioRings, FIXTURE)[0]).toEqual({ pid: 3310, contexts: 600, bytes: 307_200_000, line: 2 });
+    expect(parseClean(parseAioRings, "# process contexts bytes\n")).toEqual([]);
+    expect(parseWithWarnings(parseAioRings, `aio\n${FIXTURE}`).warnings).toEqual([
+      expect.stringMatching(/^1: not the rings of a process: /),
+    ]);
+    expect(() => parseAioRings("aio\n", { facts: {}, warn() {} })).toThrow(ParseError);
+  });
+});
 
 describe("parseModules()", () => {
   // https://github.com/jds2001/coreos-sosreport-master1
