@@ -1,9 +1,10 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Owner, Remedy } from "../src/core/report.ts";
+import type { Missing } from "../src/core/source.ts";
 import { shellWord } from "../src/core/shell.ts";
 import { type MemcgOom, memcgOoms, UNNAMED_GROUP } from "../src/computed/memcg_ooms.ts";
-import { cutOffLog } from "../src/computed/oom_dump.ts";
+import { cutOffLog, mayBeOfGroup } from "../src/computed/oom_dump.ts";
 import { type CgroupController, cgroups } from "../src/parsers/cgroups.ts";
 import { kernelLog } from "../src/parsers/kernel_log.ts";
 import { oomReports } from "../src/parsers/oom_report.ts";
@@ -138,6 +139,12 @@ function remedies(first: MemcgOom, isV1: boolean): Remedy[] {
   ];
 }
 
+/** Of a group whose limit of kernel memory may be behind a page fault that failed. */
+const GROUP_COUNTERS: Missing = {
+  path: "sys/fs/cgroup/memory/*/memory.kmem.failcnt",
+  howToCapture: "find /sys/fs/cgroup -name 'memory*failcnt' -exec grep -H . {} +",
+};
+
 export const memcgOom: Analyzer = defineAnalyzer({
   id: "memcg-oom",
   title: "A control group was at its limit, and the kernel killed in it",
@@ -157,6 +164,9 @@ export const memcgOom: Analyzer = defineAnalyzer({
     const [first] = groups;
     const missing = cutOffLog(log, reports);
     if (first === undefined && missing.length > 0) return { notAssessed: missing };
+    if (first === undefined && log?.value.some((event) => mayBeOfGroup(event, log, reports))) {
+      return { notAssessed: [GROUP_COUNTERS] };
+    }
     if (first === undefined) return { ruledOut: "no control group counts an OOM kill, and the kernel log has none" };
     return { findings: [finding(first, groups, controllers?.value.get("memory"))] };
   },

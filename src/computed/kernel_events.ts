@@ -18,10 +18,13 @@ function title(event: KernelLogEvent): string {
   return `${event.isEarlierBoot ? "before the host was last started: " : ""}${whatHappened(event)}`;
 }
 
-function whatHappened({ kind, comm, order, memcg, victims, panic }: KernelLogEvent): string {
+function whatHappened({ kind, comm, order, memcg, victims, panic, isPageFault }: KernelLogEvent): string {
   const asked = comm === undefined ? "" : ` when ${comm} asked for memory`;
   switch (kind) {
     case "global-oom":
+      if (isPageFault) {
+        return `a page fault${comm === undefined ? "" : ` of ${comm}`} found no memory: ${killed(victims, panic)}`;
+      }
       return `the host was out of memory${asked}: ${killed(victims, panic)}`;
     case "memcg-oom":
       return `control group ${memcg ?? "(not named)"} was at its limit${asked}: ${killed(victims)}`;

@@ -64,6 +64,8 @@ export interface KernelLogEvent {
   readonly victims: readonly OomVictim[];
   /** The log has nothing of it but who asked: whether the host or a control group was short is not known. */
   readonly isCutOff: boolean;
+  /** A page fault found no memory, for which the kernel up to 5.15 has the host's OOM killer run, whatever was short (`gfp_mask=0x0`). */
+  readonly isPageFault: boolean;
   /** Undefined when the host lived on. */
   readonly panic: OomPanic | undefined;
 }
@@ -137,6 +139,7 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
       memcg: undefined,
       victims: [],
       isCutOff: false,
+      isPageFault: false,
       panic: undefined,
     };
     events.push(event);
@@ -164,6 +167,7 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
       kill.isCutOff = true;
       kill.comm = message.slice(0, invoked);
       kill.order = parseInteger(after(message, "order="));
+      kill.isPageFault = /\bgfp_mask=0x0(?:\(\))?,/.test(message);
     } else if (failure > 0) {
       const event = begin("allocation-failure", line, number);
       event.comm = message.slice(0, failure);
