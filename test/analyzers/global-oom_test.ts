@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { digest } from "../../src/engine/summarize.ts";
 import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
 
 const ID = "global-oom";
@@ -392,6 +393,7 @@ describe("a page fault that failed", () => {
         "A page fault found no memory, and the kernel killed mysqld (pid 2077); 45.8 GiB of 62.9 GiB were free or in caches: a control group at its limit of kernel memory is enough for that, the host need not have been short",
     });
     expect(report.notAssessed.map(({ cause }) => cause)).toContain("memcg-oom");
+    expect(digest("a.tgz", report, "").outOfMemory).toBeNull();
     expect(report.events.at(-1)?.title).toContain(
       "a page fault of python3 found no memory: the kernel killed mysqld",
     );
