@@ -37,7 +37,9 @@ function whatHappened({ kind, comm, order, memcg, victims, panic, isPageFault }:
 
 /** `earlyoom, not the kernel, ended java (pid 906, 42.9 GiB): mem avail: 888 of 55597 MiB ( 1.60%), ...` */
 export function daemonKill({ daemon, victim, pid, rssBytes, because }: OomDaemonKill): string {
-  const what = pid === undefined
+  const what = daemon === "kubelet"
+    ? `evicted ${victim}`
+    : pid === undefined
     ? `killed the control group ${victim}`
     : `ended ${victim} (pid ${pid}${rssBytes === undefined ? "" : `, ${formatBytes(rssBytes)}`})`;
   return `${daemon}, not the kernel, ${what}${because === undefined ? "" : `: ${because}`}`;

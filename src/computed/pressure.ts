@@ -97,12 +97,16 @@ function atMostAvailable({ ledger: memory, meminfo: file }: Inputs): Sign {
   return { level: "short", because, evidence: [{ path: file.path, line, because }] };
 }
 
-/** Another program's judgement, where there is no look at memory of our own: systemd-oomd acts on the stalls of one group, too. */
+/** Another program's judgement, where there is no look at memory of our own. Of kills for a group that waited the host may have had memory. */
 function daemonKills({ oomDaemon: log, ledger: memory }: Inputs): Sign {
-  const last = log?.value.at(-1);
+  const last = log?.value.findLast(({ isHostShort }) => isHostShort) ?? log?.value.at(-1);
   if (log === undefined || last === undefined || memory !== undefined) return undefined;
-  const because = daemonKill(last);
-  return { level: "short", because, evidence: [{ path: log.path, line: last.line, because }] };
+  const because = `${daemonKill(last)}${last.isHostShort ? "" : "; whether the host was short its log does not tell"}`;
+  return {
+    level: last.isHostShort ? "short" : "none",
+    because,
+    evidence: [{ path: log.path, line: last.line, because }],
+  };
 }
 
 function available({ ledger: memory, meminfo: whole, free: summary, zoneinfo: zones }: Inputs): Sign {
