@@ -3,12 +3,13 @@ import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts"
 import type { Owner, Remedy } from "../src/core/report.ts";
 import type { Missing } from "../src/core/source.ts";
 import { shellWord } from "../src/core/shell.ts";
-import { ledger } from "../src/computed/ledger.ts";
 import { type MemcgOom, memcgOoms, UNNAMED_GROUP } from "../src/computed/memcg_ooms.ts";
 import { cutOffLog, mayBeOfGroup } from "../src/computed/oom_dump.ts";
 import { type CgroupController, cgroups } from "../src/parsers/cgroups.ts";
 import { type ContainerStats, containerStats } from "../src/parsers/container_stats.ts";
+import { free } from "../src/parsers/free.ts";
 import { kernelLog } from "../src/parsers/kernel_log.ts";
+import { meminfo } from "../src/parsers/meminfo.ts";
 import { memoryEvents } from "../src/parsers/memory_events.ts";
 import { oomReports } from "../src/parsers/oom_report.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -215,14 +216,15 @@ export const memcgOom: Analyzer = defineAnalyzer({
     "mm/memcontrol.c mem_cgroup_out_of_memory()",
   ],
   needs: { memcgOoms },
-  uses: { cgroups, kernelLog, oomReports, memoryEvents, containerStats, ledger },
+  uses: { cgroups, kernelLog, oomReports, memoryEvents, containerStats, meminfo, free },
   analyze({ memcgOoms: groups, cgroups: controllers, kernelLog: log, oomReports: reports, ...others }) {
     const [first] = groups;
     const stats = others.containerStats;
     if (first === undefined && stats !== undefined) {
-      const [nearest, ...near] = stats.value.filter((each) => isNearLimit(each, others.ledger?.totalBytes));
+      const hostBytes = (others.meminfo ?? others.free)?.value.bytes.get("MemTotal")?.bytes;
+      const [nearest, ...near] = stats.value.filter((each) => isNearLimit(each, hostBytes));
       if (nearest !== undefined) {
-        return { findings: [nearLimit([nearest, ...near], stats.path, others.ledger !== undefined)] };
+        return { findings: [nearLimit([nearest, ...near], stats.path, hostBytes !== undefined)] };
       }
       if (log === undefined && others.memoryEvents === undefined) return { notAssessed: [logBeside(stats.value)] };
     }
