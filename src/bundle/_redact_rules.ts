@@ -96,12 +96,11 @@ const COMMAND_LINE = /^.*?\b[Cc]ommand line(?: parameters)?[:,]? /;
 const DAEMON_LINE =
   /^(?:systemd-oomd|earlyoom|nohang(?:-desktop)?|kubelet)\[\d+\]: (?:(?:Killed|Marked) \S+ (?:for killing )?due to |mem avail: |(?:sending SIG\w+ to|killing) process | +(?:MemAvailable \[|PID: |Send(?:ing)? SIG)|.{0,100}viction manager: (?:pod|must|attempting) )/;
 /** What earlyoom tells last of a process. */
-const ITS_COMMAND = /, cmdline ".*$/;
+const ITS_COMMAND = ', cmdline "';
 
 function daemonLine(line: string, context: RuleContext): string {
-  const command = ITS_COMMAND.exec(line);
-  const text = context.text(line.slice(0, command?.index));
-  return command === null ? text : `${text}, cmdline "${REDACTED}"`;
+  const command = line.indexOf(ITS_COMMAND);
+  return command === -1 ? context.text(line) : `${context.text(line.slice(0, command))}${ITS_COMMAND}${REDACTED}"`;
 }
 
 function kernelLine(line: string, context: RuleContext): string {

@@ -44,7 +44,8 @@ const BY_EARLYOOM =
 const NOHANG_WHY = /\bnohang\S{0,24}: +(MemAvailable \[.{1,200})$/;
 const NOHANG_VICTIM = /\bnohang\S{0,24}: +PID: (\d{1,10}), name: (.{1,64}), badness: /;
 const BY_NOHANG = /\bnohang\S{0,24}: +Send(?:ing)? SIG(?:TERM|KILL) to the victim\b/;
-const BY_FACEBOOKS = /\boomd kill: ([\d.]{1,8} [\d.]{1,8} [\d.]{1,8}) (\S{1,4096}) \d{1,20} (?!.*\bkiller:\(dry\))/;
+const BY_FACEBOOKS =
+  /\boomd kill: ([\d.]{1,8} [\d.]{1,8} [\d.]{1,8}) (\S{1,4096}) \d{1,20} (?!.{0,1000}\bkiller:\(dry\))/;
 const BY_LMKD =
   /\b(?:lowmemorykiller|lmkd) {0,8}: Kill(?:ing)? '([^']{1,256})' \((\d{1,10})\), (?:uid \d{1,10}, oom_score_adj|adj) -?\d{1,5}(?:.{0,20} (\d{1,12})kB rss)?(?:.{0,60}; reason: (.{1,200}))?/;
 const RESOURCE = /viction manager: (?:must evict pod\(s\)|attempting) to reclaim(?: |" resourceName=")([\w-]{1,40})/;

@@ -131,6 +131,26 @@ describe("parseOomDaemon()", () => {
     expect(parseClean(parseOomDaemon, text)).toEqual([]);
   });
 
+  it("takes time in proportion to a hostile line", () => {
+    const start = performance.now();
+    for (
+      const each of [
+        "oomd kill: 1 1 1 a 1 ",
+        "systemd-oomd: Killed ",
+        "mem avail: 1 of 1 MiB ",
+        "nohang: PID: 1, name: ",
+        "lmkd: Kill 'a' (1), adj 1 ",
+        "viction manager: pod ",
+        "low on resource: memory Container ",
+      ]
+    ) {
+      for (const end of ["", " killer:(dry)"]) {
+        parseOomDaemon(`${each.repeat(40_000)}${end}\n`, { facts: {}, warn() {} });
+      }
+    }
+    expect(performance.now() - start).toBeLessThan(3000);
+  });
+
   itIsRobust("parseOomDaemon", OOMD, parseOomDaemon);
 });
 
