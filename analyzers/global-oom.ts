@@ -3,7 +3,7 @@ import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts"
 import type { Owner, Remedy } from "../src/core/report.ts";
 import type { AccountId, Ledger } from "../src/core/ledger.ts";
 import { isWhole } from "../src/core/whole_ledger.ts";
-import { cutOffLog, dumpLedger, hostOoms, reportOf } from "../src/computed/oom_dump.ts";
+import { cutOffLog, dumpLedger, hostOoms, leftBytes, mayBeOfGroup, reportOf } from "../src/computed/oom_dump.ts";
 import { kernelLog, type KernelLogEvent, type OomVictim } from "../src/parsers/kernel_log.ts";
 import { type OomReport, oomReports, type OomTask } from "../src/parsers/oom_report.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -173,7 +173,10 @@ export const globalOom: Analyzer = defineAnalyzer({
   needs: { kernelLog },
   uses: { oomReports },
   analyze({ kernelLog: log, oomReports: reports }) {
-    const events = hostOoms(log.value);
+    const all = hostOoms(log.value);
+    const sure = all.filter((event) => !mayBeOfGroup(event, log, reports));
+    const isDoubtful = sure.length === 0;
+    const events = isDoubtful ? all : sure;
     const last = events.at(-1);
     if (last === undefined) {
       const missing = cutOffLog(log, reports);
@@ -190,7 +193,30 @@ export const globalOom: Analyzer = defineAnalyzer({
     const ample = free !== undefined && dump !== undefined && free.bytes >= AMPLE_FREE_SHARE * dump.totalBytes
       ? free
       : undefined;
-    return { findings: [finding(last)] };
+    return { findings: [isDoubtful ? doubtful(last) : finding(last)] };
+
+    /** Who was killed is the host's largest process, whichever limit it was. */
+    function doubtful(event: KernelLogEvent): FindingDraft {
+      const left = dump && `${formatBytes(leftBytes(dump))} of ${formatBytes(dump.totalBytes)}`;
+      return {
+        title: `${
+          event.isEarlierBoot ? "Before the host was last started, a" : "A"
+        } page fault found no memory, and the kernel ${outcome(event)}${
+          left === undefined ? "" : `; ${left} were free or in caches`
+        }: a control group at its limit of kernel memory is enough for that, the host need not have been short`,
+        confidence: "possible",
+        material: false,
+        claims: [],
+        owners: owners(),
+        evidence: [{
+          path: log.path,
+          line: event.line,
+          because:
+            "gfp_mask=0x0: a page fault found no memory, of the host or of its group (memory.kmem.failcnt counts); Linux 5.16 and later try again instead of killing",
+        }],
+        remedies: remedies(event),
+      };
+    }
 
     function scope({ constraint }: KernelLogEvent): string {
       if (constraint === "CONSTRAINT_CPUSET") return " in its cpuset";

@@ -1,16 +1,25 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { formatBytes, formatQuantity } from "../src/core/format.ts";
+import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Owner, Remedy } from "../src/core/report.ts";
+import type { Missing } from "../src/core/source.ts";
 import { shellWord } from "../src/core/shell.ts";
 import { type MemcgOom, memcgOoms, UNNAMED_GROUP } from "../src/computed/memcg_ooms.ts";
-import { cutOffLog } from "../src/computed/oom_dump.ts";
+import { cutOffLog, mayBeOfGroup } from "../src/computed/oom_dump.ts";
 import { type CgroupController, cgroups } from "../src/parsers/cgroups.ts";
+import { type ContainerStats, containerStats } from "../src/parsers/container_stats.ts";
+import { free } from "../src/parsers/free.ts";
 import { kernelLog } from "../src/parsers/kernel_log.ts";
+import { meminfo } from "../src/parsers/meminfo.ts";
+import { memoryEvents } from "../src/parsers/memory_events.ts";
 import { oomReports } from "../src/parsers/oom_report.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 const GROUPS_LISTED = 5;
 const CHARGES_LISTED = 3;
+/** As of the host's memory: with less than a twentieth left one large request is more than the rest. */
+const NEAR_LIMIT_SHARE = 0.95;
+/** Of a container without a limit docker and podman tell the host's memory as one. */
+const HOSTS_SHARE = 0.95;
 
 /** The systemd unit that a group is, if it is one: below slices alone. One below another group is of a container's systemd, or a user's, which the host's knows nothing of. */
 function unitOf(group: string): string | undefined {
@@ -80,7 +89,7 @@ function causeOf(group: MemcgOom): string | undefined {
 /** What v1 calls the file of a limit. */
 const V1_LIMITS = { memory: "", "memory+swap": "memsw.", kmem: "kmem." } as const;
 
-function remedies(first: MemcgOom, isV1: boolean): Remedy[] {
+function remedies(first: Pick<MemcgOom, "group" | "report">, isV1: boolean): Remedy[] {
   const unit = unitOf(first.group);
   const group = first.group === UNNAMED_GROUP ? "/GROUP" : first.group;
   const folder = shellWord(`/sys/fs/cgroup${isV1 ? "/memory" : ""}${group === "/" ? "" : group}`);
@@ -138,6 +147,61 @@ function remedies(first: MemcgOom, isV1: boolean): Remedy[] {
   ];
 }
 
+function isNearLimit({ usageBytes, limitBytes }: ContainerStats, hostBytes = Infinity): boolean {
+  return limitBytes !== undefined && limitBytes < HOSTS_SHARE * hostBytes &&
+    usageBytes >= NEAR_LIMIT_SHARE * limitBytes;
+}
+
+function usageOf({ usageBytes, limitBytes }: ContainerStats): string {
+  return limitBytes === undefined
+    ? formatBytes(usageBytes)
+    : `${formatBytes(usageBytes)} of ${formatBytes(limitBytes)} (${formatShare(usageBytes, limitBytes)})`;
+}
+
+/** Nobody is near a limit now: one that was killed in before has begun anew. */
+function logBeside([largest, ...others]: readonly ContainerStats[]): Missing {
+  const most = largest &&
+    ` (the largest of ${formatQuantity(others.length + 1, "container")}, ${largest.name}, has ${usageOf(largest)})`;
+  return { path: `sos_commands/kernel/dmesg${most ?? ""}`, howToCapture: "dmesg" };
+}
+
+/** What it is full of is not told: page cache is given back first. */
+function nearLimit(
+  near: readonly [ContainerStats, ...ContainerStats[]],
+  path: string,
+  isHostKnown: boolean,
+): FindingDraft {
+  const [first, ...others] = near;
+  const likewise = others.length === 0 ? "" : `, and ${formatQuantity(others.length, "other")} likewise`;
+  const limit = isHostKnown ? "its limit" : "its limit or, if it has none, the host's memory";
+  const listed = near.slice(0, GROUPS_LISTED);
+  return {
+    title: `Container ${first.name} has ${usageOf(first)}, ${limit}${likewise}: at the limit the kernel kills in it`,
+    confidence: "possible",
+    material: false,
+    claims: [],
+    owners: listed.map((each) => ({
+      pid: null,
+      comm: each.name,
+      bytes: each.usageBytes,
+      count: 1,
+      detail: "page cache may be in it",
+    })),
+    evidence: listed.map((each) => ({
+      path,
+      line: each.line,
+      because: `${usageOf(each)}; what of it is page cache, which is given back first, the table does not tell`,
+    })),
+    remedies: remedies({ group: UNNAMED_GROUP, report: undefined }, false),
+  };
+}
+
+/** Of a group whose limit of kernel memory may be behind a page fault that failed. */
+const GROUP_COUNTERS: Missing = {
+  path: "sys/fs/cgroup/memory/*/memory.kmem.failcnt",
+  howToCapture: "find /sys/fs/cgroup -name 'memory*failcnt' -exec grep -H . {} +",
+};
+
 export const memcgOom: Analyzer = defineAnalyzer({
   id: "memcg-oom",
   title: "A control group was at its limit, and the kernel killed in it",
@@ -152,11 +216,23 @@ export const memcgOom: Analyzer = defineAnalyzer({
     "mm/memcontrol.c mem_cgroup_out_of_memory()",
   ],
   needs: { memcgOoms },
-  uses: { cgroups, kernelLog, oomReports },
-  analyze({ memcgOoms: groups, cgroups: controllers, kernelLog: log, oomReports: reports }) {
+  uses: { cgroups, kernelLog, oomReports, memoryEvents, containerStats, meminfo, free },
+  analyze({ memcgOoms: groups, cgroups: controllers, kernelLog: log, oomReports: reports, ...others }) {
     const [first] = groups;
+    const stats = others.containerStats;
+    if (first === undefined && stats !== undefined) {
+      const hostBytes = (others.meminfo ?? others.free)?.value.bytes.get("MemTotal")?.bytes;
+      const [nearest, ...near] = stats.value.filter((each) => isNearLimit(each, hostBytes));
+      if (nearest !== undefined) {
+        return { findings: [nearLimit([nearest, ...near], stats.path, hostBytes !== undefined)] };
+      }
+      if (log === undefined && others.memoryEvents === undefined) return { notAssessed: [logBeside(stats.value)] };
+    }
     const missing = cutOffLog(log, reports);
     if (first === undefined && missing.length > 0) return { notAssessed: missing };
+    if (first === undefined && log?.value.some((event) => mayBeOfGroup(event, log, reports))) {
+      return { notAssessed: [GROUP_COUNTERS] };
+    }
     if (first === undefined) return { ruledOut: "no control group counts an OOM kill, and the kernel log has none" };
     return { findings: [finding(first, groups, controllers?.value.get("memory"))] };
   },

@@ -15,6 +15,9 @@ export const SAR_PLACE = "sos_commands/sar/sar";
 /** Where vmstat of the host has its place, whatever its options were. */
 export const VMSTAT_PLACE = "sos_commands/memory/vmstat";
 
+/** Where docker stats has its place, and its like of other tools. */
+const CONTAINERS_PLACE = "sos_commands/docker/docker_stats_--no-stream";
+
 /** Where free of the host has its place, whatever its options were; the head of top, too, which tells the same. */
 export const FREE_PLACE = "sos_commands/memory/free";
 
@@ -85,6 +88,8 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
     /^[ \t]*(?=[^\n]*\bPID )(?=[^\n]* (?:RSS|RES) )[A-Z%_+ ]{1,200} (?:COMMAND|CMD) *\r?\n/,
     "sos_commands/process/ps_auxwww",
   ],
+  [/^(?:CONTAINER(?: ID)?|ID|POD) +(?:NAME +)?CPU % +MEM(?: USAGE \/ LIMIT)? /, CONTAINERS_PLACE],
+  [/^(?:NAMESPACE +)?(?:POD +)?NAME +CPU\(cores\) +MEMORY\(bytes\)\s/, CONTAINERS_PLACE],
   // smem's, and Android's procrank.
   [
     /^ *PID +(?:User +Command +(?:Swap +)?USS +PSS +RSS|Vss +Rss +Pss +Uss .*\bcmdline)\s/,

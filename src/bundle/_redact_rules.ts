@@ -92,12 +92,24 @@ const SYSLOG_PREFIX =
 // What programs wrote into the kernel's log (systemd[1]: ...), and the audit: nothing of the kernel's memory, all of the users.
 const NOT_KERNEL = /^(?:audit|[^\s:[\]]{1,64}\[\d+\]): /;
 const COMMAND_LINE = /^.*?\b[Cc]ommand line(?: parameters)?[:,]? /;
+/** Of programs that kill before the kernel must, what tells whom and why: names of programs, groups and pods, as in the kernel's own lines. */
+const DAEMON_LINE =
+  /^(?:systemd-oomd|earlyoom|nohang(?:-desktop)?|kubelet)\[\d+\]: (?:(?:Killed|Marked) \S+ (?:for killing )?due to |mem avail: |(?:sending SIG\w+ to|killing) process | +(?:MemAvailable \[|PID: |Send(?:ing)? SIG)|.{0,100}viction manager: (?:pod|must|attempting) )/;
+/** What earlyoom tells last of a process. */
+const ITS_COMMAND = ', cmdline "';
+
+function daemonLine(line: string, context: RuleContext): string {
+  const command = line.indexOf(ITS_COMMAND);
+  return command === -1 ? context.text(line) : `${context.text(line.slice(0, command))}${ITS_COMMAND}${REDACTED}"`;
+}
 
 function kernelLine(line: string, context: RuleContext): string {
   const [syslog = "", time = "", host = ""] = SYSLOG_PREFIX.exec(line) ?? [];
   const rest = line.slice(syslog.length);
   const prefix = (/^kernel: /.exec(rest)?.[0] ?? "") + (LOG_PREFIX.exec(rest.replace(/^kernel: /, ""))?.[0] ?? "");
   const message = rest.slice(prefix.length);
+  if (syslog !== "" && DAEMON_LINE.test(rest)) return `${time}${context.names.host(host)} ${daemonLine(rest, context)}`;
+  if (DAEMON_LINE.test(message)) return prefix + daemonLine(message, context);
   if (syslog !== "" && prefix === "") {
     const program = /^[^\s:[\]]+(?:\[\d+\])?: /.exec(rest)?.[0] ?? "";
     return `${time}${context.names.host(host)} ${context.text(program)}${REDACTED}`;
@@ -107,7 +119,7 @@ function kernelLine(line: string, context: RuleContext): string {
   if (mark !== undefined) return start + context.text(mark) + REDACTED;
   const command = COMMAND_LINE.exec(message)?.[0];
   return start +
-    (command === undefined ? context.text(message) : command + args(message.slice(command.length), context));
+    (command === undefined ? daemonLine(message, context) : command + args(message.slice(command.length), context));
 }
 
 /** What a text in JSON stands for; undefined where it is none. */

@@ -3,6 +3,7 @@ import { pathInBundle } from "./_history.ts";
 import type { Section } from "./_layouts.ts";
 import { isSocketList, LOG_PLACE, loosePath } from "./_loose.ts";
 import { hostsOf, type Paste, splitPaste } from "./_paste.ts";
+import { withoutPrefixes } from "./_prefixes.ts";
 import { shortName } from "./_few.ts";
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -118,7 +119,14 @@ export function splitText(text: string, whole: string | undefined): Paste | unde
       warnings: [`what its prompts tell to be of other hosts than ${host} is passed over`, ...paste.warnings],
     };
   }
-  return splitSamples(text) ?? splitPaste(text, whole);
+  return splitSamples(text) ?? splitPaste(text, whole) ?? (whole === undefined ? splitPrefixed(text) : undefined);
+}
+
+/** A text of which nothing is known as it stands. */
+function splitPrefixed(text: string): Paste | undefined {
+  const plain = withoutPrefixes(text);
+  const paste = plain && splitPaste(plain.text, undefined);
+  return paste && { ...paste, warnings: [...plain.warnings, ...paste.warnings] };
 }
 
 /** What a section tells of. Of sockets it is what was asked for, if the command stands above. */

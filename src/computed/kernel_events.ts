@@ -18,10 +18,13 @@ function title(event: KernelLogEvent): string {
   return `${event.isEarlierBoot ? "before the host was last started: " : ""}${whatHappened(event)}`;
 }
 
-function whatHappened({ kind, comm, order, memcg, victims, panic }: KernelLogEvent): string {
+function whatHappened({ kind, comm, order, memcg, victims, panic, isPageFault }: KernelLogEvent): string {
   const asked = comm === undefined ? "" : ` when ${comm} asked for memory`;
   switch (kind) {
     case "global-oom":
+      if (isPageFault) {
+        return `a page fault${comm === undefined ? "" : ` of ${comm}`} found no memory: ${killed(victims, panic)}`;
+      }
       return `the host was out of memory${asked}: ${killed(victims, panic)}`;
     case "memcg-oom":
       return `control group ${memcg ?? "(not named)"} was at its limit${asked}: ${killed(victims)}`;
@@ -34,7 +37,9 @@ function whatHappened({ kind, comm, order, memcg, victims, panic }: KernelLogEve
 
 /** `earlyoom, not the kernel, ended java (pid 906, 42.9 GiB): mem avail: 888 of 55597 MiB ( 1.60%), ...` */
 export function daemonKill({ daemon, victim, pid, rssBytes, because }: OomDaemonKill): string {
-  const what = pid === undefined
+  const what = daemon === "kubelet"
+    ? `evicted ${victim}`
+    : pid === undefined
     ? `killed the control group ${victim}`
     : `ended ${victim} (pid ${pid}${rssBytes === undefined ? "" : `, ${formatBytes(rssBytes)}`})`;
   return `${daemon}, not the kernel, ${what}${because === undefined ? "" : `: ${because}`}`;

@@ -1,5 +1,6 @@
 import type { SourceLine } from "../core/ledger.ts";
 import { type Captured, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
+import { containerStats } from "../parsers/container_stats.ts";
 import { kernelLog, type KernelLogEvent, type OomVictim } from "../parsers/kernel_log.ts";
 import { type MemoryEvents, memoryEvents } from "../parsers/memory_events.ts";
 import { type OomReport, oomReports } from "../parsers/oom_report.ts";
@@ -90,6 +91,8 @@ function read(reader: Reader): Captured<readonly MemcgOom[]> {
   const log = reader.read(kernelLog);
   const files = reader.read(memoryEvents);
   if (log.status === "missing" && files.status === "missing") {
+    // What tools print of containers tells of none.
+    if (reader.read(containerStats).status === "ok") return { status: "ok", value: [] };
     return { status: "missing", missing: [...log.missing, ...files.missing] };
   }
   if (log.status === "failed" && files.status !== "ok") return log;
@@ -135,6 +138,6 @@ function byRecency(a: MemcgOom, b: MemcgOom, logged: readonly string[]): number 
 /** Control groups that were at their limit, from the kernel log and from their own counters: those that still exist first. */
 export const memcgOoms: Source<readonly MemcgOom[]> = {
   name: "OOM of control groups",
-  patterns: [...kernelLog.patterns, ...memoryEvents.patterns],
+  patterns: [...kernelLog.patterns, ...memoryEvents.patterns, ...containerStats.patterns],
   read,
 };

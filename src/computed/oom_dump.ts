@@ -13,9 +13,9 @@ export function hostOoms(events: readonly KernelLogEvent[]): readonly KernelLogE
   return events.filter(({ kind, order, isCutOff }) => kind === "global-oom" && order !== SYSRQ_ORDER && !isCutOff);
 }
 
-/** The OOMs of which the log tells no more than who asked for memory: of the host or of a control group. */
-export function cutOffOoms(events: readonly KernelLogEvent[]): readonly KernelLogEvent[] {
-  return events.filter(({ order, isCutOff }) => isCutOff && order !== SYSRQ_ORDER);
+/** The OOMs whose own lines do not tell whether they are of the host or of a control group: of some the log has no more than who asked for memory. */
+export function unclearOoms(events: readonly KernelLogEvent[]): readonly KernelLogEvent[] {
+  return events.filter(({ order, isCutOff, isPageFault }) => (isCutOff || isPageFault) && order !== SYSRQ_ORDER);
 }
 
 /**
@@ -116,6 +116,30 @@ export function dumpLedger(path: string, report: OomReport): Ledger | undefined 
       "vmalloc, per-CPU data (an OOM's dump does not tell them; cat /proc/meminfo)",
     ],
   };
+}
+
+/** Free, or given back first. */
+const LEFT: readonly AccountId[] = ["free", "per-cpu-free-lists", "page-cache", "slab-reclaimable"];
+/** With this much left a request of the host's is served: the kernel's own reserve (vm.min_free_kbytes) is below it on all but the smallest hosts. */
+const AMPLE_LEFT_SHARE = 0.05;
+
+export function leftBytes({ accounts }: Ledger): number {
+  return accounts.reduce((sum, { id, bytes }) => sum + (LEFT.includes(id) ? bytes : 0), 0);
+}
+
+/**
+ * Whether an OOM need not have been for want of the host's memory: up to 5.15 a page fault that fails has the host's OOM killer run, also where it was a charge to
+ * a control group at its limit of kernel memory. mm/oom_kill.c pagefault_out_of_memory(), which asks for nothing.
+ */
+export function mayBeOfGroup(
+  event: KernelLogEvent,
+  { path, value }: Parsed<readonly KernelLogEvent[]>,
+  reports: Parsed<readonly OomReport[]> | undefined,
+): boolean {
+  if (!event.isPageFault || event.kind !== "global-oom") return false;
+  const report = reportOf(event, value, reports?.value);
+  const dump = report && dumpLedger(path, report);
+  return dump === undefined || leftBytes(dump) >= AMPLE_LEFT_SHARE * dump.totalBytes;
 }
 
 /** The host at its last OOM, where the bundle tells nothing newer of it. */

@@ -9,13 +9,14 @@ import { free } from "../parsers/free.ts";
 import { kernelLog, type KernelLogEvent } from "../parsers/kernel_log.ts";
 import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
 import { oomDaemon, type OomDaemonKill } from "../parsers/oom_daemon.ts";
+import { type OomReport, oomReports } from "../parsers/oom_report.ts";
 import { memoryPressure, type Pressure } from "../parsers/pressure.ts";
 import { type Vmstat, vmstat } from "../parsers/vmstat.ts";
 import { type Zone, zoneinfo } from "../parsers/zoneinfo.ts";
 import { type ImportedHistory, importedHistory } from "./imported_history.ts";
 import { daemonKill } from "./kernel_events.ts";
 import { ledger } from "./ledger.ts";
-import { cutOffOoms, hostOoms } from "./oom_dump.ts";
+import { hostOoms, mayBeOfGroup, unclearOoms } from "./oom_dump.ts";
 import { exhaustion, type Measurement, recentTrend, type Trend } from "./trend.ts";
 
 /** How short of memory the host is, with what tells. */
@@ -49,6 +50,7 @@ interface Inputs {
   readonly zoneinfo: Parsed<readonly Zone[]> | undefined;
   readonly memoryPressure: Parsed<Pressure> | undefined;
   readonly kernelLog: Parsed<readonly KernelLogEvent[]> | undefined;
+  readonly oomReports: Parsed<readonly OomReport[]> | undefined;
   readonly oomDaemon: Parsed<readonly OomDaemonKill[]> | undefined;
   readonly ledgers: readonly TimePoint<Ledger>[] | undefined;
   readonly history: ImportedHistory | undefined;
@@ -58,12 +60,13 @@ interface Inputs {
 type Sign = MemoryPressure | undefined;
 
 /** The kernel's last resort has run. */
-function oomKills({ kernelLog: log, meminfo: now }: Inputs): Sign {
+function oomKills({ kernelLog: log, oomReports: reports, meminfo: now }: Inputs): Sign {
+  if (log === undefined) return undefined;
   // What was before the last start is over, where the bundle tells what has been since.
   const isOver = (event: KernelLogEvent): boolean => event.isEarlierBoot && now !== undefined;
-  const kills = hostOoms(log?.value ?? []).filter((event) => !isOver(event));
+  const kills = hostOoms(log.value).filter((event) => !isOver(event) && !mayBeOfGroup(event, log, reports));
   const last = kills.at(-1);
-  if (log === undefined || last === undefined) return undefined;
+  if (last === undefined) return undefined;
   return {
     level: "exhausted",
     because: `the kernel log has ${
@@ -94,12 +97,16 @@ function atMostAvailable({ ledger: memory, meminfo: file }: Inputs): Sign {
   return { level: "short", because, evidence: [{ path: file.path, line, because }] };
 }
 
-/** Another program's judgement, where there is no look at memory of our own: systemd-oomd acts on the stalls of one group, too. */
+/** Another program's judgement, where there is no look at memory of our own. Of kills for a group that waited the host may have had memory. */
 function daemonKills({ oomDaemon: log, ledger: memory }: Inputs): Sign {
-  const last = log?.value.at(-1);
+  const last = log?.value.findLast(({ isHostShort }) => isHostShort) ?? log?.value.at(-1);
   if (log === undefined || last === undefined || memory !== undefined) return undefined;
-  const because = daemonKill(last);
-  return { level: "short", because, evidence: [{ path: log.path, line: last.line, because }] };
+  const because = `${daemonKill(last)}${last.isHostShort ? "" : "; whether the host was short its log does not tell"}`;
+  return {
+    level: last.isHostShort ? "short" : "none",
+    because,
+    evidence: [{ path: log.path, line: last.line, because }],
+  };
 }
 
 function available({ ledger: memory, meminfo: whole, free: summary, zoneinfo: zones }: Inputs): Sign {
@@ -237,15 +244,21 @@ function fallingForLong({ history, ledgers, ledger: memory }: Inputs): Sign {
   };
 }
 
-/** A log that ends below an OOM's first line tells that memory was used up, but not whose. */
-function oomBeginning({ kernelLog: log }: Inputs): Sign {
-  const last = cutOffOoms(log?.value ?? []).findLast(({ isEarlierBoot }) => !isEarlierBoot);
+/** A log that ends below an OOM's first line tells that memory was used up, but not whose, and so does a page fault that failed. */
+function unclearOom({ kernelLog: log }: Inputs): Sign {
+  const last = unclearOoms(log?.value ?? []).findLast(({ isEarlierBoot }) => !isEarlierBoot);
   if (log === undefined || last === undefined) return undefined;
   return {
     level: "none",
     because:
       "the kernel looked for a process to kill; whether the host or a control group was short the log does not tell",
-    evidence: [{ path: log.path, line: last.line, because: "an OOM, of which the rest is not in the log" }],
+    evidence: [{
+      path: log.path,
+      line: last.line,
+      because: last.isPageFault
+        ? "gfp_mask=0x0: a page fault found no memory, of the host or of a control group"
+        : "an OOM, of which the rest is not in the log",
+    }],
   };
 }
 
@@ -298,6 +311,7 @@ export const pressure: Source<MemoryPressure> = defineComputed({
     zoneinfo,
     memoryPressure,
     kernelLog,
+    oomReports,
     oomDaemon,
     ledgers: overTime(ledger),
     history: importedHistory,
@@ -318,7 +332,7 @@ export const pressure: Source<MemoryPressure> = defineComputed({
       .sort((a, b) => SEVERITY.indexOf(b.level) - SEVERITY.indexOf(a.level));
     const [worst] = signs;
     if (worst === undefined) {
-      return oomBeginning(inputs) ?? { level: "none", because: untold(inputs), evidence: [] };
+      return unclearOom(inputs) ?? { level: "none", because: untold(inputs), evidence: [] };
     }
     const telling = signs.filter(({ level }) => level !== "none");
     return {

@@ -21,8 +21,10 @@ function isAccusation({ material, confidence, symptomOf }: Finding): boolean {
   return material && confidence !== "possible" && symptomOf === null;
 }
 
-function outOfMemory({ events }: Report): OutOfMemory | null {
-  if (events.some(({ kind }) => kind === "global-oom")) return "host";
+function outOfMemory({ events, findings }: Report): OutOfMemory | null {
+  // A page fault that failed need not have been for want of the host's.
+  const isDoubtful = findings.some(({ cause, confidence }) => cause === "global-oom" && confidence === "possible");
+  if (events.some(({ kind }) => kind === "global-oom") && !isDoubtful) return "host";
   return events.some(({ kind }) => kind === "memcg-oom") ? "control-group" : null;
 }
 

@@ -21,6 +21,7 @@ import {
 } from "./_kernel_messages.ts";
 import { quote } from "./_lines.ts";
 import { multiply, parseCount, parseInteger } from "./_numbers.ts";
+import { isDaemonsAlone } from "./oom_daemon.ts";
 
 /** A process that was killed: the largest one there was, which need not be the cause. */
 export interface OomVictim {
@@ -64,6 +65,8 @@ export interface KernelLogEvent {
   readonly victims: readonly OomVictim[];
   /** The log has nothing of it but who asked: whether the host or a control group was short is not known. */
   readonly isCutOff: boolean;
+  /** A page fault found no memory, for which the kernel up to 5.15 has the host's OOM killer run, whatever was short (`gfp_mask=0x0`). */
+  readonly isPageFault: boolean;
   /** Undefined when the host lived on. */
   readonly panic: OomPanic | undefined;
 }
@@ -97,7 +100,8 @@ const MARKED = new RegExp([...SHORTAGE_MARKS, STARTED].join("|"));
  * Finds out-of-memory kills and failed allocations in a kernel log.
  *
  * @returns Events, the oldest first; none when all is well.
- * @throws {ParseError} if the text is empty, or is dmesg's message that it must not read the log.
+ * @throws {ParseError} if the text is empty, has none of the kernel's lines but those of programs that kill before it must, or is dmesg's message that it must not read
+ * the log.
  *
  * @example
  * ```ts
@@ -115,8 +119,11 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
   if (text.startsWith("dmesg: read kernel buffer failed")) {
     throw new ParseError("Cannot parse the kernel log", { text });
   }
-  // As most logs: they are not taken apart.
-  if (!SHORTAGE_MARKS.some((mark) => text.includes(mark))) return [];
+  if (!SHORTAGE_MARKS.some((mark) => text.includes(mark))) {
+    if (isDaemonsAlone(text)) throw new ParseError("Cannot parse the kernel log: none of its lines is the kernel's");
+    // As most logs: they are not taken apart.
+    return [];
+  }
   const events: Draft[] = [];
   // The kill that the lines belong to, until the next one begins.
   let kill: Draft | undefined;
@@ -137,6 +144,7 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
       memcg: undefined,
       victims: [],
       isCutOff: false,
+      isPageFault: false,
       panic: undefined,
     };
     events.push(event);
@@ -164,6 +172,7 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
       kill.isCutOff = true;
       kill.comm = message.slice(0, invoked);
       kill.order = parseInteger(after(message, "order="));
+      kill.isPageFault = /\bgfp_mask=0x0(?:\(\))?,/.test(message);
     } else if (failure > 0) {
       const event = begin("allocation-failure", line, number);
       event.comm = message.slice(0, failure);

@@ -21,6 +21,7 @@ export * from "./cgroup_folders.ts";
 export * from "./cgroup_stat.ts";
 export * from "./cgroups.ts";
 export * from "./conntrack_stat.ts";
+export * from "./container_stats.ts";
 export * from "./date.ts";
 export * from "./dentry_state.ts";
 export * from "./descriptor_counts.ts";

@@ -1,37 +1,64 @@
-// What programs that end others before the kernel must wrote to the system's log: systemd-oomd (247 on), earlyoom.
+// What programs that end others before the kernel must wrote to the system's log, or to their own: systemd-oomd (247 on), earlyoom, nohang, Facebook's oomd, Android's
+// lmkd and the driver before it, Kubernetes' kubelet.
 //
 //   Apr 16 21:08:50 pc systemd-oomd[932]: Killed /user.slice/a.scope due to memory pressure for /user.slice being 62.15% > 50.00% for > 20s with reclaim activity
 //   ... Marked /system.slice/a.service for killing due to memory used (63 ) / total (64) and swap used (9) / total (10) being more than 90.00%
 //   Jul 18 08:23:17 web earlyoom[260]: mem avail: 55499 of 760640 MiB ( 7.30%), swap free:    0 of 2047 MiB ( 0.00%)
 //   ... sending SIGTERM to process 2595764 uid 0 "cellxgene": badness 711, VmRSS 52562 MiB        (1.7; up to 1.3: killing process 27541 "bash" with signal 15: ...)
+//   nohang[530]:   MemAvailable [383 MiB, 5.0 %] <= soft_threshold_min_mem [384 MiB, 5.0 %]
+//   nohang[530]:   PID: 903309, name: mysqld, badness: 849
+//   nohang[530]:   Send SIGTERM to the victim; total response time: 13246 ms
+//   [12.3] oomd kill: 35.29 36.24 8.13 system.slice/a.service 8912896 ruleset:[system] detectorgroup:[slow] killer:kill_by_memory_size_or_growth v2
+//   I lowmemorykiller: Kill 'com.example.app' (17933), uid 10446, oom_score_adj 0 to free 140528kB rss, 37404kB swap; reason: low watermark is breached
+//   kubelet[91]: I0528 16:05:50.5 91 eviction_manager.go:405] "Eviction manager: must evict pod(s) to reclaim" resourceName="memory"
+//   kubelet[91]: I0528 16:05:54.8 91 eviction_manager.go:627] "Eviction manager: pod is evicted successfully" pod="sre/web-d484d57fc-rkx95"
 import type { Captured, ParseContext, Parsed, Source } from "../core/source.ts";
 import { forEachLogLine, isNewestFirst, KERNEL_LOG_PATHS } from "./_kernel_messages.ts";
 import { multiply, parseCount } from "./_numbers.ts";
 
 /** What such a program did. */
 export interface OomDaemonKill {
-  readonly daemon: "systemd-oomd" | "earlyoom";
-  /** The control group that was killed as a whole, or the program's name. */
+  readonly daemon: "systemd-oomd" | "earlyoom" | "nohang" | "oomd" | "lmkd" | "kubelet";
+  /** The control group that was killed as a whole, the pod (`pod NAMESPACE/NAME`), or the program's name. */
   readonly victim: string;
-  /** Undefined where a group was killed. */
+  /** Undefined where no single process was killed. */
   readonly pid: number | undefined;
-  /** Of the process, in bytes; undefined where a group was killed. */
+  /** Of the process, in bytes; undefined where the log does not tell. */
   readonly rssBytes: number | undefined;
   /** The program's own words; undefined where the log begins below them. */
   readonly because: string | undefined;
+  /** Whether it looked at the memory of the whole host, and found too little: others kill because a group waits (systemd-oomd, oomd), or to start programs faster (lmkd). */
+  readonly isHostShort: boolean;
   readonly line: number;
 }
 
-/** Every kill has one of these. */
-const MARKS = ["oomd", "VmRSS "];
+/** Every line that is about a kill has one of these. */
+const MARKS = /oomd|mem avail: |VmRSS |\bnohang|lowmemorykiller|\blmkd|viction manager: |low on resource: memory/;
 const BY_OOMD =
   /\bsystemd-oomd(?:\[\d{1,10}\])?: (?:Killed|Marked) (\S{1,4096}) (?:for killing )?due to (\S.{0,4096})$/;
-const AVAILABLE = /\b(mem avail: .{1,200})$/;
+/** Of the root group, and of all memory, it is the host's. */
+const OF_GROUP = /^memory pressure for (?!\/ )/;
+const AVAILABLE = /\b(mem avail: +(\d{1,9}) of +(\d{1,9}) MiB .{1,200})$/;
 const BY_EARLYOOM =
   /\b(?:sending SIG(?:TERM|KILL) to|killing) process (\d{1,10}) (?:uid \d{1,10} )?"([^"]{0,64})"(?: with signal \d{1,2})?: (?:badness|oom_score) -?\d{1,5}, VmRSS (\d{1,9}) MiB\b/;
+const NOHANG_WHY = /\bnohang\S{0,24}: +(MemAvailable \[.{1,200})$/;
+const NOHANG_VICTIM = /\bnohang\S{0,24}: +PID: (\d{1,10}), name: (.{1,64}), badness: /;
+const BY_NOHANG = /\bnohang\S{0,24}: +Send(?:ing)? SIG(?:TERM|KILL) to the victim\b/;
+const BY_FACEBOOKS =
+  /\boomd kill: ([\d.]{1,8} [\d.]{1,8} [\d.]{1,8}) (\S{1,4096}) \d{1,20} (?!.{0,1000}\bkiller:\(dry\))/;
+const BY_LMKD =
+  /\b(?:lowmemorykiller|lmkd) {0,8}: Kill(?:ing)? '([^']{1,256})' \((\d{1,10})\), (?:uid \d{1,10}, oom_score_adj|adj) -?\d{1,5}(?:.{0,20} (\d{1,12})kB rss)?(?:.{0,60}; reason: (.{1,200}))?/;
+const RESOURCE = /viction manager: (?:must evict pod\(s\)|attempting) to reclaim(?: |" resourceName=")([\w-]{1,40})/;
+const BY_KUBELET =
+  /viction manager: pod (?:is evicted successfully" pod="([^"]{1,400})"|(\S{1,400}) is evicted successfully)/;
+/** What `kubectl describe pod` and the events of a cluster have of it. */
+const NODE_WAS_LOW =
+  /(The node was low on resource: memory\.(?: Threshold quantity: \w{1,20}, available: \w{1,20}\.)?)(?: Container (\S{1,100}) was using)?/;
+/** Who has it kill with more left wants a reserve: the host is not short. */
+const AMPLE_AVAILABLE_SHARE = 0.2;
 
 /**
- * Finds processes and groups that systemd-oomd or earlyoom killed. One that had to be told several times is one.
+ * Finds processes, groups and pods that such a program killed. One that had to be told several times is one.
  *
  * @returns Kills, the oldest first; none when all is well.
  *
@@ -48,21 +75,74 @@ const BY_EARLYOOM =
 export function parseOomDaemon(text: string, _context: ParseContext): readonly OomDaemonKill[] {
   const kills: OomDaemonKill[] = [];
   // Most logs tell of none: they are not taken apart.
-  if (!MARKS.some((mark) => text.includes(mark))) return kills;
-  let available: string | undefined;
-  forEachLogLine(text, isNewestFirst(text), (line, number) => {
-    const [, group, because] = BY_OOMD.exec(line) ?? [];
-    if (group !== undefined) {
-      kills.push({ daemon: "systemd-oomd", victim: group, pid: undefined, rssBytes: undefined, because, line: number });
-      return;
-    }
-    available = AVAILABLE.exec(line)?.[1]?.replace(/ {2,}/g, " ") ?? available;
+  if (!MARKS.test(text)) return kills;
+  let available: RegExpExecArray | undefined;
+  let nohang: { because?: string; pid?: string | undefined; victim?: string | undefined } = {};
+  let resource: string | undefined;
+  let number = 0;
+  const add = (
+    daemon: OomDaemonKill["daemon"],
+    victim: string,
+    because: string | undefined,
+    isHostShort: boolean,
+    pid?: string,
+    rssBytes?: number,
+  ): void => {
+    const last = kills.at(-1);
+    const isTold = last?.daemon === daemon && last.victim === victim && last.pid === parseCount(pid);
+    // A group may be killed again, with what was started in it since.
+    if (isTold && (pid !== undefined || last.because === because)) return;
+    kills.push({ daemon, victim, pid: parseCount(pid), rssBytes, because, isHostShort, line: number });
+  };
+  const each = (line: string): void => {
+    const [, group, why = ""] = BY_OOMD.exec(line) ?? [];
+    if (group !== undefined) return add("systemd-oomd", group, why, !OF_GROUP.test(why));
+    available = AVAILABLE.exec(line) ?? available;
     const [, pid, victim, mib] = BY_EARLYOOM.exec(line) ?? [];
-    if (victim === undefined || kills.at(-1)?.pid === parseCount(pid)) return;
-    const rssBytes = multiply(parseCount(mib), 2 ** 20);
-    kills.push({ daemon: "earlyoom", victim, pid: parseCount(pid), rssBytes, because: available, line: number });
+    if (victim !== undefined) {
+      const [, words, left, all] = available ?? [];
+      const isShort = !(Number(left) > AMPLE_AVAILABLE_SHARE * Number(all));
+      return add("earlyoom", victim, words?.replace(/ {2,}/g, " "), isShort, pid, multiply(parseCount(mib), 2 ** 20));
+    }
+    const [, because] = NOHANG_WHY.exec(line) ?? [];
+    if (because !== undefined) nohang = { because };
+    const [, nohangPid, name] = NOHANG_VICTIM.exec(line) ?? [];
+    if (nohangPid !== undefined) nohang = { ...nohang, pid: nohangPid, victim: name };
+    if (BY_NOHANG.test(line) && nohang.victim !== undefined) {
+      add("nohang", nohang.victim, nohang.because, nohang.because !== undefined, nohang.pid);
+      nohang = {};
+    }
+    const [, waited, killed] = BY_FACEBOOKS.exec(line) ?? [];
+    if (killed !== undefined) {
+      add("oomd", killed, `its tasks waited for memory ${waited} % of the last 10 s, 1 min and 5 min`, false);
+    }
+    const [, app, appPid, kb, reason] = BY_LMKD.exec(line) ?? [];
+    if (app !== undefined) add("lmkd", app, reason, false, appPid, multiply(parseCount(kb), 1024));
+    resource = RESOURCE.exec(line)?.[1] ?? resource;
+    const [, pod, oldPod] = BY_KUBELET.exec(line) ?? [];
+    // Pods have to go for want of disk space as well.
+    if ((pod ?? oldPod) !== undefined && resource === "memory") {
+      add("kubelet", `pod ${pod ?? oldPod}`, "the node was low on memory", true);
+    }
+    const [, words, container] = NODE_WAS_LOW.exec(line) ?? [];
+    if (words !== undefined) {
+      add("kubelet", container === undefined ? "a pod" : `the pod of container ${container}`, words, true);
+    }
+  };
+  forEachLogLine(text, isNewestFirst(text), (line, at) => {
+    number = at;
+    if (MARKS.test(line)) each(line);
   });
   return kills;
+}
+
+/** A line that tells by itself to be the kernel's. */
+const KERNEL_LINE =
+  /\bkernel: |^(?:<\d{1,3}>)?\[ {0,12}\d{1,10}\.\d{1,9}\] (?!\S{1,64}\[\d{1,10}\]: )|^\[[A-Z][a-z]{2} [A-Z][a-z]{2} /m;
+
+/** Whether a log has lines of such programs and none of the kernel's: what the kernel did it does not tell. */
+export function isDaemonsAlone(text: string): boolean {
+  return MARKS.test(text) && !KERNEL_LINE.test(text);
 }
 
 /** Of a snapshot's logs the first that tells of a kill, as {@linkcode parseOomDaemon} reads it; the first one where none does. */

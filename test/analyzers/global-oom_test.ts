@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { digest } from "../../src/engine/summarize.ts";
 import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
 
 const ID = "global-oom";
@@ -356,5 +357,58 @@ Killed process 2300 (httpd)
       "0 pages RAM",
     );
     expect(findingOf(await analyzeFiles(log(text)), ID)).toMatchObject({ symptomOf: null });
+  });
+});
+
+// docker/for-linux#1001: a fork bomb in a container with a limit of kernel memory, on 5.4.
+describe("a page fault that failed", () => {
+  const log = (fileKb: number): string =>
+    `[Thu May 14 23:17:24 2020] SLUB: Unable to allocate memory on node -1, gfp=0xdc0(GFP_KERNEL|__GFP_ZERO)
+[Thu May 14 23:17:24 2020]   cache: signal_cache(632851:3a166877f910), object size: 1056, buffer size: 1088, default order: 3, min order: 0
+[Thu May 14 23:17:24 2020] python3 invoked oom-killer: gfp_mask=0x0(), order=0, oom_score_adj=0
+[Thu May 14 23:17:24 2020] Mem-Info:
+[Thu May 14 23:17:24 2020] active_anon:57988 inactive_anon:147 isolated_anon:0
+                            active_file:${fileKb / 4} inactive_file:0 isolated_file:0
+                            unevictable:4579 dirty:120 writeback:0 unstable:0
+                            slab_reclaimable:559 slab_unreclaimable:198012
+                            mapped:44734 shmem:289 pagetables:2081 bounce:0
+                            free:8211 free_pcp:600 free_cma:0
+[Thu May 14 23:17:24 2020] Node 0 DMA32: 2*4kB (UE) 3*8kB (UE) = 32kB
+[Thu May 14 23:17:24 2020] 16777047 pages RAM
+[Thu May 14 23:17:24 2020] 0 pages HighMem/MovableOnly
+[Thu May 14 23:17:24 2020] 295017 pages reserved
+[Thu May 14 23:17:24 2020] Out of memory: Killed process 2077 (mysqld) total-vm:4000kB, anon-rss:2000kB, file-rss:0kB, shmem-rss:0kB
+`;
+
+  it("need not be the host's", async () => {
+    const report = await analyzeFiles({ "sos_commands/kernel/dmesg": log(48_000_000) });
+    expect(report.pressure).toMatchObject({
+      level: "none",
+      because: expect.stringContaining("whether the host or a control group was short"),
+    });
+    expect(findingOf(report, "global-oom")).toMatchObject({
+      confidence: "possible",
+      material: false,
+      title:
+        "A page fault found no memory, and the kernel killed mysqld (pid 2077); 45.8 GiB of 62.9 GiB were free or in caches: a control group at its limit of kernel memory is enough for that, the host need not have been short",
+    });
+    expect(report.notAssessed.map(({ cause }) => cause)).toContain("memcg-oom");
+    expect(digest("a.tgz", report, "").outOfMemory).toBeNull();
+    expect(report.events.at(-1)?.title).toContain(
+      "a page fault of python3 found no memory: the kernel killed mysqld",
+    );
+  });
+
+  it("is the host's where nothing was left there, and where the kernel asked for memory besides", async () => {
+    const short = await analyzeFiles({ "sos_commands/kernel/dmesg": log(40_000) });
+    expect(short.pressure.level).toBe("exhausted");
+    expect(findingOf(short, "global-oom")?.confidence).toBe("confirmed");
+    const other =
+      "[Thu May 14 23:10:00 2020] app invoked oom-killer: gfp_mask=0x100cca(GFP_HIGHUSER_MOVABLE), order=0, oom_score_adj=0\n" +
+      "[Thu May 14 23:10:00 2020] Out of memory: Killed process 7 (app) total-vm:4000kB, anon-rss:2000kB\n";
+    const both = await analyzeFiles({ "sos_commands/kernel/dmesg": other + log(48_000_000) });
+    expect(findingOf(both, "global-oom")?.title).toMatch(
+      /^The host ran out of memory, and the kernel killed app \(pid 7\)$/,
+    );
   });
 });

@@ -9,6 +9,7 @@ import { concatBytes } from "../../src/core/bytes.ts";
 import type { Report } from "../../src/core/report.ts";
 import type { HostFacts, Source } from "../../src/core/source.ts";
 import { analyze, presetSources } from "../../src/engine/analyze.ts";
+import { parseOomDaemon } from "../../src/parsers/oom_daemon.ts";
 import { preset } from "../../src/preset.ts";
 
 const sources = presetSources(preset);
@@ -256,6 +257,35 @@ describe("Redactor.file()", () => {
         "[   13.3] [  116]     0   116      203      128    49152        0             0 hog",
       ].join("\n") + "\n",
     );
+  });
+
+  it("keeps of programs that kill before the kernel must whom they killed and why, and nothing else", () => {
+    const at = "Nov 23 09:40:33 web ";
+    const log = [
+      `${at}systemd-oomd[9]: Killed /user.slice/user@7.service/a.scope due to memory pressure for /user.slice being 62.15% > 50.00% for > 20s with reclaim activity`,
+      `${at}systemd-oomd[9]: Considered 97 cgroups for killing, top candidates were: /home/alice`,
+      `${at}earlyoom[8]: mem avail:   888 of 55597 MiB ( 1.60%), swap free:    0 of 8191 MiB ( 0.00%)`,
+      `${at}earlyoom[8]: sending SIGTERM to process 906175 uid 7 "java": oom_score 1170, VmRSS 43912 MiB, cmdline "java -Dkey=hunter2 alice"`,
+      `${at}nohang[7]:   MemAvailable [383 MiB, 5.0 %] <= soft_threshold_min_mem [384 MiB, 5.0 %]`,
+      `${at}nohang[7]:   Cmdline: mysqld --user alice`,
+      `${at}nohang[7]:   PID: 93, name: mysqld, badness: 849`,
+      `${at}nohang[7]:   Send SIGTERM to the victim; total response time: 2255 ms`,
+      `${at}kubelet[6]: I0528 16:05:50.5 9 eviction_manager.go:376] "Eviction manager: must evict pod(s) to reclaim" resourceName="memory"`,
+      `${at}kubelet[6]: I0528 16:05:54.8 9 eviction_manager.go:627] "Eviction manager: pod is evicted successfully" pod="sre/web-d4"`,
+      `${at}kubelet[6]: I0528 16:05:54.8 9 kubelet.go:1] "Syncing" user="alice"`,
+      'killing process 27541 "bash" with signal 15: badness 550, VmRSS 7609 MiB, cmdline "bash alice"',
+    ].join("\n") + "\n";
+    const redacted = file(redactor(), "sos_commands/kernel/dmesg", log) ?? "";
+    expect(redacted).not.toMatch(/alice|hunter2|\bweb /);
+    const kills = (text: string) => parseOomDaemon(text, { facts: {}, warn() {} });
+    expect(kills(redacted)).toHaveLength(5);
+    expect(kills(redacted)).toEqual(kills(log));
+    expect(redacted.match(/\(redacted\)$/gm)).toHaveLength(3);
+    // Of a boot that systemd-oomd wrote to the kernel's own log.
+    expect(
+      file(redactor(), "sos_commands/kernel/dmesg", "[    5.1] systemd-oomd[9]: Killed /a.scope due to memory used\n"),
+    )
+      .toBe("[    5.1] systemd-oomd[9]: Killed /a.scope due to memory used\n");
   });
 
   it("keeps of a log in JSON what the kernel says: neither what else a record tells, nor other programs'", () => {

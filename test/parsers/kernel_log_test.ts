@@ -87,6 +87,7 @@ describe("parseKernelLog()", () => {
           line: 8,
         }],
         isCutOff: false,
+        isPageFault: false,
         panic: undefined,
       },
       {
@@ -101,6 +102,7 @@ describe("parseKernelLog()", () => {
         memcg: undefined,
         victims: [],
         isCutOff: false,
+        isPageFault: false,
         panic: undefined,
       },
     ]);

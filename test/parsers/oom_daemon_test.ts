@@ -28,6 +28,30 @@ low memory! at or below SIGTERM limits: mem 10 %, swap 10 %
 killing process 27541 "bash" with signal 15: badness 550, VmRSS 7609 MiB
 process 27541 exited after 1.9 seconds
 `;
+// hakavlad/nohang#132
+const NOHANG =
+  `Feb 12 14:31:46 host nohang[530]:   MemAvailable [383 MiB, 5.0 %] <= soft_threshold_min_mem [384 MiB, 5.0 %]
+Feb 12 14:31:46 host nohang[530]:   PID: 903309, name: mysqld, badness: 849
+Feb 12 14:31:46 host nohang[530]: Implement a corrective action:
+Feb 12 14:31:46 host nohang[530]:   Send SIGTERM to the victim; total response time: 2255 ms
+`;
+// facebookincubator/oomd: src/oomd/plugins/BaseKillPlugin.cpp
+const FACEBOOKS =
+  `[1813654.116643] oomd kill: 81.28 80.05 42.78 user.slice/build.scope 8912896 ruleset:[user] detectorgroup:[slow] killer:kill_by_pg_scan v2
+[1813655.116643] oomd kill: 81.28 80.05 42.78 user.slice/b.scope 8912896 ruleset:[user] detectorgroup:[slow] killer:(dry)kill_by_pg_scan v2
+`;
+// crdroidandroid/issue_tracker#809; drivers/staging/android/lowmemorykiller.c
+const ANDROID =
+  `10-24 14:24:26.342   710   710 I lowmemorykiller: Kill 'com.google.android.gms.unstable' (17933), uid 10446, oom_score_adj 0 to free 140528kB rss, 37404kB swap; reason: device is not responding
+[52794.911008] lowmemorykiller: Killing 'FinalizerDaemon' (17589), adj 904,
+`;
+// kubernetes/kubernetes#132001
+const KUBELET =
+  `May 28 16:05:40 node kubelet[9]: I0528 16:05:40.514706 9 eviction_manager.go:376] "Eviction manager: must evict pod(s) to reclaim" resourceName="ephemeral-storage"
+May 28 16:05:44 node kubelet[9]: I0528 16:05:44.802914 9 eviction_manager.go:627] "Eviction manager: pod is evicted successfully" pod="sre/logs-0"
+May 28 16:05:50 node kubelet[9]: I0528 16:05:50.514706 9 eviction_manager.go:376] "Eviction manager: must evict pod(s) to reclaim" resourceName="memory"
+May 28 16:05:54 node kubelet[9]: I0528 16:05:54.802914 9 eviction_manager.go:627] "Eviction manager: pod is evicted successfully" pod="sre/web-d484d57fc-rkx95"
+`;
 
 describe("parseOomDaemon()", () => {
   it("tells the groups that systemd-oomd killed, and why", () => {
@@ -38,9 +62,10 @@ describe("parseOomDaemon()", () => {
         pid: undefined,
         rssBytes: undefined,
         because: "memory pressure for /user.slice being 62.15% > 50.00% for > 20s with reclaim activity",
+        isHostShort: false,
         line: 3,
       },
-      expect.objectContaining({ victim: "/system.slice/db.service", line: 5 }),
+      expect.objectContaining({ victim: "/system.slice/db.service", isHostShort: true, line: 5 }),
     ]);
   });
 
@@ -51,9 +76,53 @@ describe("parseOomDaemon()", () => {
       pid: 906_175,
       rssBytes: 43_912 * 2 ** 20,
       because: "mem avail: 888 of 55597 MiB ( 1.60%), swap free: 0 of 8191 MiB ( 0.00%)",
+      isHostShort: true,
       line: 3,
     }]);
     expect(parseClean(parseOomDaemon, OLD)).toMatchObject([{ victim: "bash", pid: 27_541, line: 3 }]);
+  });
+
+  it.each<[string, string, readonly object[]]>([
+    ["nohang", NOHANG, [{
+      daemon: "nohang",
+      victim: "mysqld",
+      pid: 903_309,
+      because: "MemAvailable [383 MiB, 5.0 %] <= soft_threshold_min_mem [384 MiB, 5.0 %]",
+      isHostShort: true,
+      line: 4,
+    }]],
+    ["Facebook's oomd", FACEBOOKS, [{
+      daemon: "oomd",
+      victim: "user.slice/build.scope",
+      because: "its tasks waited for memory 81.28 80.05 42.78 % of the last 10 s, 1 min and 5 min",
+      isHostShort: false,
+    }]],
+    ["Android", ANDROID, [
+      {
+        daemon: "lmkd",
+        victim: "com.google.android.gms.unstable",
+        pid: 17_933,
+        rssBytes: 140_528 * 1024,
+        because: "device is not responding",
+        isHostShort: false,
+      },
+      { daemon: "lmkd", victim: "FinalizerDaemon", pid: 17_589, rssBytes: undefined, because: undefined },
+    ]],
+    // Who had to go for want of disk space is none of them.
+    ["the kubelet", KUBELET, [{
+      daemon: "kubelet",
+      victim: "pod sre/web-d484d57fc-rkx95",
+      isHostShort: true,
+      line: 4,
+    }]],
+    [
+      "kubectl describe pod",
+      "Message: The node was low on resource: memory. Threshold quantity: 100Mi, available: 95Mi. Container web was using 1Gi\n",
+      [{ victim: "the pod of container web", isHostShort: true }],
+    ],
+    ["earlyoom with a reserve", EARLYOOM.replaceAll(" of 555", " of 25"), [{ victim: "java", isHostShort: false }]],
+  ])("tells whom others killed, and whether they found the host short: %s", (_, text, kills) => {
+    expect(parseClean(parseOomDaemon, text)).toMatchObject(kills);
   });
 
   it("takes nobody's word for it: what quotes it, or speaks of it, is no kill", () => {
@@ -62,11 +131,37 @@ describe("parseOomDaemon()", () => {
     expect(parseClean(parseOomDaemon, text)).toEqual([]);
   });
 
+  it("takes time in proportion to a hostile line", () => {
+    const start = performance.now();
+    for (
+      const each of [
+        "oomd kill: 1 1 1 a 1 ",
+        "systemd-oomd: Killed ",
+        "mem avail: 1 of 1 MiB ",
+        "nohang: PID: 1, name: ",
+        "lmkd: Kill 'a' (1), adj 1 ",
+        "viction manager: pod ",
+        "low on resource: memory Container ",
+      ]
+    ) {
+      for (const end of ["", " killer:(dry)"]) {
+        parseOomDaemon(`${each.repeat(40_000)}${end}\n`, { facts: {}, warn() {} });
+      }
+    }
+    expect(performance.now() - start).toBeLessThan(3000);
+  });
+
   itIsRobust("parseOomDaemon", OOMD, parseOomDaemon);
 });
 
 describe("what such a program did", () => {
-  it.each([["systemd-oomd", OOMD], ["earlyoom", EARLYOOM], ["earlyoom", OLD]])(
+  it.each([
+    ["systemd-oomd", OOMD],
+    ["earlyoom", EARLYOOM],
+    ["earlyoom", OLD],
+    ["nohang", NOHANG],
+    ["kubelet", KUBELET],
+  ])(
     "is an event, and no OOM of the kernel: %s",
     async (daemon, text) => {
       async function* chunks() {
@@ -79,6 +174,24 @@ describe("what such a program did", () => {
       });
       expect(report.findings).toEqual([]);
       expect(report.pressure.level).toBe("short");
+      // What the kernel did such a log alone does not tell.
+      expect(report.ruledOut).toEqual([]);
+    },
+  );
+
+  it.each([["systemd-oomd", OOMD.split("\n").slice(0, 3).join("\n")], ["oomd", FACEBOOKS], ["lmkd", ANDROID]])(
+    "does not make a host short, where a group or a program was judged: %s",
+    async (daemon, text) => {
+      async function* chunks() {
+        yield new TextEncoder().encode(text);
+      }
+      const { pressure } = analyze(await openArchive(chunks(), { sources: presetSources(preset) }), preset);
+      expect(pressure).toMatchObject({
+        level: "none",
+        because: expect.stringMatching(
+          `^${daemon}, not the kernel, .*; whether the host was short its log does not tell$`,
+        ),
+      });
     },
   );
 
@@ -87,5 +200,17 @@ describe("what such a program did", () => {
     const report = await analyzeFiles({ "proc/meminfo": meminfoText(), "var/log/syslog": others + OOMD + others });
     expect(report.pressure.level).toBe("none");
     expect(report.events.map(({ kind, line }) => [kind, line])).toEqual([["daemon-kill", 4003], ["daemon-kill", 4005]]);
+    for (
+      const [text, line] of [[EARLYOOM, 4003], [NOHANG, 4004], [KUBELET, 4004], [
+        FACEBOOKS.replaceAll(/^/gm, "Apr 16 21:08:51 pc kernel: "),
+        4001,
+      ]] as const
+    ) {
+      const { events } = await analyzeFiles({
+        "proc/meminfo": meminfoText(),
+        "var/log/syslog": others + text + others,
+      });
+      expect(events.map((event) => [event.kind, event.line])).toEqual([["daemon-kill", line]]);
+    }
   });
 });
