@@ -21,7 +21,7 @@ import {
 } from "./_kernel_messages.ts";
 import { quote } from "./_lines.ts";
 import { multiply, parseCount, parseInteger } from "./_numbers.ts";
-import { isDaemonsAlone } from "./oom_daemon.ts";
+import { isDaemonsAlone } from "./_oom_daemon_lines.ts";
 
 /** A process that was killed: the largest one there was, which need not be the cause. */
 export interface OomVictim {

@@ -15,6 +15,7 @@
 import type { Captured, ParseContext, Parsed, Source } from "../core/source.ts";
 import { forEachLogLine, isNewestFirst, KERNEL_LOG_PATHS } from "./_kernel_messages.ts";
 import { multiply, parseCount } from "./_numbers.ts";
+import { OOM_DAEMON_MARKS } from "./_oom_daemon_lines.ts";
 
 /** What such a program did. */
 export interface OomDaemonKill {
@@ -32,8 +33,6 @@ export interface OomDaemonKill {
   readonly line: number;
 }
 
-/** Every line that is about a kill has one of these. */
-const MARKS = /oomd|mem avail: |VmRSS |\bnohang|lowmemorykiller|\blmkd|viction manager: |low on resource: memory/;
 const BY_OOMD =
   /\bsystemd-oomd(?:\[\d{1,10}\])?: (?:Killed|Marked) (\S{1,4096}) (?:for killing )?due to (\S.{0,4096})$/;
 /** Of the root group, and of all memory, it is the host's. */
@@ -75,7 +74,7 @@ const AMPLE_AVAILABLE_SHARE = 0.2;
 export function parseOomDaemon(text: string, _context: ParseContext): readonly OomDaemonKill[] {
   const kills: OomDaemonKill[] = [];
   // Most logs tell of none: they are not taken apart.
-  if (!MARKS.test(text)) return kills;
+  if (!OOM_DAEMON_MARKS.test(text)) return kills;
   let available: RegExpExecArray | undefined;
   let nohang: { because?: string; pid?: string | undefined; victim?: string | undefined } = {};
   let resource: string | undefined;
@@ -131,18 +130,9 @@ export function parseOomDaemon(text: string, _context: ParseContext): readonly O
   };
   forEachLogLine(text, isNewestFirst(text), (line, at) => {
     number = at;
-    if (MARKS.test(line)) each(line);
+    if (OOM_DAEMON_MARKS.test(line)) each(line);
   });
   return kills;
-}
-
-/** A line that tells by itself to be the kernel's. */
-const KERNEL_LINE =
-  /\bkernel: |^(?:<\d{1,3}>)?\[ {0,12}\d{1,10}\.\d{1,9}\] (?!\S{1,64}\[\d{1,10}\]: )|^\[[A-Z][a-z]{2} [A-Z][a-z]{2} /m;
-
-/** Whether a log has lines of such programs and none of the kernel's: what the kernel did it does not tell. */
-export function isDaemonsAlone(text: string): boolean {
-  return MARKS.test(text) && !KERNEL_LINE.test(text);
 }
 
 /** Of a snapshot's logs the first that tells of a kill, as {@linkcode parseOomDaemon} reads it; the first one where none does. */
