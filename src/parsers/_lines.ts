@@ -1,4 +1,5 @@
 // Line and column splitting for files of up to a million lines: no array of all lines, no regular expression per line.
+import { ParseError } from "../core/errors.ts";
 
 const TAB = 9;
 const NEWLINE = 10;
@@ -36,6 +37,33 @@ export function columns(line: string): string[] {
   }
   if (start !== -1) found.push(line.slice(start));
   return found;
+}
+
+/**
+ * The rows of a list of nailhouse's own, which has a line with `#` also where nothing is in it.
+ *
+ * @param item What a row is, for the error.
+ * @param each Undefined where the line is none, of which it warns if that is wrong.
+ * @throws {ParseError} if there is neither such a line nor a row.
+ */
+export function ownRows<T>(
+  text: string,
+  name: string,
+  item: string,
+  each: (line: string, number: number) => T | undefined,
+): readonly T[] {
+  const rows: T[] = [];
+  let header = false;
+  forEachLine(text, (line, number) => {
+    if (line.startsWith("#")) header = true;
+    if (line === "" || line.startsWith("#")) return;
+    const row = each(line, number);
+    if (row !== undefined) rows.push(row);
+  });
+  if (rows.length === 0 && !header) {
+    throw new ParseError(`Cannot parse ${name}: it has no header, and no line is ${item}`, { text });
+  }
+  return rows;
 }
 
 /** What people put behind a row, to point at it. */

@@ -3,10 +3,9 @@
 //
 //   # process contexts bytes
 //   /proc/3310/maps 600 307200000
-import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { pidOf } from "./_groups.ts";
-import { columns, forEachLine, quote } from "./_lines.ts";
+import { columns, ownRows, quote } from "./_lines.ts";
 import { parseCount } from "./_numbers.ts";
 
 /** The rings of one process. */
@@ -32,24 +31,15 @@ export interface AioRings {
  * ```
  */
 export function parseAioRings(text: string, context: ParseContext): readonly AioRings[] {
-  const rings: AioRings[] = [];
-  let header = false;
-  forEachLine(text, (line, number) => {
-    if (line === "") return;
-    if (line.startsWith("#")) {
-      header = true;
-      return;
-    }
+  return ownRows(text, "aio_rings", "a process", (line, number) => {
     const [path = "", count, size] = columns(line);
     const [pid, contexts, bytes] = [pidOf(path), parseCount(count), parseCount(size)];
-    if (pid === undefined || contexts === undefined || bytes === undefined) {
-      context.warn(number, `not the rings of a process: ${quote(line)}`);
-    } else rings.push({ pid, contexts, bytes, line: number });
+    if (pid !== undefined && contexts !== undefined && bytes !== undefined) {
+      return { pid, contexts, bytes, line: number };
+    }
+    context.warn(number, `not the rings of a process: ${quote(line)}`);
+    return undefined;
   });
-  if (rings.length === 0 && !header) {
-    throw new ParseError("Cannot parse aio_rings: it has no header, and no line is a process", { text });
-  }
-  return rings;
 }
 
 /** A snapshot's file, as {@linkcode parseAioRings} reads it. */

@@ -4,10 +4,9 @@
 //   # bytes capacity inode descriptor
 //   229152 - inotify /proc/17240/fd/3
 //   2400000 - fanotify /proc/1207/fd/5
-import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { pidOf } from "./_groups.ts";
-import { columns, forEachLine, quote } from "./_lines.ts";
+import { columns, ownRows, quote } from "./_lines.ts";
 import { parseCount } from "./_numbers.ts";
 
 /** File events that a program asked to be told of, and has not read. */
@@ -36,25 +35,18 @@ export interface EventQueue {
  * ```
  */
 export function parseEventQueues(text: string, context: ParseContext): readonly EventQueue[] {
-  const queues: EventQueue[] = [];
-  let header = false;
-  forEachLine(text, (line, number) => {
-    if (line.startsWith("#")) header = true;
+  return ownRows(text, "descriptor_contents", "a queue of events", (line, number): EventQueue | undefined => {
     const [first, capacity, kind, path = ""] = columns(line);
-    if (capacity !== "-") return;
+    if (capacity !== "-") return undefined;
     const bytes = parseCount(first);
     const pid = pidOf(path);
     const fd = parseCount(path.split("/").at(-1));
-    if (bytes === undefined || (kind !== "inotify" && kind !== "fanotify") || pid === undefined || fd === undefined) {
-      context.warn(number, `not a queue of events: ${quote(line)}`);
-    } else queues.push({ kind, bytes, pid, fd, line: number });
+    if (bytes !== undefined && (kind === "inotify" || kind === "fanotify") && pid !== undefined && fd !== undefined) {
+      return { kind, bytes, pid, fd, line: number };
+    }
+    context.warn(number, `not a queue of events: ${quote(line)}`);
+    return undefined;
   });
-  if (queues.length === 0 && !header) {
-    throw new ParseError("Cannot parse descriptor_contents: it has no header, and no line is a queue of events", {
-      text,
-    });
-  }
-  return queues;
 }
 
 /** A snapshot's file, as {@linkcode parseEventQueues} reads it. */

@@ -4,10 +4,9 @@
 //   # bytes capacity inode descriptor
 //   1048576 1048576 3112347 /proc/17235/fd/3
 //   229152 - inotify /proc/17240/fd/3
-import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { pidOf } from "./_groups.ts";
-import { columns, forEachLine, quote } from "./_lines.ts";
+import { columns, ownRows, quote } from "./_lines.ts";
 import { parseCount } from "./_numbers.ts";
 
 /** One pipe. */
@@ -36,38 +35,18 @@ export interface Pipe {
  * ```
  */
 export function parsePipeContents(text: string, context: ParseContext): readonly Pipe[] {
-  const pipes: Pipe[] = [];
-  let header = false;
-  forEachLine(text, (line, number) => {
-    if (line === "") return;
-    if (line.startsWith("#")) {
-      header = true;
-      return;
+  return ownRows(text, "descriptor_contents", "a pipe", (line, number) => {
+    const [first, second, third, path = ""] = columns(line);
+    // A queue of events.
+    if (second === "-") return undefined;
+    const [bytes, capacityBytes, inode] = [parseCount(first), parseCount(second), parseCount(third)];
+    const pid = pidOf(path);
+    if (bytes !== undefined && capacityBytes !== undefined && inode !== undefined && pid !== undefined) {
+      return { bytes, capacityBytes, inode, pid, line: number };
     }
-    const [bytes, capacityBytes, inode, path = ""] = columns(line);
-    if (capacityBytes === "-") return;
-    const pipe = {
-      bytes: parseCount(bytes),
-      capacityBytes: parseCount(capacityBytes),
-      inode: parseCount(inode),
-      pid: pidOf(path),
-    };
-    if (
-      pipe.bytes === undefined || pipe.capacityBytes === undefined || pipe.inode === undefined || pipe.pid === undefined
-    ) {
-      context.warn(number, `not a pipe: ${quote(line)}`);
-    } else {pipes.push({
-        bytes: pipe.bytes,
-        capacityBytes: pipe.capacityBytes,
-        inode: pipe.inode,
-        pid: pipe.pid,
-        line: number,
-      });}
+    context.warn(number, `not a pipe: ${quote(line)}`);
+    return undefined;
   });
-  if (pipes.length === 0 && !header) {
-    throw new ParseError("Cannot parse descriptor_contents: it has no header, and no line is a pipe", { text });
-  }
-  return pipes;
 }
 
 /** A snapshot's file, as {@linkcode parsePipeContents} reads it. */
