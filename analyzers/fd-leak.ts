@@ -10,7 +10,7 @@ import {
 } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
-import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
+import { byComm, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { ALL_DESCRIPTORS, seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { type Measurement, recentTrend, type Trend } from "../src/computed/trend.ts";
@@ -133,9 +133,7 @@ function growth(members: readonly Descriptors[], table: DescriptorTable): Trend 
 }
 
 function programs(table: DescriptorTable, slab: Parsed<readonly SlabCache[]> | undefined): Program[] {
-  const byComm = new Map<string, Descriptors[]>();
-  for (const each of table.processes) byComm.set(each.comm, [...(byComm.get(each.comm) ?? []), each]);
-  return [...byComm].map(([comm, members]) => {
+  return [...byComm(table.processes, ({ comm }) => comm)].map(([comm, members]) => {
     const total = members.reduce((sum, { count }) => sum + count, 0);
     const known = members.filter(({ kinds }) => kinds.size > 0).reduce((sum, { count }) => sum + count, 0);
     const kinds = new Map<string, number>();

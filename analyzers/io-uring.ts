@@ -6,7 +6,7 @@ import type { Missing } from "../src/core/source.ts";
 import { type DescriptorDetail, descriptors, type DescriptorTable } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
-import { nameOfGroup, stopAll, stopCommands, worthNaming } from "../src/computed/owners.ts";
+import { byComm, nameOfGroup, stopAll, stopCommands, worthNaming } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
 import { type AioRings, aioRings } from "../src/parsers/aio_rings.ts";
 import { processStatus } from "../src/parsers/process_status.ts";
@@ -24,10 +24,11 @@ const RING_HEAD_BYTES = 64;
 /** A ring of the most entries (IORING_MAX_ENTRIES, 32,768): 2 MiB of submission entries, 2 MiB of completion entries. */
 const MAX_RING_BYTES: number = 4 * 2 ** 20;
 
-/** struct io_event (include/uapi/linux/aio_abi.h): a ring of Linux AIO has twice as many as io_setup() was asked for (fs/aio.c, ioctx_alloc()). */
-const IO_EVENT_BYTES = 32;
-/** fs.aio-nr counts what was asked for from Linux 4.14 on, and what was made of it before: then a ring has no more than it tells. */
-const LEAST_BYTES_AN_EVENT: number = IO_EVENT_BYTES;
+/**
+ * struct io_event (include/uapi/linux/aio_abi.h). A ring of Linux AIO has twice as many as io_setup() was asked for (fs/aio.c, ioctx_alloc()), which is what
+ * fs.aio-nr counts from Linux 4.14 on; before, it counts what was made of it, and a ring has no more than it tells.
+ */
+const LEAST_BYTES_AN_EVENT = 32;
 /** The kernel's own limit, which programs that do much such I/O ask to be raised (Oracle: to 1,048,576, which is 64 MiB). */
 const DEFAULT_AIO_MAX_NR = 65_536;
 
@@ -54,12 +55,9 @@ function ringBytes({ sqEntries, cqEntries }: DescriptorDetail, pageSizeBytes: nu
 }
 
 function groups(details: readonly DescriptorDetail[], pageSizeBytes: number): Group[] {
-  const byComm = new Map<string, DescriptorDetail[]>();
-  for (const detail of details) {
-    if (detail.inotifyMarks === undefined) byComm.set(detail.comm, [...(byComm.get(detail.comm) ?? []), detail]);
-  }
+  const rings = details.filter(({ inotifyMarks }) => inotifyMarks === undefined);
   const size = (detail: DescriptorDetail): number => ringBytes(detail, pageSizeBytes) + detail.bufferBytes;
-  return [...byComm].map(([comm, held]) => ({
+  return [...byComm(rings, ({ comm }) => comm)].map(([comm, held]) => ({
     comm,
     pids: [...new Set(held.map(({ pid }) => pid))],
     rings: Math.round(held.reduce((sum, { weight }) => sum + weight, 0)),
@@ -131,12 +129,7 @@ interface AioGroup {
 }
 
 function aioGroups(rings: readonly AioRings[], comms: ReadonlyMap<number, string | undefined>): AioGroup[] {
-  const byComm = new Map<string, AioRings[]>();
-  for (const each of rings) {
-    const comm = comms.get(each.pid) ?? `pid ${each.pid}`;
-    byComm.set(comm, [...(byComm.get(comm) ?? []), each]);
-  }
-  return [...byComm].map(([comm, held]) => {
+  return [...byComm(rings, ({ pid }) => comms.get(pid))].map(([comm, held]) => {
     const sorted = held.toSorted((a, b) => b.bytes - a.bytes || a.pid - b.pid);
     return {
       comm,

@@ -4,16 +4,16 @@ import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
 import type { Missing } from "../src/core/source.ts";
 import {
-  cpuSecondsOf,
   FASTEST_COPY_BYTES_PER_SECOND,
   type Lives,
   mayHaveCopied,
   USUAL_COPY_BYTES_PER_SECOND,
+  workOf,
 } from "../src/computed/copy_time.ts";
 import { descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
-import { nameOfGroup, stopAll, stopCommands } from "../src/computed/owners.ts";
+import { byComm, nameOfGroup, stopAll, stopCommands } from "../src/computed/owners.ts";
 import { givenPages } from "../src/computed/skb_memory.ts";
 import { processLives } from "../src/computed/process_lives.ts";
 import { ALL_DESCRIPTORS, seesAllDescriptors } from "../src/computed/process_statuses.ts";
@@ -41,12 +41,7 @@ interface Group {
 }
 
 function groups(pipes: readonly Pipe[], comms: ReadonlyMap<number, string | undefined>): Group[] {
-  const byComm = new Map<string, Pipe[]>();
-  for (const pipe of pipes) {
-    const comm = comms.get(pipe.pid) ?? `pid ${pipe.pid}`;
-    byComm.set(comm, [...(byComm.get(comm) ?? []), pipe]);
-  }
-  return [...byComm].map(([comm, held]) => ({
+  return [...byComm(pipes, ({ pid }) => comms.get(pid))].map(([comm, held]) => ({
     comm,
     pids: [...new Set(held.map(({ pid }) => pid))],
     bytes: held.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -168,12 +163,11 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
     }
 
     function workEvidence(group: Group): EvidenceLine[] {
-      const seconds = cpuSecondsOf(group.pids, lives);
-      const life = group.pids.map((pid) => lives?.get(pid)).find((each) => each?.cpuSeconds !== undefined);
-      return seconds === undefined || life === undefined ? [] : [{
-        path: life.path,
-        line: life.line,
-        because: `computed for ${seconds.toFixed(2)} s while it was watched${
+      const work = workOf(group.pids, lives);
+      return work === undefined ? [] : [{
+        path: work.path,
+        line: work.line,
+        because: `computed for ${work.cpuSeconds.toFixed(2)} s while it was watched${
           mayBeRead(group, lives, FASTEST_COPY_BYTES_PER_SECOND)
             ? ": long enough to read, or write, all of it"
             : ", which is too short to read, or write, all of it"

@@ -2,11 +2,11 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
 import {
-  cpuSecondsOf,
   FASTEST_COPY_BYTES_PER_SECOND,
   type Lives,
   mayHaveCopied,
   USUAL_COPY_BYTES_PER_SECOND,
+  workOf,
 } from "../src/computed/copy_time.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
@@ -226,7 +226,6 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
     { pageSizeBytes = 4096 },
   ) {
     const judged = judgeQueues(backlog, owners, { isStuck });
-    const materialBytes = materialQueueBytes(ledger?.totalBytes);
     if (judged.bytes < WORTH_A_LINE_BYTES) {
       return {
         ruledOut: `${formatQuantity(backlog.sockets, "unix socket holds", "unix sockets hold")} ${
@@ -234,6 +233,7 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
         }, of which ${formatBytes(judged.bytes)} are not known to be read`,
       };
     }
+    const materialBytes = materialQueueBytes(ledger?.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
     const readers = ends(judged, owners, "readerInode");
     const senders = ends(judged, owners, "senderInode");
@@ -275,12 +275,12 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
 
     function workEvidence(group: OwnerGroup<Queue>): EvidenceLine[] {
       const pids = pidsAt(group, owners, "readerInode");
-      const life = pids.map((pid) => lives?.get(pid)).find((each) => each?.cpuSeconds !== undefined);
-      return life === undefined ? [] : [{
-        path: life.path,
-        line: life.line,
+      const work = workOf(pids, lives);
+      return work === undefined ? [] : [{
+        path: work.path,
+        line: work.line,
         because: `who has the socket that should be read computed for ${
-          (cpuSecondsOf(pids, lives) as number).toFixed(2)
+          work.cpuSeconds.toFixed(2)
         } s while it was watched: long enough to read all of it`,
       }];
     }

@@ -2,6 +2,7 @@
  * Whether what waits in pipes and sockets may be read, and written anew as fast: then it is as much at each look, but not without those who do so computing for
  * as long as it takes to copy it.
  */
+import type { SourceLine } from "../core/ledger.ts";
 import type { ProcessLife } from "./process_lives.ts";
 
 /**
@@ -14,10 +15,18 @@ export const USUAL_COPY_BYTES_PER_SECOND: number = 2 ** 30;
 /** By pid. */
 export type Lives = ReadonlyMap<number, ProcessLife>;
 
-/** How long processes computed while they were watched; undefined where they were not. */
-export function cpuSecondsOf(pids: readonly number[], lives: Lives | undefined): number | undefined {
-  const known = pids.flatMap((pid) => lives?.get(pid)?.cpuSeconds ?? []);
-  return known.length === 0 ? undefined : known.reduce((sum, seconds) => sum + seconds, 0);
+/** How long processes computed while they were watched, with where the first of them is listed; undefined where they were not. */
+export function workOf(
+  pids: readonly number[],
+  lives: Lives | undefined,
+): (SourceLine & { readonly cpuSeconds: number }) | undefined {
+  const known = pids.flatMap((pid) => lives?.get(pid) ?? []).filter((life) => life.cpuSeconds !== undefined);
+  const [first] = known;
+  return first && {
+    path: first.path,
+    line: first.line,
+    cpuSeconds: known.reduce((sum, { cpuSeconds = 0 }) => sum + cpuSeconds, 0),
+  };
 }
 
 /** Whether processes computed long enough to copy as much; undefined where they were not watched. */
@@ -27,6 +36,6 @@ export function mayHaveCopied(
   lives: Lives | undefined,
   bytesPerSecond: number,
 ): boolean | undefined {
-  const seconds = cpuSecondsOf(pids, lives);
-  return seconds === undefined ? undefined : seconds * bytesPerSecond >= bytes;
+  const work = workOf(pids, lives);
+  return work && work.cpuSeconds * bytesPerSecond >= bytes;
 }

@@ -22,6 +22,21 @@ export interface OwnerGroup<T extends Held> {
   readonly held: readonly T[];
 }
 
+/** What is held, by the name of its program: of a process that has none known, by its pid. */
+export function byComm<T extends { readonly pid: number }>(
+  held: readonly T[],
+  commOf: (each: T) => string | undefined,
+): ReadonlyMap<string, readonly T[]> {
+  const found = new Map<string, T[]>();
+  for (const each of held) {
+    const comm = commOf(each) ?? `pid ${each.pid}`;
+    const known = found.get(comm);
+    if (known === undefined) found.set(comm, [each]);
+    else known.push(each);
+  }
+  return found;
+}
+
 /** Sorts sockets by the program that has them open, the largest holder first. */
 export function groupByOwner<T extends Held>(held: readonly T[], owners: SocketOwners | undefined): OwnerGroup<T>[] {
   const groups = new Map<
