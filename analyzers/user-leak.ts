@@ -380,15 +380,12 @@ export const userLeak: Analyzer = defineAnalyzer({
     const growthLeft = (seconds: number): number => allGrowth(seconds) - growthOf([...doubtful], end - seconds * 1000);
     // Newcomers, and heaps that are swept, are no part of what the others do.
     const recent = lasting(recently ?? []);
-    const grownOf = (each: readonly Tenant[], isDoubtful: boolean): Grown[] =>
-      allGrowing(
-        each,
-        recent.filter((tenant) => (doubtOf(tenant) !== undefined) === isDoubtful),
-        recently?.length ?? 0,
-        ledger.totalBytes,
-      );
-    const leaks = leaking(grownOf(settled, false), growthLeft);
-    const doubted = leaking(grownOf([...doubtful], true), allGrowth).map(leakFinding);
+    const recentlyDoubtful = new Set(recent.filter(doubtOf));
+    const recentlySettled = recent.filter((tenant) => !recentlyDoubtful.has(tenant));
+    const grownOf = (each: readonly Tenant[], lately: readonly Tenant[]): Grown[] =>
+      allGrowing(each, lately, recently?.length ?? 0, ledger.totalBytes);
+    const leaks = leaking(grownOf(settled, recentlySettled), growthLeft);
+    const doubted = leaking(grownOf([...doubtful], [...recentlyDoubtful]), allGrowth).map(leakFinding);
     if (leaks.length > 0) return { findings: [...leaks.map(leakFinding), ...doubted] };
     const hiddenBytes = hiddenAnonBytes(anon, known);
     // The same in the end: somebody who is not in the list may dominate, or be what grows.

@@ -60,7 +60,7 @@ const TELLING_BYTES = 2 ** 20;
  */
 export function formatRate(low: number, high: number = low): string {
   const most = Math.max(Math.abs(low), Math.abs(high));
-  const [seconds, unit] = RATE_UNITS.find(([each]) => most * each >= TELLING_BYTES) ?? [86_400, "a day"];
+  const [seconds, unit] = RATE_UNITS.find(([each]) => most * each >= TELLING_BYTES) ?? RATE_UNITS[3];
   return `${formatByteRange({ low: low * seconds, high: high * seconds })} ${unit}`;
 }
 

@@ -124,7 +124,7 @@ function judge(analyzer: Analyzer, unclaimed: Unclaimed, into: Assessment): void
     return;
   }
   if ("notAssessed" in outcome) {
-    into.unseen.push(outcome.unseenBytes ?? 0);
+    if (outcome.unseenBytes !== undefined) into.unseen.push(outcome.unseenBytes);
     into.notAssessed.push(notAssessed(cause, outcome.notAssessed));
     return;
   }
