@@ -1,9 +1,9 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
-import { type Account, accountBytes, type SourceLine } from "../src/core/ledger.ts";
-import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
-import type { Missing } from "../src/core/source.ts";
-import { type DescriptorDetail, descriptors, type DescriptorTable } from "../src/computed/descriptors.ts";
+import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
+import type { Claim, Owner, Remedy } from "../src/core/report.ts";
+import type { HostFacts, MaybeValues, Missing, Values } from "../src/core/source.ts";
+import { type DescriptorDetail, descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
 import { byComm, nameOfGroup, stopAll, stopCommands, worthNaming } from "../src/computed/owners.ts";
@@ -23,6 +23,7 @@ const SQ_INDEX_BYTES = 4;
 const RING_HEAD_BYTES = 64;
 /** A ring of the most entries (IORING_MAX_ENTRIES, 32,768): 2 MiB of submission entries, 2 MiB of completion entries. */
 const MAX_RING_BYTES: number = 4 * 2 ** 20;
+const OWNERS_LISTED = 20;
 
 /**
  * struct io_event (include/uapi/linux/aio_abi.h). A ring of Linux AIO has twice as many as io_setup() was asked for (fs/aio.c, ioctx_alloc()), which is what
@@ -31,6 +32,12 @@ const MAX_RING_BYTES: number = 4 * 2 ** 20;
 const LEAST_BYTES_AN_EVENT = 32;
 /** The kernel's own limit, which programs that do much such I/O ask to be raised (Oracle: to 1,048,576, which is 64 MiB). */
 const DEFAULT_AIO_MAX_NR = 65_536;
+
+const needs = { ledger };
+const uses = { descriptors, processes, processStatus, vmstat, vmallocinfo, aioRings, sysctl };
+
+/** What the bundle tells. */
+type Seen = Values<typeof needs> & MaybeValues<typeof uses> & { readonly facts: HostFacts };
 
 interface Group {
   readonly comm: string;
@@ -67,6 +74,36 @@ function groups(details: readonly DescriptorDetail[], pageSizeBytes: number): Gr
   })).sort((a, b) => b.ringBytes + b.bufferBytes - a.ringBytes - a.bufferBytes || (a.comm < b.comm ? -1 : 1));
 }
 
+/** The rings of all programs that were looked at. */
+interface Rings {
+  /** The largest holder first. */
+  readonly groups: readonly Group[];
+  readonly ringBytes: number;
+  readonly bufferBytes: number;
+}
+
+function ringsOf({ descriptors: table, facts: { pageSizeBytes } }: Seen): Rings {
+  const all = pageSizeBytes === undefined ? [] : groups(table?.details ?? [], pageSizeBytes);
+  return {
+    groups: all,
+    ringBytes: all.reduce((sum, group) => sum + group.ringBytes, 0),
+    bufferBytes: all.reduce((sum, group) => sum + group.bufferBytes, 0),
+  };
+}
+
+function countOf({ groups: all }: Rings): number {
+  return all.reduce((sum, group) => sum + group.rings, 0);
+}
+
+/** 0 where the bundle does not tell. */
+function threadsOf({ processStatus: statuses }: Seen, { pids }: { readonly pids: readonly number[] }): number {
+  const members = new Set(pids);
+  return (statuses ?? []).filter(({ pid }) => members.has(pid)).reduce(
+    (sum, { value }) => sum + (value.threads ?? 0),
+    0,
+  );
+}
+
 /** Without details: the process with the most io_urings. */
 interface RingHolder {
   readonly comm: string;
@@ -75,7 +112,7 @@ interface RingHolder {
   readonly example: SourceLine;
 }
 
-function ringHolders(table: DescriptorTable | undefined): RingHolder | undefined {
+function ringHolder({ descriptors: table }: Seen): RingHolder | undefined {
   const holder = (table?.processes ?? []).filter(({ kinds }) => (kinds.get("io_uring") ?? 0) > 0)
     .sort((a, b) => (b.kinds.get("io_uring") as number) - (a.kinds.get("io_uring") as number) || a.pid - b.pid)[0];
   const example = holder?.examples.get("io_uring");
@@ -175,7 +212,7 @@ function aioRemedies([first]: readonly AioGroup[], stop: readonly string[]): Rem
 
 /** The kernel maps the memory of an AF_XDP socket (umem) into its own addresses, too, each as one area. */
 const UMEM_CALLER = /^xdp_umem_/;
-/** What has this much of what is pinned explains it. */
+/** What has this much of the memory in question explains it. */
 const MOST = 0.5;
 const FIND_XDP = "lsof -b +M -n -l 2> /dev/null | grep 'protocol: XDP'";
 
@@ -198,6 +235,263 @@ const PINNED: readonly Missing[] = [
   },
 ];
 
+/** Memory that is pinned and in no process, and what tells of it: nothing where it is not much. */
+interface Pinned {
+  readonly bytes: number;
+  readonly evidence: readonly EvidenceLine[];
+}
+
+/** Undefined where the LRU lists do not tell. */
+function pinnedOf({ ledger, vmstat: counters }: Seen): Pinned | undefined {
+  const account = ledger.accounts.find(({ id }) => id === "pinned-lru");
+  if (account === undefined) return undefined;
+  const { bytes, sources: [source] } = account;
+  if (source === undefined || bytes < materialQueueBytes(ledger.totalBytes)) return { bytes, evidence: [] };
+  const lists = {
+    ...source,
+    because: `the LRU lists have ${
+      formatBytes(bytes)
+    } more than page cache and processes: pages that something in the kernel keeps pinned`,
+  };
+  const acquired = counters?.value.get("nr_foll_pin_acquired");
+  const released = counters?.value.get("nr_foll_pin_released");
+  if (counters === undefined || acquired === undefined || released === undefined) return { bytes, evidence: [lists] };
+  const balance = {
+    path: counters.path,
+    line: acquired.line,
+    because: `${acquired.value - released.value} pages were pinned for long and not released (acquired less released)`,
+  };
+  return { bytes, evidence: [lists, balance] };
+}
+
+/** What io_urings hold that nobody else has: rings, as far as they are in no account, and buffers that are no process's any more. */
+interface Held extends Rings {
+  readonly groups: readonly [Group, ...Group[]];
+  readonly inRings: number;
+  /** Registered buffers that are still mapped are in `anon`: only what no process has is held by the ring alone. */
+  readonly orphaned: number;
+}
+
+function shareOf({ ringBytes: rings, bufferBytes: buffers, inRings, orphaned }: Held, group: Group): number {
+  return (rings > 0 ? (group.ringBytes / rings) * inRings : 0) +
+    (buffers > 0 ? (group.bufferBytes / buffers) * orphaned : 0);
+}
+
+function ringFinding(seen: Seen, held: Held, { evidence }: Pinned): FindingDraft {
+  const { groups: [first], inRings, orphaned } = held;
+  const claims: Claim[] = [
+    { account: "unaccounted", bytes: { low: inRings, high: inRings } },
+    { account: "pinned-lru", bytes: { low: orphaned, high: orphaned } },
+  ];
+  const sized = held.groups.map((group) => ({ ...group, bytes: shareOf(held, group) }));
+  const more = worthNaming(sized).length - 1;
+  const what = orphaned > inRings ? "registered buffers whose mapping is gone" : "rings";
+  return {
+    title: `${nameOfGroup(first)}${more > 0 ? ` and ${formatQuantity(more, "other")}` : ""}: ${
+      formatQuantity(countOf(held), "io_uring holds", "io_urings hold")
+    } ${formatBytes(inRings + orphaned)}, most of it ${what}`,
+    // A ring for each thread is how io_uring is meant to be used, however large; more are forgotten ones.
+    confidence: orphaned < materialQueueBytes(seen.ledger.totalBytes) && first.rings <= threadsOf(seen, first)
+      ? "possible"
+      : "confirmed",
+    material: true,
+    claims: claims.filter((claim) => claim.bytes.high > 0),
+    owners: sized.slice(0, OWNERS_LISTED).map((group) => ({
+      pid: group.pids[0] ?? null,
+      comm: group.comm,
+      bytes: Math.round(group.bytes),
+      count: group.rings,
+      detail: `${formatQuantity(group.rings, "ring")} of ${formatBytes(group.ringBytes)}, registered buffers of ${
+        formatBytes(group.bufferBytes)
+      }`,
+    })),
+    evidence: [
+      {
+        path: first.largest.path,
+        line: first.largest.line,
+        because: `fdinfo of the largest: ${first.largest.sqEntries ?? 0} submission and ${
+          first.largest.cqEntries ?? 0
+        } completion entries, ${formatBytes(first.largest.bufferBytes)} of registered buffers`,
+      },
+      ...evidence,
+    ],
+    remedies: remedies(first, stopAll(sized, seen.processes)),
+  };
+}
+
+/** Rings whose size is not told: their number bounds what they can hold, and that is all. Undefined where that explains little of what is in no account. */
+function unsizedFinding(seen: Seen, residual: number): FindingDraft | undefined {
+  const { totalBytes } = seen.ledger;
+  const holder = ringHolder(seen);
+  if (
+    holder === undefined || residual - residualNoiseBytes(totalBytes) < materialQueueBytes(totalBytes) ||
+    holder.rings * MAX_RING_BYTES < MOST * residual
+  ) return undefined;
+  const { comm, pids, rings: count, example } = holder;
+  return {
+    title: `${comm} (pid ${pids[0]}) has ${formatQuantity(count, "io_uring")}, whose rings may hold part of ${
+      formatBytes(residual)
+    } outside every account`,
+    confidence: "possible",
+    material: true,
+    claims: [{ account: "unaccounted", bytes: { low: 0, high: Math.min(residual, count * MAX_RING_BYTES) } }],
+    owners: [{
+      pid: pids[0] ?? null,
+      comm,
+      bytes: 0,
+      count,
+      detail:
+        "how large they are is not in the bundle; to find out: grep -H -E 'SqMask|CqMask|UserBufs' /proc/[0-9]*/fdinfo/*",
+    }],
+    evidence: [{
+      ...example,
+      because: `one of ${formatQuantity(count, "descriptor")} of this kind: a ring takes up to ${
+        formatBytes(MAX_RING_BYTES)
+      }`,
+    }],
+    remedies: remedies({ pids }, stopCommands({ comm, pids }, seen.processes)),
+  };
+}
+
+/** What it is, is certain; whose, only a look at all sockets tells. Undefined where no such area explains what is pinned. */
+function xdpFinding({ vmallocinfo: areas }: Seen, pinned: Pinned): FindingDraft | undefined {
+  const umem = areas?.value.filter(({ caller }) => caller !== undefined && UMEM_CALLER.test(caller)) ?? [];
+  const [largest] = umem.toSorted((a, b) => b.bytes - a.bytes || a.line - b.line);
+  const mapped = umem.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (areas === undefined || largest === undefined || mapped < MOST * pinned.bytes) return undefined;
+  const bytes = Math.min(pinned.bytes, mapped);
+  return {
+    title: `${formatBytes(bytes)} of memory of ${
+      formatQuantity(umem.length, "AF_XDP socket")
+    } (umem) stay pinned, and no process has them mapped`,
+    confidence: "likely",
+    material: true,
+    claims: [{ account: "pinned-lru", bytes: { low: bytes, high: bytes } }],
+    owners: [{
+      pid: null,
+      comm: "unknown",
+      bytes,
+      count: umem.length,
+      detail: `to find who has the sockets: ${FIND_XDP}`,
+    }],
+    evidence: [{
+      path: areas.path,
+      line: largest.line,
+      because: `${formatBytes(largest.bytes)} of an AF_XDP socket's memory, as the kernel has it mapped`,
+    }, ...pinned.evidence],
+    remedies: [UMEM_REMEDY],
+  };
+}
+
+/** Pinned and ownerless for certain; whose it is, is inferred, or not known at all. */
+function pinnedFinding(seen: Seen, { bytes, evidence }: Pinned): FindingDraft {
+  const holder = ringHolder(seen);
+  return {
+    title: holder === undefined
+      ? `${
+        formatBytes(bytes)
+      } are in no process, and something keeps them: an io_uring, an AF_XDP socket (ss --xdp -ae), RDMA, a device of a virtual machine, or a leak in the kernel`
+      : `${nameOfGroup(holder)} keeps ${formatBytes(bytes)} pinned that no process has mapped`,
+    confidence: holder === undefined ? "possible" : "likely",
+    material: true,
+    claims: [{ account: "pinned-lru", bytes: { low: bytes, high: bytes } }],
+    owners: [{
+      pid: holder?.pids[0] ?? null,
+      comm: holder?.comm ?? "unknown",
+      bytes,
+      count: 1,
+      detail: `${
+        holder === undefined ? "" : "has an io_uring open; "
+      }to see what is registered: grep -H -A3 UserBufs /proc/[0-9]*/fdinfo/*`,
+    }],
+    evidence: [
+      ...evidence,
+      ...(holder === undefined
+        ? []
+        : [{ ...holder.example, because: "the process has an io_uring open, which can pin buffers" }]),
+    ],
+    remedies: remedies(holder, holder === undefined ? [] : stopCommands(holder, seen.processes)),
+  };
+}
+
+/** What rings of Linux AIO hold. Of what nobody is known to have, fs.aio-nr tells the least. Undefined where that is not much. */
+function aioFinding(seen: Seen): FindingDraft | undefined {
+  const { ledger, aioRings: aio, processStatus: statuses, sysctl: settings } = seen;
+  const events = settings && sysctlNumbers(settings.value, "fs.aio-nr")?.[0];
+  const groups = aioGroups(aio?.value ?? [], new Map(statuses?.map(({ pid, value }) => [pid, value.name])));
+  const mapped = groups.reduce((sum, { bytes }) => sum + bytes, 0);
+  const bytes = Math.min(
+    accountBytes(ledger, "page-cache") ?? 0,
+    Math.max(mapped, (events ?? 0) * LEAST_BYTES_AN_EVENT),
+  );
+  if (bytes < materialQueueBytes(ledger.totalBytes)) return undefined;
+  const [first] = groups;
+  const more = worthNaming(groups).length - 1;
+  const who = first === undefined
+    ? "an unknown process"
+    : `${nameOfGroup(first)}${more > 0 ? ` and ${formatQuantity(more, "other")}` : ""}`;
+  return {
+    title: `${who}: rings of Linux AIO hold ${formatBytes(bytes)} of page cache that the kernel cannot give back`,
+    // A context for each thread is how it is meant to be used; more are forgotten ones.
+    confidence: first !== undefined && first.contexts > threadsOf(seen, first) ? "confirmed" : "possible",
+    material: true,
+    claims: [{ account: "page-cache", bytes: { low: bytes, high: bytes } }],
+    owners: first === undefined ? [unknownAioOwner(bytes)] : groups.slice(0, OWNERS_LISTED).map(aioOwner),
+    evidence: [...largestAioRings(aio, first), ...aioEvents(settings, events)],
+    remedies: aioRemedies(groups, stopAll(groups, seen.processes)),
+  };
+}
+
+function unknownAioOwner(bytes: number): Owner {
+  const detail = `whose contexts they are is not in the bundle; to find out: ${FIND_AIO}`;
+  return { pid: null, comm: "unknown", bytes, count: 1, detail };
+}
+
+function aioOwner({ pids: [pid], comm, bytes, contexts }: AioGroup): Owner {
+  const detail = `${formatQuantity(contexts, "context")} (io_setup) with rings of ${formatBytes(bytes)}`;
+  return { pid: pid ?? null, comm, bytes, count: contexts, detail };
+}
+
+function largestAioRings(aio: Seen["aioRings"], first: AioGroup | undefined): EvidenceLine[] {
+  if (aio === undefined || first === undefined) return [];
+  const { line, contexts, bytes } = first.largest;
+  const because = `${formatQuantity(contexts, "ring")} of ${
+    formatBytes(bytes)
+  } that it has mapped: in Cached, in nobody's RSS until they are touched`;
+  return [{ path: aio.path, line, because }];
+}
+
+function aioEvents(settings: Seen["sysctl"], events: number | undefined): EvidenceLine[] {
+  const line = settings?.value.get("fs.aio-nr")?.line;
+  if (settings === undefined || events === undefined || line === undefined) return [];
+  const because = `${formatCount(events)} events were asked for with io_setup() on this host`;
+  return [{ path: settings.path, line, because }];
+}
+
+/** What io_urings and AF_XDP sockets hold; undefined where it is not much. */
+function finding(seen: Seen, rings: Rings, pinned: Pinned): FindingDraft | undefined {
+  const materialBytes = materialQueueBytes(seen.ledger.totalBytes);
+  const residual = Math.max(0, accountBytes(seen.ledger, "unaccounted") ?? 0);
+  const orphaned = Math.min(pinned.bytes, rings.bufferBytes);
+  const inRings = Math.min(rings.ringBytes, residual);
+  const [first, ...others] = rings.groups;
+  if (first !== undefined && inRings + orphaned >= materialBytes) {
+    return ringFinding(seen, { ...rings, groups: [first, ...others], inRings, orphaned }, pinned);
+  }
+  if (pinned.bytes >= materialBytes) return xdpFinding(seen, pinned) ?? pinnedFinding(seen, pinned);
+  const isSized = seen.facts.pageSizeBytes !== undefined && (seen.descriptors?.details.length ?? 0) > 0;
+  return isSized ? undefined : unsizedFinding(seen, residual);
+}
+
+function ruledOut({ descriptors: table }: Seen, rings: Rings, { bytes }: Pinned): string {
+  const looked = table === undefined
+    ? ""
+    : `; ${formatQuantity(countOf(rings), "ring that was looked at takes", "rings that were looked at take")} ${
+      formatBytes(rings.ringBytes)
+    }`;
+  return `${formatBytes(bytes)} is pinned and in no process${looked}`;
+}
+
 export const ioUring: Analyzer = defineAnalyzer({
   id: "io-uring",
   title: "io_uring rings and registered buffers",
@@ -213,275 +507,18 @@ export const ioUring: Analyzer = defineAnalyzer({
     "io_uring/rsrc.c io_sqe_buffers_register()",
     "fs/aio.c aio_setup_ring()",
   ],
-  needs: { ledger },
-  uses: { descriptors, processes, processStatus, vmstat, vmallocinfo, aioRings, sysctl },
-  analyze(
-    {
-      ledger,
-      descriptors: table,
-      processes: known,
-      processStatus: statuses,
-      vmstat: counters,
-      vmallocinfo: areas,
-      aioRings: aio,
-      sysctl: settings,
-    },
-    { pageSizeBytes },
-  ) {
-    const materialBytes = materialQueueBytes(ledger.totalBytes);
-    const pinnedLru = accountBytes(ledger, "pinned-lru");
-    const aioFound = aioFindings();
-    if (pinnedLru === undefined && table === undefined) {
-      return aioFound.length > 0 ? { findings: aioFound } : { notAssessed: PINNED };
+  needs,
+  uses,
+  analyze(values, facts) {
+    const seen = { ...values, facts };
+    const aio = aioFinding(seen);
+    const known = pinnedOf(seen);
+    if (known === undefined && seen.descriptors === undefined) {
+      return aio === undefined ? { notAssessed: PINNED } : { findings: [aio] };
     }
-    const pinned = pinnedLru ?? 0;
-    const residual = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
-    const holders = pageSizeBytes === undefined ? [] : groups(table?.details ?? [], pageSizeBytes);
-    const rings = holders.reduce((sum, group) => sum + group.ringBytes, 0);
-    const buffers = holders.reduce((sum, group) => sum + group.bufferBytes, 0);
-    // Registered buffers that are still mapped are in `anon`: only what no process has is held by the ring alone.
-    const orphaned = Math.min(pinned, buffers);
-    const inRings = Math.min(rings, residual);
-    if (inRings + orphaned >= materialBytes) {
-      return { findings: [named(holders as [Group, ...Group[]]), ...aioFound] };
-    }
-    if (pinned >= materialBytes) return { findings: [ofXdp() ?? unnamed(), ...aioFound] };
-    const unsized = pageSizeBytes === undefined || (table?.details.length ?? 0) === 0 ? ringHolders(table) : undefined;
-    if (
-      unsized !== undefined && residual - residualNoiseBytes(ledger.totalBytes) >= materialBytes &&
-      unsized.rings * MAX_RING_BYTES >= residual / 2
-    ) {
-      return { findings: [byNumber(unsized), ...aioFound] };
-    }
-    if (aioFound.length > 0) return { findings: aioFound };
-    return {
-      ruledOut: `${formatBytes(pinned)} is pinned and in no process${
-        table === undefined ? "" : `; ${
-          formatQuantity(
-            holders.reduce((sum, group) => sum + group.rings, 0),
-            "ring that was looked at takes",
-            "rings that were looked at take",
-          )
-        } ${formatBytes(rings)}`
-      }`,
-    };
-
-    function pinEvidence(): EvidenceLine[] {
-      const account = ledger.accounts.find(({ id }) => id === "pinned-lru") as Account | undefined;
-      const source = account?.sources[0];
-      if (source === undefined || pinned < materialBytes) return [];
-      const lines = [{
-        ...source,
-        because: `the LRU lists have ${
-          formatBytes(pinned)
-        } more than page cache and processes: pages that something in the kernel keeps pinned`,
-      }];
-      const acquired = counters?.value.get("nr_foll_pin_acquired");
-      const released = counters?.value.get("nr_foll_pin_released");
-      if (counters === undefined || acquired === undefined || released === undefined) return lines;
-      return [...lines, {
-        path: counters.path,
-        line: acquired.line,
-        because: `${
-          acquired.value - released.value
-        } pages were pinned for long and not released (acquired less released)`,
-      }];
-    }
-
-    /** 0 where the bundle does not tell. */
-    function threadsOf({ pids }: { readonly pids: readonly number[] }): number {
-      const members = new Set(pids);
-      return (statuses ?? []).filter(({ pid }) => members.has(pid)).reduce(
-        (sum, { value }) => sum + (value.threads ?? 0),
-        0,
-      );
-    }
-
-    /** Of what nobody is known to have, fs.aio-nr tells the least. */
-    function aioFindings(): FindingDraft[] {
-      const events = settings && sysctlNumbers(settings.value, "fs.aio-nr")?.[0];
-      const groups = aioGroups(aio?.value ?? [], new Map(statuses?.map(({ pid, value }) => [pid, value.name])));
-      const mapped = groups.reduce((sum, { bytes }) => sum + bytes, 0);
-      const bytes = Math.min(
-        accountBytes(ledger, "page-cache") ?? 0,
-        Math.max(mapped, (events ?? 0) * LEAST_BYTES_AN_EVENT),
-      );
-      if (bytes < materialBytes) return [];
-      const [first] = groups;
-      const line = settings?.value.get("fs.aio-nr")?.line;
-      const more = worthNaming(groups).length - 1;
-      const who = first === undefined
-        ? "an unknown process"
-        : `${nameOfGroup(first)}${more > 0 ? ` and ${formatQuantity(more, "other")}` : ""}`;
-      return [{
-        title: `${who}: rings of Linux AIO hold ${formatBytes(bytes)} of page cache that the kernel cannot give back`,
-        // A context for each thread is how it is meant to be used; more are forgotten ones.
-        confidence: first !== undefined && first.contexts > threadsOf(first) ? "confirmed" : "possible",
-        material: true,
-        claims: [{ account: "page-cache", bytes: { low: bytes, high: bytes } }],
-        owners: first === undefined
-          ? [{
-            pid: null,
-            comm: "unknown",
-            bytes,
-            count: 1,
-            detail: `whose contexts they are is not in the bundle; to find out: ${FIND_AIO}`,
-          }]
-          : groups.slice(0, 20).map((group) => ({
-            pid: group.pids[0] ?? null,
-            comm: group.comm,
-            bytes: group.bytes,
-            count: group.contexts,
-            detail: `${formatQuantity(group.contexts, "context")} (io_setup) with rings of ${formatBytes(group.bytes)}`,
-          })),
-        evidence: [
-          ...(first === undefined || aio === undefined ? [] : [{
-            path: aio.path,
-            line: first.largest.line,
-            because: `${formatQuantity(first.largest.contexts, "ring")} of ${
-              formatBytes(first.largest.bytes)
-            } that it has mapped: in Cached, in nobody's RSS until they are touched`,
-          }]),
-          ...(settings === undefined || events === undefined || line === undefined ? [] : [{
-            path: settings.path,
-            line,
-            because: `${formatCount(events)} events were asked for with io_setup() on this host`,
-          }]),
-        ],
-        remedies: aioRemedies(groups, stopAll(groups, known)),
-      }];
-    }
-
-    function named([first, ...others]: [Group, ...Group[]]): FindingDraft {
-      const claims: Claim[] = [
-        { account: "unaccounted", bytes: { low: inRings, high: inRings } },
-        { account: "pinned-lru", bytes: { low: orphaned, high: orphaned } },
-      ];
-      const share = (group: Group): number =>
-        (rings > 0 ? (group.ringBytes / rings) * inRings : 0) +
-        (buffers > 0 ? (group.bufferBytes / buffers) * orphaned : 0);
-      const sized = [first, ...others].map((group) => ({ ...group, bytes: share(group) }));
-      const more = worthNaming(sized).length - 1;
-      const count = sized.reduce((sum, group) => sum + group.rings, 0);
-      const what = orphaned > inRings ? "registered buffers whose mapping is gone" : "rings";
-      return {
-        title: `${nameOfGroup(first)}${more > 0 ? ` and ${formatQuantity(more, "other")}` : ""}: ${
-          formatQuantity(count, "io_uring holds", "io_urings hold")
-        } ${formatBytes(inRings + orphaned)}, most of it ${what}`,
-        // A ring for each thread is how io_uring is meant to be used, however large; more are forgotten ones.
-        confidence: orphaned < materialBytes && first.rings <= threadsOf(first) ? "possible" : "confirmed",
-        material: true,
-        claims: claims.filter((claim) => claim.bytes.high > 0),
-        owners: sized.slice(0, 20).map((group) => ({
-          pid: group.pids[0] ?? null,
-          comm: group.comm,
-          bytes: Math.round(group.bytes),
-          count: group.rings,
-          detail: `${formatQuantity(group.rings, "ring")} of ${formatBytes(group.ringBytes)}, registered buffers of ${
-            formatBytes(group.bufferBytes)
-          }`,
-        })),
-        evidence: [
-          {
-            path: first.largest.path,
-            line: first.largest.line,
-            because: `fdinfo of the largest: ${first.largest.sqEntries ?? 0} submission and ${
-              first.largest.cqEntries ?? 0
-            } completion entries, ${formatBytes(first.largest.bufferBytes)} of registered buffers`,
-          },
-          ...pinEvidence(),
-        ],
-        remedies: remedies(first, stopAll(sized, known)),
-      };
-    }
-
-    /** Their number bounds what the rings can hold, and that is all. */
-    function byNumber({ comm, pids, rings: count, example }: RingHolder): FindingDraft {
-      return {
-        title: `${comm} (pid ${pids[0]}) has ${formatQuantity(count, "io_uring")}, whose rings may hold part of ${
-          formatBytes(residual)
-        } outside every account`,
-        confidence: "possible",
-        material: true,
-        claims: [{ account: "unaccounted", bytes: { low: 0, high: Math.min(residual, count * MAX_RING_BYTES) } }],
-        owners: [{
-          pid: pids[0] ?? null,
-          comm,
-          bytes: 0,
-          count,
-          detail:
-            "how large they are is not in the bundle; to find out: grep -H -E 'SqMask|CqMask|UserBufs' /proc/[0-9]*/fdinfo/*",
-        }],
-        evidence: [{
-          ...example,
-          because: `one of ${formatQuantity(count, "descriptor")} of this kind: a ring takes up to ${
-            formatBytes(MAX_RING_BYTES)
-          }`,
-        }],
-        remedies: remedies({ pids }, stopCommands({ comm, pids }, known)),
-      };
-    }
-
-    /** What it is, is certain; whose, only a look at all sockets tells. Undefined where no such area explains what is pinned. */
-    function ofXdp(): FindingDraft | undefined {
-      const umem = areas?.value.filter(({ caller }) => caller !== undefined && UMEM_CALLER.test(caller)) ?? [];
-      const [largest] = umem.toSorted((a, b) => b.bytes - a.bytes || a.line - b.line);
-      const mapped = umem.reduce((sum, { bytes }) => sum + bytes, 0);
-      if (areas === undefined || largest === undefined || mapped < MOST * pinned) return undefined;
-      const bytes = Math.min(pinned, mapped);
-      return {
-        title: `${formatBytes(bytes)} of memory of ${
-          formatQuantity(umem.length, "AF_XDP socket")
-        } (umem) stay pinned, and no process has them mapped`,
-        confidence: "likely",
-        material: true,
-        claims: [{ account: "pinned-lru", bytes: { low: bytes, high: bytes } }],
-        owners: [{
-          pid: null,
-          comm: "unknown",
-          bytes,
-          count: umem.length,
-          detail: `to find who has the sockets: ${FIND_XDP}`,
-        }],
-        evidence: [{
-          path: areas.path,
-          line: largest.line,
-          because: `${formatBytes(largest.bytes)} of an AF_XDP socket's memory, as the kernel has it mapped`,
-        }, ...pinEvidence()],
-        remedies: [UMEM_REMEDY],
-      };
-    }
-
-    /** Pinned and ownerless for certain; whose it is, is inferred, or not known at all. */
-    function unnamed(): FindingDraft {
-      const holder = ringHolders(table);
-      const confidence: Confidence = holder === undefined ? "possible" : "likely";
-      return {
-        title: holder === undefined
-          ? `${
-            formatBytes(pinned)
-          } are in no process, and something keeps them: an io_uring, an AF_XDP socket (ss --xdp -ae), RDMA, a device of a virtual machine, or a leak in the kernel`
-          : `${nameOfGroup(holder)} keeps ${formatBytes(pinned)} pinned that no process has mapped`,
-        confidence,
-        material: true,
-        claims: [{ account: "pinned-lru", bytes: { low: pinned, high: pinned } }],
-        owners: [{
-          pid: holder?.pids[0] ?? null,
-          comm: holder?.comm ?? "unknown",
-          bytes: pinned,
-          count: 1,
-          detail: `${
-            holder === undefined ? "" : "has an io_uring open; "
-          }to see what is registered: grep -H -A3 UserBufs /proc/[0-9]*/fdinfo/*`,
-        }],
-        evidence: [
-          ...pinEvidence(),
-          ...(holder === undefined
-            ? []
-            : [{ ...holder.example, because: "the process has an io_uring open, which can pin buffers" }]),
-        ],
-        remedies: remedies(holder, holder === undefined ? [] : stopCommands(holder, known)),
-      };
-    }
+    const pinned = known ?? { bytes: 0, evidence: [] };
+    const rings = ringsOf(seen);
+    const findings = [finding(seen, rings, pinned), aio].filter((each) => each !== undefined);
+    return findings.length > 0 ? { findings } : { ruledOut: ruledOut(seen, rings, pinned) };
   },
 });
