@@ -1,8 +1,8 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import { accountBytes, type AccountId } from "../src/core/ledger.ts";
-import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
-import type { Missing } from "../src/core/source.ts";
+import type { Claim, Confidence, Owner, Remedy } from "../src/core/report.ts";
+import type { HostFacts, MaybeValues, Missing, Values } from "../src/core/source.ts";
 import { descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
@@ -19,6 +19,7 @@ const MAP_CALLER =
   /^(?:__)?bpf_map_area_|^(?:array|htab|trie|dev|cpu|xsk|sock|queue_stack|stack|reuseport_array|bloom|sock_hash|prealloc|cgroup_storage)_?map_(?:area_)?alloc|^prealloc_|^stack_map_alloc|^htab_init_buckets/;
 
 const HOLDERS_LISTED = 3;
+const OWNERS_LISTED = 20;
 
 /** Percpu memory is backed by an index of 8 bytes for each 4 bytes of one CPU's share where memory cgroups count it (struct pcpuobj_ext, mm/percpu.c). */
 const INDEX_PER_SHARE = 2;
@@ -114,6 +115,148 @@ function remedies(map: BpfMap | undefined): Remedy[] {
   ];
 }
 
+const needs = { ledger };
+const uses = { mapList, bpfPrograms, vmallocCallers, descriptors };
+
+/** What the bundle tells. */
+type Seen = Values<typeof needs> & MaybeValues<typeof uses> & { readonly facts: HostFacts };
+
+/** Maps, the largest first, and what they are charged together. */
+interface Maps {
+  readonly path: string;
+  readonly all: readonly BpfMap[];
+  readonly bytes: number;
+}
+
+/** Areas of vmalloc memory that are a map's, by the function that took them. */
+interface Areas {
+  readonly callers: readonly VmallocCaller[];
+  readonly bytes: number;
+}
+
+function sum(parts: readonly { readonly bytes: number }[]): number {
+  return parts.reduce((bytes, part) => bytes + part.bytes, 0);
+}
+
+function mapsOf({ mapList: file }: Seen): Maps | undefined {
+  if (file === undefined) return undefined;
+  const all = file.value.toSorted((a, b) => b.bytes - a.bytes || a.id - b.id);
+  return { path: file.path, all, bytes: sum(all) };
+}
+
+function areasOf({ vmallocCallers: callers }: Seen): Areas {
+  const ofMaps = (callers ?? []).filter(({ caller }) => MAP_CALLER.test(caller));
+  return { callers: ofMaps, bytes: sum(ofMaps) };
+}
+
+/** What the bookkeeping of per-CPU memory takes of vmalloc; 0 where vmallocinfo does not show it. */
+function percpuIndexBytes({ vmallocCallers: callers }: Seen): number {
+  return sum((callers ?? []).filter(({ caller }) => /^pcpu_(?:create_chunk|alloc_chunk|mem_zalloc)/.test(caller)));
+}
+
+function claimsOfAll(maps: readonly BpfMap[], seen: Seen): Claim[] {
+  const { cpus } = seen.facts;
+  const byAccount = new Map<AccountId, { low: number; high: number }>();
+  const add = ({ account, bytes: { low, high } }: Claim): void => {
+    const known = byAccount.get(account) ?? { low: 0, high: 0 };
+    byAccount.set(account, { low: known.low + low, high: known.high + high });
+  };
+  for (const map of maps) claimsOf(map).forEach(add);
+  const percpu = byAccount.get("percpu")?.low ?? 0;
+  const index = cpus === undefined ? 0 : Math.min(percpuIndexBytes(seen), (percpu / cpus) * INDEX_PER_SHARE);
+  if (index > 0) add({ account: "vmalloc", bytes: { low: index, high: index } });
+  return Array.from(byAccount, ([account, bytes]) => ({ account, bytes })).filter(({ bytes }) => bytes.high > 0);
+}
+
+/** Maps that a loaded program uses may be meant to be as large as they are; nobody needs those that no program uses. */
+function confidenceOf({ all }: Maps, { bpfPrograms: programs }: Seen, materialBytes: number): Confidence {
+  if (programs === undefined) return "likely";
+  return sum(all.filter(({ id }) => !programs.value.has(id))) >= materialBytes ? "confirmed" : "possible";
+}
+
+/** Programs that have maps open: bpftool tells which, where the kernel has what it needs for that. It has each open itself while it lists it. */
+function openIn({ descriptors: table }: Seen): string {
+  const holders = (table?.processes ?? []).filter(({ comm, kinds }) => comm !== "bpftool" && kinds.has("bpf-map"));
+  if (holders.length === 0) return "";
+  const named = holders.slice(0, HOLDERS_LISTED).map(({ comm, pid }) => `${comm} (pid ${pid})`).join(", ");
+  return `; maps are open in ${named}${holders.length > HOLDERS_LISTED ? ", and others" : ""}`;
+}
+
+function use(id: number, { bpfPrograms: programs }: Seen): string {
+  if (programs === undefined) return "";
+  return programs.value.has(id) ? ", used by a loaded program" : ", used by no loaded program";
+}
+
+function ownerOf({ id, name, type, bytes, maxEntries, pids }: BpfMap, seen: Seen): Owner {
+  const entries = maxEntries === undefined ? "" : ` of ${formatQuantity(maxEntries, "entry", "entries")}`;
+  const holders = pids.length > 0
+    ? `, open in pid ${pids.join(", ")}`
+    : `; who holds it: bpftool -f map list, bpftool prog list${openIn(seen)}`;
+  return {
+    pid: pids[0] ?? null,
+    comm: `BPF map ${id} ${name}`.trim(),
+    bytes,
+    count: maxEntries ?? 1,
+    detail: `${type}${entries}${holders}`,
+  };
+}
+
+function areaEvidence({ callers }: Areas): EvidenceLine[] {
+  return callers.slice(0, 1).map(({ caller, largest, areas: count, bytes }) => ({
+    path: largest.path,
+    line: largest.line,
+    because: `the largest area of ${caller}, which has ${formatBytes(bytes)} in ${
+      formatQuantity(count, "area")
+    }: the values of a map`,
+  }));
+}
+
+function mapFinding(maps: Maps, areas: Areas, seen: Seen, materialBytes: number): FindingDraft {
+  const { path, all, bytes: listed } = maps;
+  const [largest] = all as [BpfMap];
+  const claims = claimsOfAll(all, seen);
+  const total = claims.reduce((bytes, claim) => bytes + claim.bytes.low, 0);
+  const others = all.length > 1
+    ? `, and ${formatBytes(listed - largest.bytes)} in ${formatQuantity(all.length - 1, "other")}`
+    : "";
+  return {
+    title: `BPF map ${largest.id} (${largest.name === "" ? "no name" : largest.name}, ${largest.type}) holds ${
+      formatBytes(largest.bytes)
+    }${others}${total > listed * 1.1 ? `; with the index of per-CPU memory ${formatBytes(total)}` : ""}`,
+    confidence: confidenceOf(maps, seen, materialBytes),
+    material: true,
+    claims,
+    owners: all.filter(({ bytes }) => bytes > listed / 100).slice(0, OWNERS_LISTED).map((map) => ownerOf(map, seen)),
+    evidence: [{
+      path,
+      line: largest.line,
+      because: `map ${largest.id} is charged ${formatBytes(largest.bytes)} (bytes_memlock)${use(largest.id, seen)}`,
+    }, ...areaEvidence(areas)],
+    remedies: remedies(largest),
+  };
+}
+
+/** Without a list of maps: the functions that allocate them are named, the maps are not. */
+function areaFinding(areas: Areas): FindingDraft {
+  const { callers, bytes } = areas;
+  const [first] = callers as [VmallocCaller];
+  return {
+    title: `BPF maps hold ${formatBytes(bytes)} of vmalloc memory, the largest ${formatBytes(first.largest.bytes)}`,
+    confidence: "likely",
+    material: true,
+    claims: [{ account: "vmalloc", bytes: { low: bytes, high: bytes } }],
+    owners: [{
+      pid: null,
+      comm: "BPF maps",
+      bytes,
+      count: callers.reduce((count, each) => count + each.areas, 0),
+      detail: "which maps, and who holds them: bpftool -f map list, bpftool prog list",
+    }],
+    evidence: areaEvidence(areas),
+    remedies: remedies(undefined),
+  };
+}
+
 const MAP_LIST: Missing = { path: "sos_commands/ebpf/bpftool_-j_map_list", howToCapture: "bpftool -j map list" };
 
 export const bpfMaps: Analyzer = defineAnalyzer({
@@ -131,136 +274,26 @@ export const bpfMaps: Analyzer = defineAnalyzer({
     "kernel/bpf/syscall.c bpf_map_area_alloc()",
     "https://man7.org/linux/man-pages/man2/bpf.2.html",
   ],
-  needs: { ledger },
-  uses: { mapList, bpfPrograms, vmallocCallers, descriptors },
-  analyze(
-    { ledger, mapList: file, bpfPrograms: programs, vmallocCallers: callers, descriptors: table },
-    { cpus },
-  ) {
-    const materialBytes = Math.max(materialQueueBytes(ledger.totalBytes), MATERIAL_SHARE * ledger.totalBytes);
-    const maps = (file?.value ?? []).toSorted((a, b) => b.bytes - a.bytes || a.id - b.id);
-    const listed = maps.reduce((sum, { bytes }) => sum + bytes, 0);
-    const areas = (callers ?? []).filter(({ caller }) => MAP_CALLER.test(caller));
-    const inAreas = areas.reduce((sum, { bytes }) => sum + bytes, 0);
-    if (file !== undefined && listed >= materialBytes) return { findings: [byMap(file.path)] };
-    if (inAreas >= materialBytes) return { findings: [byCaller(areas as [VmallocCaller, ...VmallocCaller[]])] };
-    if (file === undefined && callers === undefined) {
-      const vmalloc = accountBytes(ledger, "vmalloc");
-      if (vmalloc === undefined || vmalloc >= materialBytes) return { notAssessed: [MAP_LIST] };
-      return { ruledOut: `there is no list of maps, and vmalloc as a whole is ${formatBytes(vmalloc)}` };
+  needs,
+  uses,
+  analyze(values, facts) {
+    const seen = { ...values, facts };
+    const { totalBytes } = seen.ledger;
+    const materialBytes = Math.max(materialQueueBytes(totalBytes), MATERIAL_SHARE * totalBytes);
+    const maps = mapsOf(seen);
+    const areas = areasOf(seen);
+    if (maps !== undefined && maps.bytes >= materialBytes) {
+      return { findings: [mapFinding(maps, areas, seen, materialBytes)] };
     }
-    return {
-      ruledOut: file === undefined
-        ? `maps take ${formatBytes(inAreas)} of vmalloc memory`
-        : `${formatQuantity(maps.length, "map takes", "maps take")} ${formatBytes(listed)}`,
-    };
-
-    function claims(): Claim[] {
-      const byAccount = new Map<AccountId, { low: number; high: number }>();
-      const add = ({ account, bytes: { low, high } }: Claim): void => {
-        const known = byAccount.get(account) ?? { low: 0, high: 0 };
-        byAccount.set(account, { low: known.low + low, high: known.high + high });
-      };
-      for (const map of maps) claimsOf(map).forEach(add);
-      const percpu = byAccount.get("percpu")?.low ?? 0;
-      const index = cpus === undefined ? 0 : Math.min(percpuIndex(), (percpu / cpus) * INDEX_PER_SHARE);
-      if (index > 0) add({ account: "vmalloc", bytes: { low: index, high: index } });
-      return Array.from(byAccount, ([account, bytes]) => ({ account, bytes })).filter(({ bytes }) => bytes.high > 0);
+    if (areas.bytes >= materialBytes) return { findings: [areaFinding(areas)] };
+    if (maps !== undefined) {
+      return { ruledOut: `${formatQuantity(maps.all.length, "map takes", "maps take")} ${formatBytes(maps.bytes)}` };
     }
-
-    /** What the bookkeeping of per-CPU memory takes of vmalloc; 0 where vmallocinfo does not show it. */
-    function percpuIndex(): number {
-      return (callers ?? []).filter(({ caller }) => /^pcpu_(?:create_chunk|alloc_chunk|mem_zalloc)/.test(caller))
-        .reduce((sum, { bytes }) => sum + bytes, 0);
+    if (seen.vmallocCallers !== undefined) {
+      return { ruledOut: `maps take ${formatBytes(areas.bytes)} of vmalloc memory` };
     }
-
-    function areaEvidence(): EvidenceLine[] {
-      return areas.slice(0, 1).map(({ caller, largest, areas: count, bytes }) => ({
-        path: largest.path,
-        line: largest.line,
-        because: `the largest area of ${caller}, which has ${formatBytes(bytes)} in ${
-          formatQuantity(count, "area")
-        }: the values of a map`,
-      }));
-    }
-
-    /** Maps that a loaded program uses may be meant to be as large as they are; nobody needs those that no program uses. */
-    function confidence(): Confidence {
-      if (programs === undefined) return "likely";
-      const unused = maps.filter(({ id }) => !programs.value.has(id)).reduce((sum, { bytes }) => sum + bytes, 0);
-      return unused >= materialBytes ? "confirmed" : "possible";
-    }
-
-    /** Programs that have maps open: bpftool tells which, where the kernel has what it needs for that. It has each open itself while it lists it. */
-    function openIn(): string {
-      const holders = (table?.processes ?? []).filter(({ comm, kinds }) => comm !== "bpftool" && kinds.has("bpf-map"));
-      return holders.length === 0
-        ? ""
-        : `; maps are open in ${
-          holders.slice(0, HOLDERS_LISTED).map(({ comm, pid }) => `${comm} (pid ${pid})`).join(", ")
-        }${holders.length > HOLDERS_LISTED ? ", and others" : ""}`;
-    }
-
-    function use(id: number): string {
-      if (programs === undefined) return "";
-      return programs.value.has(id) ? ", used by a loaded program" : ", used by no loaded program";
-    }
-
-    function byMap(path: string): FindingDraft {
-      const [largest] = maps as [BpfMap];
-      const claimed = claims();
-      const total = claimed.reduce((sum, { bytes }) => sum + bytes.low, 0);
-      const others = maps.length > 1
-        ? `, and ${formatBytes(listed - largest.bytes)} in ${formatQuantity(maps.length - 1, "other")}`
-        : "";
-      return {
-        title: `BPF map ${largest.id} (${largest.name === "" ? "no name" : largest.name}, ${largest.type}) holds ${
-          formatBytes(largest.bytes)
-        }${others}${total > listed * 1.1 ? `; with the index of per-CPU memory ${formatBytes(total)}` : ""}`,
-        confidence: confidence(),
-        material: true,
-        claims: claimed,
-        owners: maps.filter(({ bytes }) => bytes > listed / 100).slice(0, 20).map((
-          { id, name, type, bytes, maxEntries, pids },
-        ) => ({
-          pid: pids[0] ?? null,
-          comm: `BPF map ${id} ${name}`.trim(),
-          bytes,
-          count: maxEntries ?? 1,
-          detail: `${type}${maxEntries === undefined ? "" : ` of ${formatQuantity(maxEntries, "entry", "entries")}`}${
-            pids.length > 0
-              ? `, open in pid ${pids.join(", ")}`
-              : `; who holds it: bpftool -f map list, bpftool prog list${openIn()}`
-          }`,
-        })),
-        evidence: [{
-          path,
-          line: largest.line,
-          because: `map ${largest.id} is charged ${formatBytes(largest.bytes)} (bytes_memlock)${use(largest.id)}`,
-        }, ...areaEvidence()],
-        remedies: remedies(largest),
-      };
-    }
-
-    /** Without a list of maps: the functions that allocate them are named, the maps are not. */
-    function byCaller([first]: [VmallocCaller, ...VmallocCaller[]]): FindingDraft {
-      return {
-        title: `BPF maps hold ${formatBytes(inAreas)} of vmalloc memory, the largest ${
-          formatBytes(first.largest.bytes)
-        }`,
-        confidence: "likely",
-        material: true,
-        claims: [{ account: "vmalloc", bytes: { low: inAreas, high: inAreas } }],
-        owners: [{
-          pid: null,
-          comm: "BPF maps",
-          bytes: inAreas,
-          count: areas.reduce((sum, each) => sum + each.areas, 0),
-          detail: "which maps, and who holds them: bpftool -f map list, bpftool prog list",
-        }],
-        evidence: areaEvidence(),
-        remedies: remedies(undefined),
-      };
-    }
+    const vmalloc = accountBytes(seen.ledger, "vmalloc");
+    if (vmalloc === undefined || vmalloc >= materialBytes) return { notAssessed: [MAP_LIST] };
+    return { ruledOut: `there is no list of maps, and vmalloc as a whole is ${formatBytes(vmalloc)}` };
   },
 });

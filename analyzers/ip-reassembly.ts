@@ -2,7 +2,7 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
 import { inNetns } from "../src/core/shell.ts";
-import type { Parsed } from "../src/core/source.ts";
+import type { MaybeValues, Parsed, Values } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { MIN_TRUESIZE_BYTES, placeSkbBytes, skbSlab } from "../src/computed/skb_memory.ts";
@@ -20,8 +20,16 @@ const HEAD_BYTES = 256;
 const DATA_CACHE = /^kmalloc-(?:rnd-\d+-|cg-)?\d+k?$/;
 /** Up to a fifth of the objects of such a cache are something else's. */
 const ABOUT = 1.2;
+const OWNERS_LISTED = 20;
+const LINES_SHOWN = 3;
 /** net.ipv4.ipfrag_high_thresh and its IPv6 twin, of each namespace (net/ipv4/ip_fragment.c). */
 const DEFAULT_THRESHOLD_BYTES: number = 4 * 2 ** 20;
+
+const needs = { ledger, sockstat };
+const uses = { slabinfo, skbSlab };
+
+/** What the bundle tells. */
+type Seen = Values<typeof needs> & MaybeValues<typeof uses>;
 
 /** What the reassembly queues of one family in one namespace hold. */
 interface Fragments {
@@ -31,6 +39,34 @@ interface Fragments {
   readonly ipv6: boolean;
   readonly path: string;
   readonly line: number;
+}
+
+/** Where something is held, the most first. */
+function fragmentsOf({ sockstat: files }: Seen): Fragments[] {
+  const families = [{ name: "FRAG", ipv6: false }, { name: "FRAG6", ipv6: true }];
+  return files.flatMap(({ path, value }) =>
+    families.flatMap(({ name, ipv6 }): Fragments[] => {
+      const row = value.get(name);
+      if (row?.memBytes === undefined) return [];
+      const { memBytes: bytes, counts, line } = row;
+      return [{ namespace: netnsOf(path), bytes, queues: counts.get("inuse") ?? 0, ipv6, path, line }];
+    })
+  ).sort((a, b) => b.bytes - a.bytes);
+}
+
+/** The queues of all namespaces, also of those that were not looked into. */
+interface Queues {
+  readonly slab: Parsed<readonly SlabCache[]>;
+  readonly caches: readonly SlabCache[];
+  readonly count: number;
+  readonly leastBytes: number;
+}
+
+function queuesOf({ slabinfo: slab }: Seen): Queues | undefined {
+  if (slab === undefined) return undefined;
+  const caches = slab.value.filter(({ name, activeObjects }) => QUEUE_CACHES.has(name) && activeObjects > 0);
+  const count = caches.reduce((sum, { activeObjects }) => sum + activeObjects, 0);
+  return { slab, caches, count, leastBytes: count * MIN_TRUESIZE_BYTES };
 }
 
 function nameOf(namespace: string | undefined): string {
@@ -72,6 +108,77 @@ function remedies(largest: Fragments | undefined): Remedy[] {
   ];
 }
 
+function countedFinding(fragments: readonly Fragments[], bytes: number, { ledger }: Seen): FindingDraft {
+  const [largest] = fragments as readonly [Fragments];
+  const holding = fragments.filter((each) => each.bytes > 0);
+  return {
+    title: `${formatBytes(bytes)} of IP fragments wait for the rest of their datagrams, ${
+      formatBytes(largest.bytes)
+    } of it in ${nameOf(largest.namespace)}`,
+    confidence: "confirmed",
+    material: true,
+    claims: placeSkbBytes(bytes, ledger, undefined),
+    owners: holding.slice(0, OWNERS_LISTED).map(({ namespace, bytes: held, queues, ipv6 }) => ({
+      pid: null,
+      comm: nameOf(namespace),
+      bytes: held,
+      count: queues,
+      detail: `${
+        formatQuantity(queues, `unfinished ${ipv6 ? "IPv6" : "IPv4"} datagram`)
+      }; its processes: lsns -t net -o NS,PID,COMMAND`,
+    })),
+    evidence: holding.slice(0, LINES_SHOWN).map(({ path, line, bytes: held, queues, namespace }): EvidenceLine => ({
+      path,
+      line,
+      because: `${formatBytes(held)} in ${formatQuantity(queues, "unfinished datagram")} of ${
+        nameOf(namespace)
+      }; the default limit is ${formatBytes(DEFAULT_THRESHOLD_BYTES)}`,
+    })),
+    remedies: remedies(largest),
+  };
+}
+
+/** From the packet data cache that has about one object a datagram, where there is one; else from the least and the most that a fragment takes. */
+function estimate({ slab, caches, count, leastBytes }: Queues, { skbSlab: packets }: Seen): Claim["bytes"] {
+  const [data] = slab.value.filter(({ name, activeObjects }) =>
+    DATA_CACHE.test(name) && activeObjects >= count && activeObjects < count * ABOUT
+  ).sort((a, b) => b.objectBytes - a.objectBytes);
+  if (data !== undefined) {
+    const bytes = count * (data.objectBytes + HEAD_BYTES + Math.max(...caches.map(({ objectBytes }) => objectBytes)));
+    return { low: bytes, high: bytes };
+  }
+  const high = Math.min(count * FULL_FRAGMENT_BYTES, packets?.mostBytes ?? Infinity);
+  return { low: Math.min(leastBytes, high), high };
+}
+
+function unseenFinding(queues: Queues, seen: Seen): FindingDraft {
+  const { slab, caches, count } = queues;
+  const { low, high } = estimate(queues, seen);
+  return {
+    title: `${formatQuantity(count, "unfinished IP datagram holds", "unfinished IP datagrams hold")} ${
+      low === high ? `about ${formatBytes(low)}` : `${formatBytes(low)} to ${formatBytes(high)}`
+    } of fragments, in a network namespace that was not captured`,
+    confidence: "likely",
+    material: true,
+    claims: [{ account: "slab-unreclaimable", bytes: { low, high } }],
+    owners: [{
+      pid: null,
+      comm: "a network namespace that was not captured",
+      bytes: high,
+      count,
+      detail: "to find it: for pid in $(lsns -t net -n -o PID); do grep -H FRAG /proc/$pid/net/sockstat; done",
+    }],
+    evidence: caches.map(({ name, line, activeObjects }) => ({
+      path: slab.path,
+      line,
+      because: `${
+        formatCount(activeObjects)
+      } objects of ${name} are alive, one a datagram of which a part is missing, over all namespaces`,
+    })),
+    remedies: remedies(undefined),
+  };
+}
+
 export const ipReassembly: Analyzer = defineAnalyzer({
   id: "ip-reassembly",
   title: "IP fragments that wait for the rest of their datagram",
@@ -85,117 +192,18 @@ export const ipReassembly: Analyzer = defineAnalyzer({
     "net/ipv4/ip_fragment.c",
     "net/ipv4/inet_fragment.c",
   ],
-  needs: { ledger, sockstat },
-  uses: { slabinfo, skbSlab },
-  analyze({ ledger, sockstat: files, slabinfo: slab, skbSlab: packets }) {
-    const fragments: Fragments[] = files.flatMap(({ path, value }) =>
-      [["FRAG", false], ["FRAG6", true]].flatMap(([name, ipv6]) => {
-        const row = value.get(name as string);
-        return row?.memBytes === undefined ? [] : [{
-          namespace: netnsOf(path),
-          bytes: row.memBytes,
-          queues: row.counts.get("inuse") ?? 0,
-          ipv6: ipv6 as boolean,
-          path,
-          line: row.line,
-        }];
-      })
-    ).sort((a, b) => b.bytes - a.bytes);
-    const counted = fragments.reduce((sum, { bytes }) => sum + bytes, 0);
-    const materialBytes = materialQueueBytes(ledger.totalBytes);
-    if (counted >= materialBytes) return { findings: [byCount(fragments as [Fragments, ...Fragments[]])] };
-    // The caches are those of all namespaces, also of those that were not looked into.
-    const caches = (slab?.value ?? []).filter(({ name }) => QUEUE_CACHES.has(name));
-    const queues = caches.reduce((sum, { activeObjects }) => sum + activeObjects, 0);
-    const leastBytes = queues * MIN_TRUESIZE_BYTES;
-    if (slab !== undefined && leastBytes >= materialBytes) return { findings: [byCaches(slab, caches, queues)] };
+  needs,
+  uses,
+  analyze(seen) {
+    const materialBytes = materialQueueBytes(seen.ledger.totalBytes);
+    const fragments = fragmentsOf(seen);
+    const bytes = fragments.reduce((sum, each) => sum + each.bytes, 0);
+    if (bytes >= materialBytes) return { findings: [countedFinding(fragments, bytes, seen)] };
+    const queues = queuesOf(seen);
+    if (queues !== undefined && queues.leastBytes >= materialBytes) return { findings: [unseenFinding(queues, seen)] };
+    const namespaces = new Set(fragments.map(({ namespace }) => namespace)).size;
     return {
-      ruledOut: `reassembly queues of ${
-        formatQuantity(new Set(fragments.map(({ namespace }) => namespace)).size, "network namespace")
-      } hold ${formatBytes(counted)}`,
+      ruledOut: `reassembly queues of ${formatQuantity(namespaces, "network namespace")} hold ${formatBytes(bytes)}`,
     };
-
-    function claims(bytes: number): Claim[] {
-      return placeSkbBytes(bytes, ledger, undefined);
-    }
-
-    function byCount(found: readonly [Fragments, ...Fragments[]]): FindingDraft {
-      const [largest] = found;
-      const holding = found.filter(({ bytes }) => bytes > 0);
-      const evidence: EvidenceLine[] = holding.slice(0, 3).map(({ path, line, bytes, queues: waiting, namespace }) => ({
-        path,
-        line,
-        because: `${formatBytes(bytes)} in ${formatQuantity(waiting, "unfinished datagram")} of ${
-          nameOf(namespace)
-        }; the default limit is ${formatBytes(DEFAULT_THRESHOLD_BYTES)}`,
-      }));
-      return {
-        title: `${formatBytes(counted)} of IP fragments wait for the rest of their datagrams, ${
-          formatBytes(largest.bytes)
-        } of it in ${nameOf(largest.namespace)}`,
-        confidence: "confirmed",
-        material: true,
-        claims: claims(counted),
-        owners: holding.slice(0, 20).map(({ namespace, bytes, queues: waiting, ipv6 }) => ({
-          pid: null,
-          comm: nameOf(namespace),
-          bytes,
-          count: waiting,
-          detail: `${
-            formatQuantity(waiting, `unfinished ${ipv6 ? "IPv6" : "IPv4"} datagram`)
-          }; its processes: lsns -t net -o NS,PID,COMMAND`,
-        })),
-        evidence,
-        remedies: remedies(largest),
-      };
-    }
-
-    /** From the packet data cache that has about one object a datagram, where there is one; else from the least and the most that a fragment takes. */
-    function estimate(
-      file: Parsed<readonly SlabCache[]>,
-      found: readonly SlabCache[],
-      waiting: number,
-    ): { low: number; high: number } {
-      const data = file.value.filter(({ name, activeObjects }) =>
-        DATA_CACHE.test(name) && activeObjects >= waiting && activeObjects < waiting * ABOUT
-      )
-        .toSorted((a, b) =>
-          b.objectBytes - a.objectBytes
-        )[0];
-      if (data !== undefined) {
-        const bytes = waiting *
-          (data.objectBytes + HEAD_BYTES + Math.max(...found.map(({ objectBytes }) => objectBytes)));
-        return { low: bytes, high: bytes };
-      }
-      const high = Math.min(waiting * FULL_FRAGMENT_BYTES, packets?.mostBytes ?? Infinity);
-      return { low: Math.min(leastBytes, high), high };
-    }
-
-    function byCaches(file: Parsed<readonly SlabCache[]>, found: readonly SlabCache[], waiting: number): FindingDraft {
-      const { low, high } = estimate(file, found, waiting);
-      return {
-        title: `${formatQuantity(waiting, "unfinished IP datagram holds", "unfinished IP datagrams hold")} ${
-          low === high ? `about ${formatBytes(low)}` : `${formatBytes(low)} to ${formatBytes(high)}`
-        } of fragments, in a network namespace that was not captured`,
-        confidence: "likely",
-        material: true,
-        claims: [{ account: "slab-unreclaimable", bytes: { low, high } }],
-        owners: [{
-          pid: null,
-          comm: "a network namespace that was not captured",
-          bytes: high,
-          count: waiting,
-          detail: "to find it: for pid in $(lsns -t net -n -o PID); do grep -H FRAG /proc/$pid/net/sockstat; done",
-        }],
-        evidence: found.filter(({ activeObjects }) => activeObjects > 0).map(({ name, line, activeObjects }) => ({
-          path: file.path,
-          line,
-          because: `${
-            formatCount(activeObjects)
-          } objects of ${name} are alive, one a datagram of which a part is missing, over all namespaces`,
-        })),
-        remedies: remedies(undefined),
-      };
-    }
   },
 });

@@ -1,9 +1,15 @@
-import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/analyzer.ts";
+import {
+  type Analyzer,
+  defineAnalyzer,
+  type EvidenceLine,
+  type FindingDraft,
+  type Outcome,
+} from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
 import { shellWord } from "../src/core/shell.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
-import type { Confidence } from "../src/core/report.ts";
-import { overTime, type TimePoint } from "../src/core/source.ts";
+import type { Confidence, Remedy } from "../src/core/report.ts";
+import { type MaybeValues, overTime, type TimePoint, type Values } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
@@ -79,6 +85,127 @@ function pilesUp(crowd: Crowd, trend: Trend | undefined, ledgers: readonly TimeP
     grown >= MIN_SHARE_OF_GROWTH * anonGrowth(ledgers, trend.spanSeconds);
 }
 
+const needs = { ledger, processes, programs };
+const uses = { programSeries, ledgers: overTime(ledger), areAllProcesses };
+
+/** What the bundle tells. */
+type Seen = Values<typeof needs> & MaybeValues<typeof uses>;
+
+function processCount({ programs: all }: Seen): number {
+  return all.reduce((sum, { pids }) => sum + pids.length, 0);
+}
+
+/** Nobody has many like it, or piles up; unless those that do are not in the bundle. */
+function none(seen: Seen): Outcome {
+  if (seen.areAllProcesses === false) return { notAssessed: [ALL_PROCESSES] };
+  const hiddenBytes = hiddenAnonBytes(accountBytes(seen.ledger, "anon") ?? 0, seen.processes);
+  if (hiddenBytes >= DOMINATES_SHARE * seen.ledger.totalBytes) return { notAssessed: [hiddenProcesses(hiddenBytes)] };
+  const piles = (seen.ledgers?.length ?? 0) < MIN_TREND_POINTS ? "" : ", and none piles up";
+  return {
+    ruledOut: `none of ${
+      formatQuantity(processCount(seen), "process", "processes")
+    } has ${MANY_PROCESSES} like it${piles}`,
+  };
+}
+
+function evidence(crowd: Crowd, trend: Trend | undefined, seen: Seen): EvidenceLine[] {
+  const { largest, pids, comm, anonBytes, pageTableBytes } = crowd;
+  const lines: EvidenceLine[] = [{
+    path: largest.path,
+    line: largest.line,
+    because: `the largest of ${formatQuantity(pids.length, "process", "processes")} named ${comm}, ${
+      formatShare(pids.length, processCount(seen))
+    } of all; together ${largest.isRss ? "at most " : ""}${formatBytes(anonBytes)} of their own and ${
+      formatBytes(pageTableBytes)
+    } of page tables`,
+  }];
+  const watched = seen.programSeries?.get(comm);
+  if (trend === undefined || watched === undefined) return lines;
+  return [...lines, {
+    ...watched.newest,
+    because: `the newest of them; ${formatCount(watched.started)} were started and ${
+      formatCount(watched.ended)
+    } ended within ${Math.round(trend.spanSeconds)} s`,
+  }];
+}
+
+function remedies(crowd: Crowd, isNeeded: boolean, known: readonly Process[]): Remedy[] {
+  const end: Remedy = {
+    when: "now",
+    text: `End them in an orderly way, after whoever starts them: otherwise there are new ones at once. ${
+      remedyMark("process-proliferation", "end them")
+    }`,
+    commands: stopCommands(crowd, known),
+    verify: "the number after the slash in /proc/loadavg falls, and AnonPages with it",
+  };
+  return [
+    ...(isNeeded ? [] : [end]),
+    {
+      when: "fix",
+      text:
+        `See what they wait for, and give each an end: a lock with a time limit (flock -n), a time limit for the whole (timeout), a pool of a fixed size. ${
+          remedyMark("process-proliferation", "see what they wait for")
+        }`,
+      commands: [
+        `cat /proc/${crowd.largest.pid}/wchan`,
+        `ps -o pid,ppid,etime,stat,wchan:20,cmd -p ${crowd.largest.pid}`,
+      ],
+      verify: "their number stays level under the same load",
+    },
+    {
+      when: "prevent",
+      text: `Limit the tasks of the service. ${remedyMark("process-proliferation", "limit of tasks")}`,
+      commands: ["systemctl set-property UNIT TasksMax=512"],
+      verify: "pids.events of its cgroup counts what hits the limit",
+    },
+  ];
+}
+
+function confidenceOf(isMany: boolean, isLong: boolean, trend: Trend | undefined): Confidence {
+  if (isMany && isLong) return "confirmed";
+  return trend !== undefined && (isMany || isLong) ? "likely" : "possible";
+}
+
+function finding(crowd: Crowd, trend: Trend | undefined, seen: Seen): FindingDraft {
+  const bytes = sizeOf(crowd);
+  const each = bytes / crowd.pids.length;
+  const isMany = crowd.pids.length >= MANY_PROCESSES;
+  const isLong = trend !== undefined && trend.spanSeconds >= LONG_WATCH_SECONDS;
+  const last = seen.ledgers?.at(-1);
+  const available = last?.value.availableBytes;
+  const inBytes = trend && { ...trend, low: trend.low * each, high: trend.high * each };
+  const parent = seen.programSeries?.get(crowd.comm)?.parent;
+  const starter = parent === undefined
+    ? `who starts them: ps -o ppid= -C ${shellWord(crowd.comm)} | sort | uniq -c`
+    : `started by ${parent.comm} (pid ${parent.pid})`;
+  return {
+    title: `${nameOfGroup(crowd)} have ${formatBytes(bytes)} together${
+      trend === undefined ? "" : ", and there are ever more of them"
+    }`,
+    confidence: confidenceOf(isMany, isLong, trend),
+    // A server is given so few by its load.
+    material: isMany ? trend !== undefined || bytes >= DOMINATES_SHARE * seen.ledger.totalBytes : isLong,
+    claims: [
+      { account: "anon", bytes: { low: crowd.largest.isRss ? 0 : crowd.anonBytes, high: crowd.anonBytes } },
+      { account: "page-tables", bytes: { low: crowd.pageTableBytes, high: crowd.pageTableBytes } },
+    ],
+    ...(inBytes === undefined ? {} : { growthBytesPerSecond: { low: inBytes.low, high: inBytes.high } }),
+    exhaustion: inBytes === undefined || last === undefined || available === undefined
+      ? null
+      : exhaustion(inBytes, available, last.time),
+    owners: [{
+      pid: crowd.largest.pid,
+      comm: crowd.comm,
+      bytes,
+      count: crowd.pids.length,
+      detail: `about ${formatBytes(each)} each; ${starter}`,
+    }],
+    evidence: evidence(crowd, trend, seen),
+    // Workers that a load brought are needed.
+    remedies: remedies(crowd, !isMany && !isLong, seen.processes),
+  };
+}
+
 export const processProliferation: Analyzer = defineAnalyzer({
   id: "process-proliferation",
   title: "Ever more processes of one program",
@@ -89,134 +216,32 @@ export const processProliferation: Analyzer = defineAnalyzer({
     "A pool of workers of a fixed size: many, but not more and more. user-leak: the same processes grow. kernel-stack-leak: threads of one process. " +
     "Zombies hold no memory but a task_struct.",
   references: ["https://docs.kernel.org/admin-guide/cgroup-v2.html#pid"],
-  needs: { ledger, processes, programs },
-  uses: { programSeries, ledgers: overTime(ledger), areAllProcesses },
-  analyze({ ledger: host, processes: known, programs: all, programSeries: series, ledgers, areAllProcesses: areAll }) {
-    const { totalBytes } = host;
-    const count = all.reduce((sum, { pids }) => sum + pids.length, 0);
+  needs,
+  uses,
+  analyze(seen) {
+    const { ledger: host, programSeries: series, ledgers = [] } = seen;
     const found = crowds(
-      all,
-      known,
+      seen.programs,
+      seen.processes,
       accountBytes(host, "anon") ?? Infinity,
-      (crowd) => crowd.pids.length >= MANY_PROCESSES || pilesUp(crowd, growth(series?.get(crowd.comm)), ledgers ?? []),
+      (crowd) => crowd.pids.length >= MANY_PROCESSES || pilesUp(crowd, growth(series?.get(crowd.comm)), ledgers),
     );
     // One that grows goes before one that is only larger.
     const crowd = found.find(({ comm }) => growth(series?.get(comm)) !== undefined) ?? found[0];
-    if (crowd === undefined) {
-      if (areAll === false) return { notAssessed: [ALL_PROCESSES] };
-      const hiddenBytes = hiddenAnonBytes(accountBytes(host, "anon") ?? 0, known);
-      if (hiddenBytes >= DOMINATES_SHARE * totalBytes) return { notAssessed: [hiddenProcesses(hiddenBytes)] };
-      return {
-        ruledOut: `none of ${formatQuantity(count, "process", "processes")} has ${MANY_PROCESSES} like it${
-          (ledgers?.length ?? 0) < MIN_TREND_POINTS ? "" : ", and none piles up"
-        }`,
-      };
-    }
-    const bytes = sizeOf(crowd);
-    const each = bytes / crowd.pids.length;
+    if (crowd === undefined) return none(seen);
     const watched = series?.get(crowd.comm);
     const trend = growth(watched);
-    const steady = trend === undefined && (watched?.processes.length ?? 0) >= MIN_TREND_POINTS;
-    if (
-      bytes < materialHeldBytes(totalBytes) || steady
-    ) {
-      return {
-        ruledOut: `${formatQuantity(crowd.pids.length, "process", "processes")} of ${crowd.comm} have ${
-          formatBytes(bytes)
-        }${
-          steady
-            ? `, and do not become ever more (${watched?.started} started and ${watched?.ended} ended while it was watched)`
-            : ""
-        }`,
-      };
+    const isSteady = trend === undefined && (watched?.processes.length ?? 0) >= MIN_TREND_POINTS;
+    if (!isSteady && sizeOf(crowd) >= materialHeldBytes(host.totalBytes)) {
+      return { findings: [finding(crowd, trend, seen)] };
     }
-    const evidence: EvidenceLine[] = [{
-      path: crowd.largest.path,
-      line: crowd.largest.line,
-      because: `the largest of ${formatQuantity(crowd.pids.length, "process", "processes")} named ${crowd.comm}, ${
-        formatShare(crowd.pids.length, count)
-      } of all; together ${crowd.largest.isRss ? "at most " : ""}${formatBytes(crowd.anonBytes)} of their own and ${
-        formatBytes(crowd.pageTableBytes)
-      } of page tables`,
-    }];
-    if (trend !== undefined && watched !== undefined) {
-      evidence.push({
-        ...watched.newest,
-        because: `the newest of them; ${formatCount(watched.started)} were started and ${
-          formatCount(watched.ended)
-        } ended within ${Math.round(trend.spanSeconds)} s`,
-      });
-    }
-    const isMany = crowd.pids.length >= MANY_PROCESSES;
-    const isLong = trend !== undefined && trend.spanSeconds >= LONG_WATCH_SECONDS;
-    const last = ledgers?.at(-1);
-    const available = last?.value.availableBytes;
-    const inBytes = trend && { ...trend, low: trend.low * each, high: trend.high * each };
-    const parent = watched?.parent;
-    const confidence = (): Confidence => {
-      if (isMany && isLong) return "confirmed";
-      return trend !== undefined && (isMany || isLong) ? "likely" : "possible";
-    };
+    const steady = isSteady
+      ? `, and do not become ever more (${watched?.started} started and ${watched?.ended} ended while it was watched)`
+      : "";
     return {
-      findings: [{
-        title: `${nameOfGroup(crowd)} have ${formatBytes(bytes)} together${
-          trend === undefined ? "" : ", and there are ever more of them"
-        }`,
-        confidence: confidence(),
-        // A server is given so few by its load.
-        material: isMany ? trend !== undefined || bytes >= DOMINATES_SHARE * totalBytes : isLong,
-        claims: [
-          { account: "anon", bytes: { low: crowd.largest.isRss ? 0 : crowd.anonBytes, high: crowd.anonBytes } },
-          { account: "page-tables", bytes: { low: crowd.pageTableBytes, high: crowd.pageTableBytes } },
-        ],
-        ...(inBytes === undefined ? {} : { growthBytesPerSecond: { low: inBytes.low, high: inBytes.high } }),
-        exhaustion: inBytes === undefined || last === undefined || available === undefined
-          ? null
-          : exhaustion(inBytes, available, last.time),
-        owners: [{
-          pid: crowd.largest.pid,
-          comm: crowd.comm,
-          bytes,
-          count: crowd.pids.length,
-          detail: `about ${formatBytes(each)} each; ${
-            parent === undefined
-              ? `who starts them: ps -o ppid= -C ${shellWord(crowd.comm)} | sort | uniq -c`
-              : `started by ${parent.comm} (pid ${parent.pid})`
-          }`,
-        }],
-        evidence,
-        remedies: [
-          // Workers that a load brought are needed.
-          ...(isMany || isLong
-            ? [{
-              when: "now" as const,
-              text: `End them in an orderly way, after whoever starts them: otherwise there are new ones at once. ${
-                remedyMark("process-proliferation", "end them")
-              }`,
-              commands: stopCommands(crowd, known),
-              verify: "the number after the slash in /proc/loadavg falls, and AnonPages with it",
-            }]
-            : []),
-          {
-            when: "fix",
-            text:
-              `See what they wait for, and give each an end: a lock with a time limit (flock -n), a time limit for the whole (timeout), a pool of a fixed size. ${
-                remedyMark("process-proliferation", "see what they wait for")
-              }`,
-            commands: [
-              `cat /proc/${crowd.largest.pid}/wchan`,
-              `ps -o pid,ppid,etime,stat,wchan:20,cmd -p ${crowd.largest.pid}`,
-            ],
-            verify: "their number stays level under the same load",
-          },
-          {
-            when: "prevent",
-            text: `Limit the tasks of the service. ${remedyMark("process-proliferation", "limit of tasks")}`,
-            commands: ["systemctl set-property UNIT TasksMax=512"],
-            verify: "pids.events of its cgroup counts what hits the limit",
-          },
-        ],
-      }],
+      ruledOut: `${formatQuantity(crowd.pids.length, "process", "processes")} of ${crowd.comm} have ${
+        formatBytes(sizeOf(crowd))
+      }${steady}`,
     };
   },
 });

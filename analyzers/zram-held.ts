@@ -1,19 +1,25 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatShare } from "../src/core/format.ts";
 import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
-import type { Confidence, Owner, Remedy } from "../src/core/report.ts";
+import type { Owner, Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
-import type { Parsed } from "../src/core/source.ts";
+import type { MaybeValues, Parsed, Values } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialSlabBytes } from "../src/computed/material.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { type Swap, swaps } from "../src/parsers/swaps.ts";
 import { vmstat } from "../src/parsers/vmstat.ts";
-import { type ZramMmStat, zramMmStat } from "../src/parsers/zram_mm_stat.ts";
+import { zramMmStat } from "../src/parsers/zram_mm_stat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Swap that compresses below this gains little for its time: zstd and lzo make 2 to 4 of ordinary process memory. */
 const GOOD_RATIO = 2;
+
+const needs = { ledger, vmstat };
+const uses = { zramMmStat, swaps, meminfo };
+
+/** What the bundle tells. */
+type Seen = Values<typeof needs> & MaybeValues<typeof uses>;
 
 /** A zram device, or zswap. */
 interface Store extends SourceLine {
@@ -30,6 +36,88 @@ function deviceOf(path: string): string {
 
 function isSwap(device: string, areas: Parsed<readonly Swap[]> | undefined): boolean {
   return areas?.value.some(({ filename }) => filename === `/dev/${device}`) ?? false;
+}
+
+function zram({ zramMmStat: files, swaps: areas }: Seen): Store[] {
+  return (files ?? []).filter(({ value }) => value.usedBytes > 0).map(({ path, value }) => ({
+    path,
+    line: value.line,
+    name: deviceOf(path),
+    usedBytes: value.usedBytes,
+    storedBytes: value.originalBytes,
+    isSwap: isSwap(deviceOf(path), areas),
+  }));
+}
+
+/** Swap on zram where mm_stat was not captured (a sosreport). */
+function unlistedSwap({ zramMmStat: files, swaps: areas }: Seen): Store[] {
+  if (files !== undefined || areas === undefined) return [];
+  return areas.value.filter(({ filename, usedBytes }) => filename.startsWith("/dev/zram") && usedBytes > 0)
+    .map(({ filename, line, usedBytes }) => ({
+      path: areas.path,
+      line,
+      name: filename.slice("/dev/".length),
+      usedBytes: undefined,
+      storedBytes: usedBytes,
+      isSwap: true,
+    }));
+}
+
+function zswap({ meminfo: file }: Seen): Store[] {
+  const used = file?.value.bytes.get("Zswap");
+  const original = file?.value.bytes.get("Zswapped");
+  if (file === undefined || used === undefined || original === undefined || used.bytes === 0) return [];
+  return [{
+    path: file.path,
+    line: used.line,
+    name: "zswap",
+    usedBytes: used.bytes,
+    storedBytes: original.bytes,
+    isSwap: true,
+  }];
+}
+
+function sum(stores: readonly Store[]): number {
+  return stores.reduce((bytes, { storedBytes }) => bytes + storedBytes, 0);
+}
+
+/** Swap that compresses well works as it should, whatever its size. */
+function isUseful(stores: readonly Store[], heldBytes: number): boolean {
+  return stores.length > 0 && stores.every((store) => store.isSwap) && sum(stores) >= GOOD_RATIO * heldBytes;
+}
+
+function nameOf([first, ...others]: readonly Store[]): string {
+  if (first === undefined) return "zram or zswap";
+  return others.length === 0 ? first.name : `${first.name} and ${others.length} more`;
+}
+
+/** @param bytes All compressed pages: where a device's own are not told, they are divided by what is stored. */
+function owners(stores: readonly Store[], bytes: number): Owner[] {
+  if (stores.length === 0) {
+    const detail = "to find the device: zramctl; cat /sys/block/zram*/mm_stat; grep -i zswap /proc/meminfo";
+    return [{ pid: null, comm: "zram or zswap", bytes, count: 1, detail }];
+  }
+  return stores.map(({ name, usedBytes, storedBytes, isSwap: swap }) => ({
+    pid: null,
+    comm: name,
+    bytes: usedBytes ?? Math.round((storedBytes / sum(stores)) * bytes),
+    count: 1,
+    detail: `${formatBytes(storedBytes)} of data, ${
+      swap ? "swap" : "no swap: a RAM disk; what is on it: lsblk, findmnt"
+    }`,
+  }));
+}
+
+function evidence({ path, line, name, usedBytes, storedBytes }: Store): EvidenceLine {
+  return {
+    path,
+    line,
+    because: usedBytes === undefined
+      ? `${formatBytes(storedBytes)} are swapped to ${name}`
+      : `${name} costs ${formatBytes(usedBytes)} for ${formatBytes(storedBytes)} of data: ${
+        (storedBytes / usedBytes).toFixed(1)
+      } to 1`,
+  };
 }
 
 function remedies(stores: readonly Store[]): Remedy[] {
@@ -72,6 +160,26 @@ function remedies(stores: readonly Store[]): Remedy[] {
   ];
 }
 
+function finding(stores: readonly Store[], bytes: number, line: number, seen: Seen): FindingDraft {
+  const what = stores.length === 0 ? "" : ` for ${formatBytes(sum(stores))} of data`;
+  const works = isUseful(stores, bytes);
+  return {
+    title: `${nameOf(stores)} holds ${formatBytes(bytes)} of memory${what}${
+      works ? ": compressed swap that works as it should" : ""
+    }`,
+    confidence: stores.some(({ usedBytes }) => usedBytes !== undefined) ? "confirmed" : "likely",
+    material: !works,
+    claims: [{ account: "zspages", bytes: { low: bytes, high: bytes } }],
+    owners: owners(stores, bytes),
+    evidence: [{
+      path: seen.vmstat.path,
+      line,
+      because: `${formatBytes(bytes)} (${formatShare(bytes, seen.ledger.totalBytes)} of memory) are compressed pages`,
+    }, ...stores.map(evidence)],
+    remedies: remedies(stores),
+  };
+}
+
 export const zramHeld: Analyzer = defineAnalyzer({
   id: "zram-held",
   title: "Compressed memory of zram and zswap",
@@ -84,128 +192,19 @@ export const zramHeld: Analyzer = defineAnalyzer({
     "https://docs.kernel.org/admin-guide/blockdev/zram.html",
     "https://docs.kernel.org/admin-guide/mm/zswap.html",
   ],
-  needs: { ledger, vmstat },
-  uses: { zramMmStat, swaps, meminfo },
-  analyze({ ledger, vmstat: counters, zramMmStat: devices, swaps: areas, meminfo: file }) {
-    const held = accountBytes(ledger, "zspages");
-    const line = counters.value.get("nr_zspages")?.line;
-    if (held === undefined || line === undefined) {
+  needs,
+  uses,
+  analyze(seen) {
+    const bytes = accountBytes(seen.ledger, "zspages");
+    const line = seen.vmstat.value.get("nr_zspages")?.line;
+    if (bytes === undefined || line === undefined) {
       return { ruledOut: "this kernel has no zsmalloc: neither zram nor zswap" };
     }
-    if (held < materialSlabBytes(ledger.totalBytes)) {
-      return { ruledOut: `zram and zswap hold ${formatBytes(held)}` };
+    if (bytes < materialSlabBytes(seen.ledger.totalBytes)) {
+      return { ruledOut: `zram and zswap hold ${formatBytes(bytes)}` };
     }
-    const stores = [...zram(devices), ...unlistedSwap(), ...zswap()].sort((a, b) => b.storedBytes - a.storedBytes);
-    const stored = stores.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
-    return { findings: [finding(line, held)] };
-
-    function zram(files: readonly Parsed<ZramMmStat>[] | undefined): Store[] {
-      return (files ?? []).filter(({ value }) => value.usedBytes > 0).map(({ path, value }) => ({
-        path,
-        line: value.line,
-        name: deviceOf(path),
-        usedBytes: value.usedBytes,
-        storedBytes: value.originalBytes,
-        isSwap: isSwap(deviceOf(path), areas),
-      }));
-    }
-
-    /** Swap on zram where mm_stat was not captured (a sosreport). */
-    function unlistedSwap(): Store[] {
-      if (devices !== undefined) return [];
-      return (areas?.value ?? []).filter(({ filename, usedBytes }) => filename.startsWith("/dev/zram") && usedBytes > 0)
-        .map((area) => ({
-          path: (areas as Parsed<unknown>).path,
-          line: area.line,
-          name: area.filename.slice("/dev/".length),
-          usedBytes: undefined,
-          storedBytes: area.usedBytes,
-          isSwap: true,
-        }));
-    }
-
-    function zswap(): Store[] {
-      const used = file?.value.bytes.get("Zswap");
-      const original = file?.value.bytes.get("Zswapped");
-      if (file === undefined || used === undefined || original === undefined || used.bytes === 0) return [];
-      return [{
-        path: file.path,
-        line: used.line,
-        name: "zswap",
-        usedBytes: used.bytes,
-        storedBytes: original.bytes,
-        isSwap: true,
-      }];
-    }
-
-    /** Swap that compresses well works as it should, whatever its size. */
-    function isUseful(bytes: number): boolean {
-      return stores.length > 0 && stores.every((store) => store.isSwap) && stored >= GOOD_RATIO * bytes;
-    }
-
-    function confidence(): Confidence {
-      if (stores.some(({ usedBytes }) => usedBytes !== undefined)) return "confirmed";
-      return "likely";
-    }
-
-    function finding(at: number, bytes: number): FindingDraft {
-      const [first] = stores;
-      const who = first === undefined
-        ? "zram or zswap"
-        : stores.length === 1
-        ? first.name
-        : `${first.name} and ${stores.length - 1} more`;
-      const what = stores.length === 0 ? "" : ` for ${formatBytes(stored)} of data`;
-      return {
-        title: `${who} holds ${formatBytes(bytes)} of memory${what}${
-          isUseful(bytes) ? ": compressed swap that works as it should" : ""
-        }`,
-        confidence: confidence(),
-        material: !isUseful(bytes),
-        claims: [{ account: "zspages", bytes: { low: bytes, high: bytes } }],
-        owners: stores.length === 0
-          ? [{
-            pid: null,
-            comm: "zram or zswap",
-            bytes,
-            count: 1,
-            detail: "to find the device: zramctl; cat /sys/block/zram*/mm_stat; grep -i zswap /proc/meminfo",
-          }]
-          : stores.map((store) => owner(store, bytes)),
-        evidence: [
-          {
-            path: counters.path,
-            line: at,
-            because: `${formatBytes(bytes)} (${formatShare(bytes, ledger.totalBytes)} of memory) are compressed pages`,
-          },
-          ...stores.map(evidence),
-        ],
-        remedies: remedies(stores),
-      };
-    }
-
-    function owner({ name, usedBytes, storedBytes, isSwap: swap }: Store, bytes: number): Owner {
-      return {
-        pid: null,
-        comm: name,
-        bytes: usedBytes ?? Math.round((storedBytes / stored) * bytes),
-        count: 1,
-        detail: `${formatBytes(storedBytes)} of data, ${
-          swap ? "swap" : "no swap: a RAM disk; what is on it: lsblk, findmnt"
-        }`,
-      };
-    }
-
-    function evidence({ path, line: at, name, usedBytes, storedBytes }: Store): EvidenceLine {
-      return {
-        path,
-        line: at,
-        because: usedBytes === undefined
-          ? `${formatBytes(storedBytes)} are swapped to ${name}`
-          : `${name} costs ${formatBytes(usedBytes)} for ${formatBytes(storedBytes)} of data: ${
-            (storedBytes / usedBytes).toFixed(1)
-          } to 1`,
-      };
-    }
+    const stores = [...zram(seen), ...unlistedSwap(seen), ...zswap(seen)];
+    stores.sort((a, b) => b.storedBytes - a.storedBytes);
+    return { findings: [finding(stores, bytes, line, seen)] };
   },
 });
