@@ -1,6 +1,7 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
+import type { MaybeValues, Values } from "../src/core/source.ts";
 import { cutOffLog, reportOf } from "../src/computed/oom_dump.ts";
 import { buddyinfo, type BuddyZone } from "../src/parsers/buddyinfo.ts";
 import { kernelLog, type KernelLogEvent } from "../src/parsers/kernel_log.ts";
@@ -35,9 +36,20 @@ function pieces(
   return sized.sort((a, b) => b.freeBytes - a.freeBytes)[0];
 }
 
-function isFragmented({ freeBytes, usableBytes }: Pieces, order: number, pageSizeBytes: number): boolean {
-  return freeBytes >= MIN_TIMES_REQUEST * 2 ** order * pageSizeBytes &&
+function isFragmented({ freeBytes, usableBytes }: Pieces, requestBytes: number): boolean {
+  return freeBytes >= MIN_TIMES_REQUEST * requestBytes &&
     freeBytes - usableBytes >= SMALL_BLOCKS_SHARE * freeBytes;
+}
+
+/** Movable and device memory is not for the kernel's own requests. */
+function isUsable({ name }: BuddyZone): boolean {
+  return name !== "Movable" && name !== "Device";
+}
+
+function at(report: OomReport | undefined, order: number, pageSizeBytes: number): Pieces | undefined {
+  return report === undefined
+    ? undefined
+    : pieces(report.zones.filter(({ zone }) => !/ (?:Movable|Device)$/.test(zone)), order, pageSizeBytes);
 }
 
 const REMEDIES: readonly Remedy[] = [
@@ -69,6 +81,83 @@ const REMEDIES: readonly Remedy[] = [
   },
 ];
 
+const needs = { kernelLog };
+const uses = { oomReports, buddyinfo, vmstat };
+
+/** What the bundle tells. */
+type Seen = Values<typeof needs> & MaybeValues<typeof uses>;
+
+/** The last of the requests for several pages in one piece that failed. */
+interface Failed {
+  readonly event: KernelLogEvent;
+  readonly requests: number;
+  readonly order: number;
+}
+
+/** What was free when it failed, where the log has the dump, and what is free now. */
+interface Free {
+  readonly then: Pieces | undefined;
+  readonly today: Pieces | undefined;
+}
+
+function freeOf({ event, order }: Failed, seen: Seen, pageSizeBytes: number): Free {
+  const zones = seen.buddyinfo?.value.filter(isUsable);
+  return {
+    then: at(reportOf(event, seen.kernelLog.value, seen.oomReports?.value), order, pageSizeBytes),
+    today: zones && pieces(zones, order, pageSizeBytes),
+  };
+}
+
+function evidence({ event, order }: Failed, { then, today }: Free, seen: Seen): EvidenceLine[] {
+  const { kernelLog: log, buddyinfo: now, vmstat: counters } = seen;
+  const amount = ({ freeBytes, usableBytes }: Pieces): string =>
+    `${formatBytes(freeBytes)}, ${formatBytes(usableBytes)} of it in blocks that large`;
+  const lines: EvidenceLine[] = [{
+    path: log.path,
+    line: event.line,
+    because: `a request for 2^${order} pages in one piece failed`,
+  }];
+  if (then !== undefined) lines.push({ path: log.path, line: then.line, because: `free then: ${amount(then)}` });
+  if (now !== undefined && today !== undefined) {
+    lines.push({ path: now.path, line: today.line, because: `free now: ${amount(today)}` });
+  }
+  const failed = counters?.value.get("compact_fail");
+  if (counters !== undefined && failed !== undefined && failed.value > 0) {
+    const because = `${failed.value} times since boot the kernel moved pages together without success`;
+    lines.push({ path: counters.path, line: failed.line, because });
+  }
+  return lines;
+}
+
+function finding(
+  failed: Failed,
+  { freeBytes, usableBytes }: Pieces,
+  free: Free,
+  seen: Seen,
+  size: number,
+): FindingDraft {
+  const comm = failed.event.comm;
+  return {
+    title: `${comm ?? "a process"}: a request for ${formatBytes(size)} in one piece failed with ${
+      formatBytes(freeBytes)
+    } free, ${formatShare(freeBytes - usableBytes, freeBytes)} of it in smaller pieces`,
+    confidence: free.then === undefined ? "likely" : "confirmed",
+    material: true,
+    claims: [],
+    owners: [{
+      pid: null,
+      comm: comm ?? "unknown",
+      bytes: 0,
+      count: failed.requests,
+      detail: `${
+        formatQuantity(failed.requests, "failed request")
+      } for several pages in one piece; the call trace below the line in the log tells the driver`,
+    }],
+    evidence: evidence(failed, free, seen),
+    remedies: REMEDIES,
+  };
+}
+
 export const buddyFragmentation: Analyzer = defineAnalyzer({
   id: "buddy-fragmentation",
   title: "Free memory, but not in one piece",
@@ -83,104 +172,34 @@ export const buddyFragmentation: Analyzer = defineAnalyzer({
     "mm/page_alloc.c warn_alloc()",
     "https://github.com/oracle-samples/oled-tools",
   ],
-  needs: { kernelLog },
-  uses: { oomReports, buddyinfo, vmstat },
-  analyze({ kernelLog: log, oomReports: reports, buddyinfo: now, vmstat: counters }, { pageSizeBytes }) {
+  needs,
+  uses,
+  analyze(seen, { pageSizeBytes }) {
+    const { kernelLog: log } = seen;
     const failures = log.value.filter(({ kind, order }) => kind === "allocation-failure" && (order ?? 0) > 0);
-    const last = failures.at(-1);
-    if (last === undefined) {
-      const missing = cutOffLog(log, reports);
+    const event = failures.at(-1);
+    if (event === undefined) {
+      const missing = cutOffLog(log, seen.oomReports);
       return missing.length > 0
         ? { notAssessed: missing }
         : { ruledOut: "the kernel log has no failed request for several pages in one piece" };
     }
-    const order = last.order as number;
     if (pageSizeBytes === undefined) {
       return { notAssessed: [{ path: "the page size", howToCapture: "getconf PAGESIZE" }] };
     }
-    const then = at(reportOf(last, log.value, reports?.value), order, pageSizeBytes);
-    const today = now === undefined ? undefined : pieces(now.value.filter(isUsable), order, pageSizeBytes);
-    const judged = then ?? today;
+    const failed = { event, requests: failures.length, order: event.order as number };
+    const free = freeOf(failed, seen, pageSizeBytes);
+    const judged = free.then ?? free.today;
     // A log that ends above the dump does not tell what was free.
     if (judged === undefined) return { notAssessed: [{ path: log.path, howToCapture: "dmesg" }] };
-    if (!isFragmented(judged, order, pageSizeBytes)) {
-      return {
-        ruledOut: `${
-          formatQuantity(failures.length, "request")
-        } for 2^${order} pages failed, but not for fragmentation: ${formatBytes(judged.freeBytes)} free, ${
-          formatBytes(judged.usableBytes)
-        } of it in blocks that large`,
-      };
-    }
-    return { findings: [finding(last, judged)] };
-
-    function finding(event: KernelLogEvent, { freeBytes, usableBytes }: Pieces): FindingDraft {
-      const size = 2 ** order * (pageSizeBytes as number);
-      return {
-        title: `${event.comm ?? "a process"}: a request for ${formatBytes(size)} in one piece failed with ${
-          formatBytes(freeBytes)
-        } free, ${formatShare(freeBytes - usableBytes, freeBytes)} of it in smaller pieces`,
-        confidence: then === undefined ? "likely" : "confirmed",
-        material: true,
-        claims: [],
-        owners: [{
-          pid: null,
-          comm: event.comm ?? "unknown",
-          bytes: 0,
-          count: failures.length,
-          detail: `${
-            formatQuantity(failures.length, "failed request")
-          } for several pages in one piece; the call trace below the line in the log tells the driver`,
-        }],
-        evidence: evidence(event),
-        remedies: REMEDIES,
-      };
-    }
-
-    function evidence(event: KernelLogEvent): EvidenceLine[] {
-      const lines: EvidenceLine[] = [{
-        path: log.path,
-        line: event.line,
-        because: `a request for 2^${order} pages in one piece failed`,
-      }];
-      if (then !== undefined) {
-        lines.push({
-          path: log.path,
-          line: then.line,
-          because: `free then: ${formatBytes(then.freeBytes)}, ${
-            formatBytes(then.usableBytes)
-          } of it in blocks that large`,
-        });
-      }
-      if (now !== undefined && today !== undefined) {
-        lines.push({
-          path: now.path,
-          line: today.line,
-          because: `free now: ${formatBytes(today.freeBytes)}, ${
-            formatBytes(today.usableBytes)
-          } of it in blocks that large`,
-        });
-      }
-      const failed = counters?.value.get("compact_fail");
-      if (counters !== undefined && failed !== undefined && failed.value > 0) {
-        lines.push({
-          path: counters.path,
-          line: failed.line,
-          because: `${failed.value} times since boot the kernel moved pages together without success`,
-        });
-      }
-      return lines;
-    }
+    const size = 2 ** failed.order * pageSizeBytes;
+    if (isFragmented(judged, size)) return { findings: [finding(failed, judged, free, seen, size)] };
+    return {
+      ruledOut: `${
+        formatQuantity(failures.length, "request")
+      } for 2^${failed.order} pages failed, but not for fragmentation: ${formatBytes(judged.freeBytes)} free, ${
+        formatBytes(judged.usableBytes)
+      } of it in blocks that large`,
+    };
   },
 });
-
-/** Movable and device memory is not for the kernel's own requests. */
-function isUsable({ name }: BuddyZone): boolean {
-  return name !== "Movable" && name !== "Device";
-}
-
-function at(report: OomReport | undefined, order: number, pageSizeBytes: number): Pieces | undefined {
-  return report === undefined
-    ? undefined
-    : pieces(report.zones.filter(({ zone }) => !/ (?:Movable|Device)$/.test(zone)), order, pageSizeBytes);
-}

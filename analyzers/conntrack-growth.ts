@@ -1,14 +1,14 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
-import type { Remedy } from "../src/core/report.ts";
-import { overTime } from "../src/core/source.ts";
+import type { Owner, Remedy } from "../src/core/report.ts";
+import { type MaybeValues, overTime, type Values } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
-import { recentTrend } from "../src/computed/trend.ts";
+import { recentTrend, type Trend } from "../src/computed/trend.ts";
 import { isWholeList, WHOLE_SLABINFO } from "../src/computed/slab_caches.ts";
 import { netnsOf } from "../src/parsers/_groups.ts";
-import { conntrackStat } from "../src/parsers/conntrack_stat.ts";
-import { slabinfo } from "../src/parsers/slabinfo.ts";
+import { type ConntrackStat, conntrackStat } from "../src/parsers/conntrack_stat.ts";
+import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { inNetns, setSysctl } from "../src/core/shell.ts";
@@ -17,6 +17,31 @@ import { inNetns, setSysctl } from "../src/core/shell.ts";
 const ENTRY_BYTES = 256;
 const EXTENSION_BYTES = 128;
 const GIB = 2 ** 30;
+const OWNERS_LISTED = 20;
+const LINES_SHOWN = 3;
+/** With less than this of all entries a namespace is not named. */
+const MIN_NAMED_SHARE = 0.01;
+
+const needs = { ledger, slabinfo };
+const uses = { conntrackStat, sysctl, slabs: overTime(slabinfo) };
+
+/** What the bundle tells. */
+type Seen = Values<typeof needs> & MaybeValues<typeof uses>;
+
+/** The table of a namespace that was captured. */
+interface Table extends ConntrackStat {
+  readonly path: string;
+  readonly namespace: string | undefined;
+}
+
+/** All tables together: the cache has the entries of those that were not captured, too. */
+interface Tables {
+  readonly cache: SlabCache;
+  /** Those that were captured, the largest first. */
+  readonly known: readonly Table[];
+  readonly entries: number;
+  readonly bytesAnEntry: number;
+}
 
 /**
  * The most that nf_conntrack_max is by default on a host of this size, over all kernels (nf_conntrack_init_start(): a bucket for each 16 KiB of
@@ -75,6 +100,99 @@ function nameOf(namespace: string | undefined): string {
   return namespace === undefined ? "the initial network namespace" : `network namespace ${namespace}`;
 }
 
+function tablesOf(cache: SlabCache, { conntrackStat: stats }: Seen): Tables {
+  const known = (stats ?? []).map(({ path, value }) => ({ path, namespace: netnsOf(path), ...value }))
+    .sort((a, b) => b.entries - a.entries);
+  const counted = known.reduce((sum, { entries }) => sum + entries, 0);
+  return {
+    cache,
+    known,
+    entries: Math.max(cache.activeObjects, counted),
+    bytesAnEntry: (cache.objectBytes > 0 ? cache.objectBytes : ENTRY_BYTES) + EXTENSION_BYTES,
+  };
+}
+
+function growth({ cache, bytesAnEntry }: Tables, { slabs }: Seen): Trend | undefined {
+  const trend = recentTrend((slabs ?? []).flatMap(({ time, value }) => {
+    const then = value.value.find(({ name }) => name === cache.name);
+    return then === undefined ? [] : [{ time, bytes: then.activeObjects * bytesAnEntry }];
+  }));
+  return trend !== undefined && trend.low > 0 ? trend : undefined;
+}
+
+function limitEvidence({ ledger, sysctl: settings }: Seen): EvidenceLine[] {
+  const limit = settings?.value.get("net.netfilter.nf_conntrack_max");
+  const [maximum] = (settings && sysctlNumbers(settings.value, "net.netfilter.nf_conntrack_max")) ?? [];
+  if (settings === undefined || limit === undefined || maximum === undefined) return [];
+  const because = `each namespace may have ${formatCount(maximum)} entries; by default at the most ${
+    formatCount(Math.round(mostByDefault(ledger.totalBytes)))
+  } here`;
+  return [{ path: settings.path, line: limit.line, because }];
+}
+
+function evidence({ cache, known, bytesAnEntry }: Tables, trend: Trend | undefined, seen: Seen): EvidenceLine[] {
+  const grown = trend === undefined
+    ? ""
+    : `; they grew by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s`;
+  return [
+    {
+      path: seen.slabinfo.path,
+      line: cache.line,
+      because: `${
+        formatCount(cache.activeObjects)
+      } entries over all namespaces, ${bytesAnEntry} bytes each with the extensions${grown}`,
+    },
+    ...known.slice(0, LINES_SHOWN).filter(({ entries }) => entries > 0).map(({ path, line, entries, namespace }) => ({
+      path,
+      line,
+      because: `${formatCount(entries)} entries (the first column, hexadecimal) in ${nameOf(namespace)}`,
+    })),
+    ...limitEvidence(seen),
+  ];
+}
+
+function owners({ known, entries, bytesAnEntry }: Tables, where: string): Owner[] {
+  const named = known.filter((table) => table.entries > entries * MIN_NAMED_SHARE).slice(0, OWNERS_LISTED);
+  if (named.length > 0) {
+    return named.map((table) => ({
+      pid: null,
+      comm: nameOf(table.namespace),
+      bytes: table.entries * bytesAnEntry,
+      count: table.entries,
+      detail: "its processes: lsns -t net -o NS,PID,COMMAND",
+    }));
+  }
+  return [{
+    pid: null,
+    comm: where,
+    bytes: entries * bytesAnEntry,
+    count: entries,
+    detail: "to find it: for pid in $(lsns -t net -n -o PID); do head -2 /proc/$pid/net/stat/nf_conntrack; done",
+  }];
+}
+
+function finding(tables: Tables, seen: Seen): FindingDraft {
+  const { known: [largest], entries } = tables;
+  const bytes = entries * tables.bytesAnEntry;
+  const trend = growth(tables, seen);
+  // Where the namespace was not captured, the cache still tells the number.
+  const where = largest !== undefined && largest.entries > entries / 2
+    ? nameOf(largest.namespace)
+    : "a network namespace that was not captured";
+  return {
+    title: `${formatQuantity(entries, "connection tracking entry holds", "connection tracking entries hold")} ${
+      formatBytes(bytes)
+    }, most of them in ${where}`,
+    confidence: "confirmed",
+    material: true,
+    claims: [{ account: "slab-unreclaimable", bytes: { low: bytes, high: bytes } }],
+    ...(trend === undefined ? {} : { growthBytesPerSecond: { low: trend.low, high: trend.high } }),
+    owners: owners(tables, where),
+    evidence: evidence(tables, trend, seen),
+    remedies: remedies(largest?.namespace),
+  };
+}
+
 export const conntrackGrowth: Analyzer = defineAnalyzer({
   id: "conntrack-growth",
   title: "The connection tracking table",
@@ -84,96 +202,24 @@ export const conntrackGrowth: Analyzer = defineAnalyzer({
   lookAlikes:
     "A busy NAT gateway, whose table is large and steady, below the default limit. slab-leak: kmalloc-128 grows without nf_conntrack. Sockets in TIME_WAIT.",
   references: ["https://docs.kernel.org/networking/nf_conntrack-sysctl.html", "net/netfilter/nf_conntrack_core.c"],
-  needs: { ledger, slabinfo },
-  uses: { conntrackStat, sysctl, slabs: overTime(slabinfo) },
-  analyze({ ledger, slabinfo: slab, conntrackStat: stats, sysctl: settings, slabs }) {
+  needs,
+  uses,
+  analyze(seen) {
+    const { totalBytes } = seen.ledger;
+    const { path, value: caches } = seen.slabinfo;
     // SLAB_TYPESAFE_BY_RCU caches are never merged: the cache has the entries of all namespaces, and nothing else.
-    const cache = slab.value.find(({ name }) => /^nf_conntrack(?:_[0-9a-f]+)?$/.test(name));
-    if (cache === undefined && !isWholeList(slab.path, slab.value)) return { notAssessed: [WHOLE_SLABINFO] };
+    const cache = caches.find(({ name }) => /^nf_conntrack(?:_[0-9a-f]+)?$/.test(name));
+    if (cache === undefined && !isWholeList(path, caches)) return { notAssessed: [WHOLE_SLABINFO] };
     if (cache === undefined) return { ruledOut: "there is no cache of connection tracking: its module is not loaded" };
-    const namespaces = (stats ?? []).map(({ path, value }) => ({ path, namespace: netnsOf(path), ...value })).sort((
-      a,
-      b,
-    ) => b.entries - a.entries);
-    const counted = namespaces.reduce((sum, { entries }) => sum + entries, 0);
-    const entries = Math.max(cache.activeObjects, counted);
-    const each = (cache.objectBytes > 0 ? cache.objectBytes : ENTRY_BYTES) + EXTENSION_BYTES;
-    const bytes = entries * each;
-    const usual = mostByDefault(ledger.totalBytes);
-    if (bytes < materialQueueBytes(ledger.totalBytes) || entries <= usual) {
-      return {
-        ruledOut: `${formatQuantity(entries, "entry takes", "entries take")} about ${
-          formatBytes(bytes)
-        }; a host of this size has room for ${formatCount(Math.round(usual))} by default`,
-      };
-    }
-    const trend = recentTrend((slabs ?? []).flatMap(({ time, value }) => {
-      const then = value.value.find(({ name }) => name === cache.name);
-      return then === undefined ? [] : [{ time, bytes: then.activeObjects * each }];
-    }));
-    const grows = trend !== undefined && trend.low > 0;
-    const [largest] = namespaces;
-    // Where the namespace was not captured, the cache still tells the number.
-    const where = largest !== undefined && largest.entries > entries / 2
-      ? nameOf(largest.namespace)
-      : "a network namespace that was not captured";
-    const limit = settings?.value.get("net.netfilter.nf_conntrack_max");
-    const [maximum] = settings === undefined
-      ? []
-      : sysctlNumbers(settings.value, "net.netfilter.nf_conntrack_max") ?? [];
-    const evidence: EvidenceLine[] = [{
-      path: slab.path,
-      line: cache.line,
-      because: `${
-        formatCount(cache.activeObjects)
-      } entries over all namespaces, ${each} bytes each with the extensions${
-        grows ? `; they grew by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s` : ""
-      }`,
-    }];
-    for (const each of namespaces.slice(0, 3)) {
-      if (each.entries > 0) {
-        evidence.push({
-          path: each.path,
-          line: each.line,
-          because: `${formatCount(each.entries)} entries (the first column, hexadecimal) in ${nameOf(each.namespace)}`,
-        });
-      }
-    }
-    if (settings !== undefined && limit !== undefined && maximum !== undefined) {
-      evidence.push({
-        path: settings.path,
-        line: limit.line,
-        because: `each namespace may have ${formatCount(maximum)} entries; by default at the most ${
-          formatCount(Math.round(usual))
-        } here`,
-      });
-    }
-    const draft: FindingDraft = {
-      title: `${formatQuantity(entries, "connection tracking entry holds", "connection tracking entries hold")} ${
+    const tables = tablesOf(cache, seen);
+    const { entries, bytesAnEntry } = tables;
+    const bytes = entries * bytesAnEntry;
+    const usual = mostByDefault(totalBytes);
+    if (bytes >= materialQueueBytes(totalBytes) && entries > usual) return { findings: [finding(tables, seen)] };
+    return {
+      ruledOut: `${formatQuantity(entries, "entry takes", "entries take")} about ${
         formatBytes(bytes)
-      }, most of them in ${where}`,
-      confidence: "confirmed",
-      material: true,
-      claims: [{ account: "slab-unreclaimable", bytes: { low: bytes, high: bytes } }],
-      ...(grows ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
-      owners: namespaces.filter((each) => each.entries > entries / 100).slice(0, 20).map((found) => ({
-        pid: null,
-        comm: nameOf(found.namespace),
-        bytes: found.entries * each,
-        count: found.entries,
-        detail: "its processes: lsns -t net -o NS,PID,COMMAND",
-      })),
-      evidence,
-      remedies: remedies(largest?.namespace),
+      }; a host of this size has room for ${formatCount(Math.round(usual))} by default`,
     };
-    if (draft.owners.length > 0) return { findings: [draft] };
-    const unknown = {
-      pid: null,
-      comm: where,
-      bytes,
-      count: entries,
-      detail: "to find it: for pid in $(lsns -t net -n -o PID); do head -2 /proc/$pid/net/stat/nf_conntrack; done",
-    };
-    return { findings: [{ ...draft, owners: [unknown] }] };
   },
 });

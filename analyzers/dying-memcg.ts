@@ -1,12 +1,13 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount } from "../src/core/format.ts";
-import { accountBytes } from "../src/core/ledger.ts";
+import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
-import { dyingMemcgs, MEMCG_BYTES_A_CPU } from "../src/computed/dying_memcgs.ts";
+import type { HostFacts } from "../src/core/source.ts";
+import { type DyingMemcgs, dyingMemcgs, MEMCG_BYTES_A_CPU } from "../src/computed/dying_memcgs.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialSlabBytes } from "../src/computed/material.ts";
-import { slabCaches } from "../src/computed/slab_caches.ts";
-import { exhaustion, recentTrend } from "../src/computed/trend.ts";
+import { type SlabCaches, slabCaches } from "../src/computed/slab_caches.ts";
+import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /**
@@ -57,6 +58,98 @@ function remedies(isV2: boolean): Remedy[] {
   ];
 }
 
+function percpuBytes({ count }: DyingMemcgs, ledger: Ledger, { cpus }: HostFacts): number {
+  return Math.min(accountBytes(ledger, "percpu") ?? 0, count * MEMCG_BYTES_A_CPU * (cpus ?? 1));
+}
+
+function claimsOf(dying: DyingMemcgs, ledger: Ledger, facts: HostFacts): Claim[] {
+  const slab = dying.count * SLAB_BYTES;
+  const page = dying.count * (facts.pageSizeBytes ?? 0);
+  const percpu = percpuBytes(dying, ledger, facts);
+  // The per-CPU copies are charged, too: a pointer for every word of them, in vmalloc (pcpuobj_ext, from 5.9 on). And each group is there for
+  // one page at the least, often of a file on tmpfs.
+  const parts: readonly [Claim["account"], number, number][] = [
+    ["slab-unreclaimable", slab, slab],
+    ["percpu", percpu, percpu],
+    ["vmalloc", percpu, percpu],
+    ["shmem", 0, page],
+  ];
+  return parts.map(([account, low, high]) => {
+    const most = Math.round(Math.min(high, accountBytes(ledger, account) ?? 0));
+    return { account, bytes: { low: Math.min(low, most), high: most } };
+  }).filter(({ bytes: { high } }) => high > 0);
+}
+
+/** The cache of struct mem_cgroup, from 6.14 on one of its own: as many objects as there are groups. */
+function groupObjects({ count }: DyingMemcgs, caches: SlabCaches | undefined): EvidenceLine | undefined {
+  // By its name first: there may be tens of thousands, and few are merged.
+  const named = caches?.caches.find(({ name }) => name === GROUP_CACHE);
+  const cache = named === undefined
+    ? caches?.caches.map(caches.useOf).find(({ aliases }) => aliases.includes(GROUP_CACHE))
+    : caches?.useOf(named);
+  if (cache === undefined || cache.activeObjects < SAME_COUNT * count) return undefined;
+  return {
+    path: cache.path,
+    line: cache.line,
+    because: `${formatCount(cache.activeObjects)} structures of memory cgroups are in use`,
+  };
+}
+
+/** The trend of their number; undefined where there are not ever more. */
+function growth({ series }: DyingMemcgs): Trend | undefined {
+  const trend = recentTrend(series);
+  return trend !== undefined && trend.low > 0 ? trend : undefined;
+}
+
+function numbersOf({ count, living }: DyingMemcgs): string {
+  return `${formatCount(count)} removed memory cgroups beside ${formatCount(living)} that are in use`;
+}
+
+function evidence(dying: DyingMemcgs, objects: EvidenceLine | undefined): EvidenceLine[] {
+  const how = dying.counted ? "the kernel counts" : "the kernel has more groups than folders:";
+  const trend = growth(dying);
+  const change = trend === undefined
+    ? ""
+    : `; ${formatCount(Math.round(trend.changeBytes))} more in ${Math.round(trend.spanSeconds)} s`;
+  const line = { path: dying.path, line: dying.line, because: `${how} ${numbersOf(dying)}${change}` };
+  return [line, ...(objects === undefined ? [] : [objects])];
+}
+
+/** @param each What each of them takes. */
+function finding(
+  dying: DyingMemcgs,
+  claims: readonly Claim[],
+  objects: EvidenceLine | undefined,
+  each: number,
+  { availableBytes }: Ledger,
+): FindingDraft {
+  const held = claims.reduce((sum, claim) => sum + claim.bytes.low, 0);
+  const trend = growth(dying);
+  const inBytes = trend && { ...trend, low: trend.low * each, high: trend.high * each };
+  return {
+    title: `${formatCount(dying.count)} memory cgroups that were removed are still there and hold about ${
+      formatBytes(held)
+    }`,
+    confidence: dying.counted || objects !== undefined ? "confirmed" : "likely",
+    material: true,
+    claims,
+    ...(inBytes === undefined ? {} : { growthBytesPerSecond: { low: inBytes.low, high: inBytes.high } }),
+    exhaustion: inBytes === undefined || availableBytes === undefined
+      ? null
+      : exhaustion(inBytes, availableBytes, dying.series[0]?.time ?? 0),
+    owners: [{
+      pid: null,
+      comm: "removed memory cgroups",
+      bytes: held,
+      count: dying.count,
+      detail:
+        "their names are gone with their folders; what keeps them: files on tmpfs (df -t tmpfs) and page cache that they wrote. Who makes them: systemd-cgtop, journalctl",
+    }],
+    evidence: evidence(dying, objects),
+    remedies: remedies(dying.counted),
+  };
+}
+
 export const dyingMemcg: Analyzer = defineAnalyzer({
   id: "dying-memcg",
   title: "Memory cgroups that were removed and are still there",
@@ -73,89 +166,12 @@ export const dyingMemcg: Analyzer = defineAnalyzer({
   ],
   needs: { ledger, dyingMemcgs },
   uses: { slabCaches },
-  analyze({ ledger, dyingMemcgs: dying, slabCaches: caches }, { cpus, pageSizeBytes }) {
-    const { count, living } = dying;
-    const percpu = Math.min(accountBytes(ledger, "percpu") ?? 0, count * MEMCG_BYTES_A_CPU * (cpus ?? 1));
-    const bytes = count * SLAB_BYTES + percpu;
-    const numbers = `${formatCount(count)} removed memory cgroups beside ${formatCount(living)} that are in use`;
-    if (bytes < materialSlabBytes(ledger.totalBytes)) return { ruledOut: `${numbers}: about ${formatBytes(bytes)}` };
-    const trend = recentTrend(dying.series);
-    const each = bytes / count;
-    return { findings: [finding()] };
-
-    function claims(): Claim[] {
-      const slab = count * SLAB_BYTES;
-      const page = count * (pageSizeBytes ?? 0);
-      // The per-CPU copies are charged, too: a pointer for every word of them, in vmalloc (pcpuobj_ext, from 5.9 on). And each group is there for
-      // one page at the least, often of a file on tmpfs.
-      const parts: readonly [Claim["account"], number, number][] = [
-        ["slab-unreclaimable", slab, slab],
-        ["percpu", percpu, percpu],
-        ["vmalloc", percpu, percpu],
-        ["shmem", 0, page],
-      ];
-      return parts.map(([account, low, high]) => {
-        const most = Math.round(Math.min(high, accountBytes(ledger, account) ?? 0));
-        return { account, bytes: { low: Math.min(low, most), high: most } };
-      }).filter(({ bytes: { high } }) => high > 0);
+  analyze({ ledger, dyingMemcgs: dying, slabCaches: caches }, facts) {
+    const bytes = dying.count * SLAB_BYTES + percpuBytes(dying, ledger, facts);
+    if (bytes < materialSlabBytes(ledger.totalBytes)) {
+      return { ruledOut: `${numbersOf(dying)}: about ${formatBytes(bytes)}` };
     }
-
-    function finding(): FindingDraft {
-      const held = claims().reduce((sum, claim) => sum + claim.bytes.low, 0);
-      const grows = trend !== undefined && trend.low > 0;
-      return {
-        title: `${formatCount(count)} memory cgroups that were removed are still there and hold about ${
-          formatBytes(held)
-        }`,
-        confidence: dying.counted || groupObjects() !== undefined ? "confirmed" : "likely",
-        material: true,
-        claims: claims(),
-        ...(grows ? { growthBytesPerSecond: { low: trend.low * each, high: trend.high * each } } : {}),
-        exhaustion: grows && ledger.availableBytes !== undefined
-          ? exhaustion(
-            { ...trend, low: trend.low * each, high: trend.high * each },
-            ledger.availableBytes,
-            dying.series[0]?.time ?? 0,
-          )
-          : null,
-        owners: [{
-          pid: null,
-          comm: "removed memory cgroups",
-          bytes: held,
-          count,
-          detail:
-            "their names are gone with their folders; what keeps them: files on tmpfs (df -t tmpfs) and page cache that they wrote. Who makes them: systemd-cgtop, journalctl",
-        }],
-        evidence: evidence(),
-        remedies: remedies(dying.counted),
-      };
-    }
-
-    /** The cache of struct mem_cgroup, from 6.14 on one of its own: as many objects as there are groups. */
-    function groupObjects(): EvidenceLine | undefined {
-      // By its name first: there may be tens of thousands, and few are merged.
-      const named = caches?.caches.find(({ name }) => name === GROUP_CACHE);
-      const cache = named === undefined
-        ? caches?.caches.map(caches.useOf).find(({ aliases }) => aliases.includes(GROUP_CACHE))
-        : caches?.useOf(named);
-      if (cache === undefined || cache.activeObjects < SAME_COUNT * count) return undefined;
-      return {
-        path: cache.path,
-        line: cache.line,
-        because: `${formatCount(cache.activeObjects)} structures of memory cgroups are in use`,
-      };
-    }
-
-    function evidence(): EvidenceLine[] {
-      const how = dying.counted ? "the kernel counts" : "the kernel has more groups than folders:";
-      const objects = groupObjects();
-      const change = trend !== undefined && trend.low > 0
-        ? `; ${formatCount(Math.round(trend.changeBytes))} more in ${Math.round(trend.spanSeconds)} s`
-        : "";
-      return [
-        { path: dying.path, line: dying.line, because: `${how} ${numbers}${change}` },
-        ...(objects === undefined ? [] : [objects]),
-      ];
-    }
+    const claims = claimsOf(dying, ledger, facts);
+    return { findings: [finding(dying, claims, groupObjects(dying, caches), bytes / dying.count, ledger)] };
   },
 });
