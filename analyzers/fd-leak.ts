@@ -1,7 +1,8 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
-import type { Claim, Confidence, Owner, Remedy } from "../src/core/report.ts";
-import type { HostFacts, Parsed } from "../src/core/source.ts";
+import type { Confidence, Remedy } from "../src/core/report.ts";
+import type { SourceLine } from "../src/core/ledger.ts";
+import type { HostFacts, MaybeValues, Parsed, Values } from "../src/core/source.ts";
 import {
   type DescriptorDetail,
   type Descriptors,
@@ -70,6 +71,13 @@ const MOST_DEFAULT_MARKS = 1_048_576;
 const MOST_OF = 0.5;
 /** Watched for this long, growth is no start-up and no burst. */
 const LONG_WATCH_SECONDS = 600;
+const KINDS_LISTED = 4;
+
+const needs = { ledger, descriptors };
+const uses = { slabinfo, processes, sockstat, unix, netlink, packet, fileNr, sysctl, tcp, seesAllDescriptors };
+
+/** What the bundle tells. */
+type Seen = Values<typeof needs> & MaybeValues<typeof uses> & { readonly facts: HostFacts };
 
 /** The processes of one program. */
 interface Program {
@@ -165,22 +173,18 @@ function mainKind({ kinds }: Program): [string, number] | undefined {
 }
 
 /** Sockets of a namespace that no protocol's table has, and the line that tells how many there are. */
-interface Unlisted {
+interface Unlisted extends SourceLine {
   readonly count: number;
-  readonly path: string;
-  readonly line: number;
 }
 
 /**
- * `sockets: used` of a network namespace less all that its tables list. Before 4.17 `used` was that of the host (commit 648845ab7e20), and
+ * `sockets: used` of a network namespace less all that its tables list, the most first. Before 4.17 `used` was that of the host (commit 648845ab7e20), and
  * says nothing.
  */
 function unlistedSockets(
-  files: readonly Parsed<ReadonlyMap<string, { counts: ReadonlyMap<string, number>; line: number }>>[],
-  tables: readonly (readonly Parsed<readonly unknown[]>[] | undefined)[],
-  { kernelRelease }: HostFacts,
+  { sockstat: files = [], unix: unixes, netlink: netlinks, packet: packets, facts }: Seen,
 ): Unlisted[] {
-  const [major = 0, minor = 0] = (kernelRelease ?? "").split(".").map(Number);
+  const [major = 0, minor = 0] = (facts.kernelRelease ?? "").split(".").map(Number);
   if (!(major > 4 || (major === 4 && minor >= 17))) return [];
   const listed = new Map<string | undefined, number>();
   const add = (path: string, count: number): void =>
@@ -190,14 +194,76 @@ function unlistedSockets(
       if (name !== "FRAG" && name !== "FRAG6") add(path, counts.get("inuse") ?? 0);
     }
   }
-  for (const { path, value } of tables.flatMap((each) => each ?? [])) add(path, value.length);
+  for (const { path, value } of [...(unixes ?? []), ...(netlinks ?? []), ...(packets ?? [])]) add(path, value.length);
   return files.flatMap(({ path, value }) => {
     const sockets = value.get("sockets");
     const used = sockets?.counts.get("used");
     return sockets === undefined || used === undefined
       ? []
       : [{ count: Math.max(0, used - (listed.get(netnsOf(path)) ?? 0)), path, line: sockets.line }];
-  });
+  }).sort((a, b) => b.count - a.count);
+}
+
+/** Open files of the whole host. */
+function openFiles({ fileNr: counted, sysctl: settings }: Seen): number | undefined {
+  return counted?.value.allocated ?? (settings && sysctlNumbers(settings.value, "fs.file-nr")?.[0]);
+}
+
+function closeWaits({ tcp: tables }: Seen): SourceLine[] {
+  return (tables ?? []).flatMap(({ path, value }) =>
+    value.filter(({ state }) => state === "CLOSE_WAIT").map(({ line }) => ({ path, line }))
+  );
+}
+
+/**
+ * sosreport keeps only the end of a long lsof: open files that it does not list are at the most this program's, too.
+ *
+ * @param listed Descriptors of all programs.
+ */
+function unseenShare({ count, processes: [first] }: Program, listed: number, seen: Seen): number {
+  const open = openFiles(seen);
+  if (open === undefined || first === undefined || !first.source.path.includes("lsof")) return 1;
+  return Math.max(1, (open - (listed - count)) / count);
+}
+
+/** How sure it is that a program's descriptors are forgotten ones. */
+interface Judgement {
+  readonly confidence: Confidence;
+  readonly evidence: readonly EvidenceLine[];
+}
+
+/** Undefined when it may all be in use. */
+function judge({ trend, count: total }: Program, kind: string, count: number, seen: Seen): Judgement | undefined {
+  if (SINGLE_KINDS.has(kind)) {
+    const isMost = count >= MOST_OF * total && (trend !== undefined || seen.slabinfo !== undefined);
+    return { confidence: isMost ? "confirmed" : "likely", evidence: [] };
+  }
+  const forgotten = kind === "socket" ? forgottenSockets(count, seen) : undefined;
+  if (forgotten !== undefined) return { confidence: "likely", evidence: [forgotten] };
+  if (trend === undefined) return undefined;
+  return { confidence: trend.spanSeconds >= LONG_WATCH_SECONDS ? "likely" : "possible", evidence: [] };
+}
+
+/** What tells that most of so many sockets are of no use to anybody. */
+function forgottenSockets(count: number, seen: Seen): EvidenceLine | undefined {
+  const [unlisted] = unlistedSockets(seen);
+  if (unlisted !== undefined && unlisted.count >= MOST_OF * count) {
+    return {
+      path: unlisted.path,
+      line: unlisted.line,
+      because: `${
+        formatQuantity(unlisted.count, "socket")
+      } of these are in no table of their protocol: not connected, not listening, only held open`,
+    };
+  }
+  const waiting = closeWaits(seen);
+  const [first] = waiting;
+  return first === undefined || waiting.length < MOST_OF * count ? undefined : {
+    ...first,
+    because: `one of ${
+      formatQuantity(waiting.length, "connection")
+    } in CLOSE_WAIT (08): the peer has closed, this program has not`,
+  };
 }
 
 function remedies(
@@ -239,6 +305,140 @@ function remedies(
   ];
 }
 
+/** Undefined where all of its descriptors may be in use. */
+function programFinding(program: Program, unseen: number, seen: Seen): FindingDraft | undefined {
+  const [kind, ofKind] = mainKind(program) ?? [];
+  const judged = kind === undefined || ofKind === undefined ? undefined : judge(program, kind, ofKind, seen);
+  if (kind === undefined || judged === undefined) return undefined;
+  const { pids, count, bytes, trend, cost: { unreclaimable, reclaimable } } = program;
+  const each = bytes / count;
+  return {
+    title: `${nameOfGroup(program)}: ${unseen > 1 ? "at least " : ""}${
+      formatQuantity(count, "open descriptor")
+    }, most of them ${kind}, hold ${formatBytes(bytes)} of kernel objects`,
+    // Of the open files that are not listed it is not known whose they are.
+    confidence: bytes < materialQueueBytes(seen.ledger.totalBytes) ? "possible" : judged.confidence,
+    material: true,
+    claims: [
+      { account: "slab-unreclaimable", bytes: { low: unreclaimable, high: unreclaimable * unseen } },
+      { account: "slab-reclaimable", bytes: { low: reclaimable, high: reclaimable * unseen } },
+    ],
+    ...(trend === undefined ? {} : { growthBytesPerSecond: { low: trend.low * each, high: trend.high * each } }),
+    owners: [{
+      pid: pids[0] ?? null,
+      comm: program.comm,
+      bytes: Math.round(bytes),
+      count,
+      detail: `${formatQuantity(pids.length, "process", "processes")}, ${kindsOf(program)}`,
+    }],
+    evidence: [...programEvidence(program, kind), ...judged.evidence, ...slabEvidence(program, kind, seen)],
+    remedies: remedies(program, kind, seen.processes),
+  };
+}
+
+function kindsOf({ kinds }: Program): string {
+  return [...kinds].sort((a, b) => b[1] - a[1]).slice(0, KINDS_LISTED)
+    .map(([name, count]) => `${formatCount(Math.round(count))} ${name}`).join(", ");
+}
+
+function programEvidence({ processes: members, trend, kinds, count }: Program, kind: string): EvidenceLine[] {
+  const [largest] = members as [Descriptors, ...Descriptors[]];
+  const grew = trend === undefined
+    ? ""
+    : `; the program's number grew by ${formatCount(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s`;
+  const lines: EvidenceLine[] = [{
+    ...largest.source,
+    because: `process ${largest.pid} alone has ${formatQuantity(largest.count, "descriptor")}${grew}`,
+  }];
+  const example = members.find(({ examples }) => examples.has(kind))?.examples.get(kind);
+  if (example !== undefined) {
+    lines.push({
+      ...example,
+      because: `one of about ${formatCount(Math.round(kinds.get(kind) ?? 0))} of this kind among ${formatCount(count)}`,
+    });
+  }
+  return lines;
+}
+
+function slabEvidence({ count }: Program, kind: string, { slabinfo: slab }: Seen): EvidenceLine[] {
+  if (slab === undefined) return [];
+  const wanted = ["filp", kind === "eventpoll" ? "eventpoll_epi" : kind === "socket" ? "sock_inode_cache" : "dentry"];
+  return slab.value.filter(({ name }) => wanted.includes(name)).map(({ name, line, activeObjects, totalBytes }) => ({
+    path: slab.path,
+    line,
+    because: `${formatCount(activeObjects)} objects of ${name} are alive${
+      totalBytes === undefined ? "" : ` (${formatBytes(totalBytes)})`
+    }: these descriptors account for ${formatCount(Math.min(count, activeObjects))}`,
+  }));
+}
+
+/** The inotify descriptors of one program that were looked at. */
+interface Watches {
+  readonly comm: string;
+  readonly pids: readonly number[];
+  readonly marks: number;
+  readonly bytes: number;
+  /** The one with the most watches first. */
+  readonly details: readonly [DescriptorDetail, ...DescriptorDetail[]];
+}
+
+function watches({ descriptors: table }: Seen): Watches[] {
+  const counted = table.details.filter(({ inotifyMarks }) => inotifyMarks !== undefined);
+  return [...byComm(counted, ({ comm }) => comm)].map(([comm, details]) => {
+    const marks = details.reduce((sum, { inotifyMarks = 0, weight }) => sum + inotifyMarks * weight, 0);
+    const sorted = details.toSorted((a, b) => (b.inotifyMarks as number) - (a.inotifyMarks as number));
+    const pids = [...new Set(details.map(({ pid }) => pid))];
+    return { comm, pids, marks, bytes: Math.round(marks * MARK_BYTES), details: sorted as [DescriptorDetail] };
+  });
+}
+
+function watchFinding({ comm, pids, marks, bytes, details }: Watches, { processes: known }: Seen): FindingDraft {
+  const [first] = details;
+  const instances = Math.round(details.reduce((sum, { weight }) => sum + weight, 0));
+  const count = formatCount(Math.round(marks));
+  return {
+    title: `${nameOfGroup({ comm, pids })}: ${count} inotify watches hold ${formatBytes(bytes)} of kernel objects`,
+    confidence: marks > MOST_DEFAULT_MARKS ? "confirmed" : "possible",
+    material: true,
+    claims: [{ account: "slab-unreclaimable", bytes: { low: bytes, high: bytes } }],
+    owners: [{
+      pid: pids[0] ?? null,
+      comm,
+      bytes,
+      count: instances,
+      detail: `${count} inotify watches on ${formatQuantity(instances, "descriptor")}`,
+    }],
+    evidence: [{
+      path: first.path,
+      line: first.line,
+      because: `one descriptor has ${formatCount(first.inotifyMarks as number)} watches; a user may have ${
+        formatCount(MOST_DEFAULT_MARKS)
+      } by default at the most`,
+    }],
+    remedies: [
+      ...remedies({ comm, pids }, "inotify", known).slice(0, 1),
+      {
+        when: "prevent",
+        text: `Bound the watches of a user: inotify_add_watch then fails in the program that asks for too many. ${
+          remedyMark("fd-leak", "limit of inotify watches")
+        }`,
+        commands: setSysctl("fs.inotify.max_user_watches=65536"),
+        verify: "grep -c ^inotify /proc/PID/fdinfo/FD of the program stays below",
+      },
+    ],
+  };
+}
+
+function ruledOut(most: Program | undefined, materialBytes: number): string {
+  if (most === undefined) return "no process has a descriptor";
+  const why = most.bytes < materialBytes
+    ? ""
+    : " and are of kinds that a busy program needs many of; their number does not grow";
+  return `the program with the most, ${most.comm}, has ${formatQuantity(most.count, "descriptor")} with about ${
+    formatBytes(most.bytes)
+  }${why}`;
+}
+
 export const fdLeak: Analyzer = defineAnalyzer({
   id: "fd-leak",
   title: "Descriptors that are never closed hold kernel objects",
@@ -255,238 +455,25 @@ export const fdLeak: Analyzer = defineAnalyzer({
     "fs/file_table.c",
     "fs/eventpoll.c",
   ],
-  needs: { ledger, descriptors },
-  uses: { slabinfo, processes, sockstat, unix, netlink, packet, fileNr, sysctl, tcp, seesAllDescriptors },
-  analyze(
-    {
-      ledger,
-      descriptors: table,
-      slabinfo: slab,
-      processes: known,
-      sockstat: sockets,
-      unix: unixes,
-      netlink: netlinks,
-      packet: packets,
-      ...files
-    },
-    facts,
-  ) {
-    const materialBytes = materialQueueBytes(ledger.totalBytes);
-    const all = programs(table, slab);
-    const unlisted = unlistedSockets(sockets ?? [], [unixes, netlinks, packets], facts).sort((a, b) =>
-      b.count - a.count
-    );
-    const openFiles = files.fileNr?.value.allocated ??
-      (files.sysctl && sysctlNumbers(files.sysctl.value, "fs.file-nr")?.[0]);
-    const closeWait = (files.tcp ?? []).flatMap(({ path, value }) =>
-      value.filter(({ state }) => state === "CLOSE_WAIT").map(({ line }) => ({ path, line }))
-    );
+  needs,
+  uses,
+  analyze(values, facts) {
+    const seen = { ...values, facts };
+    const materialBytes = materialQueueBytes(seen.ledger.totalBytes);
+    const all = programs(seen.descriptors, seen.slabinfo);
+    const listed = all.reduce((sum, { count }) => sum + count, 0);
     const findings = [
-      ...all.filter((program) => program.bytes * unseenShare(program) >= materialBytes).flatMap((program) =>
-        programFinding(program) ?? []
-      ),
-      ...markFindings(),
+      ...all.flatMap((program) => {
+        const unseen = unseenShare(program, listed, seen);
+        return program.bytes * unseen >= materialBytes ? programFinding(program, unseen, seen) ?? [] : [];
+      }),
+      ...watches(seen).filter(({ bytes }) => bytes >= materialBytes).map((each) => watchFinding(each, seen)),
     ];
     if (findings.length > 0) return { findings };
-    const [most] = all;
-    const unseenFiles = (openFiles ?? 0) - all.reduce((sum, { count }) => sum + count, 0);
-    if (files.seesAllDescriptors === false && unseenFiles * MAX_FILE_BYTES >= materialBytes) {
+    const unseenFiles = (openFiles(seen) ?? 0) - listed;
+    if (seen.seesAllDescriptors === false && unseenFiles * MAX_FILE_BYTES >= materialBytes) {
       return { notAssessed: [ALL_DESCRIPTORS] };
     }
-    return {
-      ruledOut: most === undefined
-        ? "no process has a descriptor"
-        : `the program with the most, ${most.comm}, has ${formatQuantity(most.count, "descriptor")} with about ${
-          formatBytes(most.bytes)
-        }${
-          most.bytes >= materialBytes
-            ? " and are of kinds that a busy program needs many of; their number does not grow"
-            : ""
-        }`,
-    };
-
-    function programFinding(program: Program): FindingDraft | undefined {
-      const main = mainKind(program);
-      if (main === undefined) return undefined;
-      const [kind, count] = main;
-      const judged = judge(program, kind, count);
-      if (judged === undefined) return undefined;
-      const per = program.bytes / program.count;
-      const unseen = unseenShare(program);
-      const claims: Claim[] = [
-        {
-          account: "slab-unreclaimable",
-          bytes: { low: program.cost.unreclaimable, high: program.cost.unreclaimable * unseen },
-        },
-        {
-          account: "slab-reclaimable",
-          bytes: { low: program.cost.reclaimable, high: program.cost.reclaimable * unseen },
-        },
-      ];
-      const { trend } = program;
-      return {
-        title: `${nameOfGroup(program)}: ${unseen > 1 ? "at least " : ""}${
-          formatQuantity(program.count, "open descriptor")
-        }, most of them ${kind}, hold ${formatBytes(program.bytes)} of kernel objects`,
-        // Of the open files that are not listed it is not known whose they are.
-        confidence: program.bytes < materialBytes ? "possible" : judged.confidence,
-        material: true,
-        claims,
-        ...(trend === undefined ? {} : { growthBytesPerSecond: { low: trend.low * per, high: trend.high * per } }),
-        owners: [{
-          pid: program.pids[0] ?? null,
-          comm: program.comm,
-          bytes: Math.round(program.bytes),
-          count: program.count,
-          detail: `${formatQuantity(program.pids.length, "process", "processes")}, ${
-            [...program.kinds].sort((a, b) => b[1] - a[1]).slice(0, 4).map(([name, n]) =>
-              `${formatCount(Math.round(n))} ${name}`
-            ).join(", ")
-          }`,
-        }],
-        evidence: [...programEvidence(program, kind), ...judged.evidence, ...slabEvidence(program, kind)],
-        remedies: remedies(program, kind, known),
-      };
-    }
-
-    /** sosreport keeps only the end of a long lsof: open files that it does not list are at the most this program's, too. */
-    function unseenShare({ count, processes: [first] }: Program): number {
-      if (openFiles === undefined || first === undefined || !first.source.path.includes("lsof")) return 1;
-      const others = all.reduce((sum, program) => sum + program.count, 0) - count;
-      return Math.max(1, (openFiles - others) / count);
-    }
-
-    /** Undefined when it may all be in use. */
-    function judge(
-      { trend, count: total }: Program,
-      kind: string,
-      count: number,
-    ): { confidence: Confidence; evidence: EvidenceLine[] } | undefined {
-      const long = trend !== undefined && trend.spanSeconds >= LONG_WATCH_SECONDS;
-      if (SINGLE_KINDS.has(kind)) {
-        return {
-          confidence: count >= MOST_OF * total && (trend !== undefined || slab !== undefined) ? "confirmed" : "likely",
-          evidence: [],
-        };
-      }
-      const [forgotten] = unlisted;
-      if (kind === "socket" && forgotten !== undefined && forgotten.count >= MOST_OF * count) {
-        return {
-          confidence: "likely",
-          evidence: [{
-            path: forgotten.path,
-            line: forgotten.line,
-            because: `${
-              formatQuantity(forgotten.count, "socket")
-            } of these are in no table of their protocol: not connected, not listening, only held open`,
-          }],
-        };
-      }
-      const [waiting] = closeWait;
-      if (kind === "socket" && waiting !== undefined && closeWait.length >= MOST_OF * count) {
-        return {
-          confidence: "likely",
-          evidence: [{
-            ...waiting,
-            because: `one of ${
-              formatQuantity(closeWait.length, "connection")
-            } in CLOSE_WAIT (08): the peer has closed, this program has not`,
-          }],
-        };
-      }
-      if (trend === undefined) return undefined;
-      return { confidence: long ? "likely" : "possible", evidence: [] };
-    }
-
-    function programEvidence({ processes: members, trend, kinds, count }: Program, kind: string): EvidenceLine[] {
-      const [largest] = members as [Descriptors, ...Descriptors[]];
-      const grew = trend === undefined
-        ? ""
-        : `; the program's number grew by ${formatCount(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s`;
-      const lines: EvidenceLine[] = [{
-        ...largest.source,
-        because: `process ${largest.pid} alone has ${formatQuantity(largest.count, "descriptor")}${grew}`,
-      }];
-      const example = members.find(({ examples }) => examples.has(kind))?.examples.get(kind);
-      if (example !== undefined) {
-        lines.push({
-          ...example,
-          because: `one of about ${formatCount(Math.round(kinds.get(kind) ?? 0))} of this kind among ${
-            formatCount(count)
-          }`,
-        });
-      }
-      return lines;
-    }
-
-    function slabEvidence({ count }: Program, kind: string): EvidenceLine[] {
-      const wanted = [
-        "filp",
-        kind === "eventpoll" ? "eventpoll_epi" : kind === "socket" ? "sock_inode_cache" : "dentry",
-      ];
-      return (slab?.value ?? []).filter(({ name }) => wanted.includes(name)).map((
-        { name, line, activeObjects, totalBytes },
-      ) => ({
-        path: (slab as Parsed<unknown>).path,
-        line,
-        because: `${formatCount(activeObjects)} objects of ${name} are alive${
-          totalBytes === undefined ? "" : ` (${formatBytes(totalBytes)})`
-        }: these descriptors account for ${formatCount(Math.min(count, activeObjects))}`,
-      }));
-    }
-
-    function markFindings(): FindingDraft[] {
-      const byComm = new Map<string, { marks: number; details: DescriptorDetail[] }>();
-      for (const detail of table.details) {
-        if (detail.inotifyMarks === undefined) continue;
-        const group = byComm.get(detail.comm) ?? { marks: 0, details: [] };
-        group.marks += detail.inotifyMarks * detail.weight;
-        group.details.push(detail);
-        byComm.set(detail.comm, group);
-      }
-      return [...byComm].flatMap(([comm, { marks, details }]) => {
-        const bytes = Math.round(marks * MARK_BYTES);
-        if (bytes < materialBytes) return [];
-        const pids = [...new Set(details.map(({ pid }) => pid))];
-        const [first] = details.toSorted((a, b) => (b.inotifyMarks as number) - (a.inotifyMarks as number)) as [
-          DescriptorDetail,
-        ];
-        const instances = Math.round(details.reduce((sum, { weight }) => sum + weight, 0));
-        const owner: Owner = {
-          pid: pids[0] ?? null,
-          comm,
-          bytes,
-          count: instances,
-          detail: `${formatCount(Math.round(marks))} inotify watches on ${formatQuantity(instances, "descriptor")}`,
-        };
-        return [{
-          title: `${nameOfGroup({ comm, pids })}: ${formatCount(Math.round(marks))} inotify watches hold ${
-            formatBytes(bytes)
-          } of kernel objects`,
-          confidence: marks > MOST_DEFAULT_MARKS ? "confirmed" as const : "possible" as const,
-          material: true,
-          claims: [{ account: "slab-unreclaimable" as const, bytes: { low: bytes, high: bytes } }],
-          owners: [owner],
-          evidence: [{
-            path: first.path,
-            line: first.line,
-            because: `one descriptor has ${formatCount(first.inotifyMarks as number)} watches; a user may have ${
-              formatCount(MOST_DEFAULT_MARKS)
-            } by default at the most`,
-          }],
-          remedies: [
-            ...remedies({ comm, pids }, "inotify", known).slice(0, 1),
-            {
-              when: "prevent",
-              text: `Bound the watches of a user: inotify_add_watch then fails in the program that asks for too many. ${
-                remedyMark("fd-leak", "limit of inotify watches")
-              }`,
-              commands: setSysctl("fs.inotify.max_user_watches=65536"),
-              verify: "grep -c ^inotify /proc/PID/fdinfo/FD of the program stays below",
-            },
-          ],
-        }];
-      });
-    }
+    return { ruledOut: ruledOut(all[0], materialBytes) };
   },
 });

@@ -1,7 +1,8 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Owner, Remedy } from "../src/core/report.ts";
-import type { AccountId, Ledger } from "../src/core/ledger.ts";
+import type { Account, AccountId, Ledger } from "../src/core/ledger.ts";
+import type { MaybeValues, Values } from "../src/core/source.ts";
 import { isWhole } from "../src/core/whole_ledger.ts";
 import { cutOffLog, dumpLedger, hostOoms, leftBytes, mayBeOfGroup, reportOf } from "../src/computed/oom_dump.ts";
 import { kernelLog, type KernelLogEvent, type OomVictim } from "../src/parsers/kernel_log.ts";
@@ -9,6 +10,7 @@ import { type OomReport, oomReports, type OomTask } from "../src/parsers/oom_rep
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 const VICTIMS_LISTED = 5;
+const SHARES_LISTED = 3;
 const SLABS_LISTED = 3;
 
 /**
@@ -24,15 +26,23 @@ const HEAD_BYTES = 256;
 /** The largest buffer that slab has for a packet's data is kmalloc-8k: with this share in heads, the rest may be their data. */
 const HEADS_SHARE = HEAD_BYTES / (HEAD_BYTES + 8192);
 
+const needs = { kernelLog };
+const uses = { oomReports };
+
+/** What the bundle tells. */
+type Seen = Values<typeof needs> & MaybeValues<typeof uses>;
+
 function aboutPackets(count: number): string {
   return formatQuantity(Number(count.toPrecision(2)), "network packet");
 }
 
+interface Packets {
+  readonly count: number;
+  readonly line: number;
+}
+
 /** Packets that made up the slab, if slab is most of what there was; undefined where they do not. */
-function queuedPackets(
-  most: Share | undefined,
-  report: OomReport | undefined,
-): { count: number; line: number } | undefined {
+function queuedPackets(most: Share | undefined, report: OomReport | undefined): Packets | undefined {
   const heads = report?.slabs.filter(({ name }) => HEAD_CACHES.has(name)) ?? [];
   const bytes = heads.reduce((sum, each) => sum + each.bytes, 0);
   const [first] = heads;
@@ -114,6 +124,192 @@ function whyThis(task: OomTask, report: OomReport, dump: Ledger | undefined): st
   return `why this one: it had ${held} of RSS, swap and page tables${adjusted}${spared}`;
 }
 
+/** What the kernel logged of its last OOM, and the times before. */
+interface Shortage {
+  /** The last, and those before it. */
+  readonly events: readonly KernelLogEvent[];
+  readonly last: KernelLogEvent;
+  readonly path: string;
+  /** Undefined where the dump was cut off, as what is made of it is then. */
+  readonly report: OomReport | undefined;
+  readonly dump: Ledger | undefined;
+  /** What memory was, the largest first. */
+  readonly shares: readonly Share[];
+  readonly packets: Packets | undefined;
+  /** Free memory, where there was plenty. */
+  readonly ample: Account | undefined;
+}
+
+function shortageOf(events: readonly KernelLogEvent[], last: KernelLogEvent, seen: Seen): Shortage {
+  const { kernelLog: log, oomReports: reports } = seen;
+  const report = reportOf(last, log.value, reports?.value);
+  const dump = report && dumpLedger(log.path, report);
+  const shares = sharesOf(dump, report);
+  return {
+    events,
+    last,
+    path: log.path,
+    report,
+    dump,
+    shares,
+    packets: queuedPackets(shares[0], report),
+    ample: dump?.accounts.find(({ id, bytes }) => id === "free" && bytes >= AMPLE_FREE_SHARE * dump.totalBytes),
+  };
+}
+
+function scope({ constraint }: KernelLogEvent): string {
+  if (constraint === "CONSTRAINT_CPUSET") return " in its cpuset";
+  return constraint === "CONSTRAINT_MEMORY_POLICY" ? " on the nodes that its NUMA policy allows" : "";
+}
+
+/** Those of the same boot, as far as the log tells: a panic is the end of one. */
+function killedUpTo(event: KernelLogEvent, events: readonly KernelLogEvent[]): readonly OomVictim[] {
+  const end = events.indexOf(event);
+  const start = events.slice(0, end).findLastIndex(({ panic }) => panic !== undefined) + 1;
+  return events.slice(start, end + 1).filter(({ startsSince }) => startsSince === event.startsSince)
+    .flatMap(({ victims }) => victims);
+}
+
+/** What became of it. */
+function outcome(event: KernelLogEvent, events: readonly KernelLogEvent[]): string {
+  const { victims, panic } = event;
+  const killed = panic === undefined ? victims.slice(-1) : killedUpTo(event, events);
+  const victim = killed.at(-1);
+  const others = killed.length > 1 ? ` and ${formatQuantity(killed.length - 1, "other")}` : "";
+  const kills = victim && `killed ${victim.comm} (pid ${victim.pid})${others}`;
+  if (panic === undefined) return kills ?? "looked for a process to kill (whom, is not in the log)";
+  const end = panic.because === "panic_on_oom"
+    ? "panicked, as vm.panic_on_oom says"
+    : "found nobody more to kill and panicked";
+  return kills === undefined ? end : `${kills}, then ${end}`;
+}
+
+function owners({ events, last, report }: Shortage): Owner[] {
+  const killed = events.flatMap(({ victims }) => victims).slice(-VICTIMS_LISTED).flatMap((each): Owner[] => {
+    const { pid, comm, anonRssBytes, shmemRssBytes = 0 } = each;
+    // "Kill process 116 (hog) score 900" without the line with the sizes: the dump's table may have it.
+    const bytes = anonRssBytes === undefined
+      ? report?.tasks.find((task) => task.pid === pid && last.victims.includes(each))?.rssBytes
+      : anonRssBytes + shmemRssBytes;
+    return bytes === undefined ? [] : [{ pid, comm, bytes, count: 1, detail: "killed, not necessarily the cause" }];
+  });
+  const [largest] = report?.tasks ?? [];
+  if (killed.length > 0 || largest === undefined) return killed;
+  const { pid, comm, rssBytes } = largest;
+  return [{ pid, comm, bytes: rssBytes, count: 1, detail: "the largest process, which need not be the cause" }];
+}
+
+/** What memory was then, for the title. */
+function whatItWas({ shares: [most], report, dump, packets, ample }: Shortage): string {
+  if (most === undefined || dump === undefined || report === undefined) return "";
+  const total = formatBytes(dump.totalBytes);
+  if (ample !== undefined) {
+    return `; yet ${formatBytes(ample.bytes)} of ${total} were free, where this request could not be served from`;
+  }
+  const whose = packets === undefined
+    ? holder(most, report)
+    : `, about ${aboutPackets(packets.count)} (most likely unread in sockets)`;
+  return `; most of it was ${most.what}: ${formatBytes(most.bytes)} of ${total}${whose}`;
+}
+
+/** What it is a symptom of. Without the dump that is not known, and an OOM is no cause of its own, nor holds memory. */
+function pointer({ shares: [most], packets, ample }: Shortage): Pick<FindingDraft, "material" | "symptomOf"> {
+  if (ample !== undefined) return { material: true, symptomOf: "buddy-fragmentation" };
+  if (packets !== undefined) return { material: true, symptomOf: "socket-backlog-udp" };
+  return most === undefined ? { material: false } : { material: true, symptomOf: most.cause };
+}
+
+function evidence(shortage: Shortage): EvidenceLine[] {
+  const { last, path, shares: [most] } = shortage;
+  const asked = last.order === undefined ? "memory" : formatQuantity(2 ** last.order, "page");
+  const unknown = most === undefined ? "; what all memory was then, the log does not tell" : "";
+  return [
+    {
+      path,
+      line: last.line,
+      because: `${last.comm ?? "a process"} asked for ${asked}, and none was left${scope(last)}${unknown}`,
+    },
+    ...freeEvidence(shortage),
+    ...victimEvidence(shortage),
+    ...shareEvidence(shortage),
+    ...details(shortage),
+  ];
+}
+
+/** There was memory, but none that would do. */
+function freeEvidence({ last: { order = 0 }, ample }: Shortage): EvidenceLine[] {
+  const [source] = ample?.sources ?? [];
+  if (source === undefined || ample === undefined) return [];
+  const what = order > 0
+    ? `pieces of ${formatQuantity(2 ** order, "page")}`
+    : "one zone or node (a 32-bit kernel's low memory, a cpuset, what is kept for CMA)";
+  const because = `${formatBytes(ample.bytes)} were free at that moment: not memory was short, but ${what}`;
+  return [{ ...source, because }];
+}
+
+/** Who was killed or, where that is not told, was the largest; and a panic. */
+function victimEvidence({ last, path, report, dump }: Shortage): EvidenceLine[] {
+  const lines: EvidenceLine[] = [];
+  const victim = last.victims.at(-1);
+  if (victim !== undefined) {
+    const { anonRssBytes: bytes, line } = victim;
+    const own = bytes === undefined ? "" : `: it had ${formatBytes(bytes)} of its own`;
+    const share = bytes === undefined || dump === undefined ? "" : `, ${formatShare(bytes, dump.totalBytes)} of memory`;
+    lines.push({ path, line, because: `the victim, not necessarily the cause${own}${share}` });
+  }
+  if (last.panic !== undefined) {
+    const because = `the kernel stopped${last.isEarlierBoot ? ", and the host was started anew later" : ""}`;
+    lines.push({ path, line: last.panic.line, because });
+  }
+  const [largest] = report?.tasks ?? [];
+  if (victim === undefined && largest !== undefined) {
+    const { comm, pid, rssBytes, line } = largest;
+    const who = `${comm} (pid ${pid}) had ${formatBytes(rssBytes)}`;
+    lines.push({ path, line, because: `the largest process, not necessarily the cause: ${who}` });
+  }
+  return lines;
+}
+
+function shareEvidence({ path, dump, shares }: Shortage): EvidenceLine[] {
+  if (dump === undefined) return [];
+  return shares.slice(0, SHARES_LISTED).filter(({ bytes }) => bytes > 0).map(({ what, bytes, line }) => ({
+    path,
+    line,
+    because: `at that moment ${formatBytes(bytes)} (${formatShare(bytes, dump.totalBytes)}) were ${what}`,
+  }));
+}
+
+/** Why this victim, who had the slab, swap, and the times before. */
+function details({ events, last, path, report, dump, packets }: Shortage): EvidenceLine[] {
+  const lines: EvidenceLine[] = [];
+  const killed = report?.tasks.find(({ pid }) => pid === last.victims.at(-1)?.pid);
+  if (report !== undefined && killed !== undefined) {
+    lines.push({ path, line: killed.line, because: whyThis(killed, report, dump) });
+  }
+  if (packets !== undefined) {
+    lines.push({
+      path,
+      line: packets.line,
+      because: `these are the heads of about ${
+        aboutPackets(packets.count)
+      }, whose data are in other caches: they wait in the receive queues of sockets that nobody reads, or to be sent. The log does not tell whose`,
+    });
+  }
+  for (const { name, bytes, line } of report?.slabs.slice(0, SLABS_LISTED) ?? []) {
+    lines.push({ path, line, because: `${formatBytes(bytes)} were in the slab cache ${name}` });
+  }
+  const swap = report?.bytes.get("swap_total");
+  const free = report?.bytes.get("swap_free");
+  if (swap !== undefined && free !== undefined && swap.bytes > 0) {
+    const used = formatBytes(Math.max(0, swap.bytes - free.bytes));
+    lines.push({ path, line: free.line, because: `${used} of ${formatBytes(swap.bytes)} swap were in use` });
+  }
+  for (const earlier of events.slice(0, -1).slice(-VICTIMS_LISTED)) {
+    lines.push({ path, line: earlier.line, because: `before that the kernel ${outcome(earlier, events)}` });
+  }
+  return lines;
+}
+
 /** Into the folder that `nailhouse collect` looks into without being told. */
 const RECORD = "nailhouse record --dir /var/lib/nailhouse/ring &";
 
@@ -160,6 +356,54 @@ function recordAndLimit(isRecording: boolean): Remedy {
   };
 }
 
+function remedies({ last: { panic, isEarlierBoot }, packets }: Shortage): readonly Remedy[] {
+  const isOver = panic !== undefined || isEarlierBoot;
+  const now = isOver ? RECORD_FROM_NOW_ON : packets !== undefined ? FIND_SOCKETS : LOOK_WHO_HOLDS_IT;
+  return [now, recordAndLimit(isOver)];
+}
+
+function finding(shortage: Shortage): FindingDraft {
+  const { events, last } = shortage;
+  const times = events.length === 1 ? "" : `, the last of ${events.length} times`;
+  return {
+    title: `${last.isEarlierBoot ? "Before it was last started, the" : "The"} host ran out of memory${
+      scope(last)
+    }, and the kernel ${outcome(last, events)}${times}${whatItWas(shortage)}`,
+    confidence: "confirmed",
+    claims: [],
+    ...pointer(shortage),
+    owners: owners(shortage),
+    evidence: evidence(shortage),
+    remedies: remedies(shortage),
+  };
+}
+
+/** Who was killed is the host's largest process, whichever limit it was. */
+function doubtfulFinding(shortage: Shortage): FindingDraft {
+  const { events, last, path, dump } = shortage;
+  const left = dump === undefined
+    ? ""
+    : `; ${formatBytes(leftBytes(dump))} of ${formatBytes(dump.totalBytes)} were free or in caches`;
+  return {
+    title: `${
+      last.isEarlierBoot ? "Before the host was last started, a" : "A"
+    } page fault found no memory, and the kernel ${
+      outcome(last, events)
+    }${left}: a control group at its limit of kernel memory is enough for that, the host need not have been short`,
+    confidence: "possible",
+    material: false,
+    claims: [],
+    owners: owners(shortage),
+    evidence: [{
+      path,
+      line: last.line,
+      because:
+        "gfp_mask=0x0: a page fault found no memory, of the host or of its group (memory.kmem.failcnt counts); Linux 5.16 and later try again instead of killing",
+    }],
+    remedies: remedies(shortage),
+  };
+}
+
 export const globalOom: Analyzer = defineAnalyzer({
   id: "global-oom",
   title: "The whole host ran out of memory, and the kernel killed",
@@ -170,13 +414,13 @@ export const globalOom: Analyzer = defineAnalyzer({
     "memcg-oom: one control group was at its limit. A cpuset or NUMA policy that leaves out most nodes: the log says CONSTRAINT_CPUSET or CONSTRAINT_MEMORY_POLICY. " +
     "A failed allocation of many pages in one piece (buddy-fragmentation) kills nobody.",
   references: ["mm/oom_kill.c", "https://docs.kernel.org/admin-guide/sysctl/vm.html#oom-kill-allocating-task"],
-  needs: { kernelLog },
-  uses: { oomReports },
-  analyze({ kernelLog: log, oomReports: reports }) {
+  needs,
+  uses,
+  analyze(seen) {
+    const { kernelLog: log, oomReports: reports } = seen;
     const all = hostOoms(log.value);
     const sure = all.filter((event) => !mayBeOfGroup(event, log, reports));
-    const isDoubtful = sure.length === 0;
-    const events = isDoubtful ? all : sure;
+    const events = sure.length > 0 ? sure : all;
     const last = events.at(-1);
     if (last === undefined) {
       const missing = cutOffLog(log, reports);
@@ -184,215 +428,7 @@ export const globalOom: Analyzer = defineAnalyzer({
         ? { notAssessed: missing }
         : { ruledOut: "the kernel log has no OOM of the whole host" };
     }
-    const report = reportOf(last, log.value, reports?.value);
-    const dump = report && dumpLedger(log.path, report);
-    const shares = sharesOf(dump, report);
-    const [most] = shares;
-    const packets = queuedPackets(most, report);
-    const free = dump?.accounts.find(({ id }) => id === "free");
-    const ample = free !== undefined && dump !== undefined && free.bytes >= AMPLE_FREE_SHARE * dump.totalBytes
-      ? free
-      : undefined;
-    return { findings: [isDoubtful ? doubtful(last) : finding(last)] };
-
-    /** Who was killed is the host's largest process, whichever limit it was. */
-    function doubtful(event: KernelLogEvent): FindingDraft {
-      const left = dump && `${formatBytes(leftBytes(dump))} of ${formatBytes(dump.totalBytes)}`;
-      return {
-        title: `${
-          event.isEarlierBoot ? "Before the host was last started, a" : "A"
-        } page fault found no memory, and the kernel ${outcome(event)}${
-          left === undefined ? "" : `; ${left} were free or in caches`
-        }: a control group at its limit of kernel memory is enough for that, the host need not have been short`,
-        confidence: "possible",
-        material: false,
-        claims: [],
-        owners: owners(),
-        evidence: [{
-          path: log.path,
-          line: event.line,
-          because:
-            "gfp_mask=0x0: a page fault found no memory, of the host or of its group (memory.kmem.failcnt counts); Linux 5.16 and later try again instead of killing",
-        }],
-        remedies: remedies(event),
-      };
-    }
-
-    function scope({ constraint }: KernelLogEvent): string {
-      if (constraint === "CONSTRAINT_CPUSET") return " in its cpuset";
-      return constraint === "CONSTRAINT_MEMORY_POLICY" ? " on the nodes that its NUMA policy allows" : "";
-    }
-
-    function remedies({ panic, isEarlierBoot }: KernelLogEvent): readonly Remedy[] {
-      const isOver = panic !== undefined || isEarlierBoot;
-      const now = isOver ? RECORD_FROM_NOW_ON : packets !== undefined ? FIND_SOCKETS : LOOK_WHO_HOLDS_IT;
-      return [now, recordAndLimit(isOver)];
-    }
-
-    /** What became of it. */
-    function outcome(event: KernelLogEvent): string {
-      const { victims, panic } = event;
-      const killed = panic === undefined ? victims.slice(-1) : killedUpTo(event);
-      const victim = killed.at(-1);
-      const others = killed.length > 1 ? ` and ${formatQuantity(killed.length - 1, "other")}` : "";
-      const kills = victim && `killed ${victim.comm} (pid ${victim.pid})${others}`;
-      if (panic === undefined) return kills ?? "looked for a process to kill (whom, is not in the log)";
-      const end = panic.because === "panic_on_oom"
-        ? "panicked, as vm.panic_on_oom says"
-        : "found nobody more to kill and panicked";
-      return kills === undefined ? end : `${kills}, then ${end}`;
-    }
-
-    /** Those of the same boot, as far as the log tells: a panic is the end of one. */
-    function killedUpTo(event: KernelLogEvent): readonly OomVictim[] {
-      const end = events.indexOf(event);
-      const start = events.slice(0, end).findLastIndex(({ panic }) => panic !== undefined) + 1;
-      return events.slice(start, end + 1).filter(({ startsSince }) => startsSince === event.startsSince)
-        .flatMap(({ victims }) => victims);
-    }
-
-    function owners(): Owner[] {
-      const killed = events.flatMap(({ victims }) => victims).slice(-VICTIMS_LISTED).flatMap((each): Owner[] => {
-        const { pid, comm, anonRssBytes, shmemRssBytes = 0 } = each;
-        // "Kill process 116 (hog) score 900" without the line with the sizes: the dump's table may have it.
-        const bytes = anonRssBytes === undefined
-          ? report?.tasks.find((task) => task.pid === pid && last?.victims.includes(each))?.rssBytes
-          : anonRssBytes + shmemRssBytes;
-        return bytes === undefined ? [] : [{ pid, comm, bytes, count: 1, detail: "killed, not necessarily the cause" }];
-      });
-      const [largest] = report?.tasks ?? [];
-      if (killed.length > 0 || largest === undefined) return killed;
-      const { pid, comm, rssBytes } = largest;
-      return [{ pid, comm, bytes: rssBytes, count: 1, detail: "the largest process, which need not be the cause" }];
-    }
-
-    function finding(event: KernelLogEvent): FindingDraft {
-      const times = events.length === 1 ? "" : `, the last of ${events.length} times`;
-      const was = most === undefined || dump === undefined || report === undefined
-        ? ""
-        : ample !== undefined
-        ? `; yet ${formatBytes(ample.bytes)} of ${
-          formatBytes(dump.totalBytes)
-        } were free, where this request could not be served from`
-        : `; most of it was ${most.what}: ${formatBytes(most.bytes)} of ${formatBytes(dump.totalBytes)}${
-          packets === undefined
-            ? holder(most, report)
-            : `, about ${aboutPackets(packets.count)} (most likely unread in sockets)`
-        }`;
-      return {
-        title: `${event.isEarlierBoot ? "Before it was last started, the" : "The"} host ran out of memory${
-          scope(event)
-        }, and the kernel ${outcome(event)}${times}${was}`,
-        confidence: "confirmed",
-        claims: [],
-        ...pointer(),
-        owners: owners(),
-        evidence: evidence(event),
-        remedies: remedies(event),
-      };
-    }
-
-    /** What it is a symptom of. Without the dump that is not known, and an OOM is no cause of its own, nor holds memory. */
-    function pointer(): Pick<FindingDraft, "material" | "symptomOf"> {
-      if (ample !== undefined) return { material: true, symptomOf: "buddy-fragmentation" };
-      if (packets !== undefined) return { material: true, symptomOf: "socket-backlog-udp" };
-      return most === undefined ? { material: false } : { material: true, symptomOf: most.cause };
-    }
-
-    function evidence(event: KernelLogEvent): EvidenceLine[] {
-      const lines: EvidenceLine[] = [{
-        path: log.path,
-        line: event.line,
-        because: `${event.comm ?? "a process"} asked for ${
-          event.order === undefined ? "memory" : formatQuantity(2 ** event.order, "page")
-        }, and none was left${scope(event)}${
-          most === undefined ? "; what all memory was then, the log does not tell" : ""
-        }`,
-      }];
-      const [source] = ample?.sources ?? [];
-      if (source !== undefined && ample !== undefined) {
-        lines.push({
-          ...source,
-          because: `${formatBytes(ample.bytes)} were free at that moment: not memory was short, but ${
-            (event.order ?? 0) > 0
-              ? `pieces of ${formatQuantity(2 ** (event.order as number), "page")}`
-              : "one zone or node (a 32-bit kernel's low memory, a cpuset, what is kept for CMA)"
-          }`,
-        });
-      }
-      const victim = event.victims.at(-1);
-      if (victim !== undefined) {
-        const own = victim.anonRssBytes === undefined ? "" : `: it had ${formatBytes(victim.anonRssBytes)} of its own`;
-        const share = victim.anonRssBytes === undefined || dump === undefined
-          ? ""
-          : `, ${formatShare(victim.anonRssBytes, dump.totalBytes)} of memory`;
-        lines.push({
-          path: log.path,
-          line: victim.line,
-          because: `the victim, not necessarily the cause${own}${share}`,
-        });
-      }
-      if (event.panic !== undefined) {
-        lines.push({
-          path: log.path,
-          line: event.panic.line,
-          because: `the kernel stopped${event.isEarlierBoot ? ", and the host was started anew later" : ""}`,
-        });
-      }
-      const [largest] = report?.tasks ?? [];
-      if (victim === undefined && largest !== undefined) {
-        const { comm, pid, rssBytes, line } = largest;
-        lines.push({
-          path: log.path,
-          line,
-          because: `the largest process, not necessarily the cause: ${comm} (pid ${pid}) had ${formatBytes(rssBytes)}`,
-        });
-      }
-      for (const { what, bytes, line } of shares.slice(0, 3)) {
-        if (bytes > 0 && dump !== undefined) {
-          lines.push({
-            path: log.path,
-            line,
-            because: `at that moment ${formatBytes(bytes)} (${formatShare(bytes, dump.totalBytes)}) were ${what}`,
-          });
-        }
-      }
-      return [...lines, ...details(event)];
-    }
-
-    /** Why this victim, who had the slab, swap, and the times before. */
-    function details({ victims }: KernelLogEvent): EvidenceLine[] {
-      const lines: EvidenceLine[] = [];
-      const killed = report?.tasks.find(({ pid }) => pid === victims.at(-1)?.pid);
-      if (report !== undefined && killed !== undefined) {
-        lines.push({ path: log.path, line: killed.line, because: whyThis(killed, report, dump) });
-      }
-      if (packets !== undefined) {
-        lines.push({
-          path: log.path,
-          line: packets.line,
-          because: `these are the heads of about ${
-            aboutPackets(packets.count)
-          }, whose data are in other caches: they wait in the receive queues of sockets that nobody reads, or to be sent. The log does not tell whose`,
-        });
-      }
-      for (const { name, bytes, line } of report?.slabs.slice(0, SLABS_LISTED) ?? []) {
-        lines.push({ path: log.path, line, because: `${formatBytes(bytes)} were in the slab cache ${name}` });
-      }
-      const swap = report?.bytes.get("swap_total");
-      const free = report?.bytes.get("swap_free");
-      if (swap !== undefined && free !== undefined && swap.bytes > 0) {
-        const used = formatBytes(Math.max(0, swap.bytes - free.bytes));
-        lines.push({
-          path: log.path,
-          line: free.line,
-          because: `${used} of ${formatBytes(swap.bytes)} swap were in use`,
-        });
-      }
-      for (const earlier of events.slice(0, -1).slice(-VICTIMS_LISTED)) {
-        lines.push({ path: log.path, line: earlier.line, because: `before that the kernel ${outcome(earlier)}` });
-      }
-      return lines;
-    }
+    const shortage = shortageOf(events, last, seen);
+    return { findings: [sure.length > 0 ? finding(shortage) : doubtfulFinding(shortage)] };
   },
 });
