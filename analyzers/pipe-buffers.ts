@@ -1,8 +1,14 @@
-import { type Analyzer, defineAnalyzer, type EvidenceLine, type Outcome } from "../src/core/analyzer.ts";
+import {
+  type Analyzer,
+  defineAnalyzer,
+  type EvidenceLine,
+  type FindingDraft,
+  type Outcome,
+} from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
-import { accountBytes, type Ledger } from "../src/core/ledger.ts";
-import type { Claim, Remedy } from "../src/core/report.ts";
-import type { Missing } from "../src/core/source.ts";
+import { accountBytes, type Ledger, type SourceLine } from "../src/core/ledger.ts";
+import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
+import type { MaybeValues, Missing, Values } from "../src/core/source.ts";
 import {
   FASTEST_COPY_BYTES_PER_SECOND,
   type Lives,
@@ -10,7 +16,7 @@ import {
   USUAL_COPY_BYTES_PER_SECOND,
   workOf,
 } from "../src/computed/copy_time.ts";
-import { descriptors } from "../src/computed/descriptors.ts";
+import { type Descriptors, descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
 import { byComm, nameOfGroup, stopAll, stopCommands } from "../src/computed/owners.ts";
@@ -33,6 +39,14 @@ const FULL_SHARE = 0.9;
 /** fs.pipe-max-size: what an unprivileged process may give a pipe. */
 const MAX_PIPE_BYTES = 2 ** 20;
 
+const OWNERS_LISTED = 20;
+
+const needs = { ledger };
+const uses = { pipeContents, descriptors, processStatus, processes, processLives, meminfo, seesAllDescriptors };
+
+/** What the bundle tells. */
+type Seen = Values<typeof needs> & MaybeValues<typeof uses>;
+
 interface Group {
   readonly comm: string;
   readonly pids: readonly number[];
@@ -40,11 +54,15 @@ interface Group {
   readonly pipes: readonly Pipe[];
 }
 
+function sum(held: readonly { readonly bytes: number }[]): number {
+  return held.reduce((total, { bytes }) => total + bytes, 0);
+}
+
 function groups(pipes: readonly Pipe[], comms: ReadonlyMap<number, string | undefined>): Group[] {
   return [...byComm(pipes, ({ pid }) => comms.get(pid))].map(([comm, held]) => ({
     comm,
     pids: [...new Set(held.map(({ pid }) => pid))],
-    bytes: held.reduce((sum, { bytes }) => sum + bytes, 0),
+    bytes: sum(held),
     pipes: held.toSorted((a, b) => b.bytes - a.bytes || a.inode - b.inode),
   })).sort((a, b) => b.bytes - a.bytes || (a.comm < b.comm ? -1 : 1));
 }
@@ -124,6 +142,186 @@ const CONTENTS: Missing = {
   howToCapture: "nailhouse collect (needs perl and Linux 5.6)",
 };
 
+/** Memory in no account, where the pages of pipes are. */
+function residualBytes({ ledger }: Seen): number {
+  return Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
+}
+
+/** From here on pipes hold much. */
+function materialBytes({ ledger }: Seen): number {
+  return Math.min(SOFT_LIMIT_BYTES, MATERIAL_SHARE * ledger.totalBytes);
+}
+
+function residualEvidence(seen: Seen): EvidenceLine[] {
+  const { meminfo: memory } = seen;
+  const total = memory?.value.bytes.get("MemTotal");
+  if (memory === undefined || total === undefined) return [];
+  const residual = formatBytes(residualBytes(seen));
+  const because = `of this, ${residual} is in no account of the kernel, where the pages of pipes are`;
+  return [{ path: memory.path, line: total.line, because }];
+}
+
+function workEvidence(group: Group, { processLives: lives }: Seen): EvidenceLine[] {
+  const work = workOf(group.pids, lives);
+  if (work === undefined) return [];
+  const enough = mayBeRead(group, lives, FASTEST_COPY_BYTES_PER_SECOND)
+    ? ": long enough to read, or write, all of it"
+    : ", which is too short to read, or write, all of it";
+  const because = `computed for ${work.cpuSeconds.toFixed(2)} s while it was watched${enough}`;
+  return [{ path: work.path, line: work.line, because }];
+}
+
+/** Pipes that hold much, and who has them. */
+interface Backlog {
+  readonly pipes: readonly Pipe[];
+  readonly full: readonly Pipe[];
+  readonly path: string;
+  readonly bytes: number;
+  /** The largest first. A byte in the pipe that wakes an event loop is no backlog. */
+  readonly holders: readonly [Group, ...Group[]];
+  /** Who may have read, or written, all of it meanwhile; none unless they have most of it. */
+  readonly busy: readonly Group[];
+}
+
+function backlogOf(
+  pipes: readonly Pipe[],
+  path: string,
+  { processStatus: statuses, processLives: lives }: Seen,
+): Backlog {
+  const bytes = sum(pipes);
+  const comms = new Map(statuses?.map(({ pid, value }) => [pid, value.name]));
+  const holders = groups(pipes, comms).filter((group) => group.bytes >= bytes / 100).map(withoutEmpty);
+  const busy = holders.filter((group) => mayBeRead(group, lives, USUAL_COPY_BYTES_PER_SECOND));
+  return {
+    pipes,
+    full: pipes.filter((pipe) => pipe.bytes >= FULL_SHARE * pipe.capacityBytes),
+    path,
+    bytes,
+    holders: holders as [Group],
+    busy: sum(busy) >= bytes / 2 ? busy : [],
+  };
+}
+
+function confidenceOf({ bytes, holders, full, busy }: Backlog, seen: Seen): Confidence {
+  if (busy.length > 0) return "possible";
+  const idle = holders.filter((group) =>
+    mayHaveCopied(group.bytes, group.pids, seen.processLives, FASTEST_COPY_BYTES_PER_SECOND) === false
+  );
+  const isAllThere = residualBytes(seen) + givenPages(bytes, seen.ledger) >= bytes / 2 && sum(full) > bytes / 2;
+  return sum(idle) >= bytes / 2 && isAllThere ? "confirmed" : "likely";
+}
+
+function contentFinding(backlog: Backlog, seen: Seen): FindingDraft {
+  const { pipes, full, path, bytes, holders, busy: [busiest] } = backlog;
+  const [first, ...others] = holders;
+  const [fullest] = first.pipes as readonly [Pipe];
+  const count = holders.reduce((total, group) => total + group.pipes.length, 0);
+  return {
+    title: `${nameOfGroup(first)}${others.length > 0 ? ` and ${formatQuantity(others.length, "other")}` : ""}: ${
+      formatBytes(bytes)
+    } unread in ${formatQuantity(count, "pipe")}${
+      busiest === undefined ? "" : ", which may be read and filled again as fast"
+    }`,
+    confidence: confidenceOf(backlog, seen),
+    material: busiest === undefined,
+    claims: claimsOf(bytes, seen.ledger),
+    owners: holders.slice(0, OWNERS_LISTED).map((group) => ({
+      pid: group.pids[0] ?? null,
+      comm: group.comm,
+      bytes: group.bytes,
+      count: group.pipes.length,
+      detail: `${formatQuantity(group.pipes.length, "pipe")} with something in it, the fullest ${
+        formatBytes((group.pipes[0] as Pipe).bytes)
+      }`,
+    })),
+    evidence: [
+      {
+        path,
+        line: fullest.line,
+        because: `the fullest: ${formatBytes(fullest.bytes)} of ${
+          formatBytes(fullest.capacityBytes)
+        } unread; ${full.length} of ${pipes.length} pipes are full`,
+      },
+      ...workEvidence(first, seen),
+      ...residualEvidence(seen),
+    ],
+    remedies: busiest === undefined
+      ? remedies(first, stopAll(holders, seen.processes))
+      : [lookAgain(busiest), ...remedies(first, []).slice(1)],
+  };
+}
+
+function byContents(pipes: readonly Pipe[], path: string, seen: Seen): Outcome {
+  const bytes = sum(pipes);
+  if (bytes >= materialBytes(seen)) return { findings: [contentFinding(backlogOf(pipes, path, seen), seen)] };
+  if (seen.seesAllDescriptors === false && residualBytes(seen) - bytes >= materialBytes(seen)) {
+    return { notAssessed: [ALL_DESCRIPTORS] };
+  }
+  return { ruledOut: `${formatQuantity(pipes.length, "pipe holds", "pipes hold")} ${formatBytes(bytes)} unread` };
+}
+
+/** How many ends of pipes a process has. */
+interface EndHolder {
+  readonly process: Descriptors;
+  readonly ends: number;
+}
+
+function endHolders({ descriptors: table }: Seen): EndHolder[] {
+  return (table?.processes ?? []).map((process) => ({ process, ends: process.kinds.get("pipe") ?? 0 }))
+    .sort((a, b) => b.ends - a.ends || a.process.pid - b.process.pid);
+}
+
+/** Without a look into the pipes their number bounds what they can hold, and that is all. */
+function byNumber(seen: Seen): Outcome {
+  const { descriptors: table, ledger } = seen;
+  const residual = residualBytes(seen);
+  const isMuch = residual - residualNoiseBytes(ledger.totalBytes) >= materialBytes(seen);
+  if (table === undefined && isMuch) return { notAssessed: [CONTENTS] };
+  const holders = endHolders(seen);
+  const ends = holders.reduce((total, holder) => total + holder.ends, 0);
+  // Each end may be of a pipe of its own: the other one is closed, or of a process that was not seen.
+  const most = ends * MAX_PIPE_BYTES;
+  const [first] = holders;
+  const example = first?.process.examples.get("pipe");
+  if (isMuch && first !== undefined && example !== undefined && most >= residual / 2) {
+    return { findings: [numberFinding(first, example, Math.min(residual, most), seen)] };
+  }
+  if (seen.seesAllDescriptors === false && residual >= materialBytes(seen)) return { notAssessed: [ALL_DESCRIPTORS] };
+  return {
+    ruledOut: table === undefined
+      ? `${formatBytes(residual)} is in no account, which is what it is on a host where nothing is wrong`
+      : `${formatQuantity(ends, "end")} of pipes can hold ${formatBytes(most)}; ${
+        formatBytes(residual)
+      } is in no account`,
+  };
+}
+
+function numberFinding({ process, ends }: EndHolder, example: SourceLine, high: number, seen: Seen): FindingDraft {
+  const { pid, comm } = process;
+  return {
+    title: `${comm} (pid ${pid}) has ${formatQuantity(ends, "end")} of pipes, which may hold part of ${
+      formatBytes(residualBytes(seen))
+    } outside every account`,
+    confidence: "possible",
+    material: true,
+    claims: [{ account: "unaccounted", bytes: { low: 0, high } }],
+    owners: [{
+      pid,
+      comm,
+      bytes: 0,
+      count: ends,
+      detail: "how full its pipes are is not in the bundle; to find out: nailhouse collect (perl, Linux 5.6)",
+    }],
+    evidence: [{
+      ...example,
+      because: `one of ${formatQuantity(ends, "descriptor")} of this kind: a pipe holds up to ${
+        formatBytes(MAX_PIPE_BYTES)
+      }`,
+    }, ...residualEvidence(seen)],
+    remedies: remedies({ comm, pids: [pid] }, stopCommands({ comm, pids: [pid] }, seen.processes)),
+  };
+}
+
 export const pipeBuffers: Analyzer = defineAnalyzer({
   id: "pipe-buffers",
   title: "Pipes full of data that nobody reads",
@@ -134,152 +332,10 @@ export const pipeBuffers: Analyzer = defineAnalyzer({
     "socket-backlog-unix: the same between sockets. skb-frag-amplification, packet-ring, io-uring: also outside every account, but compound pages. Many empty pipes: " +
     "an event loop has one or two, a supervisor three a child, and they hold nothing.",
   references: ["https://man7.org/linux/man-pages/man7/pipe.7.html", "fs/pipe.c"],
-  needs: { ledger },
-  uses: { pipeContents, descriptors, processStatus, processes, processLives, meminfo, seesAllDescriptors },
-  analyze(
-    {
-      ledger,
-      pipeContents: file,
-      descriptors: table,
-      processStatus: statuses,
-      processes: known,
-      processLives: lives,
-      meminfo: memory,
-      seesAllDescriptors: seesAll,
-    },
-  ) {
-    const residual = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
-    const materialBytes = Math.min(SOFT_LIMIT_BYTES, MATERIAL_SHARE * ledger.totalBytes);
-    const beyond = residual - residualNoiseBytes(ledger.totalBytes);
-    return file === undefined ? byNumber() : byContents(file.value, file.path);
-
-    function residualEvidence(): EvidenceLine[] {
-      const total = memory?.value.bytes.get("MemTotal");
-      return memory === undefined || total === undefined ? [] : [{
-        path: memory.path,
-        line: total.line,
-        because: `of this, ${formatBytes(residual)} is in no account of the kernel, where the pages of pipes are`,
-      }];
-    }
-
-    function workEvidence(group: Group): EvidenceLine[] {
-      const work = workOf(group.pids, lives);
-      return work === undefined ? [] : [{
-        path: work.path,
-        line: work.line,
-        because: `computed for ${work.cpuSeconds.toFixed(2)} s while it was watched${
-          mayBeRead(group, lives, FASTEST_COPY_BYTES_PER_SECOND)
-            ? ": long enough to read, or write, all of it"
-            : ", which is too short to read, or write, all of it"
-        }`,
-      }];
-    }
-
-    function byContents(pipes: readonly Pipe[], path: string): Outcome {
-      const bytes = pipes.reduce((sum, pipe) => sum + pipe.bytes, 0);
-      if (bytes < materialBytes) {
-        if (seesAll === false && residual - bytes >= materialBytes) return { notAssessed: [ALL_DESCRIPTORS] };
-        return { ruledOut: `${formatQuantity(pipes.length, "pipe holds", "pipes hold")} ${formatBytes(bytes)} unread` };
-      }
-      const comms = new Map(statuses?.map(({ pid, value }) => [pid, value.name]));
-      // A byte in the pipe that wakes an event loop is no backlog.
-      const holders = groups(pipes, comms).filter((group) => group.bytes >= bytes / 100).map(withoutEmpty);
-      const [first] = holders as [Group];
-      const full = pipes.filter((pipe) => pipe.bytes >= FULL_SHARE * pipe.capacityBytes);
-      const inFull = full.reduce((sum, pipe) => sum + pipe.bytes, 0);
-      const [fullest] = first.pipes as [Pipe];
-      const mostAre = (are: readonly Group[]) => are.reduce((sum, group) => sum + group.bytes, 0) >= bytes / 2;
-      const busy = holders.filter((group) => mayBeRead(group, lives, USUAL_COPY_BYTES_PER_SECOND));
-      const isBusy = mostAre(busy);
-      const isIdle = mostAre(
-        holders.filter(({ bytes, pids }) => mayHaveCopied(bytes, pids, lives, FASTEST_COPY_BYTES_PER_SECOND) === false),
-      );
-      const isAllThere = residual + givenPages(bytes, ledger) >= bytes / 2 && inFull > bytes / 2;
-      return {
-        findings: [{
-          title: `${nameOfGroup(first)}${
-            holders.length > 1 ? ` and ${formatQuantity(holders.length - 1, "other")}` : ""
-          }: ${formatBytes(bytes)} unread in ${
-            formatQuantity(holders.reduce((sum, group) => sum + group.pipes.length, 0), "pipe")
-          }${isBusy ? ", which may be read and filled again as fast" : ""}`,
-          confidence: isBusy ? "possible" : isIdle && isAllThere ? "confirmed" : "likely",
-          material: !isBusy,
-          claims: claimsOf(bytes, ledger),
-          owners: holders.slice(0, 20).map((group) => ({
-            pid: group.pids[0] ?? null,
-            comm: group.comm,
-            bytes: group.bytes,
-            count: group.pipes.length,
-            detail: `${formatQuantity(group.pipes.length, "pipe")} with something in it, the fullest ${
-              formatBytes((group.pipes[0] as Pipe).bytes)
-            }`,
-          })),
-          evidence: [
-            {
-              path,
-              line: fullest.line,
-              because: `the fullest: ${formatBytes(fullest.bytes)} of ${
-                formatBytes(fullest.capacityBytes)
-              } unread; ${full.length} of ${pipes.length} pipes are full`,
-            },
-            ...workEvidence(first),
-            ...residualEvidence(),
-          ],
-          remedies: isBusy
-            ? [lookAgain(busy[0] as Group), ...remedies(first, []).slice(1)]
-            : remedies(first, stopAll(holders, known)),
-        }],
-      };
-    }
-
-    /** Without a look into the pipes their number bounds what they can hold, and that is all. */
-    function byNumber(): Outcome {
-      if (table === undefined && beyond >= materialBytes) return { notAssessed: [CONTENTS] };
-      const holders = (table?.processes ?? []).map((each) => ({ each, ends: each.kinds.get("pipe") ?? 0 })).sort((
-        a,
-        b,
-      ) => b.ends - a.ends || a.each.pid - b.each.pid);
-      const ends = holders.reduce((sum, holder) => sum + holder.ends, 0);
-      // Each end may be of a pipe of its own: the other one is closed, or of a process that was not seen.
-      const most = ends * MAX_PIPE_BYTES;
-      const [first] = holders;
-      const example = first?.each.examples.get("pipe");
-      if (beyond < materialBytes || first === undefined || example === undefined || most < residual / 2) {
-        if (seesAll === false && residual >= materialBytes) return { notAssessed: [ALL_DESCRIPTORS] };
-        return {
-          ruledOut: table === undefined
-            ? `${formatBytes(residual)} is in no account, which is what it is on a host where nothing is wrong`
-            : `${formatQuantity(ends, "end")} of pipes can hold ${formatBytes(most)}; ${
-              formatBytes(residual)
-            } is in no account`,
-        };
-      }
-      const high = Math.min(residual, most);
-      const { pid, comm } = first.each;
-      return {
-        findings: [{
-          title: `${comm} (pid ${pid}) has ${formatQuantity(first.ends, "end")} of pipes, which may hold part of ${
-            formatBytes(residual)
-          } outside every account`,
-          confidence: "possible",
-          material: true,
-          claims: [{ account: "unaccounted", bytes: { low: 0, high } }],
-          owners: [{
-            pid,
-            comm,
-            bytes: 0,
-            count: first.ends,
-            detail: `how full its pipes are is not in the bundle; to find out: nailhouse collect (perl, Linux 5.6)`,
-          }],
-          evidence: [{
-            ...example,
-            because: `one of ${formatQuantity(first.ends, "descriptor")} of this kind: a pipe holds up to ${
-              formatBytes(MAX_PIPE_BYTES)
-            }`,
-          }, ...residualEvidence()],
-          remedies: remedies({ comm, pids: [pid] }, stopCommands({ comm, pids: [pid] }, known)),
-        }],
-      };
-    }
+  needs,
+  uses,
+  analyze(seen) {
+    const { pipeContents: file } = seen;
+    return file === undefined ? byNumber(seen) : byContents(file.value, file.path, seen);
   },
 });

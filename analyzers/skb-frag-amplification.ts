@@ -1,7 +1,8 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
-import type { Confidence, Remedy } from "../src/core/report.ts";
+import type { Confidence, Owner, Remedy } from "../src/core/report.ts";
+import type { HostFacts, MaybeValues, Values } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
@@ -12,7 +13,6 @@ import { quoteProgram } from "../src/computed/remedy_program.ts";
 import { isStream, type ReceiveCharge, receiveCharges } from "../src/computed/receive_charges.ts";
 import {
   fragmentBlockBytes,
-  type FragmentBlocks,
   fragmentBlocks,
   MIN_TRUESIZE_BYTES,
   skbBytesInSlab,
@@ -32,21 +32,100 @@ const MIN_AMPLIFICATION = 2;
 /** Who cannot pin so much of it with all that it is charged for is not asked to restart. */
 const MIN_SHARE_OF_PINNED = 0.1;
 
-/** Charge over the least charge is the most packets there can be, and each pins one block at the most. */
-function mostPinned(chargedBytes: number, blockBytes: number): number {
-  return (chargedBytes / MIN_TRUESIZE_BYTES) * blockBytes;
-}
+const SOCKETS_SHOWN = 3;
+
+const needs = { ledger, receiveCharges };
+const uses = {
+  fragmentBlocks,
+  socketOwners,
+  processes,
+  languages,
+  sysctl,
+  meminfo,
+  skbSlab,
+  tcpBacklog,
+  unixBacklog,
+  packetRings,
+};
+
+/** What the bundle tells. */
+type Seen = Values<typeof needs> & MaybeValues<typeof uses> & { readonly facts: HostFacts };
 
 type Group = OwnerGroup<ReceiveCharge>;
 
-function chargeOf(held: readonly { readonly bytes: number }[]): number {
-  return held.reduce((sum, { bytes }) => sum + bytes, 0);
+function sum(held: readonly { readonly bytes: number }[]): number {
+  return held.reduce((total, { bytes }) => total + bytes, 0);
 }
 
+/** Charge over the least charge is the most packets there can be, and each pins one block at the most. */
+function mostPinnedBytes(chargedBytes: number, { facts }: Seen): number {
+  return (chargedBytes / MIN_TRUESIZE_BYTES) * fragmentBlockBytes(facts.pageSizeBytes);
+}
+
+/** Memory in no account. */
+function residualBytes({ ledger }: Seen): number {
+  return Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
+}
+
+/** Streams that are sent are copied into blocks of the same size, without waste. */
+function sentBytes({ tcpBacklog: tcp, unixBacklog: unix }: Seen): number {
+  const ofTcp = (tcp?.sent.queues ?? []).reduce((bytes, { payloadBytes }) => bytes + payloadBytes, 0);
+  const streams = (unix?.queues ?? []).filter(({ type }) => type !== "dgram");
+  return ofTcp + streams.reduce((bytes, { chargedBytes }) => bytes + chargedBytes, 0);
+}
+
+/**
+ * What of a charge lies in blocks: packets in slab fill none. Where slab is not known, all of them may be in the blocks; those of streams are, whatever else
+ * is in slab.
+ */
+function outsideSlabBytes({ receiveCharges: charges, skbSlab: slab }: Seen): number {
+  const ofPackets = sum(charges.filter(({ family }) => !isStream(family)));
+  return sum(charges) - (skbBytesInSlab(ofPackets, slab) ?? 0);
+}
+
+/** What unread packets pin; exact where the blocks are counted, and else inferred from the ledger's residual. */
 interface Pinned {
-  readonly bytes: { readonly low: number; readonly high: number };
-  /** The direct count; undefined when the amount is inferred from the ledger's residual. */
-  readonly census: FragmentBlocks | undefined;
+  readonly low: number;
+  readonly high: number;
+}
+
+function pinnedBytes(seen: Seen): Pinned {
+  const { ledger, fragmentBlocks: census, receiveCharges: charges, packetRings: packets } = seen;
+  const explainable = mostPinnedBytes(sum(charges), seen);
+  if (census !== undefined) {
+    const most = Math.min(Math.max(0, census.bytes - sentBytes(seen)), explainable);
+    return { low: most, high: most };
+  }
+  // Rings are pages that no account has, either; and what is there on an idle host, too, is no part of it.
+  const rings = sum(packets?.rings ?? []);
+  const most = Math.min(Math.max(0, residualBytes(seen) - sentBytes(seen) - rings), explainable);
+  return { low: Math.max(0, most - residualNoiseBytes(ledger.totalBytes)), high: most };
+}
+
+/** Programs whose unread packets pin the blocks. */
+interface Amplifiers {
+  readonly groups: readonly Group[];
+  /** They are all who have unread packets. */
+  readonly areAll: boolean;
+}
+
+/**
+ * Those of which each alone may pin what is beyond the charge, and many times of its own: a large backlog beside them does not, it is full of what it is
+ * charged for. Else all, if all together pin many times of what they are charged.
+ */
+function amplifiers(pinned: Pinned, seen: Seen): Amplifiers {
+  const { receiveCharges: charges, socketOwners: owners } = seen;
+  const charged = sum(charges);
+  const excess = pinned.high - outsideSlabBytes(seen);
+  const all = groupByOwner(charges.filter(({ bytes }) => bytes >= charged / 1000), owners);
+  const those = (groups: readonly Group[]): Amplifiers => ({ groups, areAll: groups.length === all.length });
+  const alone = all.filter(({ bytes }) =>
+    mostPinnedBytes(bytes, seen) >= excess && excess >= MIN_AMPLIFICATION * bytes
+  );
+  if (alone.length > 0) return those(alone);
+  if (pinned.high < MIN_AMPLIFICATION * charged) return those([]);
+  const able = all.filter(({ bytes }) => mostPinnedBytes(bytes, seen) >= MIN_SHARE_OF_PINNED * pinned.high);
+  return those(able.length > 0 ? able : all);
 }
 
 function remedies(
@@ -85,6 +164,94 @@ function remedies(
   ];
 }
 
+function confidenceOf({ areAll }: Amplifiers, { fragmentBlocks: census }: Seen): Confidence {
+  if (census !== undefined) return "confirmed";
+  // What is in no account may be anything, also where a small queue could pin as much.
+  return areAll ? "likely" : "possible";
+}
+
+/** @param pinned Bytes, of all of them. */
+function owners(groups: readonly Group[], pinned: number): Owner[] {
+  const charged = sum(groups);
+  const times = (pinned / charged).toFixed(0);
+  const unknown = groups.length === 1 ? "" : "; which of them pins how much is not known";
+  return groups.map(({ pids: [pid], comm, bytes, held }) => ({
+    pid: pid ?? null,
+    comm: comm ?? "unknown",
+    bytes: Math.round((bytes / charged) * pinned),
+    count: held.length,
+    detail: `${formatQuantity(held.length, "socket")} charged ${
+      formatBytes(bytes)
+    }, pinning about ${times} times as much${unknown}${comm === undefined ? "; to find the owner: ss -anp" : ""}`,
+  }));
+}
+
+function evidence({ groups, areAll }: Amplifiers, pinned: Pinned, seen: Seen): EvidenceLine[] {
+  const { fragmentBlocks: census, meminfo: file } = seen;
+  const lines: EvidenceLine[] = [];
+  if (census !== undefined) {
+    const who = areAll ? "all receive queues are" : `${nameOfGroups(groups)} is`;
+    lines.push({
+      path: census.path,
+      line: census.line,
+      because: `${formatBytes(census.bytes)} are blocks of ${
+        formatBytes(fragmentBlockBytes(seen.facts.pageSizeBytes))
+      } that are no slab, no page cache and no process's: ${
+        (pinned.high / sum(groups)).toFixed(0)
+      } times what ${who} charged`,
+    });
+  }
+  const total = file?.value.bytes.get("MemTotal");
+  if (file !== undefined && total !== undefined) {
+    const residual = residualBytes(seen);
+    lines.push({
+      path: file.path,
+      line: total.line,
+      because: `of this, ${formatBytes(residual)} (${
+        formatShare(residual, seen.ledger.totalBytes)
+      }) is in no account of the kernel`,
+    });
+  }
+  return [...lines, ...socketEvidence(groups), ...limitEvidence(seen)];
+}
+
+function socketEvidence(groups: readonly Group[]): EvidenceLine[] {
+  return groups.flatMap(({ held }) => held).filter(({ bytes }) => bytes >= sum(groups) / 100).slice(0, SOCKETS_SHOWN)
+    .map(({ path, line, name, bytes, family }) => ({
+      path,
+      line,
+      because: `${family} socket ${name} is charged ${formatBytes(bytes)} for packets that nobody read`,
+    }));
+}
+
+function limitEvidence({ sysctl: settings, facts: { pageSizeBytes } }: Seen): EvidenceLine[] {
+  const entry = settings?.value.get("net.ipv4.udp_mem");
+  const [min] = (settings && sysctlNumbers(settings.value, "net.ipv4.udp_mem")) ?? [];
+  if (settings === undefined || entry === undefined || min === undefined || pageSizeBytes === undefined) return [];
+  const because = `udp_mem allows a charge of ${
+    formatBytes(min * pageSizeBytes)
+  }; it counts the packets, not the blocks they pin, so it does not bound this`;
+  return [{ path: settings.path, line: entry.line, because }];
+}
+
+function finding(those: Amplifiers, pinned: Pinned, seen: Seen): FindingDraft {
+  const { groups } = those;
+  const charged = sum(groups);
+  const ofOthers = Math.max(0, outsideSlabBytes(seen) - charged);
+  const bytes = { low: Math.max(0, pinned.low - ofOthers), high: Math.max(0, pinned.high - ofOthers) };
+  return {
+    title: `${nameOfGroups(groups)}: unread packets that are charged ${formatBytes(charged)} pin ${
+      formatBytes(bytes.high)
+    } of page fragments`,
+    confidence: confidenceOf(those, seen),
+    material: true,
+    claims: [{ account: "unaccounted", bytes }],
+    owners: owners(groups, bytes.high),
+    evidence: evidence(those, pinned, seen),
+    remedies: remedies(groups, seen.processes, seen.languages),
+  };
+}
+
 export const skbFragAmplification: Analyzer = defineAnalyzer({
   id: "skb-frag-amplification",
   title: "A few queued packets pin whole page fragment blocks",
@@ -100,181 +267,29 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     "mm/page_frag_cache.c",
     "commit 3226b158e67c (32x truesize under-estimation)",
   ],
-  needs: { ledger, receiveCharges },
-  uses: {
-    fragmentBlocks,
-    socketOwners,
-    processes,
-    languages,
-    sysctl,
-    meminfo,
-    skbSlab,
-    tcpBacklog,
-    unixBacklog,
-    packetRings,
-  },
-  analyze(
-    {
-      ledger,
-      receiveCharges: charges,
-      fragmentBlocks: census,
-      socketOwners: owners,
-      processes: known,
-      languages: spoken,
-      sysctl: settings,
-      meminfo: file,
-      skbSlab: slab,
-      tcpBacklog: tcp,
-      unixBacklog: unix,
-      packetRings: packets,
-    },
-    facts,
-  ) {
-    const charged = chargeOf(charges);
-    const blockBytes = fragmentBlockBytes(facts.pageSizeBytes);
-    const mostPinnedBy = (bytes: number): number => mostPinned(bytes, blockBytes);
-    const explainable = mostPinnedBy(charged);
-    const residual = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
-    // Streams that are sent are copied into blocks of the same size, without waste; rings are pages that no account has, either.
-    const streams = (unix?.queues ?? []).filter(({ type }) => type !== "dgram");
-    const sent = (tcp?.sent.queues ?? []).reduce((sum, { payloadBytes }) => sum + payloadBytes, 0) +
-      streams.reduce((sum, { chargedBytes }) => sum + chargedBytes, 0);
-    const rings = (packets?.rings ?? []).reduce((sum, { bytes }) => sum + bytes, 0);
-    const pinned = pinnedBytes();
-    // Packets that lie in slab fill no block. Where slab is not known, all of them may be in the blocks; those of streams are, whatever else is in slab.
-    const ofPackets = chargeOf(charges.filter(({ family }) => !isStream(family)));
-    const outsideSlab = charged - (skbBytesInSlab(ofPackets, slab) ?? 0);
+  needs,
+  uses,
+  analyze(values, facts) {
+    const seen = { ...values, facts };
+    const { ledger, fragmentBlocks: census } = seen;
+    const charged = sum(seen.receiveCharges);
+    const outsideSlab = outsideSlabBytes(seen);
+    const materialBytes = materialQueueBytes(ledger.totalBytes);
     // Of free and top all that processes and the kernel have is in no account, and the backlog itself.
     const isTold = census !== undefined || isWhole(ledger);
-    if (!isTold && explainable - outsideSlab >= materialQueueBytes(ledger.totalBytes)) {
+    if (!isTold && mostPinnedBytes(charged, seen) - outsideSlab >= materialBytes) {
       return { notAssessed: [WHOLE_MEMINFO] };
     }
-    const excess = pinned.bytes.high - outsideSlab;
-    const material = excess >= materialQueueBytes(ledger.totalBytes);
-    const all = groupByOwner(charges.filter(({ bytes }) => bytes >= charged / 1000), owners);
-    const groups = amplifiers();
-    if (!material || groups.length === 0) {
-      const blocks = pinned.census === undefined ? "memory outside every account is" : "page fragment blocks are";
-      return {
-        ruledOut: `${blocks} ${formatBytes(pinned.census?.bytes ?? residual)}, receive queues are charged ${
-          formatBytes(charged)
-        }`,
-      };
+    const pinned = pinnedBytes(seen);
+    const those = amplifiers(pinned, seen);
+    if (pinned.high - outsideSlab >= materialBytes && those.groups.length > 0) {
+      return { findings: [finding(those, pinned, seen)] };
     }
-    return { findings: [finding()] };
-
-    /**
-     * Those of which each alone may pin what is beyond the charge, and many times of its own: a large backlog beside them does not, it is full of what it is
-     * charged for. Else all, if all together pin many times of what they are charged.
-     */
-    function amplifiers(): readonly Group[] {
-      const alone = all.filter(({ bytes }) => mostPinnedBy(bytes) >= excess && excess >= MIN_AMPLIFICATION * bytes);
-      if (alone.length > 0) return alone;
-      if (pinned.bytes.high < MIN_AMPLIFICATION * charged) return [];
-      const able = all.filter(({ bytes }) => mostPinnedBy(bytes) >= MIN_SHARE_OF_PINNED * pinned.bytes.high);
-      return able.length > 0 ? able : all;
-    }
-
-    function pinnedBytes(): Pinned {
-      if (census !== undefined) {
-        const most = Math.min(Math.max(0, census.bytes - sent), explainable);
-        return { bytes: { low: most, high: most }, census };
-      }
-      // Without a census the residual is all there is to go by; what is there on an idle host, too, is no part of it.
-      const most = Math.min(Math.max(0, residual - sent - rings), explainable);
-      return {
-        bytes: { low: Math.max(0, most - residualNoiseBytes(ledger.totalBytes)), high: most },
-        census: undefined,
-      };
-    }
-
-    function finding(): FindingDraft {
-      const ofOthers = Math.max(0, outsideSlab - chargeOf(groups));
-      const bytes = {
-        low: Math.max(0, pinned.bytes.low - ofOthers),
-        high: Math.max(0, pinned.bytes.high - ofOthers),
-      };
-      const ratio = bytes.high / chargeOf(groups);
-      return {
-        title: `${nameOfGroups(groups)}: unread packets that are charged ${formatBytes(chargeOf(groups))} pin ${
-          formatBytes(bytes.high)
-        } of page fragments`,
-        confidence: confidence(),
-        material,
-        claims: [{ account: "unaccounted", bytes }],
-        owners: groups.map((group) => ({
-          pid: group.pids[0] ?? null,
-          comm: group.comm ?? "unknown",
-          bytes: (group.bytes / chargeOf(groups)) * bytes.high,
-          count: group.held.length,
-          detail:
-            `${formatQuantity(group.held.length, "socket")} charged ${formatBytes(group.bytes)}, pinning about ${
-              ratio.toFixed(0)
-            } times as much${groups.length === 1 ? "" : "; which of them pins how much is not known"}` +
-            (group.comm === undefined ? "; to find the owner: ss -anp" : ""),
-        })).map((owner) => ({ ...owner, bytes: Math.round(owner.bytes) })),
-        evidence: evidence(),
-        remedies: remedies(groups, known, spoken),
-      };
-    }
-
-    function confidence(): Confidence {
-      if (pinned.census !== undefined) return "confirmed";
-      // What is in no account may be anything, also where a small queue could pin as much.
-      return groups.length === all.length ? "likely" : "possible";
-    }
-
-    function evidence(): EvidenceLine[] {
-      const lines: EvidenceLine[] = [];
-      if (pinned.census !== undefined) {
-        lines.push({
-          path: pinned.census.path,
-          line: pinned.census.line,
-          because: `${formatBytes(pinned.census.bytes)} are blocks of ${
-            formatBytes(blockBytes)
-          } that are no slab, no page cache and no process's: ${
-            (pinned.bytes.high / chargeOf(groups)).toFixed(0)
-          } times what ${
-            groups.length === all.length ? "all receive queues are" : `${nameOfGroups(groups)} is`
-          } charged`,
-        });
-      }
-      const total = file?.value.bytes.get("MemTotal");
-      if (file !== undefined && total !== undefined) {
-        lines.push({
-          path: file.path,
-          line: total.line,
-          because: `of this, ${formatBytes(residual)} (${
-            formatShare(residual, ledger.totalBytes)
-          }) is in no account of the kernel`,
-        });
-      }
-      for (
-        const { path, line, name, bytes, family } of groups.flatMap(({ held }) => held).filter((charge) =>
-          charge.bytes >= chargeOf(groups) / 100
-        ).slice(
-          0,
-          3,
-        )
-      ) {
-        lines.push({
-          path,
-          line,
-          because: `${family} socket ${name} is charged ${formatBytes(bytes)} for packets that nobody read`,
-        });
-      }
-      const entry = settings?.value.get("net.ipv4.udp_mem");
-      const [min] = settings === undefined ? [] : sysctlNumbers(settings.value, "net.ipv4.udp_mem") ?? [];
-      if (settings !== undefined && entry !== undefined && min !== undefined && facts.pageSizeBytes !== undefined) {
-        lines.push({
-          path: settings.path,
-          line: entry.line,
-          because: `udp_mem allows a charge of ${
-            formatBytes(min * facts.pageSizeBytes)
-          }; it counts the packets, not the blocks they pin, so it does not bound this`,
-        });
-      }
-      return lines;
-    }
+    const blocks = census === undefined ? "memory outside every account is" : "page fragment blocks are";
+    return {
+      ruledOut: `${blocks} ${formatBytes(census?.bytes ?? residualBytes(seen))}, receive queues are charged ${
+        formatBytes(charged)
+      }`,
+    };
   },
 });
