@@ -53,6 +53,7 @@ interface Holding extends EvidenceLine {
   readonly bytes: number;
   /** For the title: who holds it. */
   readonly name: string;
+  readonly isPlural: boolean;
   readonly owner: Owner;
   /** False for files that have a name: they may be wanted, and may be mapped. */
   readonly unreachable: boolean;
@@ -68,34 +69,52 @@ function commOf(pid: number, known: readonly Process[] | undefined): string | un
 
 const UNKNOWN_PROGRAM = "an unknown program";
 
-function segmentHolding(segment: OrphanSegment, known: readonly Process[] | undefined): Holding {
-  const { id, bytes, creatorPid, uid, seenBy, path, line } = segment;
+/** What removes segments, after a look at them: one by its number; of many those that still nobody is attached to. */
+function removeSegments({ id, creatorPid, seenBy }: OrphanSegment, count: number): string[] {
   const enter = seenBy === undefined ? "" : `nsenter -t ${seenBy} -i `;
+  if (count === 1) return [`${enter}ipcs -m -i ${id}`, `${enter}ipcrm -m ${id}`];
+  // Columns of this file: shmid is the 2nd, cpid the 5th, nattch the 7th.
+  const theirs = `${enter}awk '$5 == ${creatorPid} && $7 == 0`;
+  return [
+    `${theirs}' /proc/sysvipc/shm`,
+    `${theirs} { print "-m", $2 }' /proc/sysvipc/shm | xargs -n 64 ${enter}ipcrm`,
+  ];
+}
+
+/** @param segments Those that one process left, if there are several. */
+function segmentsHolding(segments: readonly OrphanSegment[], known: readonly Process[] | undefined): Holding {
+  const [segment] = segments as readonly [OrphanSegment];
+  const { id, creatorPid, uid, seenBy, path, line } = segment;
+  const count = segments.length;
+  const bytes = segments.reduce((all, each) => all + each.bytes, 0);
   const where = seenBy === undefined
     ? ""
     : ` in the IPC namespace of ${commOf(seenBy, known) ?? UNKNOWN_PROGRAM} (pid ${seenBy})`;
+  const maker = `made by process ${creatorPid ?? "(unknown)"} of user ${uid ?? "(unknown)"}`;
+  const comm = count === 1 ? `SysV segment ${id}` : formatQuantity(count, "SysV segment");
   return {
     bytes,
-    name: `SysV segment ${id}${where}`,
+    name: `${comm}${count === 1 ? "" : ` ${maker}`}${where}`,
+    isPlural: count > 1,
     unreachable: true,
     unmappedBytes: bytes,
     path,
     line,
-    because: `${formatBytes(bytes)}, and nattch is 0: no process is attached`,
-    owner: {
-      pid: null,
-      comm: `SysV segment ${id}`,
-      bytes,
-      count: 1,
-      detail: `made by process ${creatorPid ?? "(unknown)"} of user ${uid ?? "(unknown)"}${where}, nobody is attached`,
-    },
+    because: `${formatBytes(segment.bytes)}, and nattch is 0: no process is attached${
+      count === 1 ? "" : `, nor to the ${formatQuantity(count - 1, "other")} that process ${creatorPid} made`
+    }`,
+    owner: { pid: null, comm, bytes, count, detail: `${maker}${where}, nobody is attached` },
     remedies: [{
       when: "now",
-      text: `Remove segment ${id}: nobody is attached, but a program may still mean to come back for what is in it. ${
+      text: `Remove ${
+        count === 1 ? `segment ${id}` : `the ${formatQuantity(count, "segment")} of process ${creatorPid}`
+      }: nobody is attached, but a program may still mean to come back for what is in ${count === 1 ? "it" : "them"}. ${
         remedyMark("shmem-leak", "remove the segment")
       }`,
-      commands: [`${enter}ipcs -m -i ${id}`, `${enter}ipcrm -m ${id}`],
-      verify: "Shmem of /proc/meminfo falls by its size, ipcs -m no longer lists it",
+      commands: removeSegments(segment, count),
+      verify: `Shmem of /proc/meminfo falls by ${count === 1 ? "its" : "their"} size, ipcs -m no longer lists ${
+        count === 1 ? "it" : "them"
+      }`,
     }, {
       when: "fix",
       text:
@@ -114,6 +133,19 @@ function segmentHolding(segment: OrphanSegment, known: readonly Process[] | unde
       verify: "ipcs -m lists no segment with nattch 0",
     }],
   };
+}
+
+/** Those that one process made, taken together: it may have left thousands of small ones. Where it is not known who did, each is one of its own. */
+function byMaker(orphans: readonly OrphanSegment[]): OrphanSegment[][] {
+  const groups = new Map<string, OrphanSegment[]>();
+  for (const segment of orphans) {
+    const { id, creatorPid, uid, seenBy } = segment;
+    const key = creatorPid === undefined ? `segment ${id} ${seenBy}` : `maker ${creatorPid} ${uid} ${seenBy}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [segment]);
+    else group.push(segment);
+  }
+  return [...groups.values()];
 }
 
 /** Unlinked files of one process. */
@@ -135,6 +167,7 @@ function processHolding(
   return {
     bytes,
     name: `${comm} (pid ${pid})`,
+    isPlural: false,
     unreachable: true,
     unmappedBytes: bytes,
     path: largest.path,
@@ -224,6 +257,7 @@ function filesHolding(use: TmpfsUse, known: readonly Process[] | undefined): Hol
   return {
     bytes,
     name: seenBy === undefined ? `Files in ${mount}` : `Files in ${inside} of ${comm} (pid ${seenBy})`,
+    isPlural: true,
     unreachable: false,
     unmappedBytes: mappedBytes === undefined ? undefined : Math.max(0, bytes - mappedBytes),
     path,
@@ -275,7 +309,7 @@ function holdings(shared: SharedMemory, known: readonly Process[] | undefined): 
     mount !== JOURNAL_MOUNT || sizeBytes === undefined || bytes > JOURNAL_SHARE * sizeBytes
   );
   return [
-    ...(shared.orphans ?? []).map((segment) => segmentHolding(segment, known)),
+    ...byMaker(shared.orphans ?? []).map((segments) => segmentsHolding(segments, known)),
     ...[...byPid].map(([pid, objects]) => processHolding(pid, objects, known)),
     ...files.map((use) => filesHolding(use, known)),
   ].filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1));
@@ -549,7 +583,7 @@ export const shmemLeak: Analyzer = defineAnalyzer({
     const listed = large.slice(0, MAX_OWNERS);
     return {
       findings: [{
-        title: `${nameOf(large)} ${large.length === 1 && largest.unreachable ? "holds" : "hold"} ${
+        title: `${nameOf(large)} ${large.length === 1 && !largest.isPlural ? "holds" : "hold"} ${
           formatBytes(bytes.high)
         } of shared memory that no process maps`,
         confidence,

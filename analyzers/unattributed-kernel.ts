@@ -5,7 +5,12 @@ import type { Owner, Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
 import { type HostFacts, type Missing, overTime, type Parsed } from "../src/core/source.ts";
 import { uncountedBalloons } from "../src/computed/balloon_drivers.ts";
-import { type KernelBuffer, kernelBuffers } from "../src/computed/kernel_buffers.ts";
+import {
+  type KernelBuffer,
+  kernelBuffers,
+  type StripeCache,
+  type TraceBuffer,
+} from "../src/computed/kernel_buffers.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
 import { stopCommands } from "../src/computed/owners.ts";
@@ -61,63 +66,115 @@ interface Named extends SourceLine {
   readonly bytes: number;
   readonly count: number;
   readonly name: string;
+  /** For the title, where the name alone does not tell how many they are. */
+  readonly who?: string;
+  readonly isPlural?: boolean;
   /** What has them, in words for the title. */
   readonly buffers?: string;
   readonly detail: string;
 }
 
-function namedByBuffer(buffer: KernelBuffer): Named {
-  const { path, line, bytes } = buffer;
-  const where = { path, line, bytes };
-  switch (buffer.kind) {
-    case "trace":
-      return {
-        ...where,
-        count: 1,
-        name: buffer.instance === undefined ? "ftrace" : `ftrace's instance ${buffer.instance}`,
-        buffers: "its ring buffers",
-        detail: "the ring buffers of all CPUs, full or not",
-      };
-    case "perf":
-      return {
-        ...where,
-        pid: buffer.pid,
-        count: 1,
-        name: buffer.comm,
-        buffers: "the ring buffers of its perf events",
-        detail: "the ring buffers of its perf events: pinned (VmPin), but not its own memory",
-      };
-    case "stripes":
-      return {
-        ...where,
-        count: buffer.stripes,
-        name: buffer.array,
-        buffers: "its stripe cache",
-        detail: `${formatCount(buffer.stripes)} stripes, each with a page for each of ${
-          formatQuantity(buffer.disks, "disk")
-        }`,
-      };
+/** One large buffer, or small ones of one kind and program, the largest first: many of these are as much as a large one. */
+type Buffers<B extends KernelBuffer = KernelBuffer> = readonly [B, ...B[]];
+
+function byHolder(buffers: readonly KernelBuffer[], largeBytes: number): Buffers[] {
+  const groups = new Map<string, [KernelBuffer, ...KernelBuffer[]]>();
+  for (const buffer of buffers) {
+    const holder = buffer.kind === "perf" ? buffer.comm : buffer.kind === "stripes" ? buffer.array : "";
+    const key = buffer.bytes >= largeBytes ? `large ${groups.size}` : `${buffer.kind} ${holder}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [buffer]);
+    else group.push(buffer);
   }
+  return [...groups.values()].filter((group) => sum(group) >= largeBytes).sort((a, b) => sum(b) - sum(a));
+}
+
+/** "ftrace", "ftrace's instance a", "ftrace and 3 instances": its own buffers are no instance. */
+function traceName(buffers: readonly TraceBuffer[]): string {
+  const names = buffers.flatMap(({ instance }) => instance ?? []);
+  const own = names.length < buffers.length;
+  if (names.length === 0) return "ftrace";
+  const instances = names.length === 1 ? `instance ${names[0]}` : formatQuantity(names.length, "instance");
+  return own ? `ftrace and its ${instances}` : `ftrace's ${instances}`;
+}
+
+function isKind<K extends KernelBuffer["kind"]>(
+  buffers: Buffers,
+  kind: K,
+): buffers is Buffers<Extract<KernelBuffer, { kind: K }>> {
+  return buffers[0].kind === kind;
+}
+
+function namedByBuffer(buffers: Buffers): Named {
+  const { path, line } = buffers[0];
+  const where = { path, line, bytes: sum(buffers) };
+  const largest = buffers.length === 1 ? "" : `; the largest has ${formatBytes(buffers[0].bytes)}`;
+  if (isKind(buffers, "trace")) {
+    return {
+      ...where,
+      count: buffers.length,
+      name: traceName(buffers),
+      isPlural: buffers.length > 1,
+      buffers: buffers.length === 1 ? "its ring buffers" : "their ring buffers",
+      detail: `the ring buffers of all CPUs, full or not${largest}`,
+    };
+  }
+  if (isKind(buffers, "perf")) {
+    const [{ pid, comm }] = buffers;
+    return {
+      ...where,
+      pid,
+      count: buffers.length,
+      name: comm,
+      ...(buffers.length === 1 ? {} : { who: `${comm} (${formatQuantity(buffers.length, "process", "processes")})` }),
+      isPlural: buffers.length > 1,
+      buffers: `the ring buffers of ${buffers.length === 1 ? "its" : "their"} perf events`,
+      detail: `the ring buffers of its perf events: pinned (VmPin), but not its own memory${largest}`,
+    };
+  }
+  const { array, stripes, disks } = buffers[0] as StripeCache;
+  return {
+    ...where,
+    count: stripes,
+    name: array,
+    buffers: "its stripe cache",
+    detail: `${formatCount(stripes)} stripes, each with a page for each of ${formatQuantity(disks, "disk")}`,
+  };
+}
+
+/** How many instances are named in a command. */
+const MAX_INSTANCES = 100;
+
+/** What shows what traces, and what makes the buffers smaller. */
+function shrinkCommands(buffers: readonly TraceBuffer[]): string[] {
+  const folders = buffers.slice(0, MAX_INSTANCES).map(({ instance }) =>
+    instance === undefined ? "/sys/kernel/tracing" : `/sys/kernel/tracing/instances/${shellWord(instance)}`
+  );
+  const [folder] = folders as [string];
+  if (folders.length === 1) {
+    return [
+      `cat ${folder}/current_tracer ${folder}/set_event; fuser -v ${folder}/trace_pipe`,
+      `echo 1408 > ${folder}/buffer_size_kb`,
+    ];
+  }
+  const each = (command: string): string => `for f in ${folders.join(" ")}; do ${command}; done`;
+  return [
+    each('grep -H . "$f"/current_tracer "$f"/set_event; fuser -v "$f"/trace_pipe'),
+    each('echo 1408 > "$f"/buffer_size_kb'),
+  ];
 }
 
 /** How the buffers are made smaller. */
-function bufferRemedies(buffer: KernelBuffer, known: readonly Process[] | undefined): Remedy[] {
+function bufferRemedies(buffers: Buffers, known: readonly Process[] | undefined): Remedy[] {
   const verify = "MemFree of /proc/meminfo grows by what they were";
-  if (buffer.kind === "trace") {
-    const { instance } = buffer;
-    const tracing = instance === undefined
-      ? "/sys/kernel/tracing"
-      : `/sys/kernel/tracing/instances/${shellWord(instance)}`;
+  if (isKind(buffers, "trace")) {
     return [{
       when: "now",
       text:
         `See what traces, then make the buffers as large as the kernel makes them (1,408 KiB for each CPU): what was traced is lost. An instance that nobody needs can be removed (rmdir). ${
           remedyMark("unattributed-kernel", "shrink the buffers of ftrace")
         }`,
-      commands: [
-        `cat ${tracing}/current_tracer ${tracing}/set_event; fuser -v ${tracing}/trace_pipe`,
-        `echo 1408 > ${tracing}/buffer_size_kb`,
-      ],
+      commands: shrinkCommands(buffers),
       verify,
     }, {
       when: "prevent",
@@ -132,14 +189,14 @@ function bufferRemedies(buffer: KernelBuffer, known: readonly Process[] | undefi
       verify: "the sizes stay small after a boot, and after the agent's start",
     }];
   }
-  if (buffer.kind === "perf") {
-    const { pid, comm } = buffer;
+  if (isKind(buffers, "perf")) {
+    const [{ pid, comm }] = buffers;
     return [{
       when: "now",
       text: `Restart ${comm} in an orderly way: the buffers go with its perf events. ${
         remedyMark("unattributed-kernel", "end the owner of the perf events")
       }`,
-      commands: stopCommands({ comm, pids: [pid] }, known),
+      commands: stopCommands({ comm, pids: buffers.map((buffer) => buffer.pid) }, known),
       verify,
     }, {
       when: "fix",
@@ -151,12 +208,13 @@ function bufferRemedies(buffer: KernelBuffer, known: readonly Process[] | undefi
       verify: "VmPin of its status is small after the restart",
     }];
   }
+  const { array } = buffers[0] as StripeCache;
   return [{
     when: "now",
     text: `Make the cache smaller: 256 stripes are the kernel's own choice. Writing may become slower. ${
       remedyMark("unattributed-kernel", "shrink the stripe cache")
     }`,
-    commands: [`echo 256 > /sys/block/${shellWord(buffer.array)}/md/stripe_cache_size`],
+    commands: [`echo 256 > /sys/block/${shellWord(array)}/md/stripe_cache_size`],
     verify,
   }];
 }
@@ -356,10 +414,10 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     const usualBytes = Math.min(left, sum(caches));
     const uncached = left - usualBytes;
     // What is larger than all there is must be somewhere else.
-    const known = buffers.filter(({ bytes }) => bytes >= MIN_NAMED_SHARE * uncached && bytes <= uncached + noise);
+    const known = byHolder(buffers.filter(({ bytes }) => bytes <= uncached + noise), MIN_NAMED_SHARE * uncached);
     const knownTenants = known.map(namedByBuffer);
-    const isKnown = known.length > 0 && sum(known) >= MOST_OF * uncached;
-    const bytes = isKnown ? uncached : Math.max(0, uncached - sum(known));
+    const isKnown = known.length > 0 && sum(knownTenants) >= MOST_OF * uncached;
+    const bytes = isKnown ? uncached : Math.max(0, uncached - sum(knownTenants));
     const trend = growth();
     const grown = trend?.changeBytes ?? 0;
     const amount = `${formatBytes(bytes)} (${formatShare(bytes, total)} of memory)`;
@@ -510,23 +568,25 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
         }],
         evidence: evidence(),
         remedies: isKnown
-          ? known.flatMap((buffer) => bufferRemedies(buffer, running))
+          ? known.flatMap((group) => bufferRemedies(group, running))
           : unseen.length > 0
           ? [lookAtSockets("tcp", remedyMark("unattributed-kernel", "look at the sockets of all namespaces"))]
           : remedies(facts),
       };
     }
 
-    function titleOf({ name, pid, bytes: size, buffers }: Named, claimed: number): string {
-      const who = `${name}${pid === undefined ? "" : ` (pid ${pid})`}`;
+    function titleOf(
+      { name, pid, who = `${name}${pid === undefined ? "" : ` (pid ${pid})`}`, isPlural, bytes: size, buffers }: Named,
+      claimed: number,
+    ): string {
       if (isKnown && named.length > 1) {
         return `${who} and ${formatQuantity(named.length - 1, "other")} hold ${
           formatBytes(claimed)
         } of kernel pages in buffers`;
       }
-      return `${who} ${unseen.length > 0 && !isKnown ? "hold" : "holds"} ${formatBytes(size)} of kernel pages${
-        buffers === undefined ? "" : ` in ${buffers}`
-      }`;
+      return `${who} ${isPlural === true || unseen.length > 0 && !isKnown ? "hold" : "holds"} ${
+        formatBytes(size)
+      } of kernel pages${buffers === undefined ? "" : ` in ${buffers}`}`;
     }
 
     function ownerOf({ pid, name, bytes: size, count, detail }: Named): Owner {

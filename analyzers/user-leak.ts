@@ -207,7 +207,9 @@ function startUp({ processes: each }: Tenant, lives: ReadonlyMap<number, Process
   const [oldest] = known.toSorted((a, b) => b.ageSeconds - a.ageSeconds);
   if (oldest === undefined || known.length < each.length || oldest.ageSeconds >= START_UP_SECONDS) return undefined;
   const isSmall = each.every((process) => sizeOf(process) < START_UP_BYTES);
-  const isBusy = known.every(({ cpuShare }) => cpuShare !== undefined && cpuShare >= START_UP_CPU_SHARE);
+  const isBusy = known.every(({ cpuShare, isAlwaysRunnable }) =>
+    cpuShare !== undefined && cpuShare >= START_UP_CPU_SHARE || isAlwaysRunnable
+  );
   return isSmall || isBusy ? oldest : undefined;
 }
 
@@ -316,8 +318,9 @@ function doubtEvidence(doubt: Doubt, { processes: [largest] }: Grown): EvidenceL
       because: `the most that it ever had (VmHWM of this file) is ${formatBytes(doubt.bytes)} more than it has now`,
     };
   }
-  const { ageSeconds, cpuShare, path, line } = doubt.life;
-  const computing = cpuShare === undefined ? "" : `, and computed ${formatShare(cpuShare, 1)} of the time`;
+  const { ageSeconds, cpuShare, isAlwaysRunnable, path, line } = doubt.life;
+  const waiting = isAlwaysRunnable && (cpuShare ?? 0) < START_UP_CPU_SHARE ? ", and waited for a CPU for more" : "";
+  const computing = cpuShare === undefined ? "" : `, and computed ${formatShare(cpuShare, 1)} of the time${waiting}`;
   return { path, line, because: `it was started ${Math.round(ageSeconds)} s before the last snapshot${computing}` };
 }
 

@@ -11,6 +11,8 @@ export interface ProcessLife extends SourceLine {
   readonly cpuSeconds: number | undefined;
   /** The same for each second. */
   readonly cpuShare: number | undefined;
+  /** Whether it ran, or waited for a CPU, in each of several snapshots: where CPUs are short, its time tells less than it asks for. */
+  readonly isAlwaysRunnable: boolean;
 }
 
 type List = Parsed<readonly ListedProcess[]>;
@@ -27,6 +29,15 @@ function firstSight(
     }
   }
   return undefined;
+}
+
+/** State R of /proc/PID/stat: on a CPU, or waiting for one. */
+function isAlwaysRunnable(
+  history: readonly TimePoint<ReadonlyMap<number, ListedProcess>>[],
+  { pid, startSeconds }: ListedProcess,
+): boolean {
+  const seen = history.map(({ value }) => value.get(pid)).filter((process) => process?.startSeconds === startSeconds);
+  return seen.length > 1 && seen.every((process) => process?.state === "R");
 }
 
 function livesOf(history: readonly TimePoint<List>[]): Map<number, ProcessLife> {
@@ -51,6 +62,7 @@ function livesOf(history: readonly TimePoint<List>[]): Map<number, ProcessLife> 
       ageSeconds: now - startSeconds,
       cpuSeconds: spent,
       cpuShare: spent === undefined || first === undefined ? undefined : spent * 1000 / (last.time - first.time),
+      isAlwaysRunnable: isAlwaysRunnable(byPid, process),
       path: last.value.path,
       line,
     });

@@ -197,6 +197,26 @@ describe("shmem-leak", () => {
     expect(findingOf(used, "shmem-leak")).toBeUndefined();
   });
 
+  it("takes the many segments that one process left together, and removes them with one command", async () => {
+    const [header, row] = segments(0).split("\n") as [string, string];
+    const many = Array.from(
+      { length: 4 },
+      (_, i) => row.replace(" 7 ", ` ${i + 7} `).replaceAll("419430400", "104857600"),
+    );
+    const report = await analyzeFiles({ ...shmem(408 * MIB), "proc/sysvipc/shm": [header, ...many, ""].join("\n") });
+    const finding = findingOf(report, "shmem-leak");
+    expect(finding).toMatchObject({
+      title: "4 SysV segments made by process 24630 of user 0 hold 400 MiB of shared memory that no process maps",
+      bytes: { low: 400 * MIB, high: 400 * MIB },
+      owners: [{ comm: "4 SysV segments", bytes: 400 * MIB, count: 4 }],
+    });
+    const now = finding?.remedies.filter(({ when }) => when === "now");
+    expect(now).toHaveLength(1);
+    expect(now?.[0]?.commands).toContain(
+      `awk '$5 == 24630 && $7 == 0 { print "-m", $2 }' /proc/sysvipc/shm | xargs -n 64 ipcrm`,
+    );
+  });
+
   it("names a segment of another IPC namespace, and how it is removed there", async () => {
     const files = (nattch: number) => ({
       ...shmem(408 * MIB),

@@ -213,6 +213,36 @@ describe("unattributed-kernel", () => {
     );
   });
 
+  it("names many small buffers of one kind together, and how all of them are made smaller", async () => {
+    const traced: { [path: string]: string } = {};
+    for (let i = 0; i < 20; i++) {
+      traced[`sys/kernel/tracing/instances/a${i}/buffer_total_size_kb`] = `${20 * 1024}\n`;
+    }
+    const instances = findingOf(await analyzeFiles({ ...hidden(400 * MIB), ...traced }), ID);
+    expect(instances).toMatchObject({
+      title:
+        "ftrace's 20 instances hold 400 MiB of kernel pages in their ring buffers that are in no account of /proc/meminfo",
+      confidence: "likely",
+      owners: [{ pid: null, comm: "ftrace's 20 instances", bytes: 400 * MIB, count: 20 }],
+    });
+    expect(instances?.remedies[0]?.commands[1]).toMatch(
+      /^for f in \/sys\/kernel\/tracing\/instances\/a0 .*\/a9; do echo 1408 > "\$f"\/buffer_size_kb; done$/,
+    );
+    const pinned: { [path: string]: string } = {};
+    for (let pid = 10; pid < 30; pid++) {
+      pinned[`proc/${pid}/status`] = `Name:\tagent\nPid:\t${pid}\nVmPin:\t${
+        20 * 1024
+      } kB\nVmRSS:\t100 kB\nRssAnon:\t0 kB\n`;
+    }
+    expect(findingOf(await analyzeFiles({ ...hidden(400 * MIB), ...pinned }), ID)).toMatchObject({
+      title:
+        "agent (20 processes) hold 400 MiB of kernel pages in the ring buffers of their perf events that are in no account of /proc/meminfo",
+      confidence: "likely",
+      owners: [{ pid: 10, comm: "agent", bytes: 400 * MIB, count: 20 }],
+      remedies: [{ commands: [expect.stringMatching(/^pkill -TERM -x agent$/)] }, {}],
+    });
+  });
+
   it("takes all that a process pins for perf's where it has such descriptors, and nothing where io_uring may have it", async () => {
     const status = `Name:\tagent\nVmPin:\t${400 * 1024} kB\nVmRSS:\t${90 * 1024} kB\nRssAnon:\t${90 * 1024} kB\n`;
     const bytesOf = async (kind: string) => {

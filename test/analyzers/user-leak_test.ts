@@ -58,14 +58,19 @@ describe("user-leak", () => {
   describe("of a process that has just been started", () => {
     const USER_HZ = 100;
     /** One that was started so many seconds before the first snapshot, and computes for so much of the time. */
-    function started(ageSeconds: number, cpuShare: number, amounts: readonly number[]): { [path: string]: string } {
+    function started(
+      ageSeconds: number,
+      cpuShare: number,
+      amounts: readonly number[],
+      state = cpuShare < 0.5 ? "S" : "R",
+    ): { [path: string]: string } {
       const files = watched("node", amounts);
       for (const [i, prefix] of times.entries()) {
         const now = 1000 + 5 * i;
         const ticks = (seconds: number): number => Math.round(seconds * USER_HZ);
         files[`${prefix}sos_commands/process/process_list`] = [
           `1 (init) S 0 1 12 40 50`,
-          `700 (node) R 1 8 ${ticks(1000 - ageSeconds)} ${ticks((ageSeconds + 5 * i) * cpuShare)} 0`,
+          `700 (node) ${state} 1 8 ${ticks(1000 - ageSeconds)} ${ticks((ageSeconds + 5 * i) * cpuShare)} 0`,
           `900 (sh) S 1 1 ${ticks(now)} 0 0`,
         ].join("\n") + "\n";
       }
@@ -93,6 +98,15 @@ describe("user-leak", () => {
         "it was started 12 s before the last snapshot, and computed 90.0 % of the time",
       );
       expect(findingOf(await analyzeFiles(started(2, 0.1, large)), "user-leak")?.confidence).toBe("likely");
+    });
+
+    it("says so of a larger one that waits for a CPU whenever it is looked at", async () => {
+      const finding = findingOf(await analyzeFiles(started(2, 0.4, large, "R")), "user-leak");
+      expect(finding).toMatchObject({ confidence: "possible", material: false });
+      expect(finding?.evidence.map(({ because }) => because)).toContain(
+        "it was started 12 s before the last snapshot, and computed 40.0 % of the time, and waited for a CPU for more",
+      );
+      expect(findingOf(await analyzeFiles(started(2, 0.4, large, "S")), "user-leak")?.confidence).toBe("likely");
     });
 
     it("accuses what was started longer ago than starting up takes, however small and busy", async () => {
