@@ -7,6 +7,7 @@ import { type DescriptorDetail, descriptors, type DescriptorTable } from "../src
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
 import { byComm, nameOfGroup, stopAll, stopCommands, worthNaming } from "../src/computed/owners.ts";
+import { ALL_DESCRIPTORS, seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { processes } from "../src/computed/processes.ts";
 import { type AioRings, aioRings } from "../src/parsers/aio_rings.ts";
 import { processStatus } from "../src/parsers/process_status.ts";
@@ -214,7 +215,7 @@ export const ioUring: Analyzer = defineAnalyzer({
     "fs/aio.c aio_setup_ring()",
   ],
   needs: { ledger },
-  uses: { descriptors, processes, processStatus, vmstat, vmallocinfo, aioRings, sysctl },
+  uses: { descriptors, processes, processStatus, vmstat, vmallocinfo, aioRings, sysctl, seesAllDescriptors },
   analyze(
     {
       ledger,
@@ -225,6 +226,7 @@ export const ioUring: Analyzer = defineAnalyzer({
       vmallocinfo: areas,
       aioRings: aio,
       sysctl: settings,
+      seesAllDescriptors: seesAll,
     },
     { pageSizeBytes },
   ) {
@@ -254,6 +256,7 @@ export const ioUring: Analyzer = defineAnalyzer({
       return { findings: [byNumber(unsized), ...aioFound] };
     }
     if (aioFound.length > 0) return { findings: aioFound };
+    if (seesAll === false && residual - inRings >= materialBytes) return { notAssessed: [ALL_DESCRIPTORS] };
     return {
       ruledOut: `${formatBytes(pinned)} is pinned and in no process${
         table === undefined ? "" : `; ${

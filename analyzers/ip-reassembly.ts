@@ -6,6 +6,7 @@ import type { Parsed } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { MIN_TRUESIZE_BYTES, placeSkbBytes, skbSlab } from "../src/computed/skb_memory.ts";
+import { notSeen, unseenRoom } from "../src/computed/unseen_sockets.ts";
 import { netnsOf } from "../src/parsers/_groups.ts";
 import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
@@ -86,8 +87,8 @@ export const ipReassembly: Analyzer = defineAnalyzer({
     "net/ipv4/inet_fragment.c",
   ],
   needs: { ledger, sockstat },
-  uses: { slabinfo, skbSlab },
-  analyze({ ledger, sockstat: files, slabinfo: slab, skbSlab: packets }) {
+  uses: { slabinfo, skbSlab, unseenRoom },
+  analyze({ ledger, sockstat: files, slabinfo: slab, skbSlab: packets, unseenRoom: unseen }) {
     const fragments: Fragments[] = files.flatMap(({ path, value }) =>
       [["FRAG", false], ["FRAG6", true]].flatMap(([name, ipv6]) => {
         const row = value.get(name as string);
@@ -109,11 +110,10 @@ export const ipReassembly: Analyzer = defineAnalyzer({
     const queues = caches.reduce((sum, { activeObjects }) => sum + activeObjects, 0);
     const leastBytes = queues * MIN_TRUESIZE_BYTES;
     if (slab !== undefined && leastBytes >= materialBytes) return { findings: [byCaches(slab, caches, queues)] };
-    return {
-      ruledOut: `reassembly queues of ${
-        formatQuantity(new Set(fragments.map(({ namespace }) => namespace)).size, "network namespace")
-      } hold ${formatBytes(counted)}`,
-    };
+    const because = `reassembly queues of ${
+      formatQuantity(new Set(fragments.map(({ namespace }) => namespace)).size, "network namespace")
+    } hold ${formatBytes(counted)}`;
+    return notSeen(because, slab === undefined ? unseen?.packetBytes : undefined, counted, ledger);
 
     function claims(bytes: number): Claim[] {
       return placeSkbBytes(bytes, ledger, undefined);

@@ -21,6 +21,7 @@ import {
 import { socketOwners } from "../src/computed/socket_owners.ts";
 import { tcpBacklog } from "../src/computed/tcp_backlog.ts";
 import { unixBacklog } from "../src/computed/unix_backlog.ts";
+import { notSeen, unseenRoom } from "../src/computed/unseen_sockets.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -112,6 +113,7 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     tcpBacklog,
     unixBacklog,
     packetRings,
+    unseenRoom,
   },
   analyze(
     {
@@ -127,6 +129,7 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
       tcpBacklog: tcp,
       unixBacklog: unix,
       packetRings: packets,
+      unseenRoom: unseen,
     },
     facts,
   ) {
@@ -155,11 +158,9 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     const groups = amplifiers();
     if (!material || groups.length === 0) {
       const blocks = pinned.census === undefined ? "memory outside every account is" : "page fragment blocks are";
-      return {
-        ruledOut: `${blocks} ${formatBytes(pinned.census?.bytes ?? residual)}, receive queues are charged ${
-          formatBytes(charged)
-        }`,
-      };
+      const most = pinned.census?.bytes ?? residual;
+      const because = `${blocks} ${formatBytes(most)}, receive queues are charged ${formatBytes(charged)}`;
+      return notSeen(because, unseen && most, outsideSlab + sent + rings, ledger);
     }
     return { findings: [finding()] };
 
