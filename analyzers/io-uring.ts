@@ -1,12 +1,13 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
-import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
+import { accountBytes, type Ledger, type SourceLine } from "../src/core/ledger.ts";
 import type { Claim, Owner, Remedy } from "../src/core/report.ts";
 import type { HostFacts, MaybeValues, Missing, Values } from "../src/core/source.ts";
 import { type DescriptorDetail, descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
 import { byComm, nameOfGroup, stopAll, stopCommands, worthNaming } from "../src/computed/owners.ts";
+import { ALL_DESCRIPTORS, seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { processes } from "../src/computed/processes.ts";
 import { type AioRings, aioRings } from "../src/parsers/aio_rings.ts";
 import { processStatus } from "../src/parsers/process_status.ts";
@@ -34,7 +35,7 @@ const LEAST_BYTES_AN_EVENT = 32;
 const DEFAULT_AIO_MAX_NR = 65_536;
 
 const needs = { ledger };
-const uses = { descriptors, processes, processStatus, vmstat, vmallocinfo, aioRings, sysctl };
+const uses = { descriptors, processes, processStatus, vmstat, vmallocinfo, aioRings, sysctl, seesAllDescriptors };
 
 /** What the bundle tells. */
 type Seen = Values<typeof needs> & MaybeValues<typeof uses> & { readonly facts: HostFacts };
@@ -468,10 +469,15 @@ function aioEvents(settings: Seen["sysctl"], events: number | undefined): Eviden
   return [{ path: settings.path, line, because }];
 }
 
+/** Memory in no account, where the pages of rings are. */
+function residualBytes(ledger: Ledger): number {
+  return Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
+}
+
 /** What io_urings and AF_XDP sockets hold; undefined where it is not much. */
 function finding(seen: Seen, rings: Rings, pinned: Pinned): FindingDraft | undefined {
   const materialBytes = materialQueueBytes(seen.ledger.totalBytes);
-  const residual = Math.max(0, accountBytes(seen.ledger, "unaccounted") ?? 0);
+  const residual = residualBytes(seen.ledger);
   const orphaned = Math.min(pinned.bytes, rings.bufferBytes);
   const inRings = Math.min(rings.ringBytes, residual);
   const [first, ...others] = rings.groups;
@@ -519,6 +525,11 @@ export const ioUring: Analyzer = defineAnalyzer({
     const pinned = known ?? { bytes: 0, evidence: [] };
     const rings = ringsOf(seen);
     const findings = [finding(seen, rings, pinned), aio].filter((each) => each !== undefined);
-    return findings.length > 0 ? { findings } : { ruledOut: ruledOut(seen, rings, pinned) };
+    if (findings.length > 0) return { findings };
+    const unheld = residualBytes(seen.ledger) - rings.ringBytes;
+    if (seen.seesAllDescriptors === false && unheld >= materialQueueBytes(seen.ledger.totalBytes)) {
+      return { notAssessed: [ALL_DESCRIPTORS] };
+    }
+    return { ruledOut: ruledOut(seen, rings, pinned) };
   },
 });

@@ -6,6 +6,7 @@ import type { MaybeValues, Parsed, Values } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { MIN_TRUESIZE_BYTES, placeSkbBytes, skbSlab } from "../src/computed/skb_memory.ts";
+import { notSeen, unseenRoom } from "../src/computed/unseen_sockets.ts";
 import { netnsOf } from "../src/parsers/_groups.ts";
 import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
@@ -26,7 +27,7 @@ const LINES_SHOWN = 3;
 const DEFAULT_THRESHOLD_BYTES: number = 4 * 2 ** 20;
 
 const needs = { ledger, sockstat };
-const uses = { slabinfo, skbSlab };
+const uses = { slabinfo, skbSlab, unseenRoom };
 
 /** What the bundle tells. */
 type Seen = Values<typeof needs> & MaybeValues<typeof uses>;
@@ -202,8 +203,9 @@ export const ipReassembly: Analyzer = defineAnalyzer({
     const queues = queuesOf(seen);
     if (queues !== undefined && queues.leastBytes >= materialBytes) return { findings: [unseenFinding(queues, seen)] };
     const namespaces = new Set(fragments.map(({ namespace }) => namespace)).size;
-    return {
-      ruledOut: `reassembly queues of ${formatQuantity(namespaces, "network namespace")} hold ${formatBytes(bytes)}`,
-    };
+    const because = `reassembly queues of ${formatQuantity(namespaces, "network namespace")} hold ${
+      formatBytes(bytes)
+    }`;
+    return notSeen(because, queues === undefined ? seen.unseenRoom?.packetBytes : undefined, bytes, seen.ledger);
   },
 });

@@ -9,6 +9,7 @@ import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from ".
 import { type PacketRing, type PacketRings, packetRings } from "../src/computed/packet_rings.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { skbSlab } from "../src/computed/skb_memory.ts";
+import { notSeen, unseenRoom } from "../src/computed/unseen_sockets.ts";
 import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
 import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -156,9 +157,18 @@ export const packetRing: Analyzer = defineAnalyzer({
     "net/packet/af_packet.c packet_set_ring()",
   ],
   needs: { ledger, packetRings },
-  uses: { packetBacklog, socketOwners, processes, meminfo, skbSlab },
+  uses: { packetBacklog, unseenRoom, socketOwners, processes, meminfo, skbSlab },
   analyze(
-    { ledger, packetRings: found, packetBacklog: backlog, socketOwners: owners, processes, meminfo, skbSlab: slab },
+    {
+      ledger,
+      packetRings: found,
+      packetBacklog: backlog,
+      unseenRoom: unseen,
+      socketOwners: owners,
+      processes,
+      meminfo,
+      skbSlab: slab,
+    },
   ) {
     const findings = [
       ringFinding(found, { ledger, owners, processes, meminfo }),
@@ -168,6 +178,8 @@ export const packetRing: Analyzer = defineAnalyzer({
     const { rings, sockets } = found;
     const all = sockets === undefined ? "" : ` of ${formatQuantity(sockets, "packet socket")}`;
     const queued = backlog === undefined ? "" : `, their queues ${formatBytes(backlog.chargedBytes)}`;
-    return { ruledOut: `the rings${all} are ${formatBytes(bytesOf(rings))}${queued}` };
+    const room = unseen && Math.max(unseen.ringBytes, unseen.packetBytes);
+    const shown = bytesOf(rings) + (backlog?.chargedBytes ?? 0);
+    return notSeen(`the rings${all} are ${formatBytes(bytesOf(rings))}${queued}`, room, shown, ledger);
   },
 });

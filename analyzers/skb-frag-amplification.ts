@@ -21,6 +21,7 @@ import {
 import { socketOwners } from "../src/computed/socket_owners.ts";
 import { tcpBacklog } from "../src/computed/tcp_backlog.ts";
 import { unixBacklog } from "../src/computed/unix_backlog.ts";
+import { notSeen, unseenRoom } from "../src/computed/unseen_sockets.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -46,6 +47,7 @@ const uses = {
   tcpBacklog,
   unixBacklog,
   packetRings,
+  unseenRoom,
 };
 
 /** What the bundle tells. */
@@ -74,6 +76,11 @@ function sentBytes({ tcpBacklog: tcp, unixBacklog: unix }: Seen): number {
   return ofTcp + streams.reduce((bytes, { chargedBytes }) => bytes + chargedBytes, 0);
 }
 
+/** Rings are pages that no account has, either. */
+function ringBytes({ packetRings: packets }: Seen): number {
+  return sum(packets?.rings ?? []);
+}
+
 /**
  * What of a charge lies in blocks: packets in slab fill none. Where slab is not known, all of them may be in the blocks; those of streams are, whatever else
  * is in slab.
@@ -90,15 +97,14 @@ interface Pinned {
 }
 
 function pinnedBytes(seen: Seen): Pinned {
-  const { ledger, fragmentBlocks: census, receiveCharges: charges, packetRings: packets } = seen;
+  const { ledger, fragmentBlocks: census, receiveCharges: charges } = seen;
   const explainable = mostPinnedBytes(sum(charges), seen);
   if (census !== undefined) {
     const most = Math.min(Math.max(0, census.bytes - sentBytes(seen)), explainable);
     return { low: most, high: most };
   }
-  // Rings are pages that no account has, either; and what is there on an idle host, too, is no part of it.
-  const rings = sum(packets?.rings ?? []);
-  const most = Math.min(Math.max(0, residualBytes(seen) - sentBytes(seen) - rings), explainable);
+  // What is there on an idle host, too, is no part of it.
+  const most = Math.min(Math.max(0, residualBytes(seen) - sentBytes(seen) - ringBytes(seen)), explainable);
   return { low: Math.max(0, most - residualNoiseBytes(ledger.totalBytes)), high: most };
 }
 
@@ -286,10 +292,8 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
       return { findings: [finding(those, pinned, seen)] };
     }
     const blocks = census === undefined ? "memory outside every account is" : "page fragment blocks are";
-    return {
-      ruledOut: `${blocks} ${formatBytes(census?.bytes ?? residualBytes(seen))}, receive queues are charged ${
-        formatBytes(charged)
-      }`,
-    };
+    const most = census?.bytes ?? residualBytes(seen);
+    const because = `${blocks} ${formatBytes(most)}, receive queues are charged ${formatBytes(charged)}`;
+    return notSeen(because, seen.unseenRoom && most, outsideSlab + sentBytes(seen) + ringBytes(seen), ledger);
   },
 });

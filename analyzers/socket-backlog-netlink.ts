@@ -27,6 +27,7 @@ import {
 } from "../src/computed/socket_queues.ts";
 import { type SocketOwner, type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
 import { recentTrend } from "../src/computed/trend.ts";
+import { notSeen, unseenRoom } from "../src/computed/unseen_sockets.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Less than this in all queues is what monitoring programs have at any moment: not worth a line. */
@@ -199,10 +200,11 @@ export const socketBacklogNetlink: Analyzer = defineAnalyzer({
     "net/netlink/af_netlink.c netlink_attachskb()",
   ],
   needs: { netlinkBacklog },
-  uses: { ledger, rawBacklog, pingBacklog, socketOwners, processes, skbSlab },
+  uses: { ledger, unseenRoom, rawBacklog, pingBacklog, socketOwners, processes, skbSlab },
   analyze(
     {
       ledger,
+      unseenRoom: unseen,
       netlinkBacklog: backlog,
       rawBacklog: raw,
       pingBacklog: ping,
@@ -221,11 +223,11 @@ export const socketBacklogNetlink: Analyzer = defineAnalyzer({
     const others = raw === undefined
       ? ""
       : ` and ${formatQuantity(raw.sockets, "raw socket")} ${formatBytes(raw.chargedBytes)}`;
-    return {
-      ruledOut: `${formatQuantity(backlog.sockets, "netlink socket holds", "netlink sockets hold")} ${
-        formatBytes(backlog.chargedBytes)
-      }${others}, of which less than ${formatBytes(WORTH_A_LINE_BYTES)} is not known to be read`,
-    };
+    const because = `${formatQuantity(backlog.sockets, "netlink socket holds", "netlink sockets hold")} ${
+      formatBytes(backlog.chargedBytes)
+    }${others}, of which less than ${formatBytes(WORTH_A_LINE_BYTES)} is not known to be read`;
+    const shown = [backlog, raw, ping].reduce((sum, each) => sum + (each?.chargedBytes ?? 0), 0);
+    return notSeen(because, unseen?.packetBytes, shown, ledger);
   },
 });
 

@@ -22,6 +22,7 @@ import {
 import { socketOwners } from "../src/computed/socket_owners.ts";
 import { FULL_SHARE, STALE_MS, tcpBacklog, type TcpQueue, ZERO_WINDOW_PROBE } from "../src/computed/tcp_backlog.ts";
 import { recentTrend } from "../src/computed/trend.ts";
+import { notSeenTcp, unseenRoom } from "../src/computed/unseen_sockets.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -280,18 +281,20 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
     "net/ipv4/tcp_input.c tcp_data_queue()",
   ],
   needs: { tcpBacklog },
-  uses: { ledger, pickedTcp, socketOwners, processes, languages, sockstat },
+  uses: { ledger, pickedTcp, unseenRoom, socketOwners, processes, languages, sockstat },
   analyze(
     {
       ledger,
       pickedTcp: isPicked,
-      tcpBacklog: { received },
+      unseenRoom: unseen,
+      tcpBacklog: backlog,
       socketOwners: owners,
       processes: known,
       languages: spoken,
       sockstat: stat,
     },
   ) {
+    const { received } = backlog;
     const here = {
       queues: received.queues.filter(isHeldHere).map((queue) => ({
         ...queue,
@@ -301,11 +304,10 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
     const judged = judgeQueues(here, owners, { isStuck, bytes: (queue) => queue.chargedBytes + waitingBytes(queue) });
     if (judged.bytes < WORTH_A_LINE_BYTES) {
       if (isPicked === true) return { notAssessed: [ALL_SOCKETS] };
-      return {
-        ruledOut: `${formatQuantity(received.sockets, "TCP socket holds", "TCP sockets hold")} ${
-          formatBytes(received.chargedBytes)
-        } of received data, of which ${formatBytes(judged.bytes)} are not known to be read`,
-      };
+      const because = `${formatQuantity(received.sockets, "TCP socket holds", "TCP sockets hold")} ${
+        formatBytes(received.chargedBytes)
+      } of received data, of which ${formatBytes(judged.bytes)} are not known to be read`;
+      return notSeenTcp(because, unseen, protocolMemory(stat, "TCP"), backlog, ledger);
     }
     const materialBytes = materialQueueBytes(ledger?.totalBytes);
     const groups = groupByOwner(judged.queues, owners);

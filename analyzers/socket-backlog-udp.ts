@@ -23,7 +23,7 @@ import {
 import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
 import { backlogConfidence, type Judged, type JudgedQueue, judgeQueues } from "../src/computed/socket_queues.ts";
 import { recentTrend } from "../src/computed/trend.ts";
-import { findSockets, lookAtSockets } from "../src/computed/unseen_sockets.ts";
+import { countedBeyond, findSockets, lookAtSockets, notSeen, unseenRoom } from "../src/computed/unseen_sockets.ts";
 import { type UdpBacklog, udpBacklog, type UdpQueue, udpSent } from "../src/computed/udp_backlog.ts";
 import { netSnmp } from "../src/parsers/net_snmp.ts";
 import { type Sockstat, sockstat } from "../src/parsers/sockstat.ts";
@@ -266,7 +266,7 @@ function unseenFinding(
   const counted = protocolMemory(stat, "UDP");
   // Before 6.15 the kernel may count what no socket has any more: then it is in no account.
   if (counted === undefined || ledger === undefined) return undefined;
-  const bytes = counted.bytes - shown.series.reduce((most, each) => Math.max(most, each.bytes), shown.chargedBytes);
+  const bytes = countedBeyond(counted, [shown]);
   const claims = placeSkbBytes(bytes, ledger, slab);
   if (bytes < materialQueueBytes(ledger.totalBytes) || heldBy(claims) < MOST_OF_CHARGE * bytes) return undefined;
   return {
@@ -384,6 +384,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
   uses: {
     ledger,
     pickedUdp,
+    unseenRoom,
     udpSent,
     socketOwners,
     processes,
@@ -399,6 +400,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     {
       ledger,
       pickedUdp: isPicked,
+      unseenRoom: unseen,
       udpBacklog: backlog,
       udpSent: sent,
       socketOwners: owners,
@@ -423,11 +425,12 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
         ? `; ${formatBytes(read)} more are in queues that became shorter meanwhile, so they are read`
         : "";
       if (isPicked === true) return { notAssessed: [ALL_SOCKETS] };
-      return {
-        ruledOut: `${formatQuantity(backlog.sockets, "UDP socket holds", "UDP sockets hold")} ${
-          formatBytes(judged.bytes)
-        } unread${busy}`,
-      };
+      const because = `${formatQuantity(backlog.sockets, "UDP socket holds", "UDP sockets hold")} ${
+        formatBytes(judged.bytes)
+      } unread${busy}`;
+      // Where the kernel counts those of all namespaces, that was looked at above.
+      const isCounted = protocolMemory(files.sockstat, "UDP") !== undefined;
+      return notSeen(because, isCounted ? undefined : unseen?.packetBytes, backlog.chargedBytes, ledger);
     }
     const materialBytes = materialQueueBytes(ledger?.totalBytes);
     const groups = groupByOwner(judged.queues, owners);

@@ -32,6 +32,7 @@ import {
 } from "../src/computed/socket_queues.ts";
 import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
 import { recentTrend } from "../src/computed/trend.ts";
+import { notSeen, unseenRoom } from "../src/computed/unseen_sockets.ts";
 import { unixBacklog, type UnixQueue } from "../src/computed/unix_backlog.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
@@ -213,10 +214,11 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
     "net/core/sock.c sock_alloc_send_pskb()",
   ],
   needs: { unixBacklog },
-  uses: { ledger, socketOwners, processes, processLives },
+  uses: { ledger, unseenRoom, socketOwners, processes, processLives },
   analyze(
     {
       ledger,
+      unseenRoom: unseen,
       unixBacklog: backlog,
       socketOwners: owners,
       processes: known,
@@ -227,11 +229,10 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
   ) {
     const judged = judgeQueues(backlog, owners, { isStuck });
     if (judged.bytes < WORTH_A_LINE_BYTES) {
-      return {
-        ruledOut: `${formatQuantity(backlog.sockets, "unix socket holds", "unix sockets hold")} ${
-          formatBytes(backlog.chargedBytes)
-        }, of which ${formatBytes(judged.bytes)} are not known to be read`,
-      };
+      const because = `${formatQuantity(backlog.sockets, "unix socket holds", "unix sockets hold")} ${
+        formatBytes(backlog.chargedBytes)
+      }, of which ${formatBytes(judged.bytes)} are not known to be read`;
+      return notSeen(because, unseen?.unixBytes, backlog.chargedBytes, ledger);
     }
     const materialBytes = materialQueueBytes(ledger?.totalBytes);
     const groups = groupByOwner(judged.queues, owners);

@@ -17,11 +17,11 @@ import { stopCommands } from "../src/computed/owners.ts";
 import { protocolMemory } from "../src/computed/protocol_memory.ts";
 import { receiveRings } from "../src/computed/receive_rings.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
-import { type Backlog, mostHeld, type SocketQueue } from "../src/computed/socket_queues.ts";
+import type { Backlog, SocketQueue } from "../src/computed/socket_queues.ts";
 import { tcpBacklog } from "../src/computed/tcp_backlog.ts";
 import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { unixBacklog } from "../src/computed/unix_backlog.ts";
-import { findSockets, lookAtSockets } from "../src/computed/unseen_sockets.ts";
+import { countedBeyond, findSockets, lookAtSockets } from "../src/computed/unseen_sockets.ts";
 import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
 import { arcstats } from "../src/parsers/arcstats.ts";
 import { dmBufio } from "../src/parsers/dm_bufio.ts";
@@ -512,8 +512,7 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     function unseenSockets(): Named[] {
       const counted = protocolMemory(sockstats, "TCP");
       if (counted === undefined || queues === undefined) return [];
-      const shown = mostHeld(queues.received) + mostHeld(queues.sent);
-      const size = counted.bytes - shown;
+      const size = countedBeyond(counted, [queues.received, queues.sent]);
       if (size < MOST_OF * bytes || size > bytes + noise) return [];
       return [{
         path: counted.path,
@@ -524,9 +523,9 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
         buffers: "their queues",
         detail: `all TCP sockets are charged ${
           formatBytes(counted.bytes)
-        }, those of other network namespaces, too, and those in this bundle ${formatBytes(shown)}; to find whose: ${
-          findSockets("tcp")
-        }`,
+        }, those of other network namespaces, too, and those in this bundle ${
+          formatBytes(counted.bytes - size)
+        }; to find whose: ${findSockets("tcp")}`,
       }];
     }
 

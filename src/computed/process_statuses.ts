@@ -104,7 +104,8 @@ export const ALL_PROCESSES: Missing = {
   howToCapture: "ps auxwww",
 };
 
-const FROM_OUTSIDE = "nailhouse collect as root and outside of containers, or with --root";
+/** How to see what is hidden. */
+export const FROM_OUTSIDE = "nailhouse collect as root and outside of containers, or with --root";
 
 /** Processes that hold so much anonymous memory, and that the list does not have. */
 export function hiddenProcesses(bytes: number): Missing {

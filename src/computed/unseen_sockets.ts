@@ -1,5 +1,17 @@
-/** Sockets that the kernel counts and the bundle does not show: what finds them. */
+/** Sockets that the kernel counts, or that may be there, and the bundle does not show. */
+import type { Outcome } from "../core/analyzer.ts";
+import { formatBytes } from "../core/format.ts";
+import { accountBytes, type Ledger } from "../core/ledger.ts";
 import type { Remedy } from "../core/report.ts";
+import { defineComputed, type Missing, type Source } from "../core/source.ts";
+import { ledger } from "./ledger.ts";
+import { materialQueueBytes } from "./material.ts";
+import { FROM_OUTSIDE, seesAllDescriptors } from "./process_statuses.ts";
+import type { ProtocolMemory } from "./protocol_memory.ts";
+import { placeSkbBytes, skbSlab, unixBytesInSlab } from "./skb_memory.ts";
+import { type SizedCache, slabCaches } from "./slab_caches.ts";
+import { type Backlog, mostHeld } from "./socket_queues.ts";
+import type { TcpBacklog } from "./tcp_backlog.ts";
 
 type Protocol = "tcp" | "udp" | "any";
 
@@ -18,5 +30,77 @@ export function lookAtSockets(protocol: Protocol, mark: string): Remedy {
       `Look at the sockets of all network namespaces: a sosreport has those that \`ip netns\` lists, nailhouse collect, outside of containers or with --root, all of them. ${mark}`,
     commands: [findSockets(protocol), "nailhouse collect"],
     verify: "the next report names the sockets' owner",
+  };
+}
+
+/** What the kernel counts for the sockets of all network namespaces beyond those that the bundle shows, read or not. */
+export function countedBeyond({ bytes }: ProtocolMemory, shown: readonly Backlog[]): number {
+  return bytes - shown.reduce((sum, backlog) => sum + mostHeld(backlog), 0);
+}
+
+/** What sockets of network namespaces that could not be looked into may hold at the most: as much is where theirs would lie, whosever it is. */
+export interface UnseenRoom {
+  /** In queues of packets: netlink, raw, packet sockets, UDP, TCP. */
+  readonly packetBytes: number;
+  readonly unixBytes: number;
+  readonly ringBytes: number;
+}
+
+function unixRoom(whole: Ledger, caches: readonly SizedCache[] | undefined): number {
+  const slab = accountBytes(whole, "slab-unreclaimable") ?? 0;
+  const outside = Math.max(0, accountBytes(whole, "unaccounted") ?? 0);
+  return outside + (caches === undefined ? slab : unixBytesInSlab(slab, caches));
+}
+
+/** Undefined where all were seen. A process that cannot be seen may be in a namespace that only it is in. */
+export const unseenRoom: Source<UnseenRoom | undefined> = defineComputed({
+  name: "room for sockets that were not seen",
+  needs: { ledger, seesAllDescriptors },
+  uses: { skbSlab, slabCaches },
+  compute({ ledger: whole, seesAllDescriptors: seesAll, skbSlab: slab, slabCaches: caches }): UnseenRoom | undefined {
+    if (seesAll) return undefined;
+    const outside = Math.max(0, accountBytes(whole, "unaccounted") ?? 0);
+    return {
+      packetBytes: placeSkbBytes(Infinity, whole, slab).reduce((sum, { bytes }) => sum + bytes.high, 0),
+      unixBytes: unixRoom(whole, caches?.caches),
+      ringBytes: outside + (accountBytes(whole, "vmalloc") ?? 0),
+    };
+  },
+});
+
+/** TCP sockets that were not seen: the kernel counts what all of them hold. */
+export function notSeenTcp(
+  because: string,
+  room: UnseenRoom | undefined,
+  counted: ProtocolMemory | undefined,
+  { received, sent }: TcpBacklog,
+  whole: Ledger | undefined,
+): Outcome {
+  return notSeen(because, room && (counted?.bytes ?? room.packetBytes), mostHeld(received) + mostHeld(sent), whole);
+}
+
+const ALL_NAMESPACES: Missing = {
+  path: "sockets of all network namespaces (as it was captured, only some were seen)",
+  howToCapture: FROM_OUTSIDE,
+};
+
+/**
+ * Of what is not in the namespaces that were seen.
+ *
+ * @param because What rules it out there.
+ * @param roomBytes Where sockets of the others would lie so much is; undefined where there are none.
+ * @param shownBytes Of those that were seen.
+ */
+export function notSeen(
+  because: string,
+  roomBytes: number | undefined,
+  shownBytes: number,
+  whole: Ledger | undefined,
+): Outcome {
+  if (roomBytes === undefined) return { ruledOut: because };
+  const most = Math.max(0, roomBytes - shownBytes);
+  if (most >= materialQueueBytes(whole?.totalBytes)) return { notAssessed: [ALL_NAMESPACES] };
+  return {
+    ruledOut: `${because}; sockets of other network namespaces, which were not seen, hold at most ${formatBytes(most)}`,
   };
 }
