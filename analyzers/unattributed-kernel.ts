@@ -1,9 +1,22 @@
-import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import {
+  type Analyzer,
+  defineAnalyzer,
+  type EvidenceLine,
+  type FindingDraft,
+  type Unclaimed,
+} from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
 import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
 import type { Owner, Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
-import { type HostFacts, type Missing, overTime, type Parsed } from "../src/core/source.ts";
+import {
+  type HostFacts,
+  type MaybeValues,
+  type Missing,
+  overTime,
+  type Parsed,
+  type Values,
+} from "../src/core/source.ts";
 import { uncountedBalloons } from "../src/computed/balloon_drivers.ts";
 import {
   type KernelBuffer,
@@ -17,7 +30,7 @@ import { stopCommands } from "../src/computed/owners.ts";
 import { protocolMemory } from "../src/computed/protocol_memory.ts";
 import { receiveRings } from "../src/computed/receive_rings.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
-import type { Backlog, SocketQueue } from "../src/computed/socket_queues.ts";
+import type { SocketQueue } from "../src/computed/socket_queues.ts";
 import { tcpBacklog } from "../src/computed/tcp_backlog.ts";
 import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { unixBacklog } from "../src/computed/unix_backlog.ts";
@@ -25,13 +38,13 @@ import { countedBeyond, findSockets, lookAtSockets } from "../src/computed/unsee
 import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
 import { arcstats } from "../src/parsers/arcstats.ts";
 import { dmBufio } from "../src/parsers/dm_bufio.ts";
-import { meminfo } from "../src/parsers/meminfo.ts";
+import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
 import { packet } from "../src/parsers/packet.ts";
 import { type PageFlags, pageFlags } from "../src/parsers/page_flags.ts";
 import { type PageOwnerStack, pageOwnerStacks } from "../src/parsers/page_owner_stacks.ts";
 import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
-import { vmstat } from "../src/parsers/vmstat.ts";
+import { type Vmstat, vmstat } from "../src/parsers/vmstat.ts";
 import { zoneinfo } from "../src/parsers/zoneinfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -59,6 +72,46 @@ const ALLOCATOR_FRAMES =
   /^(?:post_alloc_hook|prep_new_page|get_page_from_freelist|__alloc_pages|alloc_pages|__alloc_frozen_pages|alloc_frozen_pages|__folio_alloc|folio_alloc|__get_free_pages|get_free_pages|get_zeroed_page|register_early_stack|save_stack|__set_page_owner|__page_frag)/;
 
 const VMALLOC_AREAS: Missing = { path: "proc/vmallocinfo", howToCapture: "cat /proc/vmallocinfo" };
+
+const needs = { ledger };
+const uses = {
+  meminfo,
+  zoneinfo,
+  vmstat,
+  ledgers: overTime(ledger),
+  sockstat,
+  packet,
+  slabinfo,
+  arcstats,
+  uncountedBalloons,
+  dmBufio,
+  kernelBuffers,
+  receiveRings,
+  tcpBacklog,
+  unixBacklog,
+  processes,
+  pageFlags,
+  allocinfo,
+  pageOwnerStacks,
+};
+
+/** What the bundle tells. */
+type Seen = Values<typeof needs> & MaybeValues<typeof uses> & { readonly facts: HostFacts };
+
+/** The same, where it tells all that is needed. */
+type Told = Seen & {
+  readonly meminfo: Parsed<Meminfo>;
+  readonly vmstat: Parsed<Vmstat>;
+  readonly pageSizeBytes: number;
+};
+
+/** Without zoneinfo and vmstat, free pages on per-CPU lists and compressed memory would be taken for a leak. */
+function missing({ meminfo: fields, zoneinfo: zones, vmstat: counted, facts }: Seen): Missing[] {
+  const files = Object.entries({ "proc/meminfo": fields, "proc/zoneinfo": zones, "proc/vmstat": counted })
+    .flatMap(([path, file]) => file === undefined ? [{ path, howToCapture: `cat /${path}` }] : []);
+  if (files.length > 0 || facts.pageSizeBytes !== undefined) return files;
+  return [{ path: "the page size", howToCapture: "getconf PAGESIZE" }];
+}
 
 /** Who has the pages: by their buffers' own size, or by a record that somebody switched on. */
 interface Named extends SourceLine {
@@ -264,6 +317,176 @@ interface PrivateCache extends SourceLine {
   readonly because: string;
 }
 
+function arcBytes({ arcstats: arc }: Seen): number {
+  return arc?.value.get("size")?.value ?? 0;
+}
+
+function privateCaches(
+  { arcstats: arc, slabinfo: slabs, dmBufio: bufio, receiveRings: cards, pageSizeBytes }: Told,
+): PrivateCache[] {
+  const found: PrivateCache[] = [];
+  const size = arc?.value.get("size");
+  if (arc !== undefined && size !== undefined) {
+    const because = "the ARC of ZFS, which is given back under pressure";
+    found.push({ path: arc.path, line: size.line, bytes: size.value, because });
+  }
+  const xfs = slabs?.value.find(({ name }) => name === "xfs_buf");
+  if (slabs !== undefined && xfs !== undefined && xfs.activeObjects > 0) {
+    found.push({
+      path: slabs.path,
+      line: xfs.line,
+      // Most buffers are of one block of 4 KiB; larger ones have several pages (fs/xfs/xfs_buf.c).
+      bytes: xfs.activeObjects * pageSizeBytes,
+      because: `${formatQuantity(xfs.activeObjects, "buffer")} of XFS, which are given back under pressure`,
+    });
+  }
+  if (bufio !== undefined && bufio.value.bytes > 0) {
+    const because = "blocks that the device mapper caches, which are given back under pressure";
+    found.push({ path: bufio.path, ...bufio.value, because });
+  }
+  for (const { path, line, bytes, interface: card, rings, descriptors } of cards ?? []) {
+    const because = `the receive rings of ${card}: ${formatQuantity(rings, "ring")} of ${
+      formatCount(descriptors)
+    } packets, each with a page`;
+    found.push({ path, line, bytes, because });
+  }
+  return found;
+}
+
+function chargeOf(queues: readonly SocketQueue[]): number {
+  return queues.reduce((bytes, { chargedBytes }) => bytes + chargedBytes, 0);
+}
+
+/**
+ * What streams are charged for, on a busy server as much as its clients are slow: what was read meanwhile for sure, and the rest as far as it can be none that
+ * causes hold.
+ */
+function streams({ tcpBacklog: tcp, unixBacklog: unix }: Seen, left: number, held: number): PrivateCache[] {
+  const shown = [tcp?.received, tcp?.sent, unix].flatMap((backlog): readonly SocketQueue[] => backlog?.queues ?? [])
+    .sort((a, b) => b.chargedBytes - a.chargedBytes);
+  const charged = Math.max(chargeOf(shown.filter(({ wasRead }) => wasRead)), chargeOf(shown) - held);
+  const bytes = Math.min(left, charged);
+  const [fullest] = shown;
+  if (fullest === undefined || bytes <= MIN_NAMED_SHARE * left) return [];
+  const { path, line } = fullest;
+  return [{ path, line, bytes, because: "queues of TCP and unix sockets" }];
+}
+
+/** What is in no account, and how it comes to be so much. */
+interface Residual {
+  readonly bytes: number;
+  readonly noiseBytes: number;
+  /** By causes that are known. */
+  readonly heldBytes: number;
+  readonly caches: readonly PrivateCache[];
+  /** Of the caches. */
+  readonly usualBytes: number;
+  /** Buffers that tell their own size, a group each. */
+  readonly buffers: readonly Buffers[];
+  /** They are most of the rest. */
+  readonly areBuffers: boolean;
+  /** What nobody is known to have but, where they are most of it, buffers. */
+  readonly nobodysBytes: number;
+  readonly trend: Trend | undefined;
+}
+
+function residualOf(told: Told, unclaimed: Unclaimed): Residual {
+  const bytes = accountBytes(told.ledger, "unaccounted") ?? 0;
+  const left = unclaimed.get("unaccounted") ?? 0;
+  const noiseBytes = residualNoiseBytes(told.ledger.totalBytes);
+  const caches = [...privateCaches(told), ...streams(told, left, bytes - left)];
+  const usualBytes = Math.min(left, sum(caches));
+  const uncached = left - usualBytes;
+  // What is larger than all there is must be somewhere else.
+  const sized = (told.kernelBuffers ?? []).filter((buffer) => buffer.bytes <= uncached + noiseBytes);
+  const buffers = byHolder(sized, MIN_NAMED_SHARE * uncached);
+  const buffered = sum(buffers.flat());
+  const areBuffers = buffers.length > 0 && buffered >= MOST_OF * uncached;
+  return {
+    bytes,
+    noiseBytes,
+    heldBytes: bytes - left,
+    caches,
+    usualBytes,
+    buffers,
+    areBuffers,
+    nobodysBytes: areBuffers ? uncached : Math.max(0, uncached - buffered),
+    // Only where nobody else holds the larger part: otherwise it is they who grow.
+    trend: uncached < MOST_OF * bytes ? undefined : growth(told),
+  };
+}
+
+function growth({ ledgers }: Seen): Trend | undefined {
+  const series = (ledgers ?? []).flatMap(({ time, value }) => {
+    const bytes = accountBytes(value, "unaccounted");
+    return bytes === undefined ? [] : [{ time, bytes }];
+  });
+  const trend = recentTrend(series);
+  return trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_BYTES ? trend : undefined;
+}
+
+function ruledOut({ bytes, noiseBytes, heldBytes, caches, buffers }: Residual): string {
+  const parts = [
+    ...(heldBytes > 0 ? [`, ${formatBytes(heldBytes)} of it held by causes that are known`] : []),
+    ...caches.map((cache) => `, up to ${formatBytes(cache.bytes)} of it by ${cache.because}`),
+    ...buffers.map(namedByBuffer).map((buffer) => `, ${formatBytes(buffer.bytes)} of it by ${buffer.name}`),
+  ];
+  return `${formatBytes(bytes)} are in no account of the kernel${parts.join("")}; up to ${
+    formatBytes(noiseBytes)
+  } are normal on this host`;
+}
+
+/** How those who have it are known. */
+type KnownBy = "buffers" | "unseen sockets" | "records";
+
+/** Who has what is in no account, the most first. */
+interface Tenants {
+  readonly by: KnownBy;
+  readonly all: readonly Named[];
+}
+
+function tenantsOf({ areBuffers, buffers, nobodysBytes, noiseBytes }: Residual, told: Told): Tenants {
+  if (areBuffers) return { by: "buffers", all: buffers.map(namedByBuffer) };
+  const unseen = unseenSockets(nobodysBytes, noiseBytes, told);
+  return unseen === undefined
+    ? { by: "records", all: recorded(nobodysBytes, told) }
+    : { by: "unseen sockets", all: [unseen] };
+}
+
+/** The kernel counts the queues of all network namespaces. Those that the bundle shows, read or not, are not meant. */
+function unseenSockets(
+  bytes: number,
+  noiseBytes: number,
+  { sockstat: files, tcpBacklog: queues }: Seen,
+): Named | undefined {
+  const counted = protocolMemory(files, "TCP");
+  if (counted === undefined || queues === undefined) return undefined;
+  const beyond = countedBeyond(counted, [queues.received, queues.sent]);
+  if (beyond < MOST_OF * bytes || beyond > bytes + noiseBytes) return undefined;
+  return {
+    path: counted.path,
+    line: counted.line,
+    bytes: Math.min(beyond, bytes),
+    count: 1,
+    name: "TCP sockets that this bundle does not show",
+    isPlural: true,
+    buffers: "their queues",
+    detail: `all TCP sockets are charged ${
+      formatBytes(counted.bytes)
+    }, those of other network namespaces, too, and those in this bundle ${
+      formatBytes(counted.bytes - beyond)
+    }; to find whose: ${findSockets("tcp")}`,
+  };
+}
+
+function recorded(bytes: number, { pageOwnerStacks: stacks, allocinfo: sites, pageSizeBytes }: Told): Named[] {
+  const byOwner = namedByPageOwner(stacks);
+  return (byOwner.length > 0 ? byOwner : namedByAllocinfo(sites, pageSizeBytes))
+    .sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1))
+    .slice(0, MAX_NAMED)
+    .filter((tenant) => tenant.bytes >= MIN_NAMED_SHARE * bytes);
+}
+
 function isAtLeast(release: string | undefined, major: number, minor: number): boolean {
   const [, a, b] = /^(\d+)\.(\d+)/.exec(release ?? "") ?? [];
   // An unknown kernel may well be new enough.
@@ -327,343 +550,84 @@ function remedies({ kernelRelease }: HostFacts): Remedy[] {
   ];
 }
 
-export const unattributedKernel: Analyzer = defineAnalyzer({
-  id: "unattributed-kernel",
-  title: "Kernel pages outside every account, with no known tenant",
-  mechanism:
-    "Drivers and subsystems take whole pages from the page allocator (alloc_pages), and no field of /proc/meminfo counts them. What remains of MemTotal " +
-    "when every account is subtracted, and every known tenant (sockets, pipes, rings, io_uring, page fragments) has claimed its own, are buffers of ftrace, " +
-    "perf or a RAID, which tell their own size, or belong to somebody who can be named only with a record of who allocates.",
-  lookAlikes:
-    "Free pages on per-CPU lists, zram and a balloon: accounts of their own here. Caches of XFS, ZFS and the device mapper: outside the page cache, but given " +
-    "back under pressure. A network card's receive rings: constant from the start, and left out where ethtool tells how large they are.",
-  references: [
-    "https://docs.kernel.org/mm/allocation-profiling.html",
-    "https://docs.kernel.org/mm/page_owner.html",
-    "https://docs.kernel.org/dev-tools/kmemleak.html",
-    "https://github.com/oracle-samples/drgn-tools memstate.py",
-  ],
-  needs: { ledger },
-  uses: {
-    meminfo,
-    zoneinfo,
-    vmstat,
-    ledgers: overTime(ledger),
-    sockstat,
-    packet,
-    slabinfo,
-    arcstats,
-    uncountedBalloons,
-    dmBufio,
-    kernelBuffers,
-    receiveRings,
-    tcpBacklog,
-    unixBacklog,
-    processes,
-    pageFlags,
-    allocinfo,
-    pageOwnerStacks,
-  },
-  last: true,
-  judges: "unaccounted",
-  analyze(
-    {
-      ledger,
-      meminfo: fields,
-      zoneinfo: zones,
-      vmstat: counted,
-      ledgers,
-      sockstat: sockstats,
-      packet: packets,
-      slabinfo: slabs,
-      arcstats: arc,
-      uncountedBalloons: balloons,
-      dmBufio: bufio,
-      kernelBuffers: buffers = [],
-      receiveRings: cards = [],
-      tcpBacklog: queues,
-      unixBacklog: unix,
-      processes: running,
-      pageFlags: census,
-      allocinfo: sites,
-      pageOwnerStacks: stacks,
-    },
-    facts,
-    unclaimed,
-  ) {
-    const { pageSizeBytes } = facts;
-    // Whatever else is not known, ZFS tells what is its own.
-    const arcBytes = Math.min(unclaimed.get("unaccounted") ?? 0, arc?.value.get("size")?.value ?? 0);
-    // Without the last two, free pages on per-CPU lists and compressed memory would be taken for a leak.
-    if (fields === undefined || zones === undefined || counted === undefined) {
-      const missing = Object.entries({ "proc/meminfo": fields, "proc/zoneinfo": zones, "proc/vmstat": counted })
-        .flatMap(([path, file]) => file === undefined ? [{ path, howToCapture: `cat /${path}` }] : []);
-      return { notAssessed: missing, usualBytes: arcBytes };
-    }
-    if (pageSizeBytes === undefined) {
-      return { notAssessed: [{ path: "the page size", howToCapture: "getconf PAGESIZE" }], usualBytes: arcBytes };
-    }
-    const [file, counters] = [fields, counted];
-    const total = ledger.totalBytes;
-    const noise = residualNoiseBytes(total);
-    const all = accountBytes(ledger, "unaccounted") ?? 0;
-    const left = unclaimed.get("unaccounted") ?? 0;
-    /** By causes that are known. */
-    const held = all - left;
-    const caches = [...privateCaches(pageSizeBytes), ...streams()];
-    const usualBytes = Math.min(left, sum(caches));
-    const uncached = left - usualBytes;
-    // What is larger than all there is must be somewhere else.
-    const known = byHolder(buffers.filter(({ bytes }) => bytes <= uncached + noise), MIN_NAMED_SHARE * uncached);
-    const knownTenants = known.map(namedByBuffer);
-    const isKnown = known.length > 0 && sum(knownTenants) >= MOST_OF * uncached;
-    const bytes = isKnown ? uncached : Math.max(0, uncached - sum(knownTenants));
-    const trend = growth();
-    const grown = trend?.changeBytes ?? 0;
-    const amount = `${formatBytes(bytes)} (${formatShare(bytes, total)} of memory)`;
-    if (bytes < noise && grown < noise) return { ruledOut: ruledOut(), usualBytes };
-    const unseen = unseenSockets();
-    const named = isKnown ? knownTenants : unseen.length > 0 ? unseen : recorded(pageSizeBytes);
-    // Up to Linux 5.2 only the areas tell what vmalloc has: some tens to hundreds of MiB of hash tables and drivers.
-    const isVmallocIn = accountBytes(ledger, "vmalloc") === undefined;
-    if (isVmallocIn && named.length === 0 && bytes < MAJOR_SHARE * total && grown < noise) {
-      return { notAssessed: [VMALLOC_AREAS] };
-    }
-    return { findings: [finding()], usualBytes };
+function titleOf([first, ...others]: readonly [Named, ...Named[]], by: KnownBy, claimed: number): string {
+  const { name, pid, who = `${name}${pid === undefined ? "" : ` (pid ${pid})`}`, isPlural, bytes, buffers } = first;
+  if (by === "buffers" && others.length > 0) {
+    return `${who} and ${formatQuantity(others.length, "other")} hold ${
+      formatBytes(claimed)
+    } of kernel pages in buffers`;
+  }
+  const where = buffers === undefined ? "" : ` in ${buffers}`;
+  return `${who} ${isPlural === true ? "hold" : "holds"} ${formatBytes(bytes)} of kernel pages${where}`;
+}
 
-    function ruledOut(): string {
-      const others = held > 0 ? `, ${formatBytes(held)} of it held by causes that are known` : "";
-      const cached = caches.map(({ bytes: size, because }) => `, up to ${formatBytes(size)} of it by ${because}`);
-      const buffered = knownTenants.map(({ bytes: size, name }) => `, ${formatBytes(size)} of it by ${name}`);
-      return `${formatBytes(all)} are in no account of the kernel${others}${[...cached, ...buffered].join("")}; up to ${
-        formatBytes(noise)
-      } are normal on this host`;
-    }
+function ownerOf({ pid, name, bytes, count, detail }: Named): Owner {
+  return { pid: pid ?? null, comm: name, bytes, count, detail };
+}
 
-    /** Only where nobody else holds the larger part: otherwise it is they who grow. */
-    function growth(): Trend | undefined {
-      if (uncached < MOST_OF * all) return undefined;
-      const series = (ledgers ?? []).flatMap(({ time, value }) => {
-        const residual = accountBytes(value, "unaccounted");
-        return residual === undefined ? [] : [{ time, bytes: residual }];
-      });
-      const line = recentTrend(series);
-      return line !== undefined && line.low > 0 && line.changeBytes >= MIN_GROWTH_BYTES ? line : undefined;
-    }
+function unknownOwner(bytes: number, { kernelRelease }: HostFacts): Owner {
+  const detail = isAtLeast(kernelRelease, 6, 10)
+    ? "to find the owner: sysctl vm.mem_profiling=1, later sort -rn /proc/allocinfo | head; or boot with page_owner=on"
+    : "to find the owner: boot with page_owner=on, later read /sys/kernel/debug/page_owner";
+  return { pid: null, comm: "unknown", bytes: Math.round(bytes), count: 1, detail };
+}
 
-    function privateCaches(pageSize: number): PrivateCache[] {
-      const found: PrivateCache[] = [];
-      const size = arc?.value.get("size");
-      if (arc !== undefined && size !== undefined) {
-        found.push({
-          path: arc.path,
-          line: size.line,
-          bytes: size.value,
-          because: "the ARC of ZFS, which is given back under pressure",
-        });
-      }
-      const xfs = slabs?.value.find(({ name }) => name === "xfs_buf");
-      if (slabs !== undefined && xfs !== undefined && xfs.activeObjects > 0) {
-        found.push({
-          path: slabs.path,
-          line: xfs.line,
-          // Most buffers are of one block of 4 KiB; larger ones have several pages (fs/xfs/xfs_buf.c).
-          bytes: xfs.activeObjects * pageSize,
-          because: `${formatQuantity(xfs.activeObjects, "buffer")} of XFS, which are given back under pressure`,
-        });
-      }
-      if (bufio !== undefined && bufio.value.bytes > 0) {
-        found.push({
-          path: bufio.path,
-          ...bufio.value,
-          because: "blocks that the device mapper caches, which are given back under pressure",
-        });
-      }
-      for (const { path, line, bytes: size, interface: card, rings, descriptors } of cards) {
-        found.push({
-          path,
-          line,
-          bytes: size,
-          because: `the receive rings of ${card}: ${formatQuantity(rings, "ring")} of ${
-            formatCount(descriptors)
-          } packets, each with a page`,
-        });
-      }
-      return found;
-    }
+function remediesOf({ buffers }: Residual, by: KnownBy, told: Told): Remedy[] {
+  if (by === "buffers") return buffers.flatMap((group) => bufferRemedies(group, told.processes));
+  if (by === "records") return remedies(told.facts);
+  return [lookAtSockets("tcp", remedyMark("unattributed-kernel", "look at the sockets of all namespaces"))];
+}
 
-    /**
-     * What streams are charged for, on a busy server as much as its clients are slow: what was read meanwhile for sure, and the rest as far as it can be none that
-     * causes hold.
-     */
-    function streams(): PrivateCache[] {
-      const backlogs: readonly (Backlog | undefined)[] = [queues?.received, queues?.sent, unix];
-      const shown = backlogs.flatMap((backlog) => backlog?.queues ?? [])
-        .sort((a, b) => b.chargedBytes - a.chargedBytes);
-      const charged = Math.max(chargeOf(shown.filter(({ wasRead }) => wasRead)), chargeOf(shown) - held);
-      const bytes = Math.min(left, charged);
-      const [fullest] = shown;
-      if (fullest === undefined || bytes <= MIN_NAMED_SHARE * left) return [];
-      const { path, line } = fullest;
-      return [{ path, line, bytes, because: "queues of TCP and unix sockets" }];
-    }
+function finding(residual: Residual, { by, all }: Tenants, told: Told): FindingDraft {
+  const { nobodysBytes: bytes, noiseBytes, trend } = residual;
+  const { totalBytes } = told.ledger;
+  const [first, ...others] = all;
+  const tenant = first !== undefined && (by === "buffers" || first.bytes >= MOST_OF * bytes) ? first : undefined;
+  const claimed = tenant === undefined ? bytes : Math.min(bytes, sum(all));
+  const last = told.ledgers?.at(-1);
+  const available = last?.value.availableBytes;
+  const rate = trend === undefined ? "" : `, and it grows by ${formatRate(trend.bytesPerSecond)}`;
+  return {
+    title: tenant === undefined
+      ? `No account of the kernel and no known tenant has ${formatBytes(bytes)} (${
+        formatShare(bytes, totalBytes)
+      } of memory)${rate}: allocation profiling or page_owner would name the caller`
+      : `${titleOf([tenant, ...others], by, claimed)} that are in no account of /proc/meminfo${rate}`,
+    // Whether anybody reads what is in those queues is not known.
+    confidence: tenant !== undefined && by !== "unseen sockets" ? "likely" : "possible",
+    material: tenant !== undefined || bytes >= Math.max(noiseBytes, MAJOR_SHARE * totalBytes) ||
+      (trend?.changeBytes ?? 0) >= noiseBytes,
+    claims: [{ account: "unaccounted", bytes: { low: claimed, high: claimed } }],
+    ...(trend === undefined ? {} : { growthBytesPerSecond: { low: trend.low, high: trend.high } }),
+    exhaustion: trend === undefined || last === undefined || available === undefined
+      ? null
+      : exhaustion(trend, available, last.time),
+    owners: tenant === undefined ? [unknownOwner(bytes, told.facts)] : all.map(ownerOf),
+    evidence: [...tenantEvidence(residual, all, told), ...blocks(told.pageFlags), ...excluded(bytes, told)],
+    remedies: remediesOf(residual, by, told),
+  };
+}
 
-    /** The kernel counts the queues of all network namespaces. Those that the bundle shows, read or not, are not meant. */
-    function unseenSockets(): Named[] {
-      const counted = protocolMemory(sockstats, "TCP");
-      if (counted === undefined || queues === undefined) return [];
-      const size = countedBeyond(counted, [queues.received, queues.sent]);
-      if (size < MOST_OF * bytes || size > bytes + noise) return [];
-      return [{
-        path: counted.path,
-        line: counted.line,
-        bytes: Math.min(size, bytes),
-        count: 1,
-        name: "TCP sockets that this bundle does not show",
-        buffers: "their queues",
-        detail: `all TCP sockets are charged ${
-          formatBytes(counted.bytes)
-        }, those of other network namespaces, too, and those in this bundle ${
-          formatBytes(counted.bytes - size)
-        }; to find whose: ${findSockets("tcp")}`,
-      }];
-    }
-
-    function recorded(pageSize: number): Named[] {
-      const byOwner = namedByPageOwner(stacks);
-      return (byOwner.length > 0 ? byOwner : namedByAllocinfo(sites, pageSize))
-        .sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1))
-        .slice(0, MAX_NAMED)
-        .filter((tenant) => tenant.bytes >= MIN_NAMED_SHARE * bytes);
-    }
-
-    function finding(): FindingDraft {
-      const [first] = named;
-      const isNamed = first !== undefined && (isKnown || first.bytes >= MOST_OF * bytes);
-      const claimed = isNamed ? Math.min(bytes, sum(named)) : bytes;
-      const last = ledgers?.at(-1);
-      const available = last?.value.availableBytes;
-      const rate = trend === undefined ? "" : `, and it grows by ${formatRate(trend.bytesPerSecond)}`;
-      return {
-        title: isNamed
-          ? `${titleOf(first, claimed)} that are in no account of /proc/meminfo${rate}`
-          : `No account of the kernel and no known tenant has ${amount}${rate}: allocation profiling or page_owner would name the caller`,
-        // Whether anybody reads what is in those queues is not known.
-        confidence: isNamed && (isKnown || unseen.length === 0) ? "likely" : "possible",
-        material: isNamed || bytes >= Math.max(noise, MAJOR_SHARE * total) || grown >= noise,
-        claims: [{ account: "unaccounted", bytes: { low: claimed, high: claimed } }],
-        ...(trend === undefined ? {} : { growthBytesPerSecond: { low: trend.low, high: trend.high } }),
-        exhaustion: trend === undefined || last === undefined || available === undefined
-          ? null
-          : exhaustion(trend, available, last.time),
-        owners: isNamed ? named.map(ownerOf) : [{
-          pid: null,
-          comm: "unknown",
-          bytes: Math.round(bytes),
-          count: 1,
-          detail: isAtLeast(facts.kernelRelease, 6, 10)
-            ? "to find the owner: sysctl vm.mem_profiling=1, later sort -rn /proc/allocinfo | head; or boot with page_owner=on"
-            : "to find the owner: boot with page_owner=on, later read /sys/kernel/debug/page_owner",
-        }],
-        evidence: evidence(),
-        remedies: isKnown
-          ? known.flatMap((group) => bufferRemedies(group, running))
-          : unseen.length > 0
-          ? [lookAtSockets("tcp", remedyMark("unattributed-kernel", "look at the sockets of all namespaces"))]
-          : remedies(facts),
-      };
-    }
-
-    function titleOf(
-      { name, pid, who = `${name}${pid === undefined ? "" : ` (pid ${pid})`}`, isPlural, bytes: size, buffers }: Named,
-      claimed: number,
-    ): string {
-      if (isKnown && named.length > 1) {
-        return `${who} and ${formatQuantity(named.length - 1, "other")} hold ${
-          formatBytes(claimed)
-        } of kernel pages in buffers`;
-      }
-      return `${who} ${isPlural === true || unseen.length > 0 && !isKnown ? "hold" : "holds"} ${
-        formatBytes(size)
-      } of kernel pages${buffers === undefined ? "" : ` in ${buffers}`}`;
-    }
-
-    function ownerOf({ pid, name, bytes: size, count, detail }: Named): Owner {
-      return { pid: pid ?? null, comm: name, bytes: size, count, detail };
-    }
-
-    function evidence(): EvidenceLine[] {
-      const lines: EvidenceLine[] = [];
-      const memTotal = file.value.bytes.get("MemTotal");
-      if (memTotal !== undefined) {
-        const ofOthers = held > 0 ? `, ${formatBytes(held)} of which causes that are known hold` : "";
-        lines.push({
-          path: file.path,
-          line: memTotal.line,
-          because: `of this, ${formatBytes(all)} are in no account of the kernel${ofOthers}`,
-        });
-      }
-      for (const { path, line, bytes: size, detail } of named) {
-        lines.push({ path, line, because: `${formatBytes(size)}: ${detail}` });
-      }
-      for (const { path, line, bytes: size, because } of caches) {
-        lines.push({ path, line, because: `up to ${formatBytes(size)} are left out: ${because}` });
-      }
-      for (const { path, line, bytes: size, name, detail } of isKnown ? [] : knownTenants) {
-        lines.push({ path, line, because: `${formatBytes(size)} are left out, which ${name} has: ${detail}` });
-      }
-      return [...lines, ...blocks(census), ...excluded()];
-    }
-
-    /** What it is not, each with its figure. */
-    function excluded(): EvidenceLine[] {
-      const lines: EvidenceLine[] = [];
-      const sockets = sockstats?.find(({ value }) => value.get("TCP")?.memBytes !== undefined);
-      for (const protocol of ["TCP", "UDP"]) {
-        const entry = sockets?.value.get(protocol);
-        if (sockets === undefined || entry?.memBytes === undefined || entry.memBytes >= MOST_OF * bytes) continue;
-        lines.push({
-          path: sockets.path,
-          line: entry.line,
-          because: `no socket buffers: all ${protocol} sockets are charged ${formatBytes(entry.memBytes)}`,
-        });
-      }
-      for (const { path, value } of packets ?? []) {
-        if (value.length === 0) lines.push({ path, line: 1, because: "no packet ring: there is no packet socket" });
-      }
-      const zspages = counters.value.get("nr_zspages");
-      if (zspages !== undefined) {
-        lines.push({
-          path: counters.path,
-          line: zspages.line,
-          because: `no zram or zswap: their ${
-            formatBytes(zspages.value * (pageSizeBytes as number))
-          } are an account of their own`,
-        });
-      }
-      const inflate = counters.value.get("balloon_inflate");
-      const deflate = counters.value.get("balloon_deflate");
-      for (const { path, line, name, find } of balloons ?? []) {
-        lines.push({
-          path,
-          line,
-          because: `perhaps the hypervisor's: ${name} is loaded, and nothing counts what it has (${find})`,
-        });
-      }
-      if (balloons?.length === 0 && inflate !== undefined && deflate !== undefined && inflate.value === deflate.value) {
-        lines.push({
-          path: counters.path,
-          line: inflate.line,
-          because: `no balloon: ${formatCount(inflate.value)} pages taken and as many given back`,
-        });
-      }
-      return lines;
-    }
-  },
-});
-
-function chargeOf(queues: readonly SocketQueue[]): number {
-  return queues.reduce((bytes, { chargedBytes }) => bytes + chargedBytes, 0);
+/** Who has it, and what is left out. */
+function tenantEvidence(residual: Residual, all: readonly Named[], { meminfo: file }: Told): EvidenceLine[] {
+  const { bytes, heldBytes, caches, areBuffers, buffers } = residual;
+  const lines: EvidenceLine[] = [];
+  const memTotal = file.value.bytes.get("MemTotal");
+  if (memTotal !== undefined) {
+    const ofOthers = heldBytes > 0 ? `, ${formatBytes(heldBytes)} of which causes that are known hold` : "";
+    const because = `of this, ${formatBytes(bytes)} are in no account of the kernel${ofOthers}`;
+    lines.push({ path: file.path, line: memTotal.line, because });
+  }
+  for (const { path, line, bytes: size, detail } of all) {
+    lines.push({ path, line, because: `${formatBytes(size)}: ${detail}` });
+  }
+  for (const { path, line, bytes: size, because } of caches) {
+    lines.push({ path, line, because: `up to ${formatBytes(size)} are left out: ${because}` });
+  }
+  for (const { path, line, bytes: size, name, detail } of areBuffers ? [] : buffers.map(namedByBuffer)) {
+    lines.push({ path, line, because: `${formatBytes(size)} are left out, which ${name} has: ${detail}` });
+  }
+  return lines;
 }
 
 /** Compound pages that carry no flag but their own: the block size is a hint at who made them. */
@@ -682,3 +646,91 @@ function blocks(file: Parsed<PageFlags> | undefined): EvidenceLine[] {
     } are blocks of 2^${top.order} pages that are no slab, no page cache and no process's`,
   }];
 }
+
+/** What so many bytes are not, each with its figure. */
+function excluded(bytes: number, told: Told): EvidenceLine[] {
+  return [...noSockets(bytes, told), ...noZspages(told), ...balloonEvidence(told)];
+}
+
+function noSockets(bytes: number, { sockstat: files, packet: packets }: Told): EvidenceLine[] {
+  const lines: EvidenceLine[] = [];
+  const sockets = files?.find(({ value }) => value.get("TCP")?.memBytes !== undefined);
+  for (const protocol of ["TCP", "UDP"]) {
+    const entry = sockets?.value.get(protocol);
+    if (sockets === undefined || entry?.memBytes === undefined || entry.memBytes >= MOST_OF * bytes) continue;
+    const because = `no socket buffers: all ${protocol} sockets are charged ${formatBytes(entry.memBytes)}`;
+    lines.push({ path: sockets.path, line: entry.line, because });
+  }
+  for (const { path, value } of packets ?? []) {
+    if (value.length === 0) lines.push({ path, line: 1, because: "no packet ring: there is no packet socket" });
+  }
+  return lines;
+}
+
+function noZspages({ vmstat: { path, value }, pageSizeBytes }: Told): EvidenceLine[] {
+  const zspages = value.get("nr_zspages");
+  if (zspages === undefined) return [];
+  const size = formatBytes(zspages.value * pageSizeBytes);
+  return [{ path, line: zspages.line, because: `no zram or zswap: their ${size} are an account of their own` }];
+}
+
+/** No balloon, or one that may be behind it. */
+function balloonEvidence({ uncountedBalloons: balloons, vmstat: { path, value } }: Told): EvidenceLine[] {
+  const inflate = value.get("balloon_inflate");
+  const deflate = value.get("balloon_deflate");
+  const lines = (balloons ?? []).map((driver) => ({
+    path: driver.path,
+    line: driver.line,
+    because: `perhaps the hypervisor's: ${driver.name} is loaded, and nothing counts what it has (${driver.find})`,
+  }));
+  if (balloons?.length !== 0 || inflate === undefined || inflate.value !== deflate?.value) return lines;
+  return [{
+    path,
+    line: inflate.line,
+    because: `no balloon: ${formatCount(inflate.value)} pages taken and as many given back`,
+  }];
+}
+
+export const unattributedKernel: Analyzer = defineAnalyzer({
+  id: "unattributed-kernel",
+  title: "Kernel pages outside every account, with no known tenant",
+  mechanism:
+    "Drivers and subsystems take whole pages from the page allocator (alloc_pages), and no field of /proc/meminfo counts them. What remains of MemTotal " +
+    "when every account is subtracted, and every known tenant (sockets, pipes, rings, io_uring, page fragments) has claimed its own, are buffers of ftrace, " +
+    "perf or a RAID, which tell their own size, or belong to somebody who can be named only with a record of who allocates.",
+  lookAlikes:
+    "Free pages on per-CPU lists, zram and a balloon: accounts of their own here. Caches of XFS, ZFS and the device mapper: outside the page cache, but given " +
+    "back under pressure. A network card's receive rings: constant from the start, and left out where ethtool tells how large they are.",
+  references: [
+    "https://docs.kernel.org/mm/allocation-profiling.html",
+    "https://docs.kernel.org/mm/page_owner.html",
+    "https://docs.kernel.org/dev-tools/kmemleak.html",
+    "https://github.com/oracle-samples/drgn-tools memstate.py",
+  ],
+  needs,
+  uses,
+  last: true,
+  judges: "unaccounted",
+  analyze(values, facts, unclaimed) {
+    const seen = { ...values, facts };
+    const { meminfo: fields, vmstat: counters } = seen;
+    const { pageSizeBytes } = facts;
+    const lacks = missing(seen);
+    if (lacks.length > 0 || fields === undefined || counters === undefined || pageSizeBytes === undefined) {
+      // Whatever else is not known, ZFS tells what is its own.
+      return { notAssessed: lacks, usualBytes: Math.min(unclaimed.get("unaccounted") ?? 0, arcBytes(seen)) };
+    }
+    const told = { ...seen, meminfo: fields, vmstat: counters, pageSizeBytes };
+    const residual = residualOf(told, unclaimed);
+    const { nobodysBytes: bytes, noiseBytes, usualBytes, trend } = residual;
+    const isMuch = (trend?.changeBytes ?? 0) >= noiseBytes;
+    if (bytes < noiseBytes && !isMuch) return { ruledOut: ruledOut(residual), usualBytes };
+    const tenants = tenantsOf(residual, told);
+    // Up to Linux 5.2 only the areas tell what vmalloc has: some tens to hundreds of MiB of hash tables and drivers.
+    const isVmallocIn = accountBytes(told.ledger, "vmalloc") === undefined;
+    if (isVmallocIn && tenants.all.length === 0 && bytes < MAJOR_SHARE * told.ledger.totalBytes && !isMuch) {
+      return { notAssessed: [VMALLOC_AREAS] };
+    }
+    return { findings: [finding(residual, tenants, told)], usualBytes };
+  },
+});
