@@ -1,11 +1,24 @@
-import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import {
+  type Analyzer,
+  defineAnalyzer,
+  type EvidenceLine,
+  type FindingDraft,
+  type Outcome,
+} from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity, formatRate } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
-import type { ByteRange, Confidence, Owner, Remedy } from "../src/core/report.ts";
+import type { ByteRange, Confidence, Exhaustion, Owner, Remedy } from "../src/core/report.ts";
 import { setSysctl, shellWord } from "../src/core/shell.ts";
 import { type DescriptorsInFlight, descriptorsInFlight } from "../src/parsers/descriptors_in_flight.ts";
 import type { TmpfsFile } from "../src/parsers/tmpfs_files.ts";
-import { type Missing, overTime, type Parsed, type TimePoint } from "../src/core/source.ts";
+import {
+  type MaybeValues,
+  type Missing,
+  overTime,
+  type Parsed,
+  type TimePoint,
+  type Values,
+} from "../src/core/source.ts";
 import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { FIND_IN_FLIGHT, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
@@ -47,6 +60,36 @@ const MIN_SHARE_OF_GROWTH = 0.5;
 const MAX_OWNERS = 10;
 const MAX_FILES_NAMED = 3;
 const WHEN: readonly Remedy["when"][] = ["now", "fix", "prevent"];
+
+const needs = { ledger, sharedMemory };
+const uses = {
+  processes,
+  unevictableCache,
+  ledgers: overTime(ledger),
+  caches: overTime(unevictableCache),
+  mappers: overTime(sharedMappers),
+  recorded: importedHistory,
+  inFlight: descriptorsInFlight,
+};
+
+/** What the bundle tells. */
+type Seen = Values<typeof needs> & MaybeValues<typeof uses>;
+
+function materialBytes({ ledger }: Seen): number {
+  return Math.min(MATERIAL_BYTES, SMALL_HOST_SHARE * ledger.totalBytes);
+}
+
+/** The same of files that have a name. */
+function materialFileBytes(seen: Seen): number {
+  return Math.max(materialBytes(seen), FILES_SHARE * seen.ledger.totalBytes);
+}
+
+function exhaustionOf(trend: Trend | undefined, { ledgers }: Seen): Exhaustion | null {
+  const last = ledgers?.at(-1);
+  const available = last?.value.availableBytes;
+  if (trend === undefined || last === undefined || available === undefined) return null;
+  return exhaustion(trend, available, last.time);
+}
 
 /** One thing that holds shared memory which nobody maps. */
 interface Holding extends EvidenceLine {
@@ -356,6 +399,14 @@ function steadyGrowth(series: readonly Measurement[]): Trend | undefined {
   return trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_BYTES ? trend : undefined;
 }
 
+/** The trend of all shared memory; undefined where it does not grow. */
+function growth({ ledgers }: Seen): Trend | undefined {
+  return steadyGrowth((ledgers ?? []).flatMap(({ time, value }) => {
+    const bytes = accountBytes(value, "shmem");
+    return bytes === undefined ? [] : [{ time, bytes }];
+  }));
+}
+
 /** A process that maps ever more shared memory, the last that is known of it. */
 interface GrowingMapper {
   readonly last: SharedMapper;
@@ -410,67 +461,83 @@ function ramfsRemedies({ mount, largest }: RamfsUse): Remedy[] {
   }];
 }
 
-/** Page cache that cannot be given back; undefined where it is little. */
-function ramfsFinding(
-  { bytes, unevictable, mlocked, ramfs = [] }: UnevictableCache,
-  limit: number,
-  series: readonly Measurement[],
-  availableBytes: number | undefined,
-): FindingDraft | undefined {
-  if (bytes.low < limit) return undefined;
+/** Those of which files are known, if they explain it; else any ramfs may hold it. */
+interface RamfsUses {
+  readonly areSure: boolean;
+  readonly uses: readonly RamfsUse[];
+}
+
+function ramfsUses({ bytes, ramfs = [] }: UnevictableCache): RamfsUses {
   const filled = ramfs.filter(({ listed }) => (listed?.bytes ?? 0) > 0);
-  const sure = filled.reduce((sum, { listed }) => sum + (listed?.bytes ?? 0), 0) >= MOST * bytes.low;
-  // Where nothing is listed, any ramfs may hold it.
-  const uses = (sure ? filled : ramfs.filter(({ listed }) => listed?.bytes !== 0)).slice(0, MAX_OWNERS);
-  const [largest] = uses;
-  const growing = steadyGrowth(series);
-  const last = series.at(-1);
-  const held = `${formatBytes(bytes.low)} of page cache`;
-  const mounts = largest &&
-    `the ramfs ${largest.mount}${uses.length > 1 ? ` and ${formatQuantity(uses.length - 1, "other")}` : ""}`;
+  const areSure = filled.reduce((sum, { listed }) => sum + (listed?.bytes ?? 0), 0) >= MOST * bytes.low;
+  const uses = areSure ? filled : ramfs.filter(({ listed }) => listed?.bytes !== 0);
+  return { areSure, uses: uses.slice(0, MAX_OWNERS) };
+}
+
+function ramfsTitle(lowBytes: number, { areSure, uses: [largest, ...others] }: RamfsUses): string {
+  const held = `${formatBytes(lowBytes)} of page cache`;
+  if (largest === undefined) return `${held} cannot be given back by the kernel, and no file that is known explains it`;
+  const also = others.length > 0 ? ` and ${formatQuantity(others.length, "other")}` : "";
+  return areSure
+    ? `Files in the ramfs ${largest.mount}${also} hold ${held} that the kernel cannot give back`
+    : `${held} cannot be given back by the kernel: the ramfs ${largest.mount}${also} may hold it`;
+}
+
+function unknownRamfsOwner(bytes: number): Owner {
   return {
-    title: mounts === undefined
-      ? `${held} cannot be given back by the kernel, and no file that is known explains it`
-      : sure
-      ? `Files in ${mounts} hold ${held} that the kernel cannot give back`
-      : `${held} cannot be given back by the kernel: ${mounts} may hold it`,
-    confidence: !sure ? "possible" : growing === undefined ? "likely" : "confirmed",
-    material: true,
-    claims: [{ account: "page-cache", bytes }],
-    ...(growing === undefined ? {} : { growthBytesPerSecond: { low: growing.low, high: growing.high } }),
-    exhaustion: growing === undefined || last === undefined || availableBytes === undefined
-      ? null
-      : exhaustion(growing, availableBytes, last.time),
-    owners: largest === undefined
-      ? [{
-        pid: null,
-        comm: "unknown",
-        bytes: bytes.high,
-        count: 1,
-        detail:
-          "a ramfs of another mount namespace, deleted files of one that are still open, memfd_secret, or memory of confidential virtual machines (guest_memfd); to tell: " +
-          "grep ' ramfs ' /proc/[0-9]*/mounts; ls -l /proc/[0-9]*/fd | grep -E 'secretmem|kvm-gmem|deleted'",
-      }]
-      : uses.map((use) => ramfsOwner(use, bytes.high)),
-    evidence: [
+    pid: null,
+    comm: "unknown",
+    bytes,
+    count: 1,
+    detail:
+      "a ramfs of another mount namespace, deleted files of one that are still open, memfd_secret, or memory of confidential virtual machines (guest_memfd); to tell: " +
+      "grep ' ramfs ' /proc/[0-9]*/mounts; ls -l /proc/[0-9]*/fd | grep -E 'secretmem|kvm-gmem|deleted'",
+  };
+}
+
+function ramfsEvidence({ bytes, unevictable, mlocked }: UnevictableCache, uses: readonly RamfsUse[]): EvidenceLine[] {
+  return [
+    {
+      ...unevictable,
+      because: `pages that the kernel cannot give back; at least ${
+        formatBytes(bytes.low)
+      } of them are page cache that is not mlocked`,
+    },
+    { ...mlocked, because: "of those the ones that processes locked (mlock): no cause of the rest" },
+    ...uses.flatMap(({ path, line, listed }) => [
       {
-        ...unevictable,
-        because: `pages that the kernel cannot give back; at least ${
-          formatBytes(bytes.low)
-        } of them are page cache that is not mlocked`,
+        path,
+        line,
+        because: "a ramfs: its files are memory until they are deleted, without a limit, and never swapped",
       },
-      { ...mlocked, because: "of those the ones that processes locked (mlock): no cause of the rest" },
-      ...uses.flatMap(({ path, line, listed }) => [
-        {
-          path,
-          line,
-          because: "a ramfs: its files are memory until they are deleted, without a limit, and never swapped",
-        },
-        ...(listed === undefined
-          ? []
-          : [{ path: listed.path, line: listed.line, because: `${formatBytes(listed.bytes)} of files in this ramfs` }]),
-      ]),
-    ],
+      ...(listed === undefined
+        ? []
+        : [{ path: listed.path, line: listed.line, because: `${formatBytes(listed.bytes)} of files in this ramfs` }]),
+    ]),
+  ];
+}
+
+/** Page cache that cannot be given back; undefined where it is little. */
+function ramfsFinding(seen: Seen): FindingDraft | undefined {
+  const { unevictableCache: cache } = seen;
+  if (cache === undefined || cache.bytes.low < materialFileBytes(seen)) return undefined;
+  const growing = steadyGrowth(
+    (seen.caches ?? []).flatMap(({ time, value }) => value === undefined ? [] : [{ time, bytes: value.countedBytes }]),
+  );
+  const found = ramfsUses(cache);
+  const { areSure, uses } = found;
+  const [largest] = uses;
+  return {
+    title: ramfsTitle(cache.bytes.low, found),
+    confidence: !areSure ? "possible" : growing === undefined ? "likely" : "confirmed",
+    material: true,
+    claims: [{ account: "page-cache", bytes: cache.bytes }],
+    ...(growing === undefined ? {} : { growthBytesPerSecond: { low: growing.low, high: growing.high } }),
+    exhaustion: exhaustionOf(growing, seen),
+    owners: largest === undefined
+      ? [unknownRamfsOwner(cache.bytes.high)]
+      : uses.map((use) => ramfsOwner(use, cache.bytes.high)),
+    evidence: ramfsEvidence(cache, uses),
     remedies: largest === undefined ? [] : ramfsRemedies(largest),
   };
 }
@@ -486,6 +553,224 @@ const LOOKS: readonly (readonly [keyof SharedMemory, Missing])[] = [
   ["orphans", { path: "proc/sysvipc/shm", howToCapture: "cat /proc/sysvipc/shm" }],
   ["unlinked", { path: "sos_commands/process/lsof_*", howToCapture: "lsof -b +M -n -l" }],
 ];
+
+/** Shared memory that nobody maps, and who holds it. */
+interface Unmapped {
+  /** The most first. */
+  readonly parts: readonly Holding[];
+  readonly bytes: ByteRange;
+}
+
+function unmappedOf({ sharedMemory: shared, processes: known }: Seen): Unmapped {
+  const parts = holdings(shared, known);
+  return { parts, bytes: claim(shared, parts) };
+}
+
+function isMaterial({ parts, bytes }: Unmapped, seen: Seen): boolean {
+  const unreachable = Math.min(sum(parts.filter((part) => part.unreachable)), seen.sharedMemory.totalBytes);
+  return unreachable >= materialBytes(seen) || bytes.high >= materialFileBytes(seen);
+}
+
+function unmappedFinding({ parts, bytes }: Unmapped, growing: Trend | undefined, seen: Seen): FindingDraft {
+  const { sharedMemory: shared } = seen;
+  const grownForLong = longGrowth(seen.recorded, "Shmem", shared.totalBytes);
+  // How fast, but not how sure: what grew over days may have been something else.
+  const rate = growing ?? grownForLong?.trend;
+  const [largest] = parts as [Holding];
+  const large = parts.filter((part) => part.bytes >= largest.bytes / MAX_OWNERS);
+  const sureConfidence: Confidence = largest.unreachable || growing !== undefined ? "confirmed" : "likely";
+  const listed = large.slice(0, MAX_OWNERS);
+  return {
+    title: `${nameOf(large)} ${large.length === 1 && !largest.isPlural ? "holds" : "hold"} ${
+      formatBytes(bytes.high)
+    } of shared memory that no process maps`,
+    confidence: bytes.low >= materialBytes(seen) ? sureConfidence : "possible",
+    material: true,
+    claims: [{ account: "shmem", bytes }],
+    ...(rate === undefined ? {} : { growthBytesPerSecond: { low: rate.low, high: rate.high } }),
+    exhaustion: exhaustionOf(rate, seen),
+    owners: listed.map(({ owner }) => owner),
+    evidence: [
+      {
+        ...shared.total,
+        because: shared.mapped === undefined
+          ? "all shared memory of the host; the bundle does not tell how much of it processes map"
+          : `all shared memory of the host; processes map ${formatBytes(shared.mapped.low)} of it`,
+      },
+      ...listed.map(({ path, line, because }) => ({ path, line, because })),
+      ...longGrowthEvidence(grownForLong),
+    ],
+    remedies: remediesOf(listed),
+  };
+}
+
+/** What is mapped is in use: only its program can tell a leak from a database that fills its buffers. */
+function mappedFinding(
+  mapper: GrowingMapper,
+  others: readonly GrowingMapper[],
+  growing: Trend,
+  seen: Seen,
+): FindingDraft {
+  const { last: { pid, comm, bytes, path, line }, changeBytes } = mapper;
+  const { sharedMemory: shared, processes: known, ledger } = seen;
+  const held = shared.mappers.find((each) => each.pid === pid)?.bytes ?? 0;
+  const also = others.length === 0
+    ? ""
+    : ` (${formatQuantity(others.length, "other process", "other processes")} map it, too)`;
+  const seconds = Math.round(growing.spanSeconds);
+  return {
+    title: `${comm} (pid ${pid}) maps ${formatBytes(bytes)} of shared memory${also}, which grows by ${
+      formatRate(growing.bytesPerSecond)
+    }: a leak, or buffers that fill`,
+    confidence: "possible",
+    material: bytes >= SMALL_HOST_SHARE * ledger.totalBytes,
+    claims: [{ account: "shmem", bytes: { low: 0, high: Math.min(held, shared.totalBytes) } }],
+    growthBytesPerSecond: { low: growing.low, high: growing.high },
+    exhaustion: exhaustionOf(growing, seen),
+    owners: [mapper, ...others].slice(0, MAX_OWNERS).map(({ last }) => ({
+      pid: last.pid,
+      comm: last.comm,
+      bytes: last.bytes,
+      count: 1,
+      detail: known?.find((process) => process.pid === last.pid)?.unit ?? "no systemd unit known",
+    })),
+    evidence: [
+      { ...shared.total, because: "all shared memory of the host when the ledger was read" },
+      { path, line, because: `it maps ${formatBytes(changeBytes)} more than ${seconds} s before` },
+    ],
+    remedies: [{
+      when: "now",
+      text:
+        `See which of its shared mappings it is, and look again in a few minutes: buffers stop at the size that they are given (shared_buffers of PostgreSQL), and a leak does not. ${
+          remedyMark("shmem-leak", "see which mapping grows")
+        }`,
+      commands: [`grep -A 5 ' rw-s ' /proc/${pid}/smaps`, "nailhouse collect --snapshots 6 --interval 30"],
+      verify: `RssShmem of /proc/${pid}/status stays level`,
+    }],
+  };
+}
+
+function unknownOwner(bytes: number): Owner {
+  return {
+    pid: null,
+    comm: "unknown",
+    bytes,
+    count: 1,
+    detail:
+      "an anonymous shared mapping that living processes have not touched, buffers of a graphics driver, memfds that were sent over a socket and not received (counted as " +
+      "scm_fds with the descriptor of who should), a tmpfs that was unmounted while something in it was open (umount -l), or one of another mount or IPC namespace; to tell: lsns -t mnt; lsns -t ipc; " +
+      `${FIND_IN_FLIGHT}; grep -l /dev/zero /proc/[0-9]*/maps`,
+  };
+}
+
+/** A recorder's ring, say, does not list files. That it goes on growing tells that it is no buffer that somebody needs. */
+function namelessFinding(nameless: number, growing: Trend | undefined, seen: Seen): FindingDraft {
+  const { mapped } = seen.sharedMemory;
+  const receivers = seen.inFlight?.value ?? [];
+  const [most] = receivers;
+  const grows = growing !== undefined && growing.spanSeconds >= START_UP_SECONDS ? growing : undefined;
+  const isSure = grows !== undefined || most !== undefined;
+  return {
+    title: `At least ${formatBytes(nameless)} of shared memory are in no page table and in no file that is known${
+      grows === undefined ? "" : `, and grow by ${formatRate(grows.bytesPerSecond)}`
+    }${most === undefined ? "" : `; ${receiverName(most, seen)} has not received ${ofDescriptors(most)}`}`,
+    confidence: isSure ? "likely" : "possible",
+    material: true,
+    claims: [{
+      account: "shmem",
+      // What processes map may be less than is known of them: then more of it is nameless.
+      bytes: { low: isSure ? nameless : 0, high: nameless + (mapped === undefined ? 0 : mapped.high - mapped.low) },
+    }],
+    ...(grows === undefined ? {} : { growthBytesPerSecond: { low: grows.low, high: grows.high } }),
+    exhaustion: exhaustionOf(grows, seen),
+    owners: most === undefined
+      ? [unknownOwner(nameless)]
+      : receivers.slice(0, MAX_OWNERS).map((socket) => receiverOwner(socket, seen)),
+    evidence: namelessEvidence(seen),
+    remedies: most === undefined ? [] : receiverRemedies(receivers, seen),
+  };
+}
+
+function namelessEvidence({ sharedMemory: shared, inFlight }: Seen): EvidenceLine[] {
+  const [mapper] = shared.mappers;
+  const lines: EvidenceLine[] = [{
+    ...shared.total,
+    because: `all shared memory of the host; processes map at most ${formatBytes(shared.mapped?.high ?? 0)} of it`,
+  }];
+  for (const socket of inFlight?.value.slice(0, MAX_OWNERS) ?? []) {
+    const because = `${
+      ofDescriptors(socket)
+    } wait in messages to this socket, and did a second later: nobody receives, and what is in flight is in no process`;
+    lines.push({ path: (inFlight as Parsed<unknown>).path, line: socket.line, because });
+  }
+  if (mapper !== undefined) {
+    const because = `${mapper.comm} (pid ${mapper.pid}) has the most shared memory in its page tables`;
+    lines.push({ path: mapper.path, line: mapper.line, because });
+  }
+  return lines;
+}
+
+function receiverComm({ pid }: DescriptorsInFlight, { processes: known }: Seen): string {
+  return commOf(pid, known) ?? `pid ${pid}`;
+}
+
+function receiverName(socket: DescriptorsInFlight, seen: Seen): string {
+  return nameOfGroup({ comm: receiverComm(socket, seen), pids: [socket.pid] });
+}
+
+/** Which of them are of shared memory, and how large each one is, nothing tells. */
+function receiverOwner(socket: DescriptorsInFlight, seen: Seen): Owner {
+  return {
+    pid: socket.pid,
+    comm: receiverComm(socket, seen),
+    bytes: 0,
+    count: socket.count,
+    detail: `as many descriptors wait on its descriptor ${socket.fd}; what each one holds is told nowhere`,
+  };
+}
+
+function receiverRemedies(receivers: readonly DescriptorsInFlight[], seen: Seen): Remedy[] {
+  const byPid = new Map(receivers.slice(0, MAX_OWNERS).map((socket) => [socket.pid, receiverComm(socket, seen)]));
+  return [{
+    when: "now",
+    text:
+      `End or restart who does not receive, in an orderly way: with the socket go the messages, and what is in flight in them. ${
+        remedyMark("shmem-leak", "end the receiver of descriptors")
+      }`,
+    commands: [...byPid].flatMap(([pid, comm]) => stopCommands({ comm, pids: [pid] }, seen.processes)),
+    verify: "Shmem of /proc/meminfo falls",
+  }, {
+    when: "fix",
+    text: `Receive all messages, and close the descriptors that are not needed (recvmsg, MSG_CMSG_CLOEXEC). ${
+      remedyMark("shmem-leak", "receive the descriptors")
+    }`,
+    commands: [FIND_IN_FLIGHT],
+    verify: "scm_fds of the socket is 0",
+  }];
+}
+
+/** What is to be said of shared memory where hardly any is known to be unmapped. */
+function otherOutcome({ bytes }: Unmapped, growing: Trend | undefined, seen: Seen): Outcome {
+  const { sharedMemory: shared } = seen;
+  const { mapped, totalBytes } = shared;
+  const limit = materialFileBytes(seen);
+  const nameless = totalBytes - (mapped?.high ?? 0) - shared.attachedBytes - bytes.high;
+  if (mapped !== undefined && nameless >= limit) return { findings: [namelessFinding(nameless, growing, seen)] };
+  if (growing !== undefined) {
+    const [mapper, ...others] = growingMappers(seen.mappers ?? [], growing);
+    if (mapper !== undefined && mapper.last.bytes >= limit) {
+      return { findings: [mappedFinding(mapper, others, growing, seen)] };
+    }
+  }
+  if (mapped === undefined && nameless >= limit) {
+    return { notAssessed: LOOKS.flatMap(([part, look]) => shared[part] === undefined ? [look] : []) };
+  }
+  return {
+    ruledOut: `${formatBytes(totalBytes)} are shared memory, of which ${
+      formatBytes(bytes.high)
+    } are in files, memfds and segments that no process maps`,
+  };
+}
 
 export const shmemLeak: Analyzer = defineAnalyzer({
   id: "shmem-leak",
@@ -505,248 +790,18 @@ export const shmemLeak: Analyzer = defineAnalyzer({
     "https://man7.org/linux/man-pages/man2/memfd_create.2.html",
     "https://man7.org/linux/man-pages/man2/shmctl.2.html",
   ],
-  needs: { ledger, sharedMemory },
-  uses: {
-    processes,
-    unevictableCache,
-    ledgers: overTime(ledger),
-    caches: overTime(unevictableCache),
-    mappers: overTime(sharedMappers),
-    recorded: importedHistory,
-    inFlight: descriptorsInFlight,
-  },
+  needs,
+  uses,
   // Whether processes map it, files on tmpfs are it or nobody has it: meminfo alone does not tell.
   judges: "shmem",
-  analyze(
-    {
-      ledger,
-      sharedMemory: shared,
-      processes: known,
-      unevictableCache: cache,
-      ledgers,
-      caches,
-      mappers,
-      recorded,
-      inFlight,
-    },
-  ) {
-    const limit = Math.min(MATERIAL_BYTES, SMALL_HOST_SHARE * ledger.totalBytes);
-    const filesLimit = Math.max(limit, FILES_SHARE * ledger.totalBytes);
-    const last = ledgers?.at(-1);
-    const available = last?.value.availableBytes;
-    const counted = (caches ?? []).flatMap(({ time, value }) =>
-      value === undefined ? [] : [{ time, bytes: value.countedBytes }]
-    );
-    const ramfs = cache && ramfsFinding(cache, filesLimit, counted, available);
-    const beside = ramfs === undefined ? [] : [ramfs];
-    const parts = holdings(shared, known);
-    const bytes = claim(shared, parts);
-    const unreachable = sum(parts.filter((part) => part.unreachable));
-    const material = Math.min(unreachable, shared.totalBytes) >= limit || bytes.high >= filesLimit;
-    const mappedHigh = shared.mapped?.high ?? 0;
-    const series = (ledgers ?? []).flatMap(({ time, value }) => {
-      const at = accountBytes(value, "shmem");
-      return at === undefined ? [] : [{ time, bytes: at }];
-    });
-    const growing = steadyGrowth(series);
-    if (!material) {
-      const nameless = shared.totalBytes - mappedHigh - shared.attachedBytes - bytes.high;
-      if (shared.mapped !== undefined && nameless >= filesLimit) {
-        return { findings: [namelessFinding(nameless), ...beside] };
-      }
-      const [mapper, ...others] = growing === undefined ? [] : growingMappers(mappers ?? [], growing);
-      if (mapper !== undefined && mapper.last.bytes >= filesLimit) {
-        return { findings: [mappedFinding(mapper, others), ...beside] };
-      }
-      if (ramfs !== undefined) return { findings: [ramfs] };
-      if (shared.mapped === undefined && nameless >= filesLimit) {
-        return { notAssessed: LOOKS.flatMap(([part, look]) => shared[part] === undefined ? [look] : []) };
-      }
-      return {
-        ruledOut: `${formatBytes(shared.totalBytes)} are shared memory, of which ${
-          formatBytes(bytes.high)
-        } are in files, memfds and segments that no process maps`,
-      };
-    }
-
-    const sure = bytes.low >= limit;
-    const grownForLong = longGrowth(recorded, "Shmem", shared.totalBytes);
-    // How fast, but not how sure: what grew over days may have been something else.
-    const rate = growing ?? grownForLong?.trend;
-    const [largest] = parts as [Holding];
-    const large = parts.filter((part) => part.bytes >= largest.bytes / MAX_OWNERS);
-    const confidence: Confidence = !sure
-      ? "possible"
-      : largest.unreachable || growing !== undefined
-      ? "confirmed"
-      : "likely";
-    const listed = large.slice(0, MAX_OWNERS);
-    return {
-      findings: [{
-        title: `${nameOf(large)} ${large.length === 1 && !largest.isPlural ? "holds" : "hold"} ${
-          formatBytes(bytes.high)
-        } of shared memory that no process maps`,
-        confidence,
-        material: true,
-        claims: [{ account: "shmem", bytes }],
-        ...(rate === undefined ? {} : { growthBytesPerSecond: { low: rate.low, high: rate.high } }),
-        exhaustion: rate === undefined || last === undefined || available === undefined
-          ? null
-          : exhaustion(rate, available, last.time),
-        owners: listed.map(({ owner }) => owner),
-        evidence: [
-          {
-            ...shared.total,
-            because: shared.mapped === undefined
-              ? "all shared memory of the host; the bundle does not tell how much of it processes map"
-              : `all shared memory of the host; processes map ${formatBytes(shared.mapped.low)} of it`,
-          },
-          ...listed.map(({ path, line, because }) => ({ path, line, because })),
-          ...longGrowthEvidence(grownForLong),
-        ],
-        remedies: remediesOf(listed),
-      }, ...beside],
-    };
-
-    /** What is mapped is in use: only its program can tell a leak from a database that fills its buffers. */
-    function mappedFinding(mapper: GrowingMapper, others: readonly GrowingMapper[]): FindingDraft {
-      const { last: { pid, comm, bytes, path, line }, changeBytes } = mapper;
-      const { low, high, bytesPerSecond, spanSeconds } = growing as Trend;
-      const held = shared.mappers.find((each) => each.pid === pid)?.bytes ?? 0;
-      const also = others.length === 0
-        ? ""
-        : ` (${formatQuantity(others.length, "other process", "other processes")} map it, too)`;
-      return {
-        title: `${comm} (pid ${pid}) maps ${formatBytes(bytes)} of shared memory${also}, which grows by ${
-          formatRate(bytesPerSecond)
-        }: a leak, or buffers that fill`,
-        confidence: "possible",
-        material: bytes >= SMALL_HOST_SHARE * ledger.totalBytes,
-        claims: [{ account: "shmem", bytes: { low: 0, high: Math.min(held, shared.totalBytes) } }],
-        growthBytesPerSecond: { low, high },
-        exhaustion: last === undefined || available === undefined
-          ? null
-          : exhaustion(growing as Trend, available, last.time),
-        owners: [mapper, ...others].slice(0, MAX_OWNERS).map(({ last }) => ({
-          pid: last.pid,
-          comm: last.comm,
-          bytes: last.bytes,
-          count: 1,
-          detail: known?.find((process) => process.pid === last.pid)?.unit ?? "no systemd unit known",
-        })),
-        evidence: [
-          { ...shared.total, because: "all shared memory of the host when the ledger was read" },
-          {
-            path,
-            line,
-            because: `it maps ${formatBytes(changeBytes)} more than ${Math.round(spanSeconds)} s before`,
-          },
-        ],
-        remedies: [{
-          when: "now",
-          text:
-            `See which of its shared mappings it is, and look again in a few minutes: buffers stop at the size that they are given (shared_buffers of PostgreSQL), and a leak does not. ${
-              remedyMark("shmem-leak", "see which mapping grows")
-            }`,
-          commands: [`grep -A 5 ' rw-s ' /proc/${pid}/smaps`, "nailhouse collect --snapshots 6 --interval 30"],
-          verify: `RssShmem of /proc/${pid}/status stays level`,
-        }],
-      };
-    }
-
-    /** A recorder's ring, say, does not list files. That it goes on growing tells that it is no buffer that somebody needs. */
-    function namelessFinding(nameless: number): FindingDraft {
-      const [mapper] = shared.mappers;
-      const receivers = inFlight?.value ?? [];
-      const [most] = receivers;
-      const grows = growing !== undefined && growing.spanSeconds >= START_UP_SECONDS ? growing : undefined;
-      return {
-        title: `At least ${formatBytes(nameless)} of shared memory are in no page table and in no file that is known${
-          grows === undefined ? "" : `, and grow by ${formatRate(grows.bytesPerSecond)}`
-        }${most === undefined ? "" : `; ${receiverName(most)} has not received ${ofDescriptors(most)}`}`,
-        confidence: grows === undefined && most === undefined ? "possible" : "likely",
-        material: true,
-        claims: [{
-          account: "shmem",
-          // What processes map may be less than is known of them: then more of it is nameless.
-          bytes: {
-            low: grows === undefined && most === undefined ? 0 : nameless,
-            high: nameless + mappedHigh - (shared.mapped?.low ?? 0),
-          },
-        }],
-        ...(grows === undefined ? {} : { growthBytesPerSecond: { low: grows.low, high: grows.high } }),
-        exhaustion: grows === undefined || last === undefined || available === undefined
-          ? null
-          : exhaustion(grows, available, last.time),
-        owners: most !== undefined ? receivers.slice(0, MAX_OWNERS).map(receiverOwner) : [{
-          pid: null,
-          comm: "unknown",
-          bytes: nameless,
-          count: 1,
-          detail:
-            "an anonymous shared mapping that living processes have not touched, buffers of a graphics driver, memfds that were sent over a socket and not received (counted as " +
-            "scm_fds with the descriptor of who should), a tmpfs that was unmounted while something in it was open (umount -l), or one of another mount or IPC namespace; to tell: lsns -t mnt; lsns -t ipc; " +
-            `${FIND_IN_FLIGHT}; grep -l /dev/zero /proc/[0-9]*/maps`,
-        }],
-        evidence: [
-          {
-            ...shared.total,
-            because: `all shared memory of the host; processes map at most ${formatBytes(mappedHigh)} of it`,
-          },
-          ...receivers.slice(0, MAX_OWNERS).map((socket) => ({
-            path: (inFlight as Parsed<unknown>).path,
-            line: socket.line,
-            because: `${
-              ofDescriptors(socket)
-            } wait in messages to this socket, and did a second later: nobody receives, and what is in flight is in no process`,
-          })),
-          ...(mapper === undefined ? [] : [{
-            path: mapper.path,
-            line: mapper.line,
-            because: `${mapper.comm} (pid ${mapper.pid}) has the most shared memory in its page tables`,
-          }]),
-        ],
-        remedies: most === undefined ? [] : receiverRemedies(receivers),
-      };
-    }
-
-    function commOf(pid: number): string {
-      return known?.find((process) => process.pid === pid)?.comm ?? `pid ${pid}`;
-    }
-
-    function receiverName({ pid }: DescriptorsInFlight): string {
-      return nameOfGroup({ comm: commOf(pid), pids: [pid] });
-    }
-
-    /** Which of them are of shared memory, and how large each one is, nothing tells. */
-    function receiverOwner({ pid, fd, count }: DescriptorsInFlight): Owner {
-      return {
-        pid,
-        comm: commOf(pid),
-        bytes: 0,
-        count,
-        detail: `as many descriptors wait on its descriptor ${fd}; what each one holds is told nowhere`,
-      };
-    }
-
-    function receiverRemedies(receivers: readonly DescriptorsInFlight[]): Remedy[] {
-      const pids = [...new Set(receivers.slice(0, MAX_OWNERS).map(({ pid }) => pid))];
-      return [{
-        when: "now",
-        text:
-          `End or restart who does not receive, in an orderly way: with the socket go the messages, and what is in flight in them. ${
-            remedyMark("shmem-leak", "end the receiver of descriptors")
-          }`,
-        commands: pids.flatMap((pid) => stopCommands({ comm: commOf(pid), pids: [pid] }, known)),
-        verify: "Shmem of /proc/meminfo falls",
-      }, {
-        when: "fix",
-        text: `Receive all messages, and close the descriptors that are not needed (recvmsg, MSG_CMSG_CLOEXEC). ${
-          remedyMark("shmem-leak", "receive the descriptors")
-        }`,
-        commands: [FIND_IN_FLIGHT],
-        verify: "scm_fds of the socket is 0",
-      }];
-    }
+  analyze(seen) {
+    const unmapped = unmappedOf(seen);
+    const growing = growth(seen);
+    const ramfs = ramfsFinding(seen);
+    const outcome = isMaterial(unmapped, seen)
+      ? { findings: [unmappedFinding(unmapped, growing, seen)] }
+      : otherOutcome(unmapped, growing, seen);
+    if (ramfs === undefined) return outcome;
+    return { findings: [...("findings" in outcome ? outcome.findings : []), ramfs] };
   },
 });
