@@ -14,7 +14,7 @@ import type {
   Verdict,
 } from "../core/report.ts";
 import { type Missing, readNeeds, readUses, type Source, type TimePoint } from "../core/source.ts";
-import { exhaustTogether } from "./_exhaustion.ts";
+import { exhaustTogether, firstReached, type LimitDraft } from "./_exhaustion.ts";
 import { checkClaims } from "./_outcome.ts";
 import { byRank, type Candidate, settleClaims, type Settled } from "./rank.ts";
 import { openSnapshots, type Snapshots } from "./reader.ts";
@@ -37,6 +37,8 @@ export interface Preset {
   /** In time order. */
   readonly timeline: Source<readonly TimePoint<KnownAccounts>[]>;
   readonly events: Source<readonly EventDraft[]>;
+  /** Of what a finding holds: those that may end before the host's memory does. */
+  readonly limits: Source<(finding: Pick<Finding, "claims" | "owners">) => readonly LimitDraft[]>;
 }
 
 /** Evidence longer than this is cut: a page wide enough to read, and a hostile line stays small. */
@@ -67,6 +69,7 @@ export function presetSources(preset: Preset): readonly Source<unknown>[] {
     preset.pressure,
     preset.timeline,
     preset.events,
+    preset.limits,
     ...preset.analyzers.flatMap(({ needs, uses }) => [...Object.values(needs), ...Object.values(uses)]),
   ];
 }
@@ -157,6 +160,27 @@ function finding({ cause, draft, claims, bytes }: Settled, quotes: Assessment["q
     evidence: quotes.get(draft) as readonly Evidence[],
     remedies: draft.remedies,
   };
+}
+
+/** Findings with the end that comes first. */
+function withinLimits(
+  findings: readonly Finding[],
+  preset: Preset,
+  snapshots: Snapshots,
+  end: number,
+): readonly Finding[] {
+  const { base } = snapshots;
+  const limits = base.read(preset.limits);
+  const first = base.time;
+  if (limits.status !== "ok" || first === undefined) return findings;
+  // The whole snapshot takes its time, and was ready before the next one.
+  const last = base.timeline.find(({ time }) => time !== undefined && time > first)?.time ?? first;
+  return findings.map((each) => {
+    const reached = each.exhaustion === null ? undefined : firstReached(each, limits.value(each), { first, last }, end);
+    if (reached === undefined) return each;
+    const { exhaustion, evidence } = reached;
+    return { ...each, exhaustion, evidence: [...each.evidence, ...quote([evidence], snapshots)] };
+  });
 }
 
 type Series = readonly TimePoint<KnownAccounts>[];
@@ -279,7 +303,7 @@ export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string
   const { settled, displaced } = settleClaims(assessed.candidates, ledger);
   const end = series.status === "ok" ? series.value.at(-1)?.time : undefined;
   const ranked = settled.sort(byRank).map((each) => finding(each, assessed.quotes));
-  const findings = end === undefined ? ranked : exhaustTogether(ranked, end);
+  const findings = end === undefined ? ranked : exhaustTogether(withinLimits(ranked, preset, snapshots, end), end);
   const ruledOut = [
     ...assessed.ruledOut,
     ...displaced.map(({ cause, by, accounts }) => ({
