@@ -1,28 +1,41 @@
-/** Limits of control groups: who is charged to one is killed when that is reached, however much memory the host has left. */
+/**
+ * What may end before the host's memory does: who is charged to a control group is killed when its limit is reached, and with vm.overcommit_memory 2 nobody
+ * gets more than CommitLimit.
+ */
 import type { EvidenceLine } from "../core/analyzer.ts";
-import { formatBytes } from "../core/format.ts";
+import { formatBytes, formatRate } from "../core/format.ts";
 import { accountBytes, type AccountId, type Ledger } from "../core/ledger.ts";
-import type { Finding } from "../core/report.ts";
-import { type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
+import type { Claim, Finding } from "../core/report.ts";
+import { overTime, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
 import { parseMemoryLimit } from "../parsers/memory_limit.ts";
 import { type MemoryStat, parseMemoryStat } from "../parsers/memory_stat.ts";
 import { type ProcessCgroup, processCgroup } from "../parsers/process_cgroup.ts";
+import { type Swap, swaps } from "../parsers/swaps.ts";
+import { sysctl } from "../parsers/sysctl.ts";
 import { ledger } from "./ledger.ts";
 import { processes } from "./processes.ts";
 import { seesAllDescriptors } from "./process_statuses.ts";
+import { recentTrend, type Trend } from "./trend.ts";
 
-/** A limit of memory below that of the host. */
+/** What ends while the host has memory left. */
 export interface MemoryLimit {
-  /** "memory.max of /docker/abc (600 MiB)" */
+  /** "memory.max of /docker/abc (600 MiB)", "CommitLimit (3.00 GiB)" */
   readonly name: string;
-  /** What can be charged before it is reached, when the control groups were read. */
+  /** Before it is reached, when the whole snapshot was taken. */
   readonly leftBytes: number;
   readonly evidence: EvidenceLine;
 }
 
-/** The limits that what a finding holds is charged to, of the group itself and of those above it. */
-export type LimitsOf = (finding: Pick<Finding, "claims" | "owners">) => readonly MemoryLimit[];
+type Grown = Pick<Finding, "claims" | "owners" | "growthBytesPerSecond">;
+
+/** Of what a finding holds. */
+export interface Limits {
+  /** Of the group that it is charged to and of those above it; of what is promised. */
+  readonly limits: readonly MemoryLimit[];
+  /** The swap that is left when the host's memory is used up, for what can go there. */
+  readonly swap: EvidenceLine | undefined;
+}
 
 /** What memory.stat calls that of which each account is charged. */
 type Charges = ReadonlyMap<AccountId, string>;
@@ -72,8 +85,8 @@ const LIMITS: readonly LimitFile[] = [
   },
 ];
 
-/** Of what may go to swap. */
-const SWAPPABLE: readonly AccountId[] = ["anon", "shmem"];
+/** Of what may go to swap, and is promised before it is there (Committed_AS). */
+const OF_PROCESSES: readonly AccountId[] = ["anon", "shmem"];
 /** So much of what a finding holds is charged to a group, or it is not what fills that. */
 const MOST = 0.5;
 
@@ -138,7 +151,7 @@ function groupOf(cgroups: readonly ProcessCgroup[]): { readonly path: string; re
 function limit(each: Limited, account: AccountId): MemoryLimit {
   const { file, group, path, limitBytes, chargedBytes, heldBytes, swapFreeBytes } = each;
   const leftBytes = Math.max(0, limitBytes - heldBytes);
-  const then = swapFreeBytes !== undefined && SWAPPABLE.includes(account)
+  const then = swapFreeBytes !== undefined && OF_PROCESSES.includes(account)
     ? `what processes have may go to swap then, of which ${formatBytes(swapFreeBytes)} are free`
     : file.limit === "memory.high"
     ? "beyond it the group is slowed down"
@@ -156,7 +169,15 @@ function limit(each: Limited, account: AccountId): MemoryLimit {
   };
 }
 
-function limitsOf(groups: readonly Limited[], reader: Reader, memory: Ledger | undefined): LimitsOf {
+function mostOf({ claims }: Grown): Claim | undefined {
+  return claims.toSorted((a, b) => b.bytes.high - a.bytes.high)[0];
+}
+
+function limitsOf(
+  groups: readonly Limited[],
+  reader: Reader,
+  memory: Ledger | undefined,
+): (finding: Grown) => readonly MemoryLimit[] {
   const { processCgroup: files, processes: known, seesAllDescriptors: isHost } = readUses(
     { processCgroup, processes, seesAllDescriptors },
     reader,
@@ -168,8 +189,9 @@ function limitsOf(groups: readonly Limited[], reader: Reader, memory: Ledger | u
     if (group === "/") return path === "/" || isHost !== true;
     return path === group || path.startsWith(`${group}/`);
   };
-  return ({ claims, owners }) => {
-    const [claim] = claims.toSorted((a, b) => b.bytes.high - a.bytes.high);
+  return (finding) => {
+    const { owners } = finding;
+    const claim = mostOf(finding);
     if (claim === undefined) return [];
     const { account, bytes: { low: bytes } } = claim;
     // All processes of a program grow together; of shared memory it is those that are named.
@@ -197,21 +219,89 @@ function limitsOf(groups: readonly Limited[], reader: Reader, memory: Ledger | u
   };
 }
 
-/** Of the control groups when the whole snapshot was taken. */
-export const memoryLimits: Source<LimitsOf> = {
-  name: "limits of control groups",
+/** What the kernel still promises, where it promises no more than it has, and how fast that becomes less. */
+interface Promised {
+  readonly limit: MemoryLimit;
+  readonly trend: Trend;
+}
+
+function promised(reader: Reader, { path, value }: Parsed<Meminfo>): Promised | undefined {
+  const { sysctl: settings, history } = readUses({ sysctl, history: overTime(meminfo) }, reader);
+  const [limit, committed] = [value.bytes.get("CommitLimit"), value.bytes.get("Committed_AS")];
+  if (settings?.value.get("vm.overcommit_memory")?.text !== "2" || limit === undefined || committed === undefined) {
+    return undefined;
+  }
+  const trend = recentTrend((history ?? []).flatMap(({ time, value: file }) => {
+    const bytes = file.value.bytes.get("Committed_AS")?.bytes;
+    return bytes === undefined ? [] : [{ time, bytes }];
+  }));
+  const leftBytes = Math.max(0, limit.bytes - committed.bytes);
+  return trend && {
+    trend,
+    limit: {
+      name: `CommitLimit (${formatBytes(limit.bytes)})`,
+      leftBytes,
+      evidence: {
+        path,
+        line: limit.line,
+        because: `vm.overcommit_memory is 2: allocations fail when so much is promised. ${
+          formatBytes(committed.bytes)
+        } are (Committed_AS, which grows by ${formatRate(trend.bytesPerSecond)}), and at most ${
+          formatBytes(leftBytes)
+        } are left`,
+      },
+    },
+  };
+}
+
+/** Memory that was promised at the start, as a heap of a fixed size, is none that is promised while it grows. */
+function isPromised({ trend }: Promised, { growthBytesPerSecond: rate }: Grown): boolean {
+  return rate !== null && trend.low > 0 && trend.high >= rate.low;
+}
+
+function swapOf(
+  { path, value }: Parsed<Meminfo>,
+  areas: Parsed<readonly Swap[]> | undefined,
+): EvidenceLine | undefined {
+  const free = value.bytes.get("SwapFree");
+  if (free === undefined || free.bytes === 0) return undefined;
+  const inMemory = areas?.value.some(({ filename }) => /\/zram\d+$/.test(filename)) ?? false;
+  return {
+    path,
+    line: free.line,
+    because: `what processes have may go to swap when memory is used up: ${formatBytes(free.bytes)} of it are free${
+      inMemory ? ", but zram lies in memory itself" : ""
+    }`,
+  };
+}
+
+/** As of when the whole snapshot was taken. */
+export const memoryLimits: Source<(finding: Grown) => Limits> = {
+  name: "limits of memory",
   patterns: [
     ...LIMITS.flatMap(({ folder, limit, charge, swap }) =>
       DEPTHS.flatMap((depth) => [limit, charge, swap, "memory.stat"].map((name) => `${folder}${depth}${name}`))
     ),
-    ...[processCgroup, processes, seesAllDescriptors, ledger, meminfo].flatMap(({ patterns }) => patterns),
+    ...[processCgroup, processes, seesAllDescriptors, ledger, meminfo, swaps, sysctl].flatMap(({ patterns }) =>
+      patterns
+    ),
   ],
   read(reader) {
-    const { ledger: memory, meminfo: file } = readUses({ ledger, meminfo }, reader);
+    const { ledger: memory, meminfo: file, swaps: areas } = readUses({ ledger, meminfo, swaps }, reader);
     const groups = LIMITS.flatMap((each) =>
       DEPTHS.flatMap((depth) => reader.paths(`${each.folder}${depth}${each.limit}`))
         .flatMap((path) => limited(reader, each, path, file))
     );
-    return { status: "ok", value: groups.length === 0 ? () => [] : limitsOf(groups, reader, memory) };
+    const ofGroups = groups.length === 0 ? undefined : limitsOf(groups, reader, memory);
+    const all = file && promised(reader, file);
+    const swap = file && swapOf(file, areas);
+    return {
+      status: "ok",
+      value: (finding) => {
+        const isOfProcesses = OF_PROCESSES.includes(mostOf(finding)?.account ?? "unaccounted");
+        const ofHost = isOfProcesses && all !== undefined && isPromised(all, finding) ? [all.limit] : [];
+        return { limits: [...ofGroups?.(finding) ?? [], ...ofHost], swap: isOfProcesses ? swap : undefined };
+      },
+    };
   },
 };

@@ -69,7 +69,7 @@ export interface Exhaustion {
   readonly atLow: string;
   /** The same at the low end; null when that is over ten years away. */
   readonly atHigh: string | null;
-  /** Which limit of a control group is reached then, while the host has memory left; absent where it is the host's memory that ends. */
+  /** Which limit is reached then, of a control group or CommitLimit, while the host has memory left; absent where it is the host's memory that ends. */
   readonly limit?: string;
 }
 

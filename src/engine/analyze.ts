@@ -37,8 +37,13 @@ export interface Preset {
   /** In time order. */
   readonly timeline: Source<readonly TimePoint<KnownAccounts>[]>;
   readonly events: Source<readonly EventDraft[]>;
-  /** Of what a finding holds: those that may end before the host's memory does. */
-  readonly limits: Source<(finding: Pick<Finding, "claims" | "owners">) => readonly LimitDraft[]>;
+  /** Of what a finding holds: what may end before the host's memory does, and the swap that is left when that does. */
+  readonly limits: Source<
+    (finding: Pick<Finding, "claims" | "owners" | "growthBytesPerSecond">) => {
+      readonly limits: readonly LimitDraft[];
+      readonly swap: EvidenceLine | undefined;
+    }
+  >;
 }
 
 /** Evidence longer than this is cut: a page wide enough to read, and a hostile line stays small. */
@@ -170,16 +175,18 @@ function withinLimits(
   end: number,
 ): readonly Finding[] {
   const { base } = snapshots;
-  const limits = base.read(preset.limits);
+  const found = base.read(preset.limits);
   const first = base.time;
-  if (limits.status !== "ok" || first === undefined) return findings;
+  if (found.status !== "ok" || first === undefined) return findings;
   // The whole snapshot takes its time, and was ready before the next one.
   const last = base.timeline.find(({ time }) => time !== undefined && time > first)?.time ?? first;
   return findings.map((each) => {
-    const reached = each.exhaustion === null ? undefined : firstReached(each, limits.value(each), { first, last }, end);
-    if (reached === undefined) return each;
-    const { exhaustion, evidence } = reached;
-    return { ...each, exhaustion, evidence: [...each.evidence, ...quote([evidence], snapshots)] };
+    if (each.exhaustion === null) return each;
+    const { limits, swap } = found.value(each);
+    const { exhaustion, evidence } = firstReached(each, limits, { first, last }, end) ??
+      { exhaustion: each.exhaustion, evidence: swap };
+    const more = evidence === undefined ? [] : quote([evidence], snapshots);
+    return { ...each, exhaustion, evidence: [...each.evidence, ...more] };
   });
 }
 

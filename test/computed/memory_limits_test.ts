@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Report } from "../../src/core/report.ts";
+import { parseReport } from "../../src/engine/report_schema.ts";
 import { renderHtml } from "../../src/render/html.ts";
+import { renderJson } from "../../src/render/json.ts";
 import { renderMarkdown } from "../../src/render/markdown.ts";
 import { renderText } from "../../src/render/text.ts";
 import { analyzeFiles, findingOf, meminfoText } from "../analyzers/_bundle.ts";
@@ -62,6 +64,7 @@ describe("a leak below the limit of a control group", () => {
     expect(renderMarkdown(report)).toContain("is reached between");
     const page = renderHtml(report);
     expect(page).toContain(words);
+    expect(parseReport(renderJson(report))).toEqual(report);
     // What is available to the host does not end.
     expect(page).not.toContain("when it runs out");
   });
@@ -207,5 +210,61 @@ describe("shared memory of which nobody is known", () => {
     expect(end).toMatchObject({ atLow: at(805), limit: "memory.max of /box (1.95 GiB)" });
     // A database beside it, say.
     expect(await endOf(shmem(box(150)), "shmem-leak")).toEqual(await endOf(shmem({}), "shmem-leak"));
+  });
+});
+
+describe("a leak on a host that promises no more than it has (vm.overcommit_memory 2)", () => {
+  /** 3 GiB may be promised, and so much is at each look, in MiB. */
+  const host = (mode: number, committed: readonly number[]): Files => {
+    const files = leaks(["0::/\n"]);
+    const lines = (mib: number): string => `CommitLimit: 3145728 kB\nCommitted_AS: ${mib * 1024} kB\n`;
+    return {
+      ...files,
+      ...Object.fromEntries(
+        TIMES.map((
+          prefix,
+          i,
+        ) => [`${prefix}proc/meminfo`, files[`${prefix}proc/meminfo`] + lines(committed[i] as number)]),
+      ),
+      "sos_commands/kernel/sysctl_-a": `vm.overcommit_memory = ${mode}\n`,
+    };
+  };
+
+  it("ends when that is promised, if it is promised as it grows", async () => {
+    const finding = findingOf(await analyzeFiles(host(2, [2072, 2172, 2272])), "user-leak");
+    // 1,000 MiB at 20 MiB a second.
+    expect(finding?.exhaustion).toEqual({ atLow: at(50), atHigh: at(55), limit: "CommitLimit (3.00 GiB)" });
+    expect(finding?.evidence.at(-1)).toMatchObject({
+      text: "CommitLimit: 3145728 kB",
+      because: expect.stringContaining("grows by 20.0 MiB a second), and at most 0.98 GiB are left"),
+    });
+  });
+
+  it.each<[string, Files]>([
+    ["the kernel promises more", host(0, [2072, 2172, 2272])],
+    ["a heap was promised at the start", host(2, [2072, 2072, 2072])],
+  ])("does not where %s", async (_what, files) => {
+    expect(await endOf(files)).toEqual(await endOf(leaks(["0::/\n"])));
+  });
+});
+
+describe("a leak that may go to swap", () => {
+  const because = async (extra: string, more: Files = {}): Promise<string | undefined> =>
+    findingOf(await analyzeFiles({ ...leaks(["0::/\n"], undefined, extra), ...more }), "user-leak")?.evidence.at(-1)
+      ?.because;
+  const swap = "SwapTotal: 4194304 kB\nSwapFree: 2097152 kB\n";
+
+  it("is told with what is free of it, which zram takes from memory itself", async () => {
+    const text = "what processes have may go to swap when memory is used up: 2.00 GiB of it are free";
+    expect(await because(swap)).toBe(text);
+    const table = (name: string): Files => ({
+      "proc/swaps": `Filename Type Size Used Priority\n${name} partition 4194304 2097152 100\n`,
+    });
+    expect(await because(swap, table("/dev/sda2"))).toBe(text);
+    expect(await because(swap, table("/dev/zram0"))).toBe(`${text}, but zram lies in memory itself`);
+  });
+
+  it("says nothing of swap where there is none", async () => {
+    expect(await because("SwapTotal: 0 kB\nSwapFree: 0 kB\n")).toContain("grew by");
   });
 });
