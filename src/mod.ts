@@ -36,6 +36,7 @@ export * from "./core/report.ts";
 export * from "./core/source.ts";
 export * from "./core/summary.ts";
 export * from "./core/version.ts";
+export type { LimitDraft } from "./engine/_exhaustion.ts";
 export { type EventDraft, type Preset, presetSources, type PressureDraft } from "./engine/analyze.ts";
 export * from "./engine/compare.ts";
 export { type Plugin, PluginError } from "./engine/plugins.ts";

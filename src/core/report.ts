@@ -60,12 +60,17 @@ export interface Claim {
   readonly bytes: ByteRange;
 }
 
-/** When the available memory is used up if growth goes on as it was seen: that of all causes together that are likely at the least. */
+/**
+ * When the available memory is used up, or before that a limit is reached, if growth goes on as it was seen: that of all causes together that are likely at the
+ * least.
+ */
 export interface Exhaustion {
   /** ISO 8601 UTC, if growth stays at the high end of its interval. */
   readonly atLow: string;
   /** The same at the low end; null when that is over ten years away. */
   readonly atHigh: string | null;
+  /** Which limit is reached then, of a control group or CommitLimit, while the host has memory left; absent where it is the host's memory that ends. */
+  readonly limit?: string;
 }
 
 /** One cause, what it holds, and the proof. */

@@ -14,7 +14,7 @@ import type {
   Verdict,
 } from "../core/report.ts";
 import { type Missing, readNeeds, readUses, type Source, type TimePoint } from "../core/source.ts";
-import { exhaustTogether } from "./_exhaustion.ts";
+import { exhaustTogether, firstReached, type LimitDraft } from "./_exhaustion.ts";
 import { checkClaims } from "./_outcome.ts";
 import { byRank, type Candidate, settleClaims, type Settled } from "./rank.ts";
 import { openSnapshots, type Snapshots } from "./reader.ts";
@@ -37,6 +37,13 @@ export interface Preset {
   /** In time order. */
   readonly timeline: Source<readonly TimePoint<KnownAccounts>[]>;
   readonly events: Source<readonly EventDraft[]>;
+  /** Of what a finding holds: what may end before the host's memory does, and the swap that is left when that does. */
+  readonly limits: Source<
+    (finding: Pick<Finding, "claims" | "owners" | "growthBytesPerSecond">) => {
+      readonly limits: readonly LimitDraft[];
+      readonly swap: EvidenceLine | undefined;
+    }
+  >;
 }
 
 /** Evidence longer than this is cut: a page wide enough to read, and a hostile line stays small. */
@@ -67,6 +74,7 @@ export function presetSources(preset: Preset): readonly Source<unknown>[] {
     preset.pressure,
     preset.timeline,
     preset.events,
+    preset.limits,
     ...preset.analyzers.flatMap(({ needs, uses }) => [...Object.values(needs), ...Object.values(uses)]),
   ];
 }
@@ -157,6 +165,29 @@ function finding({ cause, draft, claims, bytes }: Settled, quotes: Assessment["q
     evidence: quotes.get(draft) as readonly Evidence[],
     remedies: draft.remedies,
   };
+}
+
+/** Findings with the end that comes first. */
+function withinLimits(
+  findings: readonly Finding[],
+  preset: Preset,
+  snapshots: Snapshots,
+  end: number,
+): readonly Finding[] {
+  const { base } = snapshots;
+  const found = base.read(preset.limits);
+  const first = base.time;
+  if (found.status !== "ok" || first === undefined) return findings;
+  // The whole snapshot takes its time, and was ready before the next one.
+  const last = base.timeline.find(({ time }) => time !== undefined && time > first)?.time ?? first;
+  return findings.map((each) => {
+    if (each.exhaustion === null) return each;
+    const { limits, swap } = found.value(each);
+    const { exhaustion, evidence } = firstReached(each, limits, { first, last }, end) ??
+      { exhaustion: each.exhaustion, evidence: swap };
+    const more = evidence === undefined ? [] : quote([evidence], snapshots);
+    return { ...each, exhaustion, evidence: [...each.evidence, ...more] };
+  });
 }
 
 type Series = readonly TimePoint<KnownAccounts>[];
@@ -279,7 +310,7 @@ export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string
   const { settled, displaced } = settleClaims(assessed.candidates, ledger);
   const end = series.status === "ok" ? series.value.at(-1)?.time : undefined;
   const ranked = settled.sort(byRank).map((each) => finding(each, assessed.quotes));
-  const findings = end === undefined ? ranked : exhaustTogether(ranked, end);
+  const findings = end === undefined ? ranked : exhaustTogether(withinLimits(ranked, preset, snapshots, end), end);
   const ruledOut = [
     ...assessed.ruledOut,
     ...displaced.map(({ cause, by, accounts }) => ({

@@ -44,7 +44,7 @@ const finding = z.object({
   bytes: range,
   claims: z.array(z.object({ account, bytes: range })),
   growthBytesPerSecond: range.nullable(),
-  exhaustion: z.object({ atLow: time, atHigh: time.nullable() }).nullable(),
+  exhaustion: z.object({ atLow: time, atHigh: time.nullable(), limit: text.exactOptional() }).nullable(),
   symptomOf: text.nullable(),
   owners: z.array(
     z.object({ pid: z.number().int().nullable(), comm: text, bytes, count: z.number().int(), detail: text }),

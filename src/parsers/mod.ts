@@ -44,6 +44,8 @@ export * from "./md_stripe_cache.ts";
 export * from "./meminfo.ts";
 export * from "./memory_events.ts";
 export * from "./memory_history.ts";
+export * from "./memory_limit.ts";
+export * from "./memory_stat.ts";
 export * from "./modules.ts";
 export * from "./mounts.ts";
 export * from "./neighbour_stat.ts";

@@ -97,9 +97,12 @@ function seriesChart(title: string, points: readonly SeriesPoint[], totalBytes: 
   return figure(title, change(points), [axes(times, bytes, at), line(points, at)]);
 }
 
-/** When memory is used up, as the first accusation that grows has it. */
+/** When memory is used up, as the first accusation that grows until then has it. */
 function forecastOf({ findings }: Report): Exhaustion | undefined {
-  return findings.find((finding) => isAccusation(finding) && finding.exhaustion !== null)?.exhaustion ?? undefined;
+  const untilThen = findings.find((finding) =>
+    isAccusation(finding) && finding.exhaustion !== null && finding.exhaustion.limit === undefined
+  );
+  return untilThen?.exhaustion ?? undefined;
 }
 
 function forecastText({ atLow, atHigh }: Exhaustion, from: number): string {

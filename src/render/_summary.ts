@@ -170,7 +170,7 @@ export function lastLook({ timeline, host }: Report): string | undefined {
   return timeline.at(-1)?.at ?? host.capturedAt ?? undefined;
 }
 
-/** How fast it grows, and when memory is used up; undefined where growth is not known. */
+/** How fast it grows, and when memory is used up, or a limit reached; undefined where growth is not known. */
 export function growthText({ growthBytesPerSecond: rate, exhaustion }: Finding, report: Report): string | undefined {
   if (rate === null) return undefined;
   const grows = `grows by ${formatRate(rate.low, rate.high)}`;
@@ -183,9 +183,10 @@ export function growthText({ growthBytesPerSecond: rate, exhaustion }: Finding, 
     ? " (right after the capture)"
     : ` (${duration(seconds)} after the capture)`;
   const soonest = `${instant(exhaustion.atLow)}${left}`;
-  if (exhaustion.atHigh === null) return `${grows}; memory is used up at ${soonest} or later`;
+  const ends = exhaustion.limit === undefined ? "memory is used up" : `${exhaustion.limit} is reached`;
+  if (exhaustion.atHigh === null) return `${grows}; ${ends} at ${soonest} or later`;
   const latest = instant(exhaustion.atHigh);
   // At the very end both are within the same second.
-  if (latest === instant(exhaustion.atLow)) return `${grows}; memory is used up at ${soonest}`;
-  return `${grows}; memory is used up between ${soonest} and ${latest}`;
+  if (latest === instant(exhaustion.atLow)) return `${grows}; ${ends} at ${soonest}`;
+  return `${grows}; ${ends} between ${soonest} and ${latest}`;
 }

@@ -101,7 +101,7 @@ function findingParts(finding: Finding, number: number, report: Report): string[
       ? `### ${number}. ${inline(finding.cause)} (${finding.confidence})`
       : `### ${heading(finding, number)}`,
     `Holds ${amount === "" ? inline(rest) : `**${amount}**${rest.startsWith(" ") ? " " : ""}${inline(rest)}`}.${
-      growth === undefined ? "" : ` It ${growth}.`
+      growth === undefined ? "" : ` It ${inline(growth)}.`
     }${symptom}`,
     ...(owners.length === 0 ? [] : [ownerLines(owners)]),
     ...others.filter(({ when }) => when === "now").flatMap(remedyParts),

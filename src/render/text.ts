@@ -84,7 +84,7 @@ function findingLines(finding: Finding, number: number, report: Report, style: S
   return [
     heading(finding, number, style),
     wrap(`holds ${amount}${rest}${symptom}`, width, "   "),
-    ...(growth === undefined ? [] : [wrap(growth, width, "   ")]),
+    ...(growth === undefined ? [] : [wrap(printable(growth), width, "   ")]),
     ...(owners.length === 0 ? [] : [`   ${ownersTitle(finding)}:`]),
     ...owners.map(({ comm, pid, bytes, detail }) =>
       wrap(

@@ -4,6 +4,8 @@ import { parseCgroupFolders } from "../../src/parsers/cgroup_folders.ts";
 import { parseCgroupStat } from "../../src/parsers/cgroup_stat.ts";
 import { parseCgroups } from "../../src/parsers/cgroups.ts";
 import { parseMemoryEvents } from "../../src/parsers/memory_events.ts";
+import { parseMemoryLimit } from "../../src/parsers/memory_limit.ts";
+import { parseMemoryStat } from "../../src/parsers/memory_stat.ts";
 import { parseZramMmStat } from "../../src/parsers/zram_mm_stat.ts";
 import { parseClean, parseWithWarnings } from "./_context.ts";
 
@@ -24,11 +26,24 @@ describe("parseCgroups()", () => {
   });
 });
 
-describe("parseCgroupStat() and parseMemoryEvents()", () => {
-  it.each([parseCgroupStat, parseMemoryEvents])("read names and numbers", (parse) => {
+describe("parseCgroupStat(), parseMemoryEvents() and parseMemoryStat()", () => {
+  it.each([parseCgroupStat, parseMemoryEvents, parseMemoryStat])("read names and numbers", (parse) => {
     expect([...parseClean(parse, "a 1\nb 2\n")]).toEqual([["a", { value: 1, line: 1 }], ["b", { value: 2, line: 2 }]]);
     expect(parseWithWarnings(parse, "a 1\nb -2\n").warnings).toHaveLength(1);
     expect(() => parseClean(parse, "\n")).toThrow(ParseError);
+  });
+});
+
+describe("parseMemoryLimit() and the limits in memory.stat", () => {
+  // Of pages of 4 and 64 KiB, and of 32 bits.
+  it.each(["9223372036854771712", "9223372036854710272", "8796093018112", "max"])("take %s for what it is", (text) => {
+    expect(parseMemoryLimit(`${text}\n`)).toBe(text === "8796093018112" ? 8_796_093_018_112 : undefined);
+    const stat = `a 1\nhierarchical_memory_limit ${text.replace("max", "18446744073709551615")}\nb 2\n`;
+    expect(parseClean(parseMemoryStat, stat).get("b")).toEqual({ value: 2, line: 3 });
+  });
+
+  it.each(["", "-1", "1 2", "0x10", "12M", "123456789012345678901"])("fail of %j", (text) => {
+    expect(() => parseMemoryLimit(text)).toThrow(ParseError);
   });
 });
 

@@ -68,6 +68,10 @@ export const guestFaults: readonly GuestFault[] = [
     cites: /^sys\/fs\/cgroup\/nailhouse-oom-\d+\/memory\.events$/,
     console: /^Control group .* its limit of 200 MiB, and the kernel killed memcg_hog/,
   }),
+  guestFault("memcg-leak", "user-leak", "a leak below the limit of a control group", {
+    cites: /^sys\/fs\/cgroup\/box\/memory\.max$/,
+    sample: "6.12",
+  }),
   // What was recorded until then says who; the console says how it ended.
   guestFault("panic", "user-leak", "a leak up to a panic (panic_on_oom)", {
     panics: true,

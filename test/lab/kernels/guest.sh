@@ -89,6 +89,16 @@ case $fault in
     hold memcg_oom
     until_killed 'Memory cgroup out of memory'
     ;;
+  # It will be killed at the limit of the group above its own, while the host has memory left.
+  memcg-leak)
+    mkdir -p /sys/fs/cgroup/box/inner
+    echo +memory > /sys/fs/cgroup/box/cgroup.subtree_control
+    echo 500M > /sys/fs/cgroup/box/memory.max
+    echo never > /sys/kernel/mm/transparent_hugepage/enabled
+    hold sh -c 'echo 0 > /sys/fs/cgroup/box/inner/cgroup.procs && exec leaker "$@"' sh start=260 rate=4 max=2000
+    # Who has just started may be starting up.
+    sleep 10
+    ;;
   # Recorded on a disk while it grows, until the kernel panics and boots anew. The console is the only witness of that.
   panic)
     mke2fs /dev/vdb > /dev/null
