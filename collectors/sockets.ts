@@ -1,7 +1,4 @@
-import { type Collector, defineCollector } from "../src/core/collector.ts";
-
-/** `-p` makes these programs walk every descriptor of every process, at 0.9 KB of kernel memory each. */
-const MANY_OPEN_FILES = 50_000;
+import { type Collector, defineCollector, MANY_OPEN_FILES } from "../src/core/collector.ts";
 
 /** How many namespaces are looked at: a Kubernetes node has about a hundred, one a pod. */
 const MAX_NAMESPACES = 500;

@@ -17,9 +17,10 @@ type Protocol = "tcp" | "udp" | "any";
 
 const SS_FAMILY: { readonly [P in Protocol]: string } = { tcp: "t", udp: "u", any: "" };
 
-/** Of each network namespace its sockets: one process of it is enough to enter. */
+/** Of each network namespace its sockets: a process that is in it, or a descriptor of it, is enough to enter. */
 export function findSockets(protocol: Protocol): string {
-  return `lsns -t net -nro PID | while read -r pid; do nsenter -t "$pid" -n ss -${SS_FAMILY[protocol]}anpm; done`;
+  const find = "find /proc/[0-9]*/ns/net /proc/[0-9]*/fd -lname 'net:*' -printf '%l %p\\n' 2> /dev/null | sort -uk 1,1";
+  return `${find} | while read -r _ each; do nsenter --net="$each" ss -${SS_FAMILY[protocol]}anpm; done`;
 }
 
 /** @param mark What is known of this remedy (`remedyMark`). */

@@ -29,8 +29,12 @@ export interface CommandCapture {
   readonly network?: true;
 }
 
+/** On a host with more open files not every descriptor of every process is looked at, which costs 0.9 KB of kernel memory each: `ss -p` does, and netstat. */
+export const MANY_OPEN_FILES = 50_000;
+
 /**
- * Files of every network namespace, from /proc/PID/net of one of its processes, or through nsenter when it has none.
+ * Files of every network namespace, from /proc/PID/net of one of its processes, or through nsenter when it has none: then a bind mount keeps it, or a descriptor
+ * (looked for where there are no more than {@linkcode MANY_OPEN_FILES}, and not by the recorder).
  */
 export interface NetnsCapture {
   readonly kind: "netns";

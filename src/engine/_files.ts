@@ -95,7 +95,7 @@ export async function captureFolder(run: Run, { path, maxBytes }: FolderCapture)
 }
 
 /** Open files of the whole system, the first field of file-nr; 0 when it cannot be told. */
-function openFiles(run: Run): number {
+export function openFiles(run: Run): number {
   const read = run.host.readNow("/proc/sys/fs/file-nr", 256);
   return read.status === "ok" ? parseInt(new TextDecoder().decode(read.bytes), 10) : 0;
 }

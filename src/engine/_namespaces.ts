@@ -1,7 +1,10 @@
-import type { NetnsCapture } from "../core/collector.ts";
+import { MANY_OPEN_FILES, type NetnsCapture } from "../core/collector.ts";
 import type { ReadResult } from "../core/host.ts";
+import { openFiles } from "./_files.ts";
 import { processIds } from "./_processes.ts";
 import type { Namespace, Run } from "./_run.ts";
+
+const FOLDER = "sos_commands/networking/namespaces";
 
 /** Processes remembered of a namespace: enough that one of them outlives the collecting. */
 const MAX_PIDS = 3;
@@ -26,6 +29,24 @@ async function mountedNamespaces(run: Run): Promise<Map<string, string>> {
   return mounts;
 }
 
+/** Of namespaces that only descriptors keep: each takes four programs a snapshot. Where there are many they leaked, and are empty as a rule. */
+export const MAX_HELD_NAMESPACES = 32;
+
+/** Descriptors that keep a namespace: `/proc/4711/fd/9`, by what it links to. A program that opened one may have left it, with sockets of it. */
+function findHeld(run: Run): Map<string, string> {
+  const { host } = run;
+  const held = new Map<string, string>();
+  for (const pid of processIds(run)) {
+    const list = host.listNow(`/proc/${pid}/fd`);
+    if (list.status !== "ok") continue;
+    for (const fd of list.names) {
+      const link = host.readlinkNow(`/proc/${pid}/fd/${fd}`);
+      if (link?.startsWith("net:[") && !held.has(link)) held.set(link, `/proc/${pid}/fd/${fd}`);
+    }
+  }
+  return held;
+}
+
 function namespaceName(link: string, mount: string | undefined): string {
   const name = mount?.split("/").at(-1)?.replace(/[^\w.-]/g, "_");
   return name ?? `net-${link.replace(/\D/g, "")}`;
@@ -46,16 +67,24 @@ async function findNamespaces(run: Run): Promise<Namespace[]> {
     else if (known.length < MAX_PIDS) known.push(pid);
   }
   const mounts = await mountedNamespaces(run);
+  if (run.first && openFiles(run) <= MANY_OPEN_FILES) run.heldNamespaces = findHeld(run);
   if (first !== undefined) mounts.delete(first);
+  const others = [...run.heldNamespaces].filter(([link, path]) =>
+    link !== first && !pids.has(link) && !mounts.has(link) && host.readlinkNow(path) === link
+  );
+  if (others.length > MAX_HELD_NAMESPACES) {
+    run.problem(FOLDER, `only ${MAX_HELD_NAMESPACES} namespaces that descriptors hold were read`);
+  }
+  const held = new Map(others.slice(0, MAX_HELD_NAMESPACES));
   const used = new Set<string>();
-  return [...new Set([...pids.keys(), ...mounts.keys()])].map((link) => {
+  return [...new Set([...pids.keys(), ...mounts.keys(), ...held.keys()])].map((link) => {
     const mount = mounts.get(link);
     const members = pids.get(link) ?? [];
     let name = namespaceName(link, mount);
     // Two mounts in different folders may have one name.
     if (used.has(name)) name = namespaceName(link, undefined);
     used.add(name);
-    return { name, pids: members, mount };
+    return { name, pids: members, keeper: mount ?? held.get(link) };
   });
 }
 
@@ -72,12 +101,12 @@ function readOfProcesses(run: Run, pids: readonly string[], name: string, maxByt
   return result;
 }
 
-async function captureNamespace(run: Run, capture: NetnsCapture, { name, pids, mount }: Namespace): Promise<void> {
-  const folder = `sos_commands/networking/namespaces/${name}`;
-  const enter = ["nsenter", `--net=${run.host.localPath(mount ?? `/proc/${pids[0]}/ns/net`)}`];
+async function captureNamespace(run: Run, capture: NetnsCapture, { name, pids, keeper }: Namespace): Promise<void> {
+  const folder = `${FOLDER}/${name}`;
+  const enter = ["nsenter", `--net=${run.host.localPath(keeper ?? `/proc/${pids[0]}/ns/net`)}`];
   // Somebody who was just looking into it may have been all the processes that it had.
   const isAlive = (pid: string): boolean => run.host.readlinkNow(`/proc/${pid}/ns/net`) !== undefined;
-  if (mount === undefined || pids.some(isAlive)) {
+  if (keeper === undefined || pids.some(isAlive)) {
     for (const name of capture.files) {
       await run.keep(`${folder}/proc/net/${name}`, readOfProcesses(run, pids, name, capture.maxBytes));
     }
@@ -102,7 +131,7 @@ export async function captureNamespaces(run: Run, capture: NetnsCapture): Promis
   const { namespaces } = run;
   if (namespaces.length > capture.maxNamespaces) {
     run.problem(
-      "sos_commands/networking/namespaces",
+      FOLDER,
       `only ${capture.maxNamespaces} of ${namespaces.length} namespaces were read`,
     );
   }

@@ -43,8 +43,8 @@ export interface Namespace {
   readonly name: string;
   /** Some processes in it. */
   readonly pids: readonly string[];
-  /** Where it is kept without a process; undefined where it is not. */
-  readonly mount: string | undefined;
+  /** What keeps it without a process, a bind mount or a descriptor; undefined where nothing does. */
+  readonly keeper: string | undefined;
 }
 
 interface Tally {
@@ -63,6 +63,8 @@ export class Run {
   /** Of the running snapshot, found when first needed. */
   processes: readonly ProcessSize[] | undefined;
   namespaces: readonly Namespace[] | undefined;
+  /** Descriptors of network namespaces, by the link, as the first snapshot found them. */
+  heldNamespaces: ReadonlyMap<string, string> = new Map();
   /** Whether this is the first snapshot. */
   first = true;
 

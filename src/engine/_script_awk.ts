@@ -509,11 +509,19 @@ function symbols(flags,    i, digit, bit, names) {
 }
 `;
 
-/** Network namespaces but the first one, from `ls -l PID/ns/net` and mountinfo: name, file and up to three processes. */
+/** Network namespaces but the first one, from `ls -l PID/ns/net`, mountinfo, and then `ls -l PID/fd/FD`: name, file and up to three processes. */
 export const namespacesProgram: string = `
 function member(link, pid) {
   if (!(link in members)) order[++links] = link
   if (members[link]++ < 3) pids[link] = pids[link] (pids[link] == "" ? "" : " ") pid
+}
+$NF ~ /^net:\\[[0-9]+\\]$/ && $(NF - 2) ~ /\\/fd\\// {
+  if ($NF == first || $NF in members) next
+  if (++all > most) next
+  order[++links] = $NF
+  members[$NF] = 1
+  held[$NF] = $(NF - 2)
+  next
 }
 $NF ~ /^net:\\[[0-9]+\\]$/ && $(NF - 1) == "->" && $NF != first {
   pid = $(NF - 2)
@@ -532,6 +540,7 @@ END {
     name = "net-" number
     file = root "/proc/" pids[link] "/ns/net"
     sub(/ [^\\/]*/, "", file)
+    if (link in held) file = root "/proc/" held[link]
     if (link in mount) {
       # An escaped blank, \\040 in mountinfo, is the only one to be expected in such a path.
       file = mount[link]
@@ -545,6 +554,7 @@ END {
     used[name] = 1
     print name "\\t" file "\\t" pids[link]
   }
+  if (all > most) print "more"
 }
 `;
 

@@ -1,5 +1,7 @@
 /** The parts of the shell collector that are the same whatever is captured. */
+import { MANY_OPEN_FILES } from "../core/collector.ts";
 import { shellWord } from "../core/shell.ts";
+import { MAX_HELD_NAMESPACES } from "./_namespaces.ts";
 import { censusProgram, namespacesProgram, ringProgram, writerProgram } from "./_script_awk.ts";
 
 /** How it is used: the script's first comment, and what --help prints. */
@@ -568,16 +570,34 @@ open_files_above() {
   { IFS="$tab " read -r open_files _ <"$root/proc/sys/fs/file-nr"; } 2>/dev/null && [ "$open_files" -gt "$1" ]
 }
 
+# Descriptors that keep a network namespace, as lines of "- PID/fd/FD -> net:[INODE]": what the first snapshot found. ls tells the folder only of several.
+find_held() {
+  [ "$snapshot" -eq 1 ] && [ -z "$recording" ] || return 0
+  held_namespaces=
+  open_files_above ${MANY_OPEN_FILES} || held_namespaces=$(
+    cd "$root/proc" && printf '%s/fd\\n' $pids | xargs ls -ln 1/fd 2>/dev/null | awk '
+      $NF ~ /^net:\\[[0-9]+\\]$/ && $(NF - 2) ~ /^[0-9]+$/ { print "-", folder "/" $(NF - 2), $(NF - 1), $NF }
+      /^[0-9]+\\/fd:$/ { folder = substr($0, 1, length($0) - 1) }'
+  )
+}
+
 # All network namespaces but the first one, as lines of name, file and processes; once a snapshot.
 find_namespaces() {
   [ -z "$namespaces_known" ] || return 0
   namespaces_known=1
+  find_held
   namespace_list=$(
     {
       cd "$root/proc" && printf '%s/ns/net\\n' $pids | xargs ls -l 2>/dev/null
       cat "$root/proc/1/mountinfo" 2>/dev/null
-    } | awk -v first="$first_namespace" -v root="$root" '${namespacesProgram}'
+      [ -z "$held_namespaces" ] || printf '%s\\n' "$held_namespaces"
+    } | awk -v first="$first_namespace" -v root="$root" -v most=${MAX_HELD_NAMESPACES} '${namespacesProgram}'
   )
+  case $namespace_list in *"$newline"more)
+    namespace_list=\${namespace_list%"$newline"more}
+    problem sos_commands/networking/namespaces "only ${MAX_HELD_NAMESPACES} namespaces that descriptors hold were read"
+    ;;
+  esac
 }
 
 # Calls a function for each of them, with its folder in the bundle and its file. FUNCTION

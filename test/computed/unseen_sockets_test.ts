@@ -90,6 +90,15 @@ describe("sockets of network namespaces that were not seen", () => {
     expect(report.verdict).toBe("healthy");
   });
 
+  it("are looked for by descriptors, too: a namespace may have no process", async () => {
+    const counted = { "proc/net/sockstat": `sockets: used 7\nTCP: inuse 0 mem 0\nUDP: inuse 0 mem ${75_000}\n` };
+    const report = await analyzeFiles({ ...sockets, ...outside, ...memory(300 * MIB), ...counted });
+    expect(report.findings[0]?.cause).toBe("socket-backlog-udp");
+    expect(report.findings[0]?.remedies[0]?.commands[0]).toMatch(
+      /^find \/proc\/\[0-9\]\*\/ns\/net \/proc\/\[0-9\]\*\/fd -lname 'net:\*' .* nsenter --net="\$each" ss -uanpm; done$/,
+    );
+  });
+
   it("are none where all namespaces were seen", async () => {
     const report = await analyzeFiles({ ...sockets, ...outside, ...memory(300 * MIB) });
     expect(open(report)).toEqual([]);

@@ -415,6 +415,32 @@ describe("collect()", () => {
       expect(problems).toEqual([]);
     });
 
+    it("enters those that only a descriptor keeps, but not on a host with many, and not all of a leak", async () => {
+      const held = {
+        ...machine,
+        links: {
+          ...links,
+          "/proc/7/fd/4": "net:[100]",
+          "/proc/7/fd/5": "net:[200]",
+          "/proc/7/fd/9": "net:[500]",
+          "/proc/8/fd/3": "net:[500]",
+        },
+      };
+      const inside = `${folder}/net-500/proc/net/udp`;
+      const { files, paths } = await run(held, [capture]);
+      expect(files[inside]).toBe("through nsenter");
+      expect(paths.filter((path) => path.endsWith("/proc/net/udp"))).toHaveLength(4);
+      const many = { ...held, files: { ...held.files, "/proc/sys/fs/file-nr": "50001\t0\t99999\n" } };
+      expect((await run(many, [capture])).paths).not.toContain(inside);
+      const leaked = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`/proc/7/fd/${i}`, `net:[${1000 + i}]`]));
+      const { paths: some, problems } = await run({ ...machine, links: { ...links, ...leaked } }, [{
+        ...capture,
+        maxNamespaces: 500,
+      }]);
+      expect(some.filter((path) => /net-1\d{3}\/proc\/net\/udp$/.test(path))).toHaveLength(32);
+      expect(problems).toEqual([{ path: folder, reason: "only 32 namespaces that descriptors hold were read" }]);
+    });
+
     it("says how many it left out", async () => {
       const { paths, problems } = await run(machine, [{ ...capture, maxNamespaces: 1 }]);
       expect(paths.slice(1, -1)).toEqual(["proc/net/udp", `${folder}/blue_sky/proc/net/udp`]);

@@ -10,7 +10,7 @@ import {
   readFileSync,
   rmSync,
 } from "node:fs";
-import { statSync, writeFileSync } from "node:fs";
+import { readlinkSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -684,6 +684,33 @@ describe.skipIf(!linux || !root || !has("ss"))("connections that nobody accepts 
       }
     },
   );
+});
+
+describe.skipIf(!linux || !root || !has("unshare")).each(tools)("$name (root only)", ({ collect }) => {
+  it("captures network namespaces that only descriptors keep, in each snapshot, and not all of a leak", async () => {
+    const here = inNewFolder();
+    const enter = "exec 3</proc/self/ns/net; i=0; while [ $i -lt 34 ]; do i=$((i + 1)); " +
+      "unshare --net sleep 30 & n=$!; until " +
+      '[ "$(readlink /proc/$n/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done; ' +
+      'eval "exec $((i + 9))</proc/$n/ns/net"; kill $n; done; wait; echo held >&2; exec sleep 60';
+    const holder = start(here, ["bash", "-c", enter]);
+    try {
+      await new Promise((resolve) => holder.stderr?.once("data", resolve));
+      const inode = /\d+/.exec(readlinkSync(`/proc/${holder.pid}/fd/10`))?.[0];
+      const { paths, text } = await collect(
+        here,
+        collector([{ kind: "netns", files: ["sockstat"], commands: [], changing: true, maxNamespaces: 100 }]),
+        { snapshots: 2 },
+      );
+      const inside = paths.filter((path) => path.endsWith(`namespaces/net-${inode}/proc/net/sockstat`));
+      expect(inside).toHaveLength(2);
+      expect(text(inside[0] as string)).toContain("sockets: used 0");
+      expect(paths.filter((path) => /^sos_.*namespaces\/net-\d+\/proc\/net\/sockstat$/.test(path))).toHaveLength(32);
+      expect(text("nailhouse-status.json")).toContain("only 32 namespaces that descriptors hold were read");
+    } finally {
+      process.kill(-(holder.pid as number), "SIGKILL");
+    }
+  }, 60_000);
 });
 
 it.skipIf(!linux || !root).each(tools)(

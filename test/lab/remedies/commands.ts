@@ -14,7 +14,7 @@ import { promisify } from "node:util";
 import type { Report } from "../../../src/core/report.ts";
 import { openBundle } from "../../../src/host/node_sdk.ts";
 import { analyze } from "../../../src/sdk.ts";
-import { analyzeFiles, meminfoText } from "../../analyzers/_bundle.ts";
+import { analyzeFiles, meminfoText, pinnedText } from "../../analyzers/_bundle.ts";
 import { tcpText } from "../../analyzers/_sockets.ts";
 import { type FaultArgs, type HeldFault, withFault, withLabLock } from "../lab.ts";
 
@@ -32,7 +32,7 @@ export interface CommandTrial {
   /** Which of its commands; undefined where the remedy is words alone. */
   readonly command?: RegExp;
   /** What it cannot do without, beyond what the lab needs. */
-  readonly needs?: "cgroup v1" | "bpftool" | "conntrack";
+  readonly needs?: "cgroup v1" | "bpftool" | "conntrack" | "lsof";
   readonly run: (command: string) => Promise<CommandEffect>;
 }
 
@@ -415,6 +415,19 @@ const zramSwap = (): { [path: string]: string } => ({
 });
 
 /** A report on a setting that this machine does not have, which the load makes. */
+const aioContexts = (): { [path: string]: string } => ({
+  "proc/meminfo": meminfoText({ Cached: 500 * MB }),
+  "sos_commands/process/aio_rings": `# process contexts bytes\n/proc/700/maps 600 ${300 * MB}\n`,
+  "proc/700/status": "Name:\tforgetful\nThreads:\t2\nRssAnon:\t100 kB\n",
+  "sos_commands/kernel/sysctl_-a": "fs.aio-nr = 4810000\n",
+});
+
+const descriptorsInFlight = (): { [path: string]: string } => ({
+  "proc/meminfo": meminfoText({ Cached: 364 * MB, Shmem: 302 * MB }),
+  "sos_commands/process/shared_memory_descriptors": "/proc/700/fdinfo/4:scm_fds: 20\n".repeat(2),
+  "proc/700/status": "Name:\tforgetful\nVmRSS:\t100 kB\nRssAnon:\t100 kB\nRssShmem:\t0 kB\nVmSwap:\t0 kB\n",
+});
+
 const highMinFree = (): { [path: string]: string } => ({
   "proc/meminfo": readFileSync("/proc/meminfo", "utf8"),
   "sos_commands/kernel/sysctl_-a": "vm.min_free_kbytes = 4194304\n",
@@ -907,6 +920,40 @@ export const commandTrials: readonly CommandTrial[] = [
     needs: "cgroup v1",
     run: (command) => load("failcnt")(command.replace(/\/sys\S+(?=\/)/, "FOLDER")),
   },
+  {
+    cause: "io-uring",
+    remedy: "end the owner of AIO contexts",
+    report: aioContexts,
+    command: /^kill -TERM 700$/,
+    run: (command) => load("aio_ended")(command.replace("700", "PID")),
+  },
+  { cause: "io-uring", remedy: "destroy AIO contexts", report: aioContexts, run: load("aio_destroyed") },
+  {
+    cause: "io-uring",
+    remedy: "limit of AIO",
+    report: aioContexts,
+    command: /^sysctl -w fs\.aio-max-nr=/,
+    run: (command) => load("aio_limit")(command.replace(/=\d+/, "=LIMIT")),
+  },
+  {
+    cause: "io-uring",
+    remedy: "end the owner of AF_XDP sockets",
+    report: () => ({
+      "proc/meminfo": pinnedText(200 * MB),
+      "proc/vmallocinfo": `0x00000000632851be-0x00000000fadc358d ${200 * MB} xdp_umem_create+0x3d8/0x480 vmap\n`,
+    }),
+    command: /protocol: XDP/,
+    needs: "lsof",
+    run: load("xdp_ended"),
+  },
+  {
+    cause: "shmem-leak",
+    remedy: "end the receiver of descriptors",
+    report: descriptorsInFlight,
+    command: /^kill -TERM 700$/,
+    run: (command) => load("receiver_ended")(command.replace("700", "PID")),
+  },
+  { cause: "shmem-leak", remedy: "receive the descriptors", report: descriptorsInFlight, run: load("received") },
   { cause: "io-uring", remedy: "unregister buffers", report: "io-uring-buffers", run: load("unregister") },
   { cause: "shmem-leak", remedy: "mark the segment for removal", report: "shmem-sysv", run: load("marked_segment") },
   { cause: "shmem-leak", remedy: "close the descriptor", report: "shmem-memfd", run: load("closed_memfd") },

@@ -711,6 +711,139 @@ def closed_pipe(_command):
     return {"observed": f"once the reading end was closed, the writer got {errno_of(lambda: os.write(writer, b'1'))}"}
 
 
+@contextlib.contextmanager
+def holder(hold):
+    """A process that holds what `hold` makes, and ends when it is told to; within a minute it ends by itself."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        _made = hold()
+        os.write(writer, b"1")
+        time.sleep(60)
+        os._exit(0)
+    os.close(writer)
+    try:
+        if os.read(reader, 1) != b"1":
+            raise RuntimeError("the holder ended")
+        yield child
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, 9)
+        os.waitpid(child, 0)
+
+
+def given_back(size, held, act):
+    """What is left of it: the kernel gives some of it back a little later."""
+    before = held()
+    act()
+    deadline = time.monotonic() + 3
+    while before - held() < 0.95 * size and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return {"beforeBytes": size, "afterBytes": max(0, size - (before - held()))}
+
+
+# Each event takes 64 bytes.
+EVENTS = 8192
+IO_SETUP, IO_DESTROY = (206, 207) if os.uname().machine == "x86_64" else (0, 1)
+
+
+def aio_contexts(count):
+    contexts = []
+    for _ in range(count):
+        context = ctypes.c_ulong(0)
+        if LIBC.syscall(IO_SETUP, EVENTS, ctypes.byref(context)) < 0:
+            raise OSError(ctypes.get_errno(), "io_setup")
+        contexts.append(context.value)
+    return contexts
+
+
+@contextlib.contextmanager
+def room_for_contexts(count):
+    """Its fs.aio-max-nr; yields how many bytes their rings take. The kernel asks for more events than it was asked for, twice as many as a rule."""
+    with kept("/proc/sys/fs/aio-max-nr"):
+        write("/proc/sys/fs/aio-max-nr", int(read("/proc/sys/fs/aio-nr")) + 4 * count * EVENTS)
+        yield 64 * count * EVENTS
+
+
+def aio_rings():
+    return meminfo("Cached") - meminfo("Shmem")
+
+
+def aio_ended(command):
+    """The command is for PID."""
+    with room_for_contexts(200) as size, holder(lambda: aio_contexts(200)) as child:
+        return given_back(size, aio_rings, lambda: shell(command.replace("PID", str(child))))
+
+
+def aio_destroyed(_command):
+    with room_for_contexts(200) as size:
+        contexts = aio_contexts(200)
+        return given_back(size, aio_rings, lambda: [LIBC.syscall(IO_DESTROY, ctypes.c_ulong(each)) for each in contexts])
+
+
+def aio_limit(command):
+    """The command is for LIMIT events in all, which are in use."""
+    with room_for_contexts(4), holder(lambda: aio_contexts(4)) as child:
+        shell(command.replace("LIMIT", read("/proc/sys/fs/aio-nr")))
+        error = errno_of(lambda: aio_contexts(1))
+        left = read(f"/proc/{child}/maps").count("/[aio]")
+    return {"observed": f"with fs.aio-max-nr at fs.aio-nr io_setup() failed with {error}; {left} of 4 contexts that were there stayed"}
+
+
+UMEM_BYTES = 128 * MB
+
+
+def orphaned_umem():
+    """Memory of an AF_XDP socket that no process has mapped any more."""
+    sock = socket.socket(44, socket.SOCK_RAW)
+    LIBC.mmap.restype = ctypes.c_void_p
+    area = LIBC.mmap(None, ctypes.c_size_t(UMEM_BYTES), 3, 0x8022, -1, ctypes.c_long(0))
+    sock.setsockopt(283, 4, struct.pack("QQIIII", area, UMEM_BYTES, 4096, 0, 0, 0))
+    LIBC.munmap(ctypes.c_void_p(area), ctypes.c_size_t(UMEM_BYTES))
+    return sock
+
+
+def xdp_ended(command):
+    """The command finds who has the sockets."""
+    with holder(orphaned_umem) as child:
+        found = {int(line.split()[1]) for line in shell(command).splitlines()}
+        if child not in found:
+            raise RuntimeError(f"{found} are not {child}")
+        return given_back(UMEM_BYTES, pinned, lambda: os.kill(child, 15))
+
+
+IN_FLIGHT = 4
+
+
+def in_flight():
+    """Memfds in messages: what one socket sent to the other, and nobody has received."""
+    sender, receiver = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    for _ in range(IN_FLIGHT):
+        fd = os.memfd_create("nailhouse")
+        os.write(fd, bytes(32 * MB))
+        socket.send_fds(sender, [b"1"], [fd])
+        os.close(fd)
+    return sender, receiver
+
+
+def receiver_ended(command):
+    """The command is for PID."""
+    with holder(in_flight) as child:
+        return given_back(IN_FLIGHT * 32 * MB, lambda: meminfo("Shmem"), lambda: shell(command.replace("PID", str(child))))
+
+
+def received(_command):
+    _sender, receiver = in_flight()
+
+    def receive():
+        for _ in range(IN_FLIGHT):
+            for fd in socket.recv_fds(receiver, 1, 1)[1]:
+                os.close(fd)
+
+    return given_back(IN_FLIGHT * 32 * MB, lambda: meminfo("Shmem"), receive)
+
+
 def names(_command):
     """Names that do not exist, on a disk, each of some 450 bytes, looked up in a control group that has no room for them."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder, cgroup("memory", "memory.limit_in_bytes", "memory.max", 40 * MB) as group:
