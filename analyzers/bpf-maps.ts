@@ -3,7 +3,7 @@ import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import { accountBytes, type AccountId } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
 import type { Missing } from "../src/core/source.ts";
-import { descriptors } from "../src/computed/descriptors.ts";
+import { type Descriptors, descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { type VmallocCaller, vmallocCallers } from "../src/computed/vmalloc_callers.ts";
@@ -40,6 +40,9 @@ const PAGE_TYPES: ReadonlySet<string> = new Set(["ringbuf", "user_ringbuf", "are
 /** What precedes an entry's key, and the link that the allocator keeps with each (kernel/bpf/hashtab.c struct htab_elem; memalloc.c, Linux 6.1). */
 const ENTRY_HEAD_BYTES = 48;
 const ALLOCATOR_BYTES = 8;
+/** What precedes a prefix's data: two children, its length and flags; and the length that a key begins with (struct lpm_trie_node, struct bpf_lpm_trie_key). */
+const NODE_HEAD_BYTES = 24;
+const PREFIX_LENGTH_BYTES = 4;
 /** A hash has a list for each entry that it may have, up to a power of two (struct bucket, 64 bits): they are vmalloc memory. */
 const BUCKET_BYTES = 16;
 
@@ -67,8 +70,21 @@ function hashClaims({ bytes, maxEntries, keyBytes, valueBytes }: BpfMap): Claim[
   ];
 }
 
+/**
+ * A trie of prefixes: the kernel tells the size of each entry, and neither that of the object that it is in, nor the nodes between entries, of which there are
+ * fewer than entries, and which are as large where the allocator has one size for all (kernel/bpf/lpm_trie.c, trie_mem_usage()).
+ */
+function trieClaims({ bytes, keyBytes, valueBytes }: BpfMap): Claim[] {
+  const entry = keyBytes === undefined || valueBytes === undefined
+    ? undefined
+    : NODE_HEAD_BYTES + Math.max(0, keyBytes - PREFIX_LENGTH_BYTES) + valueBytes;
+  const high = Math.round(2 * bytes * (entry === undefined ? 2 : kmallocBytes(entry + ALLOCATOR_BYTES) / entry));
+  return [{ account: "slab-unreclaimable", bytes: { low: bytes, high } }];
+}
+
 function claimsOf(map: BpfMap): Claim[] {
   if (map.type === "hash" && map.oneByOne === true) return hashClaims(map);
+  if (map.type === "lpm_trie") return trieClaims(map);
   return [{ account: accountOf(map.type), bytes: { low: map.bytes, high: map.bytes } }];
 }
 
@@ -78,17 +94,20 @@ function accountOf(type: string): AccountId {
   return PAGE_TYPES.has(type) ? "unaccounted" : "vmalloc";
 }
 
-function remedies(map: BpfMap | undefined): Remedy[] {
+/** @param holders Programs that have maps open. */
+function remedies(map: BpfMap | undefined, holders: readonly Descriptors[]): Remedy[] {
   const show = map === undefined ? "bpftool map list" : `bpftool map show id ${map.id}`;
   return [
     {
       when: "now",
-      text:
-        `Find what holds the map: a process that has it open, a loaded program, or a file in bpffs. A pin is removed like a file; the map goes with its last user. ${
-          remedyMark("bpf-maps", "remove the pin")
-        }`,
+      text: `Find what holds the map: a process that has it open${
+        holders.length === 0 ? "" : " (map_id tells which: end or restart it in an orderly way)"
+      }, a loaded program, or a file in bpffs. A pin is removed like a file; the map goes with its last user. ${
+        remedyMark("bpf-maps", "remove the pin")
+      }`,
       commands: [
         show.replace("bpftool", "bpftool -f"),
+        ...holders.slice(0, HOLDERS_LISTED).map(({ pid }) => `grep -H '^map_id:' /proc/${pid}/fdinfo/*`),
         "bpftool prog list",
         "rm PIN",
       ],
@@ -192,13 +211,17 @@ export const bpfMaps: Analyzer = defineAnalyzer({
     }
 
     /** Programs that have maps open: bpftool tells which, where the kernel has what it needs for that. It has each open itself while it lists it. */
+    function holders(): Descriptors[] {
+      return (table?.processes ?? []).filter(({ comm, kinds }) => comm !== "bpftool" && kinds.has("bpf-map"));
+    }
+
     function openIn(): string {
-      const holders = (table?.processes ?? []).filter(({ comm, kinds }) => comm !== "bpftool" && kinds.has("bpf-map"));
-      return holders.length === 0
+      const known = holders();
+      return known.length === 0
         ? ""
         : `; maps are open in ${
-          holders.slice(0, HOLDERS_LISTED).map(({ comm, pid }) => `${comm} (pid ${pid})`).join(", ")
-        }${holders.length > HOLDERS_LISTED ? ", and others" : ""}`;
+          known.slice(0, HOLDERS_LISTED).map(({ comm, pid }) => `${comm} (pid ${pid})`).join(", ")
+        }${known.length > HOLDERS_LISTED ? ", and others" : ""}`;
     }
 
     function use(id: number): string {
@@ -238,7 +261,7 @@ export const bpfMaps: Analyzer = defineAnalyzer({
           line: largest.line,
           because: `map ${largest.id} is charged ${formatBytes(largest.bytes)} (bytes_memlock)${use(largest.id)}`,
         }, ...areaEvidence()],
-        remedies: remedies(largest),
+        remedies: remedies(largest, holders()),
       };
     }
 
@@ -259,7 +282,7 @@ export const bpfMaps: Analyzer = defineAnalyzer({
           detail: "which maps, and who holds them: bpftool -f map list, bpftool prog list",
         }],
         evidence: areaEvidence(),
-        remedies: remedies(undefined),
+        remedies: remedies(undefined, holders()),
       };
     }
   },
