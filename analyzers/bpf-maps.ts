@@ -3,7 +3,7 @@ import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import { accountBytes, type AccountId } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import type { HostFacts, MaybeValues, Missing, Values } from "../src/core/source.ts";
-import { descriptors } from "../src/computed/descriptors.ts";
+import { type Descriptors, descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { type VmallocCaller, vmallocCallers } from "../src/computed/vmalloc_callers.ts";
@@ -41,6 +41,9 @@ const PAGE_TYPES: ReadonlySet<string> = new Set(["ringbuf", "user_ringbuf", "are
 /** What precedes an entry's key, and the link that the allocator keeps with each (kernel/bpf/hashtab.c struct htab_elem; memalloc.c, Linux 6.1). */
 const ENTRY_HEAD_BYTES = 48;
 const ALLOCATOR_BYTES = 8;
+/** What precedes a prefix's data: two children, its length and flags; and the length that a key begins with (struct lpm_trie_node, struct bpf_lpm_trie_key). */
+const NODE_HEAD_BYTES = 24;
+const PREFIX_LENGTH_BYTES = 4;
 /** A hash has a list for each entry that it may have, up to a power of two (struct bucket, 64 bits): they are vmalloc memory. */
 const BUCKET_BYTES = 16;
 
@@ -68,8 +71,21 @@ function hashClaims({ bytes, maxEntries, keyBytes, valueBytes }: BpfMap): Claim[
   ];
 }
 
+/**
+ * A trie of prefixes: the kernel tells the size of each entry, and neither that of the object that it is in, nor the nodes between entries, of which there are
+ * fewer than entries, and which are as large where the allocator has one size for all (kernel/bpf/lpm_trie.c, trie_mem_usage()).
+ */
+function trieClaims({ bytes, keyBytes, valueBytes }: BpfMap): Claim[] {
+  const entry = keyBytes === undefined || valueBytes === undefined
+    ? undefined
+    : NODE_HEAD_BYTES + Math.max(0, keyBytes - PREFIX_LENGTH_BYTES) + valueBytes;
+  const high = Math.round(2 * bytes * (entry === undefined ? 2 : kmallocBytes(entry + ALLOCATOR_BYTES) / entry));
+  return [{ account: "slab-unreclaimable", bytes: { low: bytes, high } }];
+}
+
 function claimsOf(map: BpfMap): Claim[] {
   if (map.type === "hash" && map.oneByOne === true) return hashClaims(map);
+  if (map.type === "lpm_trie") return trieClaims(map);
   return [{ account: accountOf(map.type), bytes: { low: map.bytes, high: map.bytes } }];
 }
 
@@ -79,17 +95,20 @@ function accountOf(type: string): AccountId {
   return PAGE_TYPES.has(type) ? "unaccounted" : "vmalloc";
 }
 
-function remedies(map: BpfMap | undefined): Remedy[] {
+/** @param holders Programs that have maps open. */
+function remedies(map: BpfMap | undefined, holders: readonly Descriptors[]): Remedy[] {
   const show = map === undefined ? "bpftool map list" : `bpftool map show id ${map.id}`;
   return [
     {
       when: "now",
-      text:
-        `Find what holds the map: a process that has it open, a loaded program, or a file in bpffs. A pin is removed like a file; the map goes with its last user. ${
-          remedyMark("bpf-maps", "remove the pin")
-        }`,
+      text: `Find what holds the map: a process that has it open${
+        holders.length === 0 ? "" : " (map_id tells which: end or restart it in an orderly way)"
+      }, a loaded program, or a file in bpffs. A pin is removed like a file; the map goes with its last user. ${
+        remedyMark("bpf-maps", "remove the pin")
+      }`,
       commands: [
         show.replace("bpftool", "bpftool -f"),
+        ...holders.slice(0, HOLDERS_LISTED).map(({ pid }) => `grep -H '^map_id:' /proc/${pid}/fdinfo/*`),
         "bpftool prog list",
         "rm PIN",
       ],
@@ -175,8 +194,12 @@ function confidenceOf({ all }: Maps, { bpfPrograms: programs }: Seen, materialBy
 }
 
 /** Programs that have maps open: bpftool tells which, where the kernel has what it needs for that. It has each open itself while it lists it. */
-function openIn({ descriptors: table }: Seen): string {
-  const holders = (table?.processes ?? []).filter(({ comm, kinds }) => comm !== "bpftool" && kinds.has("bpf-map"));
+function holdersOf({ descriptors: table }: Seen): Descriptors[] {
+  return (table?.processes ?? []).filter(({ comm, kinds }) => comm !== "bpftool" && kinds.has("bpf-map"));
+}
+
+function openIn(seen: Seen): string {
+  const holders = holdersOf(seen);
   if (holders.length === 0) return "";
   const named = holders.slice(0, HOLDERS_LISTED).map(({ comm, pid }) => `${comm} (pid ${pid})`).join(", ");
   return `; maps are open in ${named}${holders.length > HOLDERS_LISTED ? ", and others" : ""}`;
@@ -232,12 +255,12 @@ function mapFinding(maps: Maps, areas: Areas, seen: Seen, materialBytes: number)
       line: largest.line,
       because: `map ${largest.id} is charged ${formatBytes(largest.bytes)} (bytes_memlock)${use(largest.id, seen)}`,
     }, ...areaEvidence(areas)],
-    remedies: remedies(largest),
+    remedies: remedies(largest, holdersOf(seen)),
   };
 }
 
 /** Without a list of maps: the functions that allocate them are named, the maps are not. */
-function areaFinding(areas: Areas): FindingDraft {
+function areaFinding(areas: Areas, seen: Seen): FindingDraft {
   const { callers, bytes } = areas;
   const [first] = callers as [VmallocCaller];
   return {
@@ -253,7 +276,7 @@ function areaFinding(areas: Areas): FindingDraft {
       detail: "which maps, and who holds them: bpftool -f map list, bpftool prog list",
     }],
     evidence: areaEvidence(areas),
-    remedies: remedies(undefined),
+    remedies: remedies(undefined, holdersOf(seen)),
   };
 }
 
@@ -285,7 +308,7 @@ export const bpfMaps: Analyzer = defineAnalyzer({
     if (maps !== undefined && maps.bytes >= materialBytes) {
       return { findings: [mapFinding(maps, areas, seen, materialBytes)] };
     }
-    if (areas.bytes >= materialBytes) return { findings: [areaFinding(areas)] };
+    if (areas.bytes >= materialBytes) return { findings: [areaFinding(areas, seen)] };
     if (maps !== undefined) {
       return { ruledOut: `${formatQuantity(maps.all.length, "map takes", "maps take")} ${formatBytes(maps.bytes)}` };
     }

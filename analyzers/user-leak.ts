@@ -5,6 +5,7 @@ import type { Remedy } from "../src/core/report.ts";
 import { lately, overTime, type TimePoint } from "../src/core/source.ts";
 import { shellWord } from "../src/core/shell.ts";
 import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
+import { type Languages, languages, type LikelyLanguage } from "../src/computed/languages.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { pressure } from "../src/computed/pressure.ts";
@@ -48,8 +49,6 @@ const LONG_WATCH_SECONDS = 600;
 const START_UP_SECONDS = 90;
 /** An interpreter or virtual machine with its libraries, before it does anything: Node's and Java's compilers and test runners take 100 to 250 MB. */
 const START_UP_BYTES = 256 * 2 ** 20;
-/** Who has just been started and computes most of the time still loads and compiles, whatever its size; who leaks waits for work in between. */
-const START_UP_CPU_SHARE = 0.5;
 /** Over hours every program grows a little: caches fill, a day's load comes. */
 const MIN_LONG_GROWTH_SHARE = 0.01;
 /** Who has less than half of what the host's processes grew by over hours or days did not do most of it. */
@@ -198,6 +197,7 @@ function anonGrowth(ledgers: readonly TimePoint<Ledger>[], seconds: number): num
 /** Why growth that was watched may be no leak. */
 type Doubt =
   | { readonly kind: "starting"; readonly life: ProcessLife }
+  | { readonly kind: "computing"; readonly life: ProcessLife }
   /** It had as much more before. */
   | { readonly kind: "returning"; readonly bytes: number };
 
@@ -207,10 +207,8 @@ function startUp({ processes: each }: Tenant, lives: ReadonlyMap<number, Process
   const [oldest] = known.toSorted((a, b) => b.ageSeconds - a.ageSeconds);
   if (oldest === undefined || known.length < each.length || oldest.ageSeconds >= START_UP_SECONDS) return undefined;
   const isSmall = each.every((process) => sizeOf(process) < START_UP_BYTES);
-  const isBusy = known.every(({ cpuShare, isAlwaysRunnable }) =>
-    cpuShare !== undefined && cpuShare >= START_UP_CPU_SHARE || isAlwaysRunnable
-  );
-  return isSmall || isBusy ? oldest : undefined;
+  // Who computes most of the time still loads and compiles, whatever its size; who leaks waits for work in between.
+  return isSmall || known.every(({ isComputing }) => isComputing) ? oldest : undefined;
 }
 
 /**
@@ -224,6 +222,21 @@ function returning({ processes: each, series }: Tenant): number | undefined {
   return trend === undefined || trend.spanSeconds >= LONG_WATCH_SECONDS || bytes < trend.changeBytes / 2
     ? undefined
     : bytes;
+}
+
+/** Runtimes that let garbage grow for seconds to minutes before they collect it. */
+const COLLECTED: ReadonlySet<string | undefined> = new Set<LikelyLanguage>(["javascript", "java"]);
+
+/** Who works all the time in such a runtime: its heap grows between two collections, whether it leaks or not. */
+function computing(
+  { processes: each, series }: Tenant,
+  lives: ReadonlyMap<number, ProcessLife>,
+  written: Languages | undefined,
+): ProcessLife | undefined {
+  const trend = recentTrend(series);
+  if (trend === undefined || trend.spanSeconds >= LONG_WATCH_SECONDS) return undefined;
+  const known = each.map(({ pid }) => COLLECTED.has(written?.get(pid)) ? lives.get(pid) : undefined);
+  return known.every((life) => life?.isComputing === true) ? known[0] : undefined;
 }
 
 /** Starting up is no leak, nor is a heap that is swept: whether it goes on growing will be seen. */
@@ -304,9 +317,14 @@ function growthEvidence(
 }
 
 function doubtText(doubt: Doubt): string {
-  return doubt.kind === "starting"
-    ? `; started ${Math.round(doubt.life.ageSeconds)} s ago, it may be starting up`
-    : `; it had ${formatBytes(doubt.bytes)} more before (VmHWM), so this may be a heap that is swept`;
+  switch (doubt.kind) {
+    case "starting":
+      return `; started ${Math.round(doubt.life.ageSeconds)} s ago, it may be starting up`;
+    case "computing":
+      return "; it works all the time, so this may be garbage that its runtime has not collected yet";
+    case "returning":
+      return `; it had ${formatBytes(doubt.bytes)} more before (VmHWM), so this may be a heap that is swept`;
+  }
 }
 
 function doubtEvidence(doubt: Doubt, { processes: [largest] }: Grown): EvidenceLine {
@@ -318,10 +336,10 @@ function doubtEvidence(doubt: Doubt, { processes: [largest] }: Grown): EvidenceL
       because: `the most that it ever had (VmHWM of this file) is ${formatBytes(doubt.bytes)} more than it has now`,
     };
   }
-  const { ageSeconds, cpuShare, isAlwaysRunnable, path, line } = doubt.life;
-  const waiting = isAlwaysRunnable && (cpuShare ?? 0) < START_UP_CPU_SHARE ? ", and waited for a CPU for more" : "";
-  const computing = cpuShare === undefined ? "" : `, and computed ${formatShare(cpuShare, 1)} of the time${waiting}`;
-  return { path, line, because: `it was started ${Math.round(ageSeconds)} s before the last snapshot${computing}` };
+  const { ageSeconds, cpuShare, fairShare, path, line } = doubt.life;
+  const fair = fairShare === 1 ? "" : `, where each of those that want a CPU could get ${formatShare(fairShare, 1)}`;
+  const work = cpuShare === undefined ? "" : `, and computed ${formatShare(cpuShare, 1)} of the time${fair}`;
+  return { path, line, because: `it was started ${Math.round(ageSeconds)} s before the last snapshot${work}` };
 }
 
 export const userLeak: Analyzer = defineAnalyzer({
@@ -332,7 +350,7 @@ export const userLeak: Analyzer = defineAnalyzer({
     "AnonPages in /proc/meminfo.",
   lookAlikes:
     "A large but steady process (a database's cache), which only growth tells from a leak. A program that starts up: for 90 s it is at " +
-    "most possible, unless the host is short of memory. A heap that is swept now and then, and had as much before (VmHWM): until it was watched for ten minutes. thp-bloat: huge pages make a small " +
+    "most possible, unless the host is short of memory. A heap that is swept now and then, and had as much before (VmHWM), or whose runtime (Node, Java) works all the time: until it was watched for ten minutes. thp-bloat: huge pages make a small " +
     "working set large. process-proliferation: many small processes of one program. shmem-leak: shared memory is in no process's RssAnon.",
   references: ["https://docs.kernel.org/filesystems/proc.html"],
   needs: { ledger, processes },
@@ -341,6 +359,7 @@ export const userLeak: Analyzer = defineAnalyzer({
     history: overTime(processes),
     recently: lately(processes),
     lives: processLives,
+    languages,
     pressure,
     meminfo,
     recorded: importedHistory,
@@ -357,6 +376,7 @@ export const userLeak: Analyzer = defineAnalyzer({
       history,
       recently,
       lives,
+      languages: written,
       pressure: short,
       meminfo: file,
       recorded,
@@ -373,7 +393,9 @@ export const userLeak: Analyzer = defineAnalyzer({
       const life = lives && startUp(tenant, lives);
       if (life !== undefined) return { kind: "starting", life };
       const bytes = returning(tenant);
-      return bytes === undefined ? undefined : { kind: "returning", bytes };
+      if (bytes !== undefined) return { kind: "returning", bytes };
+      const work = lives && computing(tenant, lives, written);
+      return work === undefined ? undefined : { kind: "computing", life: work };
     };
     const tenants = lasting(history ?? []);
     const doubtful = new Set(tenants.filter(doubtOf));

@@ -1,6 +1,7 @@
 /** Since when processes have been there, and what they did meanwhile. */
 import type { SourceLine } from "../core/ledger.ts";
 import { defineComputed, overTime, type Parsed, type Source, type TimePoint } from "../core/source.ts";
+import { type Loadavg, loadavg } from "../parsers/loadavg.ts";
 import { type ListedProcess, processList } from "../parsers/process_list.ts";
 
 /** One process of the last snapshot. */
@@ -11,8 +12,10 @@ export interface ProcessLife extends SourceLine {
   readonly cpuSeconds: number | undefined;
   /** The same for each second. */
   readonly cpuShare: number | undefined;
-  /** Whether it ran, or waited for a CPU, in each of several snapshots: where CPUs are short, its time tells less than it asks for. */
-  readonly isAlwaysRunnable: boolean;
+  /** What of a CPU each of those that want one could get; 1 where there are enough, or it is not known. */
+  readonly fairShare: number;
+  /** Whether it worked most of the time that it could get, or ran or waited for a CPU in each of several snapshots. */
+  readonly isComputing: boolean;
 }
 
 type List = Parsed<readonly ListedProcess[]>;
@@ -31,6 +34,9 @@ function firstSight(
   return undefined;
 }
 
+/** Who works for more than half of the time that it can get waits for little else. */
+const COMPUTING_SHARE = 0.5;
+
 /** State R of /proc/PID/stat: on a CPU, or waiting for one. */
 function isAlwaysRunnable(
   history: readonly TimePoint<ReadonlyMap<number, ListedProcess>>[],
@@ -40,7 +46,13 @@ function isAlwaysRunnable(
   return seen.length > 1 && seen.every((process) => process?.state === "R");
 }
 
-function livesOf(history: readonly TimePoint<List>[]): Map<number, ProcessLife> {
+/** The load counts who runs, and who waits for a CPU or a disk. */
+function fairShareOf(loads: readonly TimePoint<Parsed<Loadavg>>[], cpus: number | undefined): number {
+  const load = loads.at(-1)?.value.value.load1;
+  return cpus === undefined || load === undefined || load <= cpus ? 1 : cpus / load;
+}
+
+function livesOf(history: readonly TimePoint<List>[], fairShare: number): Map<number, ProcessLife> {
   const lives = new Map<number, ProcessLife>();
   const last = history.at(-1);
   if (last === undefined) return lives;
@@ -58,11 +70,14 @@ function livesOf(history: readonly TimePoint<List>[]): Map<number, ProcessLife> 
     const spent = first?.cpuSeconds !== undefined && cpuSeconds !== undefined && last.time > first.time
       ? cpuSeconds - first.cpuSeconds
       : undefined;
+    const cpuShare = spent === undefined || first === undefined ? undefined : spent * 1000 / (last.time - first.time);
     lives.set(pid, {
       ageSeconds: now - startSeconds,
       cpuSeconds: spent,
-      cpuShare: spent === undefined || first === undefined ? undefined : spent * 1000 / (last.time - first.time),
-      isAlwaysRunnable: isAlwaysRunnable(byPid, process),
+      cpuShare,
+      fairShare,
+      isComputing: cpuShare !== undefined && cpuShare >= COMPUTING_SHARE * fairShare ||
+        isAlwaysRunnable(byPid, process),
       path: last.value.path,
       line,
     });
@@ -74,6 +89,6 @@ function livesOf(history: readonly TimePoint<List>[]): Map<number, ProcessLife> 
 export const processLives: Source<ReadonlyMap<number, ProcessLife>> = defineComputed({
   name: "processes' lives",
   needs: {},
-  uses: { history: overTime(processList) },
-  compute: ({ history }) => livesOf(history ?? []),
+  uses: { history: overTime(processList), loads: overTime(loadavg) },
+  compute: ({ history, loads }, { cpus }) => livesOf(history ?? [], fairShareOf(loads ?? [], cpus)),
 });

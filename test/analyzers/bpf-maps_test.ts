@@ -69,6 +69,25 @@ describe("bpf-maps", () => {
     expect(findingOf(report, "slab-leak")).toBeUndefined();
   });
 
+  it("has the nodes between the entries of a trie, too, and tells how to see which maps a process has open", async () => {
+    // Linux 6.18: 400,000 entries in 800,000 objects of kmalloc-cg-1k, of which the kernel tells 540 bytes each.
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({ Slab: 860 * MIB, SUnreclaim: 860 * MIB }, 24 * GIB),
+      "proc/slabinfo": slabinfoText([{ name: "kmalloc-cg-1k", size: 1024, objects: 800_304 }]),
+      "sos_commands/process/descriptor_counts": "4 /proc/700/fd\n",
+      "sos_commands/process/descriptor_samples":
+        "lrwx------ 1 0 0 64 Nov 30 06:19 /proc/700/fd/3 -> anon_inode:bpf-map\n",
+      "proc/700/status": "Name:\tcilium\n",
+      ...listed(map("lpm_trie", 216_000_000, { flags: 1, bytes_key: 8, bytes_value: 512, max_entries: 400_000 })),
+    });
+    expect(report.findings[0]).toMatchObject({
+      cause: "bpf-maps",
+      claims: [{ account: "slab-unreclaimable", bytes: { low: 216_000_000, high: 819_200_000 } }],
+    });
+    expect(report.findings[0]?.remedies[0]?.commands).toContain("grep -H '^map_id:' /proc/700/fdinfo/*");
+    expect(findingOf(report, "slab-leak")).toBeUndefined();
+  });
+
   it("counts the index of per-CPU memory, and percpu-growth leaves maps out", async () => {
     const files = {
       "proc/meminfo": meminfoText({ VmallocUsed: 170 * MIB, Percpu: 152 * MIB }, 24 * GIB),

@@ -100,13 +100,38 @@ describe("user-leak", () => {
       expect(findingOf(await analyzeFiles(started(2, 0.1, large)), "user-leak")?.confidence).toBe("likely");
     });
 
-    it("says so of a larger one that waits for a CPU whenever it is looked at", async () => {
-      const finding = findingOf(await analyzeFiles(started(2, 0.4, large, "R")), "user-leak");
+    it("says so of a larger one that runs or waits for a CPU whenever it is looked at", async () => {
+      expect(findingOf(await analyzeFiles(started(2, 0.4, large, "R")), "user-leak"))
+        .toMatchObject({ confidence: "possible", material: false });
+      expect(findingOf(await analyzeFiles(started(2, 0.4, large, "S")), "user-leak")?.confidence).toBe("likely");
+    });
+
+    it("says so of a larger one that gets its share of CPUs that many want", async () => {
+      const loaded = (load: string) => ({
+        ...started(2, 0.4, large, "S"),
+        "proc/loadavg": `${load} 4.00 2.00 9/300 900\n`,
+      });
+      const manifest = { "proc/cpuinfo": "processor\t: 0\n\nprocessor\t: 1\n" };
+      const finding = findingOf(await analyzeFiles({ ...loaded("8.00"), ...manifest }), "user-leak");
       expect(finding).toMatchObject({ confidence: "possible", material: false });
       expect(finding?.evidence.map(({ because }) => because)).toContain(
-        "it was started 12 s before the last snapshot, and computed 40.0 % of the time, and waited for a CPU for more",
+        "it was started 12 s before the last snapshot, and computed 40.0 % of the time, where each of those that want a CPU could get 25.0 %",
       );
-      expect(findingOf(await analyzeFiles(started(2, 0.4, large, "S")), "user-leak")?.confidence).toBe("likely");
+      expect(findingOf(await analyzeFiles({ ...loaded("1.00"), ...manifest }), "user-leak")?.confidence).toBe("likely");
+    });
+
+    it("takes what grows in seconds in a runtime that works all the time for garbage, and not where it mostly waits", async () => {
+      const of = async (cpuShare: number, program: string) =>
+        findingOf(
+          await analyzeFiles({ ...started(500, cpuShare, large), "proc/700/cmdline": `/usr/bin/${program}\0a\0` }),
+          "user-leak",
+        );
+      expect(await of(0.9, "node")).toMatchObject({
+        confidence: "possible",
+        title: expect.stringContaining("garbage that its runtime has not collected yet") as unknown,
+      });
+      expect(await of(0.1, "node")).toMatchObject({ confidence: "likely" });
+      expect(await of(0.9, "worker")).toMatchObject({ confidence: "likely" });
     });
 
     it("accuses what was started longer ago than starting up takes, however small and busy", async () => {
