@@ -13,8 +13,7 @@ import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { inNetns, setSysctl } from "../src/core/shell.ts";
 
-/** struct nf_conn, and the extensions (NAT, accounting, timeouts), which begin with 128 bytes (nf_ct_ext_add()). */
-const ENTRY_BYTES = 256;
+/** Beside struct nf_conn: the extensions (NAT, accounting, timeouts) begin with 128 bytes (nf_ct_ext_add()). */
 const EXTENSION_BYTES = 128;
 const GIB = 2 ** 30;
 
@@ -97,7 +96,7 @@ export const conntrackGrowth: Analyzer = defineAnalyzer({
     ) => b.entries - a.entries);
     const counted = namespaces.reduce((sum, { entries }) => sum + entries, 0);
     const entries = Math.max(cache.activeObjects, counted);
-    const each = (cache.objectBytes > 0 ? cache.objectBytes : ENTRY_BYTES) + EXTENSION_BYTES;
+    const each = cache.objectBytes + EXTENSION_BYTES;
     const bytes = entries * each;
     const usual = mostByDefault(ledger.totalBytes);
     if (bytes < materialQueueBytes(ledger.totalBytes) || entries <= usual) {
