@@ -498,7 +498,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
     }
 
     function largeSuspects(unknown: readonly Suspect[]): Suspect[] {
-      const [most, ...others] = unknown.filter(({ usedBytes }) => usedBytes > 0);
+      const [most, ...others] = unknown;
       return most === undefined ? [] : [most, ...cameAlong(most, others)];
     }
 

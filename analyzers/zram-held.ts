@@ -140,7 +140,7 @@ export const zramHeld: Analyzer = defineAnalyzer({
 
     /** Swap that compresses well works as it should, whatever its size. */
     function isUseful(bytes: number): boolean {
-      return stores.length > 0 && stores.every((store) => store.isSwap) && stored >= GOOD_RATIO * bytes;
+      return stores.every((store) => store.isSwap) && stored >= GOOD_RATIO * bytes;
     }
 
     function confidence(): Confidence {

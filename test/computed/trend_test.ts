@@ -152,13 +152,6 @@ describe("recentTrend() of histories whose truth is known", () => {
     }
   });
 
-  it("goes on at half the rate that it had before, however sure both are", () => {
-    // Of no noise at all: a little slower with each minute.
-    const rates = [...Array<number>(30).fill(200_000), ...Array.from({ length: 60 }, (_, i) => 110_000 - 200 * i)];
-    const values = rates.map((_, i) => rates.slice(0, i).reduce((sum, rate) => sum + rate, 0));
-    expect(recentTrend(series(values))?.low).toBeGreaterThan(0);
-  });
-
   it("goes on where a leak's load eases", () => {
     // As long after a rest as without one.
     for (const begun of [0, 0.3, 0.5]) {
