@@ -13,8 +13,7 @@ import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { inNetns, setSysctl } from "../src/core/shell.ts";
 
-/** struct nf_conn, and the extensions (NAT, accounting, timeouts), which begin with 128 bytes (nf_ct_ext_add()). */
-const ENTRY_BYTES = 256;
+/** Beside struct nf_conn: the extensions (NAT, accounting, timeouts) begin with 128 bytes (nf_ct_ext_add()). */
 const EXTENSION_BYTES = 128;
 const GIB = 2 ** 30;
 const OWNERS_LISTED = 20;
@@ -108,7 +107,7 @@ function tablesOf(cache: SlabCache, { conntrackStat: stats }: Seen): Tables {
     cache,
     known,
     entries: Math.max(cache.activeObjects, counted),
-    bytesAnEntry: (cache.objectBytes > 0 ? cache.objectBytes : ENTRY_BYTES) + EXTENSION_BYTES,
+    bytesAnEntry: cache.objectBytes + EXTENSION_BYTES,
   };
 }
 

@@ -214,7 +214,7 @@ function remedies(
           remedyMark("slab-leak", "record who allocates")
         }`,
       commands: [
-        first.name === LARGE_KMALLOC || first.objectBytes === 0
+        first.name === LARGE_KMALLOC
           ? ALLOCATION_SITES
           : `grubby --update-kernel=ALL --args=slub_debug=U,${first.name.replace(/[^\w-]/g, "")}`,
         "nailhouse collect",
@@ -385,7 +385,6 @@ export const slabLeak: Analyzer = defineAnalyzer({
       const findings: FindingDraft[] = [];
       let rest: Rest = { caches: unreclaimable, left };
       for (const cache of unreclaimable.filter(isCounted)) {
-        if (!rest.caches.includes(cache)) continue;
         // None of what is counted is larger than a page.
         const along = cameAlong(
           cache,
@@ -499,7 +498,7 @@ export const slabLeak: Analyzer = defineAnalyzer({
     }
 
     function largeSuspects(unknown: readonly Suspect[]): Suspect[] {
-      const [most, ...others] = unknown.filter(({ usedBytes }) => usedBytes > 0);
+      const [most, ...others] = unknown;
       return most === undefined ? [] : [most, ...cameAlong(most, others)];
     }
 

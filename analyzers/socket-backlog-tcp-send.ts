@@ -49,11 +49,11 @@ function isHeldHere(queue: TcpQueue): boolean {
  * full is that of any upload: the program fills it up as fast as the network empties it.
  */
 function isStuck(queue: TcpQueue): boolean {
-  const { timer, retransmits, seen, filledBytes, peer } = queue;
+  const { timer, retransmits, filledBytes, peer } = queue;
   if ((retransmits ?? 0) >= GIVEN_UP_RETRANSMITS) return true;
   if (timer === ZERO_WINDOW_PROBE) return !wasTaken(queue);
   // Where nothing tells whether it moves, a reader on this host with something unread is what there is to go by.
-  return isUntold(queue) ? (peer?.payloadBytes ?? 0) > 0 : seen > 1 && filledBytes === 0;
+  return isUntold(queue) ? (peer?.payloadBytes ?? 0) > 0 : filledBytes === 0;
 }
 
 /** A window that has only just closed: the peer took data a moment ago, and a slow one closes it again and again. */

@@ -21,7 +21,15 @@ import {
   skbSlab,
 } from "../src/computed/skb_memory.ts";
 import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
-import { backlogConfidence, type Judged, type JudgedQueue, judgeQueues } from "../src/computed/socket_queues.ts";
+import {
+  backlogConfidence,
+  BEYOND_A_BURST,
+  describeBehaviour,
+  isWatched,
+  type Judged,
+  type JudgedQueue,
+  judgeQueues,
+} from "../src/computed/socket_queues.ts";
 import { recentTrend } from "../src/computed/trend.ts";
 import { countedBeyond, findSockets, lookAtSockets, notSeen, unseenRoom } from "../src/computed/unseen_sockets.ts";
 import { type UdpBacklog, udpBacklog, type UdpQueue, udpSent } from "../src/computed/udp_backlog.ts";
@@ -39,9 +47,6 @@ const WORTH_A_LINE_BYTES = 2 ** 20;
 /** A queue is full when the largest possible packet (64 KiB of payload with its overhead) no longer fits. */
 const LARGEST_PACKET_BYTES = 66_560;
 
-/** In one look, a queue that is neither full nor losing packets may be one that is read a moment later. This much of it is no burst any more. */
-const BEYOND_A_BURST = 4;
-
 /** Counters are read one after the other, and packets in flight move between accounts. */
 const MOST_OF_CHARGE = 0.9;
 
@@ -54,26 +59,10 @@ function isFull({ chargedBytes, limitBytes, dropped }: UdpQueue): boolean {
 
 /** Traffic came and nobody read it: proven. Seen once, and full (each by itself, or all together), or far beyond a burst: likely. */
 function confidence(judged: Judged<UdpQueue>, materialBytes: number, atWall: boolean): Confidence {
-  const isWatched = judged.watched > judged.queues.length / 2;
-  if (isWatched && (judged.dropped > 0 || judged.filledBytes > 0)) return "confirmed";
+  const wasWatched = isWatched(judged);
+  if (wasWatched && (judged.dropped > 0 || judged.filledBytes > 0)) return "confirmed";
   const full = atWall || judged.stuckBytes > judged.bytes / 2;
-  return isWatched || full || judged.bytes >= BEYOND_A_BURST * materialBytes ? "likely" : "possible";
-}
-
-function behaviour(judged: Judged<UdpQueue>, seconds: number): string {
-  const parts: string[] = [];
-  if (judged.watched > 0) parts.push(`no queue became shorter in ${Math.round(seconds)} s: nobody reads`);
-  else parts.push("seen once, so whether anybody reads is not known");
-  if (judged.stuck > 0) parts.push(`${judged.stuck} of ${judged.queues.length} are at their limit`);
-  if (judged.filledBytes > 0) parts.push(`they still filled by ${formatBytes(judged.filledBytes)}`);
-  if (judged.dropped > 0) {
-    parts.push(
-      `${
-        formatQuantity(judged.dropped, "more datagram came meanwhile and was", "more datagrams came meanwhile and were")
-      } dropped, so the requests go on`,
-    );
-  }
-  return parts.join("; ");
+  return wasWatched || full || judged.bytes >= BEYOND_A_BURST * materialBytes ? "likely" : "possible";
 }
 
 interface Supporting {
@@ -104,7 +93,7 @@ function evidence(judged: Judged<UdpQueue>, seconds: number, supporting: Support
     line: largest.line,
     because: `the fullest receive queue (socket ${largest.local}): ${formatBytes(largest.chargedBytes)} unread${
       largest.drops === undefined ? "" : `, ${formatQuantity(largest.drops, "datagram")} dropped since it was opened`
-    }; ${behaviour(judged, seconds)}`,
+    }; ${describeBehaviour(judged, seconds, "are at their limit")}`,
   });
   if (largest.skmem !== undefined && largest.limitBytes !== undefined) {
     lines.push({
@@ -246,7 +235,6 @@ function remedies(
   ];
 }
 
-/** What the kernel counts for the sockets of all network namespaces beyond those that the bundle shows, read or not. */
 /** What is read, or is on its way out however slowly, becomes less: a queue that lost no more than this part of it while it was watched is stuck. */
 const HARDLY_LESS = 0.05;
 
@@ -256,6 +244,7 @@ function standsStill(looks: readonly TimePoint<readonly Parsed<Sockstat>[]>[]): 
   return counts.length > 1 && counts.every((bytes, i) => bytes >= (1 - HARDLY_LESS) * (counts[i - 1] ?? 0));
 }
 
+/** What the kernel counts for the sockets of all network namespaces beyond those that the bundle shows, read or not. */
 function unseenFinding(
   shown: UdpBacklog,
   stat: readonly Parsed<Sockstat>[] | undefined,
@@ -291,11 +280,11 @@ function unseenFinding(
   };
 }
 
-/** Queues that are as full as they were. */
+/** Queues that are as full as they were. What the kernel counts as drops was received. */
 function heldBack({ queues }: UdpBacklog): UdpQueue[] {
   return queues
     .filter(({ filledBytes = 0, chargedBytes }) => -filledBytes < HARDLY_LESS * chargedBytes)
-    .map((queue) => ({ ...queue, wasRead: false }));
+    .map((queue) => ({ ...queue, wasRead: false, dropped: undefined }));
 }
 
 /** A socket may have as much under way as its send buffer allows: then send() waits, or fails. */

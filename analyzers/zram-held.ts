@@ -83,7 +83,7 @@ function sum(stores: readonly Store[]): number {
 
 /** Swap that compresses well works as it should, whatever its size. */
 function isUseful(stores: readonly Store[], heldBytes: number): boolean {
-  return stores.length > 0 && stores.every((store) => store.isSwap) && sum(stores) >= GOOD_RATIO * heldBytes;
+  return stores.every((store) => store.isSwap) && sum(stores) >= GOOD_RATIO * heldBytes;
 }
 
 function nameOf([first, ...others]: readonly Store[]): string {

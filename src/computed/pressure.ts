@@ -190,7 +190,7 @@ function falling({ ledgers, ledger: memory, meminfo: file }: Inputs): Sign {
   const trend = recentTrend(used);
   const last = ledgers?.at(-1);
   const line = value.bytes.get("MemAvailable")?.line;
-  if (trend === undefined || trend.low <= 0 || last?.value.availableBytes === undefined || line === undefined) {
+  if (trend === undefined || last?.value.availableBytes === undefined || line === undefined) {
     return undefined;
   }
   const end = exhaustion(trend, last.value.availableBytes, last.time);
@@ -223,7 +223,7 @@ function fallingForLong({ history, ledgers, ledger: memory }: Inputs): Sign {
   const trend = recentTrend(series.map(({ time, availableBytes }) => ({ time, bytes: totalBytes - availableBytes })));
   const [last, lastRecorded] = [series.at(-1), recorded.at(-1)];
   if (trend === undefined || last === undefined || lastRecorded === undefined) return undefined;
-  if (trend.low <= 0 || trend.spanSeconds < MIN_HISTORY_SECONDS) return undefined;
+  if (trend.spanSeconds < MIN_HISTORY_SECONDS) return undefined;
   const end = exhaustion(trend, last.availableBytes, last.time);
   if (end === null || (Date.parse(end.atLow) - last.time) / 1000 > MAX_HISTORY_FORECAST_SPANS * trend.spanSeconds) {
     return undefined;

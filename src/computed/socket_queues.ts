@@ -460,7 +460,7 @@ export const FIND_WHY_NOT_ACCEPTED: string =
   "its listening socket ends the connections that wait; the backlog that it gives to listen() bounds how many may.";
 
 /** In one look, a queue that is neither full nor losing packets may be one that is read a moment later. This much of it is no burst any more. */
-const BEYOND_A_BURST = 4;
+export const BEYOND_A_BURST = 4;
 
 /** True when most of the queues were seen in several snapshots. */
 export function isWatched({ watched, queues }: Judged): boolean {

@@ -88,6 +88,13 @@ describe("bpf-maps", () => {
     expect(findingOf(report, "slab-leak")).toBeUndefined();
   });
 
+  it("names the largest map, wherever it is in the list", async () => {
+    const files = { "proc/meminfo": meminfo, ...listed(map("hash", 80 * MIB, { id: 7 }), map("array", 220 * MIB)) };
+    const finding = findingOf(await analyzeFiles(files, [bpfMaps]), "bpf-maps");
+    expect(finding?.title).toMatch(/^BPF map 38 .* holds 220 MiB, and 80\.0 MiB in 1 other/);
+    expect(finding?.owners.map(({ comm }) => comm)).toEqual(["BPF map 38 nailhouse", "BPF map 7 nailhouse"]);
+  });
+
   it("counts the index of per-CPU memory, and percpu-growth leaves maps out", async () => {
     const files = {
       "proc/meminfo": meminfoText({ VmallocUsed: 170 * MIB, Percpu: 152 * MIB }, 24 * GIB),

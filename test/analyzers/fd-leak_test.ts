@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fdLeak } from "../../analyzers/fd-leak.ts";
 import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+import { tcpText } from "./_sockets.ts";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -50,7 +51,16 @@ describe("fd-leak", () => {
     expect(finding?.bytes.low).toBeGreaterThan(0.85 * 336e6);
     expect(finding?.bytes.high).toBeLessThan(1.15 * 336e6);
     expect(finding?.claims.map(({ account }) => account)).toEqual(["slab-unreclaimable", "slab-reclaimable"]);
+    expect(finding?.evidence.map(({ text }) => text)).toContainEqual(expect.stringContaining("anon_inode:[eventpoll]"));
     expect(report.verdict).toBe("cause-found");
+  });
+
+  it("takes processes of which the kinds of descriptors were not looked at to be like the others of the program", async () => {
+    const files = leak(200_000, "anon_inode:[eventpoll]");
+    files["sos_commands/process/descriptor_counts"] += "175000 /proc/701/fd\n";
+    const finding = findingOf(await analyzeFiles({ ...files, ...comm(701, "leaky") }, [fdLeak]), "fd-leak");
+    expect(finding).toMatchObject({ confidence: "confirmed", owners: [{ count: 375_000 }] });
+    expect(finding?.bytes.low).toBeGreaterThan(0.85 * 336e6);
   });
 
   it("tells the growth of a watched leak", async () => {
@@ -77,6 +87,23 @@ describe("fd-leak", () => {
     const report = await analyzeFiles(files, [fdLeak]);
     expect(report.findings).toEqual([]);
     expect(report.ruledOut[0]?.because).toContain("their number does not grow");
+  });
+
+  it("is likely for sockets whose peers have closed, if that is most of them", async () => {
+    const files = (closed: number): { [path: string]: string } => ({
+      ...leak(62_000, "socket:[4711]"),
+      "proc/net/tcp": tcpText(
+        Array.from(
+          { length: 62_000 },
+          (_, i) => ({ local: 80, remote: 1024 + i, inode: i, state: i < closed ? 8 : 1 }),
+        ),
+      ),
+    });
+    const finding = findingOf(await analyzeFiles(files(60_000), [fdLeak]), "fd-leak");
+    expect(finding).toMatchObject({ confidence: "likely", owners: [{ comm: "leaky" }] });
+    expect(finding?.evidence.map(({ because }) => because).join()).toContain("60,000 connections in CLOSE_WAIT (08)");
+    // Each server has a few that it is about to close.
+    expect((await analyzeFiles(files(600), [fdLeak])).findings).toEqual([]);
   });
 
   it("does not compare a host-wide number with a namespace's before Linux 4.17", async () => {

@@ -74,6 +74,20 @@ describe("slab-leak", () => {
     expect(finding?.title).toContain("lazy (pid 7)");
     expect(finding?.owners[0]).toMatchObject({ pid: 7, comm: "lazy" });
     expect(finding?.evidence.map(({ because }) => because).join()).toContain("5,990,000 completions did not fit");
+    // Beside another leak each is named once.
+    const both = await analyzeFiles({
+      ...files(5_990_000),
+      "proc/meminfo": meminfoText({ SUnreclaim: 20 * MIB + 6_000_000 * 32 + 450_000 * 384 }, 24 * GIB),
+      "proc/slabinfo": slabinfoText([
+        { name: "kmalloc-cg-32", size: 32, objects: 6_000_000 },
+        { name: "mnt_cache", size: 384, objects: 450_000 },
+        { name: "task_struct", size: 8192, objects: 500 },
+      ]),
+    });
+    expect(both.findings.filter(({ cause }) => cause === "slab-leak").map(({ title }) => title).sort()).toEqual([
+      expect.stringContaining("slab cache kmalloc-cg-32"),
+      expect.stringContaining("slab cache mnt_cache"),
+    ]);
     const others = findingOf(await analyzeFiles(files(1000)), "slab-leak");
     expect(others?.title).not.toContain("lazy");
   });

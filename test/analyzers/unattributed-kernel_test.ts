@@ -135,6 +135,7 @@ describe("unattributed-kernel", () => {
         "proc/allocinfo": `allocinfo - version: 1.0
   900000000 219726 mm/filemap.c:1950 func:__filemap_get_folio
   800000256 3 drivers/net/bar.c:3 func:not_whole_pages
+  ${12 * MIB} 3072 drivers/net/foo/tx.c:80 [foo] func:foo_alloc_tx
   ${480 * MIB} 122880 drivers/net/foo/rx.c:114 [foo] func:foo_alloc_rx
 `,
       }),

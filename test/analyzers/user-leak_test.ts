@@ -50,6 +50,12 @@ describe("user-leak", () => {
     expect(report.verdict).toBe("healthy");
   });
 
+  it("accuses no large process to which a few huge pages come while it is watched", async () => {
+    const report = await analyzeFiles(watched("java", [2 * GIB, 2 * GIB + 4 * MIB, 2 * GIB + 8 * MIB]));
+    expect(findingOf(report, "user-leak")).toBeUndefined();
+    expect(report.verdict).toBe("healthy");
+  });
+
   it("accuses no process that starts up", async () => {
     expect(findingOf(await analyzeFiles(watched("starting", [100 * MIB, 300 * MIB, 340 * MIB])), "user-leak"))
       .toBeUndefined();
@@ -89,6 +95,14 @@ describe("user-leak", () => {
         remedies: [{ commands: [expect.stringContaining("collect")] }],
       });
       expect(report.verdict).toBe("healthy");
+    });
+
+    it("says so, too, where most of memory is in processes that are not in the list", async () => {
+      const files = started(2, 0.1, small);
+      for (const [i, prefix] of times.entries()) {
+        files[`${prefix}proc/meminfo`] = meminfoText({ AnonPages: 4 * GIB + (small[i] as number) });
+      }
+      expect(findingOf(await analyzeFiles(files), "user-leak")?.confidence).toBe("possible");
     });
 
     it("says so of a larger one that computes all the time, and of none that waits in between", async () => {

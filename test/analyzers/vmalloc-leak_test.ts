@@ -46,6 +46,14 @@ describe("vmalloc-leak", () => {
     });
   });
 
+  it("is at most possible where no function has most of what can leak", async () => {
+    const callers = ["a_alloc", "b_alloc", "c_alloc"].map((caller) => areas(caller, 100, 512)).join("");
+    const report = await analyzeFiles({ ...used(618 * MIB, 620 * MIB, 622 * MIB), "proc/vmallocinfo": callers }, [
+      vmallocLeak,
+    ]);
+    expect(findingOf(report, "vmalloc-leak")?.confidence).toBe("possible");
+  });
+
   it("is at most possible when it was watched and is steady", async () => {
     const report = await analyzeFiles({
       ...used(318 * MIB, 318 * MIB, 318 * MIB),

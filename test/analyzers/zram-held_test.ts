@@ -30,6 +30,16 @@ describe(ID, () => {
     expect(report.verdict).toBe("cause-found");
   });
 
+  it("names the device that stores most", async () => {
+    const report = await analyzeFiles({
+      ...held(300 * MIB),
+      "sys/block/zram0/mm_stat": mmStat(40 * MIB, 40 * MIB),
+      "sys/block/zram1/mm_stat": mmStat(260 * MIB, 260 * MIB),
+    });
+    expect(report.findings[0]?.title).toMatch(/^zram1 and 1 more/);
+    expect(report.findings[0]?.owners.map(({ comm }) => comm)).toEqual(["zram1", "zram0"]);
+  });
+
   it("accuses no swap that compresses well, however large", async () => {
     const report = await analyzeFiles({
       ...held(2 * GIB, 16 * GIB),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { analyzeFiles } from "../analyzers/_bundle.ts";
+import { analyzeFiles, meminfoText } from "../analyzers/_bundle.ts";
 import { reportOf } from "../../src/computed/oom_dump.ts";
 import { parseKernelLog } from "../../src/parsers/kernel_log.ts";
 import { parseOomReports } from "../../src/parsers/oom_report.ts";
@@ -37,6 +37,23 @@ Normal: 144*4kB (UMEH) 161*8kB (UMH) 124*16kB (UMEH) 72*32kB (UMH) 69*64kB (UMH)
 0 pages HighMem/MovableOnly
 1856 pages reserved
 `;
+
+it("processes of an OOM are none of a host that was looked at later", async () => {
+  const table = `[ 100.0] hog invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+[ 100.0] Mem-Info:
+[ 100.0] active_anon:900000 inactive_anon:1 isolated_anon:0
+[ 100.0]  slab_reclaimable:277 slab_unreclaimable:7509
+[ 100.0] 1048576 pages RAM
+[ 100.0] 0 pages reserved
+[ 100.0] [  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name
+[ 100.0] [      7]     0     7   900000   890000     4096        0             0 hog
+[ 100.1] Out of memory: Killed process 7 (hog) total-vm:3600000kB, anon-rss:3560000kB, file-rss:0kB, shmem-rss:0kB
+`;
+  const causes = async (files: { [path: string]: string }) =>
+    (await analyzeFiles({ "sos_commands/kernel/dmesg": table, ...files })).notAssessed.map(({ cause }) => cause);
+  expect(await causes({})).not.toContain("user-leak");
+  expect(await causes({ "proc/meminfo": meminfoText() })).toContain("user-leak");
+});
 
 describe("a dump of a log that tells of no kill", () => {
   it("gives the ledger, and is no sign that nothing was short", async () => {

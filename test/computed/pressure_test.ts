@@ -32,6 +32,21 @@ describe("pressure", () => {
     );
   });
 
+  it("is short when tasks had to free memory themselves while it was watched, of whatever zone", async () => {
+    const vmstat = (dma32: number, normal: number): string =>
+      `nr_free_pages 1000\nallocstall_dma32 ${dma32}\nallocstall_normal ${normal}\n`;
+    const files = (...looks: readonly string[]): { [path: string]: string } => ({
+      "proc/meminfo": meminfoText(),
+      ...Object.fromEntries(looks.map((text, i) => [`${times[i]}proc/vmstat`, text])),
+    });
+    expect((await analyzeFiles(files(vmstat(5, 7), vmstat(8, 7), vmstat(9, 17)))).pressure).toMatchObject({
+      level: "short",
+      because: "tasks had to free memory themselves 14 times while it was watched (direct reclaim)",
+      evidence: [{ text: "allocstall_dma32 9" }],
+    });
+    expect(await level(files(vmstat(5, 7), vmstat(5, 7)))).toBe("none");
+  });
+
   it("is rising when what is available falls towards an end that is near", async () => {
     const falling = Object.fromEntries(
       times.map((prefix, i) => [`${prefix}proc/meminfo`, meminfoText({ AnonPages: (4 + i) * GIB })]),

@@ -48,6 +48,7 @@ describe("processStatuses", () => {
     ) {
       const anon = (500 + 40 * i) * MIB;
       files[`${prefix}proc/meminfo`] = meminfoText({ AnonPages: 32 * MIB + anon });
+      files[`${prefix}proc/9/status`] = "Name:\tother\nTgid:\t9\nPid:\t9\nVmRSS:\t 900 kB\nRssAnon:\t 900000 kB\n";
       files[`${prefix}proc/7/status`] = "Name:\tleadergone\nState:\tZ (zombie)\nTgid:\t7\nPid:\t7\n";
       files[`${prefix}sos_commands/process/leaderless_status`] = `${files[`${prefix}proc/7/status`]}` +
         `Name:\tsurvivor\nState:\tS (sleeping)\nTgid:\t7\nPid:\t8\nVmRSS:\t ${anon / 1024} kB\nRssAnon:\t ${
@@ -59,6 +60,9 @@ describe("processStatuses", () => {
       owners: [{ pid: 7, comm: "leadergone", bytes: 500 * MIB }],
       evidence: [{ line: 10 }, { line: 10 }],
     });
+    // Nor does it hide the others.
+    const steady = Object.entries(files).filter(([path]) => !path.startsWith("history/"));
+    expect(findingOf(await analyzeFiles(Object.fromEntries(steady)), "user-leak")?.owners[0]?.comm).toBe("other");
   });
 
   it("names what is missing where there is neither", async () => {
