@@ -1,10 +1,16 @@
-import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import {
+  type Analyzer,
+  defineAnalyzer,
+  type EvidenceLine,
+  type FindingDraft,
+  type Outcome,
+} from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
-import { lately, overTime, type TimePoint } from "../src/core/source.ts";
+import { lately, type MaybeValues, overTime, type TimePoint, type Values } from "../src/core/source.ts";
 import { shellWord } from "../src/core/shell.ts";
-import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
+import { importedHistory, type LongGrowth, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { type Languages, languages, type LikelyLanguage } from "../src/computed/languages.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
@@ -53,6 +59,23 @@ const START_UP_BYTES = 256 * 2 ** 20;
 const MIN_LONG_GROWTH_SHARE = 0.01;
 /** Who has less than half of what the host's processes grew by over hours or days did not do most of it. */
 const MIN_SHARE_OF_LONG_GROWTH = 0.5;
+
+const needs = { ledger, processes };
+const uses = {
+  ledgers: overTime(ledger),
+  history: overTime(processes),
+  recently: lately(processes),
+  lives: processLives,
+  languages,
+  pressure,
+  meminfo,
+  recorded: importedHistory,
+  areAllProcesses,
+  seesAllDescriptors,
+};
+
+/** What the bundle tells. */
+type Seen = Values<typeof needs> & MaybeValues<typeof uses>;
 
 /** One process, or the processes of one program that were there all the time. */
 interface Tenant {
@@ -239,6 +262,50 @@ function computing(
   return known.every((life) => life?.isComputing === true) ? known[0] : undefined;
 }
 
+/** Undefined where nothing but a leak explains it. */
+function doubtOf(tenant: Tenant, { pressure: short, lives, languages: written }: Seen): Doubt | undefined {
+  // Of what makes the host short of memory it does not matter why it grows.
+  if (short?.level === "short" || short?.level === "exhausted") return undefined;
+  const start = lives && startUp(tenant, lives);
+  if (start !== undefined) return { kind: "starting", life: start };
+  const bytes = returning(tenant);
+  if (bytes !== undefined) return { kind: "returning", bytes };
+  const work = lives && computing(tenant, lives, written);
+  return work === undefined ? undefined : { kind: "computing", life: work };
+}
+
+/** Those whose growth may be no leak, and the others. */
+interface Sorted {
+  readonly settled: readonly Tenant[];
+  readonly doubtful: readonly Tenant[];
+}
+
+function sorted(history: readonly TimePoint<readonly Process[]>[], seen: Seen): Sorted {
+  const tenants = lasting(history);
+  const doubtful = new Set(tenants.filter((tenant) => doubtOf(tenant, seen) !== undefined));
+  return { settled: tenants.filter((tenant) => !doubtful.has(tenant)), doubtful: [...doubtful] };
+}
+
+/** Who grows, and makes the host's memory go. */
+interface Leaks {
+  readonly sure: readonly Grown[];
+  readonly doubted: readonly Grown[];
+}
+
+function leaksOf(seen: Seen): Leaks {
+  const { ledgers = [], recently = [], ledger: { totalBytes } } = seen;
+  const all = sorted(seen.history ?? [], seen);
+  const recent = sorted(recently, seen);
+  const end = ledgers.at(-1)?.time ?? 0;
+  const growth = (seconds: number): number => anonGrowth(ledgers, seconds) ?? 0;
+  // Newcomers, and heaps that are swept, are no part of what the others do.
+  const growthLeft = (seconds: number): number => growth(seconds) - growthOf(all.doubtful, end - seconds * 1000);
+  return {
+    sure: leaking(allGrowing(all.settled, recent.settled, recently.length, totalBytes), growthLeft),
+    doubted: leaking(allGrowing(all.doubtful, recent.doubtful, recently.length, totalBytes), growth),
+  };
+}
+
 /** Starting up is no leak, nor is a heap that is swept: whether it goes on growing will be seen. */
 const LOOK_AGAIN: Remedy = {
   when: "now",
@@ -342,6 +409,156 @@ function doubtEvidence(doubt: Doubt, { processes: [largest] }: Grown): EvidenceL
   return { path, line, because: `it was started ${Math.round(ageSeconds)} s before the last snapshot${work}` };
 }
 
+/** All anonymous memory of the host. */
+function anonOf({ ledger }: Seen): number {
+  return accountBytes(ledger, "anon") ?? Infinity;
+}
+
+/** What is shared (RSS, or pages of a parent's) is in several processes, but once in AnonPages. */
+function ownBytes(bytes: number, seen: Seen): number {
+  return Math.min(bytes, anonOf(seen));
+}
+
+/** Its own for certain: of RSS at most Mapped is files and shared memory, which all processes together map. */
+function certainBytes({ anonBytes, swapBytes, isRss }: Process, seen: Seen): number {
+  const shared = isRss ? seen.meminfo?.value.bytes.get("Mapped")?.bytes ?? 0 : 0;
+  return Math.max(0, ownBytes(anonBytes, seen) - shared) + swapBytes;
+}
+
+function dominates(process: Process, seen: Seen): boolean {
+  return certainBytes(process, seen) >= DOMINATES_SHARE * seen.ledger.totalBytes;
+}
+
+/** Whether it is large enough to watch; unless most of all is huge pages. */
+function isWorthWatching(process: Process, seen: Seen): boolean {
+  const bytes = certainBytes(process, seen);
+  const anon = anonOf(seen);
+  const huge = seen.meminfo?.value.bytes.get("AnonHugePages")?.bytes ?? 0;
+  return bytes >= MIN_LEAK_BYTES && bytes >= WORTH_WATCHING_SHARE * anon && huge < MOSTLY_HUGE_SHARE * anon;
+}
+
+/** Whether it may have done most of what was recorded over hours or days. */
+function mayBeBehind(process: Process, { trend: { changeBytes } }: LongGrowth, seen: Seen): boolean {
+  const bytes = certainBytes(process, seen);
+  return bytes >= MIN_LEAK_BYTES && bytes >= MIN_SHARE_OF_LONG_GROWTH * changeBytes;
+}
+
+function grownForLong({ recorded, ledger }: Seen): LongGrowth | undefined {
+  return longGrowth(recorded, "AnonPages", accountBytes(ledger, "anon"));
+}
+
+function wasWatched({ history }: Seen): boolean {
+  return (history?.length ?? 0) >= MIN_TREND_POINTS;
+}
+
+/** Whether all anonymous memory grew steadily, and most of that in nobody who is known. */
+function growsUnseen({ ledgers = [], history = [] }: Seen): boolean {
+  const trend = recentTrend(ledgers.map(({ time, value }) => ({ time, bytes: accountBytes(value, "anon") ?? 0 })));
+  if (trend === undefined || trend.low <= 0 || trend.changeBytes < MIN_GROWTH_BYTES) return false;
+  const since = (ledgers.at(-1)?.time ?? 0) - trend.spanSeconds * 1000;
+  const seen = anonGrowthOf(history.filter(({ time }) => time >= since));
+  return trend.changeBytes - seen >= Math.max(MIN_GROWTH_BYTES, trend.changeBytes / 2);
+}
+
+/** Somebody who is not in the list dominates, or is what grows: both are the same in the end. Undefined where nobody does. */
+function hidden(seen: Seen): Outcome | undefined {
+  const bytes = hiddenAnonBytes(anonOf(seen), seen.processes);
+  if (!Number.isFinite(bytes)) return undefined;
+  if (bytes < DOMINATES_SHARE * seen.ledger.totalBytes && !(bytes >= MIN_LEAK_BYTES && growsUnseen(seen))) {
+    return undefined;
+  }
+  const missing = { notAssessed: [hiddenProcesses(bytes)] };
+  // A foreign bundle's list may lack what its author left out.
+  return seen.seesAllDescriptors === false ? { ...missing, unseenBytes: bytes } : missing;
+}
+
+function leakFinding(leak: Grown, seen: Seen): FindingDraft {
+  const { comm, trend } = leak;
+  const { ledgers } = seen;
+  const last = ledgers?.at(-1);
+  const available = last?.value.availableBytes;
+  // Claims are made on the ledger, which is that of the first whole snapshot.
+  const pids = pidsOf([leak]);
+  const base = seen.processes.filter(({ pid }) => pids.has(pid));
+  const anonBytes = ownBytes(base.reduce((sum, process) => sum + process.anonBytes, 0), seen);
+  // One that was started later has none of what the ledger tells.
+  const shown = base.length > 0 ? base : leak.processes;
+  const bytes = shown.reduce((sum, process) => sum + sizeOf(process), 0);
+  const [first] = shown as readonly [Process];
+  const doubt = doubtOf(leak, seen);
+  return {
+    title: `${nameOf(leak)} has ${sizeText(bytes, first)} and grows by ${formatRate(trend.bytesPerSecond)}${
+      doubt === undefined ? "" : doubtText(doubt)
+    }`,
+    confidence: doubt !== undefined ? "possible" : trend.spanSeconds >= LONG_WATCH_SECONDS ? "confirmed" : "likely",
+    material: doubt === undefined,
+    claims: [{ account: "anon", bytes: { low: anonBytes, high: anonBytes } }],
+    growthBytesPerSecond: { low: trend.low, high: trend.high },
+    exhaustion: last === undefined || available === undefined ? null : exhaustion(trend, available, last.time),
+    owners: [{ pid: first.pid, comm, bytes, count: shown.length, detail: first.unit ?? "no systemd unit known" }],
+    evidence: [
+      ...growthEvidence(shown, leak, ledgers && anonGrowth(ledgers, trend.spanSeconds)),
+      ...(doubt === undefined ? [] : [doubtEvidence(doubt, leak)]),
+      ...longGrowthEvidence(grownForLong(seen)),
+    ],
+    remedies: doubt === undefined ? remedies(leak, seen.processes) : [LOOK_AGAIN],
+  };
+}
+
+function sizeFinding(process: Process, seen: Seen): FindingDraft {
+  const { pid, comm, anonBytes, unit, isRss, path, line } = process;
+  const bytes = sizeOf(process);
+  const own = ownBytes(anonBytes, seen);
+  const share = `${formatShare(anonBytes, seen.ledger.totalBytes)} of all memory is`;
+  return {
+    title: `${comm} (pid ${pid}) is the largest process with ${sizeText(bytes, process)}; ${
+      wasWatched(seen) ? "seconds of watching do" : "one look does"
+    } not tell whether it grows`,
+    confidence: "possible",
+    material: dominates(process, seen),
+    claims: [{ account: "anon", bytes: { low: Math.min(own, certainBytes(process, seen)), high: own } }],
+    owners: [{ pid, comm, bytes, count: 1, detail: unit ?? "no systemd unit known" }],
+    evidence: [{
+      path,
+      line,
+      because: isRss ? `${share} in this process, files and shared memory included` : `${share} this process's`,
+    }, ...longGrowthEvidence(grownForLong(seen))],
+    remedies: remedies({ comm, processes: [process] }, seen.processes),
+  };
+}
+
+function ruledOut(largest: Process, seen: Seen): string {
+  const size = `${largest.comm}, has ${formatBytes(sizeOf(largest))}`;
+  if (wasWatched(seen)) {
+    return `no program that is large enough to fill the host grew steadily; the largest process, ${size}`;
+  }
+  return `the largest process, ${size}${largest.isRss ? ", shared pages included" : ""}: ${
+    formatShare(sizeOf(largest), seen.ledger.totalBytes)
+  } of memory`;
+}
+
+/** What is to be said where nobody leaks for sure. */
+function otherOutcome(doubted: readonly FindingDraft[], seen: Seen): Outcome {
+  const unseen = doubted.length > 0 ? undefined : hidden(seen);
+  if (unseen !== undefined) return unseen;
+  const [largest] = seen.processes;
+  if (largest === undefined) {
+    return seen.areAllProcesses === false
+      ? { notAssessed: [ALL_PROCESSES] }
+      : { ruledOut: "no process has memory of its own" };
+  }
+  // Seconds do not show a leak of days. Who it is, the host's growth does not tell: the process that is large enough is worth watching.
+  const long = grownForLong(seen);
+  if (long !== undefined && mayBeBehind(largest, long, seen)) {
+    return { findings: [sizeFinding(largest, seen), ...doubted] };
+  }
+  if (doubted.length > 0) return { findings: doubted };
+  if (!wasWatched(seen) && (dominates(largest, seen) || isWorthWatching(largest, seen))) {
+    return { findings: [sizeFinding(largest, seen)] };
+  }
+  return seen.areAllProcesses === false ? { notAssessed: [ALL_PROCESSES] } : { ruledOut: ruledOut(largest, seen) };
+}
+
 export const userLeak: Analyzer = defineAnalyzer({
   id: "user-leak",
   title: "Anonymous memory of a process that grows, or dominates",
@@ -353,183 +570,15 @@ export const userLeak: Analyzer = defineAnalyzer({
     "most possible, unless the host is short of memory. A heap that is swept now and then, and had as much before (VmHWM), or whose runtime (Node, Java) works all the time: until it was watched for ten minutes. thp-bloat: huge pages make a small " +
     "working set large. process-proliferation: many small processes of one program. shmem-leak: shared memory is in no process's RssAnon.",
   references: ["https://docs.kernel.org/filesystems/proc.html"],
-  needs: { ledger, processes },
-  uses: {
-    ledgers: overTime(ledger),
-    history: overTime(processes),
-    recently: lately(processes),
-    lives: processLives,
-    languages,
-    pressure,
-    meminfo,
-    recorded: importedHistory,
-    areAllProcesses,
-    seesAllDescriptors,
-  },
+  needs,
+  uses,
   // What of it is large and steady is usual.
   judgesGrowthOf: "anon",
-  analyze(
-    {
-      ledger,
-      processes: known,
-      ledgers,
-      history,
-      recently,
-      lives,
-      languages: written,
-      pressure: short,
-      meminfo: file,
-      recorded,
-      areAllProcesses: areAll,
-      seesAllDescriptors: seesAll,
-    },
-  ) {
-    const grownForLong = longGrowth(recorded, "AnonPages", accountBytes(ledger, "anon"));
-    const anon = accountBytes(ledger, "anon") ?? Infinity;
-    // Of what makes the host short of memory it does not matter why it grows.
-    const isShort = short?.level === "short" || short?.level === "exhausted";
-    const doubtOf = (tenant: Tenant): Doubt | undefined => {
-      if (isShort) return undefined;
-      const life = lives && startUp(tenant, lives);
-      if (life !== undefined) return { kind: "starting", life };
-      const bytes = returning(tenant);
-      if (bytes !== undefined) return { kind: "returning", bytes };
-      const work = lives && computing(tenant, lives, written);
-      return work === undefined ? undefined : { kind: "computing", life: work };
-    };
-    const tenants = lasting(history ?? []);
-    const doubtful = new Set(tenants.filter(doubtOf));
-    const settled = tenants.filter((tenant) => !doubtful.has(tenant));
-    const end = ledgers?.at(-1)?.time ?? 0;
-    const allGrowth = (seconds: number): number => anonGrowth(ledgers ?? [], seconds) ?? 0;
-    const growthLeft = (seconds: number): number => allGrowth(seconds) - growthOf([...doubtful], end - seconds * 1000);
-    // Newcomers, and heaps that are swept, are no part of what the others do.
-    const recent = lasting(recently ?? []);
-    const recentlyDoubtful = new Set(recent.filter(doubtOf));
-    const recentlySettled = recent.filter((tenant) => !recentlyDoubtful.has(tenant));
-    const grownOf = (each: readonly Tenant[], lately: readonly Tenant[]): Grown[] =>
-      allGrowing(each, lately, recently?.length ?? 0, ledger.totalBytes);
-    const leaks = leaking(grownOf(settled, recentlySettled), growthLeft);
-    const doubted = leaking(grownOf([...doubtful], [...recentlyDoubtful]), allGrowth).map(leakFinding);
-    if (leaks.length > 0) return { findings: [...leaks.map(leakFinding), ...doubted] };
-    const hiddenBytes = hiddenAnonBytes(anon, known);
-    // The same in the end: somebody who is not in the list may dominate, or be what grows.
-    const isHidden = Number.isFinite(hiddenBytes) && (hiddenBytes >= DOMINATES_SHARE * ledger.totalBytes ||
-      hiddenBytes >= MIN_LEAK_BYTES && growsUnseen());
-    const [largest] = known;
-    const watched = (history?.length ?? 0) >= MIN_TREND_POINTS;
-    if (isHidden && doubted.length === 0) {
-      const missing = [hiddenProcesses(hiddenBytes)];
-      // A foreign bundle's list may lack what its author left out.
-      return seesAll === false ? { notAssessed: missing, unseenBytes: hiddenBytes } : { notAssessed: missing };
-    }
-    if (largest === undefined) {
-      return areAll === false ? { notAssessed: [ALL_PROCESSES] } : { ruledOut: "no process has memory of its own" };
-    }
-    // Seconds do not show a leak of days. Who it is, the host's growth does not tell: the process that is large enough is worth watching.
-    if (grownForLong !== undefined && mayBeBehind(largest, grownForLong.trend)) {
-      return { findings: [sizeFinding(largest), ...doubted] };
-    }
-    if (doubted.length > 0) return { findings: doubted };
-    const worthWatching = certainly(largest) >= MIN_LEAK_BYTES && certainly(largest) >= WORTH_WATCHING_SHARE * anon &&
-      (file?.value.bytes.get("AnonHugePages")?.bytes ?? 0) < MOSTLY_HUGE_SHARE * anon;
-    if (!watched && (dominates(largest) || worthWatching)) return { findings: [sizeFinding(largest)] };
-    if (areAll === false) return { notAssessed: [ALL_PROCESSES] };
-    return {
-      ruledOut: watched
-        ? `no program that is large enough to fill the host grew steadily; the largest process, ${largest.comm}, has ${
-          formatBytes(sizeOf(largest))
-        }`
-        : `the largest process, ${largest.comm}, has ${formatBytes(sizeOf(largest))}${
-          largest.isRss ? ", shared pages included" : ""
-        }: ${formatShare(sizeOf(largest), ledger.totalBytes)} of memory`,
-    };
-
-    /** Whether all anonymous memory grew steadily, and most of that in nobody who is known. */
-    function growsUnseen(): boolean {
-      const trend = recentTrend(
-        (ledgers ?? []).map(({ time, value }) => ({ time, bytes: accountBytes(value, "anon") ?? 0 })),
-      );
-      if (trend === undefined || trend.low <= 0 || trend.changeBytes < MIN_GROWTH_BYTES) return false;
-      const seen = anonGrowthOf((history ?? []).filter(({ time }) => time >= end - trend.spanSeconds * 1000));
-      return trend.changeBytes - seen >= Math.max(MIN_GROWTH_BYTES, trend.changeBytes / 2);
-    }
-
-    /** What is shared (RSS, or pages of a parent's) is in several processes, but once in AnonPages. */
-    function ownOf(bytes: number): number {
-      return Math.min(bytes, anon);
-    }
-
-    /** Its own for certain: of RSS at most Mapped is files and shared memory, which all processes together map. */
-    function certainly({ anonBytes, swapBytes, isRss }: Process): number {
-      return Math.max(0, ownOf(anonBytes) - (isRss ? file?.value.bytes.get("Mapped")?.bytes ?? 0 : 0)) + swapBytes;
-    }
-
-    function dominates(process: Process): boolean {
-      return certainly(process) >= DOMINATES_SHARE * ledger.totalBytes;
-    }
-
-    function mayBeBehind(process: Process, { changeBytes }: Trend): boolean {
-      return certainly(process) >= MIN_LEAK_BYTES && certainly(process) >= MIN_SHARE_OF_LONG_GROWTH * changeBytes;
-    }
-
-    function leakFinding(leak: Grown): FindingDraft {
-      const { comm, trend } = leak;
-      const last = ledgers?.at(-1);
-      const available = last?.value.availableBytes;
-      // Claims are made on the ledger, which is that of the first whole snapshot.
-      const pids = new Set(leak.processes.map(({ pid }) => pid));
-      const base = known.filter(({ pid }) => pids.has(pid));
-      const anonBytes = ownOf(base.reduce((sum, process) => sum + process.anonBytes, 0));
-      // One that was started later has none of what the ledger tells.
-      const seen = base.length > 0 ? base : leak.processes;
-      const bytes = seen.reduce((sum, process) => sum + sizeOf(process), 0);
-      const unit = seen[0]?.unit ?? "no systemd unit known";
-      const doubt = doubtOf(leak);
-      return {
-        title: `${nameOf(leak)} has ${sizeText(bytes, seen[0] as Process)} and grows by ${
-          formatRate(trend.bytesPerSecond)
-        }${doubt === undefined ? "" : doubtText(doubt)}`,
-        confidence: doubt !== undefined ? "possible" : trend.spanSeconds >= LONG_WATCH_SECONDS ? "confirmed" : "likely",
-        material: doubt === undefined,
-        claims: [{ account: "anon", bytes: { low: anonBytes, high: anonBytes } }],
-        growthBytesPerSecond: { low: trend.low, high: trend.high },
-        exhaustion: last === undefined || available === undefined ? null : exhaustion(trend, available, last.time),
-        owners: [{ pid: seen[0]?.pid ?? null, comm, bytes, count: seen.length, detail: unit }],
-        evidence: [
-          ...growthEvidence(seen, leak, ledgers && anonGrowth(ledgers, leak.trend.spanSeconds)),
-          ...(doubt === undefined ? [] : [doubtEvidence(doubt, leak)]),
-          ...longGrowthEvidence(grownForLong),
-        ],
-        remedies: doubt === undefined ? remedies(leak, known) : [LOOK_AGAIN],
-      };
-    }
-
-    function sizeFinding(process: Process): FindingDraft {
-      const { pid, comm, anonBytes, unit } = process;
-      const bytes = sizeOf(process);
-      return {
-        title: `${comm} (pid ${pid}) is the largest process with ${sizeText(bytes, process)}; ${
-          watched ? "seconds of watching do" : "one look does"
-        } not tell whether it grows`,
-        confidence: "possible",
-        material: dominates(process),
-        claims: [{
-          account: "anon",
-          bytes: { low: Math.min(ownOf(anonBytes), certainly(process)), high: ownOf(anonBytes) },
-        }],
-        owners: [{ pid, comm, bytes, count: 1, detail: unit ?? "no systemd unit known" }],
-        evidence: [{
-          path: process.path,
-          line: process.line,
-          because: process.isRss
-            ? `${
-              formatShare(anonBytes, ledger.totalBytes)
-            } of all memory is in this process, files and shared memory included`
-            : `${formatShare(anonBytes, ledger.totalBytes)} of all memory is this process's`,
-        }, ...longGrowthEvidence(grownForLong)],
-        remedies: remedies({ comm, processes: [process] }, known),
-      };
-    }
+  analyze(seen) {
+    const { sure, doubted } = leaksOf(seen);
+    const inDoubt = doubted.map((leak) => leakFinding(leak, seen));
+    return sure.length > 0
+      ? { findings: [...sure.map((leak) => leakFinding(leak, seen)), ...inDoubt] }
+      : otherOutcome(inDoubt, seen);
   },
 });
