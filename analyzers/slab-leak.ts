@@ -8,7 +8,7 @@ import {
 import { formatBytes, formatCount, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Confidence, Owner, Remedy } from "../src/core/report.ts";
-import { overTime } from "../src/core/source.ts";
+import { type HostFacts, type MaybeValues, overTime, type Values } from "../src/core/source.ts";
 import { WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import { controlGroups } from "../src/computed/control_groups.ts";
 import { descriptors } from "../src/computed/descriptors.ts";
@@ -33,6 +33,7 @@ import {
   grows,
   LARGE_KMALLOC,
   SHARE_OF_LARGEST,
+  type SlabSuspects,
   slabSuspects,
   type Suspect,
   usedBytesOf,
@@ -79,6 +80,37 @@ const ALLOCATION_SITES = "sysctl vm.mem_profiling=1 && sort -rn /proc/allocinfo 
 
 /** What a kernel has of unreclaimable objects without any leak (see materialSlabBytes). */
 const USUAL_SLAB_BYTES = 100 * 2 ** 20;
+
+const needs = { slabCaches, socketCaches };
+const uses = {
+  ledger,
+  meminfo,
+  ledgers: overTime(ledger),
+  history: overTime(slabinfo),
+  recorded: importedHistory,
+  traces: slabAllocTraces,
+  lost: kmemleak,
+  sites: allocinfo,
+  neighbours: neighbourStat,
+  signals: queuedSignals,
+  statuses: processStatuses,
+  queues: sysvipcMsg,
+  events: eventQueues,
+  inodes: dfInodes,
+  mounts,
+  descriptors,
+  groups: controlGroups,
+  devices: netDev,
+  processes,
+  udp,
+  receiveCharges,
+  udpBacklog,
+  unixBacklog,
+  seesAllDescriptors,
+};
+
+/** What the bundle tells. */
+type Seen = Values<typeof needs> & MaybeValues<typeof uses> & { readonly facts: HostFacts };
 
 /** What a cache's objects are, and the command on the host that tells whose they are. */
 function whose(suspect: Suspect): string {
@@ -272,6 +304,280 @@ function bySizeAlone(caches: SlabCaches, inUse: ReadonlySet<string>, totalBytes:
   };
 }
 
+/** All unreclaimable slab, and what of it may be a leak. */
+interface Slab extends SlabSuspects {
+  readonly seen: Seen;
+  readonly ledger: Ledger;
+  /** In all. */
+  readonly bytes: number;
+  readonly materialBytes: number;
+  /** What tells what objects of its caches are, and who allocates them. */
+  readonly witnesses: TenantWitnesses & SlabTraces;
+  /** How long its caches were watched. */
+  readonly spanSeconds: number;
+}
+
+/** @param notClaimed What of it other causes have not claimed. */
+function slabOf(seen: Seen, ledger: Ledger, bytes: number, notClaimed: number): Slab {
+  const trends = cacheTrends(seen.history ?? []);
+  const suspects = slabSuspects(
+    {
+      caches: seen.slabCaches,
+      inUse: seen.socketCaches,
+      trends,
+      ledger,
+      meminfo: seen.meminfo,
+      charges: seen.receiveCharges,
+      udp: seen.udpBacklog,
+      unix: seen.unixBacklog,
+    },
+    bytes,
+    notClaimed,
+  );
+  return {
+    ...suspects,
+    seen,
+    ledger,
+    bytes,
+    materialBytes: materialSlabBytes(ledger.totalBytes),
+    witnesses: { ...seen, pageSizeBytes: seen.facts.pageSizeBytes },
+    spanSeconds: [...trends.values()].reduce((most, trend) => Math.max(most, trend.spanSeconds), 0),
+  };
+}
+
+/** Sockets that are too many are another cause's. What comes along with objects of the others, in caches of kmalloc, is theirs, too. */
+function inSocketsBytes({ bytes, left, ofSockets }: Slab): number {
+  return Math.max(0, ofSockets - (bytes - left));
+}
+
+/** How much there is, and what of it is known, for the reader. */
+function levelOf({ bytes, ledger, left, ofSockets, ofOthers, ofDebugging }: Slab): string {
+  const parts = [
+    ...(ofSockets === 0 ? [] : [`, of which ${formatBytes(ofSockets)} are sockets in use`]),
+    ...(ofOthers === 0
+      ? []
+      : [`, of which ${formatBytes(ofOthers)} are in caches of ZFS, XFS, KSM or zram, which explain themselves`]),
+    ...(ofDebugging < 1
+      ? []
+      : [`, and without ${formatBytes(ofDebugging)} that slub_debug adds to packets in sockets`]),
+  ];
+  return `SUnreclaim is ${formatBytes(bytes)} (${formatShare(bytes, ledger.totalBytes)} of memory), ${
+    formatBytes(left)
+  } of it not held by a cause that is known${parts.join("")}`;
+}
+
+/** What has not been found to be somebody's yet. */
+interface Rest {
+  readonly caches: readonly Suspect[];
+  readonly left: number;
+}
+
+/** Whether something else counts its objects, and no other cause's. */
+function isCounted(cache: Suspect, { materialBytes, witnesses }: Slab): boolean {
+  if (cache.isPackets || cache.usedBytes < materialBytes) return false;
+  const tenant = tenantOf(cache, witnesses);
+  return tenant !== undefined && tenant.mayBeClaimed === undefined;
+}
+
+/** Caches of which something else tells what their objects are: somebody's, whatever else there is. */
+function countedFindings(slab: Slab): { readonly findings: readonly FindingDraft[]; readonly rest: Rest } {
+  const findings: FindingDraft[] = [];
+  let rest: Rest = { caches: slab.suspects, left: slab.left };
+  const counted = new Set(slab.suspects.filter((cache) => isCounted(cache, slab)));
+  for (const cache of counted) {
+    // None of what is counted is larger than a page.
+    const along = cameAlong(cache, rest.caches.filter((other) => !counted.has(other) && other.name !== LARGE_KMALLOC));
+    // These objects are no other cause's, but those beside them may be.
+    const beside = Math.max(0, usedBytesOf(along) - slab.heldElsewhere);
+    const bytes = Math.round(Math.min(rest.left, cache.usedBytes + beside));
+    if (bytes < slab.materialBytes) continue;
+    const caches = [cache, ...along] as const;
+    findings.push(finding(caches, bytes, cache.usedBytes >= DOMINATES_SLAB * rest.left, slab));
+    rest = { caches: rest.caches.filter((other) => !caches.includes(other)), left: rest.left - bytes };
+  }
+  return { findings, rest };
+}
+
+/** The rest has to stand out. */
+function uncounted(rest: Rest, slab: Slab): Outcome {
+  const { caches, left } = rest;
+  const spread = spreadOf(left, slab);
+  if (spread !== undefined) {
+    return { findings: [spreadFinding(spread, [{ ...spread.cache, trend: undefined, isPackets: false }], slab)] };
+  }
+  const grown = grownSuspects(caches, slab);
+  const [first, ...others] = grown ?? largeSuspects(caches);
+  // What known tenants hold is taken to be in the caches that stand out: a descriptor leak makes just those grow.
+  const bytes = first === undefined
+    ? 0
+    : Math.round(Math.min(left, Math.max(0, usedBytesOf([first, ...others]) - slab.heldElsewhere)));
+  const level = levelOf(slab);
+  if (first === undefined || bytes < slab.materialBytes) return manyCaches(rest, slab) ?? none(level, rest, slab);
+  const suspects = [first, ...others] as const;
+  if (left < MIN_UNEXPLAINED * usedBytesOf(suspects)) {
+    return { ruledOut: `${level}: less than half of what ${cacheName(first)} has` };
+  }
+  const dominates = usedBytesOf(bornWith(first, suspects)) >= DOMINATES_SLAB * (left - inSocketsBytes(slab)) ||
+    bytes >= DOMINATES_HOST * slab.ledger.totalBytes;
+  if (dominates || grown !== undefined) return { findings: [finding(suspects, bytes, dominates, slab)] };
+  const largest = `${level}; the largest cache, ${cacheName(first)}, has ${
+    formatBytes(first.usedBytes)
+  } and does not stand out`;
+  return manyCaches(rest, slab) ?? none(largest, rest, slab);
+}
+
+/** What a list that is cut off, or filtered, leaves out may be a leak. */
+function none(because: string, { caches, left }: Rest, { seen, ofSockets, ofOthers, materialBytes }: Slab): Outcome {
+  const unlisted = left - ofSockets - ofOthers - usedBytesOf(caches);
+  return !seen.slabCaches.isWhole && unlisted >= materialBytes
+    ? { notAssessed: [WHOLE_SLABINFO] }
+    : { ruledOut: because };
+}
+
+/** What many caches have together, where that is most of what is left. */
+function spreadOf(left: number, slab: Slab): SlabSpread | undefined {
+  const { seen: { slabCaches: caches, groups, devices }, materialBytes } = slab;
+  const unusual = left - inSocketsBytes(slab) - USUAL_SLAB_BYTES;
+  return slabSpreads(caches, { groups, devices }, left)
+    .find(({ bytes: { low, high } }) => low >= materialBytes && (low + high) / 2 >= MOSTLY * unusual);
+}
+
+/** The few caches whose objects come and go with those of this one, and itself. */
+function bornWith(first: Suspect, suspects: readonly Suspect[]): readonly Suspect[] {
+  const alike = suspects.filter((other) => isSameCount(first.activeObjects, other)).slice(0, CACHES_LISTED);
+  // Whether there are too many open files is fd-leak's to judge: a busy server has as many, with an object of epoll each.
+  return alike.some((cache) => namesOf(cache).includes("filp")) ? [first] : alike;
+}
+
+/** From a share of memory on it is the problem however it is spread. */
+function manyCaches({ caches, left }: Rest, slab: Slab): Outcome | undefined {
+  const [most, ...others] = caches;
+  const listed = slab.seen.slabCaches.isWhole ? Infinity : usedBytesOf(caches);
+  const high = Math.max(0, Math.min(left - slab.ofSockets - slab.ofOthers, listed));
+  const low = high - USUAL_SLAB_BYTES;
+  // On a small host what is usual is a tenth of memory.
+  if (most === undefined || high < DOMINATES_HOST * slab.ledger.totalBytes || low < slab.materialBytes) {
+    return undefined;
+  }
+  const suspects = [most, ...others.slice(0, CACHES_LISTED - 1)] as const;
+  const evidence = suspects.flatMap((cache) => cacheEvidence(cache, slab));
+  const spread = { name: "Unreclaimable kernel objects", bytes: { low, high }, evidence };
+  return { findings: [spreadFinding(spread, suspects, slab)] };
+}
+
+/** Caches that grew by what is material while they were watched. */
+function grownSuspects(caches: readonly Suspect[], { materialBytes }: Slab): Suspect[] | undefined {
+  const growing = caches.filter(grows).sort((a, b) => changeOf(b) - changeOf(a));
+  const [most] = growing;
+  if (most === undefined || changeOf(most) < materialBytes) return undefined;
+  return growing.filter((cache) => changeOf(cache) >= SHARE_OF_LARGEST * changeOf(most));
+}
+
+function changeOf({ trend }: Suspect): number {
+  return trend?.changeBytes ?? 0;
+}
+
+function largeSuspects([most, ...others]: readonly Suspect[]): Suspect[] {
+  return most === undefined ? [] : [most, ...cameAlong(most, others)];
+}
+
+/** Caches whose objects may come along with those of this one: there are as many at least. */
+function cameAlong(most: Suspect, others: readonly Suspect[]): Suspect[] {
+  return others.filter((other) =>
+    other !== most && other.usedBytes >= SHARE_OF_LARGEST * most.usedBytes &&
+    (other.name === LARGE_KMALLOC || other.activeObjects >= (1 - SAME_COUNT) * most.activeObjects)
+  );
+}
+
+type Caches = readonly [Suspect, ...Suspect[]];
+
+/** What no single cache has. */
+function spreadFinding(
+  { name, bytes, evidence, stays }: Omit<SlabSpread, "cache">,
+  suspects: Caches,
+  slab: Slab,
+): FindingDraft {
+  return {
+    title: `${name} hold about ${formatBytes((bytes.low + bytes.high) / 2)}, spread over many slab caches`,
+    confidence: "likely",
+    material: true,
+    claims: [{ account: "slab-unreclaimable", bytes }],
+    owners: suspects.map(cacheOwner),
+    evidence: [...accountEvidence(slab), ...evidence, ...tracedAllocations(suspects, slab.witnesses)],
+    remedies: remedies(suspects, [], stays),
+  };
+}
+
+function confidenceOf(suspects: Caches, dominates: boolean, { seen, spanSeconds }: Slab): Confidence {
+  // Packets of sockets that the bundle does not show, such as those of a network namespace that was not captured: root captures all.
+  if (suspects[0].isPackets) return seen.facts.privileged === true && seen.udp !== undefined ? "likely" : "possible";
+  const watchedLong = spanSeconds >= LONG_WATCH_SECONDS;
+  if (suspects.some(grows)) return dominates || watchedLong ? "confirmed" : "likely";
+  return watchedLong ? "possible" : "likely";
+}
+
+function finding(suspects: Caches, bytes: number, dominates: boolean, slab: Slab): FindingDraft {
+  const [first] = suspects;
+  const { seen, witnesses } = slab;
+  const confidence = confidenceOf(suspects, dominates, slab);
+  const fastest = suspects.find(grows)?.trend;
+  const last = seen.ledgers?.at(-1);
+  const available = last?.value.availableBytes;
+  const others = suspects.length === 1 ? "" : ` and ${suspects.length - 1} more`;
+  const tenant = tenantOf(first, witnesses);
+  const [group] = tenant?.groups ?? [];
+  return {
+    title: `${holder(first, tenant, group)} hold ${formatBytes(bytes)}, mostly in the slab cache ${
+      cacheName(first)
+    }${others}${fastest === undefined ? "" : `, and grow by ${formatRate(fastest.bytesPerSecond)}`}`,
+    confidence,
+    material: confidence !== "possible",
+    claims: [{ account: "slab-unreclaimable", bytes: { low: bytes, high: bytes } }],
+    ...(fastest === undefined ? {} : { growthBytesPerSecond: { low: fastest.low, high: fastest.high } }),
+    exhaustion: fastest === undefined || last === undefined || available === undefined
+      ? null
+      : exhaustion(fastest, available, last.time),
+    owners: [...processOwners(first, tenant), ...suspects.map(cacheOwner)],
+    evidence: [
+      ...accountEvidence(slab),
+      ...suspects.slice(0, CACHES_LISTED).flatMap((cache) => cacheEvidence(cache, slab)),
+      ...longGrowthEvidence(grownForLong(slab)),
+      ...tracedAllocations(suspects, witnesses),
+    ],
+    remedies: [
+      // From inside of a container the host's sockets are none that are known.
+      ...(first.isPackets && seen.seesAllDescriptors === false
+        ? [lookAtSockets("any", remedyMark("slab-leak", "look at the sockets of all namespaces"))]
+        : []),
+      ...remedies(suspects, group === undefined ? [] : stopCommands(group, seen.processes), tenant?.stays),
+    ],
+  };
+}
+
+function grownForLong({ seen: { recorded }, ledger, bytes }: Slab): LongGrowth | undefined {
+  // sysstat keeps the sum of both kinds only.
+  const all = (accountBytes(ledger, "slab-reclaimable") ?? 0) + bytes;
+  return longGrowth(recorded, "SUnreclaim", bytes) ?? longGrowth(recorded, "Slab", all);
+}
+
+function accountEvidence(slab: Slab): EvidenceLine[] {
+  const { meminfo: file } = slab.seen;
+  const line = file?.value.bytes.get("SUnreclaim")?.line;
+  return file === undefined || line === undefined ? [] : [{ path: file.path, line, because: levelOf(slab) }];
+}
+
+function cacheEvidence(cache: Suspect, { bytes, witnesses }: Slab): EvidenceLine[] {
+  const { path, line, trend, usedBytes } = cache;
+  const change = grows(cache) && trend !== undefined
+    ? `; grew by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s without a fall`
+    : "";
+  const share = `${formatBytes(usedBytes)} in use, ${formatShare(usedBytes, bytes)} of SUnreclaim`;
+  return [
+    { path, line, because: `${cacheName(cache)}: ${share}${change}` },
+    ...(tenantOf(cache, witnesses)?.evidence ?? []),
+  ];
+}
+
 export const slabLeak: Analyzer = defineAnalyzer({
   id: "slab-leak",
   title: "Unreclaimable kernel objects that grow, or dominate",
@@ -290,304 +596,22 @@ export const slabLeak: Analyzer = defineAnalyzer({
     "mm/slub.c create_unique_id()",
     "mm/oom_kill.c should_dump_unreclaim_slab()",
   ],
-  needs: { slabCaches, socketCaches },
-  uses: {
-    ledger,
-    meminfo,
-    ledgers: overTime(ledger),
-    history: overTime(slabinfo),
-    recorded: importedHistory,
-    traces: slabAllocTraces,
-    lost: kmemleak,
-    sites: allocinfo,
-    neighbours: neighbourStat,
-    signals: queuedSignals,
-    statuses: processStatuses,
-    queues: sysvipcMsg,
-    events: eventQueues,
-    inodes: dfInodes,
-    mounts,
-    descriptors,
-    groups: controlGroups,
-    devices: netDev,
-    processes,
-    udp,
-    receiveCharges,
-    udpBacklog,
-    unixBacklog,
-    seesAllDescriptors,
-  },
+  needs,
+  uses,
   last: true,
   // From a tenth of memory on it is the problem however it is spread.
   judges: "slab-unreclaimable",
-  analyze(
-    {
-      ledger: whole,
-      slabCaches: caches,
-      socketCaches: inUse,
-      meminfo: file,
-      ledgers,
-      history,
-      recorded,
-      processes: known,
-      udp: sockets,
-      receiveCharges: charges,
-      udpBacklog: backlog,
-      unixBacklog: unix,
-      seesAllDescriptors: seesAll,
-      groups,
-      devices,
-      ...counts
-    },
-    facts,
-    unclaimed,
-  ) {
-    const witnesses: TenantWitnesses & SlabTraces = { ...counts, pageSizeBytes: facts.pageSizeBytes };
-    const account = whole && accountBytes(whole, "slab-unreclaimable");
+  analyze(values, facts, unclaimed) {
+    const seen = { ...values, facts };
+    const bytes = seen.ledger && accountBytes(seen.ledger, "slab-unreclaimable");
     const notClaimed = unclaimed.get("slab-unreclaimable");
-    if (whole === undefined || account === undefined || notClaimed === undefined) {
-      return bySizeAlone(caches, inUse, whole?.totalBytes);
+    if (seen.ledger === undefined || bytes === undefined || notClaimed === undefined) {
+      return bySizeAlone(seen.slabCaches, seen.socketCaches, seen.ledger?.totalBytes);
     }
-    const ledger: Ledger = whole;
-    const byName = cacheTrends(history ?? []);
-    const spanSeconds = [...byName.values()].reduce((most, trend) => Math.max(most, trend.spanSeconds), 0);
-    const { suspects: unreclaimable, left, heldElsewhere, ofSockets, ofOthers, ofDebugging } = slabSuspects(
-      { caches, inUse, trends: byName, ledger, meminfo: file, charges, udp: backlog, unix },
-      account,
-      notClaimed,
-    );
-    const explained = ofSockets + ofOthers;
-    // Sockets that are too many are another cause's. What comes along with objects of the others, in caches of kmalloc, is theirs, too.
-    const inSockets = Math.max(0, ofSockets - (account - left));
-    const level = `SUnreclaim is ${formatBytes(account)} (${formatShare(account, ledger.totalBytes)} of memory), ${
-      formatBytes(left)
-    } of it not held by a cause that is known${
-      ofSockets === 0 ? "" : `, of which ${formatBytes(ofSockets)} are sockets in use`
-    }${
-      ofOthers === 0
-        ? ""
-        : `, of which ${formatBytes(ofOthers)} are in caches of ZFS, XFS, KSM or zram, which explain themselves`
-    }${ofDebugging < 1 ? "" : `, and without ${formatBytes(ofDebugging)} that slub_debug adds to packets in sockets`}`;
-    const material = materialSlabBytes(ledger.totalBytes);
-    // What is counted elsewhere, too, is somebody's whatever else there is. The rest has to stand out.
-    const { findings: counted, rest } = countedFindings();
-    const outcome = uncounted(rest);
+    const slab = slabOf(seen, seen.ledger, bytes, notClaimed);
+    const { findings: counted, rest } = countedFindings(slab);
+    const outcome = uncounted(rest, slab);
     if (counted.length === 0) return outcome;
     return { findings: [...counted, ...("findings" in outcome ? outcome.findings : [])] };
-
-    interface Rest {
-      readonly caches: readonly Suspect[];
-      readonly left: number;
-    }
-
-    /** Caches of which something else tells what their objects are. */
-    function countedFindings(): { readonly findings: readonly FindingDraft[]; readonly rest: Rest } {
-      const findings: FindingDraft[] = [];
-      let rest: Rest = { caches: unreclaimable, left };
-      for (const cache of unreclaimable.filter(isCounted)) {
-        // None of what is counted is larger than a page.
-        const along = cameAlong(
-          cache,
-          rest.caches.filter((other) => !isCounted(other) && other.name !== LARGE_KMALLOC),
-        );
-        // These objects are no other cause's, but those beside them may be.
-        const bytes = Math.round(
-          Math.min(rest.left, cache.usedBytes + Math.max(0, usedBytesOf(along) - heldElsewhere)),
-        );
-        if (bytes < material) continue;
-        const suspects = [cache, ...along] as const;
-        findings.push(finding(suspects, bytes, cache.usedBytes >= DOMINATES_SLAB * rest.left));
-        rest = { caches: rest.caches.filter((other) => !suspects.includes(other)), left: rest.left - bytes };
-      }
-      return { findings, rest };
-    }
-
-    function isCounted(cache: Suspect): boolean {
-      if (cache.isPackets || cache.usedBytes < material) return false;
-      const tenant = tenantOf(cache, witnesses);
-      return tenant !== undefined && tenant.mayBeClaimed === undefined;
-    }
-
-    function uncounted({ caches: unknown, left }: Rest): Outcome {
-      const spread = slabSpreads(caches, { groups, devices }, left).find(({ bytes: { low, high } }) =>
-        low >= material && (low + high) / 2 >= MOSTLY * (left - inSockets - USUAL_SLAB_BYTES)
-      );
-      if (spread !== undefined) {
-        return { findings: [spreadFinding(spread, [{ ...spread.cache, trend: undefined, isPackets: false }])] };
-      }
-      // What a list that is cut off, or filtered, leaves out may be a leak.
-      const none = (because: string): Outcome =>
-        !caches.isWhole && left - explained - usedBytesOf(unknown) >= material
-          ? { notAssessed: [WHOLE_SLABINFO] }
-          : { ruledOut: because };
-      const grown = grownSuspects(unknown);
-      const [first, ...others] = grown ?? largeSuspects(unknown);
-      // What known tenants hold is taken to be in the caches that stand out: a descriptor leak makes just those grow.
-      const bytes = first === undefined
-        ? 0
-        : Math.round(Math.min(left, Math.max(0, usedBytesOf([first, ...others]) - heldElsewhere)));
-      if (first === undefined || bytes < material) return manyCaches(unknown, left) ?? none(level);
-      const suspects: readonly [Suspect, ...Suspect[]] = [first, ...others];
-      if (left < MIN_UNEXPLAINED * usedBytesOf(suspects)) {
-        return { ruledOut: `${level}: less than half of what ${cacheName(first)} has` };
-      }
-      const dominates = usedBytesOf(bornWith(first, suspects)) >= DOMINATES_SLAB * (left - inSockets) ||
-        bytes >= DOMINATES_HOST * ledger.totalBytes;
-      if (!dominates && grown === undefined) {
-        return manyCaches(unknown, left) ??
-          none(
-            `${level}; the largest cache, ${cacheName(first)}, has ${
-              formatBytes(first.usedBytes)
-            } and does not stand out`,
-          );
-      }
-      return { findings: [finding(suspects, bytes, dominates)] };
-    }
-
-    /** The few caches whose objects come and go with those of this one, and itself. */
-    function bornWith(first: Suspect, suspects: readonly Suspect[]): readonly Suspect[] {
-      const alike = suspects.filter((other) => isSameCount(first.activeObjects, other)).slice(0, CACHES_LISTED);
-      // Whether there are too many open files is fd-leak's to judge: a busy server has as many, with an object of epoll each.
-      return alike.some((cache) => namesOf(cache).includes("filp")) ? [first] : alike;
-    }
-
-    /** From a share of memory on it is the problem however it is spread. */
-    function manyCaches(
-      unknown: readonly Suspect[],
-      left: number,
-    ): { readonly findings: readonly FindingDraft[] } | undefined {
-      const [most] = unknown;
-      const high = Math.max(0, Math.min(left - explained, caches.isWhole ? Infinity : usedBytesOf(unknown)));
-      const bytes = { low: high - USUAL_SLAB_BYTES, high };
-      // On a small host what is usual is a tenth of memory.
-      if (most === undefined || bytes.high < DOMINATES_HOST * ledger.totalBytes || bytes.low < material) {
-        return undefined;
-      }
-      const suspects = [most, ...unknown.slice(1, CACHES_LISTED)] as const;
-      const evidence = suspects.flatMap(cacheEvidence);
-      return { findings: [spreadFinding({ name: "Unreclaimable kernel objects", bytes, evidence }, suspects)] };
-    }
-
-    /** What no single cache has. */
-    function spreadFinding(
-      { name, bytes, evidence, stays }: Omit<SlabSpread, "cache">,
-      suspects: readonly [Suspect, ...Suspect[]],
-    ): FindingDraft {
-      return {
-        title: `${name} hold about ${formatBytes((bytes.low + bytes.high) / 2)}, spread over many slab caches`,
-        confidence: "likely",
-        material: true,
-        claims: [{ account: "slab-unreclaimable", bytes }],
-        exhaustion: null,
-        owners: suspects.map(cacheOwner),
-        evidence: [...accountEvidence(), ...evidence, ...tracedAllocations(suspects, witnesses)],
-        remedies: remedies(suspects, [], stays),
-      };
-    }
-
-    /** Caches that grew by what is material while they were watched. */
-    function grownSuspects(unknown: readonly Suspect[]): Suspect[] | undefined {
-      const growing = unknown.filter(grows).sort((a, b) => changeOf(b) - changeOf(a));
-      const most = growing[0];
-      if (most === undefined || changeOf(most) < material) return undefined;
-      return growing.filter((cache) => changeOf(cache) >= SHARE_OF_LARGEST * changeOf(most));
-    }
-
-    function changeOf({ trend }: Suspect): number {
-      return trend?.changeBytes ?? 0;
-    }
-
-    function largeSuspects(unknown: readonly Suspect[]): Suspect[] {
-      const [most, ...others] = unknown;
-      return most === undefined ? [] : [most, ...cameAlong(most, others)];
-    }
-
-    /** Caches whose objects may come along with those of this one: there are as many at least. */
-    function cameAlong(most: Suspect, others: readonly Suspect[]): Suspect[] {
-      return others.filter((other) =>
-        other !== most && other.usedBytes >= SHARE_OF_LARGEST * most.usedBytes &&
-        (other.name === LARGE_KMALLOC || other.activeObjects >= (1 - SAME_COUNT) * most.activeObjects)
-      );
-    }
-
-    function confidence(suspects: readonly [Suspect, ...Suspect[]], dominates: boolean): Confidence {
-      // Packets of sockets that the bundle does not show, such as those of a network namespace that was not captured: root captures all.
-      if (suspects[0].isPackets) {
-        return facts.privileged === true && sockets !== undefined ? "likely" : "possible";
-      }
-      const watchedLong = spanSeconds >= LONG_WATCH_SECONDS;
-      if (suspects.some(grows)) return dominates || watchedLong ? "confirmed" : "likely";
-      return watchedLong ? "possible" : "likely";
-    }
-
-    function finding(
-      suspects: readonly [Suspect, ...Suspect[]],
-      bytes: number,
-      dominates: boolean,
-    ): FindingDraft {
-      const [first] = suspects;
-      const sure = confidence(suspects, dominates);
-      const growing = suspects.filter(grows);
-      const fastest = growing[0]?.trend;
-      const last = ledgers?.at(-1);
-      const available = last?.value.availableBytes;
-      const others = suspects.length === 1 ? "" : ` and ${suspects.length - 1} more`;
-      const tenant = tenantOf(first, witnesses);
-      const [group] = tenant?.groups ?? [];
-      return {
-        title: `${holder(first, tenant, group)} hold ${formatBytes(bytes)}, mostly in the slab cache ${
-          cacheName(first)
-        }${others}${fastest === undefined ? "" : `, and grow by ${formatRate(fastest.bytesPerSecond)}`}`,
-        confidence: sure,
-        material: sure !== "possible",
-        claims: [{ account: "slab-unreclaimable", bytes: { low: bytes, high: bytes } }],
-        ...(fastest === undefined ? {} : { growthBytesPerSecond: { low: fastest.low, high: fastest.high } }),
-        exhaustion: fastest === undefined || last === undefined || available === undefined
-          ? null
-          : exhaustion(fastest, available, last.time),
-        owners: [...processOwners(first, tenant), ...suspects.map(cacheOwner)],
-        evidence: [
-          ...accountEvidence(),
-          ...suspects.slice(0, CACHES_LISTED).flatMap(cacheEvidence),
-          ...longGrowthEvidence(grownForLong()),
-          ...tracedAllocations(suspects, witnesses),
-        ],
-        remedies: [
-          // From inside of a container the host's sockets are none that are known.
-          ...(first.isPackets && seesAll === false
-            ? [lookAtSockets("any", remedyMark("slab-leak", "look at the sockets of all namespaces"))]
-            : []),
-          ...remedies(suspects, group === undefined ? [] : stopCommands(group, known), tenant?.stays),
-        ],
-      };
-    }
-
-    function grownForLong(): LongGrowth | undefined {
-      // sysstat keeps the sum of both kinds only.
-      const slab = (accountBytes(ledger, "slab-reclaimable") ?? 0) + (account as number);
-      return longGrowth(recorded, "SUnreclaim", account) ?? longGrowth(recorded, "Slab", slab);
-    }
-
-    function accountEvidence(): EvidenceLine[] {
-      const line = file?.value.bytes.get("SUnreclaim")?.line;
-      return file === undefined || line === undefined ? [] : [{ path: file.path, line, because: level }];
-    }
-
-    function cacheEvidence(cache: Suspect): EvidenceLine[] {
-      const { path, line, trend, usedBytes } = cache;
-      const change = grows(cache) && trend !== undefined
-        ? `; grew by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s without a fall`
-        : "";
-      return [
-        {
-          path,
-          line,
-          because: `${cacheName(cache)}: ${formatBytes(usedBytes)} in use, ${
-            formatShare(usedBytes, account as number)
-          } of SUnreclaim${change}`,
-        },
-        ...(tenantOf(cache, witnesses)?.evidence ?? []),
-      ];
-    }
   },
 });
