@@ -78,6 +78,13 @@ const ALLOCATION_FAILURE = ": page allocation failure: ";
 /** A slab cache that could not grow, not even by the fewest pages that an object fits in. SLAB (up to 6.7) has one order alone. */
 const CACHE_FAILURE =
   /^cache: \S.{0,200}?, object size: \d+, (?:buffer size: \d+, default order: \d+, min )?order: (\d{1,2})\b/;
+/** Before 5.0: "Task in /a/b killed as a result of limit of /a". */
+const AT_LIMIT = " killed as a result of limit of ";
+/** Of a control group that was at its limit, before who is killed in it. */
+const LIMIT = new RegExp(`${AT_LIMIT}|^(?:memory: usage |Memory cgroup stats for )`);
+/** Who is killed, or that nobody is left who could be. */
+const KILL =
+  /^(?:Memory cgroup out of memory|Out of memory|Killed process |Kernel panic .*(?:[Oo]ut of|deadlocked on) memory)/;
 /** The kernel's first line. */
 const STARTED = "Linux version ";
 /** Every line that is about a shortage has one of these. */
@@ -124,19 +131,67 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
     // As most logs: they are not taken apart.
     return [];
   }
-  const events: Draft[] = [];
-  // The kill that the lines belong to, until the next one begins.
-  let kill: Draft | undefined;
-  let starts = 0;
-  // The process of a line that only says who is to be killed.
-  let announced: OomVictim | undefined;
-  const begin = (kind: KernelLogEvent["kind"], line: string, number: number): Draft => {
+  const shortages = new Shortages(context);
+  forEachLogLine(text, isNewestFirst(text), (line, number) => {
+    if (MARKED.test(line) && !isFromOtherProgram(line)) shortages.read(line, number);
+  });
+  return shortages.end();
+}
+
+/** One line of the log. */
+interface LogLine {
+  readonly line: string;
+  readonly number: number;
+  /** Without what is in front of it. */
+  readonly message: string;
+}
+
+/** Puts lines that are about a shortage together to events. */
+class Shortages {
+  readonly #context: ParseContext;
+  readonly #events: Draft[] = [];
+  /** The kill that the lines belong to, until the next one begins. */
+  #kill: Draft | undefined;
+  #starts = 0;
+  /** The process of a line that only says who is to be killed. */
+  #announced: OomVictim | undefined;
+
+  constructor(context: ParseContext) {
+    this.#context = context;
+  }
+
+  read(line: string, number: number): void {
+    const message = messageOf(line);
+    const at = { line, number, message };
+    if (message.startsWith(STARTED)) {
+      this.#starts++;
+      this.#kill = undefined;
+    } else if (message.indexOf(INVOKED) > 0) this.#readInvoked(at);
+    else if (message.indexOf(ALLOCATION_FAILURE) > 0) this.#readFailure(at);
+    else if (CACHE_FAILURE.test(message)) this.#readCacheFailure(at);
+    else if (/^Mem-[Ii]nfo:/.test(message)) {
+      const last = this.#events.at(-1);
+      if (last !== undefined) last.isCutOff = false;
+    } else if (message.startsWith("oom-kill:constraint=")) this.#readConstraint(at);
+    else if (LIMIT.test(message)) this.#readLimit(at);
+    else if (KILL.test(message)) this.#readKill(at);
+  }
+
+  /** The events; before this it is how many starts there have been until then that each of them has. */
+  end(): readonly KernelLogEvent[] {
+    for (const event of this.#events) {
+      event.startsSince = this.#starts - event.startsSince;
+      if (event.startsSince > 0) makeEarlier(event);
+    }
+    return this.#events;
+  }
+
+  #begin(kind: KernelLogEvent["kind"], { line, number }: LogLine): Draft {
     const event: Draft = {
       kind,
       line: number,
       isEarlierBoot: false,
-      // Before the end of the log it is how many there have been until then.
-      startsSince: starts,
+      startsSince: this.#starts,
       seconds: secondsOf(line),
       comm: undefined,
       order: undefined,
@@ -147,90 +202,77 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
       isPageFault: false,
       panic: undefined,
     };
-    events.push(event);
+    this.#events.push(event);
     return event;
-  };
-  // A line that comes before who is killed: one after that is of another kill, whose first lines are not in the log.
-  const beforeVictims = (kind: KernelLogEvent["kind"], line: string, number: number): Draft => {
-    const event = kill === undefined || kill.victims.length > 0 ? begin(kind, line, number) : kill;
-    event.isCutOff = false;
-    return event;
-  };
-  forEachLogLine(text, isNewestFirst(text), (line, number) => {
-    if (!MARKED.test(line) || isFromOtherProgram(line)) return;
-    const message = messageOf(line);
-    if (message.startsWith(STARTED)) {
-      starts++;
-      kill = undefined;
-      return;
-    }
-    const invoked = message.indexOf(INVOKED);
-    const failure = message.indexOf(ALLOCATION_FAILURE);
-    const cacheOrder = CACHE_FAILURE.exec(message)?.[1];
-    if (invoked > 0) {
-      kill = begin("global-oom", line, number);
-      kill.isCutOff = true;
-      kill.comm = message.slice(0, invoked);
-      kill.order = parseInteger(after(message, "order="));
-      kill.isPageFault = /\bgfp_mask=0x0(?:\(\))?,/.test(message);
-    } else if (failure > 0) {
-      const event = begin("allocation-failure", line, number);
-      event.comm = message.slice(0, failure);
-      event.order = parseInteger(after(message, "order:"));
-    } else if (cacheOrder !== undefined) {
-      // Of the same request the page allocator may have warned right before.
-      if (events.at(-1)?.kind !== "allocation-failure") {
-        begin("allocation-failure", line, number).order = parseInteger(cacheOrder);
-      }
-    } else if (/^Mem-[Ii]nfo:/.test(message)) {
-      const last = events.at(-1);
-      if (last !== undefined) last.isCutOff = false;
-    } else if (message.startsWith("oom-kill:constraint=")) {
-      kill = beforeVictims("global-oom", line, number);
-      kill.constraint = after(message, "constraint=");
-      if (kill.constraint === "CONSTRAINT_MEMCG") kill.kind = "memcg-oom";
-      kill.memcg ??= after(message, "oom_memcg=");
-    } else if (message.includes("killed as a result of limit of ")) {
-      // Before 5.0: "Task in /a/b killed as a result of limit of /a".
-      kill = beforeVictims("memcg-oom", line, number);
-      kill.kind = "memcg-oom";
-      kill.memcg ??= after(message, "as a result of limit of ");
-    } else if (/^(?:memory: usage |Memory cgroup stats for )/.test(message)) {
-      // Also of a dump without the lines before it, or after it. The first group is the one at its limit, those below it follow.
-      kill = beforeVictims("memcg-oom", line, number);
-      kill.kind = "memcg-oom";
-      kill.memcg ??= /^Memory cgroup stats for (.+?):(?: |#012|$)/.exec(message)?.[1];
-    } else if (
-      /^(?:Memory cgroup out of memory|Out of memory|Killed process |Kernel panic .*(?:[Oo]ut of|deadlocked on) memory)/
-        .test(message)
-    ) {
-      const memcg = message.startsWith("Memory cgroup");
-      // A kill of the other kind is another's, whose first lines are not in the log.
-      const other = memcg ? "global-oom" : "memcg-oom";
-      if (/^(?:Memory cgroup o|O)ut/.test(message) && kill?.kind === other && kill.victims.length > 0) kill = undefined;
-      kill ??= begin(memcg ? "memcg-oom" : "global-oom", line, number);
-      kill.isCutOff = false;
-      if (memcg) kill.kind = "memcg-oom";
-      if (message.startsWith("Kernel panic ")) {
-        kill.panic = { because: message.includes("panic_on_oom") ? "panic_on_oom" : "deadlock", line: number };
-      }
-      if (/[Kk]ill(?:ed)? process \d/.test(message)) {
-        const victim = parseVictim(message, number);
-        if (victim === undefined) context.warn(number, `not a killed process: ${quote(message)}`);
-        // Up to 5.0 two lines tell of one kill, the second with the sizes: of the process, or of its child that was killed instead.
-        else if (announced !== undefined && announced === kill.victims.at(-1)) {
-          kill.victims[kill.victims.length - 1] = victim;
-        } // With memory.oom.group the one chosen may be told of once more, among the rest of its group.
-        else if (victim.pid !== kill.victims[0]?.pid) kill.victims.push(victim);
-        announced = /[Kk]ill process /.test(message) ? victim : undefined;
-      }
-    }
-  });
-  for (const event of events) {
-    event.startsSince = starts - event.startsSince;
-    if (event.startsSince > 0) makeEarlier(event);
   }
-  return events;
+
+  /** A line that comes before who is killed: one after that is of another kill, whose first lines are not in the log. */
+  #beforeVictims(kind: KernelLogEvent["kind"], at: LogLine): Draft {
+    if (this.#kill === undefined || this.#kill.victims.length > 0) this.#kill = this.#begin(kind, at);
+    this.#kill.isCutOff = false;
+    return this.#kill;
+  }
+
+  #readInvoked(at: LogLine): void {
+    const { message } = at;
+    this.#kill = this.#begin("global-oom", at);
+    this.#kill.isCutOff = true;
+    this.#kill.comm = message.slice(0, message.indexOf(INVOKED));
+    this.#kill.order = parseInteger(after(message, "order="));
+    this.#kill.isPageFault = /\bgfp_mask=0x0(?:\(\))?,/.test(message);
+  }
+
+  #readFailure(at: LogLine): void {
+    const event = this.#begin("allocation-failure", at);
+    event.comm = at.message.slice(0, at.message.indexOf(ALLOCATION_FAILURE));
+    event.order = parseInteger(after(at.message, "order:"));
+  }
+
+  /** Of the same request the page allocator may have warned right before. */
+  #readCacheFailure(at: LogLine): void {
+    if (this.#events.at(-1)?.kind === "allocation-failure") return;
+    this.#begin("allocation-failure", at).order = parseInteger(CACHE_FAILURE.exec(at.message)?.[1]);
+  }
+
+  #readConstraint(at: LogLine): void {
+    const kill = this.#beforeVictims("global-oom", at);
+    kill.constraint = after(at.message, "constraint=");
+    if (kill.constraint === "CONSTRAINT_MEMCG") kill.kind = "memcg-oom";
+    kill.memcg ??= after(at.message, "oom_memcg=");
+  }
+
+  /** Also of a dump without the lines before it, or after it. The first group is the one at its limit, those below it follow. */
+  #readLimit(at: LogLine): void {
+    const kill = this.#beforeVictims("memcg-oom", at);
+    kill.kind = "memcg-oom";
+    kill.memcg ??= after(at.message, AT_LIMIT) ?? /^Memory cgroup stats for (.+?):(?: |#012|$)/.exec(at.message)?.[1];
+  }
+
+  #readKill(at: LogLine): void {
+    const { message, number } = at;
+    const isOfGroup = message.startsWith("Memory cgroup");
+    // A kill of the other kind is another's, whose first lines are not in the log.
+    const other = isOfGroup ? "global-oom" : "memcg-oom";
+    const isFirst = /^(?:Memory cgroup o|O)ut/.test(message);
+    if (isFirst && this.#kill?.kind === other && this.#kill.victims.length > 0) this.#kill = undefined;
+    const kill = this.#kill ??= this.#begin(isOfGroup ? "memcg-oom" : "global-oom", at);
+    kill.isCutOff = false;
+    if (isOfGroup) kill.kind = "memcg-oom";
+    if (message.startsWith("Kernel panic ")) {
+      kill.panic = { because: message.includes("panic_on_oom") ? "panic_on_oom" : "deadlock", line: number };
+    }
+    if (/[Kk]ill(?:ed)? process \d/.test(message)) this.#readVictim(at, kill.victims);
+  }
+
+  #readVictim({ message, number }: LogLine, victims: OomVictim[]): void {
+    const victim = parseVictim(message, number);
+    if (victim === undefined) this.#context.warn(number, `not a killed process: ${quote(message)}`);
+    // Up to 5.0 two lines tell of one kill, the second with the sizes: of the process, or of its child that was killed instead.
+    else if (this.#announced !== undefined && this.#announced === victims.at(-1)) victims[victims.length - 1] = victim;
+    // With memory.oom.group the one chosen may be told of once more, among the rest of its group.
+    else if (victim.pid !== victims[0]?.pid) victims.push(victim);
+    this.#announced = /[Kk]ill process /.test(message) ? victim : undefined;
+  }
 }
 
 /** What follows a mark, up to a comma or the end. */
