@@ -57,7 +57,10 @@ function minus(whole: Amount | undefined, part: Amount | undefined): Amount | un
   return { bytes: Math.max(0, whole.bytes - part.bytes), sources: [...whole.sources, ...part.sources] };
 }
 
-function meminfoReader({ path, value }: Parsed<Meminfo>): (field: string) => Amount | undefined {
+/** Reads a field. */
+type Fields = (field: string) => Amount | undefined;
+
+function meminfoReader({ path, value }: Parsed<Meminfo>): Fields {
   return (field) => {
     const found = value.bytes.get(field);
     return found === undefined ? undefined : { bytes: found.bytes, sources: [{ path, line: found.line }] };
@@ -65,7 +68,7 @@ function meminfoReader({ path, value }: Parsed<Meminfo>): (field: string) => Amo
 }
 
 /** The fields of meminfo. Those that grep did not pick out of it, or that are cut off, `free` may tell. */
-function fieldsOf({ meminfo: file, free: summary }: Inputs): (field: string) => Amount | undefined {
+function fieldsOf({ meminfo: file, free: summary }: Inputs): Fields {
   const own = meminfoReader(file);
   if (summary === undefined) return own;
   const other = meminfoReader(summary);
@@ -73,13 +76,13 @@ function fieldsOf({ meminfo: file, free: summary }: Inputs): (field: string) => 
 }
 
 /** Slab is printed as the sum of both kinds: where grep left this one out, the other two tell it. */
-function unreclaimable(kB: (field: string) => Amount | undefined): Amount | undefined {
+function unreclaimable(kB: Fields): Amount | undefined {
   const reclaimable = kB("SReclaimable");
   return kB("SUnreclaim") ?? (reclaimable && minus(kB("Slab"), reclaimable));
 }
 
 /** Page cache, as far as it is told: free and top have one number for it, buffers and reclaimable slab. */
-function pageCache(kB: (field: string) => Amount | undefined): readonly [string, Amount | undefined] {
+function pageCache(kB: Fields): readonly [string, Amount | undefined] {
   const cached = kB("Cached");
   const together = cached === undefined ? kB(BUFF_CACHE) : undefined;
   if (together === undefined) return ["page cache", minus(cached, kB("Shmem"))];
@@ -207,50 +210,58 @@ function missingTerms(inputs: Inputs, { pageSizeBytes }: HostFacts): string[] {
   return missing;
 }
 
-function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
-  const kB = fieldsOf(inputs);
-  const pages = (field: string): Amount | undefined => vmstatPages(inputs.vmstat, field, facts);
-  const total = kB("MemTotal");
-  if (total === undefined) throw new ParseError("MemTotal is not in meminfo: there is nothing to account for");
-
+/** Numbers that are not those of one host. */
+function checkMeminfo({ mounts: mounted }: Inputs, kB: Fields, total: Amount): void {
   // On a small host the numbers may fit.
-  const mount = inputs.mounts?.value.find(({ path, type }) => path === "/proc/meminfo" && type === "fuse.lxcfs");
+  const mount = mounted?.value.find(({ path, type }) => path === "/proc/meminfo" && type === "fuse.lxcfs");
   if (mount !== undefined) {
     throw new ParseError(
-      `proc/meminfo is a container's, not its host's: lxcfs is mounted over it (${inputs.mounts?.path}:${mount.line}); capture on the host`,
+      `proc/meminfo is a container's, not its host's: lxcfs is mounted over it (${mounted?.path}:${mount.line}); capture on the host`,
     );
   }
   // Pages of five kinds: no page is of two. A container's meminfo has its own limit and usage beside the host's AnonPages and slab (lxcfs, src/proc_fuse.c).
-  const slab = unreclaimable(kB);
-  const kinds = sum(...["MemFree", "AnonPages", "Cached", "SReclaimable"].map(kB), slab);
+  const kinds = sum(...["MemFree", "AnonPages", "Cached", "SReclaimable"].map(kB), unreclaimable(kB));
   if (kinds !== undefined && kinds.bytes > (1 + MAX_LAG_SHARE) * total.bytes) {
     throw new ParseError(
       "MemFree, AnonPages, Cached and slab of meminfo are more than its MemTotal: a container's meminfo, not its host's?",
     );
   }
+}
 
-  const shmem = kB("Shmem");
-  const anon = kB("AnonPages");
-  const cached = kB("Cached");
+/** How many more pages are on the LRU lists than there are by type. */
+interface Listed extends Amount {
+  /** In the swap cache, and mapped. */
+  readonly swapOverlapBytes: number;
+}
+
+/**
+ * The same pages counted by list and by type. More on the lists: pages whose owner unmapped them while something else (io_uring, RDMA) keeps them pinned.
+ * Fewer: pages in the swap cache that are still mapped, and so are in AnonPages, too. Undefined where either is not told.
+ */
+function listedBeyond(kB: Fields, pages: Fields): Listed | undefined {
+  const lists = [kB("Active"), kB("Inactive"), kB("Unevictable"), pages("nr_isolated_anon"), pages("nr_isolated_file")];
+  const lru = sum(...lists);
+  const types = [kB("AnonPages"), kB("Cached"), kB("Buffers"), kB("SwapCached")];
+  const typed = sum(...types);
+  if (lru === undefined || typed === undefined || types[0] === undefined || types[1] === undefined) return undefined;
+  const beyond = lru.bytes - typed.bytes;
+  return {
+    bytes: Math.max(0, beyond),
+    sources: lru.sources,
+    swapOverlapBytes: Math.min(kB("SwapCached")?.bytes ?? 0, Math.max(0, -beyond)),
+  };
+}
+
+/** All that is counted, in the order of the report. */
+function countedAccounts(inputs: Inputs, facts: HostFacts, kB: Fields, total: Amount): Account[] {
+  const pages: Fields = (field) => vmstatPages(inputs.vmstat, field, facts);
+  const slab = unreclaimable(kB);
   const stacks = kB("KernelStack");
   const used = vmallocUsed(kB("VmallocUsed"), kB("VmallocChunk"), inputs.vmallocinfo);
   const areVmalloced = stacksAreVmalloced(stacks, used, inputs.vmallocinfo);
   const areInSlab = stacksAreInSlab(areVmalloced, inputs.slabinfo, facts);
-  const lru = sum(
-    kB("Active"),
-    kB("Inactive"),
-    kB("Unevictable"),
-    pages("nr_isolated_anon"),
-    pages("nr_isolated_file"),
-  );
-  const typed = sum(anon, cached, kB("Buffers"), kB("SwapCached"));
-  // The same pages counted by list and by type. More on the lists: pages whose owner unmapped them while something else (io_uring, RDMA)
-  // keeps them pinned. Fewer: pages in the swap cache that are still mapped, and so are in AnonPages, too.
-  const isTold = lru !== undefined && typed !== undefined && anon !== undefined && cached !== undefined;
-  const listed = isTold ? lru.bytes - typed.bytes : 0;
+  const listed = listedBeyond(kB, pages);
   const swapCached = kB("SwapCached");
-  const swapOverlap = Math.min(swapCached?.bytes ?? 0, Math.max(0, -listed));
-
   const accounts: Account[] = [];
   const add = (id: AccountId, title: string, amount: Amount | undefined): void => {
     if (amount !== undefined) accounts.push({ id, title, bytes: amount.bytes, sources: amount.sources });
@@ -259,10 +270,14 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
   add("per-cpu-free-lists", "free, on per-CPU lists", perCpuFreeLists(inputs.zoneinfo));
   add("page-cache", ...pageCache(kB));
   add("buffers", "buffers", kB("Buffers"));
-  add("swap-cache", "swap cache", swapCached && { ...swapCached, bytes: swapCached.bytes - swapOverlap });
-  add("shmem", "shared memory, tmpfs", shmem);
-  add("anon", "anonymous (processes)", anon);
-  if (isTold) add("pinned-lru", "pinned, in no process", { bytes: Math.max(0, listed), sources: lru.sources });
+  add(
+    "swap-cache",
+    "swap cache",
+    swapCached && { ...swapCached, bytes: swapCached.bytes - (listed?.swapOverlapBytes ?? 0) },
+  );
+  add("shmem", "shared memory, tmpfs", kB("Shmem"));
+  add("anon", "anonymous (processes)", kB("AnonPages"));
+  add("pinned-lru", "pinned, in no process", listed);
   add("slab-reclaimable", "slab, reclaimable", kB("SReclaimable"));
   add("slab-unreclaimable", "slab, unreclaimable", areInSlab ? minus(slab, stacks) : slab);
   add("kernel-misc-reclaimable", "kernel, other reclaimable", minus(kB("KReclaimable"), kB("SReclaimable")));
@@ -277,30 +292,43 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
   add("gpu", "GPU", sum(kB("GPUActive"), kB("GPUReclaim")));
   add("hardware-corrupted", "hardware-corrupted", kB("HardwareCorrupted"));
   add("balloon", "balloon", balloonInside(kB("Balloon"), total, accounts));
+  return accounts;
+}
 
-  // Counters of lists that say more than there is are wrong (oracle/oracle-linux#218: NR_INACTIVE_FILE of UEK 6.12, MemAvailable with it).
-  const pinnedAt = accounts.findIndex(({ id }) => id === "pinned-lru");
-  const room = total.bytes -
-    accounts.reduce((bytes, { id, ...account }) => bytes + (id === "pinned-lru" ? 0 : account.bytes), 0);
-  const pinned = accounts[pinnedAt];
-  const areListsWrong = pinned !== undefined && pinned.bytes > Math.max(0, room) + MAX_LAG_SHARE * total.bytes;
-  if (areListsWrong) accounts.splice(pinnedAt, 1);
+function bytesOf(accounts: readonly Account[]): number {
+  return accounts.reduce((bytes, account) => bytes + account.bytes, 0);
+}
+
+/** Counters of lists that say more than there is are wrong (oracle/oracle-linux#218: NR_INACTIVE_FILE of UEK 6.12, MemAvailable with it). */
+function areListsWrong(accounts: readonly Account[], total: Amount): boolean {
+  const pinned = accounts.find(({ id }) => id === "pinned-lru");
+  if (pinned === undefined) return false;
+  const room = total.bytes - (bytesOf(accounts) - pinned.bytes);
+  return pinned.bytes > Math.max(0, room) + MAX_LAG_SHARE * total.bytes;
+}
+
+const WRONG_LISTS =
+  "pages pinned in no process (more are on the kernel's lists, Active and Inactive, than there are: its counter is wrong)";
+
+function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
+  const kB = fieldsOf(inputs);
+  const total = kB("MemTotal");
+  if (total === undefined) throw new ParseError("MemTotal is not in meminfo: there is nothing to account for");
+  checkMeminfo(inputs, kB, total);
+  const counted = countedAccounts(inputs, facts, kB, total);
+  const areWrong = areListsWrong(counted, total);
+  const accounts = areWrong ? counted.filter(({ id }) => id !== "pinned-lru") : counted;
   const available = kB("MemAvailable");
-
-  const accounted = accounts.reduce((bytes, account) => bytes + account.bytes, 0);
-  add("unaccounted", "unaccounted", { bytes: total.bytes - accounted, sources: total.sources });
   return {
     totalBytes: total.bytes,
     availableBytes: available !== undefined && available.bytes <= total.bytes ? available.bytes : undefined,
-    accounts,
-    missing: [
-      ...(areListsWrong
-        ? [
-          "pages pinned in no process (more are on the kernel's lists, Active and Inactive, than there are: its counter is wrong)",
-        ]
-        : []),
-      ...missingTerms(inputs, facts),
-    ],
+    accounts: [...accounts, {
+      id: "unaccounted",
+      title: "unaccounted",
+      bytes: total.bytes - bytesOf(accounts),
+      sources: total.sources,
+    }],
+    missing: [...(areWrong ? [WRONG_LISTS] : []), ...missingTerms(inputs, facts)],
     isCutOff: isCutOff(inputs),
   };
 }
@@ -316,7 +344,7 @@ function hugetlbBefore416({ path, value }: Parsed<Meminfo>): Amount | undefined 
 /** virtio's balloon lowers MemTotal itself: only a balloon that the other accounts leave room for is inside MemTotal. */
 function balloonInside(balloon: Amount | undefined, total: Amount, accounts: readonly Account[]): Amount | undefined {
   if (balloon === undefined) return undefined;
-  const room = total.bytes - accounts.reduce((bytes, account) => bytes + account.bytes, 0);
+  const room = total.bytes - bytesOf(accounts);
   return room >= balloon.bytes ? balloon : { ...balloon, bytes: 0 };
 }
 
