@@ -152,6 +152,28 @@ describe("a leak below the limit of a control group", () => {
     ]);
   });
 
+  it("of several programs is the one that they are all below, where they reach that before one of their own", async () => {
+    const two = leaks(["0::/box/a\n", "0::/box/b\n"]);
+    // 1,400 MiB are left of the box, which is 35 s at 40 MiB a second, and 900 of the first one's own: 45 s.
+    const report = await analyzeFiles({ ...two, ...v2("/box", max(2000), 600), ...v2("/box/a", max(1200), 300) });
+    const ends = report.findings.map(({ exhaustion }) => exhaustion);
+    expect(ends.map((each) => each?.limit)).toEqual(Array(2).fill("memory.max of /box (1.95 GiB)"));
+    expect(new Set(ends.map((each) => each?.atLow)).size).toBe(1);
+    expect(Date.parse(ends[0]?.atLow ?? "")).toBeLessThan(Date.parse(at(45)));
+  });
+
+  it("counts for the host's memory together with what has none, which may end before it", async () => {
+    const both = leaks(["0::/box\n", "0::/other\n"]);
+    const alone = Date.parse(((await endOf(IN_BOX)) as { atLow: string }).atLow) - Date.parse(at(0));
+    // It would be reached shortly before the host's memory ended if nobody else grew, of which two use up twice as much.
+    const mib = 300 + Math.round(alone / 1000 * 20) - 200;
+    const report = await analyzeFiles({ ...both, ...v2("/box", max(mib), 300) });
+    expect(report.findings.map(({ exhaustion }) => exhaustion)).toEqual(
+      (await analyzeFiles(both)).findings.map(({ exhaustion }) => exhaustion),
+    );
+    expect(report.findings).toHaveLength(2);
+  });
+
   describe("of which the root has it, as a container's own hierarchy", () => {
     const container = v2("", max(900), 300);
     const kthreadd = { "proc/2/status": "Name:\tkthreadd\n" };
