@@ -9,6 +9,7 @@ import {
   descriptors,
   type DescriptorTable,
 } from "../src/computed/descriptors.ts";
+import { isAtLeast } from "../src/computed/kernel_release.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { byComm, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
@@ -184,8 +185,7 @@ interface Unlisted extends SourceLine {
 function unlistedSockets(
   { sockstat: files = [], unix: unixes, netlink: netlinks, packet: packets, facts }: Seen,
 ): Unlisted[] {
-  const [major = 0, minor = 0] = (facts.kernelRelease ?? "").split(".").map(Number);
-  if (!(major > 4 || (major === 4 && minor >= 17))) return [];
+  if (isAtLeast(facts, 4, 17) !== true) return [];
   const listed = new Map<string | undefined, number>();
   const add = (path: string, count: number): void =>
     void listed.set(netnsOf(path), (listed.get(netnsOf(path)) ?? 0) + count);

@@ -6,6 +6,7 @@ import { lately, overTime, type TimePoint } from "../src/core/source.ts";
 import { shellWord } from "../src/core/shell.ts";
 import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { type Languages, languages, type LikelyLanguage } from "../src/computed/languages.ts";
+import { forecast } from "../src/computed/forecast.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { pressure } from "../src/computed/pressure.ts";
@@ -18,14 +19,7 @@ import {
 } from "../src/computed/process_statuses.ts";
 import { hiddenAnonBytes, type Process, processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
-import {
-  exhaustion,
-  MAX_RATE_SPREAD,
-  type Measurement,
-  MIN_TREND_POINTS,
-  recentTrend,
-  type Trend,
-} from "../src/computed/trend.ts";
+import { MAX_RATE_SPREAD, type Measurement, MIN_TREND_POINTS, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Heaps grow in steps: a few transparent huge pages (2 MiB each) come and go in a process that leaks nothing. */
@@ -475,8 +469,6 @@ export const userLeak: Analyzer = defineAnalyzer({
 
     function leakFinding(leak: Grown): FindingDraft {
       const { comm, trend } = leak;
-      const last = ledgers?.at(-1);
-      const available = last?.value.availableBytes;
       // Claims are made on the ledger, which is that of the first whole snapshot.
       const pids = new Set(leak.processes.map(({ pid }) => pid));
       const base = known.filter(({ pid }) => pids.has(pid));
@@ -493,8 +485,7 @@ export const userLeak: Analyzer = defineAnalyzer({
         confidence: doubt !== undefined ? "possible" : trend.spanSeconds >= LONG_WATCH_SECONDS ? "confirmed" : "likely",
         material: doubt === undefined,
         claims: [{ account: "anon", bytes: { low: anonBytes, high: anonBytes } }],
-        growthBytesPerSecond: { low: trend.low, high: trend.high },
-        exhaustion: last === undefined || available === undefined ? null : exhaustion(trend, available, last.time),
+        ...forecast(trend, ledgers),
         owners: [{ pid: seen[0]?.pid ?? null, comm, bytes, count: seen.length, detail: unit }],
         evidence: [
           ...growthEvidence(seen, leak, ledgers && anonGrowth(ledgers, leak.trend.spanSeconds)),
