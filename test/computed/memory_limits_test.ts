@@ -203,6 +203,19 @@ describe("a leak below the limit of a control group", () => {
     expect(await because({ "memory.swap.max": "0\n" })).toContain("at it the kernel kills");
   });
 
+  it("reads each group's own files, whatever its name", async () => {
+    const files = { ...leaks(["0::/b*x\n"]), ...v2("/b*x", max(900), 300), ...v2("/b!x", max(800), 700) };
+    expect(await endOf(files)).toMatchObject({ atLow: at(30), limit: "memory.max of /b*x (900 MiB)" });
+  });
+
+  it("lets a group's name be no markup", async () => {
+    const name = "/b<img src=x>[a](javascript:b)";
+    const report = await analyzeFiles({ ...leaks([`0::${name}\n`]), ...v2(name, max(900), 300) });
+    expect(findingOf(report, "user-leak")?.exhaustion?.limit).toContain(name);
+    expect(renderHtml(report)).not.toContain("<img");
+    expect(renderMarkdown(report).replaceAll(/`[^`]*`/g, "")).not.toMatch(/(?<!\\)<img|(?<!\\)\]\(javascript/);
+  });
+
   it("does not let a group's name into the terminal", async () => {
     const files = { ...leaks(["0::/b\u001b[31mx\n"]), ...v2("/b\u001b[31mx", max(900), 300) };
     const text = renderText(await analyzeFiles(files));
