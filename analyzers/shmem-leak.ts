@@ -107,11 +107,11 @@ function commOf(pid: number, known: readonly Process[] | undefined): string | un
 const UNKNOWN_PROGRAM = "an unknown program";
 
 /** What removes segments, after a look at them: one by its number; of many those that still nobody is attached to. */
-function removeSegments({ id, creatorPid, seenBy }: OrphanSegment, count: number): string[] {
+function removeSegments({ id, creatorPid, uid, seenBy }: OrphanSegment, count: number): string[] {
   const enter = seenBy === undefined ? "" : `nsenter -t ${seenBy} -i `;
   if (count === 1) return [`${enter}ipcs -m -i ${id}`, `${enter}ipcrm -m ${id}`];
-  // Columns of this file: shmid is the 2nd, cpid the 5th, nattch the 7th.
-  const theirs = `${enter}awk '$5 == ${creatorPid} && $7 == 0`;
+  // Columns of this file: shmid is the 2nd, cpid the 5th, nattch the 7th, uid the 8th. A number of a process is given to another one later.
+  const theirs = `${enter}awk '$5 == ${creatorPid} && $7 == 0${uid === undefined ? "" : ` && $8 == ${uid}`}`;
   return [
     `${theirs}' /proc/sysvipc/shm`,
     `${theirs} { print "-m", $2 }' /proc/sysvipc/shm | xargs -n 64 ${enter}ipcrm`,
@@ -172,12 +172,16 @@ function segmentsHolding(segments: readonly OrphanSegment[], known: readonly Pro
   };
 }
 
-/** Those that one process made, taken together: it may have left thousands of small ones. Where it is not known who did, each is one of its own. */
+/**
+ * Those that one process made, taken together: it may have left thousands of small ones. Where it is not known who did, each is one of its own: 0 is any
+ * process of a PID namespace beside the one that looked.
+ */
 function byMaker(orphans: readonly OrphanSegment[]): OrphanSegment[][] {
   const groups = new Map<string, OrphanSegment[]>();
   for (const segment of orphans) {
     const { id, creatorPid, uid, seenBy } = segment;
-    const key = creatorPid === undefined ? `segment ${id} ${seenBy}` : `maker ${creatorPid} ${uid} ${seenBy}`;
+    const isKnown = creatorPid !== undefined && creatorPid > 0;
+    const key = isKnown ? `maker ${creatorPid} ${uid} ${seenBy}` : `segment ${id} ${seenBy}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [segment]);
     else group.push(segment);
