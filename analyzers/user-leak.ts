@@ -53,6 +53,8 @@ interface Tenant {
   readonly comm: string;
   /** As in the last snapshot, the largest first. */
   readonly processes: readonly Process[];
+  /** The same as in the first snapshot that has them. */
+  readonly firstSeen: readonly Process[];
   readonly series: readonly Measurement[];
 }
 
@@ -73,19 +75,19 @@ function sizeText(bytes: number, { isRss }: Process): string {
 function lasting(history: readonly TimePoint<readonly Process[]>[]): Tenant[] {
   // None has a trend, and there may be a hundred thousand processes.
   if (history.length < MIN_TREND_POINTS) return [];
-  const seen = new Map<string, { last: Process; series: Measurement[] }>();
+  const seen = new Map<string, { first: Process; last: Process; series: Measurement[] }>();
   for (const { time, value } of history) {
     for (const process of value) {
       const key = `${process.pid} ${process.comm}`;
-      const series = seen.get(key)?.series ?? [];
+      const { first, series } = seen.get(key) ?? { first: process, series: [] as Measurement[] };
       series.push({ time, bytes: sizeOf(process) });
-      seen.set(key, { last: process, series });
+      seen.set(key, { first, last: process, series });
     }
   }
   const end = history.at(-1)?.time;
   return [...seen.values()]
     .filter(({ series }) => series.at(-1)?.time === end)
-    .map(({ last, series }) => ({ comm: last.comm, processes: [last], series }));
+    .map(({ first, last, series }) => ({ comm: last.comm, processes: [last], firstSeen: [first], series }));
 }
 
 /** Programs that run as several processes, each taken together; only those that were there all the time. */
@@ -99,6 +101,7 @@ function programs(tenants: readonly Tenant[], snapshots: number): Tenant[] {
   return [...byComm].filter(([, each]) => each.length > 1).map(([comm, each]) => ({
     comm,
     processes: each.flatMap(({ processes }) => processes).sort((a, b) => sizeOf(b) - sizeOf(a) || a.pid - b.pid),
+    firstSeen: each.flatMap(({ firstSeen }) => firstSeen),
     series: (each[0] as Tenant).series.map(({ time }, i) => ({
       time,
       bytes: each.reduce((sum, { series }) => sum + (series[i] as Measurement).bytes, 0),
@@ -221,27 +224,49 @@ function returning({ processes: each, series }: Tenant): number | undefined {
 /** Runtimes that let garbage grow for seconds to minutes before they collect it. */
 const COLLECTED: ReadonlySet<string | undefined> = new Set<LikelyLanguage>(["javascript", "java"]);
 
+/** Garbage of who has worked for ten minutes was collected many times: it had as much before. */
+function wasCollected({ ageSeconds, allCpuSeconds = 0 }: ProcessLife): boolean {
+  return Math.min(ageSeconds, allCpuSeconds) >= LONG_WATCH_SECONDS;
+}
+
+/** Whether most of what it grew by goes beyond all that it had before; false where that is not told. */
+function isBeyondPeak({ firstSeen }: Tenant, { changeBytes }: Trend): boolean {
+  return firstSeen.reduce((sum, { belowPeakBytes = Infinity }) => sum + belowPeakBytes, 0) < changeBytes / 2;
+}
+
 /** Who works all the time in such a runtime: its heap grows between two collections, whether it leaks or not. */
 function computing(
-  { processes: each, series }: Tenant,
+  tenant: Tenant,
   lives: ReadonlyMap<number, ProcessLife>,
   written: Languages | undefined,
 ): ProcessLife | undefined {
-  const trend = recentTrend(series);
+  const trend = recentTrend(tenant.series);
   if (trend === undefined || trend.spanSeconds >= LONG_WATCH_SECONDS) return undefined;
-  const known = each.map(({ pid }) => COLLECTED.has(written?.get(pid)) ? lives.get(pid) : undefined);
-  return known.every((life) => life?.isComputing === true) ? known[0] : undefined;
+  const known = tenant.processes.map(({ pid }) => COLLECTED.has(written?.get(pid)) ? lives.get(pid) : undefined);
+  const areComputing = known.every((life) => life?.isComputing === true);
+  const [first] = known;
+  const isNew = known.some((life) => life === undefined || !wasCollected(life)) || !isBeyondPeak(tenant, trend);
+  return areComputing && isNew ? first : undefined;
 }
 
 /** Starting up is no leak, nor is a heap that is swept: whether it goes on growing will be seen. */
-const LOOK_AGAIN: Remedy = {
-  when: "now",
-  text: `Look again in a few minutes: who starts up has what it needs then, and who leaks has more. ${
-    remedyMark("user-leak", "look again")
-  }`,
-  commands: ["nailhouse collect --snapshots 6 --interval 30"],
-  verify: "whether user-leak is named then",
-};
+function lookAgain({ kind }: Doubt): Remedy {
+  const mark = remedyMark("user-leak", "look again");
+  return {
+    when: "now",
+    ...(kind === "starting"
+      ? {
+        text: `Look again in a few minutes: who starts up has what it needs then, and who leaks has more. ${mark}`,
+        commands: ["nailhouse collect --snapshots 6 --interval 30"],
+      }
+      : {
+        text:
+          `Watch it for more than ten minutes: a heap that is swept comes back to what it was, and a leak goes on. ${mark}`,
+        commands: ["nailhouse collect --snapshots 12 --interval 60 --timeout 900"],
+      }),
+    verify: "whether user-leak is named then",
+  };
+}
 
 function remedies(
   tenant: { readonly comm: string; readonly processes: readonly Process[] },
@@ -492,7 +517,7 @@ export const userLeak: Analyzer = defineAnalyzer({
           ...(doubt === undefined ? [] : [doubtEvidence(doubt, leak)]),
           ...longGrowthEvidence(grownForLong),
         ],
-        remedies: doubt === undefined ? remedies(leak, known) : [LOOK_AGAIN],
+        remedies: doubt === undefined ? remedies(leak, known) : [lookAgain(doubt)],
       };
     }
 
