@@ -6,8 +6,7 @@ import { theilSen } from "../../src/computed/trend.ts";
 const trend = theilSen([0, 1, 2, 3].map((second) => ({ time: second * 1000, bytes: second * 100 })));
 
 function at(time: number, availableBytes: number | undefined): { readonly time: number; readonly value: Ledger } {
-  const whole = { totalBytes: 10_000, accounts: [], missing: [] };
-  return { time, value: availableBytes === undefined ? whole : { ...whole, availableBytes } };
+  return { time, value: { totalBytes: 10_000, availableBytes, accounts: [], missing: [] } };
 }
 
 describe("forecast()", () => {
