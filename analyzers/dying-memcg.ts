@@ -4,10 +4,11 @@ import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
 import type { HostFacts } from "../src/core/source.ts";
 import { type DyingMemcgs, dyingMemcgs, MEMCG_BYTES_A_CPU } from "../src/computed/dying_memcgs.ts";
+import { forecast } from "../src/computed/forecast.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialSlabBytes } from "../src/computed/material.ts";
 import { type SlabCaches, slabCaches } from "../src/computed/slab_caches.ts";
-import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
+import { recentTrend, type Trend } from "../src/computed/trend.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /**
@@ -121,7 +122,7 @@ function finding(
   claims: readonly Claim[],
   objects: EvidenceLine | undefined,
   each: number,
-  { availableBytes }: Ledger,
+  ledger: Ledger,
 ): FindingDraft {
   const held = claims.reduce((sum, claim) => sum + claim.bytes.low, 0);
   const trend = growth(dying);
@@ -133,10 +134,8 @@ function finding(
     confidence: dying.counted || objects !== undefined ? "confirmed" : "likely",
     material: true,
     claims,
-    ...(inBytes === undefined ? {} : { growthBytesPerSecond: { low: inBytes.low, high: inBytes.high } }),
-    exhaustion: inBytes === undefined || availableBytes === undefined
-      ? null
-      : exhaustion(inBytes, availableBytes, dying.series[0]?.time ?? 0),
+    // Of when the ledger was read.
+    ...forecast(inBytes, dying.series.slice(0, 1).map(({ time }) => ({ time, value: ledger }))),
     owners: [{
       pid: null,
       comm: "removed memory cgroups",

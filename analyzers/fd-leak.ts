@@ -9,6 +9,7 @@ import {
   descriptors,
   type DescriptorTable,
 } from "../src/computed/descriptors.ts";
+import { isAtLeast } from "../src/computed/kernel_release.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { byComm, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
@@ -77,7 +78,10 @@ const needs = { ledger, descriptors };
 const uses = { slabinfo, processes, sockstat, unix, netlink, packet, fileNr, sysctl, tcp, seesAllDescriptors };
 
 /** What the bundle tells. */
-type Seen = Values<typeof needs> & MaybeValues<typeof uses> & { readonly facts: HostFacts };
+type Bundled = Values<typeof needs> & MaybeValues<typeof uses> & { readonly facts: HostFacts };
+
+/** The same, and what is looked up once: there may be a million sockets, and hundreds of programs. */
+type Seen = Bundled & { readonly unlisted: readonly Unlisted[]; readonly closeWaits: readonly SourceLine[] };
 
 /** The processes of one program. */
 interface Program {
@@ -182,10 +186,9 @@ interface Unlisted extends SourceLine {
  * says nothing.
  */
 function unlistedSockets(
-  { sockstat: files = [], unix: unixes, netlink: netlinks, packet: packets, facts }: Seen,
+  { sockstat: files = [], unix: unixes, netlink: netlinks, packet: packets, facts }: Bundled,
 ): Unlisted[] {
-  const [major = 0, minor = 0] = (facts.kernelRelease ?? "").split(".").map(Number);
-  if (!(major > 4 || (major === 4 && minor >= 17))) return [];
+  if (isAtLeast(facts, 4, 17) !== true) return [];
   const listed = new Map<string | undefined, number>();
   const add = (path: string, count: number): void =>
     void listed.set(netnsOf(path), (listed.get(netnsOf(path)) ?? 0) + count);
@@ -209,7 +212,7 @@ function openFiles({ fileNr: counted, sysctl: settings }: Seen): number | undefi
   return counted?.value.allocated ?? (settings && sysctlNumbers(settings.value, "fs.file-nr")?.[0]);
 }
 
-function closeWaits({ tcp: tables }: Seen): SourceLine[] {
+function closeWaitsOf({ tcp: tables }: Bundled): SourceLine[] {
   return (tables ?? []).flatMap(({ path, value }) =>
     value.filter(({ state }) => state === "CLOSE_WAIT").map(({ line }) => ({ path, line }))
   );
@@ -246,7 +249,7 @@ function judge({ trend, count: total }: Program, kind: string, count: number, se
 
 /** What tells that most of so many sockets are of no use to anybody. */
 function forgottenSockets(count: number, seen: Seen): EvidenceLine | undefined {
-  const [unlisted] = unlistedSockets(seen);
+  const { unlisted: [unlisted], closeWaits: waiting } = seen;
   if (unlisted !== undefined && unlisted.count >= MOST_OF * count) {
     return {
       path: unlisted.path,
@@ -256,7 +259,6 @@ function forgottenSockets(count: number, seen: Seen): EvidenceLine | undefined {
       } of these are in no table of their protocol: not connected, not listening, only held open`,
     };
   }
-  const waiting = closeWaits(seen);
   const [first] = waiting;
   return first === undefined || waiting.length < MOST_OF * count ? undefined : {
     ...first,
@@ -458,7 +460,8 @@ export const fdLeak: Analyzer = defineAnalyzer({
   needs,
   uses,
   analyze(values, facts) {
-    const seen = { ...values, facts };
+    const bundled = { ...values, facts };
+    const seen = { ...bundled, unlisted: unlistedSockets(bundled), closeWaits: closeWaitsOf(bundled) };
     const materialBytes = materialQueueBytes(seen.ledger.totalBytes);
     const all = programs(seen.descriptors, seen.slabinfo);
     const listed = all.reduce((sum, { count }) => sum + count, 0);

@@ -4,13 +4,14 @@ import { accountBytes } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { type MaybeValues, type Missing, overTime, type Values } from "../src/core/source.ts";
 import { WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
+import { forecast } from "../src/computed/forecast.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { programSeries } from "../src/computed/program_series.ts";
 import { type Program, programs } from "../src/computed/programs.ts";
-import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
+import { recentTrend, type Trend } from "../src/computed/trend.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -105,18 +106,13 @@ function finding(top: Program, stackBytes: number, seen: Seen): FindingDraft {
   const each = stackBytes / threads;
   const trend = growth(top, seen);
   const inBytes = trend && { ...trend, low: trend.low * each, high: trend.high * each };
-  const last = seen.ledgers?.at(-1);
-  const available = last?.value.availableBytes;
   const count = formatQuantity(top.threads, "thread");
   return {
     title: `${nameOfGroup(top)} has ${count}, whose kernel stacks take ${formatBytes(bytes)}`,
     confidence: trend === undefined ? "likely" : "confirmed",
     material: true,
     claims: [{ account: "kernel-stacks", bytes: { low: bytes, high: bytes } }],
-    ...(inBytes === undefined ? {} : { growthBytesPerSecond: { low: inBytes.low, high: inBytes.high } }),
-    exhaustion: inBytes === undefined || last === undefined || available === undefined
-      ? null
-      : exhaustion(inBytes, available, last.time),
+    ...forecast(inBytes, seen.ledgers),
     owners: [{
       pid: top.pids[0] ?? null,
       comm: top.comm,

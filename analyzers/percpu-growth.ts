@@ -7,9 +7,10 @@ import { overTime } from "../src/core/source.ts";
 import { isWhole, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import { controlGroups } from "../src/computed/control_groups.ts";
 import { MEMCG_BYTES_A_CPU } from "../src/computed/dying_memcgs.ts";
+import { forecast } from "../src/computed/forecast.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
-import { exhaustion, recentTrend } from "../src/computed/trend.ts";
+import { recentTrend } from "../src/computed/trend.ts";
 import { bpfMaps } from "../src/parsers/bpf_maps.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -94,7 +95,6 @@ export const percpuGrowth: Analyzer = defineAnalyzer({
     if (percpu < materialBytes || (!grows && percpu <= usual)) {
       return { ruledOut: `per-CPU memory${percpu < all ? " that no cause has" : ""} is ${counted}` };
     }
-    const last = ledgers?.at(-1);
     const evidence: EvidenceLine[] = [{
       path,
       line,
@@ -110,10 +110,7 @@ export const percpuGrowth: Analyzer = defineAnalyzer({
         confidence: grows ? "likely" : "possible",
         material: true,
         claims: [{ account: "percpu", bytes: { low: Math.min(percpu, Math.max(0, percpu - usual)), high: percpu } }],
-        ...(grows ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
-        exhaustion: grows && last?.value.availableBytes !== undefined
-          ? exhaustion(trend, last.value.availableBytes, last.time)
-          : null,
+        ...forecast(grows ? trend : undefined, ledgers),
         owners: [{
           pid: null,
           comm: "per-CPU allocator",

@@ -10,6 +10,7 @@ import { shellWord } from "../src/core/shell.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Confidence, Remedy } from "../src/core/report.ts";
 import { type MaybeValues, overTime, type TimePoint, type Values } from "../src/core/source.ts";
+import { forecast } from "../src/computed/forecast.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
@@ -17,7 +18,7 @@ import { ALL_PROCESSES, areAllProcesses, hiddenProcesses } from "../src/computed
 import { hiddenAnonBytes, type Process, processes } from "../src/computed/processes.ts";
 import { type Program, programs } from "../src/computed/programs.ts";
 import { type ProgramSeries, programSeries } from "../src/computed/program_series.ts";
-import { exhaustion, MIN_TREND_POINTS, recentTrend, type Trend } from "../src/computed/trend.ts";
+import { MIN_TREND_POINTS, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Apache's prefork, the server with the most processes by default, has at most 256 (MaxRequestWorkers). */
@@ -171,8 +172,6 @@ function finding(crowd: Crowd, trend: Trend | undefined, seen: Seen): FindingDra
   const each = bytes / crowd.pids.length;
   const isMany = crowd.pids.length >= MANY_PROCESSES;
   const isLong = trend !== undefined && trend.spanSeconds >= LONG_WATCH_SECONDS;
-  const last = seen.ledgers?.at(-1);
-  const available = last?.value.availableBytes;
   const inBytes = trend && { ...trend, low: trend.low * each, high: trend.high * each };
   const parent = seen.programSeries?.get(crowd.comm)?.parent;
   const starter = parent === undefined
@@ -189,10 +188,7 @@ function finding(crowd: Crowd, trend: Trend | undefined, seen: Seen): FindingDra
       { account: "anon", bytes: { low: crowd.largest.isRss ? 0 : crowd.anonBytes, high: crowd.anonBytes } },
       { account: "page-tables", bytes: { low: crowd.pageTableBytes, high: crowd.pageTableBytes } },
     ],
-    ...(inBytes === undefined ? {} : { growthBytesPerSecond: { low: inBytes.low, high: inBytes.high } }),
-    exhaustion: inBytes === undefined || last === undefined || available === undefined
-      ? null
-      : exhaustion(inBytes, available, last.time),
+    ...forecast(inBytes, seen.ledgers),
     owners: [{
       pid: crowd.largest.pid,
       comm: crowd.comm,

@@ -7,7 +7,7 @@ import {
 } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity, formatRate } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
-import type { ByteRange, Confidence, Exhaustion, Owner, Remedy } from "../src/core/report.ts";
+import type { ByteRange, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { setSysctl, shellWord } from "../src/core/shell.ts";
 import { type DescriptorsInFlight, descriptorsInFlight } from "../src/parsers/descriptors_in_flight.ts";
 import type { TmpfsFile } from "../src/parsers/tmpfs_files.ts";
@@ -20,6 +20,7 @@ import {
   type Values,
 } from "../src/core/source.ts";
 import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
+import { forecast } from "../src/computed/forecast.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { FIND_IN_FLIGHT, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
@@ -33,7 +34,7 @@ import {
   type TmpfsUse,
   type UnlinkedObject,
 } from "../src/computed/shared_memory.ts";
-import { exhaustion, type Measurement, recentTrend, type Trend } from "../src/computed/trend.ts";
+import { type Measurement, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { type RamfsUse, type UnevictableCache, unevictableCache } from "../src/computed/unevictable_cache.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -84,13 +85,6 @@ function materialFileBytes(seen: Seen): number {
   return Math.max(materialBytes(seen), FILES_SHARE * seen.ledger.totalBytes);
 }
 
-function exhaustionOf(trend: Trend | undefined, { ledgers }: Seen): Exhaustion | null {
-  const last = ledgers?.at(-1);
-  const available = last?.value.availableBytes;
-  if (trend === undefined || last === undefined || available === undefined) return null;
-  return exhaustion(trend, available, last.time);
-}
-
 /** One thing that holds shared memory which nobody maps. */
 interface Holding extends EvidenceLine {
   readonly bytes: number;
@@ -113,11 +107,11 @@ function commOf(pid: number, known: readonly Process[] | undefined): string | un
 const UNKNOWN_PROGRAM = "an unknown program";
 
 /** What removes segments, after a look at them: one by its number; of many those that still nobody is attached to. */
-function removeSegments({ id, creatorPid, seenBy }: OrphanSegment, count: number): string[] {
+function removeSegments({ id, creatorPid, uid, seenBy }: OrphanSegment, count: number): string[] {
   const enter = seenBy === undefined ? "" : `nsenter -t ${seenBy} -i `;
   if (count === 1) return [`${enter}ipcs -m -i ${id}`, `${enter}ipcrm -m ${id}`];
-  // Columns of this file: shmid is the 2nd, cpid the 5th, nattch the 7th.
-  const theirs = `${enter}awk '$5 == ${creatorPid} && $7 == 0`;
+  // Columns of this file: shmid is the 2nd, cpid the 5th, nattch the 7th, uid the 8th. A number of a process is given to another one later.
+  const theirs = `${enter}awk '$5 == ${creatorPid} && $7 == 0${uid === undefined ? "" : ` && $8 == ${uid}`}`;
   return [
     `${theirs}' /proc/sysvipc/shm`,
     `${theirs} { print "-m", $2 }' /proc/sysvipc/shm | xargs -n 64 ${enter}ipcrm`,
@@ -178,12 +172,16 @@ function segmentsHolding(segments: readonly OrphanSegment[], known: readonly Pro
   };
 }
 
-/** Those that one process made, taken together: it may have left thousands of small ones. Where it is not known who did, each is one of its own. */
+/**
+ * Those that one process made, taken together: it may have left thousands of small ones. Where it is not known who did, each is one of its own: 0 is any
+ * process of a PID namespace beside the one that looked.
+ */
 function byMaker(orphans: readonly OrphanSegment[]): OrphanSegment[][] {
   const groups = new Map<string, OrphanSegment[]>();
   for (const segment of orphans) {
     const { id, creatorPid, uid, seenBy } = segment;
-    const key = creatorPid === undefined ? `segment ${id} ${seenBy}` : `maker ${creatorPid} ${uid} ${seenBy}`;
+    const isKnown = creatorPid !== undefined && creatorPid > 0;
+    const key = isKnown ? `maker ${creatorPid} ${uid} ${seenBy}` : `segment ${id} ${seenBy}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [segment]);
     else group.push(segment);
@@ -532,8 +530,7 @@ function ramfsFinding(seen: Seen): FindingDraft | undefined {
     confidence: !areSure ? "possible" : growing === undefined ? "likely" : "confirmed",
     material: true,
     claims: [{ account: "page-cache", bytes: cache.bytes }],
-    ...(growing === undefined ? {} : { growthBytesPerSecond: { low: growing.low, high: growing.high } }),
-    exhaustion: exhaustionOf(growing, seen),
+    ...forecast(growing, seen.ledgers),
     owners: largest === undefined
       ? [unknownRamfsOwner(cache.bytes.high)]
       : uses.map((use) => ramfsOwner(use, cache.bytes.high)),
@@ -587,8 +584,7 @@ function unmappedFinding({ parts, bytes }: Unmapped, growing: Trend | undefined,
     confidence: bytes.low >= materialBytes(seen) ? sureConfidence : "possible",
     material: true,
     claims: [{ account: "shmem", bytes }],
-    ...(rate === undefined ? {} : { growthBytesPerSecond: { low: rate.low, high: rate.high } }),
-    exhaustion: exhaustionOf(rate, seen),
+    ...forecast(rate, seen.ledgers),
     owners: listed.map(({ owner }) => owner),
     evidence: [
       {
@@ -625,8 +621,7 @@ function mappedFinding(
     confidence: "possible",
     material: bytes >= SMALL_HOST_SHARE * ledger.totalBytes,
     claims: [{ account: "shmem", bytes: { low: 0, high: Math.min(held, shared.totalBytes) } }],
-    growthBytesPerSecond: { low: growing.low, high: growing.high },
-    exhaustion: exhaustionOf(growing, seen),
+    ...forecast(growing, seen.ledgers),
     owners: [mapper, ...others].slice(0, MAX_OWNERS).map(({ last }) => ({
       pid: last.pid,
       comm: last.comm,
@@ -681,8 +676,7 @@ function namelessFinding(nameless: number, growing: Trend | undefined, seen: See
       // What processes map may be less than is known of them: then more of it is nameless.
       bytes: { low: isSure ? nameless : 0, high: nameless + (mapped === undefined ? 0 : mapped.high - mapped.low) },
     }],
-    ...(grows === undefined ? {} : { growthBytesPerSecond: { low: grows.low, high: grows.high } }),
-    exhaustion: exhaustionOf(grows, seen),
+    ...forecast(grows, seen.ledgers),
     owners: most === undefined
       ? [unknownOwner(nameless)]
       : receivers.slice(0, MAX_OWNERS).map((socket) => receiverOwner(socket, seen)),

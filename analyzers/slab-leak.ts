@@ -13,6 +13,7 @@ import { WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import { controlGroups } from "../src/computed/control_groups.ts";
 import { descriptors } from "../src/computed/descriptors.ts";
 import { importedHistory, type LongGrowth, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
+import { forecast } from "../src/computed/forecast.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
@@ -47,7 +48,6 @@ import {
   type TenantWitnesses,
 } from "../src/computed/slab_tenants.ts";
 import { type SlabTraces, tracedAllocations } from "../src/computed/slab_traces.ts";
-import { exhaustion } from "../src/computed/trend.ts";
 import { allocinfo } from "../src/parsers/allocinfo.ts";
 import { dfInodes } from "../src/parsers/df.ts";
 import { eventQueues } from "../src/parsers/event_queues.ts";
@@ -521,8 +521,6 @@ function finding(suspects: Caches, bytes: number, dominates: boolean, slab: Slab
   const { seen, witnesses } = slab;
   const confidence = confidenceOf(suspects, dominates, slab);
   const fastest = suspects.find(grows)?.trend;
-  const last = seen.ledgers?.at(-1);
-  const available = last?.value.availableBytes;
   const others = suspects.length === 1 ? "" : ` and ${suspects.length - 1} more`;
   const tenant = tenantOf(first, witnesses);
   const [group] = tenant?.groups ?? [];
@@ -533,10 +531,7 @@ function finding(suspects: Caches, bytes: number, dominates: boolean, slab: Slab
     confidence,
     material: confidence !== "possible",
     claims: [{ account: "slab-unreclaimable", bytes: { low: bytes, high: bytes } }],
-    ...(fastest === undefined ? {} : { growthBytesPerSecond: { low: fastest.low, high: fastest.high } }),
-    exhaustion: fastest === undefined || last === undefined || available === undefined
-      ? null
-      : exhaustion(fastest, available, last.time),
+    ...forecast(fastest, seen.ledgers),
     owners: [...processOwners(first, tenant), ...suspects.map(cacheOwner)],
     evidence: [
       ...accountEvidence(slab),

@@ -24,6 +24,8 @@ import {
   type StripeCache,
   type TraceBuffer,
 } from "../src/computed/kernel_buffers.ts";
+import { forecast } from "../src/computed/forecast.ts";
+import { isAtLeast } from "../src/computed/kernel_release.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
 import { stopCommands } from "../src/computed/owners.ts";
@@ -32,7 +34,7 @@ import { receiveRings } from "../src/computed/receive_rings.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import type { SocketQueue } from "../src/computed/socket_queues.ts";
 import { tcpBacklog } from "../src/computed/tcp_backlog.ts";
-import { exhaustion, recentTrend, type Trend } from "../src/computed/trend.ts";
+import { recentTrend, type Trend } from "../src/computed/trend.ts";
 import { unixBacklog } from "../src/computed/unix_backlog.ts";
 import { countedBeyond, findSockets, lookAtSockets } from "../src/computed/unseen_sockets.ts";
 import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
@@ -487,13 +489,12 @@ function recorded(bytes: number, { pageOwnerStacks: stacks, allocinfo: sites, pa
     .filter((tenant) => tenant.bytes >= MIN_NAMED_SHARE * bytes);
 }
 
-function isAtLeast(release: string | undefined, major: number, minor: number): boolean {
-  const [, a, b] = /^(\d+)\.(\d+)/.exec(release ?? "") ?? [];
-  // An unknown kernel may well be new enough.
-  return a === undefined || Number(a) > major || (Number(a) === major && Number(b) >= minor);
+/** A kernel that is not known may well be new enough. */
+function mayBeAtLeast(facts: HostFacts, major: number, minor: number): boolean {
+  return isAtLeast(facts, major, minor) !== false;
 }
 
-function remedies({ kernelRelease }: HostFacts): Remedy[] {
+function remedies(facts: HostFacts): Remedy[] {
   const profiling: Remedy = {
     when: "now",
     text:
@@ -509,11 +510,11 @@ function remedies({ kernelRelease }: HostFacts): Remedy[] {
     ],
     verify: "the next report names a function, its file and its module",
   };
-  const stacks = isAtLeast(kernelRelease, 6, 9)
+  const stacks = mayBeAtLeast(facts, 6, 9)
     ? "cat /sys/kernel/debug/page_owner_stacks/show_stacks"
     : "cat /sys/kernel/debug/page_owner > page_owner.txt && page_owner_sort -m page_owner.txt sorted.txt";
   return [
-    ...(isAtLeast(kernelRelease, 6, 10) ? [profiling] : []),
+    ...(mayBeAtLeast(facts, 6, 10) ? [profiling] : []),
     {
       when: "now",
       text:
@@ -565,8 +566,8 @@ function ownerOf({ pid, name, bytes, count, detail }: Named): Owner {
   return { pid: pid ?? null, comm: name, bytes, count, detail };
 }
 
-function unknownOwner(bytes: number, { kernelRelease }: HostFacts): Owner {
-  const detail = isAtLeast(kernelRelease, 6, 10)
+function unknownOwner(bytes: number, facts: HostFacts): Owner {
+  const detail = mayBeAtLeast(facts, 6, 10)
     ? "to find the owner: sysctl vm.mem_profiling=1, later sort -rn /proc/allocinfo | head; or boot with page_owner=on"
     : "to find the owner: boot with page_owner=on, later read /sys/kernel/debug/page_owner";
   return { pid: null, comm: "unknown", bytes: Math.round(bytes), count: 1, detail };
@@ -584,8 +585,6 @@ function finding(residual: Residual, { by, all }: Tenants, told: Told): FindingD
   const [first, ...others] = all;
   const tenant = first !== undefined && (by === "buffers" || first.bytes >= MOST_OF * bytes) ? first : undefined;
   const claimed = tenant === undefined ? bytes : Math.min(bytes, sum(all));
-  const last = told.ledgers?.at(-1);
-  const available = last?.value.availableBytes;
   const rate = trend === undefined ? "" : `, and it grows by ${formatRate(trend.bytesPerSecond)}`;
   return {
     title: tenant === undefined
@@ -598,10 +597,7 @@ function finding(residual: Residual, { by, all }: Tenants, told: Told): FindingD
     material: tenant !== undefined || bytes >= Math.max(noiseBytes, MAJOR_SHARE * totalBytes) ||
       (trend?.changeBytes ?? 0) >= noiseBytes,
     claims: [{ account: "unaccounted", bytes: { low: claimed, high: claimed } }],
-    ...(trend === undefined ? {} : { growthBytesPerSecond: { low: trend.low, high: trend.high } }),
-    exhaustion: trend === undefined || last === undefined || available === undefined
-      ? null
-      : exhaustion(trend, available, last.time),
+    ...forecast(trend, told.ledgers),
     owners: tenant === undefined ? [unknownOwner(bytes, told.facts)] : all.map(ownerOf),
     evidence: [...tenantEvidence(residual, all, told), ...blocks(told.pageFlags), ...excluded(bytes, told)],
     remedies: remediesOf(residual, by, told),

@@ -12,6 +12,7 @@ import { lately, type MaybeValues, overTime, type TimePoint, type Values } from 
 import { shellWord } from "../src/core/shell.ts";
 import { importedHistory, type LongGrowth, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { type Languages, languages, type LikelyLanguage } from "../src/computed/languages.ts";
+import { forecast } from "../src/computed/forecast.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { pressure } from "../src/computed/pressure.ts";
@@ -24,14 +25,7 @@ import {
 } from "../src/computed/process_statuses.ts";
 import { hiddenAnonBytes, type Process, processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
-import {
-  exhaustion,
-  MAX_RATE_SPREAD,
-  type Measurement,
-  MIN_TREND_POINTS,
-  recentTrend,
-  type Trend,
-} from "../src/computed/trend.ts";
+import { MAX_RATE_SPREAD, type Measurement, MIN_TREND_POINTS, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Heaps grow in steps: a few transparent huge pages (2 MiB each) come and go in a process that leaks nothing. */
@@ -82,6 +76,8 @@ interface Tenant {
   readonly comm: string;
   /** As in the last snapshot, the largest first. */
   readonly processes: readonly Process[];
+  /** The same as in the first snapshot that has them. */
+  readonly firstSeen: readonly Process[];
   readonly series: readonly Measurement[];
 }
 
@@ -102,19 +98,19 @@ function sizeText(bytes: number, { isRss }: Process): string {
 function lasting(history: readonly TimePoint<readonly Process[]>[]): Tenant[] {
   // None has a trend, and there may be a hundred thousand processes.
   if (history.length < MIN_TREND_POINTS) return [];
-  const seen = new Map<string, { last: Process; series: Measurement[] }>();
+  const seen = new Map<string, { first: Process; last: Process; series: Measurement[] }>();
   for (const { time, value } of history) {
     for (const process of value) {
       const key = `${process.pid} ${process.comm}`;
-      const series = seen.get(key)?.series ?? [];
+      const { first, series } = seen.get(key) ?? { first: process, series: [] as Measurement[] };
       series.push({ time, bytes: sizeOf(process) });
-      seen.set(key, { last: process, series });
+      seen.set(key, { first, last: process, series });
     }
   }
   const end = history.at(-1)?.time;
   return [...seen.values()]
     .filter(({ series }) => series.at(-1)?.time === end)
-    .map(({ last, series }) => ({ comm: last.comm, processes: [last], series }));
+    .map(({ first, last, series }) => ({ comm: last.comm, processes: [last], firstSeen: [first], series }));
 }
 
 /** Programs that run as several processes, each taken together; only those that were there all the time. */
@@ -128,6 +124,7 @@ function programs(tenants: readonly Tenant[], snapshots: number): Tenant[] {
   return [...byComm].filter(([, each]) => each.length > 1).map(([comm, each]) => ({
     comm,
     processes: each.flatMap(({ processes }) => processes).sort((a, b) => sizeOf(b) - sizeOf(a) || a.pid - b.pid),
+    firstSeen: each.flatMap(({ firstSeen }) => firstSeen),
     series: (each[0] as Tenant).series.map(({ time }, i) => ({
       time,
       bytes: each.reduce((sum, { series }) => sum + (series[i] as Measurement).bytes, 0),
@@ -250,16 +247,29 @@ function returning({ processes: each, series }: Tenant): number | undefined {
 /** Runtimes that let garbage grow for seconds to minutes before they collect it. */
 const COLLECTED: ReadonlySet<string | undefined> = new Set<LikelyLanguage>(["javascript", "java"]);
 
+/** Garbage of who has worked for ten minutes was collected many times: it had as much before. */
+function wasCollected({ ageSeconds, allCpuSeconds = 0 }: ProcessLife): boolean {
+  return Math.min(ageSeconds, allCpuSeconds) >= LONG_WATCH_SECONDS;
+}
+
+/** Whether most of what it grew by goes beyond all that it had before; false where that is not told. */
+function isBeyondPeak({ firstSeen }: Tenant, { changeBytes }: Trend): boolean {
+  return firstSeen.reduce((sum, { belowPeakBytes = Infinity }) => sum + belowPeakBytes, 0) < changeBytes / 2;
+}
+
 /** Who works all the time in such a runtime: its heap grows between two collections, whether it leaks or not. */
 function computing(
-  { processes: each, series }: Tenant,
+  tenant: Tenant,
   lives: ReadonlyMap<number, ProcessLife>,
   written: Languages | undefined,
 ): ProcessLife | undefined {
-  const trend = recentTrend(series);
+  const trend = recentTrend(tenant.series);
   if (trend === undefined || trend.spanSeconds >= LONG_WATCH_SECONDS) return undefined;
-  const known = each.map(({ pid }) => COLLECTED.has(written?.get(pid)) ? lives.get(pid) : undefined);
-  return known.every((life) => life?.isComputing === true) ? known[0] : undefined;
+  const known = tenant.processes.map(({ pid }) => COLLECTED.has(written?.get(pid)) ? lives.get(pid) : undefined);
+  const areComputing = known.every((life) => life?.isComputing === true);
+  const [first] = known;
+  const isNew = known.some((life) => life === undefined || !wasCollected(life)) || !isBeyondPeak(tenant, trend);
+  return areComputing && isNew ? first : undefined;
 }
 
 /** Undefined where nothing but a leak explains it. */
@@ -307,14 +317,23 @@ function leaksOf(seen: Seen): Leaks {
 }
 
 /** Starting up is no leak, nor is a heap that is swept: whether it goes on growing will be seen. */
-const LOOK_AGAIN: Remedy = {
-  when: "now",
-  text: `Look again in a few minutes: who starts up has what it needs then, and who leaks has more. ${
-    remedyMark("user-leak", "look again")
-  }`,
-  commands: ["nailhouse collect --snapshots 6 --interval 30"],
-  verify: "whether user-leak is named then",
-};
+function lookAgain({ kind }: Doubt): Remedy {
+  const mark = remedyMark("user-leak", "look again");
+  return {
+    when: "now",
+    ...(kind === "starting"
+      ? {
+        text: `Look again in a few minutes: who starts up has what it needs then, and who leaks has more. ${mark}`,
+        commands: ["nailhouse collect --snapshots 6 --interval 30"],
+      }
+      : {
+        text:
+          `Watch it for more than ten minutes: a heap that is swept comes back to what it was, and a leak goes on. ${mark}`,
+        commands: ["nailhouse collect --snapshots 12 --interval 60 --timeout 900"],
+      }),
+    verify: "whether user-leak is named then",
+  };
+}
 
 function remedies(
   tenant: { readonly comm: string; readonly processes: readonly Process[] },
@@ -475,8 +494,6 @@ function hidden(seen: Seen): Outcome | undefined {
 function leakFinding(leak: Grown, seen: Seen): FindingDraft {
   const { comm, trend } = leak;
   const { ledgers } = seen;
-  const last = ledgers?.at(-1);
-  const available = last?.value.availableBytes;
   // Claims are made on the ledger, which is that of the first whole snapshot.
   const pids = pidsOf([leak]);
   const base = seen.processes.filter(({ pid }) => pids.has(pid));
@@ -493,15 +510,14 @@ function leakFinding(leak: Grown, seen: Seen): FindingDraft {
     confidence: doubt !== undefined ? "possible" : trend.spanSeconds >= LONG_WATCH_SECONDS ? "confirmed" : "likely",
     material: doubt === undefined,
     claims: [{ account: "anon", bytes: { low: anonBytes, high: anonBytes } }],
-    growthBytesPerSecond: { low: trend.low, high: trend.high },
-    exhaustion: last === undefined || available === undefined ? null : exhaustion(trend, available, last.time),
+    ...forecast(trend, ledgers),
     owners: [{ pid: first.pid, comm, bytes, count: shown.length, detail: first.unit ?? "no systemd unit known" }],
     evidence: [
       ...growthEvidence(shown, leak, ledgers && anonGrowth(ledgers, trend.spanSeconds)),
       ...(doubt === undefined ? [] : [doubtEvidence(doubt, leak)]),
       ...longGrowthEvidence(grownForLong(seen)),
     ],
-    remedies: doubt === undefined ? remedies(leak, seen.processes) : [LOOK_AGAIN],
+    remedies: doubt === undefined ? remedies(leak, seen.processes) : [lookAgain(doubt)],
   };
 }
 

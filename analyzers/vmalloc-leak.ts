@@ -4,9 +4,10 @@ import { accountBytes } from "../src/core/ledger.ts";
 import type { Confidence, Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
 import { overTime } from "../src/core/source.ts";
+import { forecast } from "../src/computed/forecast.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
-import { exhaustion, recentTrend } from "../src/computed/trend.ts";
+import { recentTrend } from "../src/computed/trend.ts";
 import { type VmallocCaller, vmallocCallers } from "../src/computed/vmalloc_callers.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -110,7 +111,6 @@ export const vmallocLeak: Analyzer = defineAnalyzer({
       // Watched and steady is what a table in use does; many areas of one function, seen once, are a strong hint.
       return trend === undefined && many ? "likely" : "possible";
     };
-    const last = ledgers?.at(-1);
     const where = first.module === undefined ? "" : ` (module ${first.module})`;
     const evidence: EvidenceLine[] = [{
       path: first.largest.path,
@@ -136,10 +136,7 @@ export const vmallocLeak: Analyzer = defineAnalyzer({
         confidence: likelihood(),
         material: true,
         claims: [{ account: "vmalloc", bytes: { low: first.bytes, high: first.bytes } }],
-        ...(grows ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
-        exhaustion: grows && last?.value.availableBytes !== undefined
-          ? exhaustion(trend, last.value.availableBytes, last.time)
-          : null,
+        ...forecast(grows ? trend : undefined, ledgers),
         owners: open.filter(({ bytes }) => bytes >= materialBytes).slice(0, 10).map((
           { caller, module, bytes, areas },
         ) => ({

@@ -113,7 +113,8 @@ function reclaimable(stat: MemoryStat, total: string): number | undefined {
 function limited(reader: Reader, file: LimitFile, path: string, memory: Parsed<Meminfo> | undefined): Limited[] {
   const folder = path.slice(0, -file.limit.length);
   const read = <T>(name: string, parse: Parameters<typeof reader.parse<T>>[1]): T | undefined => {
-    const [found] = reader.paths(folder + name);
+    // A group's name may be a pattern that others match, too.
+    const found = reader.paths(folder + name).find((each) => each === folder + name);
     const captured = found === undefined ? undefined : reader.parse(found, parse);
     return captured?.status === "ok" ? captured.value.value : undefined;
   };

@@ -3,6 +3,7 @@ import type { SourceLine } from "../core/ledger.ts";
 import { defineComputed, overTime, type Parsed, type Source, type TimePoint } from "../core/source.ts";
 import { type Loadavg, loadavg } from "../parsers/loadavg.ts";
 import { type ListedProcess, processList } from "../parsers/process_list.ts";
+import { MIN_TREND_POINTS } from "./trend.ts";
 
 /** One process of the last snapshot. */
 export interface ProcessLife extends SourceLine {
@@ -10,7 +11,9 @@ export interface ProcessLife extends SourceLine {
   readonly ageSeconds: number;
   /** CPU time while it was watched; undefined when it was seen once only. */
   readonly cpuSeconds: number | undefined;
-  /** The same for each second. */
+  /** Since it was started; undefined where the list does not tell. */
+  readonly allCpuSeconds: number | undefined;
+  /** While it was watched, for each second. */
   readonly cpuShare: number | undefined;
   /** What of a CPU each of those that want one could get; 1 where there are enough, or it is not known. */
   readonly fairShare: number;
@@ -46,10 +49,16 @@ function isAlwaysRunnable(
   return seen.length > 1 && seen.every((process) => process?.state === "R");
 }
 
-/** The load counts who runs, and who waits for a CPU or a disk. */
+/**
+ * The load counts who runs, and who waits for a CPU or, for hours on a server that does not answer, for a disk: that takes no CPU from anybody, and is not
+ * runnable at any look.
+ */
 function fairShareOf(loads: readonly TimePoint<Parsed<Loadavg>>[], cpus: number | undefined): number {
-  const load = loads.at(-1)?.value.value.load1;
-  return cpus === undefined || load === undefined || load <= cpus ? 1 : cpus / load;
+  const looks = loads.slice(-MIN_TREND_POINTS).map(({ value }) => value.value);
+  const load = looks.at(-1)?.load1;
+  if (cpus === undefined || load === undefined) return 1;
+  const runnable = looks.reduce((most, { runnableThreads }) => Math.max(most, runnableThreads), 0);
+  return Math.min(1, cpus / Math.min(load, runnable));
 }
 
 function livesOf(history: readonly TimePoint<List>[], fairShare: number): Map<number, ProcessLife> {
@@ -74,6 +83,7 @@ function livesOf(history: readonly TimePoint<List>[], fairShare: number): Map<nu
     lives.set(pid, {
       ageSeconds: now - startSeconds,
       cpuSeconds: spent,
+      allCpuSeconds: cpuSeconds,
       cpuShare,
       fairShare,
       isComputing: cpuShare !== undefined && cpuShare >= COMPUTING_SHARE * fairShare ||

@@ -10,41 +10,60 @@ export interface LimitDraft {
   readonly evidence: EvidenceLine;
 }
 
-/** What ends first. */
-export interface Reached {
-  readonly exhaustion: Exhaustion;
-  readonly evidence: EvidenceLine;
+/** When something ends, in milliseconds since 1970. */
+interface Times {
+  readonly soonest: number;
+  /** Undefined where that is too far away. */
+  readonly latest: number | undefined;
+}
+
+/** What ends, and when. */
+export interface End extends Times {
+  /** Undefined: the host's memory. */
+  readonly limit: string | undefined;
+  readonly evidence: EvidenceLine | undefined;
+}
+
+/** A finding with all that it may use up, were it the only one that grows: the host's memory first. */
+export interface Growth {
+  readonly finding: Finding;
+  readonly ends: readonly [End, ...End[]];
 }
 
 /**
  * An analyzer tells when the host's memory is used up; who is charged to a limit may be killed long before.
  *
+ * @param known Undefined where the bundle tells of no limits.
  * @param seen Between which times the limits were looked at, in milliseconds since 1970.
  * @param end When growth was last seen.
- * @returns Undefined where the host's memory ends first.
+ * @returns Undefined where nothing is used up in a foreseeable time.
  */
-export function firstReached(
-  { growthBytesPerSecond: rate, exhaustion: ofHost }: Pick<Finding, "growthBytesPerSecond" | "exhaustion">,
-  limits: readonly LimitDraft[],
+export function growthOf(
+  finding: Finding,
+  known: { readonly limits: readonly LimitDraft[]; readonly swap: EvidenceLine | undefined } | undefined,
   seen: { readonly first: number; readonly last: number },
   end: number,
-): Reached | undefined {
-  const [least] = limits.toSorted((a, b) => a.leftBytes - b.leftBytes);
-  if (least === undefined || rate === null || rate.low <= 0 || ofHost === null) return undefined;
-  // It was not reached when growth was last seen.
-  const at = (from: number, bytesPerSecond: number): number =>
-    Math.max(end, from + least.leftBytes / bytesPerSecond * 1000);
-  const soonest = at(seen.first, rate.high);
-  if (soonest >= Date.parse(ofHost.atLow)) return undefined;
-  const latest = ofHost.atHigh === null ? null : Math.min(Date.parse(ofHost.atHigh), at(seen.last, rate.low));
-  return {
-    exhaustion: {
-      atLow: new Date(soonest).toISOString(),
-      atHigh: latest === null ? null : new Date(latest).toISOString(),
-      limit: least.name,
-    },
-    evidence: least.evidence,
+): Growth | undefined {
+  const { growthBytesPerSecond: rate, exhaustion } = finding;
+  if (exhaustion === null) return undefined;
+  const { atLow, atHigh } = exhaustion;
+  const host = {
+    limit: undefined,
+    soonest: Date.parse(atLow),
+    latest: atHigh === null ? undefined : Date.parse(atHigh),
+    evidence: known?.swap,
   };
+  if (rate === null || rate.low <= 0) return { finding, ends: [host] };
+  // It was not reached when growth was last seen.
+  const at = (from: number, leftBytes: number, bytesPerSecond: number): number =>
+    Math.max(end, from + leftBytes / bytesPerSecond * 1000);
+  const ofLimits = (known?.limits ?? []).map(({ name, leftBytes, evidence }): End => ({
+    limit: name,
+    soonest: at(seen.first, leftBytes, rate.high),
+    latest: host.latest === undefined ? undefined : at(seen.last, leftBytes, rate.low),
+    evidence,
+  }));
+  return { finding, ends: [host, ...ofLimits] };
 }
 
 /** How long memory would last if all grew that would take so long alone: rates add up. Undefined where none of them takes it. */
@@ -54,33 +73,77 @@ function togetherSeconds(alone: readonly (number | undefined)[]): number | undef
 }
 
 /** Findings that are sure to grow, and are no mere symptom of others. */
-function grows({ exhaustion, material, confidence, symptomOf }: Finding): boolean {
-  return exhaustion !== null && material && confidence !== "possible" && symptomOf === null;
+function isSure({ material, confidence, symptomOf }: Finding): boolean {
+  return material && confidence !== "possible" && symptomOf === null;
+}
+
+/** When the same is used up by all of them. Undefined where that is one, or none. */
+function together(alone: readonly Times[], end: number): Times | undefined {
+  const left = (at: number | undefined): number | undefined =>
+    at === undefined ? undefined : Math.max(1, (at - end) / 1000);
+  const soonest = togetherSeconds(alone.map((each) => left(each.soonest)));
+  const latest = togetherSeconds(alone.map((each) => left(each.latest)));
+  if (alone.length < 2 || soonest === undefined) return undefined;
+  return { soonest: end + soonest * 1000, latest: latest === undefined ? undefined : end + latest * 1000 };
+}
+
+function byLimit(growths: readonly Growth[], end: number): ReadonlyMap<string | undefined, Times> {
+  const alone = new Map<string | undefined, End[]>();
+  for (const each of growths.flatMap(({ ends }) => ends)) {
+    const known = alone.get(each.limit);
+    if (known === undefined) alone.set(each.limit, [each]);
+    else known.push(each);
+  }
+  return new Map([...alone].flatMap(([limit, ends]) => {
+    const times = together(ends, end);
+    return times === undefined ? [] : [[limit, times]];
+  }));
+}
+
+function soonestOf(ends: readonly [End, ...End[]]): End {
+  return ends.reduce((first, each) => each.soonest < first.soonest ? each : first);
+}
+
+/** What ends first for each finding. */
+export interface Reached {
+  readonly exhaustion: Exhaustion;
+  readonly evidence: EvidenceLine | undefined;
+}
+
+function reached(ends: readonly [End, ...End[]]): Reached {
+  const { limit, soonest, latest, evidence } = soonestOf(ends);
+  const [host] = ends;
+  // The host's memory may end before a limit that is reached as late as can be.
+  const last = latest === undefined || host.latest === undefined ? latest : Math.min(latest, host.latest);
+  return {
+    exhaustion: {
+      atLow: new Date(soonest).toISOString(),
+      atHigh: last === undefined ? null : new Date(last).toISOString(),
+      ...(limit === undefined ? {} : { limit }),
+    },
+    evidence,
+  };
 }
 
 /**
- * An analyzer knows what it found, and tells when that alone would use up memory. Several causes that grow use it up together, and sooner.
+ * An analyzer knows what it found, and tells when that alone would use up memory. Several causes that grow use up what they share together, and sooner: the
+ * host's memory, and each limit that they are below.
  *
  * @param end When they were last seen, in milliseconds since 1970.
  */
-export function exhaustTogether(findings: readonly Finding[], end: number): readonly Finding[] {
-  const limits = new Set(findings.filter(grows).map(({ exhaustion }) => exhaustion?.limit));
-  return [...limits].reduce((all, limit) => exhaustOne(all, limit, end), findings);
-}
-
-/** What uses up the same: the host's memory, or what one limit leaves. */
-function exhaustOne(findings: readonly Finding[], limit: string | undefined, end: number): readonly Finding[] {
-  const isOne = (finding: Finding): boolean => grows(finding) && finding.exhaustion?.limit === limit;
-  const growing = findings.filter(isOne);
-  const left = (at: string | null): number | undefined =>
-    at === null ? undefined : Math.max(1, (Date.parse(at) - end) / 1000);
-  const ends = growing.map(({ exhaustion }) => exhaustion as Exhaustion);
-  const soonest = togetherSeconds(ends.map(({ atLow }) => left(atLow)));
-  const latest = togetherSeconds(ends.map(({ atHigh }) => left(atHigh)));
-  if (growing.length < 2 || soonest === undefined) return findings;
-  const at = (seconds: number): string => new Date(end + seconds * 1000).toISOString();
-  const together = { atLow: at(soonest), atHigh: latest === undefined ? null : at(latest) };
-  return findings.map((finding) =>
-    isOne(finding) ? { ...finding, exhaustion: { ...finding.exhaustion, ...together } } : finding
-  );
+export function exhaustTogether(growths: readonly Growth[], end: number): ReadonlyMap<Finding, Reached> {
+  const sure = new Set(growths.filter(({ finding }) => isSure(finding)));
+  const shared = byLimit([...sure], end);
+  const sharedEnds = ({ ends: [host, ...limits] }: Growth, ofHost: Times | undefined): readonly [End, ...End[]] => [
+    { ...host, ...ofHost },
+    ...limits.map((each) => ({ ...each, ...shared.get(each.limit) })),
+  ];
+  // Who is stopped by a limit before the host's memory ends is no part of what uses that up.
+  const isStopped = (each: Growth): boolean => soonestOf(sharedEnds(each, shared.get(undefined))).limit !== undefined;
+  const stopped = new Set([...sure].filter(isStopped));
+  const ofHost = byLimit([...sure].filter((each) => !stopped.has(each)), end).get(undefined);
+  return new Map(growths.map((each) => {
+    if (!sure.has(each)) return [each.finding, reached(each.ends)];
+    return [each.finding, reached(sharedEnds(each, stopped.has(each) ? shared.get(undefined) : ofHost))];
+  }));
 }

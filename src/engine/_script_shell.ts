@@ -598,6 +598,22 @@ find_namespaces() {
     problem sos_commands/networking/namespaces "only ${MAX_HELD_NAMESPACES} namespaces that descriptors hold were read"
     ;;
   esac
+  [ -n "$held_namespaces" ] || return 0
+  found_namespaces=$namespace_list
+  namespace_list=
+  for namespace in $found_namespaces; do
+    ! is_lost "$namespace" || continue
+    namespace_list=$namespace_list\${namespace_list:+$newline}$namespace
+  done
+}
+
+# Whether it is a descriptor of something else: what was there in the first snapshot is closed, or a name that ls printed was made to look like it. nsenter would
+# open that, be it a FIFO or a device. NAMESPACE
+is_lost() {
+  kept=\${1#*"$tab"}
+  kept=\${kept%"$tab"*}
+  kept_name=\${1%%"$tab"*}
+  case $kept in "$root"/proc/*/fd/*) [ "$(readlink "$kept")" != "net:[\${kept_name#net-}]" ] ;; *) return 1 ;; esac
 }
 
 # Calls a function for each of them, with its folder in the bundle and its file. FUNCTION

@@ -14,7 +14,7 @@ import type {
   Verdict,
 } from "../core/report.ts";
 import { type Missing, readNeeds, readUses, type Source, type TimePoint } from "../core/source.ts";
-import { exhaustTogether, firstReached, type LimitDraft } from "./_exhaustion.ts";
+import { exhaustTogether, growthOf, type LimitDraft } from "./_exhaustion.ts";
 import { checkClaims } from "./_outcome.ts";
 import { byRank, type Candidate, settleClaims, type Settled } from "./rank.ts";
 import { openSnapshots, type Snapshots } from "./reader.ts";
@@ -168,32 +168,32 @@ function finding({ cause, draft, claims, bytes }: Settled, quotes: Assessment["q
 }
 
 /** Findings with the end that comes first. */
-function withinLimits(
+function exhausted(
   findings: readonly Finding[],
   preset: Preset,
   snapshots: Snapshots,
   end: number,
 ): readonly Finding[] {
   const { base } = snapshots;
-  const found = base.read(preset.limits);
-  const first = base.time;
-  if (found.status !== "ok" || first === undefined) return findings;
+  const limits = base.read(preset.limits);
+  const limitsOf = limits.status === "ok" && base.time !== undefined ? limits.value : () => undefined;
+  const first = base.time ?? end;
   // The whole snapshot takes its time, and was ready before the next one.
   const last = base.timeline.find(({ time }) => time !== undefined && time > first)?.time ?? first;
+  const growths = findings.flatMap((each) => growthOf(each, limitsOf(each), { first, last }, end) ?? []);
+  const reached = exhaustTogether(growths, end);
   return findings.map((each) => {
-    if (each.exhaustion === null) return each;
-    const { limits, swap } = found.value(each);
-    const { exhaustion, evidence } = firstReached(each, limits, { first, last }, end) ??
-      { exhaustion: each.exhaustion, evidence: swap };
-    const more = evidence === undefined ? [] : quote([evidence], snapshots);
-    return { ...each, exhaustion, evidence: [...each.evidence, ...more] };
+    const found = reached.get(each);
+    if (found === undefined) return each;
+    const more = found.evidence === undefined ? [] : quote([found.evidence], snapshots);
+    return { ...each, exhaustion: found.exhaustion, evidence: [...each.evidence, ...more] };
   });
 }
 
 type Series = readonly TimePoint<KnownAccounts>[];
 
 /** By how much an account has grown since the bundle first tells of it. */
-function growthOf(account: AccountId, series: Series): number | undefined {
+function changeOf(account: AccountId, series: Series): number | undefined {
   const known = series.flatMap(({ value }) => value.accounts.get(account) ?? []);
   const [first, last] = [known[0], known.at(-1)];
   return first === undefined || last === undefined ? undefined : last - first;
@@ -211,7 +211,7 @@ function isMuchUnjudged(
   return preset.analyzers.some(({ id, judges, judgesGrowthOf }) => {
     if (!causes.has(id)) return false;
     const bytes = judges && (accountBytes(ledger, judges) ?? 0) - (usual.get(judges) ?? 0);
-    const grown = judgesGrowthOf && growthOf(judgesGrowthOf, series);
+    const grown = judgesGrowthOf && changeOf(judgesGrowthOf, series);
     return [bytes, grown].some((each) => each !== undefined && each >= UNEXPLAINED_SHARE * ledger.totalBytes);
   });
 }
@@ -310,7 +310,7 @@ export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string
   const { settled, displaced } = settleClaims(assessed.candidates, ledger);
   const end = series.status === "ok" ? series.value.at(-1)?.time : undefined;
   const ranked = settled.sort(byRank).map((each) => finding(each, assessed.quotes));
-  const findings = end === undefined ? ranked : exhaustTogether(withinLimits(ranked, preset, snapshots, end), end);
+  const findings = end === undefined ? ranked : exhausted(ranked, preset, snapshots, end);
   const ruledOut = [
     ...assessed.ruledOut,
     ...displaced.map(({ cause, by, accounts }) => ({

@@ -121,9 +121,9 @@ describe("user-leak", () => {
     });
 
     it("says so of a larger one that gets its share of CPUs that many want", async () => {
-      const loaded = (load: string) => ({
+      const loaded = (load: string, runnable = 9) => ({
         ...started(2, 0.4, large, "S"),
-        "proc/loadavg": `${load} 4.00 2.00 9/300 900\n`,
+        "proc/loadavg": `${load} 4.00 2.00 ${runnable}/300 900\n`,
       });
       const manifest = { "proc/cpuinfo": "processor\t: 0\n\nprocessor\t: 1\n" };
       const finding = findingOf(await analyzeFiles({ ...loaded("8.00"), ...manifest }), "user-leak");
@@ -132,6 +132,32 @@ describe("user-leak", () => {
         "it was started 12 s before the last snapshot, and computed 40.0 % of the time, where each of those that want a CPU could get 25.0 %",
       );
       expect(findingOf(await analyzeFiles({ ...loaded("1.00"), ...manifest }), "user-leak")?.confidence).toBe("likely");
+      // Who waits for a disk, or for a file server that is gone, wants no CPU.
+      const stuck = { ...loaded("80.00", 2), ...manifest };
+      expect(findingOf(await analyzeFiles(stuck), "user-leak")?.confidence).toBe("likely");
+    });
+
+    it("takes it for a leak where one that has worked for long goes beyond all that it had before", async () => {
+      const of = async (ageSeconds: number, peakBytes: number) => {
+        const files: { [path: string]: string } = {
+          ...started(ageSeconds, 0.9, large),
+          "proc/700/cmdline": "/usr/bin/node\0a\0",
+        };
+        for (const [i, prefix] of times.entries()) {
+          const bytes = large[i] as number;
+          files[`${prefix}proc/700/status`] = `Name:\tnode\nVmHWM:\t${Math.max(peakBytes, bytes) / 1024} kB\nVmRSS:\t${
+            bytes / 1024
+          } kB\nRssAnon:\t${bytes / 1024} kB\nVmSwap:\t0 kB\n`;
+        }
+        return findingOf(await analyzeFiles(files), "user-leak");
+      };
+      // It has worked for ten minutes before, and most of the 200 MiB are more than it ever had.
+      expect(await of(900, 350 * MIB)).toMatchObject({ confidence: "likely", material: true });
+      expect(await of(900, 450 * MIB)).toMatchObject({ confidence: "possible" });
+      const young = await of(500, 300 * MIB);
+      expect(young).toMatchObject({ confidence: "possible", material: false });
+      // Until it was watched for so long it stays a doubt.
+      expect(young?.remedies[0]?.commands).toEqual(["nailhouse collect --snapshots 12 --interval 60 --timeout 900"]);
     });
 
     it("takes what grows in seconds in a runtime that works all the time for garbage, and not where it mostly waits", async () => {

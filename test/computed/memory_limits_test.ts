@@ -152,6 +152,26 @@ describe("a leak below the limit of a control group", () => {
     ]);
   });
 
+  it("of several programs is the one that they are all below, where they reach that before one of their own", async () => {
+    const two = leaks(["0::/box/a\n", "0::/box/b\n"]);
+    // 1,400 MiB are left of the box, which is 35 s at 40 MiB a second, and 900 of the first one's own: 45 s.
+    const report = await analyzeFiles({ ...two, ...v2("/box", max(2000), 600), ...v2("/box/a", max(1200), 300) });
+    const ends = report.findings.map(({ exhaustion }) => exhaustion);
+    expect(ends.map((each) => each?.limit)).toEqual(Array(2).fill("memory.max of /box (1.95 GiB)"));
+    expect(new Set(ends.map((each) => each?.atLow)).size).toBe(1);
+    expect(Date.parse(ends[0]?.atLow ?? "")).toBeLessThan(Date.parse(at(45)));
+  });
+
+  it("counts for the host's memory together with what has none, which may end before it", async () => {
+    const both = leaks(["0::/box\n", "0::/other\n"]);
+    const together = (await analyzeFiles(both)).findings.map(({ exhaustion }) => exhaustion);
+    const seconds = (Date.parse(together[0]?.atLow ?? "") - Date.parse(at(0))) / 1000;
+    // The two use up twice as much: alone it would be reached long before the host's memory ends.
+    const report = await analyzeFiles({ ...both, ...v2("/box", max(300 + Math.round(20 * seconds * 1.5)), 300) });
+    expect(together).toHaveLength(2);
+    expect(report.findings.map(({ exhaustion }) => exhaustion)).toEqual(together);
+  });
+
   describe("of which the root has it, as a container's own hierarchy", () => {
     const container = v2("", max(900), 300);
     const kthreadd = { "proc/2/status": "Name:\tkthreadd\n" };
@@ -181,6 +201,19 @@ describe("a leak below the limit of a control group", () => {
     expect(await because({})).toContain(swap);
     expect(await because({ "memory.swap.max": "max\n" })).toContain(swap);
     expect(await because({ "memory.swap.max": "0\n" })).toContain("at it the kernel kills");
+  });
+
+  it("reads each group's own files, whatever its name", async () => {
+    const files = { ...leaks(["0::/b*x\n"]), ...v2("/b*x", max(900), 300), ...v2("/b!x", max(800), 700) };
+    expect(await endOf(files)).toMatchObject({ atLow: at(30), limit: "memory.max of /b*x (900 MiB)" });
+  });
+
+  it("lets a group's name be no markup", async () => {
+    const name = "/b<img src=x>[a](javascript:b)";
+    const report = await analyzeFiles({ ...leaks([`0::${name}\n`]), ...v2(name, max(900), 300) });
+    expect(findingOf(report, "user-leak")?.exhaustion?.limit).toContain(name);
+    expect(renderHtml(report)).not.toContain("<img");
+    expect(renderMarkdown(report).replaceAll(/`[^`]*`/g, "")).not.toMatch(/(?<!\\)<img|(?<!\\)\]\(javascript/);
   });
 
   it("does not let a group's name into the terminal", async () => {

@@ -711,6 +711,28 @@ describe.skipIf(!linux || !root || !has("unshare")).each(tools)("$name (root onl
       process.kill(-(holder.pid as number), "SIGKILL");
     }
   }, 60_000);
+
+  it("enters no descriptor of something else, whatever its name looks like", async () => {
+    const here = inNewFolder();
+    // Descriptor 8 ends in `ls -l` as if 9 were of a namespace, which is a FIFO: who opens it waits for somebody who writes.
+    const holder = start(here, [
+      "bash",
+      "-c",
+      'mkfifo pipe; f=\'x 9 -> net:[77]\'; touch "$f"; exec 7<>pipe 9<pipe 7>&- 8<"$f"; echo held >&2; exec sleep 60',
+    ]);
+    try {
+      await new Promise((resolve) => holder.stderr?.once("data", resolve));
+      const content = await collect(
+        here,
+        collector([{ kind: "netns", files: ["sockstat"], commands: [], maxNamespaces: 100 }]),
+        { snapshots: 1, timeoutSeconds: 8 },
+      );
+      expect(content.status.stopped).toBe(null);
+      expect(problemsOf(content)).toEqual([]);
+    } finally {
+      process.kill(-(holder.pid as number), "SIGKILL");
+    }
+  }, 60_000);
 });
 
 it.skipIf(!linux || !root).each(tools)(

@@ -1,0 +1,24 @@
+/** What a finding tells of how it goes on. */
+import type { FindingDraft } from "../core/analyzer.ts";
+import type { Ledger } from "../core/ledger.ts";
+import type { TimePoint } from "../core/source.ts";
+import { exhaustion, type Trend } from "./trend.ts";
+
+/**
+ * How fast what a finding holds grows, and when that alone would use up the host's memory.
+ *
+ * @param trend Of its bytes; undefined where it does not grow.
+ * @param ledgers In time order: the last one tells what is available.
+ */
+export function forecast(
+  trend: Trend | undefined,
+  ledgers: readonly TimePoint<Ledger>[] | undefined,
+): Pick<FindingDraft, "growthBytesPerSecond" | "exhaustion"> {
+  if (trend === undefined) return {};
+  const last = ledgers?.at(-1);
+  const available = last?.value.availableBytes;
+  return {
+    growthBytesPerSecond: { low: trend.low, high: trend.high },
+    exhaustion: last === undefined || available === undefined ? null : exhaustion(trend, available, last.time),
+  };
+}
