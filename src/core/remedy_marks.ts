@@ -598,6 +598,11 @@ export const remedyMarks: readonly RemedyMark[] = [
   },
   {
     "cause": "slab-leak",
+    "remedy": "look at what stays",
+    "untried": "it only looks",
+  },
+  {
+    "cause": "slab-leak",
     "remedy": "remove the message queues",
     "kernel": "6.18.44-fc-v657",
     "date": "2026-11-29",
