@@ -17,7 +17,7 @@ export const remedyMarks: readonly RemedyMark[] = [
     "cause": "bpf-maps",
     "remedy": "remove the pin",
     "kernel": "6.18.44-fc-v769",
-    "date": "2026-11-23",
+    "date": "2026-11-30",
     "beforeBytes": 67108864,
     "afterBytes": 0,
   },
