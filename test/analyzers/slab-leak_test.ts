@@ -291,6 +291,15 @@ describe("slab-leak", () => {
     expect(finding?.remedies[0]?.commands).toContain("ipcrm -q 5");
     expect(finding?.remedies.flatMap(({ commands }) => commands)).not.toContain("kill -TERM 7");
     // Fewer messages than objects: these are somebody else's.
+    const posix = findingOf(
+      await analyzeFiles({
+        ...files(0),
+        "proc/slabinfo": slabinfoText([{ name: "msg_msg-4k", size: 4096, objects: 90_000 }]),
+      }),
+      "slab-leak",
+    );
+    expect(posix?.title).toMatch(/^Unreclaimable kernel objects \(messages in queues\) hold/);
+    expect(posix?.remedies[0]?.commands[0]).toMatch(/find \/proc\/\[0-9\]\*\/fd .* grep -H \^QSIZE$/);
     const others = findingOf(await analyzeFiles(files(30_000)), "slab-leak");
     expect(others?.title).toMatch(/^Unreclaimable kernel objects hold/);
     expect(others?.remedies[0]?.commands).toEqual(["slabtop -o -s c | head -20"]);
