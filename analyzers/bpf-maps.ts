@@ -98,6 +98,7 @@ function accountOf(type: string): AccountId {
 /** @param holders Programs that have maps open. */
 function remedies(map: BpfMap | undefined, holders: readonly Descriptors[]): Remedy[] {
   const show = map === undefined ? "bpftool map list" : `bpftool map show id ${map.id}`;
+  const showPins = show.replace("bpftool", "bpftool -f");
   return [
     {
       when: "now",
@@ -107,10 +108,12 @@ function remedies(map: BpfMap | undefined, holders: readonly Descriptors[]): Rem
         remedyMark("bpf-maps", "remove the pin")
       }`,
       commands: [
-        show.replace("bpftool", "bpftool -f"),
+        showPins,
         ...holders.slice(0, HOLDERS_LISTED).map(({ pid }) => `grep -H '^map_id:' /proc/${pid}/fdinfo/*`),
         "bpftool prog list",
-        "rm PIN",
+        ...(map === undefined
+          ? []
+          : [`${showPins} | sed -n 's/^[[:space:]]*pinned //p' | tr '\\n' '\\0' | xargs -0 -r rm --`]),
       ],
       verify:
         "VmallocUsed (Percpu for per-CPU maps) of /proc/meminfo falls when the last pin, descriptor and program are gone",

@@ -58,7 +58,9 @@ import { netDev } from "../src/parsers/net_dev.ts";
 import { neighbourStat } from "../src/parsers/neighbour_stat.ts";
 import { slabAllocTraces } from "../src/parsers/slab_alloc_traces.ts";
 import { slabinfo } from "../src/parsers/slabinfo.ts";
+import { keyUsers } from "../src/parsers/key_users.ts";
 import { sysvipcMsg } from "../src/parsers/sysvipc_msg.ts";
+import { sysvipcSem } from "../src/parsers/sysvipc_sem.ts";
 import { udp } from "../src/parsers/udp.ts";
 import { lookAtSockets } from "../src/computed/unseen_sockets.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -95,6 +97,8 @@ const uses = {
   signals: queuedSignals,
   statuses: processStatuses,
   queues: sysvipcMsg,
+  semaphores: sysvipcSem,
+  keys: keyUsers,
   events: eventQueues,
   inodes: dfInodes,
   mounts,
@@ -215,6 +219,18 @@ function removal({ kind, command }: NonNullable<Tenant["stays"]>): Remedy {
         }`,
       commands: [command],
       verify: "SUnreclaim of /proc/meminfo falls, and fewer lines are in /proc/net/dev",
+    };
+  }
+  if (kind === "semaphores" || kind === "keys") {
+    return {
+      when: "now",
+      text: `${
+        kind === "keys"
+          ? "See what the keys are, and unlink those that nobody needs from their keyring (keyctl unlink KEY RING; keyctl clear RING): a session's keyring goes with its last process, a user's own stays."
+          : "See whose the sets are, and remove those that no program needs (ipcrm -s ID): they stay when all programs have ended, and the kernel does not tell which process made them."
+      } ${remedyMark("slab-leak", "look at what stays")}`,
+      commands: [command],
+      verify: "SUnreclaim of /proc/meminfo falls, and their number with it",
     };
   }
   return {

@@ -22,7 +22,7 @@ import {
 import { socketOwners } from "../src/computed/socket_owners.ts";
 import { FULL_SHARE, STALE_MS, tcpBacklog, type TcpQueue, ZERO_WINDOW_PROBE } from "../src/computed/tcp_backlog.ts";
 import { recentTrend } from "../src/computed/trend.ts";
-import { notSeenTcp, unseenRoom } from "../src/computed/unseen_sockets.ts";
+import { notSeen, unseenTcpBytes } from "../src/computed/unseen_sockets.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -281,12 +281,12 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
     "net/ipv4/tcp_input.c tcp_data_queue()",
   ],
   needs: { tcpBacklog },
-  uses: { ledger, pickedTcp, unseenRoom, socketOwners, processes, languages, sockstat },
+  uses: { ledger, pickedTcp, unseenTcpBytes, socketOwners, processes, languages, sockstat },
   analyze(
     {
       ledger,
       pickedTcp: isPicked,
-      unseenRoom: unseen,
+      unseenTcpBytes: unseen,
       tcpBacklog: backlog,
       socketOwners: owners,
       processes: known,
@@ -307,7 +307,7 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
       const because = `${formatQuantity(received.sockets, "TCP socket holds", "TCP sockets hold")} ${
         formatBytes(received.chargedBytes)
       } of received data, of which ${formatBytes(judged.bytes)} are not known to be read`;
-      return notSeenTcp(because, unseen, protocolMemory(stat, "TCP"), backlog, ledger);
+      return notSeen(because, unseen, 0, ledger);
     }
     const materialBytes = materialQueueBytes(ledger?.totalBytes);
     const groups = groupByOwner(judged.queues, owners);

@@ -20,7 +20,7 @@ import {
 import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
 import { STALE_MS, tcpBacklog, type TcpQueue, ZERO_WINDOW_PROBE } from "../src/computed/tcp_backlog.ts";
 import { recentTrend } from "../src/computed/trend.ts";
-import { notSeenTcp, unseenRoom } from "../src/computed/unseen_sockets.ts";
+import { notSeen, unseenTcpBytes } from "../src/computed/unseen_sockets.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl, shellWord } from "../src/core/shell.ts";
@@ -222,12 +222,12 @@ export const socketBacklogTcpSend: Analyzer = defineAnalyzer({
     "net/ipv4/tcp_timer.c tcp_probe_timer()",
   ],
   needs: { tcpBacklog },
-  uses: { ledger, pickedTcp, unseenRoom, socketOwners, processes, languages, sockstat },
+  uses: { ledger, pickedTcp, unseenTcpBytes, socketOwners, processes, languages, sockstat },
   analyze(
     {
       ledger,
       pickedTcp: isPicked,
-      unseenRoom: unseen,
+      unseenTcpBytes: unseen,
       tcpBacklog: backlog,
       socketOwners: owners,
       processes: known,
@@ -259,7 +259,7 @@ export const socketBacklogTcpSend: Analyzer = defineAnalyzer({
       const because = `${formatQuantity(sent.sockets, "TCP socket has", "TCP sockets have")} ${
         formatBytes(sent.chargedBytes)
       } to send, of which ${formatBytes(judged.bytes)} do not move for want of a peer that reads`;
-      return notSeenTcp(because, unseen, protocolMemory(stat, "TCP"), backlog, ledger);
+      return notSeen(because, unseen, 0, ledger);
     }
     const groups = groupByOwner(judged.queues, owners).map(named);
     const readers = localReaders(judged, owners);

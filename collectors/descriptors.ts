@@ -83,8 +83,8 @@ print "# descriptors_left $left\\n";`;
  * parent's mapped, too. Nothing is looked at below 1,024 events: as many contexts of one event have 64 MiB on 256 processors, and less on fewer.
  */
 const AIO_RINGS = `exec 2>/dev/null
-awk '{ exit $1 < 1024 }' /proc/sys/fs/aio-nr || exit 0
 echo '# process contexts bytes'
+awk '{ exit $1 < 1024 }' /proc/sys/fs/aio-nr || exit 0
 for maps in /proc/[0-9]*/maps; do echo "$maps"; done | sort -t / -k 3n | xargs grep -H -F '/[aio]' | awk '
   function hex(text, i, value) {
     for (i = 1; i <= length(text); i++) value = value * 16 + index("0123456789abcdef", substr(text, i, 1)) - 1

@@ -20,6 +20,8 @@ export const memory: Collector = defineCollector({
       "/proc/swaps",
       "/proc/sysvipc/shm",
       "/proc/sysvipc/msg",
+      "/proc/sysvipc/sem",
+      "/proc/key-users",
       // Only with CONFIG_MEM_ALLOC_PROFILING, from Linux 6.10: every allocation by its line of source.
       "/proc/allocinfo",
       // ZFS and the device mapper keep caches outside the page cache.

@@ -50,15 +50,17 @@ const ENOUGH = "awk '/^Shmem:/ { exit $2 < 32768 }' /proc/meminfo";
  * container's), of which df shows nothing: it is looked at through a process of that namespace, where there is enough shared memory to matter
  * (200 such namespaces took 0.2 s), and files are listed of the 16 fullest.
  * The last mount of a path is the one that is seen: below the others find would walk a disk. The system itself is not looked at where it
- * runs from memory. Paths with a backslash have an escape in mountinfo: too odd to undo.
+ * runs from memory. Blanks in paths are escaped by the kernel; printf's %b would take a digit behind one for part of its number. Line breaks and
+ * tabs are too odd to undo.
  */
 const FILES = `exec 2>/dev/null
+unescape() { sed 's/\\\\040/ /g; s/\\\\043/#/g; s/\\\\134/\\\\/g'; }
+each() { tr '\\n' '\\0' | xargs -0 -r "$@"; }
 files() { find "$1" -xdev -type f -size +1024k ! -path '*[[:cntrl:]]*' -exec stat -c '%b %B %d %i %Y %n' {} +; }
 here() {
   awk '{ type[$2] = $3 }
     END { for (path in type) if (type[path] ~ /^(dev)?tmpfs$|^hugetlbfs$/ || type[path] == "ramfs" && path != "/") print type[path], path
-  }' /proc/mounts | while read -r type path; do
-    mount=$(printf '%b' "$path")
+  }' /proc/mounts | unescape | while read -r type mount; do
     [ "$type" != ramfs ] || stat -c "$(du -skx "$mount" | awk '{ print 2 * $1; exit }') 512 %d %i %Y %n" "$mount"
     files "$mount"
   done
@@ -69,13 +71,15 @@ elsewhere() {
     awk '/ -> / && !seen[$NF]++ { sub("ns/mnt", "mountinfo", $(NF - 2)); print $(NF - 2) }' |
     xargs grep -H -F ' - tmpfs ' /proc/self/mountinfo | awk '
       { split($1, part, "/"); if (part[3] == "self") here[$3] = 1; else device["/proc/" part[3] "/root" $5] = $3 }
-      END { for (path in device) if (!(device[path] in here) && path !~ /\\\\/ && !seen[device[path]]++) print path }' |
-    xargs -r stat -f -c '%T %S %b %f %n' | awk '$1 == "tmpfs" && (size = $2 * ($3 - $4)) > 1048576 { print size / 512, $5 }' |
+      END { for (path in device) if (!(device[path] in here) && path !~ /\\\\01[12]/ && !seen[device[path]]++) print path }' |
+    unescape | each stat -f -c '%T %S %b %f %n' | awk '$1 == "tmpfs" && (size = $2 * ($3 - $4)) > 1048576 {
+      sub(/^[^ ]* [^ ]* [^ ]* [^ ]* /, ""); print size / 512, $0 }' |
     sort -rn | head -n 256)
-  { echo "$mounts"; echo "$mounts" | cut -d' ' -f2 | xargs -r stat -c '%d %i %Y %n'; } | awk '
-    NF == 2 { blocks[$2] = $1 }
-    NF == 4 { print blocks[$4], 512, $0 }'
-  echo "$mounts" | head -n 16 | while read -r blocks mount; do files "$mount"; done | sort -rn | head -n 64
+  [ -n "$mounts" ] || return 0
+  { printf '%s\\n' "$mounts"; printf '%s\\n' "$mounts" | cut -d' ' -f2- | each stat -c '. %d %i %Y %n'; } | awk '
+    $1 != "." { size = $1; sub(/^[^ ]* /, ""); blocks[$0] = size; next }
+    { found = substr($0, 3); sub(/^. [^ ]* [^ ]* [^ ]* /, ""); print blocks[$0], 512, found }'
+  printf '%s\\n' "$mounts" | head -n 16 | while read -r blocks mount; do files "$mount"; done | sort -rn | head -n 64
 }
 { here | sort -rn | head -n 64; elsewhere; } | sort -rn`;
 

@@ -105,11 +105,20 @@ export const ${exportName(id)}: Analyzer = defineAnalyzer({
 `;
 }
 
+/** How a test on its own is run. */
+function howToRun(id: string, isCheckout: boolean): string {
+  return isCheckout
+    ? ""
+    : `// node --test ${id}_test.ts, or deno test -A. Beside a package.json Deno takes the types of node: modules from there:
+// npm install --save-dev @types/node; or deno test -A --no-check.
+`;
+}
+
 function analyzerTestText(id: string, place: Place, isCheckout: boolean): string {
   const name = exportName(id);
   const own = isCheckout ? "" : `, { plugins: [${name}] }`;
   const plugin = isCheckout ? "" : `import { ${name} } from "${place.pluginFromTest}";\n`;
-  return `import { equal } from "node:assert/strict";
+  return `${howToRun(id, isCheckout)}import { equal } from "node:assert/strict";
 import { describe, it } from "${place.testRunner}";
 import { analyze, openBundle } from "${place.sdkFromTest}";
 ${plugin}
@@ -177,7 +186,7 @@ export const ${exportName(id)}: Collector = defineCollector({
     },
     {
       path: place.test,
-      text: `import { equal } from "node:assert/strict";
+      text: `${howToRun(id, isCheckout)}import { equal } from "node:assert/strict";
 import { it } from "${place.testRunner}";
 import { collect, memoryHost, memorySink } from "${place.hostFromTest}";
 import { ${exportName(id)} } from "${place.pluginFromTest}";

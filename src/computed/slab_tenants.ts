@@ -9,7 +9,9 @@ import type { EventQueue } from "../parsers/event_queues.ts";
 import type { Mount } from "../parsers/mounts.ts";
 import type { NeighbourStat } from "../parsers/neighbour_stat.ts";
 import type { ProcessStatus } from "../parsers/process_status.ts";
+import type { KeyUser } from "../parsers/key_users.ts";
 import type { SysvQueue } from "../parsers/sysvipc_msg.ts";
+import type { SysvSemaphores } from "../parsers/sysvipc_sem.ts";
 import type { Descriptors, DescriptorTable } from "./descriptors.ts";
 import type { QueuedSignals } from "./queued_signals.ts";
 import { namesOf, type SlabUse } from "./slab_caches.ts";
@@ -28,6 +30,8 @@ export interface TenantWitnesses {
   readonly signals: readonly QueuedSignals[] | undefined;
   readonly statuses: readonly ProcessFile<ProcessStatus>[] | undefined;
   readonly queues: Parsed<readonly SysvQueue[]> | undefined;
+  readonly semaphores: Parsed<readonly SysvSemaphores[]> | undefined;
+  readonly keys: Parsed<readonly KeyUser[]> | undefined;
   readonly events: Parsed<readonly EventQueue[]> | undefined;
   readonly inodes: Parsed<readonly DfInodes[]> | undefined;
   readonly mounts: Parsed<readonly Mount[]> | undefined;
@@ -42,7 +46,10 @@ export interface Tenant {
   /** What shows those of a process. */
   readonly see?: (pid: number | undefined) => string;
   /** What gives them back, or shows which they are, where they do not go with the process. */
-  readonly stays?: { readonly kind: "messages" | "files" | "groups" | "devices"; readonly command: string };
+  readonly stays?: {
+    readonly kind: "messages" | "semaphores" | "keys" | "files" | "groups" | "devices";
+    readonly command: string;
+  };
   readonly evidence: readonly EvidenceLine[];
   /** Descriptors, of which fd-leak may already have told. */
   readonly mayBeClaimed?: true;
@@ -186,6 +193,66 @@ function messagesIn(
       } that nobody receives${receiver}, in one of ${formatQuantity(queues.length, "queue")} of this kind: with ${
         formatCount(sum(queues.map((queue) => queue.messages)))
       } messages in all`,
+    }],
+  };
+}
+
+/** A user who has most of them; undefined where several have. */
+function mostlyOf(counts: ReadonlyMap<number | undefined, number>): string {
+  const all = sum([...counts.values()]);
+  const [uid] = [...counts].find(([uid, count]) => uid !== undefined && count > MOSTLY * all) ?? [];
+  return uid === undefined ? "" : ` of user ${uid}`;
+}
+
+/** A set is one object (ipc/sem.c, struct sem_array and a line of the processor's cache for each semaphore), in a cache of the next size. */
+const SET_HEAD = 256;
+const SEMAPHORE = 64;
+const SETS = /^kmalloc(?:-cg)?-/;
+const BY_KIND = "sort | uniq -c | sort -rn | head";
+
+function semaphoresIn(cache: SlabUse, { semaphores: file }: TenantWitnesses): Tenant | undefined {
+  if (file === undefined || !namesOf(cache).some((name) => SETS.test(name))) return undefined;
+  const sets = file.value.filter(({ semaphores }) => {
+    const bytes = SET_HEAD + SEMAPHORE * semaphores;
+    return bytes <= cache.objectBytes && bytes > cache.objectBytes / 2;
+  });
+  const [first] = sets;
+  if (first === undefined || !isSameCount(sets.length, cache)) return undefined;
+  const users = new Map<number | undefined, number>();
+  for (const { creatorUid } of sets) users.set(creatorUid, (users.get(creatorUid) ?? 0) + 1);
+  return {
+    what: `sets of SysV semaphores${mostlyOf(users)}`,
+    groups: [],
+    stays: {
+      kind: "semaphores",
+      command: `awk 'NR > 1 { print "uid", $7, "perms", $3, "nsems", $4 }' /proc/sysvipc/sem | ${BY_KIND}`,
+    },
+    evidence: [{
+      path: file.path,
+      line: first.line,
+      because: `one of ${formatQuantity(sets.length, "set")} that are as large as the objects of ${cache.name}, with ${
+        formatQuantity(first.semaphores, "semaphore")
+      }; it stays until somebody removes it`,
+    }],
+  };
+}
+
+/** Keys of the kernel's keyrings. */
+function keysIn(cache: SlabUse, { keys: file }: TenantWitnesses): Tenant | undefined {
+  const [largest] = file?.value.toSorted((a, b) => b.keys - a.keys) ?? [];
+  if (file === undefined || largest === undefined || !namesOf(cache).includes("key_jar")) return undefined;
+  const users = new Map(file.value.map(({ uid, keys }) => [uid, keys]));
+  if (!isSameCount(sum([...users.values()]), cache)) return undefined;
+  return {
+    what: `keys${mostlyOf(users)}`,
+    groups: [],
+    stays: { kind: "keys", command: `awk '{ print "uid", $6, $8 }' /proc/keys | ${BY_KIND}` },
+    evidence: [{
+      path: file.path,
+      line: largest.line,
+      because: `user ${largest.uid} has ${formatCount(largest.keys)} keys in keyrings; ${cache.name} has ${
+        formatCount(cache.activeObjects)
+      } objects`,
     }],
   };
 }
@@ -351,7 +418,8 @@ function sum(numbers: readonly number[]): number {
 /** Who has the objects of a cache, where the kernel counts them elsewhere, too. */
 export function tenantOf(cache: SlabUse, witnesses: TenantWitnesses): Tenant | undefined {
   return neighboursIn(cache, witnesses) ?? timersIn(cache, witnesses) ?? zombiesIn(cache, witnesses) ??
-    messagesIn(cache, witnesses) ?? eventsIn(cache, witnesses) ??
+    messagesIn(cache, witnesses) ?? semaphoresIn(cache, witnesses) ?? keysIn(cache, witnesses) ??
+    eventsIn(cache, witnesses) ??
     completionsIn(cache, witnesses) ?? descriptorsIn(cache, witnesses) ??
     filesIn(cache, witnesses);
 }

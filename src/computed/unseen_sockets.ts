@@ -3,15 +3,16 @@ import type { Outcome } from "../core/analyzer.ts";
 import { formatBytes } from "../core/format.ts";
 import { accountBytes, type Ledger } from "../core/ledger.ts";
 import type { Remedy } from "../core/report.ts";
-import { defineComputed, type Missing, type Source } from "../core/source.ts";
+import { type Captured, defineComputed, type Missing, type Reader, readUses, type Source } from "../core/source.ts";
+import { sockstat } from "../parsers/sockstat.ts";
 import { ledger } from "./ledger.ts";
 import { materialQueueBytes } from "./material.ts";
 import { FROM_OUTSIDE, seesAllDescriptors } from "./process_statuses.ts";
-import type { ProtocolMemory } from "./protocol_memory.ts";
+import { type ProtocolMemory, protocolMemory } from "./protocol_memory.ts";
 import { placeSkbBytes, skbSlab, unixBytesInSlab } from "./skb_memory.ts";
 import { type SizedCache, slabCaches } from "./slab_caches.ts";
-import { type Backlog, mostHeld } from "./socket_queues.ts";
-import type { TcpBacklog } from "./tcp_backlog.ts";
+import { type Backlog, mostHeld, ssRows } from "./socket_queues.ts";
+import { tcpBacklog } from "./tcp_backlog.ts";
 
 type Protocol = "tcp" | "udp" | "any";
 
@@ -69,16 +70,34 @@ export const unseenRoom: Source<UnseenRoom | undefined> = defineComputed({
   },
 });
 
-/** TCP sockets that were not seen: the kernel counts what all of them hold. */
-export function notSeenTcp(
-  because: string,
-  room: UnseenRoom | undefined,
-  counted: ProtocolMemory | undefined,
-  { received, sent }: TcpBacklog,
-  whole: Ledger | undefined,
-): Outcome {
-  return notSeen(because, room && (counted?.bytes ?? room.packetBytes), mostHeld(received) + mostHeld(sent), whole);
+/** What TCP sockets have reserved beyond what is in their queues (`f`), as far as ss tells it. The kernel counts it with them. */
+function reservedTcpBytes(reader: Reader): number {
+  let bytes = 0;
+  for (const { socket } of ssRows(reader, "tcp")) bytes += socket.skmem?.forwardAllocBytes ?? 0;
+  return bytes;
 }
+
+/**
+ * What TCP sockets that were not seen hold at the most: the kernel counts what all of them do. Undefined where all were seen. A foreign bundle may have any
+ * namespaces (a sosreport those that `ip netns` lists): where its sockets are what the kernel counts, they are all.
+ */
+export const unseenTcpBytes: Source<number | undefined> = {
+  name: "TCP sockets that were not seen",
+  patterns: [tcpBacklog, unseenRoom, sockstat, ledger].flatMap(({ patterns }) => patterns),
+  read(reader): Captured<number | undefined> {
+    const uses = { backlog: tcpBacklog, room: unseenRoom, stat: sockstat, whole: ledger };
+    const { backlog, room, stat, whole } = readUses(uses, reader);
+    const counted = protocolMemory(stat, "TCP")?.bytes;
+    const most = counted ?? room?.packetBytes;
+    if (backlog === undefined || most === undefined) return { status: "ok", value: undefined };
+    const shown = mostHeld(backlog.received) + mostHeld(backlog.sent);
+    const unseen = Math.max(0, most - shown);
+    if (room !== undefined) return { status: "ok", value: unseen };
+    const isMore = reader.facts.privileged === undefined &&
+      unseen - reservedTcpBytes(reader) >= materialQueueBytes(whole?.totalBytes);
+    return { status: "ok", value: isMore ? unseen : undefined };
+  },
+};
 
 const ALL_NAMESPACES: Missing = {
   path: "sockets of all network namespaces (as it was captured, only some were seen)",

@@ -17,7 +17,7 @@ export const remedyMarks: readonly RemedyMark[] = [
     "cause": "bpf-maps",
     "remedy": "remove the pin",
     "kernel": "6.18.44-fc-v769",
-    "date": "2026-11-23",
+    "date": "2026-11-30",
     "beforeBytes": 67108864,
     "afterBytes": 0,
   },
@@ -594,6 +594,11 @@ export const remedyMarks: readonly RemedyMark[] = [
   {
     "cause": "slab-leak",
     "remedy": "alert",
+    "untried": "it only looks",
+  },
+  {
+    "cause": "slab-leak",
+    "remedy": "look at what stays",
     "untried": "it only looks",
   },
   {

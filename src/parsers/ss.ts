@@ -100,6 +100,15 @@ const COMM_LENGTH = 15;
 /** Details that may follow a unix socket's names. */
 const UNIX_DETAILS = ["\t", " users:((", " skmem:(", " <->", " -->", " <--", " ---", " ino:", " proc_ctx=", " cgroup:"];
 
+/**
+ * What is above the last line break in a unix socket's name, which may have any bytes, also some that look like other rows. What ends it does not; below a row
+ * that was cut off there are rows.
+ */
+const TORN = /^(u_\w{3} +[A-Z]\S* +\d+ +\d+ +)([@/].*)$/;
+const ROW = /^[a-z]\w* +[A-Z]\S* +\d+ +\d+ +\S/;
+/** A name has 108 bytes at most (sun_path), and what ss prints before it 48. */
+const LONGEST_TORN = 156;
+
 /** One output of ss in the text. */
 interface List {
   /** The family that the command line asks for alone; undefined where there is no such line, or it asks for more. */
@@ -176,12 +185,13 @@ export function parseSs(text: string, context: ParseContext): readonly SsSocket[
   let header = false;
   let socket: Draft | undefined;
   let sockets: Draft[] | undefined;
+  let torn: string[] = [];
   const begin = (family?: string): Draft[] => {
     lists.push({ family, sockets: sockets = [] });
     socket = undefined;
     return sockets;
   };
-  forEachLine(text, (line, number) => {
+  const readLine = (line: string, number: number): void => {
     if (line === "") return;
     if (line.startsWith(" ") || line.startsWith("\t")) {
       // Without a socket these are the details of a line that was skipped.
@@ -194,10 +204,36 @@ export function parseSs(text: string, context: ParseContext): readonly SsSocket[
     else {
       const list = sockets ?? begin();
       socket = parseSocket(line, number, context);
-      if (socket === undefined) context.warn(number, `not a socket: ${quote(line)}`);
-      else list.push(socket);
+      if (socket !== undefined) list.push(socket);
+      else if (TORN.test(line)) torn = [line];
+      else context.warn(number, `not a socket: ${quote(line)}`);
     }
+  };
+  /** @param end The number of the line below them. */
+  const readApart = ([first = "", ...others]: readonly string[], end: number): void => {
+    const start = end - others.length;
+    context.warn(start - 1, `not a socket: ${quote(first)}`);
+    torn = [];
+    others.forEach((line, i) => readOrJoin(line, start + i));
+  };
+  const readOrJoin = (line: string, number: number): void => {
+    const [, start = "", name = ""] = TORN.exec(torn[0] ?? "") ?? [];
+    if (start === "") return readLine(line, number);
+    socket = ROW.test(line) ? undefined : parseSocket(`${start}@${line}`, number - torn.length, context);
+    const lines = [...torn, line];
+    if (socket !== undefined) {
+      socket.local = [name, ...torn.slice(1), socket.local.slice(1)].join("\n");
+      sockets?.push(socket);
+      torn = [];
+    } else if (lines.join("\n").length <= LONGEST_TORN) torn = lines;
+    else readApart(lines, number + 1);
+  };
+  let count = 0;
+  forEachLine(text, (line, number) => {
+    count = number;
+    readOrJoin(line, number);
   });
+  while (torn.length > 0) readApart(torn, count + 1);
   if (!header && lists.every(({ sockets }) => sockets.length === 0)) {
     throw new ParseError("Cannot parse ss: neither its header nor a socket", { text });
   }

@@ -24,6 +24,9 @@ export interface UnixSocket {
 
 const TYPES = new Map<number, UnixSocket["type"]>([[1, "stream"], [2, "dgram"], [5, "seqpacket"]]);
 const STATES = ["free", "unconnected", "connecting", "connected", "disconnecting"] as const;
+/** sun_path */
+const LONGEST_NAME = 108;
+const ROW = /^[0-9a-f]+: /;
 /** __SO_ACCEPTCON */
 const LISTENING = 0x1_0000;
 
@@ -49,8 +52,12 @@ export function parseUnix(text: string, context: ParseContext): readonly UnixSoc
     if (line.startsWith("Num ")) header = true;
     else if (line !== "") {
       const socket = parseRow(line, number);
-      if (socket === undefined) context.warn(number, `not a unix socket: ${quote(line)}`);
-      else sockets.push(socket);
+      const last = sockets.at(-1);
+      if (socket !== undefined) sockets.push(socket);
+      // A name may have line breaks.
+      else if (last?.path !== undefined && last.path.length + line.length < LONGEST_NAME && !ROW.test(line)) {
+        sockets[sockets.length - 1] = { ...last, path: `${last.path}\n${line}` };
+      } else context.warn(number, `not a unix socket: ${quote(line)}`);
     }
   });
   if (sockets.length === 0 && !header) throw new ParseError("Cannot parse net/unix: it has no header", { text });

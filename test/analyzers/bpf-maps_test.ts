@@ -40,6 +40,9 @@ describe("bpf-maps", () => {
         claims: [{ account: "vmalloc", bytes: { low: 300 * MIB, high: 300 * MIB } }],
         owners: [{ pid: null, comm: "BPF map 38 nailhouse" }],
       });
+      expect(findingOf(report, "bpf-maps")?.remedies[0]?.commands.at(-1)).toBe(
+        "bpftool -f map show id 38 | sed -n 's/^[[:space:]]*pinned //p' | tr '\\n' '\\0' | xargs -0 -r rm --",
+      );
       expect(findingOf(report, "vmalloc-leak")).toBeUndefined();
     }
   });

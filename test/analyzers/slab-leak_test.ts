@@ -291,9 +291,44 @@ describe("slab-leak", () => {
     expect(finding?.remedies[0]?.commands).toContain("ipcrm -q 5");
     expect(finding?.remedies.flatMap(({ commands }) => commands)).not.toContain("kill -TERM 7");
     // Fewer messages than objects: these are somebody else's.
+    const posix = findingOf(
+      await analyzeFiles({
+        ...files(0),
+        "proc/slabinfo": slabinfoText([{ name: "msg_msg-4k", size: 4096, objects: 90_000 }]),
+      }),
+      "slab-leak",
+    );
+    expect(posix?.title).toMatch(/^Unreclaimable kernel objects \(messages in queues\) hold/);
+    expect(posix?.remedies[0]?.commands[0]).toMatch(/find \/proc\/\[0-9\]\*\/fd .* grep -H \^QSIZE$/);
     const others = findingOf(await analyzeFiles(files(30_000)), "slab-leak");
     expect(others?.title).toMatch(/^Unreclaimable kernel objects hold/);
     expect(others?.remedies[0]?.commands).toEqual(["slabtop -o -s c | head -20"]);
+  });
+
+  it("tells whose SysV semaphores and keys are, where there are as many as objects", async () => {
+    const held = (name: string, size: number, objects: number) => ({
+      "proc/meminfo": meminfoText({ SUnreclaim: MIB + objects * size }, 8 * GIB),
+      "proc/slabinfo": slabinfoText([{ name, size, objects }]),
+    });
+    const of = async (files: { readonly [path: string]: string }) => findingOf(await analyzeFiles(files), "slab-leak");
+    // 256 bytes and 64 for each semaphore: 6,656.
+    const sets = Array.from({ length: 45_000 }, (_, i) => `0 ${i} 600 100 0 0 1000 1000 0 1`).join("\n");
+    const sem = {
+      "proc/sysvipc/sem": `key semid perms nsems uid gid cuid cgid otime ctime\n0 9 600 1 0 0 0 0 0 1\n${sets}\n`,
+    };
+    const semaphores = await of({ ...held("kmalloc-cg-8k", 8192, 45_000), ...sem });
+    expect(semaphores?.title).toMatch(/^Sets of SysV semaphores of user 1000 hold 352 MiB/);
+    expect(semaphores?.remedies[0]?.text).toContain("ipcrm -s");
+    // Of another size, or fewer than there are objects.
+    expect((await of({ ...held("kmalloc-cg-4k", 4096, 90_000), ...sem }))?.title).toMatch(/^Unreclaimable kernel/);
+    expect((await of({ ...held("kmalloc-cg-8k", 8192, 60_000), ...sem }))?.title).toMatch(/^Unreclaimable kernel/);
+    const users = {
+      "proc/key-users": "    0:     9 1500000/8 3/1000000 65576/25000000\n 1000: 2 9/9 9/200 99/20000\n",
+    };
+    const keys = await of({ ...held("key_jar", 256, 1_500_000), ...users });
+    expect(keys?.title).toMatch(/^Keys of user 0 hold 366 MiB/);
+    expect(keys?.remedies[0]?.text).toContain("keyctl unlink");
+    expect((await of({ ...held("key_jar", 256, 3_000_000), ...users }))?.title).toMatch(/^Unreclaimable kernel/);
   });
 
   describe("file events that nobody reads", () => {

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { readEntries } from "../../src/bundle/open.ts";
+import { unseenTcpBytes } from "../../src/computed/unseen_sockets.ts";
 import type { Report } from "../../src/core/report.ts";
 import { analyzeFiles, meminfoText } from "../analyzers/_bundle.ts";
 import { GIB, MIB, SS_HEADER, tcpText } from "../analyzers/_sockets.ts";
+import { openSnapshots } from "../../src/engine/reader.ts";
 import { slabinfoText } from "../analyzers/_kernel.ts";
 
 /** What a container sees of its own network namespace: nothing in any queue. The memory is the host's. */
@@ -77,6 +80,35 @@ describe("sockets of network namespaces that were not seen", () => {
       expect(open(report).includes("socket-backlog-tcp-recv")).toBe(seen === inside);
       expect(open(report).includes("socket-backlog-tcp-send")).toBe(seen === inside);
     }
+  });
+
+  it("of TCP are known not to be in a foreign bundle, such as a sosreport, by the kernel's count", async () => {
+    const unreclaimable = 20 * MIB;
+    const unseen = async (queued: number, reserved: number): Promise<number | undefined> => {
+      const files = {
+        ...sockets,
+        "proc/meminfo": meminfoText({ SUnreclaim: unreclaimable }, 8 * GIB, 300 * MIB),
+        // Tells the size of a page.
+        "proc/vmstat": `nr_slab_unreclaimable ${unreclaimable / 4096}\n`,
+        "proc/net/tcp": tcpText([{ local: 1, remote: 2, rx: queued, inode: 7 }]),
+        "proc/net/sockstat": `TCP: inuse 1 orphan 0 tw 0 alloc 302 mem ${(300 * MIB) / 4096}\n`,
+        "sos_commands/networking/ss_-peaonmi": `${SS_HEADER}tcp ESTAB ${queued} 0 127.0.0.1:1 127.0.0.1:2 ino:7\n` +
+          `\t skmem:(r${queued},rb212992,t0,tb87040,f${reserved},w0,o0,bl0,d0)\n`,
+      };
+      const entries = Object.entries(files).map(([path, text]) => {
+        const bytes = new TextEncoder().encode(text);
+        return { path, kind: "file" as const, read: () => Promise.resolve({ bytes, truncated: false }) };
+      });
+      const bundle = await readEntries(entries, { sources: [unseenTcpBytes] });
+      const read = openSnapshots(bundle).base.read(unseenTcpBytes);
+      if (read.status !== "ok") throw new Error(read.status);
+      return read.value;
+    };
+    expect(await unseen(0, 0)).toBe(300 * MIB);
+    expect(await unseen(100 * MIB, 4096)).toBe(200 * MIB);
+    // All that is counted is in what is there, or reserved by it.
+    expect(await unseen(280 * MIB, 0)).toBeUndefined();
+    expect(await unseen(0, 290 * MIB)).toBeUndefined();
   });
 
   it("are ruled out, with what they can hold at the most, where there is no room for them", async () => {

@@ -4,6 +4,8 @@ import { parseLsofFiles } from "../../src/parsers/lsof_files.ts";
 import { parseMounts } from "../../src/parsers/mounts.ts";
 import { parseProcessList } from "../../src/parsers/process_list.ts";
 import { parseSharedMemoryDescriptors } from "../../src/parsers/shared_memory_descriptors.ts";
+import { parseKeyUsers } from "../../src/parsers/key_users.ts";
+import { parseSysvipcSem } from "../../src/parsers/sysvipc_sem.ts";
 import { parseSysvipcShm } from "../../src/parsers/sysvipc_shm.ts";
 import { parseTmpfsFiles } from "../../src/parsers/tmpfs_files.ts";
 
@@ -44,6 +46,28 @@ describe("parseMounts()", () => {
   });
 
   it("throws when nothing is a mount", () => expect(() => parseMounts("", context())).toThrow("Cannot parse mounts"));
+});
+
+describe("parseSysvipcSem()", () => {
+  it("reads sets, and keeps the rows around a bad one", () => {
+    const at = context();
+    const text = "key semid perms nsems uid gid cuid cgid\n-559038737 7 600 100 0 0 1000 0\nshort\n0 8 600 1 0 0 0 0\n";
+    expect(parseSysvipcSem(text, at)).toEqual([
+      { id: 7, semaphores: 100, creatorUid: 1000, line: 2 },
+      { id: 8, semaphores: 1, creatorUid: 0, line: 4 },
+    ]);
+    expect(at.warned).toEqual([3]);
+  });
+});
+
+describe("parseKeyUsers()", () => {
+  it("reads users, and keeps the rows around a bad one", () => {
+    const at = context();
+    const text = "    0:     9 8/8 3/1000000 65576/25000000\n 1000: 2\n65534: 2 700/9 9/200 99/20000\n";
+    expect(parseKeyUsers(text, at)).toEqual([{ uid: 0, keys: 8, line: 1 }, { uid: 65_534, keys: 700, line: 3 }]);
+    expect(at.warned).toEqual([2]);
+    expect(() => parseKeyUsers("\n", at)).toThrow("Cannot parse key-users");
+  });
 });
 
 describe("parseSysvipcShm()", () => {

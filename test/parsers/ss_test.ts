@@ -222,6 +222,26 @@ tcp    LISTEN     0      100            127.0.0.1:25                    *:*     
     });
   });
 
+  it("reads unix sockets whose names have line breaks, also where what follows one looks like other sockets", () => {
+    const text = `u_seq LISTEN 20 500 @evil\nname 1\tx 77 * 0 users:(("a",pid=1,fd=3))\t ${SKMEM} <-> peers: 80\n` +
+      'u_str ESTAB 900 0 @a\n\nu_str ESTAB 99999999 0 * 8 * 9 users:(("innocent",pid=5,fd=3))\nb 78 * 79 <->\n' +
+      "u_str ESTAB 1 0 * 79 * 78 <->\n";
+    expect(parseClean(parseSs, text)).toMatchObject([
+      { local: "@evil\nname 1 x", inode: 77, owners: [{ pid: 1 }], waitingInodes: [80], line: 1 },
+      { recvQBytes: 900, inode: 78, peerInode: 79, owners: [], line: 3 },
+      { recvQBytes: 1, inode: 79, peerInode: 78, line: 7 },
+    ]);
+  });
+
+  it("keeps what is below rows of unix sockets that were cut off", () => {
+    const text =
+      "u_str LISTEN 0 8 /run/one\nu_str LISTEN 0 8 /run/two\nu_str ESTAB 5 0 * 1057 * 1056 <->\n\t skmem:(r7)\n" +
+      "u_str ESTAB 0 0 /run/three\n";
+    const { value, warnings } = parseWithWarnings(parseSs, text);
+    expect(value).toMatchObject([{ recvQBytes: 5, inode: 1057, skmem: { rmemAllocBytes: 7 }, line: 3 }]);
+    expect(warnings.map((warning) => warning.slice(0, 2))).toEqual(["1:", "2:", "5:"]);
+  });
+
   it("does not give a skipped socket's details to the one before it", () => {
     const { value, warnings } = parseWithWarnings(
       parseSs,

@@ -809,12 +809,11 @@ export const commandTrials: readonly CommandTrial[] = [
     remedy: "remove the pin",
     needs: "bpftool",
     report: "bpf-array",
-    command: /^bpftool -f map show id \d+$/,
+    command: /^bpftool -f map show id \d+ .* rm --$/,
     run: faultTrial("bpf_map", { mb: 64 }, meminfo("VmallocUsed"), async (command, { pid }) => {
       const pin = `/tmp/nailhouse-bpf-${pid}/map`;
       const id = (await shell(`bpftool map show pinned ${pin}`)).split(":")[0];
-      const shown = await shell(command.replace(/\d+$/, String(id)));
-      await shell(`rm ${/pinned (\S+)/.exec(shown)?.[1]}`);
+      await shell(command.replace(/id \d+/, `id ${id}`));
     }),
   },
   { cause: "bpf-maps", remedy: "BPF_F_NO_PREALLOC", report: "bpf-array", needs: "bpftool", run: load("bpf_hash") },
