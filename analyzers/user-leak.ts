@@ -318,17 +318,20 @@ function leaksOf(seen: Seen): Leaks {
 
 /** Starting up is no leak, nor is a heap that is swept: whether it goes on growing will be seen. */
 function lookAgain({ kind }: Doubt): Remedy {
-  const mark = remedyMark("user-leak", "look again");
   return {
     when: "now",
     ...(kind === "starting"
       ? {
-        text: `Look again in a few minutes: who starts up has what it needs then, and who leaks has more. ${mark}`,
+        text: `Look again in a few minutes: who starts up has what it needs then, and who leaks has more. ${
+          remedyMark("user-leak", "look again")
+        }`,
         commands: ["nailhouse collect --snapshots 6 --interval 30"],
       }
       : {
         text:
-          `Watch it for more than ten minutes: a heap that is swept comes back to what it was, and a leak goes on. ${mark}`,
+          `Watch it for more than ten minutes: a heap that is swept comes back to what it was, and a leak goes on. ${
+            remedyMark("user-leak", "look again")
+          }`,
         commands: ["nailhouse collect --snapshots 12 --interval 60 --timeout 900"],
       }),
     verify: "whether user-leak is named then",

@@ -1,9 +1,8 @@
 /** Since when processes have been there, and what they did meanwhile. */
 import type { SourceLine } from "../core/ledger.ts";
 import { defineComputed, overTime, type Parsed, type Source, type TimePoint } from "../core/source.ts";
-import { type Loadavg, loadavg } from "../parsers/loadavg.ts";
+import { loadavg } from "../parsers/loadavg.ts";
 import { type ListedProcess, processList } from "../parsers/process_list.ts";
-import { MIN_TREND_POINTS } from "./trend.ts";
 
 /** One process of the last snapshot. */
 export interface ProcessLife extends SourceLine {
@@ -40,28 +39,26 @@ function firstSight(
 /** Who works for more than half of the time that it can get waits for little else. */
 const COMPUTING_SHARE = 0.5;
 
-/** State R of /proc/PID/stat: on a CPU, or waiting for one. */
-function isAlwaysRunnable(
+/** Whether it was in one state of /proc/PID/stat whenever it was looked at: R on a CPU, or waiting for one; D waiting for a disk or a file server. */
+function isAlways(
+  state: "R" | "D",
   history: readonly TimePoint<ReadonlyMap<number, ListedProcess>>[],
   { pid, startSeconds }: ListedProcess,
 ): boolean {
   const seen = history.map(({ value }) => value.get(pid)).filter((process) => process?.startSeconds === startSeconds);
-  return seen.length > 1 && seen.every((process) => process?.state === "R");
+  return seen.length > 1 && seen.every((process) => process?.state === state);
 }
 
-/**
- * The load counts who runs, and who waits for a CPU or, for hours on a server that does not answer, for a disk: that takes no CPU from anybody, and is not
- * runnable at any look.
- */
-function fairShareOf(loads: readonly TimePoint<Parsed<Loadavg>>[], cpus: number | undefined): number {
-  const looks = loads.slice(-MIN_TREND_POINTS).map(({ value }) => value.value);
-  const load = looks.at(-1)?.load1;
-  if (cpus === undefined || load === undefined) return 1;
-  const runnable = looks.reduce((most, { runnableThreads }) => Math.max(most, runnableThreads), 0);
-  return Math.min(1, cpus / Math.min(load, runnable));
+/** The load counts who runs, who waits for a CPU and, though that takes none from anybody, who is stuck. */
+function fairShareOf(load: number | undefined, stuck: number, cpus: number | undefined): number {
+  return cpus === undefined || load === undefined || load - stuck <= cpus ? 1 : cpus / (load - stuck);
 }
 
-function livesOf(history: readonly TimePoint<List>[], fairShare: number): Map<number, ProcessLife> {
+function livesOf(
+  history: readonly TimePoint<List>[],
+  load: number | undefined,
+  cpus: number | undefined,
+): Map<number, ProcessLife> {
   const lives = new Map<number, ProcessLife>();
   const last = history.at(-1);
   if (last === undefined) return lives;
@@ -72,6 +69,8 @@ function livesOf(history: readonly TimePoint<List>[], fairShare: number): Map<nu
     time,
     value: new Map(value.map((process) => [process.pid, process])),
   }));
+  const stuck = last.value.value.filter((process) => process.state === "D" && isAlways("D", byPid, process)).length;
+  const fairShare = fairShareOf(load, stuck, cpus);
   for (const process of last.value.value) {
     const { pid, startSeconds, cpuSeconds, line } = process;
     if (startSeconds === undefined) continue;
@@ -87,7 +86,7 @@ function livesOf(history: readonly TimePoint<List>[], fairShare: number): Map<nu
       cpuShare,
       fairShare,
       isComputing: cpuShare !== undefined && cpuShare >= COMPUTING_SHARE * fairShare ||
-        isAlwaysRunnable(byPid, process),
+        isAlways("R", byPid, process),
       path: last.value.path,
       line,
     });
@@ -100,5 +99,5 @@ export const processLives: Source<ReadonlyMap<number, ProcessLife>> = defineComp
   name: "processes' lives",
   needs: {},
   uses: { history: overTime(processList), loads: overTime(loadavg) },
-  compute: ({ history, loads }, { cpus }) => livesOf(history ?? [], fairShareOf(loads ?? [], cpus)),
+  compute: ({ history, loads }, { cpus }) => livesOf(history ?? [], loads?.at(-1)?.value.value.load1, cpus),
 });

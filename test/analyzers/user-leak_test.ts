@@ -121,9 +121,9 @@ describe("user-leak", () => {
     });
 
     it("says so of a larger one that gets its share of CPUs that many want", async () => {
-      const loaded = (load: string, runnable = 9) => ({
+      const loaded = (load: string) => ({
         ...started(2, 0.4, large, "S"),
-        "proc/loadavg": `${load} 4.00 2.00 ${runnable}/300 900\n`,
+        "proc/loadavg": `${load} 4.00 2.00 9/300 900\n`,
       });
       const manifest = { "proc/cpuinfo": "processor\t: 0\n\nprocessor\t: 1\n" };
       const finding = findingOf(await analyzeFiles({ ...loaded("8.00"), ...manifest }), "user-leak");
@@ -133,7 +133,10 @@ describe("user-leak", () => {
       );
       expect(findingOf(await analyzeFiles({ ...loaded("1.00"), ...manifest }), "user-leak")?.confidence).toBe("likely");
       // Who waits for a disk, or for a file server that is gone, wants no CPU.
-      const stuck = { ...loaded("80.00", 2), ...manifest };
+      const stuck: { [path: string]: string } = { ...loaded("8.00"), ...manifest };
+      for (const path of Object.keys(stuck).filter((each) => each.endsWith("process_list"))) {
+        stuck[path] += Array.from({ length: 6 }, (_, i) => `${800 + i} (ls) D 1 1 100 0 0\n`).join("");
+      }
       expect(findingOf(await analyzeFiles(stuck), "user-leak")?.confidence).toBe("likely");
     });
 
