@@ -119,7 +119,7 @@ const KNOWN: readonly (SlabObjects & { readonly cache: RegExp })[] = [
     objects: "messages in queues",
     // A POSIX queue that was unlinked is in descriptors alone, by the name that it had: /name.
     find:
-      `ipcs -q; ipcs -q -p; head /dev/mqueue/*; find /proc/[0-9]*/fd -lname '/*' -printf '%p %l\\n' 2>/dev/null | awk '$2 ~ "^/[^/]+$" && $2 !~ "^/memfd:" { print $1 }' | xargs -r grep -H ^QSIZE`,
+      "ipcs -q; ipcs -q -p; head /dev/mqueue/*; find /proc/[0-9]*/fd -lname '/*' ! -lname '/*/*' ! -lname '/memfd:*' | xargs grep -Hs ^QSIZE",
   },
   {
     // mm/slab_common.c memcg_create_kmem_cache(): those of a group that was removed stay until its last object is freed.

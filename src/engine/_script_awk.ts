@@ -509,18 +509,18 @@ function symbols(flags,    i, digit, bit, names) {
 }
 `;
 
-/** Network namespaces but the first one, from `ls -l PID/ns/net`, mountinfo, and then `ls -l PID/fd/FD`: name, file and up to three processes. */
+/** Network namespaces but the first one, from `ls -l PID/ns/net`, mountinfo, and then find_held: name, file and up to three processes. */
 export const namespacesProgram: string = `
 function member(link, pid) {
   if (!(link in members)) order[++links] = link
   if (members[link]++ < 3) pids[link] = pids[link] (pids[link] == "" ? "" : " ") pid
 }
-$NF ~ /^net:\\[[0-9]+\\]$/ && $(NF - 2) ~ /\\/fd\\// {
+NF == 2 && $1 ~ /^[0-9]+\\/fd\\/[0-9]+$/ {
   if ($NF == first || $NF in members) next
   if (++all > most) next
   order[++links] = $NF
   members[$NF] = 1
-  held[$NF] = $(NF - 2)
+  held[$NF] = $1
   next
 }
 $NF ~ /^net:\\[[0-9]+\\]$/ && $(NF - 1) == "->" && $NF != first {

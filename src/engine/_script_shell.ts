@@ -1,7 +1,7 @@
 /** The parts of the shell collector that are the same whatever is captured. */
 import { MANY_OPEN_FILES } from "../core/collector.ts";
 import { shellWord } from "../core/shell.ts";
-import { MAX_HELD_NAMESPACES } from "./_namespaces.ts";
+import { FIND_HELD, MAX_HELD_NAMESPACES } from "./_namespaces.ts";
 import { censusProgram, namespacesProgram, ringProgram, writerProgram } from "./_script_awk.ts";
 
 /** How it is used: the script's first comment, and what --help prints. */
@@ -570,14 +570,12 @@ open_files_above() {
   { IFS="$tab " read -r open_files _ <"$root/proc/sys/fs/file-nr"; } 2>/dev/null && [ "$open_files" -gt "$1" ]
 }
 
-# Descriptors that keep a network namespace, as lines of "- PID/fd/FD -> net:[INODE]": what the first snapshot found. ls tells the folder only of several.
+# Descriptors that keep a network namespace, as lines of "PID/fd/FD net:[INODE]": what the first snapshot found.
 find_held() {
   [ "$snapshot" -eq 1 ] && [ -z "$recording" ] || return 0
   held_namespaces=
   open_files_above ${MANY_OPEN_FILES} || held_namespaces=$(
-    cd "$root/proc" && printf '%s/fd\\n' $pids | xargs ls -ln 1/fd 2>/dev/null | awk '
-      $NF ~ /^net:\\[[0-9]+\\]$/ && $(NF - 2) ~ /^[0-9]+$/ { print "-", folder "/" $(NF - 2), $(NF - 1), $NF }
-      /^[0-9]+\\/fd:$/ { folder = substr($0, 1, length($0) - 1) }'
+    cd "$root/proc" && printf '%s/fd\\n' $pids | ${FIND_HELD} 2>/dev/null
   )
 }
 
@@ -607,8 +605,7 @@ find_namespaces() {
   done
 }
 
-# Whether it is a descriptor of something else: what was there in the first snapshot is closed, or a name that ls printed was made to look like it. nsenter would
-# open that, be it a FIFO or a device. NAMESPACE
+# Whether it is a descriptor of something else by now: nsenter would open that, be it a FIFO or a device. NAMESPACE
 is_lost() {
   kept=\${1#*"$tab"}
   kept=\${kept%"$tab"*}

@@ -11,6 +11,7 @@ import {
   memorySink,
   UnknownCollectorError,
 } from "../../src/engine/collect.ts";
+import { FIND_ALL_HELD } from "../../src/engine/_namespaces.ts";
 import { type MemoryContent, memoryHost, type MemoryMachine } from "../../src/host/memory.ts";
 
 const utf8 = new TextDecoder();
@@ -416,27 +417,24 @@ describe("collect()", () => {
     });
 
     it("enters those that only a descriptor keeps, but not on a host with many, and not all of a leak", async () => {
-      const held = {
+      // What the collector's own command prints of such links.
+      const holding = (...held: readonly (readonly [string, string])[]): MemoryMachine => ({
         ...machine,
-        links: {
-          ...links,
-          "/proc/7/fd/4": "net:[100]",
-          "/proc/7/fd/5": "net:[200]",
-          "/proc/7/fd/9": "net:[500]",
-          "/proc/8/fd/3": "net:[500]",
-        },
-      };
+        links: { ...links, ...Object.fromEntries(held.map(([fd, link]) => [`/proc/${fd}`, link])) },
+        commands: { [FIND_ALL_HELD.join(" ")]: held.map((row) => `${row.join(" ")}\n`).join("") },
+      });
       const inside = `${folder}/net-500/proc/net/udp`;
+      const held = holding(["7/fd/4", "net:[100]"], ["7/fd/5", "net:[200]"], ["7/fd/9", "net:[500]"], [
+        "8/fd/3",
+        "net:[500]",
+      ]);
       const { files, paths } = await run(held, [capture]);
       expect(files[inside]).toBe("through nsenter");
       expect(paths.filter((path) => path.endsWith("/proc/net/udp"))).toHaveLength(4);
       const many = { ...held, files: { ...held.files, "/proc/sys/fs/file-nr": "50001\t0\t99999\n" } };
       expect((await run(many, [capture])).paths).not.toContain(inside);
-      const leaked = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`/proc/7/fd/${i}`, `net:[${1000 + i}]`]));
-      const { paths: some, problems } = await run({ ...machine, links: { ...links, ...leaked } }, [{
-        ...capture,
-        maxNamespaces: 500,
-      }]);
+      const leak = Array.from({ length: 40 }, (_, i) => [`7/fd/${i}`, `net:[${1000 + i}]`] as const);
+      const { paths: some, problems } = await run(holding(...leak), [{ ...capture, maxNamespaces: 500 }]);
       expect(some.filter((path) => /net-1\d{3}\/proc\/net\/udp$/.test(path))).toHaveLength(32);
       expect(problems).toEqual([{ path: folder, reason: "only 32 namespaces that descriptors hold were read" }]);
     });
