@@ -177,7 +177,7 @@ class Shortages {
     else if (KILL.test(message)) this.#readKill(at);
   }
 
-  /** The events; before this it is how many starts there have been until then that each of them has. */
+  /** The events. Until here each has how many starts came before it, and from now on how many after it. */
   end(): readonly KernelLogEvent[] {
     for (const event of this.#events) {
       event.startsSince = this.#starts - event.startsSince;

@@ -299,7 +299,7 @@ describe("slab-leak", () => {
       "slab-leak",
     );
     expect(posix?.title).toMatch(/^Unreclaimable kernel objects \(messages in queues\) hold/);
-    expect(posix?.remedies[0]?.commands[0]).toMatch(/find \/proc\/\[0-9\]\*\/fd .* grep -H \^QSIZE$/);
+    expect(posix?.remedies[0]?.commands[0]).toMatch(/find \/proc\/\[0-9\]\*\/fd .* grep -Hs \^QSIZE$/);
     const others = findingOf(await analyzeFiles(files(30_000)), "slab-leak");
     expect(others?.title).toMatch(/^Unreclaimable kernel objects hold/);
     expect(others?.remedies[0]?.commands).toEqual(["slabtop -o -s c | head -20"]);
