@@ -17,6 +17,7 @@ import {
   type Values,
 } from "../src/core/source.ts";
 import { isWhole, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
+import { unaccountedBytes } from "../src/computed/amounts.ts";
 import { type BalloonDriver, uncountedBalloons } from "../src/computed/balloon_drivers.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
@@ -145,7 +146,7 @@ const MODULES: Missing = { path: "proc/modules", howToCapture: "cat /proc/module
 
 /** The driver is loaded on every machine of such a hypervisor, whether there is a balloon or not: it claims nothing. */
 function uncounted({ path, name, line, find }: BalloonDriver, ledger: Ledger): Outcome {
-  const nobodys = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
+  const nobodys = unaccountedBytes(ledger);
   const amount = `${formatBytes(nobodys)} (${formatShare(nobodys, ledger.totalBytes)} of memory)`;
   if (nobodys < MAJOR_SHARE * ledger.totalBytes) {
     return {
@@ -180,7 +181,7 @@ function nothingTaken(
   if (!isWhole(ledger)) return { notAssessed: [WHOLE_MEMINFO] };
   const isCounted = file.value.bytes.has("Balloon");
   // Not even vmstat counts those of every driver: without the list of drivers, what is in no account may be a balloon.
-  const nobodys = accountBytes(ledger, "unaccounted") ?? 0;
+  const nobodys = unaccountedBytes(ledger);
   if (!isCounted && drivers === undefined && nobodys >= MAJOR_SHARE * ledger.totalBytes) {
     return { notAssessed: [MODULES] };
   }

@@ -3,6 +3,7 @@ import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import { accountBytes, type AccountId } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import type { HostFacts, MaybeValues, Missing, Values } from "../src/core/source.ts";
+import { sumBytes } from "../src/computed/amounts.ts";
 import { type Descriptors, descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
@@ -156,24 +157,20 @@ interface Areas {
   readonly bytes: number;
 }
 
-function sum(parts: readonly { readonly bytes: number }[]): number {
-  return parts.reduce((bytes, part) => bytes + part.bytes, 0);
-}
-
 function mapsOf({ mapList: file }: Seen): Maps | undefined {
   if (file === undefined) return undefined;
   const all = file.value.toSorted((a, b) => b.bytes - a.bytes || a.id - b.id);
-  return { path: file.path, all, bytes: sum(all) };
+  return { path: file.path, all, bytes: sumBytes(all) };
 }
 
 function areasOf({ vmallocCallers: callers }: Seen): Areas {
   const ofMaps = (callers ?? []).filter(({ caller }) => MAP_CALLER.test(caller));
-  return { callers: ofMaps, bytes: sum(ofMaps) };
+  return { callers: ofMaps, bytes: sumBytes(ofMaps) };
 }
 
 /** What the bookkeeping of per-CPU memory takes of vmalloc; 0 where vmallocinfo does not show it. */
 function percpuIndexBytes({ vmallocCallers: callers }: Seen): number {
-  return sum((callers ?? []).filter(({ caller }) => /^pcpu_(?:create_chunk|alloc_chunk|mem_zalloc)/.test(caller)));
+  return sumBytes((callers ?? []).filter(({ caller }) => /^pcpu_(?:create_chunk|alloc_chunk|mem_zalloc)/.test(caller)));
 }
 
 function claimsOfAll(maps: readonly BpfMap[], seen: Seen): Claim[] {
@@ -193,7 +190,7 @@ function claimsOfAll(maps: readonly BpfMap[], seen: Seen): Claim[] {
 /** Maps that a loaded program uses may be meant to be as large as they are; nobody needs those that no program uses. */
 function confidenceOf({ all }: Maps, { bpfPrograms: programs }: Seen, materialBytes: number): Confidence {
   if (programs === undefined) return "likely";
-  return sum(all.filter(({ id }) => !programs.value.has(id))) >= materialBytes ? "confirmed" : "possible";
+  return sumBytes(all.filter(({ id }) => !programs.value.has(id))) >= materialBytes ? "confirmed" : "possible";
 }
 
 /** Programs that have maps open: bpftool tells which, where the kernel has what it needs for that. It has each open itself while it lists it. */

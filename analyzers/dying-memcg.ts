@@ -4,7 +4,7 @@ import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
 import type { HostFacts } from "../src/core/source.ts";
 import { type DyingMemcgs, dyingMemcgs, MEMCG_BYTES_A_CPU } from "../src/computed/dying_memcgs.ts";
-import { forecast } from "../src/computed/forecast.ts";
+import { forecast, inBytes } from "../src/computed/forecast.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialSlabBytes } from "../src/computed/material.ts";
 import { type SlabCaches, slabCaches } from "../src/computed/slab_caches.ts";
@@ -126,7 +126,6 @@ function finding(
 ): FindingDraft {
   const held = claims.reduce((sum, claim) => sum + claim.bytes.low, 0);
   const trend = growth(dying);
-  const inBytes = trend && { ...trend, low: trend.low * each, high: trend.high * each };
   return {
     title: `${formatCount(dying.count)} memory cgroups that were removed are still there and hold about ${
       formatBytes(held)
@@ -135,7 +134,7 @@ function finding(
     material: true,
     claims,
     // Of when the ledger was read.
-    ...forecast(inBytes, dying.series.slice(0, 1).map(({ time }) => ({ time, value: ledger }))),
+    ...forecast(trend && inBytes(trend, each), dying.series.slice(0, 1).map(({ time }) => ({ time, value: ledger }))),
     owners: [{
       pid: null,
       comm: "removed memory cgroups",

@@ -1,8 +1,9 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
-import { accountBytes, type Ledger, type SourceLine } from "../src/core/ledger.ts";
+import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
 import type { Claim, Owner, Remedy } from "../src/core/report.ts";
 import type { HostFacts, MaybeValues, Missing, Values } from "../src/core/source.ts";
+import { unaccountedBytes } from "../src/computed/amounts.ts";
 import { type DescriptorDetail, descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
@@ -469,15 +470,10 @@ function aioEvents(settings: Seen["sysctl"], events: number | undefined): Eviden
   return [{ path: settings.path, line, because }];
 }
 
-/** Memory in no account, where the pages of rings are. */
-function residualBytes(ledger: Ledger): number {
-  return Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
-}
-
 /** What io_urings and AF_XDP sockets hold; undefined where it is not much. */
 function finding(seen: Seen, rings: Rings, pinned: Pinned): FindingDraft | undefined {
   const materialBytes = materialQueueBytes(seen.ledger.totalBytes);
-  const residual = residualBytes(seen.ledger);
+  const residual = unaccountedBytes(seen.ledger);
   const orphaned = Math.min(pinned.bytes, rings.bufferBytes);
   const inRings = Math.min(rings.ringBytes, residual);
   const [first, ...others] = rings.groups;
@@ -526,7 +522,7 @@ export const ioUring: Analyzer = defineAnalyzer({
     const rings = ringsOf(seen);
     const findings = [finding(seen, rings, pinned), aio].filter((each) => each !== undefined);
     if (findings.length > 0) return { findings };
-    const unheld = residualBytes(seen.ledger) - rings.ringBytes;
+    const unheld = unaccountedBytes(seen.ledger) - rings.ringBytes;
     if (seen.seesAllDescriptors === false && unheld >= materialQueueBytes(seen.ledger.totalBytes)) {
       return { notAssessed: [ALL_DESCRIPTORS] };
     }

@@ -4,7 +4,7 @@ import { accountBytes } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { type MaybeValues, type Missing, overTime, type Values } from "../src/core/source.ts";
 import { WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
-import { forecast } from "../src/computed/forecast.ts";
+import { forecast, inBytes } from "../src/computed/forecast.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
@@ -105,14 +105,13 @@ function finding(top: Program, stackBytes: number, seen: Seen): FindingDraft {
   const bytes = Math.round(stackBytes * Math.min(1, top.threads / threads));
   const each = stackBytes / threads;
   const trend = growth(top, seen);
-  const inBytes = trend && { ...trend, low: trend.low * each, high: trend.high * each };
   const count = formatQuantity(top.threads, "thread");
   return {
     title: `${nameOfGroup(top)} has ${count}, whose kernel stacks take ${formatBytes(bytes)}`,
     confidence: trend === undefined ? "likely" : "confirmed",
     material: true,
     claims: [{ account: "kernel-stacks", bytes: { low: bytes, high: bytes } }],
-    ...forecast(inBytes, seen.ledgers),
+    ...forecast(trend && inBytes(trend, each), seen.ledgers),
     owners: [{
       pid: top.pids[0] ?? null,
       comm: top.comm,

@@ -3,6 +3,7 @@ import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts"
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
 import type { Parsed } from "../src/core/source.ts";
+import { unaccountedBytes } from "../src/computed/amounts.ts";
 import { copiedQueuesFinding, type CopiesKind, packetBacklog } from "../src/computed/copied_queues.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "../src/computed/owners.ts";
@@ -38,7 +39,7 @@ const QUEUE: CopiesKind = {
 
 /** Rings are whole pages in no account; where memory is too fragmented for a block, the kernel takes it from vmalloc (alloc_one_pg_vec_page()). */
 function place(bytes: number, ledger: Ledger): Claim[] {
-  const outside = Math.min(bytes, Math.max(0, accountBytes(ledger, "unaccounted") ?? 0));
+  const outside = Math.min(bytes, unaccountedBytes(ledger));
   const mapped = Math.min(bytes - outside, accountBytes(ledger, "vmalloc") ?? 0);
   const claims: Claim[] = [
     { account: "unaccounted", bytes: { low: outside, high: outside } },

@@ -6,9 +6,10 @@ import {
   type Outcome,
 } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
-import { accountBytes, type Ledger, type SourceLine } from "../src/core/ledger.ts";
+import type { Ledger, SourceLine } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
 import type { MaybeValues, Missing, Values } from "../src/core/source.ts";
+import { sumBytes, unaccountedBytes } from "../src/computed/amounts.ts";
 import {
   FASTEST_COPY_BYTES_PER_SECOND,
   type Lives,
@@ -54,15 +55,11 @@ interface Group {
   readonly pipes: readonly Pipe[];
 }
 
-function sum(held: readonly { readonly bytes: number }[]): number {
-  return held.reduce((total, { bytes }) => total + bytes, 0);
-}
-
 function groups(pipes: readonly Pipe[], comms: ReadonlyMap<number, string | undefined>): Group[] {
   return [...byComm(pipes, ({ pid }) => comms.get(pid))].map(([comm, held]) => ({
     comm,
     pids: [...new Set(held.map(({ pid }) => pid))],
-    bytes: sum(held),
+    bytes: sumBytes(held),
     pipes: held.toSorted((a, b) => b.bytes - a.bytes || a.inode - b.inode),
   })).sort((a, b) => b.bytes - a.bytes || (a.comm < b.comm ? -1 : 1));
 }
@@ -129,7 +126,7 @@ function remedies(
  */
 function claimsOf(bytes: number, ledger: Ledger): Claim[] {
   const given = givenPages(bytes, ledger);
-  const copied = Math.min(bytes - given, Math.max(0, accountBytes(ledger, "unaccounted") ?? 0));
+  const copied = Math.min(bytes - given, unaccountedBytes(ledger));
   const claims: Claim[] = [
     { account: "unaccounted", bytes: { low: copied, high: copied } },
     { account: "pinned-lru", bytes: { low: given, high: given } },
@@ -142,11 +139,6 @@ const CONTENTS: Missing = {
   howToCapture: "nailhouse collect (needs perl and Linux 5.6)",
 };
 
-/** Memory in no account, where the pages of pipes are. */
-function residualBytes({ ledger }: Seen): number {
-  return Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
-}
-
 /** From here on pipes hold much. */
 function materialBytes({ ledger }: Seen): number {
   return Math.min(SOFT_LIMIT_BYTES, MATERIAL_SHARE * ledger.totalBytes);
@@ -156,7 +148,7 @@ function residualEvidence(seen: Seen): EvidenceLine[] {
   const { meminfo: memory } = seen;
   const total = memory?.value.bytes.get("MemTotal");
   if (memory === undefined || total === undefined) return [];
-  const residual = formatBytes(residualBytes(seen));
+  const residual = formatBytes(unaccountedBytes(seen.ledger));
   const because = `of this, ${residual} is in no account of the kernel, where the pages of pipes are`;
   return [{ path: memory.path, line: total.line, because }];
 }
@@ -188,7 +180,7 @@ function backlogOf(
   path: string,
   { processStatus: statuses, processLives: lives }: Seen,
 ): Backlog {
-  const bytes = sum(pipes);
+  const bytes = sumBytes(pipes);
   const comms = new Map(statuses?.map(({ pid, value }) => [pid, value.name]));
   const holders = groups(pipes, comms).filter((group) => group.bytes >= bytes / 100).map(withoutEmpty);
   const busy = holders.filter((group) => mayBeRead(group, lives, USUAL_COPY_BYTES_PER_SECOND));
@@ -198,7 +190,7 @@ function backlogOf(
     path,
     bytes,
     holders: holders as [Group],
-    busy: sum(busy) >= bytes / 2 ? busy : [],
+    busy: sumBytes(busy) >= bytes / 2 ? busy : [],
   };
 }
 
@@ -207,8 +199,9 @@ function confidenceOf({ bytes, holders, full, busy }: Backlog, seen: Seen): Conf
   const idle = holders.filter((group) =>
     mayHaveCopied(group.bytes, group.pids, seen.processLives, FASTEST_COPY_BYTES_PER_SECOND) === false
   );
-  const isAllThere = residualBytes(seen) + givenPages(bytes, seen.ledger) >= bytes / 2 && sum(full) > bytes / 2;
-  return sum(idle) >= bytes / 2 && isAllThere ? "confirmed" : "likely";
+  const isAllThere = unaccountedBytes(seen.ledger) + givenPages(bytes, seen.ledger) >= bytes / 2 &&
+    sumBytes(full) > bytes / 2;
+  return sumBytes(idle) >= bytes / 2 && isAllThere ? "confirmed" : "likely";
 }
 
 function contentFinding(backlog: Backlog, seen: Seen): FindingDraft {
@@ -252,9 +245,9 @@ function contentFinding(backlog: Backlog, seen: Seen): FindingDraft {
 }
 
 function byContents(pipes: readonly Pipe[], path: string, seen: Seen): Outcome {
-  const bytes = sum(pipes);
+  const bytes = sumBytes(pipes);
   if (bytes >= materialBytes(seen)) return { findings: [contentFinding(backlogOf(pipes, path, seen), seen)] };
-  if (seen.seesAllDescriptors === false && residualBytes(seen) - bytes >= materialBytes(seen)) {
+  if (seen.seesAllDescriptors === false && unaccountedBytes(seen.ledger) - bytes >= materialBytes(seen)) {
     return { notAssessed: [ALL_DESCRIPTORS] };
   }
   return { ruledOut: `${formatQuantity(pipes.length, "pipe holds", "pipes hold")} ${formatBytes(bytes)} unread` };
@@ -274,7 +267,7 @@ function endHolders({ descriptors: table }: Seen): EndHolder[] {
 /** Without a look into the pipes their number bounds what they can hold, and that is all. */
 function byNumber(seen: Seen): Outcome {
   const { descriptors: table, ledger } = seen;
-  const residual = residualBytes(seen);
+  const residual = unaccountedBytes(seen.ledger);
   const isMuch = residual - residualNoiseBytes(ledger.totalBytes) >= materialBytes(seen);
   if (table === undefined && isMuch) return { notAssessed: [CONTENTS] };
   const holders = endHolders(seen);
@@ -300,7 +293,7 @@ function numberFinding({ process, ends }: EndHolder, example: SourceLine, high: 
   const { pid, comm } = process;
   return {
     title: `${comm} (pid ${pid}) has ${formatQuantity(ends, "end")} of pipes, which may hold part of ${
-      formatBytes(residualBytes(seen))
+      formatBytes(unaccountedBytes(seen.ledger))
     } outside every account`,
     confidence: "possible",
     material: true,

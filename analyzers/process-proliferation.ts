@@ -10,7 +10,7 @@ import { shellWord } from "../src/core/shell.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Confidence, Remedy } from "../src/core/report.ts";
 import { type MaybeValues, overTime, type TimePoint, type Values } from "../src/core/source.ts";
-import { forecast } from "../src/computed/forecast.ts";
+import { forecast, inBytes } from "../src/computed/forecast.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
@@ -172,7 +172,6 @@ function finding(crowd: Crowd, trend: Trend | undefined, seen: Seen): FindingDra
   const each = bytes / crowd.pids.length;
   const isMany = crowd.pids.length >= MANY_PROCESSES;
   const isLong = trend !== undefined && trend.spanSeconds >= LONG_WATCH_SECONDS;
-  const inBytes = trend && { ...trend, low: trend.low * each, high: trend.high * each };
   const parent = seen.programSeries?.get(crowd.comm)?.parent;
   const starter = parent === undefined
     ? `who starts them: ps -o ppid= -C ${shellWord(crowd.comm)} | sort | uniq -c`
@@ -188,7 +187,7 @@ function finding(crowd: Crowd, trend: Trend | undefined, seen: Seen): FindingDra
       { account: "anon", bytes: { low: crowd.largest.isRss ? 0 : crowd.anonBytes, high: crowd.anonBytes } },
       { account: "page-tables", bytes: { low: crowd.pageTableBytes, high: crowd.pageTableBytes } },
     ],
-    ...forecast(inBytes, seen.ledgers),
+    ...forecast(trend && inBytes(trend, each), seen.ledgers),
     owners: [{
       pid: crowd.largest.pid,
       comm: crowd.comm,

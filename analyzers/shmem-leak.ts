@@ -19,6 +19,7 @@ import {
   type TimePoint,
   type Values,
 } from "../src/core/source.ts";
+import { sumBytes } from "../src/computed/amounts.ts";
 import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { forecast } from "../src/computed/forecast.ts";
 import { ledger } from "../src/computed/ledger.ts";
@@ -356,21 +357,17 @@ function holdings(shared: SharedMemory, known: readonly Process[] | undefined): 
   ].filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1));
 }
 
-function sum(parts: readonly Holding[]): number {
-  return parts.reduce((bytes, part) => bytes + part.bytes, 0);
-}
-
 /**
  * What of it is unmapped, for sure and at most: files with a name may be those that are mapped. Where the bundle does not tell what is
  * mapped, nothing is sure of them.
  */
 function claim({ totalBytes, mapped }: SharedMemory, parts: readonly Holding[]): ByteRange {
-  const unreachable = sum(parts.filter((part) => part.unreachable));
+  const unreachable = sumBytes(parts.filter((part) => part.unreachable));
   const files = parts.filter((part) => !part.unreachable);
   const left = (mappedBytes: number): number => Math.max(0, totalBytes - mappedBytes - unreachable);
   const surely = files.reduce((bytes, { unmappedBytes }) => bytes + (unmappedBytes ?? 0), 0);
-  const high = Math.min(totalBytes, unreachable + Math.min(sum(files), left(mapped?.low ?? 0)));
-  const low = unreachable + Math.max(surely, mapped === undefined ? 0 : Math.min(sum(files), left(mapped.high)));
+  const high = Math.min(totalBytes, unreachable + Math.min(sumBytes(files), left(mapped?.low ?? 0)));
+  const low = unreachable + Math.max(surely, mapped === undefined ? 0 : Math.min(sumBytes(files), left(mapped.high)));
   return { low: Math.min(low, high), high };
 }
 
@@ -564,7 +561,7 @@ function unmappedOf({ sharedMemory: shared, processes: known }: Seen): Unmapped 
 }
 
 function isMaterial({ parts, bytes }: Unmapped, seen: Seen): boolean {
-  const unreachable = Math.min(sum(parts.filter((part) => part.unreachable)), seen.sharedMemory.totalBytes);
+  const unreachable = Math.min(sumBytes(parts.filter((part) => part.unreachable)), seen.sharedMemory.totalBytes);
   return unreachable >= materialBytes(seen) || bytes.high >= materialFileBytes(seen);
 }
 

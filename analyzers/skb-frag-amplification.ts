@@ -1,8 +1,8 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
-import { accountBytes } from "../src/core/ledger.ts";
 import type { Confidence, Owner, Remedy } from "../src/core/report.ts";
 import type { HostFacts, MaybeValues, Values } from "../src/core/source.ts";
+import { sumBytes, unaccountedBytes } from "../src/computed/amounts.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
@@ -55,18 +55,9 @@ type Seen = Values<typeof needs> & MaybeValues<typeof uses> & { readonly facts: 
 
 type Group = OwnerGroup<ReceiveCharge>;
 
-function sum(held: readonly { readonly bytes: number }[]): number {
-  return held.reduce((total, { bytes }) => total + bytes, 0);
-}
-
 /** Charge over the least charge is the most packets there can be, and each pins one block at the most. */
 function mostPinnedBytes(chargedBytes: number, { facts }: Seen): number {
   return (chargedBytes / MIN_TRUESIZE_BYTES) * fragmentBlockBytes(facts.pageSizeBytes);
-}
-
-/** Memory in no account. */
-function residualBytes({ ledger }: Seen): number {
-  return Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
 }
 
 /** Streams that are sent are copied into blocks of the same size, without waste. */
@@ -78,7 +69,7 @@ function sentBytes({ tcpBacklog: tcp, unixBacklog: unix }: Seen): number {
 
 /** Rings are pages that no account has, either. */
 function ringBytes({ packetRings: packets }: Seen): number {
-  return sum(packets?.rings ?? []);
+  return sumBytes(packets?.rings ?? []);
 }
 
 /**
@@ -86,8 +77,8 @@ function ringBytes({ packetRings: packets }: Seen): number {
  * is in slab.
  */
 function outsideSlabBytes({ receiveCharges: charges, skbSlab: slab }: Seen): number {
-  const ofPackets = sum(charges.filter(({ family }) => !isStream(family)));
-  return sum(charges) - (skbBytesInSlab(ofPackets, slab) ?? 0);
+  const ofPackets = sumBytes(charges.filter(({ family }) => !isStream(family)));
+  return sumBytes(charges) - (skbBytesInSlab(ofPackets, slab) ?? 0);
 }
 
 /** What unread packets pin; exact where the blocks are counted, and else inferred from the ledger's residual. */
@@ -98,13 +89,13 @@ interface Pinned {
 
 function pinnedBytes(seen: Seen): Pinned {
   const { ledger, fragmentBlocks: census, receiveCharges: charges } = seen;
-  const explainable = mostPinnedBytes(sum(charges), seen);
+  const explainable = mostPinnedBytes(sumBytes(charges), seen);
   if (census !== undefined) {
     const most = Math.min(Math.max(0, census.bytes - sentBytes(seen)), explainable);
     return { low: most, high: most };
   }
   // What is there on an idle host, too, is no part of it.
-  const most = Math.min(Math.max(0, residualBytes(seen) - sentBytes(seen) - ringBytes(seen)), explainable);
+  const most = Math.min(Math.max(0, unaccountedBytes(seen.ledger) - sentBytes(seen) - ringBytes(seen)), explainable);
   return { low: Math.max(0, most - residualNoiseBytes(ledger.totalBytes)), high: most };
 }
 
@@ -121,7 +112,7 @@ interface Amplifiers {
  */
 function amplifiers(pinned: Pinned, seen: Seen): Amplifiers {
   const { receiveCharges: charges, socketOwners: owners } = seen;
-  const charged = sum(charges);
+  const charged = sumBytes(charges);
   const excess = pinned.high - outsideSlabBytes(seen);
   const all = groupByOwner(charges.filter(({ bytes }) => bytes >= charged / 1000), owners);
   const those = (groups: readonly Group[]): Amplifiers => ({ groups, areAll: groups.length === all.length });
@@ -178,7 +169,7 @@ function confidenceOf({ areAll }: Amplifiers, { fragmentBlocks: census }: Seen):
 
 /** @param pinned Bytes, of all of them. */
 function owners(groups: readonly Group[], pinned: number): Owner[] {
-  const charged = sum(groups);
+  const charged = sumBytes(groups);
   const times = (pinned / charged).toFixed(0);
   const unknown = groups.length === 1 ? "" : "; which of them pins how much is not known";
   return groups.map(({ pids: [pid], comm, bytes, held }) => ({
@@ -203,13 +194,13 @@ function evidence({ groups, areAll }: Amplifiers, pinned: Pinned, seen: Seen): E
       because: `${formatBytes(census.bytes)} are blocks of ${
         formatBytes(fragmentBlockBytes(seen.facts.pageSizeBytes))
       } that are no slab, no page cache and no process's: ${
-        (pinned.high / sum(groups)).toFixed(0)
+        (pinned.high / sumBytes(groups)).toFixed(0)
       } times what ${who} charged`,
     });
   }
   const total = file?.value.bytes.get("MemTotal");
   if (file !== undefined && total !== undefined) {
-    const residual = residualBytes(seen);
+    const residual = unaccountedBytes(seen.ledger);
     lines.push({
       path: file.path,
       line: total.line,
@@ -222,7 +213,8 @@ function evidence({ groups, areAll }: Amplifiers, pinned: Pinned, seen: Seen): E
 }
 
 function socketEvidence(groups: readonly Group[]): EvidenceLine[] {
-  return groups.flatMap(({ held }) => held).filter(({ bytes }) => bytes >= sum(groups) / 100).slice(0, SOCKETS_SHOWN)
+  const least = sumBytes(groups) / 100;
+  return groups.flatMap(({ held }) => held).filter(({ bytes }) => bytes >= least).slice(0, SOCKETS_SHOWN)
     .map(({ path, line, name, bytes, family }) => ({
       path,
       line,
@@ -242,7 +234,7 @@ function limitEvidence({ sysctl: settings, facts: { pageSizeBytes } }: Seen): Ev
 
 function finding(those: Amplifiers, pinned: Pinned, seen: Seen): FindingDraft {
   const { groups } = those;
-  const charged = sum(groups);
+  const charged = sumBytes(groups);
   const ofOthers = Math.max(0, outsideSlabBytes(seen) - charged);
   const bytes = { low: Math.max(0, pinned.low - ofOthers), high: Math.max(0, pinned.high - ofOthers) };
   return {
@@ -278,7 +270,7 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
   analyze(values, facts) {
     const seen = { ...values, facts };
     const { ledger, fragmentBlocks: census } = seen;
-    const charged = sum(seen.receiveCharges);
+    const charged = sumBytes(seen.receiveCharges);
     const outsideSlab = outsideSlabBytes(seen);
     const materialBytes = materialQueueBytes(ledger.totalBytes);
     // Of free and top all that processes and the kernel have is in no account, and the backlog itself.
@@ -292,7 +284,7 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
       return { findings: [finding(those, pinned, seen)] };
     }
     const blocks = census === undefined ? "memory outside every account is" : "page fragment blocks are";
-    const most = census?.bytes ?? residualBytes(seen);
+    const most = census?.bytes ?? unaccountedBytes(seen.ledger);
     const because = `${blocks} ${formatBytes(most)}, receive queues are charged ${formatBytes(charged)}`;
     return notSeen(because, seen.unseenRoom && most, outsideSlab + sentBytes(seen) + ringBytes(seen), ledger);
   },

@@ -17,6 +17,7 @@ import {
   type Parsed,
   type Values,
 } from "../src/core/source.ts";
+import { sumBytes } from "../src/computed/amounts.ts";
 import { uncountedBalloons } from "../src/computed/balloon_drivers.ts";
 import {
   type KernelBuffer,
@@ -141,7 +142,9 @@ function byHolder(buffers: readonly KernelBuffer[], largeBytes: number): Buffers
     if (group === undefined) groups.set(key, [buffer]);
     else group.push(buffer);
   }
-  return [...groups.values()].filter((group) => sum(group) >= largeBytes).sort((a, b) => sum(b) - sum(a));
+  return [...groups.values()].filter((group) => sumBytes(group) >= largeBytes).sort((a, b) =>
+    sumBytes(b) - sumBytes(a)
+  );
 }
 
 /** "ftrace", "ftrace's instance a", "ftrace and 3 instances": its own buffers are no instance. */
@@ -162,7 +165,7 @@ function isKind<K extends KernelBuffer["kind"]>(
 
 function namedByBuffer(buffers: Buffers): Named {
   const { path, line } = buffers[0];
-  const where = { path, line, bytes: sum(buffers) };
+  const where = { path, line, bytes: sumBytes(buffers) };
   const largest = buffers.length === 1 ? "" : `; the largest has ${formatBytes(buffers[0].bytes)}`;
   if (isKind(buffers, "trace")) {
     return {
@@ -309,10 +312,6 @@ function namedByPageOwner(file: Parsed<readonly PageOwnerStack[]> | undefined): 
   return [...byCaller.values()];
 }
 
-function sum(parts: readonly { readonly bytes: number }[]): number {
-  return parts.reduce((bytes, part) => bytes + part.bytes, 0);
-}
-
 /** Pages of their own that file systems cache, and give back under pressure, that network cards receive into, and that wait in queues which are read. */
 interface PrivateCache extends SourceLine {
   readonly bytes: number;
@@ -397,12 +396,12 @@ function residualOf(told: Told, unclaimed: Unclaimed): Residual {
   const left = unclaimed.get("unaccounted") ?? 0;
   const noiseBytes = residualNoiseBytes(told.ledger.totalBytes);
   const caches = [...privateCaches(told), ...streams(told, left, bytes - left)];
-  const usualBytes = Math.min(left, sum(caches));
+  const usualBytes = Math.min(left, sumBytes(caches));
   const uncached = left - usualBytes;
   // What is larger than all there is must be somewhere else.
   const sized = (told.kernelBuffers ?? []).filter((buffer) => buffer.bytes <= uncached + noiseBytes);
   const buffers = byHolder(sized, MIN_NAMED_SHARE * uncached);
-  const buffered = sum(buffers.flat());
+  const buffered = sumBytes(buffers.flat());
   const areBuffers = buffers.length > 0 && buffered >= MOST_OF * uncached;
   return {
     bytes,
@@ -584,7 +583,7 @@ function finding(residual: Residual, { by, all }: Tenants, told: Told): FindingD
   const { totalBytes } = told.ledger;
   const [first, ...others] = all;
   const tenant = first !== undefined && (by === "buffers" || first.bytes >= MOST_OF * bytes) ? first : undefined;
-  const claimed = tenant === undefined ? bytes : Math.min(bytes, sum(all));
+  const claimed = tenant === undefined ? bytes : Math.min(bytes, sumBytes(all));
   const rate = trend === undefined ? "" : `, and it grows by ${formatRate(trend.bytesPerSecond)}`;
   return {
     title: tenant === undefined

@@ -494,7 +494,7 @@ function hidden(seen: Seen): Outcome | undefined {
   return seen.seesAllDescriptors === false ? { ...missing, unseenBytes: bytes } : missing;
 }
 
-function leakFinding(leak: Grown, seen: Seen): FindingDraft {
+function leakFinding(leak: Grown, long: LongGrowth | undefined, seen: Seen): FindingDraft {
   const { comm, trend } = leak;
   const { ledgers } = seen;
   // Claims are made on the ledger, which is that of the first whole snapshot.
@@ -518,13 +518,13 @@ function leakFinding(leak: Grown, seen: Seen): FindingDraft {
     evidence: [
       ...growthEvidence(shown, leak, ledgers && anonGrowth(ledgers, trend.spanSeconds)),
       ...(doubt === undefined ? [] : [doubtEvidence(doubt, leak)]),
-      ...longGrowthEvidence(grownForLong(seen)),
+      ...longGrowthEvidence(long),
     ],
     remedies: doubt === undefined ? remedies(leak, seen.processes) : [lookAgain(doubt)],
   };
 }
 
-function sizeFinding(process: Process, seen: Seen): FindingDraft {
+function sizeFinding(process: Process, long: LongGrowth | undefined, seen: Seen): FindingDraft {
   const { pid, comm, anonBytes, unit, isRss, path, line } = process;
   const bytes = sizeOf(process);
   const own = ownBytes(anonBytes, seen);
@@ -541,7 +541,7 @@ function sizeFinding(process: Process, seen: Seen): FindingDraft {
       path,
       line,
       because: isRss ? `${share} in this process, files and shared memory included` : `${share} this process's`,
-    }, ...longGrowthEvidence(grownForLong(seen))],
+    }, ...longGrowthEvidence(long)],
     remedies: remedies({ comm, processes: [process] }, seen.processes),
   };
 }
@@ -557,7 +557,7 @@ function ruledOut(largest: Process, seen: Seen): string {
 }
 
 /** What is to be said where nobody leaks for sure. */
-function otherOutcome(doubted: readonly FindingDraft[], seen: Seen): Outcome {
+function otherOutcome(doubted: readonly FindingDraft[], long: LongGrowth | undefined, seen: Seen): Outcome {
   const unseen = doubted.length > 0 ? undefined : hidden(seen);
   if (unseen !== undefined) return unseen;
   const [largest] = seen.processes;
@@ -567,13 +567,12 @@ function otherOutcome(doubted: readonly FindingDraft[], seen: Seen): Outcome {
       : { ruledOut: "no process has memory of its own" };
   }
   // Seconds do not show a leak of days. Who it is, the host's growth does not tell: the process that is large enough is worth watching.
-  const long = grownForLong(seen);
   if (long !== undefined && mayBeBehind(largest, long, seen)) {
-    return { findings: [sizeFinding(largest, seen), ...doubted] };
+    return { findings: [sizeFinding(largest, long, seen), ...doubted] };
   }
   if (doubted.length > 0) return { findings: doubted };
   if (!wasWatched(seen) && (dominates(largest, seen) || isWorthWatching(largest, seen))) {
-    return { findings: [sizeFinding(largest, seen)] };
+    return { findings: [sizeFinding(largest, long, seen)] };
   }
   return seen.areAllProcesses === false ? { notAssessed: [ALL_PROCESSES] } : { ruledOut: ruledOut(largest, seen) };
 }
@@ -595,9 +594,10 @@ export const userLeak: Analyzer = defineAnalyzer({
   judgesGrowthOf: "anon",
   analyze(seen) {
     const { sure, doubted } = leaksOf(seen);
-    const inDoubt = doubted.map((leak) => leakFinding(leak, seen));
+    const long = grownForLong(seen);
+    const inDoubt = doubted.map((leak) => leakFinding(leak, long, seen));
     return sure.length > 0
-      ? { findings: [...sure.map((leak) => leakFinding(leak, seen)), ...inDoubt] }
-      : otherOutcome(inDoubt, seen);
+      ? { findings: [...sure.map((leak) => leakFinding(leak, long, seen)), ...inDoubt] }
+      : otherOutcome(inDoubt, long, seen);
   },
 });

@@ -22,3 +22,8 @@ export function forecast(
     exhaustion: last === undefined || available === undefined ? null : exhaustion(trend, available, last.time),
   };
 }
+
+/** The trend of what so many bytes each take, from that of their number. */
+export function inBytes(count: Trend, bytesEach: number): Trend {
+  return { ...count, low: count.low * bytesEach, high: count.high * bytesEach };
+}

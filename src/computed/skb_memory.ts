@@ -3,6 +3,7 @@ import type { Claim } from "../core/report.ts";
 import { defineComputed, type Parsed, type Source } from "../core/source.ts";
 import { type PageFlags, pageFlags } from "../parsers/page_flags.ts";
 import { type SlabCache, slabinfo } from "../parsers/slabinfo.ts";
+import { unaccountedBytes } from "./amounts.ts";
 import { ledger } from "./ledger.ts";
 import { type SizedCache, usedSlabBytes } from "./slab_caches.ts";
 
@@ -90,7 +91,7 @@ export function placeSkbBytes(bytes: number, ledger: Ledger | undefined, slab: S
   if (ledger === undefined) return inNone(bytes);
   const unreclaimable = accountBytes(ledger, "slab-unreclaimable") ?? 0;
   const inSlab = Math.min(bytes, unreclaimable, slab?.mostBytes ?? Infinity);
-  const outside = Math.min(bytes - inSlab, Math.max(0, accountBytes(ledger, "unaccounted") ?? 0));
+  const outside = Math.min(bytes - inSlab, unaccountedBytes(ledger));
   const claims: Claim[] = [
     { account: "slab-unreclaimable", bytes: { low: inSlab, high: inSlab } },
     { account: "unaccounted", bytes: { low: outside, high: outside } },
@@ -135,7 +136,7 @@ export function givenPages(queued: number, ledger: Ledger): number {
  */
 export function placeStreamBytes(data: number, heads: number, ledger: Ledger | undefined): Claim[] {
   if (ledger === undefined) return inNone(data + heads);
-  const unaccounted = Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
+  const unaccounted = unaccountedBytes(ledger);
   const unreclaimable = accountBytes(ledger, "slab-unreclaimable") ?? 0;
   const given = givenPages(data, ledger);
   const outside = Math.min(data - given, unaccounted);

@@ -5,6 +5,7 @@ import { accountBytes, type Ledger } from "../core/ledger.ts";
 import type { Remedy } from "../core/report.ts";
 import { type Captured, defineComputed, type Missing, type Reader, readUses, type Source } from "../core/source.ts";
 import { sockstat } from "../parsers/sockstat.ts";
+import { unaccountedBytes } from "./amounts.ts";
 import { ledger } from "./ledger.ts";
 import { materialQueueBytes } from "./material.ts";
 import { FROM_OUTSIDE, seesAllDescriptors } from "./process_statuses.ts";
@@ -50,7 +51,7 @@ export interface UnseenRoom {
 
 function unixRoom(whole: Ledger, caches: readonly SizedCache[] | undefined): number {
   const slab = accountBytes(whole, "slab-unreclaimable") ?? 0;
-  const outside = Math.max(0, accountBytes(whole, "unaccounted") ?? 0);
+  const outside = unaccountedBytes(whole);
   return outside + (caches === undefined ? slab : unixBytesInSlab(slab, caches));
 }
 
@@ -61,7 +62,7 @@ export const unseenRoom: Source<UnseenRoom | undefined> = defineComputed({
   uses: { skbSlab, slabCaches },
   compute({ ledger: whole, seesAllDescriptors: seesAll, skbSlab: slab, slabCaches: caches }): UnseenRoom | undefined {
     if (seesAll) return undefined;
-    const outside = Math.max(0, accountBytes(whole, "unaccounted") ?? 0);
+    const outside = unaccountedBytes(whole);
     return {
       packetBytes: placeSkbBytes(Infinity, whole, slab).reduce((sum, { bytes }) => sum + bytes.high, 0),
       unixBytes: unixRoom(whole, caches?.caches),
