@@ -5,7 +5,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { HostError } from "../core/errors.ts";
 import type { Host, Limits, MachineFacts, ReadResult } from "../core/host.ts";
-import { readWithCat, runProgram } from "./node_child.ts";
+import { readWithCat } from "./node_cat.ts";
+import { Programs } from "./node_program.ts";
 import { failureOf, readOnThread, readSync } from "./node_read.ts";
 
 /** This machine, as {@linkcode nodeHost} gives it. */
@@ -67,8 +68,8 @@ function machineFacts(root: string, hostname: string): MachineFacts {
 }
 
 /** Lists with `ls`, which can be given up on, unlike a thread that waits for a disk. */
-async function listNewest(path: string, limits: Limits): ReturnType<Host["listNewest"]> {
-  const listed = await runProgram(["ls", "-1t", path], limits);
+async function listNewest(programs: Programs, path: string, limits: Limits): ReturnType<Host["listNewest"]> {
+  const listed = await programs.run(["ls", "-1t", path], limits);
   if (listed.status === "failed" && listed.message.includes("No such file")) return { status: "missing" };
   if (listed.status !== "ok") return listed;
   return { status: "ok", names: new TextDecoder().decode(listed.bytes).split("\n").filter((name) => name !== "") };
@@ -108,6 +109,7 @@ function firstNames(path: string, max: number): string[] {
 export async function nodeHost(options: { readonly root?: string } = {}): Promise<NodeHost> {
   const root = options.root ?? "/";
   const localPath = (path: string) => root === "/" ? path : join(root, path);
+  const programs = new Programs();
   let stuck = 0;
   // Files whose reader never came back. No other one is sent after it: a recorder would leave thousands behind.
   const unanswered = new Set<string>();
@@ -157,7 +159,7 @@ export async function nodeHost(options: { readonly root?: string } = {}): Promis
   /** Whether programs of the host can be run: their loader and libraries are in its root, and chroot is allowed. */
   const inRoot = async () => {
     if (root === "/") return false;
-    entered ??= runProgram(["chroot", root, "sh", "-c", "echo entered"], { maxBytes: 256, timeoutMs: 5000 });
+    entered ??= programs.run(["chroot", root, "sh", "-c", "echo entered"], { maxBytes: 256, timeoutMs: 5000 });
     return (await entered).status === "ok";
   };
 
@@ -205,7 +207,7 @@ export async function nodeHost(options: { readonly root?: string } = {}): Promis
         yield { path: asked.get(path) as string, result };
       }
     },
-    listNewest: (path, limits) => listNewest(localPath(path), limits),
+    listNewest: (path, limits) => listNewest(programs, localPath(path), limits),
     openRange(path) {
       try {
         const fd = fs.openSync(localPath(path), fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
@@ -219,10 +221,10 @@ export async function nodeHost(options: { readonly root?: string } = {}): Promis
     },
     async run(argv, limits, via = []) {
       if (await inRoot()) {
-        const result = await runProgram([...via, "chroot", root, ...argv], limits);
+        const result = await programs.run([...via, "chroot", root, ...argv], limits);
         if (result.status !== "missing") return result;
       }
-      return await runProgram([...via, ...argv], limits);
+      return await programs.run([...via, ...argv], limits);
     },
   };
 }

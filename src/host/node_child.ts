@@ -1,24 +1,19 @@
-/** Child processes that can be given up on: programs, and `cat` as a reader of files that may never answer. */
+/** Child processes that can be given up on. */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import process from "node:process";
-import type { Limits, ReadResult } from "../core/host.ts";
-import { failureOf, Gathered } from "./node_read.ts";
 
-type Child = ChildProcessByStdio<null, Readable, Readable>;
+export type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
-const PROGRAM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/** Enough for the first lines of what a program complains of. */
-const MAX_ERROR_BYTES = 4 * 1024;
+export const PROGRAM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** A child in a process group of its own, so that what it started is killed with it. */
-function start(argv: readonly string[], path: string): Child | Error {
+export function start(argv: readonly string[], path: string): Child | Error {
   const [program = "", ...args] = argv;
   try {
     // No other variable: programs print in the C locale, and readWithCat knows what its child's /proc/self/environ
     // says.
-    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], detached: true, env: { PATH: path } });
+    const child = spawn(program, args, { stdio: "pipe", detached: true, env: { PATH: path } });
     // Without a free descriptor there are no pipes; the error event that follows says the same.
     if ((child.stdout as Readable | undefined) !== undefined) return child;
     child.on("error", () => {});
@@ -33,7 +28,7 @@ function start(argv: readonly string[], path: string): Child | Error {
 /**
  * Kills the child's process group; does not wait, because a process stuck in the kernel dies only when it gets unstuck.
  */
-function abandon(child: Child): void {
+export function abandon(child: Child): void {
   if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
     try {
       process.kill(-child.pid, "SIGKILL");
@@ -41,6 +36,7 @@ function abandon(child: Child): void {
       if ((error as { code?: string }).code !== "ESRCH") throw error;
     }
   }
+  child.stdin.destroy();
   child.stdout.destroy();
   child.stderr.destroy();
   // A program that could not be started is no process; Deno (2.9) throws when told to let go of one.
@@ -48,208 +44,6 @@ function abandon(child: Child): void {
 }
 
 /** Whether this errno text, as the C library words it, says that rights were missing. */
-function saysDenied(text: string): boolean {
+export function saysDenied(text: string): boolean {
   return /permission denied|operation not permitted|must be root|are you root/i.test(text);
-}
-
-/** Runs a program and keeps what it prints. */
-export function runProgram(argv: readonly string[], limits: Limits): Promise<ReadResult> {
-  return new Promise((resolve) => {
-    if (limits.signal?.aborted === true) return resolve({ status: "hung", bytes: new Uint8Array(0) });
-    const child = start(argv, PROGRAM_PATH);
-    if (child instanceof Error) return resolve(failureOf(child));
-    const output = new Gathered(limits.maxBytes);
-    const complaints = new Gathered(MAX_ERROR_BYTES);
-    const finish = (result: () => ReadResult) => {
-      clearTimeout(timer);
-      limits.signal?.removeEventListener("abort", giveUp);
-      abandon(child);
-      resolve(result());
-    };
-    const giveUp = () => finish(() => ({ status: "hung", bytes: output.bytes() }));
-    const timer = setTimeout(giveUp, limits.timeoutMs);
-    limits.signal?.addEventListener("abort", giveUp);
-    child.stdout.on("data", (chunk: Uint8Array) => {
-      output.add(chunk);
-      if (output.truncated) finish(() => ({ status: "ok", bytes: output.bytes(), truncated: true }));
-    });
-    child.stderr.on("data", (chunk: Uint8Array) => complaints.add(chunk));
-    child.on("error", (error) => finish(() => failureOf(error)));
-    child.on("close", (code, signal) => finish(() => outcome(code, signal, output, complaints)));
-  });
-}
-
-function outcome(code: number | null, signal: string | null, output: Gathered, complaints: Gathered): ReadResult {
-  if (code === 0 || !output.empty) return { status: "ok", bytes: output.bytes(), truncated: false };
-  // What env and nsenter return for a program that is not installed.
-  if (code === 127) return { status: "missing" };
-  const complaint = new TextDecoder().decode(complaints.bytes()).trim();
-  if (saysDenied(complaint)) return { status: "denied" };
-  const end = signal === null ? `exit status ${code}` : `killed by ${signal}`;
-  return { status: "failed", message: complaint === "" ? end : `${end}: ${complaint.split("\n")[0]}` };
-}
-
-/** Paths in one child's command line: far below the system's limit of 2 MB, with a separator before each. */
-const BATCH = 2000;
-
-/**
- * Reads files one after the other with `cat`, as the interface says.
- *
- * One `cat` reads all of them, with /proc/self/environ before, between and behind: its environment is one variable that
- * ends in a random number, so each file ends where that text comes. A process cannot forge it in its own command line,
- * since nobody else can read the environment of this child, and a child for every file would cost a hundred times as
- * much.
- *
- * @param onHung Told of a reader that is given up, and when it is gone: killed at once, but not if it is stuck in the kernel.
- */
-export async function* readWithCat(
-  paths: readonly string[],
-  limits: Limits,
-  via: readonly string[] = [],
-  onHung: (gone: Promise<void>) => void = () => {},
-): AsyncGenerator<{ path: string; result: ReadResult }> {
-  for (let from = 0; from < paths.length;) {
-    from += yield* readBatch(paths.slice(from, from + BATCH), limits, via, onHung);
-  }
-}
-
-/** What the readers of one child share. */
-class CatOutput {
-  readonly #chunks: AsyncIterator<Uint8Array>;
-  readonly #separator: Uint8Array;
-  readonly #limits: Limits;
-  #rest: Buffer = Buffer.alloc(0);
-
-  constructor(child: Child, separator: Uint8Array, limits: Limits) {
-    this.#chunks = child.stdout[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
-    this.#separator = separator;
-    this.#limits = limits;
-  }
-
-  /** The text up to the next separator; `end` when the child ended before it, `hung` when nothing came for too long. */
-  async next(): Promise<{ how: "whole" | "truncated" | "end" | "hung"; bytes: Uint8Array }> {
-    const content = new Gathered(this.#limits.maxBytes);
-    for (;;) {
-      const at = this.#rest.indexOf(this.#separator);
-      if (at !== -1) {
-        content.add(this.#rest.subarray(0, at));
-        this.#rest = this.#rest.subarray(at + this.#separator.length);
-        return { how: content.truncated ? "truncated" : "whole", bytes: content.bytes() };
-      }
-      // The last bytes may be the beginning of a separator.
-      const sure = Math.max(0, this.#rest.length - this.#separator.length + 1);
-      content.add(this.#rest.subarray(0, sure));
-      this.#rest = this.#rest.subarray(sure);
-      if (content.truncated) return { how: "truncated", bytes: content.bytes() };
-      const more = await this.#more();
-      if (more === "end" || more === "hung") {
-        content.add(this.#rest);
-        return { how: more, bytes: content.bytes() };
-      }
-      this.#rest = Buffer.concat([this.#rest, more]);
-    }
-  }
-
-  #more(): Promise<Uint8Array | "end" | "hung"> {
-    const { signal, timeoutMs } = this.#limits;
-    return new Promise((resolve, reject) => {
-      const giveUp = () => settle(() => resolve("hung"));
-      const timer = setTimeout(giveUp, signal?.aborted === true ? 0 : timeoutMs);
-      signal?.addEventListener("abort", giveUp);
-      const settle = (done: () => void) => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", giveUp);
-        done();
-      };
-      this.#chunks.next().then(
-        (next) => settle(() => resolve(next.done === true ? "end" : next.value)),
-        (error) => settle(() => reject(error)),
-      );
-    });
-  }
-}
-
-/** Reads files with one child until one of them stops it; returns how many of them are done with. */
-async function* readBatch(
-  paths: readonly string[],
-  limits: Limits,
-  via: readonly string[],
-  onHung: (gone: Promise<void>) => void,
-): AsyncGenerator<{ path: string; result: ReadResult }, number> {
-  const environment = `${PROGRAM_PATH}:/${randomBytes(16).toString("hex")}`;
-  const separator = Buffer.from(`PATH=${environment}\0`);
-  const frame = "/proc/self/environ";
-  const child = start([...via, "cat", ...paths.flatMap((path) => [frame, path]), frame], environment);
-  if (child instanceof Error) {
-    for (const path of paths) yield { path, result: notStarted("end", child, "") };
-    return paths.length;
-  }
-  const complaints = new Gathered(2 ** 20);
-  let startError: Error | undefined;
-  child.on("error", (error) => startError = error);
-  child.stderr.on("data", (chunk: Uint8Array) => complaints.add(chunk));
-  const closed = new Promise<void>((resolve) => child.stderr.on("close", resolve));
-  const output = new CatOutput(child, separator, limits);
-  // Whether an empty file is empty or could not be opened is known when all the complaints have come.
-  const empty: string[] = [];
-  let done = 0;
-  let how: Awaited<ReturnType<CatOutput["next"]>>["how"];
-  let opened = false;
-  try {
-    how = (await output.next()).how;
-    opened = how === "whole";
-    while (opened && done < paths.length) {
-      const path = paths[done++] as string;
-      let bytes: Uint8Array;
-      ({ how, bytes } = await output.next());
-      if (how === "end") {
-        yield { path, result: { status: "failed", message: "its reader ended too early" } };
-        break;
-      }
-      if (how === "hung") {
-        onHung(new Promise((resolve) => child.once("exit", () => resolve())));
-        yield { path, result: { status: "hung", bytes } };
-        break;
-      }
-      if (bytes.length === 0) empty.push(path);
-      else yield { path, result: { status: "ok", bytes, truncated: how === "truncated" } };
-      if (how === "truncated") break;
-    }
-    if (how !== "hung" && how !== "truncated") await closed;
-  } finally {
-    abandon(child);
-  }
-  const complaint = new TextDecoder().decode(complaints.bytes());
-  if (!opened) {
-    const result = notStarted(how, startError, complaint);
-    for (const path of paths) yield { path, result };
-    return paths.length;
-  }
-  const reasons = complaintsByPath(complaint);
-  for (const path of empty) yield { path, result: emptyResult(reasons.get(path)) };
-  return done;
-}
-
-function notStarted(how: string, error: Error | undefined, complaint: string): ReadResult {
-  if (how === "hung") return { status: "hung", bytes: new Uint8Array(0) };
-  const why = error?.message ?? complaint.split("\n")[0] ?? "";
-  return saysDenied(why) ? { status: "denied" } : { status: "failed", message: `its reader could not start: ${why}` };
-}
-
-/**
- * `cat: /proc/1/smaps_rollup: Permission denied`, busybox: `cat: can't open '/proc/1/smaps_rollup': Permission denied`.
- */
-function complaintsByPath(text: string): Map<string, string> {
-  const reasons = new Map<string, string>();
-  for (const match of text.matchAll(/^cat: (?:can't open )?'?(\/.*?)'?: (.*)$/gm)) {
-    reasons.set(match[1] as string, match[2] as string);
-  }
-  return reasons;
-}
-
-function emptyResult(reason: string | undefined): ReadResult {
-  if (reason === undefined) return { status: "ok", bytes: new Uint8Array(0), truncated: false };
-  if (/^No such/.test(reason)) return { status: "missing" };
-  if (reason === "Is a directory") return { status: "not-regular" };
-  return saysDenied(reason) ? { status: "denied" } : { status: "failed", message: reason };
 }

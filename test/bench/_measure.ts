@@ -9,10 +9,10 @@ import { formatBytes } from "../../src/core/format.ts";
 /** A command line; what it writes goes into `scratch`, which is removed afterwards. */
 export type Command = (scratch: string) => readonly string[];
 
-/** One run. What cannot be measured is NaN: without root no memory cgroup can be made. */
+/** One run. What cannot be measured is NaN: without root no cgroup can be made. */
 export interface Cost {
   readonly wallSeconds: number;
-  /** User and system time of the command and all its children. */
+  /** User and system time of all processes. */
   readonly cpuSeconds: number;
   /** The most that all processes had charged to them at one time: their own memory, the kernel's for them, page cache. */
   readonly treePeakBytes: number;
@@ -60,43 +60,62 @@ export interface Limits {
 }
 
 const CGROUP_V1 = "/sys/fs/cgroup/memory";
+const CPU_V1 = "/sys/fs/cgroup/cpuacct";
 const CGROUP_V2 = "/sys/fs/cgroup";
 
-/** A new cgroup's folder and the file with its peak, where this system has them (version 2: since Linux 5.19). */
-function memoryCgroup(): { readonly folder: string; readonly peakFile: string } | undefined {
+/** Control groups in which a command is run: they count what its children used, too, and theirs, if it waited for them or not. */
+interface Cgroups {
+  /** One in version 2, two in version 1. */
+  readonly folders: readonly string[];
+  readonly peakBytes: () => number;
+  /** To be asked when all processes have ended. */
+  readonly cpuSeconds: () => number;
+}
+
+/** New ones, where this system has them (the peak in version 2: since Linux 5.19). */
+function makeCgroups(): Cgroups | undefined {
   const v1 = existsSync(join(CGROUP_V1, "memory.max_usage_in_bytes"));
-  const folder = join(v1 ? CGROUP_V1 : CGROUP_V2, `nailhouse-bench-${process.pid}`);
-  const peakFile = join(folder, v1 ? "memory.max_usage_in_bytes" : "memory.peak");
+  const folders = (v1 ? [CGROUP_V1, CPU_V1] : [CGROUP_V2]).map((top) => join(top, `nailhouse-bench-${process.pid}`));
+  const [memory, cpu = memory] = folders as [string, string?];
   try {
-    mkdirSync(folder);
+    for (const folder of folders) mkdirSync(folder);
   } catch (error) {
-    console.error(`the memory of all processes is not measured: ${(error as Error).message}`);
+    console.error(`memory and CPU of all processes are not measured: ${(error as Error).message}`);
     return undefined;
   }
-  if (existsSync(peakFile)) return { folder, peakFile };
-  rmdirSync(folder);
-  return undefined;
+  const numberIn = (path: string, pattern: RegExp): number =>
+    existsSync(path) ? Number(pattern.exec(readFileSync(path, "utf8"))?.[1]) : NaN;
+  return {
+    folders,
+    peakBytes: () => numberIn(join(memory, v1 ? "memory.max_usage_in_bytes" : "memory.peak"), /^(\d+)/),
+    cpuSeconds: () =>
+      v1
+        ? numberIn(join(cpu, "cpuacct.usage"), /^(\d+)/) / 1e9
+        : numberIn(join(cpu, "cpu.stat"), /^usage_usec (\d+)/m) / 1e6,
+  };
 }
 
 /** Waits for what the command left behind, such as a watchdog that is about to notice its end. */
-function removeCgroup(folder: string): void {
+function waitForRest({ folders: [folder = ""] }: Cgroups): void {
   for (let waits = 0; readFileSync(join(folder, "cgroup.procs"), "utf8") !== ""; waits++) {
     if (waits === 100) throw new Error(`${folder}: processes of the command are still running after 10 s: end them`);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
   }
-  rmdirSync(folder);
 }
 
 /** Runs a command to its end. Its output is thrown away; an error when it fails. */
 export function measure(command: Command): Cost {
   const scratch = mkdtempSync(join(tmpdir(), "nailhouse-bench-"));
-  const cgroup = memoryCgroup();
+  const cgroups = makeCgroups();
   try {
-    const times = join(scratch, "times");
-    const timed = ["/usr/bin/time", "-f", "%U %S %M", "-o", times, ...command(scratch)];
-    const enter = cgroup === undefined
-      ? []
-      : ["sh", "-c", 'echo $$ > "$0" && exec "$@"', `${cgroup.folder}/cgroup.procs`];
+    const peak = join(scratch, "peak");
+    const timed = ["/usr/bin/time", "-f", "%M", "-o", peak, ...command(scratch)];
+    const enter = cgroups === undefined ? [] : [
+      "sh",
+      "-c",
+      `for group in ${cgroups.folders.join(" ")}; do echo $$ > $group/cgroup.procs; done; exec "$@"`,
+      "sh",
+    ];
     const [program, ...args] = [...enter, ...timed] as [string, ...string[]];
     const start = performance.now();
     const { status, error, stderr } = spawnSync(program, args, {
@@ -105,15 +124,15 @@ export function measure(command: Command): Cost {
     });
     const wallSeconds = (performance.now() - start) / 1000;
     if (status !== 0) throw new Error(`Cannot measure ${timed.slice(5).join(" ")}: ${error?.message ?? stderr}`);
-    const [user, system, kilobytes] = readFileSync(times, "utf8").split(" ").map(Number) as [number, number, number];
+    if (cgroups !== undefined) waitForRest(cgroups);
     return {
       wallSeconds,
-      cpuSeconds: user + system,
-      treePeakBytes: cgroup === undefined ? NaN : Number(readFileSync(cgroup.peakFile, "utf8")),
-      processPeakBytes: kilobytes * 1024,
+      cpuSeconds: cgroups?.cpuSeconds() ?? NaN,
+      treePeakBytes: cgroups?.peakBytes() ?? NaN,
+      processPeakBytes: Number(readFileSync(peak, "utf8")) * 1024,
     };
   } finally {
-    if (cgroup !== undefined) removeCgroup(cgroup.folder);
+    for (const folder of cgroups?.folders ?? []) rmdirSync(folder);
     rmSync(scratch, { recursive: true });
   }
 }
