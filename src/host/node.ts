@@ -4,7 +4,7 @@ import * as os from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { HostError } from "../core/errors.ts";
-import type { Host, Limits, MachineFacts, ReadResult } from "../core/host.ts";
+import type { Failure, Host, Limits, ListResult, MachineFacts, RangeReader, ReadResult } from "../core/host.ts";
 import { readWithCat } from "./node_cat.ts";
 import { Programs } from "./node_program.ts";
 import { failureOf, readOnThread, readSync } from "./node_read.ts";
@@ -89,6 +89,109 @@ function firstNames(path: string, max: number): string[] {
   return names;
 }
 
+/** Files whose size and time to answer nobody can promise. */
+class Files {
+  #stuck = 0;
+  // Files whose reader never came back. No other one is sent after it: a recorder would leave thousands behind.
+  readonly #unanswered: Set<string> = new Set();
+
+  get stuckReads(): number {
+    return this.#stuck;
+  }
+
+  /**
+   * Reads one file.
+   *
+   * @param isKernels Whether it is one of /proc or /sys.
+   */
+  read(path: string, isKernels: boolean, limits: Limits): Promise<ReadResult> {
+    if (this.#unanswered.has(path)) return Promise.resolve({ status: "hung", bytes: new Uint8Array(0) });
+    // A thread that waits for a disk or a network may be beyond SIGKILL, and this process with it: that is left to a
+    // child. The pool has four threads, of which compression needs one: after a first one is lost, no more are risked.
+    const direct = this.#stuck === 0 && isKernels;
+    return direct ? this.#inTime(path, readOnThread(path, limits.maxBytes), limits) : this.#inChild(path, limits);
+  }
+
+  async #inChild(path: string, limits: Limits): Promise<ReadResult> {
+    const onHung = (gone: Promise<void>) => {
+      this.#unanswered.add(path);
+      gone.then(() => this.#unanswered.delete(path));
+    };
+    for await (const { result } of readWithCat([path], limits, [], onHung)) return result;
+    return { status: "missing" };
+  }
+
+  #inTime(path: string, answer: Promise<ReadResult>, limits: Limits): Promise<ReadResult> {
+    return new Promise((resolve) => {
+      let late = false;
+      const giveUp = () => {
+        late = true;
+        this.#stuck++;
+        this.#unanswered.add(path);
+        limits.signal?.removeEventListener("abort", giveUp);
+        resolve({ status: "hung", bytes: new Uint8Array(0) });
+      };
+      const timer = setTimeout(giveUp, limits.timeoutMs);
+      limits.signal?.addEventListener("abort", giveUp);
+      answer.then((result) => {
+        clearTimeout(timer);
+        limits.signal?.removeEventListener("abort", giveUp);
+        if (late) {
+          this.#stuck--;
+          this.#unanswered.delete(path);
+        }
+        resolve(result);
+      });
+    });
+  }
+}
+
+function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted === true) return resolve();
+    const wake = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", wake);
+      resolve();
+    };
+    const timer = setTimeout(wake, milliseconds);
+    signal?.addEventListener("abort", wake);
+  });
+}
+
+function list(path: string, { max, only }: NonNullable<Parameters<Host["listNow"]>[1]>): ListResult {
+  try {
+    if (only === "folders") {
+      const folders = fs.readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+      return { status: "ok", names: folders.map((entry) => entry.name) };
+    }
+    return { status: "ok", names: max === undefined ? fs.readdirSync(path) : firstNames(path, max) };
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+/** The interface's answer: a link that cannot be read (its process ended, or is another user's) tells nothing. */
+function readlink(path: string): string | undefined {
+  try {
+    return fs.readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function openRange(path: string): RangeReader | Failure {
+  try {
+    const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    return {
+      read: (buffer, position) => fs.readSync(fd, buffer, 0, buffer.length, position),
+      close: () => fs.closeSync(fd),
+    };
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
 /**
  * This machine.
  *
@@ -110,48 +213,9 @@ export async function nodeHost(options: { readonly root?: string } = {}): Promis
   const root = options.root ?? "/";
   const localPath = (path: string) => root === "/" ? path : join(root, path);
   const programs = new Programs();
-  let stuck = 0;
-  // Files whose reader never came back. No other one is sent after it: a recorder would leave thousands behind.
-  const unanswered = new Set<string>();
-
-  const inChild = async (path: string, limits: Limits): Promise<ReadResult> => {
-    const onHung = (gone: Promise<void>) => {
-      unanswered.add(path);
-      gone.then(() => unanswered.delete(path));
-    };
-    for await (const { result } of readWithCat([path], limits, [], onHung)) return result;
-    return { status: "missing" };
-  };
-  const inTime = (path: string, answer: Promise<ReadResult>, limits: Limits): Promise<ReadResult> =>
-    new Promise((resolve) => {
-      let late = false;
-      const giveUp = () => {
-        late = true;
-        stuck++;
-        unanswered.add(path);
-        limits.signal?.removeEventListener("abort", giveUp);
-        resolve({ status: "hung", bytes: new Uint8Array(0) });
-      };
-      const timer = setTimeout(giveUp, limits.timeoutMs);
-      limits.signal?.addEventListener("abort", giveUp);
-      answer.then((result) => {
-        clearTimeout(timer);
-        limits.signal?.removeEventListener("abort", giveUp);
-        if (late) {
-          stuck--;
-          unanswered.delete(path);
-        }
-        resolve(result);
-      });
-    });
-  const readFile = (path: string, limits: Limits): Promise<ReadResult> => {
-    const local = localPath(path);
-    if (unanswered.has(local)) return Promise.resolve({ status: "hung", bytes: new Uint8Array(0) });
-    // A thread that waits for a disk or a network may be beyond SIGKILL, and this process with it: that is left to a
-    // child. The pool has four threads, of which compression needs one: after a first one is lost, no more are risked.
-    const direct = stuck === 0 && /^\/(proc|sys)\//.test(path);
-    return direct ? inTime(local, readOnThread(local, limits.maxBytes), limits) : inChild(local, limits);
-  };
+  const files = new Files();
+  const readFile = (path: string, limits: Limits): Promise<ReadResult> =>
+    files.read(localPath(path), /^\/(proc|sys)\//.test(path), limits);
   // In a container, the system's own name is the container's.
   const named = root === "/" ? undefined : trimmed(await readFile("/etc/hostname", { maxBytes: 256, timeoutMs: 5000 }));
 
@@ -166,40 +230,12 @@ export async function nodeHost(options: { readonly root?: string } = {}): Promis
   return {
     facts: machineFacts(root, named ?? os.hostname()),
     localPath,
-    stuckReads: () => stuck,
+    stuckReads: () => files.stuckReads,
     now: () => Date.now(),
-    sleep: (milliseconds, signal) =>
-      new Promise((resolve) => {
-        if (signal?.aborted === true) return resolve();
-        const wake = () => {
-          clearTimeout(timer);
-          signal?.removeEventListener("abort", wake);
-          resolve();
-        };
-        const timer = setTimeout(wake, milliseconds);
-        signal?.addEventListener("abort", wake);
-      }),
+    sleep,
     readNow: (path, maxBytes) => readSync(localPath(path), maxBytes),
-    listNow(path, { max, only } = {}) {
-      const local = localPath(path);
-      try {
-        if (only === "folders") {
-          const folders = fs.readdirSync(local, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-          return { status: "ok", names: folders.map((entry) => entry.name) };
-        }
-        return { status: "ok", names: max === undefined ? fs.readdirSync(local) : firstNames(local, max) };
-      } catch (error) {
-        return failureOf(error);
-      }
-    },
-    readlinkNow(path) {
-      try {
-        return fs.readlinkSync(localPath(path));
-      } catch {
-        // The interface's answer: a link that cannot be read (its process ended, or is another user's) tells nothing.
-        return undefined;
-      }
-    },
+    listNow: (path, options = {}) => list(localPath(path), options),
+    readlinkNow: (path) => readlink(localPath(path)),
     readFile,
     async *readInChild(paths, limits, via) {
       const asked = new Map(paths.map((path) => [localPath(path), path]));
@@ -208,17 +244,7 @@ export async function nodeHost(options: { readonly root?: string } = {}): Promis
       }
     },
     listNewest: (path, limits) => listNewest(programs, localPath(path), limits),
-    openRange(path) {
-      try {
-        const fd = fs.openSync(localPath(path), fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
-        return {
-          read: (buffer, position) => fs.readSync(fd, buffer, 0, buffer.length, position),
-          close: () => fs.closeSync(fd),
-        };
-      } catch (error) {
-        return failureOf(error);
-      }
-    },
+    openRange: (path) => openRange(localPath(path)),
     async run(argv, limits, via = []) {
       if (await inRoot()) {
         const result = await programs.run([...via, "chroot", root, ...argv], limits);

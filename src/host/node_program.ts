@@ -85,7 +85,8 @@ class Shell {
       this.#error = error;
       this.#ended();
     });
-    child.on("close", (code, signal) => {
+    // What it ran may go on, and keep the pipes open.
+    child.on("exit", (code, signal) => {
       this.#end = signal === null ? `exit status ${code}` : `killed by ${signal}`;
       this.#ended();
     });

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { cpus, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Limits, ReadResult } from "../../src/core/host.ts";
@@ -218,6 +218,35 @@ describe.skipIf(process.platform !== "linux")("nodeHost()", () => {
       const result = await host.run(["yes"], { ...limits, maxBytes: 1000 });
       expect(result).toMatchObject({ status: "ok", truncated: true });
     });
+
+    it("gives all bytes, and none of its own, of several programs at once", async () => {
+      const most = { maxBytes: 2 ** 22, timeoutMs: 10_000 };
+      const long = "head -c 3000000 /dev/zero; printf x";
+      const results = await Promise.all([
+        host.run(["sh", "-c", long], most),
+        host.run(["printf", "a"], most),
+        host.run(["sh", "-c", "echo no output >&2"], most),
+      ]);
+      expect(results.map((each) => each.status === "ok" && each.bytes.length)).toEqual([3_000_001, 1, 0]);
+    });
+
+    it("runs the next program if what ran the last one was killed", async () => {
+      expect(await host.run(["sh", "-c", "kill -9 $PPID; sleep 60"], limits)).toEqual({
+        status: "failed",
+        message: "the shell that ran it ended: killed by SIGKILL",
+      });
+      expect(text(await host.run(["echo", "next"], limits))).toBe("next\n");
+    });
+
+    it.each([["node", "--input-type=module", "-"], ["deno", "run", "-A", "-"]])(
+      "keeps %s from ending only while a program runs",
+      (...argv) => {
+        const program = `import { nodeHost } from ${JSON.stringify(resolve("dist/host.js"))};
+          const host = await nodeHost();
+          console.log((await host.run(["echo", "done"], { maxBytes: 100, timeoutMs: 5000 })).status);`;
+        expect(execFileSync("npx", argv, { input: program, encoding: "utf8", timeout: 20_000 })).toBe("ok\n");
+      },
+    );
 
     it.each<[string, string[], ReadResult]>([
       ["is not installed", ["no-such-program"], { status: "missing" }],
