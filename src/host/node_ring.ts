@@ -131,102 +131,136 @@ async function syncFolder(dir: string): Promise<void> {
   }
 }
 
+/** The file that is written now. */
+interface Open {
+  readonly handle: fs.FileHandle;
+  readonly file: RingFile;
+}
+
+/** All of it, or none: what stands behind half a member could not be read. */
+async function append({ handle, file }: Open, member: Uint8Array): Promise<void> {
+  try {
+    for (let at = 0; at < member.length;) at += (await handle.write(member, at)).bytesWritten;
+    await handle.datasync();
+    file.bytes += member.length;
+  } catch (error) {
+    await handle.truncate(file.bytes);
+    throw error;
+  }
+}
+
+async function create(dir: string, startMs: number): Promise<Open> {
+  const time = new Date(startMs).toISOString().replace(/\.\d+|[-:]/g, "");
+  for (let i = 1;; i++) {
+    const name = `ring-${time}${i === 1 ? "" : `-${i}`}.tar.gz`;
+    try {
+      return { handle: await fs.open(join(dir, name), "ax", 0o600), file: { name, startMs, bytes: 0 } };
+    } catch (error) {
+      if (code(error) !== "EEXIST") throw error;
+    }
+  }
+}
+
+class FolderRing implements Ring {
+  readonly #dir: string;
+  readonly #options: RingOptions;
+  /** What its lock says as long as it is this recorder's. */
+  readonly #own: string;
+  /** The oldest first. */
+  readonly #files: RingFile[];
+  #current: Open | undefined;
+  #pending: Uint8Array[] = [];
+
+  constructor(dir: string, options: RingOptions, own: string, files: RingFile[]) {
+    this.#dir = dir;
+    this.#options = options;
+    this.#own = own;
+    this.#files = files;
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    this.#pending.push(bytes);
+    return Promise.resolve();
+  }
+
+  async flush(): Promise<void> {
+    const member = gzipSync(Buffer.concat(this.#pending));
+    this.#pending = [];
+    if (!(await this.#isOwn())) throw new HostError(`Another recorder took ${this.#dir} over`);
+    for (;;) {
+      try {
+        return await this.#store(member);
+      } catch (error) {
+        // Others may have filled the disk: the oldest samples are worth less than this one.
+        if (code(error) !== "ENOSPC" || this.#files.length <= 1) throw error;
+        await this.#removeOldest();
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#closeCurrent();
+    if (await this.#isOwn()) await fs.rm(join(this.#dir, LOCK), { force: true });
+  }
+
+  async #isOwn(): Promise<boolean> {
+    return await lockHolder(join(this.#dir, LOCK)) === this.#own;
+  }
+
+  async #store(member: Uint8Array): Promise<void> {
+    await this.#makeRoom(member.length);
+    if (this.#current !== undefined && this.#isDone(this.#current.file, member.length)) await this.#closeCurrent();
+    await append(this.#current ?? await this.#begin(), member);
+  }
+
+  /** Whether the next bytes belong into a new file. */
+  #isDone({ startMs, bytes }: RingFile, more: number): boolean {
+    const { maxBytes, now } = this.#options;
+    return Math.floor(now() / HOUR_MS) !== Math.floor(startMs / HOUR_MS) || bytes + more > maxBytes / FILES_AT_LEAST;
+  }
+
+  async #makeRoom(bytes: number): Promise<void> {
+    const { maxBytes, keepMs, now } = this.#options;
+    const isOld = (file: RingFile | undefined) => file !== undefined && file.startMs + HOUR_MS < now() - keepMs;
+    const total = () => this.#files.reduce((sum, file) => sum + file.bytes, 0);
+    while (isOld(this.#files[0]) || (this.#files.length > 0 && total() + bytes > maxBytes)) await this.#removeOldest();
+  }
+
+  async #removeOldest(): Promise<void> {
+    const oldest = this.#files.shift() as RingFile;
+    if (oldest === this.#current?.file) await this.#closeCurrent();
+    await fs.rm(join(this.#dir, oldest.name), { force: true });
+  }
+
+  async #begin(): Promise<Open> {
+    const { now, head } = this.#options;
+    const created = await create(this.#dir, now());
+    try {
+      await append(created, gzipSync(Buffer.concat(await head())));
+      await syncFolder(this.#dir);
+    } catch (error) {
+      await created.handle.close();
+      await fs.rm(join(this.#dir, created.file.name));
+      throw error;
+    }
+    this.#files.push(created.file);
+    return this.#current = created;
+  }
+
+  async #closeCurrent(): Promise<void> {
+    const handle = this.#current?.handle;
+    this.#current = undefined;
+    await handle?.close();
+  }
+}
+
 /**
  * Opens a folder as a ring, and makes it if need be.
  *
  * @throws {HostError} If another recorder uses it.
  */
-export async function openRing(dir: string, { maxBytes, keepMs, now, head }: RingOptions): Promise<Ring> {
+export async function openRing(dir: string, options: RingOptions): Promise<Ring> {
   await fs.mkdir(dir, { recursive: true, mode: 0o700 });
   const own = await lock(dir);
-  const files = await listFiles(dir);
-  let current: { readonly handle: fs.FileHandle; readonly file: RingFile } | undefined;
-  let pending: Uint8Array[] = [];
-
-  const total = () => files.reduce((sum, { bytes }) => sum + bytes, 0);
-  const closeCurrent = async (): Promise<void> => {
-    const handle = current?.handle;
-    current = undefined;
-    await handle?.close();
-  };
-  const removeOldest = async (): Promise<void> => {
-    const oldest = files.shift() as RingFile;
-    if (oldest === current?.file) await closeCurrent();
-    await fs.rm(join(dir, oldest.name), { force: true });
-  };
-  const makeRoom = async (bytes: number): Promise<void> => {
-    const isOld = (file: RingFile | undefined) => file !== undefined && file.startMs + HOUR_MS < now() - keepMs;
-    while (isOld(files[0]) || (files.length > 0 && total() + bytes > maxBytes)) await removeOldest();
-  };
-  const create = async (startMs: number): Promise<NonNullable<typeof current>> => {
-    const time = new Date(startMs).toISOString().replace(/\.\d+|[-:]/g, "");
-    for (let i = 1;; i++) {
-      const name = `ring-${time}${i === 1 ? "" : `-${i}`}.tar.gz`;
-      try {
-        return { handle: await fs.open(join(dir, name), "ax", 0o600), file: { name, startMs, bytes: 0 } };
-      } catch (error) {
-        if (code(error) !== "EEXIST") throw error;
-      }
-    }
-  };
-  const begin = async (): Promise<NonNullable<typeof current>> => {
-    const created = await create(now());
-    try {
-      await append(created, gzipSync(Buffer.concat(await head())));
-      await syncFolder(dir);
-    } catch (error) {
-      await created.handle.close();
-      await fs.rm(join(dir, created.file.name));
-      throw error;
-    }
-    files.push(created.file);
-    return current = created;
-  };
-  /** All of it, or none: what stands behind half a member could not be read. */
-  const append = async ({ handle, file }: NonNullable<typeof current>, member: Uint8Array): Promise<void> => {
-    try {
-      for (let at = 0; at < member.length;) at += (await handle.write(member, at)).bytesWritten;
-      await handle.datasync();
-      file.bytes += member.length;
-    } catch (error) {
-      await handle.truncate(file.bytes);
-      throw error;
-    }
-  };
-  const store = async (member: Uint8Array): Promise<void> => {
-    await makeRoom(member.length);
-    if (
-      current !== undefined &&
-      (Math.floor(now() / HOUR_MS) !== Math.floor(current.file.startMs / HOUR_MS) ||
-        current.file.bytes + member.length > maxBytes / FILES_AT_LEAST)
-    ) {
-      await closeCurrent();
-    }
-    await append(current ?? await begin(), member);
-  };
-
-  return {
-    write(bytes) {
-      pending.push(bytes);
-      return Promise.resolve();
-    },
-    async flush() {
-      const member = gzipSync(Buffer.concat(pending));
-      pending = [];
-      if (await lockHolder(join(dir, LOCK)) !== own) throw new HostError(`Another recorder took ${dir} over`);
-      for (;;) {
-        try {
-          return await store(member);
-        } catch (error) {
-          // Others may have filled the disk: the oldest samples are worth less than this one.
-          if (code(error) !== "ENOSPC" || files.length <= 1) throw error;
-          await removeOldest();
-        }
-      }
-    },
-    async close() {
-      await closeCurrent();
-      if (await lockHolder(join(dir, LOCK)) === own) await fs.rm(join(dir, LOCK), { force: true });
-    },
-  };
+  return new FolderRing(dir, options, own, await listFiles(dir));
 }
