@@ -13,7 +13,15 @@ import type {
   TimelinePoint,
   Verdict,
 } from "../core/report.ts";
-import { type Missing, readNeeds, readUses, type Source, type TimePoint } from "../core/source.ts";
+import {
+  type Captured,
+  type Missing,
+  type Reader,
+  readNeeds,
+  readUses,
+  type Source,
+  type TimePoint,
+} from "../core/source.ts";
 import { exhaustTogether, growthOf, type LimitDraft } from "./_exhaustion.ts";
 import { checkClaims } from "./_outcome.ts";
 import { byRank, type Candidate, settleClaims, type Settled } from "./rank.ts";
@@ -270,25 +278,17 @@ function thin<T>(points: readonly T[], most: number): readonly T[] {
   return Array.from({ length: most }, (_, i) => points[Math.round((i * (points.length - 1)) / (most - 1))] as T);
 }
 
-/**
- * From a bundle to a report. Pure: the same bundle and preset give the same report, byte for byte.
- *
- * @param bundle From `openArchive`, `readEntries` or `collect`.
- * @param preset The analyzers to run, and how the ledger and the pressure are read.
- * @param onAnalyzer Told the id of each analyzer before it, or what it reads, is run.
- */
-export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string) => void): Report {
-  const snapshots = openSnapshots(bundle);
-  const { base } = snapshots;
-  const ledgerRead = base.read(preset.ledger);
-  const ledger = ledgerRead.status === "ok" ? ledgerRead.value : undefined;
-  const pressureRead = base.read(preset.pressure);
-  const pressure: PressureDraft = pressureRead.status === "ok"
-    ? pressureRead.value
-    : { level: "none", because: "the bundle has no /proc/meminfo", evidence: [] };
-  const series = base.read(preset.timeline);
-  const events = base.read(preset.events);
+function valueOf<T>(captured: Captured<T>): T | undefined {
+  return captured.status === "ok" ? captured.value : undefined;
+}
 
+/** Asks all analyzers, those that want to know what the others left unclaimed at the end. */
+function assessAll(
+  preset: Preset,
+  snapshots: Snapshots,
+  ledger: Ledger | undefined,
+  onAnalyzer: ((id: string) => void) | undefined,
+): Assessment {
   const assessed: Assessment = {
     snapshots,
     ledger,
@@ -307,56 +307,76 @@ export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string
       assess(analyzer, unclaimed, assessed);
     }
   }
-  const { settled, displaced } = settleClaims(assessed.candidates, ledger);
-  const end = series.status === "ok" ? series.value.at(-1)?.time : undefined;
-  const ranked = settled.sort(byRank).map((each) => finding(each, assessed.quotes));
-  const findings = end === undefined ? ranked : exhausted(ranked, preset, snapshots, end);
-  const ruledOut = [
-    ...assessed.ruledOut,
-    ...displaced.map(({ cause, by, accounts }) => ({
-      cause,
-      because: `what it would hold of ${accounts.join(" and ")} is held by ${by.join(", ")}`,
+  return assessed;
+}
+
+function byCause(a: { readonly cause: string }, b: { readonly cause: string }): number {
+  return a.cause < b.cause ? -1 : 1;
+}
+
+/** What stands in the report of the ledger. */
+function reported(ledger: Ledger, snapshots: Snapshots): NonNullable<Report["ledger"]> {
+  const accounts = ledger.accounts.map(({ id, title, bytes, sources }) => ({
+    id,
+    title,
+    bytes,
+    sources: quote(sources.map((s) => ({ ...s, because: "" })), snapshots).map(({ path, line, text }) => ({
+      path,
+      line,
+      text,
     })),
-  ].sort((a, b) => (a.cause < b.cause ? -1 : 1));
+  }));
+  return { totalBytes: ledger.totalBytes, accounts, missing: ledger.missing };
+}
+
+function hostOf(bundle: Bundle, base: Reader, ledger: Ledger | undefined): Report["host"] {
+  return {
+    hostname: bundle.facts.hostname ?? null,
+    kernelRelease: bundle.facts.kernelRelease ?? null,
+    capturedAt: base.time === undefined ? null : new Date(base.time).toISOString(),
+    totalBytes: ledger?.totalBytes ?? null,
+    snapshots: Math.max(1, base.timeline.length),
+  };
+}
+
+/**
+ * From a bundle to a report. Pure: the same bundle and preset give the same report, byte for byte.
+ *
+ * @param bundle From `openArchive`, `readEntries` or `collect`.
+ * @param preset The analyzers to run, and how the ledger and the pressure are read.
+ * @param onAnalyzer Told the id of each analyzer before it, or what it reads, is run.
+ */
+export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string) => void): Report {
+  const snapshots = openSnapshots(bundle);
+  const { base } = snapshots;
+  const ledger = valueOf(base.read(preset.ledger));
+  const pressure: PressureDraft = valueOf(base.read(preset.pressure)) ??
+    { level: "none", because: "the bundle has no /proc/meminfo", evidence: [] };
+  const series = valueOf(base.read(preset.timeline)) ?? [];
+  const events = valueOf(base.read(preset.events)) ?? [];
+
+  const assessed = assessAll(preset, snapshots, ledger, onAnalyzer);
+  const { settled, displaced } = settleClaims(assessed.candidates, ledger);
+  const ranked = settled.sort(byRank).map((each) => finding(each, assessed.quotes));
+  const end = series.at(-1)?.time;
+  const findings = end === undefined ? ranked : exhausted(ranked, preset, snapshots, end);
+  const displacements = displaced.map(({ cause, by, accounts }) => ({
+    cause,
+    because: `what it would hold of ${accounts.join(" and ")} is held by ${by.join(", ")}`,
+  }));
+  const isUnjudged = (whole: Parameters<typeof isMuchUnjudged>[2]) => isMuchUnjudged(preset, assessed, whole, series);
 
   return {
     schemaVersion: 1,
-    host: {
-      hostname: bundle.facts.hostname ?? null,
-      kernelRelease: bundle.facts.kernelRelease ?? null,
-      capturedAt: base.time === undefined ? null : new Date(base.time).toISOString(),
-      totalBytes: ledger?.totalBytes ?? null,
-      snapshots: Math.max(1, base.timeline.length),
-    },
-    verdict: verdict(
-      findings,
-      ledger,
-      pressure.level,
-      assessed.usual,
-      (whole) => isMuchUnjudged(preset, assessed, whole, series.status === "ok" ? series.value : []),
-    ),
+    host: hostOf(bundle, base, ledger),
+    verdict: verdict(findings, ledger, pressure.level, assessed.usual, isUnjudged),
     pressure: { level: pressure.level, because: pressure.because, evidence: quote(pressure.evidence, snapshots) },
-    ledger: ledger === undefined ? null : {
-      totalBytes: ledger.totalBytes,
-      accounts: ledger.accounts.map(({ id, title, bytes, sources }) => ({
-        id,
-        title,
-        bytes,
-        sources: quote(sources.map((s) => ({ ...s, because: "" })), snapshots).map(({ path, line, text }) => ({
-          path,
-          line,
-          text,
-        })),
-      })),
-      missing: ledger.missing,
-    },
+    ledger: ledger === undefined ? null : reported(ledger, snapshots),
     findings,
-    ruledOut,
-    notAssessed: assessed.notAssessed.sort((a, b) => (a.cause < b.cause ? -1 : 1)),
-    events: (events.status === "ok" ? events.value : []).slice(-MAX_EVENTS).map((event) =>
-      kernelEvent(event, snapshots)
-    ),
-    timeline: thin(series.status === "ok" ? series.value : [], MAX_TIMELINE_POINTS).map(timelinePoint),
+    ruledOut: [...assessed.ruledOut, ...displacements].sort(byCause),
+    notAssessed: assessed.notAssessed.sort(byCause),
+    events: events.slice(-MAX_EVENTS).map((event) => kernelEvent(event, snapshots)),
+    timeline: thin(series, MAX_TIMELINE_POINTS).map(timelinePoint),
     warnings: [...bundle.warnings, ...snapshots.warnings, ...statusWarnings(bundle)],
   };
 }

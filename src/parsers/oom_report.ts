@@ -138,6 +138,98 @@ const SHORTAGE = / invoked oom-killer: |: page allocation failure: /;
  */
 const ESCAPED_NEWLINE = /#012|\\x0a/;
 
+/** Takes dumps apart, message by message. */
+class Dumps {
+  readonly reports: Draft[] = [];
+  readonly #isNewestFirst: boolean;
+  readonly #pageBytes: number | undefined;
+  /** Totals that the last dump's own lines do not tell, because it is cut off above them: the nodes'. */
+  #untold: ReadonlySet<string> | undefined;
+  /** Which part of the dump the lines belong to; lines of others may stand between them. */
+  #part: "totals" | "zones" | "slabs" | "group" | "tasks" = "totals";
+  #taskColumns: readonly string[] = [];
+
+  constructor(isNewestFirst: boolean, pageBytes: number | undefined) {
+    this.#isNewestFirst = isNewestFirst;
+    this.#pageBytes = pageBytes;
+  }
+
+  /** @param isRow Whether it is a row of the table that the log begins with. */
+  add(message: string, line: number, isRow: boolean): void {
+    const group = GROUP.exec(message);
+    if (SHORTAGE.test(message)) this.#part = "zones";
+    const isHost = this.#beginsHost(message, isRow);
+    // Up to 3.8 the host's dump follows the control group's: mm/oom_kill.c dump_header().
+    if (isHost && this.#part === "group") this.#part = "totals";
+    else if (isHost || group !== null) this.#begin(line, group);
+    const report = this.reports.at(-1);
+    if (report !== undefined) this.#read(message, line, report);
+  }
+
+  /** A log that was cut off may begin with the totals, and a console that leaves out KERN_INFO shows no "Mem-Info:" of 2.6.32: lib/show_mem.c. */
+  #beginsHost(message: string, isRow: boolean): boolean {
+    if (MEM_INFO.test(message)) return true;
+    const isFirst = this.reports.length === 0;
+    if ((isFirst || this.#part !== "totals") && /^[Aa]ctive_anon:\d/.test(message)) return true;
+    return isFirst && (isRow || LATER.test(message.replace(PID_COLUMN, "")));
+  }
+
+  #begin(line: number, group: RegExpExecArray | null): void {
+    this.#part = group === null ? "totals" : "group";
+    this.#untold = undefined;
+    this.reports.push({
+      line,
+      isNewestFirst: this.#isNewestFirst,
+      bytes: new Map(),
+      zones: [],
+      usageBytes: multiply(parseCount(group?.[1]), 1024),
+      limitBytes: multiply(parseCount(group?.[2]), 1024),
+      limitOf: group === null ? undefined : "memory",
+      isCgroupV1: undefined,
+      groupBytes: new Map(),
+      tasks: [],
+      slabs: [],
+    });
+  }
+
+  #read(message: string, line: number, report: Draft): void {
+    // The pid before it may have been taken for something that dmesg put there.
+    const row = message.replace(PID_COLUMN, "");
+    this.#heading(message, row);
+    if (NODE_TOTALS.test(message)) this.#nodeTotals(message, line, report);
+    const part = this.#part;
+    const pageBytes = this.#pageBytes;
+    if (part === "group") otherLimit(message, report);
+    if (message.startsWith(GROUP_STATS)) groupStats(message, line, report);
+    else if (part === "totals" && /^[A-Za-z_]+:\d/.test(message)) totals(message, line, report, pageBytes);
+    else if (part === "totals" || part === "zones") zoneLine(message, line, report, pageBytes);
+    else if (part === "slabs") slabLine(message, line, report);
+    else if (part === "group") groupStat(message, line, report);
+    else {
+      const task = taskOf(columns(row), this.#taskColumns, line, pageBytes);
+      if (task !== undefined) report.tasks.push(task);
+    }
+  }
+
+  #heading(message: string, row: string): void {
+    if (NODE_OR_ZONE.test(message)) this.#part = "zones";
+    else if (message.startsWith("Unreclaimable slab info:")) this.#part = "slabs";
+    else if (AFTER_TASKS.test(message)) this.#part = "zones";
+    else if (TASKS.test(row)) {
+      this.#part = "tasks";
+      this.#taskColumns = columns(row);
+    }
+  }
+
+  #nodeTotals(message: string, line: number, report: Draft): void {
+    const totals = Array.from(message.matchAll(OF_NODE), ([, name, kb]) => [totalName(name as string), kb] as const);
+    this.#untold ??= new Set(totals.map(([name]) => name).filter((name) => !report.bytes.has(name)));
+    for (const [name, kb] of totals) {
+      if (this.#untold.has(name)) addTo(report, name, multiply(parseCount(kb), 1024), line);
+    }
+  }
+}
+
 /**
  * Finds the dumps in a kernel log.
  *
@@ -159,78 +251,14 @@ export function parseOomReports(text: string, { facts }: ParseContext): readonly
   const hasBeginning = (part: string): boolean => BEGINNINGS.some((beginning) => part.includes(beginning));
   const beginsInTable = TASK_ROW.test(text.slice(0, HEAD_LENGTH));
   if (!beginsInTable && !hasBeginning(text)) return [];
-  const pageBytes = facts.pageSizeBytes ?? multiply(parseCount(PAGE_KIB.exec(text)?.[1]), 1024);
   const newestFirst = isNewestFirst(text);
-  const reports: Draft[] = [];
-  // Totals that the last dump's own lines do not tell, because it is cut off above them: the nodes'.
-  let untold: ReadonlySet<string> | undefined;
-  // Which part of the dump the lines belong to; lines of others may stand between them.
-  let part: "totals" | "zones" | "slabs" | "group" | "tasks" = "totals";
-  let taskColumns: readonly string[] = [];
-  const begin = (line: number, group: RegExpExecArray | null): void => {
-    part = group === null ? "totals" : "group";
-    untold = undefined;
-    reports.push({
-      line,
-      isNewestFirst: newestFirst,
-      bytes: new Map(),
-      zones: [],
-      usageBytes: multiply(parseCount(group?.[1]), 1024),
-      limitBytes: multiply(parseCount(group?.[2]), 1024),
-      limitOf: group === null ? undefined : "memory",
-      isCgroupV1: undefined,
-      groupBytes: new Map(),
-      tasks: [],
-      slabs: [],
-    });
-  };
-  const nodeTotals = (message: string, number: number, report: Draft): void => {
-    const totals = Array.from(message.matchAll(OF_NODE), ([, name, kb]) => [totalName(name as string), kb] as const);
-    untold ??= new Set(totals.map(([name]) => name).filter((name) => !report.bytes.has(name)));
-    for (const [name, kb] of totals) {
-      if (untold.has(name)) addTo(report, name, multiply(parseCount(kb), 1024), number);
-    }
-  };
-  const headings = (message: string, row: string): void => {
-    if (NODE_OR_ZONE.test(message)) part = "zones";
-    else if (message.startsWith("Unreclaimable slab info:")) part = "slabs";
-    else if (AFTER_TASKS.test(message)) part = "zones";
-    else if (TASKS.test(row)) {
-      part = "tasks";
-      taskColumns = columns(row);
-    }
-  };
-  const readMessage = (message: string, number: number, isRow: boolean): void => {
-    const group = GROUP.exec(message);
-    if (SHORTAGE.test(message)) part = "zones";
-    // A log that was cut off may begin with the totals, and a console that leaves out KERN_INFO shows no "Mem-Info:" of 2.6.32: lib/show_mem.c.
-    const isHost = MEM_INFO.test(message) ||
-      ((reports.length === 0 || part !== "totals") && /^[Aa]ctive_anon:\d/.test(message)) ||
-      (reports.length === 0 && (isRow || LATER.test(message.replace(PID_COLUMN, ""))));
-    // Up to 3.8 the host's dump follows the control group's: mm/oom_kill.c dump_header().
-    if (isHost && part === "group") part = "totals";
-    else if (isHost || group !== null) begin(number, group);
-    const report = reports.at(-1);
-    if (report === undefined) return;
-    // The pid before it may have been taken for something that dmesg put there.
-    const row = message.replace(PID_COLUMN, "");
-    headings(message, row);
-    if (NODE_TOTALS.test(message)) nodeTotals(message, number, report);
-    if (part === "group") otherLimit(message, report);
-    if (message.startsWith(GROUP_STATS)) groupStats(message, number, report);
-    else if (part === "totals" && /^[A-Za-z_]+:\d/.test(message)) totals(message, number, report, pageBytes);
-    else if (part === "totals" || part === "zones") zoneLine(message, number, report, pageBytes);
-    else if (part === "slabs") slabLine(message, number, report);
-    else if (part === "group") groupStat(message, number, report);
-    else if (part === "tasks") {
-      const task = taskOf(columns(row), taskColumns, number, pageBytes);
-      if (task !== undefined) report.tasks.push(task);
-    }
-  };
+  const pageBytes = facts.pageSizeBytes ?? multiply(parseCount(PAGE_KIB.exec(text)?.[1]), 1024);
+  const dumps = new Dumps(newestFirst, pageBytes);
+  const { reports } = dumps;
   forEachLogLine(text, newestFirst, (line, number) => {
     const isRow = beginsInTable && reports.length === 0 && TASK_ROW.test(line);
     if (reports.length === 0 && !isRow && !hasBeginning(line)) return;
-    for (const message of messageOf(line).split(ESCAPED_NEWLINE)) readMessage(message.trim(), number, isRow);
+    for (const message of messageOf(line).split(ESCAPED_NEWLINE)) dumps.add(message.trim(), number, isRow);
   });
   for (const { tasks, slabs } of reports) {
     tasks.sort((a, b) => b.rssBytes - a.rssBytes || a.pid - b.pid);
