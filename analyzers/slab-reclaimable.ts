@@ -59,8 +59,8 @@ export const slabReclaimable: Analyzer = defineAnalyzer({
   ],
   needs: { slabCaches },
   uses: { ledger, meminfo, dentryState },
-  analyze({ ledger, slabCaches: { caches, useOf }, meminfo: file, dentryState: dentries }) {
-    const reclaimable = caches.map(useOf).filter((cache) => cache.reclaimable).sort(largestFirst);
+  analyze({ ledger, slabCaches: { caches, isReclaimable, useOf }, meminfo: file, dentryState: dentries }) {
+    const reclaimable = caches.filter(isReclaimable).map(useOf).sort(largestFirst);
     const negative = negativeBytes(caches, dentries?.value);
     const account = ledger && accountBytes(ledger, "slab-reclaimable");
     // slabtop's screen alone: its largest caches come first.

@@ -54,6 +54,8 @@ export interface SlabCaches {
   readonly caches: readonly SizedCache[];
   /** Whether these are all there are: slabtop shows one screen, and what was pasted somewhere is often cut off, or filtered. */
   readonly isWhole: boolean;
+  /** Whether the kernel gives it back when memory is short. */
+  readonly isReclaimable: (cache: SizedCache) => boolean;
   /** What more there is to say of a cache. There may be tens of thousands, of which a few are large: it is said of those that are asked for. */
   readonly useOf: (cache: SizedCache) => SlabUse;
 }
@@ -95,12 +97,14 @@ export const slabCaches: Source<SlabCaches> = defineComputed({
   uses: { slabAliases },
   compute({ slabinfo: { path, value }, slabAliases: aliases }): SlabCaches {
     const merged = mergedNames(aliases?.value ?? new Map());
+    const targetOf = ({ name }: SizedCache): string | undefined => aliases?.value.get(name)?.target;
     return {
       caches: value.filter(isSized).filter((cache) => !isStackCache(cache)),
       isWhole: isWholeList(path, value),
+      isReclaimable: (cache) => isReclaimable(cache.name, targetOf(cache)),
       useOf(cache) {
         const { name, line, objectBytes, objects, activeObjects, totalBytes } = cache;
-        const target = aliases?.value.get(name)?.target;
+        const target = targetOf(cache);
         const names = target === undefined ? [] : merged.get(target) ?? [];
         return {
           path,

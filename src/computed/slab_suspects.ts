@@ -90,8 +90,8 @@ export function candidates(
 }
 
 /** What caches have that follow from something else. */
-function explainedBytes({ caches, useOf }: SlabCaches, isExplained: (name: string) => boolean): number {
-  const explained = caches.filter((cache) => isExplained(cache.name) && !useOf(cache).reclaimable);
+function explainedBytes({ caches, isReclaimable }: SlabCaches, isExplained: (name: string) => boolean): number {
+  const explained = caches.filter((cache) => isExplained(cache.name) && !isReclaimable(cache));
   return explained.reduce((sum, { totalBytes }) => sum + totalBytes, 0);
 }
 
