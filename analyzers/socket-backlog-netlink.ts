@@ -21,6 +21,7 @@ import {
   type Backlog,
   backlogConfidence,
   describeBehaviour,
+  describeLimit,
   type Judged,
   type JudgedQueue,
   judgeQueues,
@@ -119,7 +120,7 @@ function evidence(judged: Judged<NetlinkQueue>, held: number, seconds: number): 
   if (largest.skmem !== undefined && largest.limitBytes !== undefined) {
     lines.push({
       ...largest.skmem,
-      because: `rb is its limit of ${formatBytes(largest.limitBytes)}: ${isStuck(largest) ? "full" : "still filling"}`,
+      because: `rb is its limit of ${formatBytes(largest.limitBytes)}: ${describeLimit(isStuck(largest), judged)}`,
     });
   }
   return lines;

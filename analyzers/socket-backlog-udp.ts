@@ -25,6 +25,7 @@ import {
   backlogConfidence,
   BEYOND_A_BURST,
   describeBehaviour,
+  describeLimit,
   isWatched,
   type Judged,
   type JudgedQueue,
@@ -99,7 +100,7 @@ function evidence(judged: Judged<UdpQueue>, seconds: number, supporting: Support
     lines.push({
       ...largest.skmem,
       because: `r is what this socket is charged, rb its limit of ${formatBytes(largest.limitBytes)}: ${
-        isFull(largest) ? "full" : "still filling"
+        describeLimit(isFull(largest), judged)
       }`,
     });
   }

@@ -14,6 +14,7 @@ import {
   type Backlog,
   backlogConfidence,
   describeBehaviour,
+  describeLimit,
   type Judged,
   type JudgedQueue,
   judgeQueues,
@@ -169,9 +170,7 @@ export function copiedQueuesFinding(
       },
       ...(largest.skmem === undefined || largest.limitBytes === undefined ? [] : [{
         ...largest.skmem,
-        because: `rb is its limit of ${formatBytes(largest.limitBytes)}: ${
-          isStuck(largest) ? "full" : "still filling"
-        }`,
+        because: `rb is its limit of ${formatBytes(largest.limitBytes)}: ${describeLimit(isStuck(largest), judged)}`,
       }]),
     ],
     remedies: remedies(groups, kind, processes),

@@ -2,7 +2,7 @@
  * Queues of sockets, of whatever family, followed through the snapshots. A queue that nobody reads can only grow: one that became shorter is
  * read, and a queue is only held against its reader when nothing in the bundle shows that he reads.
  */
-import { formatBytes, formatQuantity } from "../core/format.ts";
+import { formatBytes, formatCount, formatQuantity } from "../core/format.ts";
 import type { SourceLine } from "../core/ledger.ts";
 import type { Confidence } from "../core/report.ts";
 import { type Captured, latest, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
@@ -492,4 +492,17 @@ export function describeBehaviour(judged: Judged, seconds: number, stuck: string
     );
   }
   return parts.join("; ");
+}
+
+/**
+ * Whether the fullest queue takes more, and what all of them may hold: how far it can go. Together they are charged no more, whatever comes.
+ *
+ * @param isFull Of the fullest one.
+ */
+export function describeLimit(isFull: boolean, { queues }: Judged<SocketQueue>): string {
+  const areKnown = queues.every(({ limitBytes }) => limitBytes !== undefined);
+  const together = queues.length === 1 || !areKnown
+    ? ""
+    : `; all ${formatCount(queues.length)} may be charged ${formatBytes(sum(queues, ({ limitBytes }) => limitBytes))}`;
+  return `${isFull ? "full" : "still filling"}${together}`;
 }

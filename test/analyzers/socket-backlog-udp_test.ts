@@ -59,6 +59,19 @@ describe("socket-backlog-udp", () => {
     }
   });
 
+  it("tells how far it can go, where ss tells the limit of each queue", async () => {
+    const rows = (count: number): string =>
+      SS_HEADER +
+      Array.from({ length: count }, (_, i) =>
+        `udp   UNCONN 4194304 0 127.0.0.1:${40_000 + i} 0.0.0.0:* ino:${1001 + i} sk:${1 + i} ` +
+        "skmem:(r4194304,rb8388608,t0,tb212992,f0,w0,o0,bl0,d0)\n").join("");
+    const told = async (count: number): Promise<string | undefined> =>
+      findingOf(await analyzeFiles({ ...held, [SS]: rows(count) }), "socket-backlog-udp")?.evidence
+        .find(({ path }) => path === SS)?.because;
+    expect(await told(100)).toMatch(/8\.00 MiB: still filling; all 100 may be charged 800 MiB$/);
+    expect(await told(99)).toMatch(/8\.00 MiB: still filling$/);
+  });
+
   it("does not count what a multicast group's sockets have in common for each of them", async () => {
     // Linux 6.18: 50 sockets of one group on loopback, charged 45 MiB each; 102 MiB of memory went.
     const text = udpText(Array.from({ length: 50 }, () => ({ bytes: 45 * MIB })))
