@@ -7,6 +7,7 @@ import { sumBytes } from "../src/computed/amounts.ts";
 import { type Descriptors, descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
+import { MOST_OWNERS } from "../src/computed/owners.ts";
 import { type VmallocCaller, vmallocCallers } from "../src/computed/vmalloc_callers.ts";
 import { type BpfMap, bpfMaps as mapList } from "../src/parsers/bpf_maps.ts";
 import { bpfPrograms } from "../src/parsers/bpf_programs.ts";
@@ -20,7 +21,6 @@ const MAP_CALLER =
   /^(?:__)?bpf_map_area_|^(?:array|htab|trie|dev|cpu|xsk|sock|queue_stack|stack|reuseport_array|bloom|sock_hash|prealloc|cgroup_storage)_?map_(?:area_)?alloc|^prealloc_|^stack_map_alloc|^htab_init_buckets/;
 
 const HOLDERS_LISTED = 3;
-const OWNERS_LISTED = 20;
 
 /** Percpu memory is backed by an index of 8 bytes for each 4 bytes of one CPU's share where memory cgroups count it (struct pcpuobj_ext, mm/percpu.c). */
 const INDEX_PER_SHARE = 2;
@@ -249,7 +249,7 @@ function mapFinding(maps: Maps, areas: Areas, seen: Seen, materialBytes: number)
     confidence: confidenceOf(maps, seen, materialBytes),
     material: true,
     claims,
-    owners: all.filter(({ bytes }) => bytes > listed / 100).slice(0, OWNERS_LISTED).map((map) => ownerOf(map, seen)),
+    owners: all.filter(({ bytes }) => bytes > listed / 100).slice(0, MOST_OWNERS).map((map) => ownerOf(map, seen)),
     evidence: [{
       path,
       line: largest.line,

@@ -4,9 +4,10 @@ import type { Owner, Remedy } from "../src/core/report.ts";
 import { type MaybeValues, overTime, type Values } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
+import { MOST_OWNERS } from "../src/computed/owners.ts";
 import { recentTrend, type Trend } from "../src/computed/trend.ts";
 import { isWholeList, WHOLE_SLABINFO } from "../src/computed/slab_caches.ts";
-import { netnsOf } from "../src/parsers/_groups.ts";
+import { netnsName, netnsOf } from "../src/parsers/_groups.ts";
 import { type ConntrackStat, conntrackStat } from "../src/parsers/conntrack_stat.ts";
 import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
@@ -16,7 +17,6 @@ import { inNetns, setSysctl } from "../src/core/shell.ts";
 /** Beside struct nf_conn: the extensions (NAT, accounting, timeouts) begin with 128 bytes (nf_ct_ext_add()). */
 const EXTENSION_BYTES = 128;
 const GIB = 2 ** 30;
-const OWNERS_LISTED = 20;
 const LINES_SHOWN = 3;
 /** With less than this of all entries a namespace is not named. */
 const MIN_NAMED_SHARE = 0.01;
@@ -95,10 +95,6 @@ function remedies(namespace: string | undefined): Remedy[] {
   ];
 }
 
-function nameOf(namespace: string | undefined): string {
-  return namespace === undefined ? "the initial network namespace" : `network namespace ${namespace}`;
-}
-
 function tablesOf(cache: SlabCache, { conntrackStat: stats }: Seen): Tables {
   const known = (stats ?? []).map(({ path, value }) => ({ path, namespace: netnsOf(path), ...value }))
     .sort((a, b) => b.entries - a.entries);
@@ -144,18 +140,18 @@ function evidence({ cache, known, bytesAnEntry }: Tables, trend: Trend | undefin
     ...known.slice(0, LINES_SHOWN).filter(({ entries }) => entries > 0).map(({ path, line, entries, namespace }) => ({
       path,
       line,
-      because: `${formatCount(entries)} entries (the first column, hexadecimal) in ${nameOf(namespace)}`,
+      because: `${formatCount(entries)} entries (the first column, hexadecimal) in ${netnsName(namespace)}`,
     })),
     ...limitEvidence(seen),
   ];
 }
 
 function owners({ known, entries, bytesAnEntry }: Tables, where: string): Owner[] {
-  const named = known.filter((table) => table.entries > entries * MIN_NAMED_SHARE).slice(0, OWNERS_LISTED);
+  const named = known.filter((table) => table.entries > entries * MIN_NAMED_SHARE).slice(0, MOST_OWNERS);
   if (named.length > 0) {
     return named.map((table) => ({
       pid: null,
-      comm: nameOf(table.namespace),
+      comm: netnsName(table.namespace),
       bytes: table.entries * bytesAnEntry,
       count: table.entries,
       detail: "its processes: lsns -t net -o NS,PID,COMMAND",
@@ -176,7 +172,7 @@ function finding(tables: Tables, seen: Seen): FindingDraft {
   const trend = growth(tables, seen);
   // Where the namespace was not captured, the cache still tells the number.
   const where = largest !== undefined && largest.entries > entries / 2
-    ? nameOf(largest.namespace)
+    ? netnsName(largest.namespace)
     : "a network namespace that was not captured";
   return {
     title: `${formatQuantity(entries, "connection tracking entry holds", "connection tracking entries hold")} ${

@@ -7,7 +7,7 @@ import { unaccountedBytes } from "../src/computed/amounts.ts";
 import { type DescriptorDetail, descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
-import { byComm, nameOfGroup, stopAll, stopCommands, worthNaming } from "../src/computed/owners.ts";
+import { byComm, MOST_OWNERS, nameOfGroup, stopAll, stopCommands, worthNaming } from "../src/computed/owners.ts";
 import { ALL_DESCRIPTORS, seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { processes } from "../src/computed/processes.ts";
 import { type AioRings, aioRings } from "../src/parsers/aio_rings.ts";
@@ -25,7 +25,6 @@ const SQ_INDEX_BYTES = 4;
 const RING_HEAD_BYTES = 64;
 /** A ring of the most entries (IORING_MAX_ENTRIES, 32,768): 2 MiB of submission entries, 2 MiB of completion entries. */
 const MAX_RING_BYTES: number = 4 * 2 ** 20;
-const OWNERS_LISTED = 20;
 
 /**
  * struct io_event (include/uapi/linux/aio_abi.h). A ring of Linux AIO has twice as many as io_setup() was asked for (fs/aio.c, ioctx_alloc()), which is what
@@ -298,7 +297,7 @@ function ringFinding(seen: Seen, held: Held, { evidence }: Pinned): FindingDraft
       : "confirmed",
     material: true,
     claims: claims.filter((claim) => claim.bytes.high > 0),
-    owners: sized.slice(0, OWNERS_LISTED).map((group) => ({
+    owners: sized.slice(0, MOST_OWNERS).map((group) => ({
       pid: group.pids[0] ?? null,
       comm: group.comm,
       bytes: Math.round(group.bytes),
@@ -438,7 +437,7 @@ function aioFinding(seen: Seen): FindingDraft | undefined {
     confidence: first !== undefined && first.contexts > threadsOf(seen, first) ? "confirmed" : "possible",
     material: true,
     claims: [{ account: "page-cache", bytes: { low: bytes, high: bytes } }],
-    owners: first === undefined ? [unknownAioOwner(bytes)] : groups.slice(0, OWNERS_LISTED).map(aioOwner),
+    owners: first === undefined ? [unknownAioOwner(bytes)] : groups.slice(0, MOST_OWNERS).map(aioOwner),
     evidence: [...largestAioRings(aio, first), ...aioEvents(settings, events)],
     remedies: aioRemedies(groups, stopAll(groups, seen.processes)),
   };

@@ -5,9 +5,10 @@ import { inNetns } from "../src/core/shell.ts";
 import type { MaybeValues, Parsed, Values } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
+import { MOST_OWNERS } from "../src/computed/owners.ts";
 import { MIN_TRUESIZE_BYTES, placeSkbBytes, skbSlab } from "../src/computed/skb_memory.ts";
 import { notSeen, unseenRoom } from "../src/computed/unseen_sockets.ts";
-import { netnsOf } from "../src/parsers/_groups.ts";
+import { netnsName, netnsOf } from "../src/parsers/_groups.ts";
 import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -21,7 +22,6 @@ const HEAD_BYTES = 256;
 const DATA_CACHE = /^kmalloc-(?:rnd-\d+-|cg-)?\d+k?$/;
 /** Up to a fifth of the objects of such a cache are something else's. */
 const ABOUT = 1.2;
-const OWNERS_LISTED = 20;
 const LINES_SHOWN = 3;
 /** net.ipv4.ipfrag_high_thresh and its IPv6 twin, of each namespace (net/ipv4/ip_fragment.c). */
 const DEFAULT_THRESHOLD_BYTES: number = 4 * 2 ** 20;
@@ -70,10 +70,6 @@ function queuesOf({ slabinfo: slab }: Seen): Queues | undefined {
   return { slab, caches, count, leastBytes: count * MIN_TRUESIZE_BYTES };
 }
 
-function nameOf(namespace: string | undefined): string {
-  return namespace === undefined ? "the initial network namespace" : `network namespace ${namespace}`;
-}
-
 function remedies(largest: Fragments | undefined): Remedy[] {
   const enter = inNetns(largest?.namespace);
   const settings = largest?.ipv6 === true ? "net.ipv6.ip6frag" : "net.ipv4.ipfrag";
@@ -115,13 +111,13 @@ function countedFinding(fragments: readonly Fragments[], bytes: number, { ledger
   return {
     title: `${formatBytes(bytes)} of IP fragments wait for the rest of their datagrams, ${
       formatBytes(largest.bytes)
-    } of it in ${nameOf(largest.namespace)}`,
+    } of it in ${netnsName(largest.namespace)}`,
     confidence: "confirmed",
     material: true,
     claims: placeSkbBytes(bytes, ledger, undefined),
-    owners: holding.slice(0, OWNERS_LISTED).map(({ namespace, bytes: held, queues, ipv6 }) => ({
+    owners: holding.slice(0, MOST_OWNERS).map(({ namespace, bytes: held, queues, ipv6 }) => ({
       pid: null,
-      comm: nameOf(namespace),
+      comm: netnsName(namespace),
       bytes: held,
       count: queues,
       detail: `${
@@ -132,7 +128,7 @@ function countedFinding(fragments: readonly Fragments[], bytes: number, { ledger
       path,
       line,
       because: `${formatBytes(held)} in ${formatQuantity(queues, "unfinished datagram")} of ${
-        nameOf(namespace)
+        netnsName(namespace)
       }; the default limit is ${formatBytes(DEFAULT_THRESHOLD_BYTES)}`,
     })),
     remedies: remedies(largest),

@@ -20,7 +20,7 @@ import {
 import { type Descriptors, descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
-import { byComm, nameOfGroup, stopAll, stopCommands } from "../src/computed/owners.ts";
+import { byComm, MOST_OWNERS, nameOfGroup, stopAll, stopCommands } from "../src/computed/owners.ts";
 import { givenPages } from "../src/computed/skb_memory.ts";
 import { processLives } from "../src/computed/process_lives.ts";
 import { ALL_DESCRIPTORS, seesAllDescriptors } from "../src/computed/process_statuses.ts";
@@ -39,8 +39,6 @@ const MATERIAL_SHARE = 0.02;
 const FULL_SHARE = 0.9;
 /** fs.pipe-max-size: what an unprivileged process may give a pipe. */
 const MAX_PIPE_BYTES = 2 ** 20;
-
-const OWNERS_LISTED = 20;
 
 const needs = { ledger };
 const uses = { pipeContents, descriptors, processStatus, processes, processLives, meminfo, seesAllDescriptors };
@@ -218,7 +216,7 @@ function contentFinding(backlog: Backlog, seen: Seen): FindingDraft {
     confidence: confidenceOf(backlog, seen),
     material: busiest === undefined,
     claims: claimsOf(bytes, seen.ledger),
-    owners: holders.slice(0, OWNERS_LISTED).map((group) => ({
+    owners: holders.slice(0, MOST_OWNERS).map((group) => ({
       pid: group.pids[0] ?? null,
       comm: group.comm,
       bytes: group.bytes,

@@ -4,6 +4,9 @@ import { shellWord } from "../core/shell.ts";
 import { NO_NAME, type Process } from "./processes.ts";
 import type { SocketOwners } from "./socket_owners.ts";
 
+/** So many of them a finding names, the largest: who acts on it needs no more. */
+export const MOST_OWNERS = 20;
+
 /** Something that a process holds. */
 export interface Held {
   readonly inode: number;

@@ -35,6 +35,11 @@ export function netnsOf(path: string): string | undefined {
   return named === -1 ? undefined : /^(.+)_\w+_-/.exec(path.slice(named + IN_NAME.length))?.[1];
 }
 
+/** What a network namespace is called in a sentence. */
+export function netnsName(namespace: string | undefined): string {
+  return namespace === undefined ? "the initial network namespace" : `network namespace ${namespace}`;
+}
+
 /**
  * The process that a path below `proc/` belongs to; undefined for `proc/self` and the like.
  *
