@@ -8,7 +8,7 @@ import type { Confidence } from "../core/report.ts";
 import { type Captured, latest, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
 import { netstatDatagrams, netstatNamespacesDatagrams, netstatNamespacesTcp, netstatTcp } from "../parsers/netstat.ts";
-import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
+import { ss, ssNamespaces, type SsSocket, ssTellsFamilies } from "../parsers/ss.ts";
 import { FIRST_NAMESPACE_FILE, NETSTAT_FILE, type SocketOwners, SS_FILE, ssKey } from "./socket_owners.ts";
 import type { Measurement } from "./trend.ts";
 
@@ -159,16 +159,22 @@ const MOST_LINES = 3;
 /** A table whose idle rows are left out has more, as it has 8 MiB at least. One with fewer may be several lists that have the same sockets. */
 const LEAST_LARGE = 10_000;
 
+/** Whether idle rows may be left out, as of a large table: what is not there tells nothing then. */
+export function isThinned(sockets: readonly SsSocket[]): boolean {
+  return (sockets.at(-1)?.line ?? 0) > Math.max(LEAST_LARGE, 1 + MOST_LINES * sockets.length);
+}
+
 /**
- * Whether ss was asked for sockets of such families, too, of which every host has some. Of a large table idle rows are left out: what is not there tells
- * nothing then.
+ * Whether ss was asked for sockets of such families, too, of which every host has some. An empty list of one family (`ss -um`) was not.
  *
  * @param families How their names begin: `u_`, `nl`.
  */
-export function wasAskedFor(sockets: readonly SsSocket[], families: readonly string[]): boolean {
-  const isWhole = (sockets.at(-1)?.line ?? 0) <= Math.max(LEAST_LARGE, 1 + MOST_LINES * sockets.length);
-  return sockets.length === 0 || !isWhole ||
-    sockets.some(({ netid }) => families.some((family) => netid?.startsWith(family)));
+export function wasAskedFor(sockets: readonly SsSocket[], families: readonly string[], reader: Reader): boolean {
+  if (sockets.length === 0) {
+    const told = reader.read(ssTellsFamilies);
+    return told.status === "ok" && told.value.value;
+  }
+  return isThinned(sockets) || sockets.some(({ netid }) => families.some((family) => netid?.startsWith(family)));
 }
 
 /** What `ss` tells of a socket, and in which file. */
