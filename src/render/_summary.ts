@@ -37,6 +37,8 @@ export function isMain(finding: Finding, report: Report): boolean {
   return isAccusation(finding) || answerOf(report).finding === finding;
 }
 
+const LOOK_AGAIN = "nailhouse collect --snapshots 6 --interval 30";
+
 function isToBeWatched({ confidence, growthBytesPerSecond, symptomOf }: Finding): boolean {
   return confidence === "possible" && growthBytesPerSecond !== null && symptomOf === null;
 }
@@ -75,9 +77,11 @@ export function answerOf(report: Report): Answer {
     otherwise: [
       isOver
         ? "Record memory until the next time (nailhouse record)."
-        : grows === undefined
-        ? `${then}.`
-        : `To be watched: ${grows.title}.`,
+        : grows !== undefined
+        ? `To be watched: ${grows.title}.`
+        : report.verdict === "healthy" && report.pressure.level === "rising"
+        ? `Look again in a few minutes: ${LOOK_AGAIN}.`
+        : `${then}.`,
       second,
     ].join(" ")
       .trimEnd(),

@@ -46,6 +46,13 @@ describe("renderText()", () => {
     }
     const [first, second] = renderText(await analyzeFiles(files)).split("\n");
     expect(first).toMatch(/^No leak found/);
+    const falling = await analyzeFiles({
+      "proc/meminfo": meminfoText({ MemAvailable: 4000 * MIB }),
+      "history/2026-01-01T00:00:05.000Z/proc/meminfo": meminfoText({ MemAvailable: 3700 * MIB }),
+      "history/2026-01-01T00:00:10.000Z/proc/meminfo": meminfoText({ MemAvailable: 3400 * MIB }),
+    });
+    expect(falling).toMatchObject({ verdict: "healthy", pressure: { level: "rising" } });
+    expect(renderText(falling).split("\n")[1]).toMatch(/^Look again in a few minutes: nailhouse collect/);
     expect(second).toMatch(
       /^To be watched: app \(pid 700\) has 140 MiB of its own and grows by 4\.00 MiB a second; started/,
     );
