@@ -22,9 +22,9 @@ export interface PacketRings {
 
 const RINGS: Missing = { path: "sos_commands/networking/ss_-peaonmi", howToCapture: "ss -peaonmi" };
 
-/** `ss -tuna` lists no packet sockets, and without -e tells no ring: nor an inode. */
+/** `ss -tuna` lists no packet sockets, nor does `ss -x`, and without -e tells no ring: nor an inode. */
 function tellsRings(sockets: readonly SsSocket[], reader: Reader): boolean {
-  return wasAskedFor(sockets, ["p_", "nl", "u_"], reader) &&
+  return wasAskedFor(sockets, ["p_", "nl"], reader) &&
     !sockets.some(({ netid, inode }) => netid?.startsWith("p_") && inode === undefined);
 }
 

@@ -8,7 +8,7 @@ import type { Confidence } from "../core/report.ts";
 import { type Captured, latest, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
 import { netstatDatagrams, netstatNamespacesDatagrams, netstatNamespacesTcp, netstatTcp } from "../parsers/netstat.ts";
-import { ss, ssNamespaces, type SsSocket, ssTellsFamilies } from "../parsers/ss.ts";
+import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
 import { FIRST_NAMESPACE_FILE, NETSTAT_FILE, type SocketOwners, SS_FILE, ssKey } from "./socket_owners.ts";
 import type { Measurement } from "./trend.ts";
 
@@ -165,15 +165,13 @@ export function isThinned(sockets: readonly SsSocket[]): boolean {
 }
 
 /**
- * Whether ss was asked for sockets of such families, too, of which every host has some. An empty list of one family (`ss -um`) was not.
+ * Whether ss was asked for sockets of such families, too, of which every host has some. An empty list tells it where nailhouse made it: others may have asked for
+ * any family, or state.
  *
  * @param families How their names begin: `u_`, `nl`.
  */
-export function wasAskedFor(sockets: readonly SsSocket[], families: readonly string[], reader: Reader): boolean {
-  if (sockets.length === 0) {
-    const told = reader.read(ssTellsFamilies);
-    return told.status === "ok" && told.value.value;
-  }
+export function wasAskedFor(sockets: readonly SsSocket[], families: readonly string[], { facts }: Reader): boolean {
+  if (sockets.length === 0) return facts.privileged !== undefined;
   return isThinned(sockets) || sockets.some(({ netid }) => families.some((family) => netid?.startsWith(family)));
 }
 

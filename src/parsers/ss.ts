@@ -500,7 +500,6 @@ function ringBytes(word: string): number | undefined {
   return multiply(field("blk_size:"), field("blk_nr:"));
 }
 
-const UNIX_PATH = "sos_commands/networking/ss_-xanm";
 const PATHS = [
   "sos_commands/networking/ss_-peaonmi",
   "sos_commands/networking/ss_*peaonmi*",
@@ -528,14 +527,6 @@ export const ssIsPicked: Source<Parsed<boolean>> = defineArtifact({
   parse: (text) => !/\bRecv-Q +Send-Q\b/.test(text),
 });
 
-/** Whether a list has a column of families: ss leaves it out where one family was asked for. */
-export const ssTellsFamilies: Source<Parsed<boolean>> = defineArtifact({
-  name: "families in ss",
-  paths: [UNIX_PATH, ...PATHS],
-  howToCapture: "ss -peaonmi",
-  parse: (text) => /^Netid /m.test(text),
-});
-
 /** The other network namespaces that were captured, one entry each. Up to 4.0 sosreport has no folder for each. */
 export const ssNamespaces: Source<readonly Parsed<readonly SsSocket[]>[]> = defineArtifacts({
   name: "ss in namespaces",
@@ -551,7 +542,7 @@ export const ssNamespaces: Source<readonly Parsed<readonly SsSocket[]>[]> = defi
 /** Unix sockets of the initial namespace, whose queues no file of /proc tells: small enough to be captured in every snapshot. */
 export const ssUnix: Source<Parsed<readonly SsSocket[]>> = defineArtifact({
   name: "unix sockets of ss",
-  paths: [UNIX_PATH, ...ss.patterns],
+  paths: ["sos_commands/networking/ss_-xanm", ...ss.patterns],
   howToCapture: "ss -xanm",
   parse: parseSs,
 });

@@ -135,6 +135,14 @@ describe("lists of sockets in one paste", () => {
       const found = await ruledOut("ss -um", list);
       for (const cause of [UDP, UNIX, "packet-ring"]) expect(found).not.toContain(cause);
     }
+    // Nor by one of other families, or of one state alone.
+    for (const [command, list] of [["ss -xlp", `Netid State ${title}`], ["ss -0", `Netid ${title}`]] as const) {
+      const found = await ruledOut(command, list);
+      for (const cause of [UNIX, "packet-ring"]) expect(found).not.toContain(cause);
+    }
+    const unix = `Netid State  ${title}u_str ESTAB  0      0      * 7 * 8\n`;
+    expect(await ruledOut("ss -x", unix)).toContain(UNIX);
+    expect(await ruledOut("ss -x", unix)).not.toContain("packet-ring");
     const all = `State  ${title}ESTAB  ${connected}UNCONN 0      0      0.0.0.0:68 0.0.0.0:*\n`;
     expect(await ruledOut("ss -uam", all)).toContain(UDP);
   });
