@@ -150,9 +150,10 @@ class Root {
     this.#name = around?.[0]?.join("/");
   }
 
-  /** Whether an entry is another bundle's, beside the one that is used. */
-  isOther(below: readonly string[], kind: Entry["kind"]): boolean {
-    return this.#isDeep && (surelyAround(below, kind) ?? 0) > 0;
+  /** The folder of another bundle, beside the one that is used; undefined for an entry of none. */
+  otherBundle(below: readonly string[], kind: Entry["kind"]): string | undefined {
+    const folders = this.#isDeep ? surelyAround(below, kind) ?? 0 : 0;
+    return folders === 0 ? undefined : below.slice(0, folders).join("/");
   }
 
   /** The same without taking the path apart, for one that has nothing special: almost all are so. */
@@ -195,6 +196,8 @@ export class Places {
   readonly #few: FewWarnings;
   readonly #root: Root = new Root();
   readonly #sections: Set<string> = new Set();
+  /** Folders of bundles that are passed over. */
+  readonly #others: Set<string> = new Set();
   /** Whose recordings are read: in a folder may be those of all hosts of a cluster. */
   #recordedHost: string | undefined;
   #hasSamples = false;
@@ -218,8 +221,12 @@ export class Places {
       return undefined;
     }
     const below = this.#root.inside(parts, entry.kind);
-    if (this.#root.isOther(below, entry.kind)) {
-      this.#few.add("is of another bundle", `the entry "${shortName(entry.path)}" is of another bundle: passed over`);
+    const other = this.#root.otherBundle(below, entry.kind);
+    if (other !== undefined) {
+      if (!this.#others.has(other)) {
+        this.#few.add("another bundle", `"${shortName(other)}" is another bundle: passed over`);
+      }
+      this.#others.add(other);
       return undefined;
     }
     const path = hostPath(below.join("/"));
