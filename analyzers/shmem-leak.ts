@@ -24,6 +24,7 @@ import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed
 import { forecast } from "../src/computed/forecast.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { FIND_IN_FLIGHT, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
+import { seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import {
   type Holder,
@@ -72,6 +73,7 @@ const uses = {
   mappers: overTime(sharedMappers),
   recorded: importedHistory,
   inFlight: descriptorsInFlight,
+  seesAllDescriptors,
 };
 
 /** What the bundle tells. */
@@ -262,6 +264,7 @@ function largestFiles(mount: string, largest: readonly TmpfsFile[]): string {
 /** With less than this of a tmpfs the files that have a name do not explain it. */
 const MOST_OF_MOUNT = 0.5;
 const FIND_LOOP = "losetup -a";
+const FIND_DELETED = "ls -l /proc/[0-9]*/fd 2> /dev/null | grep -F '(deleted)'";
 
 /** Whether most of it is in no large file that has a name, though files were listed. */
 function isNameless({ bytes, listedBytes }: TmpfsUse): boolean {
@@ -291,7 +294,7 @@ function insideOf(mount: string, seenBy: number | undefined): string {
   return seenBy === undefined ? mount : mount.slice(`/proc/${seenBy}/root`.length);
 }
 
-function filesHolding(use: TmpfsUse, known: readonly Process[] | undefined): Holding {
+function filesHolding(use: TmpfsUse, { processes: known, seesAllDescriptors: seesAll }: Seen): Holding {
   const { mount, seenBy, bytes, sizeBytes, mappedBytes, largest, path, line } = use;
   const folder = shellWord(mount);
   const comm = seenBy === undefined ? mount : commOf(seenBy, known) ?? UNKNOWN_PROGRAM;
@@ -316,7 +319,11 @@ function filesHolding(use: TmpfsUse, known: readonly Process[] | undefined): Hol
       count: Math.max(1, largest.length),
       detail: `${seenBy === undefined ? "" : `${inside} of its mount namespace; `}${
         isNameless(use)
-          ? `most of it in files of less than 1 MiB, or in deleted ones that no process has open, such as that of a loop device: ${FIND_LOOP}; `
+          ? `most of it in files of less than 1 MiB, or in deleted ones that ${
+            seesAll === false
+              ? `a process has open which could not be seen, or a loop device: as root ${FIND_DELETED}; ${FIND_LOOP}; `
+              : `no process has open, such as that of a loop device: ${FIND_LOOP}; `
+          }`
           : ""
       }${largestFiles(mount, largest)}`,
     },
@@ -339,7 +346,8 @@ function filesHolding(use: TmpfsUse, known: readonly Process[] | undefined): Hol
 }
 
 /** All that holds shared memory without mapping it, the most first. */
-function holdings(shared: SharedMemory, known: readonly Process[] | undefined): Holding[] {
+function holdings(seen: Seen): Holding[] {
+  const { sharedMemory: shared, processes: known } = seen;
   const byPid = new Map<number, UnlinkedObject[]>();
   for (const object of shared.unlinked ?? []) {
     const { pid } = object.holders[0] as Holder;
@@ -353,7 +361,7 @@ function holdings(shared: SharedMemory, known: readonly Process[] | undefined): 
   return [
     ...byMaker(shared.orphans ?? []).map((segments) => segmentsHolding(segments, known)),
     ...[...byPid].map(([pid, objects]) => processHolding(pid, objects, known)),
-    ...files.map((use) => filesHolding(use, known)),
+    ...files.map((use) => filesHolding(use, seen)),
   ].filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1));
 }
 
@@ -555,9 +563,9 @@ interface Unmapped {
   readonly bytes: ByteRange;
 }
 
-function unmappedOf({ sharedMemory: shared, processes: known }: Seen): Unmapped {
-  const parts = holdings(shared, known);
-  return { parts, bytes: claim(shared, parts) };
+function unmappedOf(seen: Seen): Unmapped {
+  const parts = holdings(seen);
+  return { parts, bytes: claim(seen.sharedMemory, parts) };
 }
 
 function isMaterial({ parts, bytes }: Unmapped, seen: Seen): boolean {

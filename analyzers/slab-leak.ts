@@ -556,8 +556,8 @@ function finding(suspects: Caches, bytes: number, dominates: boolean, slab: Slab
       ...tracedAllocations(suspects, witnesses),
     ],
     remedies: [
-      // From inside of a container the host's sockets are none that are known.
-      ...(first.isPackets && seen.seesAllDescriptors === false
+      // From inside of a container the host's sockets are none that are known, and without a list nobody's are.
+      ...(first.isPackets && (seen.seesAllDescriptors === false || seen.udpBacklog === undefined)
         ? [lookAtSockets("any", remedyMark("slab-leak", "look at the sockets of all namespaces"))]
         : []),
       ...remedies(suspects, group === undefined ? [] : stopCommands(group, seen.processes), tenant?.stays),

@@ -26,19 +26,18 @@ import {
 import { hiddenAnonBytes, type Process, processes } from "../src/computed/processes.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { MAX_RATE_SPREAD, type Measurement, MIN_TREND_POINTS, recentTrend, type Trend } from "../src/computed/trend.ts";
+import { MATERIAL_SHARE } from "../src/computed/material.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
-/** Heaps grow in steps: a few transparent huge pages (2 MiB each) come and go in a process that leaks nothing. */
+/** Heaps grow in steps: a few transparent huge pages (2 MiB each) come and go in a process that leaks nothing. Hosts below 512 MiB have none (hugepage_init()). */
 const MIN_GROWTH_BYTES = 16 * 2 ** 20;
-/**
- * A process below this is not what fills a host, even if it grows. 128 MiB is the working set of an ordinary service on any host.
- */
+/** A process below this is not what fills a host, even if it grows: 128 MiB is the working set of an ordinary service. */
 const MIN_LEAK_BYTES = 128 * 2 ** 20;
 /** What leaks makes the host's memory go: together they did at least a quarter of the growth of all anonymous memory. */
 const MIN_SHARE_OF_GROWTH = 0.25;
 /** Of several leaks none is a quarter of the growth, but each is one beside the fastest; what is slower is in its noise. */
 const MIN_SHARE_OF_FASTEST = 0.25;
-/** With sizes alone to go by, only a process that dominates the host is abnormal (Oracle's memstate calls 10 % major). */
+/** With sizes alone to go by, only a process that dominates the host is abnormal (Oracle's memstate calls 10 % major). On a small host that is less than a service has elsewhere. */
 const DOMINATES_SHARE = 0.1;
 /** One that has this much of all anonymous memory is still worth a line, as the one to watch; unless most of that is huge pages (see thp-bloat). */
 const WORTH_WATCHING_SHARE = 0.25;
@@ -83,6 +82,14 @@ interface Tenant {
 
 interface Grown extends Tenant {
   readonly trend: Trend;
+}
+
+function leastLeakBytes(totalBytes: number): number {
+  return Math.min(MIN_LEAK_BYTES, DOMINATES_SHARE * totalBytes);
+}
+
+function leastGrowthBytes(totalBytes: number): number {
+  return Math.min(MIN_GROWTH_BYTES, MATERIAL_SHARE * totalBytes);
 }
 
 function sizeOf({ anonBytes, swapBytes }: Process): number {
@@ -137,9 +144,9 @@ function growing(tenants: readonly Tenant[], totalBytes: number): Grown[] {
   const grown: Grown[] = [];
   for (const tenant of tenants) {
     const trend = recentTrend(tenant.series);
-    if (trend === undefined || trend.low <= 0 || trend.changeBytes < MIN_GROWTH_BYTES) continue;
+    if (trend === undefined || trend.low <= 0 || trend.changeBytes < leastGrowthBytes(totalBytes)) continue;
     if (trend.high > MAX_RATE_SPREAD * trend.low) continue;
-    if ((tenant.series.at(-1) as Measurement).bytes < MIN_LEAK_BYTES) continue;
+    if ((tenant.series.at(-1) as Measurement).bytes < leastLeakBytes(totalBytes)) continue;
     if (trend.spanSeconds >= LONG_WATCH_SECONDS && trend.changeBytes < MIN_LONG_GROWTH_SHARE * totalBytes) continue;
     grown.push({ ...tenant, trend });
   }
@@ -221,31 +228,36 @@ type Doubt =
   /** It had as much more before. */
   | { readonly kind: "returning"; readonly bytes: number };
 
+/** Runtimes that let garbage grow for seconds to minutes before they collect it. */
+const COLLECTED: ReadonlySet<string | undefined> = new Set<LikelyLanguage>(["javascript", "java"]);
+
 /** What is known of the oldest process of a tenant that may still be starting up. */
-function startUp({ processes: each }: Tenant, lives: ReadonlyMap<number, ProcessLife>): ProcessLife | undefined {
+function startUp(
+  { processes: each }: Tenant,
+  lives: ReadonlyMap<number, ProcessLife>,
+  written: Languages | undefined,
+): ProcessLife | undefined {
   const known = each.map(({ pid }) => lives.get(pid)).filter((life) => life !== undefined);
   const [oldest] = known.toSorted((a, b) => b.ageSeconds - a.ageSeconds);
   if (oldest === undefined || known.length < each.length || oldest.ageSeconds >= START_UP_SECONDS) return undefined;
   const isSmall = each.every((process) => sizeOf(process) < START_UP_BYTES);
-  // Who computes most of the time still loads and compiles, whatever its size; who leaks waits for work in between.
-  return isSmall || known.every(({ isComputing }) => isComputing) ? oldest : undefined;
+  // A runtime that collects garbage lets its heap grow first, whatever its size, and so does who loads and compiles: who leaks waits for work in between.
+  const isCollected = each.every(({ pid }) => COLLECTED.has(written?.get(pid)));
+  return isSmall || isCollected || known.every(({ isComputing }) => isComputing) ? oldest : undefined;
 }
 
 /**
  * How much more a tenant had before than it has now, where that is much beside what it grew by: a heap that is swept comes back to where it was, and a leak
  * goes beyond all that was there before.
  */
-function returning({ processes: each, series }: Tenant): number | undefined {
+function returning({ processes: each, series }: Tenant, totalBytes: number): number | undefined {
   const bytes = each.reduce((sum, { belowPeakBytes = 0 }) => sum + belowPeakBytes, 0);
-  if (bytes < MIN_GROWTH_BYTES) return undefined;
+  if (bytes < leastGrowthBytes(totalBytes)) return undefined;
   const trend = recentTrend(series);
   return trend === undefined || trend.spanSeconds >= LONG_WATCH_SECONDS || bytes < trend.changeBytes / 2
     ? undefined
     : bytes;
 }
-
-/** Runtimes that let garbage grow for seconds to minutes before they collect it. */
-const COLLECTED: ReadonlySet<string | undefined> = new Set<LikelyLanguage>(["javascript", "java"]);
 
 /** Garbage of who has worked for ten minutes was collected many times: it had as much before. */
 function wasCollected({ ageSeconds, allCpuSeconds = 0 }: ProcessLife): boolean {
@@ -272,13 +284,18 @@ function computing(
   return areComputing && isNew ? first : undefined;
 }
 
+function isShort({ pressure: host }: Seen): boolean {
+  return host?.level === "short" || host?.level === "exhausted";
+}
+
 /** Undefined where nothing but a leak explains it. */
-function doubtOf(tenant: Tenant, { pressure: short, lives, languages: written }: Seen): Doubt | undefined {
+function doubtOf(tenant: Tenant, seen: Seen): Doubt | undefined {
+  const { lives, languages: written } = seen;
   // Of what makes the host short of memory it does not matter why it grows.
-  if (short?.level === "short" || short?.level === "exhausted") return undefined;
-  const start = lives && startUp(tenant, lives);
+  if (isShort(seen)) return undefined;
+  const start = lives && startUp(tenant, lives, written);
   if (start !== undefined) return { kind: "starting", life: start };
-  const bytes = returning(tenant);
+  const bytes = returning(tenant, seen.ledger.totalBytes);
   if (bytes !== undefined) return { kind: "returning", bytes };
   const work = lives && computing(tenant, lives, written);
   return work === undefined ? undefined : { kind: "computing", life: work };
@@ -451,18 +468,24 @@ function dominates(process: Process, seen: Seen): boolean {
   return certainBytes(process, seen) >= DOMINATES_SHARE * seen.ledger.totalBytes;
 }
 
+/** Whether the host is short, and it has more than is left: it may have grown hours ago. Where an OOM is over, there is enough left. */
+function fills(process: Process, seen: Seen): boolean {
+  return isShort(seen) && certainBytes(process, seen) >= (seen.ledger.availableBytes ?? Infinity);
+}
+
 /** Whether it is large enough to watch; unless most of all is huge pages. */
 function isWorthWatching(process: Process, seen: Seen): boolean {
   const bytes = certainBytes(process, seen);
   const anon = anonOf(seen);
   const huge = seen.meminfo?.value.bytes.get("AnonHugePages")?.bytes ?? 0;
-  return bytes >= MIN_LEAK_BYTES && bytes >= WORTH_WATCHING_SHARE * anon && huge < MOSTLY_HUGE_SHARE * anon;
+  return bytes >= leastLeakBytes(seen.ledger.totalBytes) && bytes >= WORTH_WATCHING_SHARE * anon &&
+    huge < MOSTLY_HUGE_SHARE * anon;
 }
 
 /** Whether it may have done most of what was recorded over hours or days. */
 function mayBeBehind(process: Process, { trend: { changeBytes } }: LongGrowth, seen: Seen): boolean {
   const bytes = certainBytes(process, seen);
-  return bytes >= MIN_LEAK_BYTES && bytes >= MIN_SHARE_OF_LONG_GROWTH * changeBytes;
+  return bytes >= leastLeakBytes(seen.ledger.totalBytes) && bytes >= MIN_SHARE_OF_LONG_GROWTH * changeBytes;
 }
 
 function grownForLong({ recorded, ledger }: Seen): LongGrowth | undefined {
@@ -474,19 +497,23 @@ function wasWatched({ history }: Seen): boolean {
 }
 
 /** Whether all anonymous memory grew steadily, and most of that in nobody who is known. */
-function growsUnseen({ ledgers = [], history = [] }: Seen): boolean {
+function growsUnseen({ ledgers = [], history = [], ledger: { totalBytes } }: Seen): boolean {
+  const least = leastGrowthBytes(totalBytes);
   const trend = recentTrend(ledgers.map(({ time, value }) => ({ time, bytes: accountBytes(value, "anon") ?? 0 })));
-  if (trend === undefined || trend.low <= 0 || trend.changeBytes < MIN_GROWTH_BYTES) return false;
+  if (trend === undefined || trend.low <= 0 || trend.changeBytes < least) return false;
   const since = (ledgers.at(-1)?.time ?? 0) - trend.spanSeconds * 1000;
   const seen = anonGrowthOf(history.filter(({ time }) => time >= since));
-  return trend.changeBytes - seen >= Math.max(MIN_GROWTH_BYTES, trend.changeBytes / 2);
+  return trend.changeBytes - seen >= Math.max(least, trend.changeBytes / 2);
 }
 
 /** Somebody who is not in the list dominates, or is what grows: both are the same in the end. Undefined where nobody does. */
 function hidden(seen: Seen): Outcome | undefined {
   const bytes = hiddenAnonBytes(anonOf(seen), seen.processes);
   if (!Number.isFinite(bytes)) return undefined;
-  if (bytes < DOMINATES_SHARE * seen.ledger.totalBytes && !(bytes >= MIN_LEAK_BYTES && growsUnseen(seen))) {
+  if (
+    bytes < DOMINATES_SHARE * seen.ledger.totalBytes &&
+    !(bytes >= leastLeakBytes(seen.ledger.totalBytes) && growsUnseen(seen))
+  ) {
     return undefined;
   }
   const missing = { notAssessed: [hiddenProcesses(bytes)] };
@@ -571,7 +598,7 @@ function otherOutcome(doubted: readonly FindingDraft[], long: LongGrowth | undef
     return { findings: [sizeFinding(largest, long, seen), ...doubted] };
   }
   if (doubted.length > 0) return { findings: doubted };
-  if (!wasWatched(seen) && (dominates(largest, seen) || isWorthWatching(largest, seen))) {
+  if ((!wasWatched(seen) || fills(largest, seen)) && (dominates(largest, seen) || isWorthWatching(largest, seen))) {
     return { findings: [sizeFinding(largest, long, seen)] };
   }
   return seen.areAllProcesses === false ? { notAssessed: [ALL_PROCESSES] } : { ruledOut: ruledOut(largest, seen) };

@@ -108,26 +108,58 @@ function foldersAround(parts: readonly string[], kind: Entry["kind"]): readonly 
   return isTemporary ? all.slice(0, 1) : all;
 }
 
-/** Takes the folders away that stand around a bundle's own: the first entry that is no file at the top tells what they are called. */
+/** How collectors call a bundle's folder, with the time. */
+const BUNDLE_FOLDER = /^(?:nailhouse-.+-\d{8}T\d{6}Z|sosreport-.+|insights-.+-\d{14})$/;
+/** A kernel's name, or a process: `proc/meminfo.txt` is what somebody saved. */
+const KERNEL_FILE = /^\w+$/;
+
+/** How many folders stand around a bundle's own that are told for sure, by its name or by the kernel's; undefined where nothing is. */
+function surelyAround(parts: readonly string[], kind: Entry["kind"]): number | undefined {
+  const top = parts.findIndex((part) => TOP_FOLDERS.has(part));
+  // An archive is called as its folder is.
+  const outer = parts.slice(0, top !== -1 ? top : kind === "other" ? parts.length : -1);
+  const named = outer.findLastIndex((part) => BUNDLE_FOLDER.test(part));
+  if (named !== -1) return named + 1;
+  return parts[top] === "proc" && KERNEL_FILE.test(parts[top + 1] ?? "") ? top : undefined;
+}
+
+/** Takes the folders away that stand around a bundle's own: the first entry that is no file at the top tells what they are called, or the first that is surely of a bundle deeper in. */
 class Root {
   /** The most first; empty when there are none. */
   #around: readonly Around[] | undefined;
   #name: string | undefined;
+  #isSure = false;
+  /** Whether it is below folders that the first entry did not tell. */
+  #isDeep = false;
 
   inside(parts: readonly string[], kind: Entry["kind"]): readonly string[] {
-    if (this.#around === undefined) {
-      this.#around = foldersAround(parts, kind);
-      this.#name = this.#around?.[0]?.join("/");
+    if (this.#around === undefined) this.#set(foldersAround(parts, kind));
+    const sure = this.#isSure ? undefined : surelyAround(parts, kind);
+    if (sure !== undefined) {
+      this.#isSure = true;
+      this.#isDeep = sure > (this.#around?.[0]?.length ?? 0);
+      if (this.#isDeep) this.#set(Array.from({ length: sure }, (_, i) => parts.slice(0, sure - i)));
     }
     const around = this.#around?.find((each) => each.every((name, i) => name === parts[i]));
     const below = parts.slice(around?.length ?? 0);
     return below[0] === INSIGHTS_DATA && TOP_FOLDERS.has(below[1] ?? "") ? below.slice(1) : below;
   }
 
+  #set(around: readonly Around[] | undefined): void {
+    this.#around = around;
+    this.#name = around?.[0]?.join("/");
+  }
+
+  /** The folder of another bundle, beside the one that is used; undefined for an entry of none. */
+  otherBundle(below: readonly string[], kind: Entry["kind"]): string | undefined {
+    const folders = this.#isDeep ? surelyAround(below, kind) ?? 0 : 0;
+    return folders === 0 ? undefined : below.slice(0, folders).join("/");
+  }
+
   /** The same without taking the path apart, for one that has nothing special: almost all are so. */
   insidePlain(path: string, limits: BundleLimits): string | undefined {
     const name = this.#name;
-    if (name === undefined || !path.startsWith(name) || path[name.length] !== "/") return undefined;
+    if (!this.#isSure || name === undefined || !path.startsWith(name) || path[name.length] !== "/") return undefined;
     const isPlain = isSurelyShort(path, limits) && !path.includes("/.") && !path.includes("//") && !path.endsWith("/");
     return isPlain && !path.startsWith(INSIGHTS_DATA, name.length + 1) ? path.slice(name.length + 1) : undefined;
   }
@@ -164,6 +196,8 @@ export class Places {
   readonly #few: FewWarnings;
   readonly #root: Root = new Root();
   readonly #sections: Set<string> = new Set();
+  /** Folders of bundles that are passed over. */
+  readonly #others: Set<string> = new Set();
   /** Whose recordings are read: in a folder may be those of all hosts of a cluster. */
   #recordedHost: string | undefined;
   #hasSamples = false;
@@ -186,7 +220,16 @@ export class Places {
       this.#few.add(String(problem), `the entry "${shortName(entry.path)}" ${problem}: passed over`);
       return undefined;
     }
-    const path = hostPath(this.#root.inside(parts, entry.kind).join("/"));
+    const below = this.#root.inside(parts, entry.kind);
+    const other = this.#root.otherBundle(below, entry.kind);
+    if (other !== undefined) {
+      if (!this.#others.has(other)) {
+        this.#few.add("another bundle", `"${shortName(other)}" is another bundle: passed over`);
+      }
+      this.#others.add(other);
+      return undefined;
+    }
+    const path = hostPath(below.join("/"));
     if (entry.kind !== "hard-link") return { path, entry };
     const target = this.#root.inside(segments(entry.linkTarget ?? "") ?? [], entry.kind).join("/");
     return { path, entry: { ...entry, kind: "link", linkTarget: relativeTarget(path, target) } };

@@ -1,5 +1,5 @@
 import type { SourceLine } from "../core/ledger.ts";
-import type { Captured, Missing, Source } from "../core/source.ts";
+import type { Captured, Missing, Reader, Source } from "../core/source.ts";
 import { packet } from "../parsers/packet.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
 import { wasAskedFor } from "./socket_queues.ts";
@@ -22,9 +22,9 @@ export interface PacketRings {
 
 const RINGS: Missing = { path: "sos_commands/networking/ss_-peaonmi", howToCapture: "ss -peaonmi" };
 
-/** `ss -tuna` lists no packet sockets, and without -e tells no ring: nor an inode. */
-function tellsRings(sockets: readonly SsSocket[]): boolean {
-  return wasAskedFor(sockets, ["p_", "nl", "u_"]) &&
+/** `ss -tuna` lists no packet sockets, nor does `ss -x`, and without -e tells no ring: nor an inode. */
+function tellsRings(sockets: readonly SsSocket[], reader: Reader): boolean {
+  return wasAskedFor(sockets, ["p_", "nl"], reader) &&
     !sockets.some(({ netid, inode }) => netid?.startsWith("p_") && inode === undefined);
 }
 
@@ -41,7 +41,7 @@ export const packetRings: Source<PacketRings> = {
       : tables.value.flatMap(({ path, value }) =>
         value.map(({ inode, line, rmemBytes }) => ({ path, line, inode, rmemBytes }))
       );
-    const known = initial.status === "ok" && tellsRings(initial.value.value);
+    const known = initial.status === "ok" && tellsRings(initial.value.value, reader);
     if (!known && tables.status === "ok" && rows.length === 0) {
       return { status: "ok", value: { rings: [], sockets: 0 } };
     }

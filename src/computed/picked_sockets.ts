@@ -1,7 +1,8 @@
 /** Lists of sockets that tell nothing of those that are not in them. */
 import type { Captured, Missing, Source } from "../core/source.ts";
 import { netstatIsPicked } from "../parsers/netstat.ts";
-import { ssIsPicked } from "../parsers/ss.ts";
+import { ss, ssIsPicked } from "../parsers/ss.ts";
+import { isThinned } from "./socket_queues.ts";
 import { tcp } from "../parsers/tcp.ts";
 import { udp } from "../parsers/udp.ts";
 
@@ -26,4 +27,19 @@ function pickedOf(name: string, table: Source<unknown>): Source<boolean> {
 }
 
 export const pickedTcp: Source<boolean> = pickedOf("TCP", tcp);
-export const pickedUdp: Source<boolean> = pickedOf("UDP", udp);
+const pickedUdpRows: Source<boolean> = pickedOf("UDP", udp);
+
+/** Also where ss alone was asked without `-a`: then it leaves out sockets that are not connected, and these are most of UDP. */
+export const pickedUdp: Source<boolean> = {
+  name: pickedUdpRows.name,
+  patterns: [...pickedUdpRows.patterns, ...ss.patterns],
+  read(reader): Captured<boolean> {
+    const picked = reader.read(pickedUdpRows);
+    const list = reader.read(ss);
+    if (list.status !== "ok" || reader.read(udp).status !== "missing") return picked;
+    const { value: sockets } = list.value;
+    const known = sockets.filter(({ netid }) => netid === "udp");
+    const areConnected = !isThinned(sockets) && known.every(({ state }) => state !== "UNCONN");
+    return areConnected && reader.read(netstatIsPicked).status === "missing" ? { status: "ok", value: true } : picked;
+  },
+};

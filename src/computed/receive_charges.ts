@@ -93,7 +93,9 @@ export const receiveCharges: Source<readonly ReceiveCharge[]> = defineComputed({
         path,
         line,
         inode: socket.inode ?? 0,
-        bytes: socket.skmem?.rmemAllocBytes,
+        // Without -m the data alone, as /proc/net/tcp has them.
+        bytes: socket.skmem?.rmemAllocBytes ??
+          (tcpFiles === undefined && isStream(socket.netid ?? "") ? socket.recvQBytes : undefined),
         name: socket.local,
       });
     }

@@ -159,16 +159,20 @@ const MOST_LINES = 3;
 /** A table whose idle rows are left out has more, as it has 8 MiB at least. One with fewer may be several lists that have the same sockets. */
 const LEAST_LARGE = 10_000;
 
+/** Whether idle rows may be left out, as of a large table: what is not there tells nothing then. */
+export function isThinned(sockets: readonly SsSocket[]): boolean {
+  return (sockets.at(-1)?.line ?? 0) > Math.max(LEAST_LARGE, 1 + MOST_LINES * sockets.length);
+}
+
 /**
- * Whether ss was asked for sockets of such families, too, of which every host has some. Of a large table idle rows are left out: what is not there tells
- * nothing then.
+ * Whether ss was asked for sockets of such families, too, of which every host has some. An empty list tells it where nailhouse made it: others may have asked for
+ * any family, or state.
  *
  * @param families How their names begin: `u_`, `nl`.
  */
-export function wasAskedFor(sockets: readonly SsSocket[], families: readonly string[]): boolean {
-  const isWhole = (sockets.at(-1)?.line ?? 0) <= Math.max(LEAST_LARGE, 1 + MOST_LINES * sockets.length);
-  return sockets.length === 0 || !isWhole ||
-    sockets.some(({ netid }) => families.some((family) => netid?.startsWith(family)));
+export function wasAskedFor(sockets: readonly SsSocket[], families: readonly string[], { facts }: Reader): boolean {
+  if (sockets.length === 0) return facts.privileged !== undefined;
+  return isThinned(sockets) || sockets.some(({ netid }) => families.some((family) => netid?.startsWith(family)));
 }
 
 /** What `ss` tells of a socket, and in which file. */

@@ -52,7 +52,7 @@ const UNIX_SOCKETS: Missing = { path: "sos_commands/networking/ss_-xanm", howToC
 function unixRows(reader: Reader): Captured<SsRow[]> {
   const initial = reader.read(ssUnix);
   if (initial.status !== "ok") return initial;
-  if (!wasAskedFor(initial.value.value, ["u_"])) return { status: "missing", missing: [UNIX_SOCKETS] };
+  if (!wasAskedFor(initial.value.value, ["u_"], reader)) return { status: "missing", missing: [UNIX_SOCKETS] };
   const { changing, once } = readUses({ changing: ssUnixNamespaces, once: ssNamespaces }, reader);
   const files: readonly Parsed<readonly SsSocket[]>[] = [initial.value, ...(changing ?? once ?? [])];
   const rows = files.flatMap(({ path, value }) => value.map((socket) => ({ path, socket })));

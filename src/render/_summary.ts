@@ -37,6 +37,12 @@ export function isMain(finding: Finding, report: Report): boolean {
   return isAccusation(finding) || answerOf(report).finding === finding;
 }
 
+const LOOK_AGAIN = "nailhouse collect --snapshots 6 --interval 30";
+
+function isToBeWatched({ confidence, growthBytesPerSecond, symptomOf }: Finding): boolean {
+  return confidence === "possible" && growthBytesPerSecond !== null && symptomOf === null;
+}
+
 /** The answer of a report: its first accusation, or that there is none. */
 export function answerOf(report: Report): Answer {
   const top = report.findings.find((f) => f.material && f.confidence !== "possible");
@@ -60,13 +66,24 @@ export function answerOf(report: Report): Answer {
   let second = candidate === undefined
     ? [...grownMost(report), ...largestAccounts(report)].join(" ")
     : `Largest candidate, not proven: ${candidate.title}`;
+  // Growth that may be no leak is not nothing.
+  const grows = report.verdict === "healthy" ? report.findings.find(isToBeWatched) : undefined;
   if (known !== undefined && (report.verdict !== "healthy" || isOver)) second = `What is known: ${known.title}`;
   return {
     headline: `${what}: ${report.pressure.because}.`,
     finding: isOver ? known : null,
     confidence: null,
     remedy: null,
-    otherwise: [isOver ? "Record memory until the next time (nailhouse record)." : `${then}.`, second].join(" ")
+    otherwise: [
+      isOver
+        ? "Record memory until the next time (nailhouse record)."
+        : grows !== undefined
+        ? `To be watched: ${grows.title}.`
+        : report.verdict === "healthy" && report.pressure.level === "rising"
+        ? `Look again in a few minutes: ${LOOK_AGAIN}.`
+        : `${then}.`,
+      second,
+    ].join(" ")
       .trimEnd(),
   };
 }

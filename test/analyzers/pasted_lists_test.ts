@@ -126,6 +126,27 @@ describe("lists of sockets in one paste", () => {
     if (row.startsWith("CLOSE")) expect(whole.ruledOut.map(({ cause }) => cause)).toContain(RECV);
   });
 
+  it("rule nobody out by a list of connected sockets alone, which ss gives without -a", async () => {
+    const title = "Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n";
+    const connected = "0      0      10.0.0.5:41850 10.0.0.2:53\n";
+    const ruledOut = async (command: string, list: string) =>
+      (await paste(terminal([command, list]))).ruledOut.map(({ cause }) => cause);
+    for (const list of [title, title + connected]) {
+      const found = await ruledOut("ss -um", list);
+      for (const cause of [UDP, UNIX, "packet-ring"]) expect(found).not.toContain(cause);
+    }
+    // Nor by one of other families, or of one state alone.
+    for (const [command, list] of [["ss -xlp", `Netid State ${title}`], ["ss -0", `Netid ${title}`]] as const) {
+      const found = await ruledOut(command, list);
+      for (const cause of [UNIX, "packet-ring"]) expect(found).not.toContain(cause);
+    }
+    const unix = `Netid State  ${title}u_str ESTAB  0      0      * 7 * 8\n`;
+    expect(await ruledOut("ss -x", unix)).toContain(UNIX);
+    expect(await ruledOut("ss -x", unix)).not.toContain("packet-ring");
+    const all = `State  ${title}ESTAB  ${connected}UNCONN 0      0      0.0.0.0:68 0.0.0.0:*\n`;
+    expect(await ruledOut("ss -uam", all)).toContain(UDP);
+  });
+
   // https://github.com/ossrs/srs/issues/4526
   it("tell of full queues, whatever else was not picked", async () => {
     const rows = Array.from({ length: 30 }, () => "udp   11544832      0 0.0.0.0:8001            0.0.0.0:*\n").join("");

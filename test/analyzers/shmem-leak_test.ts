@@ -71,6 +71,15 @@ describe("shmem-leak of a tmpfs", () => {
     expect((await owner("2048 512 27 5 1795420697 /dev/shm/small\n"))?.detail).toContain("losetup -a");
     expect((await owner(files(300 * MIB)))?.detail).not.toContain("losetup");
     expect(findingOf(await analyzeFiles(held), "shmem-leak")?.owners[0]?.detail).not.toContain("losetup");
+    // From inside of a container, whose processes have no kthreadd, not all descriptors are seen.
+    const inside = { ...held, "proc/1/status": status("sh", 0) };
+    const seen = async (files: Files) =>
+      findingOf(
+        await analyzeFiles({ ...files, "sos_commands/filesys/tmpfs_files": "2048 512 27 5 1 /dev/shm/small\n" }),
+        "shmem-leak",
+      )?.owners[0]?.detail;
+    expect(await seen({ ...inside, "proc/2/status": status("kthreadd", 0) })).toContain("that no process has open");
+    expect(await seen(inside)).toContain("a process has open which could not be seen");
   });
 });
 

@@ -73,6 +73,25 @@ describe("skb-frag-amplification", () => {
     ]);
   });
 
+  it("leaves what TCP has unread to TCP, also where ss was asked without -m", async () => {
+    const row = (netid: string, state: string, bytes: number, port: number): string =>
+      `${netid} ${state} ${bytes} 0 127.0.0.1:${port} 127.0.0.1:9\n`;
+    const list = (tcpBytes: number) =>
+      `Netid State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n${
+        row("udp", "UNCONN", 120 * MIB, 40_001)
+      }${row("tcp", "ESTAB", tcpBytes, 40_002)}`;
+    const of = async (tcpBytes: number) =>
+      findingOf(
+        await analyzeFiles({
+          "proc/meminfo": meminfoText({}, 24 * GIB, 480 * MIB),
+          "sos_commands/networking/ss_-peaonmi": list(tcpBytes),
+        }),
+        "skb-frag-amplification",
+      );
+    expect(await of(360 * MIB)).toBeUndefined();
+    expect(await of(MIB)).toMatchObject({ confidence: "likely" });
+  });
+
   it("does not blame a socket for more blocks than it can have packets", async () => {
     // 64 KiB of charge are at most 102 packets, which pin 3.2 MiB.
     expect(findingOf(await analyzeFiles(pinned(520 * MIB, 500 * MIB, 65_536)), "skb-frag-amplification"))

@@ -783,6 +783,9 @@ describe("slab-leak", () => {
     );
     expect(inside).toContain("nsenter");
     expect(outside).not.toContain("nsenter");
+    // Without a list of sockets they may be in any.
+    const unlisted = findingOf(await analyzeFiles({ ...packets, ...status(2, "kthreadd") }), "slab-leak");
+    expect(unlisted?.remedies[0]?.commands[0]).toContain("ss -anpm");
   });
 
   it("finds a leak beside queued packets that are larger", async () => {

@@ -56,6 +56,37 @@ describe("user-leak", () => {
     expect(report.verdict).toBe("healthy");
   });
 
+  it("names who has more than is left on a host that is short, though it grew hours ago", async () => {
+    const held = (availableBytes: number) => {
+      const files = watched("app", [6 * GIB, 6 * GIB, 6 * GIB]);
+      for (const prefix of times) {
+        files[`${prefix}proc/meminfo`] = meminfoText({ AnonPages: 6 * GIB, MemAvailable: availableBytes });
+      }
+      return analyzeFiles(files);
+    };
+    const short = await held(100 * MIB);
+    expect(short.verdict).toBe("insufficient-evidence");
+    expect(findingOf(short, "user-leak")).toMatchObject({ confidence: "possible", owners: [{ comm: "app" }] });
+    expect(findingOf(await held(2 * GIB), "user-leak")).toBeUndefined();
+  });
+
+  it("judges by the size of a small host: a router has no 128 MiB to spare", async () => {
+    const router = (...amounts: readonly number[]) => {
+      const files = watched("leaky", amounts);
+      for (const [i, prefix] of times.entries()) {
+        files[`${prefix}proc/meminfo`] = meminfoText(
+          { AnonPages: 8 * MIB + (amounts[i] as number), Cached: 16 * MIB, MemAvailable: 80 * MIB },
+          160 * MIB,
+        );
+      }
+      return analyzeFiles(files);
+    };
+    expect(findingOf(await router(40 * MIB, 44 * MIB, 48 * MIB), "user-leak")).toMatchObject({ confidence: "likely" });
+    // A sixteenth of memory fills no host, nor does what comes and goes.
+    expect(findingOf(await router(6 * MIB, 8 * MIB, 10 * MIB), "user-leak")).toBeUndefined();
+    expect(findingOf(await router(40 * MIB, 41 * MIB, 42 * MIB), "user-leak")).toBeUndefined();
+  });
+
   it("accuses no process that starts up", async () => {
     expect(findingOf(await analyzeFiles(watched("starting", [100 * MIB, 300 * MIB, 340 * MIB])), "user-leak"))
       .toBeUndefined();
@@ -112,6 +143,16 @@ describe("user-leak", () => {
         "it was started 12 s before the last snapshot, and computed 90.0 % of the time",
       );
       expect(findingOf(await analyzeFiles(started(2, 0.1, large)), "user-leak")?.confidence).toBe("likely");
+    });
+
+    // A test runner had 243 MiB after 39 s, and 267 MiB ten seconds later; it mostly waited for its workers.
+    it("says so of a larger one whose runtime collects garbage, and of no compiled one", async () => {
+      const of = async (program: string) => {
+        const files = { ...started(39, 0.1, large), "proc/700/cmdline": `${program}\0a\0` };
+        return findingOf(await analyzeFiles(files), "user-leak")?.confidence;
+      };
+      expect(await of("/usr/bin/node")).toBe("possible");
+      expect(await of("/usr/sbin/named")).toBe("likely");
     });
 
     it("says so of a larger one that runs or waits for a CPU whenever it is looked at", async () => {

@@ -239,6 +239,42 @@ describe("the folders around a bundle", () => {
     ["tar var/log etc proc", [folder("var/log/"), ...shop("")]],
   ])("are those that %s writes", async (_, entries) => expectShopsMemory(await open(tar(...entries))));
 
+  // Folders come in any order, and what zip packs has none.
+  it.each<[string, Uint8Array[]]>([
+    ["a case's folder", [
+      ...["case/", "case/1/", "case/1/shop/", "case/1/shop/proc/"].map(folder),
+      ...shop("case/1/shop/"),
+      tarEntry("case/1/shop/proc/9/status", "Name:\tmeminfo.txt\n"),
+    ]],
+    ["a named folder that begins with another file", [
+      folder("case/"),
+      folder("case/1/"),
+      folder("case/1/sosreport-shop/"),
+      tarEntry("case/1/sosreport-shop/etc/hostname", "shop"),
+      ...shop("case/1/sosreport-shop/").slice(0, 1),
+    ]],
+    ["zip", [
+      tarEntry("case/1/nailhouse-shop-20261130T144543Z/etc/hostname", "shop"),
+      tarEntry("case/1/nailhouse-shop-20261130T144543Z/proc/meminfo", MEMINFO),
+    ]],
+  ])("may be several: %s", async (_, entries) => {
+    const bundle = await open(tar(...entries));
+    expectShopsMemory(bundle);
+    expect(bundle.warnings).toEqual([]);
+  });
+
+  it("may have those of another bundle beside them, and it is said that it is passed over", async () => {
+    const bundle = await open(
+      tar(
+        ...["case/", "case/a/", "case/a/sosreport-shop/"].map(folder),
+        ...shop("case/a/sosreport-shop/"),
+        ...shop("case/b/sosreport-other/"),
+      ),
+    );
+    expectShopsMemory(bundle);
+    expect(bundle.warnings).toEqual(['"b/sosreport-other" is another bundle: passed over']);
+  });
+
   it("may be those of files as people save them", async () => {
     const bundle = await open(tar(folder("home/me/case/"), tarEntry("home/me/case/meminfo.txt", MEMINFO)));
     expect([...bundle.files.keys()]).toEqual(["proc/meminfo"]);

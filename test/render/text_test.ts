@@ -32,6 +32,32 @@ describe("renderText()", () => {
     ).join(""),
   };
 
+  it("does not say that nothing is to be done where something grows that may be no leak", async () => {
+    const files: { [path: string]: string } = {};
+    for (
+      const [i, prefix] of ["", "history/2026-01-01T00:00:05.000Z/", "history/2026-01-01T00:00:10.000Z/"].entries()
+    ) {
+      const bytes = (140 + 20 * i) * MIB;
+      files[`${prefix}proc/meminfo`] = meminfoText({ AnonPages: bytes });
+      files[`${prefix}proc/700/status`] = `Name:\tapp\nRssAnon:\t${bytes / 1024} kB\nVmSwap:\t0 kB\n`;
+      files[`${prefix}sos_commands/process/process_list`] = `700 (app) S 1 8 100 50 0\n900 (sh) S 1 1 ${
+        900 + 500 * i
+      } 0 0\n`;
+    }
+    const [first, second] = renderText(await analyzeFiles(files)).split("\n");
+    expect(first).toMatch(/^No leak found/);
+    const falling = await analyzeFiles({
+      "proc/meminfo": meminfoText({ MemAvailable: 4000 * MIB }),
+      "history/2026-01-01T00:00:05.000Z/proc/meminfo": meminfoText({ MemAvailable: 3700 * MIB }),
+      "history/2026-01-01T00:00:10.000Z/proc/meminfo": meminfoText({ MemAvailable: 3400 * MIB }),
+    });
+    expect(falling).toMatchObject({ verdict: "healthy", pressure: { level: "rising" } });
+    expect(renderText(falling).split("\n")[1]).toMatch(/^Look again in a few minutes: nailhouse collect/);
+    expect(second).toMatch(
+      /^To be watched: app \(pid 700\) has 140 MiB of its own and grows by 4\.00 MiB a second; started/,
+    );
+  });
+
   it("answers who and what to do in the first two lines", async () => {
     const [first, second] = renderText(await analyzeFiles(held)).split("\n");
     expect(first).toMatch(/400 MiB unread in 100 UDP receive queues/);
