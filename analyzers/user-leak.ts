@@ -48,6 +48,8 @@ const LONG_WATCH_SECONDS = 600;
 const START_UP_SECONDS = 90;
 /** An interpreter or virtual machine with its libraries, before it does anything: Node's and Java's compilers and test runners take 100 to 250 MB. */
 const START_UP_BYTES = 256 * 2 ** 20;
+/** As much again is garbage: collectors let a heap grow to about twice what they found alive (V8's growing factor, G1's 45 %). */
+const COLLECTED_START_UP_BYTES = 2 * START_UP_BYTES;
 /** Over hours every program grows a little: caches fill, a day's load comes. */
 const MIN_LONG_GROWTH_SHARE = 0.01;
 /** Who has less than half of what the host's processes grew by over hours or days did not do most of it. */
@@ -240,10 +242,11 @@ function startUp(
   const known = each.map(({ pid }) => lives.get(pid)).filter((life) => life !== undefined);
   const [oldest] = known.toSorted((a, b) => b.ageSeconds - a.ageSeconds);
   if (oldest === undefined || known.length < each.length || oldest.ageSeconds >= START_UP_SECONDS) return undefined;
-  const isSmall = each.every((process) => sizeOf(process) < START_UP_BYTES);
-  // A runtime that collects garbage lets its heap grow first, whatever its size, and so does who loads and compiles: who leaks waits for work in between.
-  const isCollected = each.every(({ pid }) => COLLECTED.has(written?.get(pid)));
-  return isSmall || isCollected || known.every(({ isComputing }) => isComputing) ? oldest : undefined;
+  const mostBytes = ({ pid }: Process): number =>
+    COLLECTED.has(written?.get(pid)) ? COLLECTED_START_UP_BYTES : START_UP_BYTES;
+  const isSmall = each.every((process) => sizeOf(process) < mostBytes(process));
+  // Who computes most of the time still loads and compiles, whatever its size; who leaks waits for work in between.
+  return isSmall || known.every(({ isComputing }) => isComputing) ? oldest : undefined;
 }
 
 /**
