@@ -2,6 +2,8 @@
 
 /** Whole lines of a dump are longer (a zone's has some 400 characters): with one of them nothing was broken. */
 const LONGEST_BROKEN_LINE = 100;
+/** No line of a kernel's is longer than its buffer for one. */
+const LONGEST_LINE = 2048;
 /** What a log's line begins with, where it has anything before the kernel's words. */
 const PREFIX = /^[ \t]{0,8}(?:<\d+>)?(?:\[ *\d+\.\d+\]|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d )/;
 const FIELD = String
@@ -30,8 +32,8 @@ export function unbroken(lines: readonly string[]): readonly string[] {
     const isRest = havePrefixes
       ? /^\S/.test(line) && !PREFIX.test(line) && PREFIX.test(head ?? "")
       : REST.test(line) && LONG_LINE.test(head ?? "");
-    if (isRest) whole[at] = `${head?.trimEnd()} ${line}`;
-    else at = whole.length;
+    if (isRest && (head?.length ?? 0) < LONGEST_LINE) whole[at] = `${head?.trimEnd()} ${line}`;
+    else if (!isRest) at = whole.length;
     whole.push(isRest ? "" : line);
   }
   return whole;

@@ -400,6 +400,12 @@ Dec 15 13:08:23 surfplank2 kernel: 8224289 pages RAM
 >   active_anon:392832 inactive_anon:182 isolated_anon:0
 `;
     expect(texts(await open(quoted))[log]).toMatch(/^ *runc:\[2:INIT\] invoked/);
+    const started = performance.now();
+    await open(
+      `Dec 15 13:08:23 host kernel: a invoked oom-killer: order=0\n${"inactive_anon:2 free:1kB\n".repeat(300_000)}`,
+    );
+    // Minutes if all were put to the first, one by one.
+    expect(performance.now() - started).toBeLessThan(4000);
   });
 
   it("is found far below other programs' lines: a file, and the kernel's log", async () => {
