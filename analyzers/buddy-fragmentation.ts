@@ -140,9 +140,11 @@ function finding(
   return {
     title: `${comm ?? "a process"}: a request for ${formatBytes(size)} in one piece failed with ${
       formatBytes(freeBytes)
-    } free, ${formatShare(freeBytes - usableBytes, freeBytes)} of it in smaller pieces`,
+    } free, ${formatShare(freeBytes - usableBytes, freeBytes)} of it in smaller pieces${
+      failed.event.mayFail ? "; who asked makes do with smaller ones (__GFP_NORETRY)" : ""
+    }`,
     confidence: free.then === undefined ? "likely" : "confirmed",
-    material: true,
+    material: !failed.event.mayFail,
     claims: [],
     owners: [{
       pid: null,
@@ -174,16 +176,20 @@ export const buddyFragmentation: Analyzer = defineAnalyzer({
   ],
   needs,
   uses,
-  analyze(seen, { pageSizeBytes }) {
+  analyze(seen, facts) {
     const { kernelLog: log } = seen;
     const failures = log.value.filter(({ kind, order }) => kind === "allocation-failure" && (order ?? 0) > 0);
     const event = failures.at(-1);
     if (event === undefined) {
-      const missing = cutOffLog(log, seen.oomReports);
+      const missing = log.value.some(({ kind, order }) => kind === "allocation-failure" && order === undefined)
+        ? [{ path: log.path, howToCapture: "dmesg" }]
+        : cutOffLog(log, seen.oomReports);
       return missing.length > 0
         ? { notAssessed: missing }
         : { ruledOut: "the kernel log has no failed request for several pages in one piece" };
     }
+    const dump = reportOf(event, log.value, seen.oomReports?.value);
+    const pageSizeBytes = facts.pageSizeBytes ?? dump?.zones[0]?.pageBytes;
     if (pageSizeBytes === undefined) {
       return { notAssessed: [{ path: "the page size", howToCapture: "getconf PAGESIZE" }] };
     }

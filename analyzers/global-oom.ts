@@ -6,7 +6,13 @@ import type { MaybeValues, Values } from "../src/core/source.ts";
 import { isWhole } from "../src/core/whole_ledger.ts";
 import { cutOffLog, dumpLedger, hostOoms, leftBytes, mayBeOfGroup, reportOf } from "../src/computed/oom_dump.ts";
 import { kernelLog, type KernelLogEvent, type OomVictim } from "../src/parsers/kernel_log.ts";
-import { type OomReport, oomReports, type OomTask } from "../src/parsers/oom_report.ts";
+import {
+  type OomAllocation,
+  type OomReport,
+  oomReports,
+  type OomSlab,
+  type OomTask,
+} from "../src/parsers/oom_report.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 const VICTIMS_LISTED = 5;
@@ -199,8 +205,20 @@ function owners({ events, last, report }: Shortage): Owner[] {
   return [{ pid, comm, bytes: rssBytes, count: 1, detail: "the largest process, which need not be the cause" }];
 }
 
+/** The kernel lists these caches where they have more than processes and page cache together: mm/oom_kill.c should_dump_unreclaim_slab(). */
+function slabsAlone({ shares, report }: Shortage): OomSlab | undefined {
+  return shares.length === 0 ? report?.slabs[0] : undefined;
+}
+
 /** What memory was then, for the title. */
-function whatItWas({ shares: [most], report, dump, packets, ample }: Shortage): string {
+function whatItWas(shortage: Shortage): string {
+  const { shares: [most], report, dump, packets, ample } = shortage;
+  const slab = slabsAlone(shortage);
+  if (slab !== undefined) {
+    return `; unreclaimable slab had more than all processes and page cache, ${
+      formatBytes(slab.bytes)
+    } of it in the slab cache ${slab.name}`;
+  }
   if (most === undefined || dump === undefined || report === undefined) return "";
   const total = formatBytes(dump.totalBytes);
   if (ample !== undefined) {
@@ -213,7 +231,9 @@ function whatItWas({ shares: [most], report, dump, packets, ample }: Shortage): 
 }
 
 /** What it is a symptom of. Without the dump that is not known, and an OOM is no cause of its own, nor holds memory. */
-function pointer({ shares: [most], packets, ample }: Shortage): Pick<FindingDraft, "material" | "symptomOf"> {
+function pointer(shortage: Shortage): Pick<FindingDraft, "material" | "symptomOf"> {
+  const { shares: [most], packets, ample } = shortage;
+  if (slabsAlone(shortage) !== undefined) return { material: true, symptomOf: "slab-leak" };
   if (ample !== undefined) return { material: true, symptomOf: "buddy-fragmentation" };
   if (packets !== undefined) return { material: true, symptomOf: "socket-backlog-udp" };
   return most === undefined ? { material: false } : { material: true, symptomOf: most.cause };
@@ -279,6 +299,14 @@ function shareEvidence({ path, dump, shares }: Shortage): EvidenceLine[] {
   }));
 }
 
+/** What no account of the dump tells better: pages of processes, of files and of slab are told by kind. */
+const TOLD_BY_KIND =
+  /^(?:mm\/(?:memory|filemap|readahead|shmem|huge_memory|slub|slab_common|page_alloc)\.c|fs\/proc\/)/;
+
+function ownAllocations(report: OomReport | undefined): readonly OomAllocation[] {
+  return (report?.allocations ?? []).filter(({ place }) => !TOLD_BY_KIND.test(place)).slice(0, SLABS_LISTED);
+}
+
 /** Why this victim, who had the slab, swap, and the times before. */
 function details({ events, last, path, report, dump, packets }: Shortage): EvidenceLine[] {
   const lines: EvidenceLine[] = [];
@@ -297,6 +325,9 @@ function details({ events, last, path, report, dump, packets }: Shortage): Evide
   }
   for (const { name, bytes, line } of report?.slabs.slice(0, SLABS_LISTED) ?? []) {
     lines.push({ path, line, because: `${formatBytes(bytes)} were in the slab cache ${name}` });
+  }
+  for (const { place, func, bytes, line } of ownAllocations(report)) {
+    lines.push({ path, line, because: `${formatBytes(bytes)} were allocated by ${func} (${place})` });
   }
   const swap = report?.bytes.get("swap_total");
   const free = report?.bytes.get("swap_free");

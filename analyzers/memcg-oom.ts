@@ -45,6 +45,9 @@ const KINDS: readonly { readonly name: string; readonly what: string; readonly c
   { name: "rss", what: "its processes' own memory", cause: "user-leak" },
 ];
 
+/** What is out in swap counts at v1's limit of both. */
+const SWAPPED = { what: "its processes' own memory, out in swap", cause: "user-leak" };
+
 interface Charge {
   readonly what: string;
   /** Undefined for page cache: it is given back, unless it is being written. */
@@ -68,6 +71,8 @@ function chargesOf({ report }: MemcgOom): Charge[] {
     const charged = told.get(name);
     return charged === undefined ? [] : [{ ...kind, ...charged }];
   });
+  const swap = told.get("swap");
+  if (report?.limitOf === "memory+swap" && swap !== undefined) charges.push({ ...SWAPPED, ...swap });
   if (file !== undefined) {
     const shmem = told.get("shmem")?.bytes ?? 0;
     charges.push({ what: "page cache", cause: undefined, ...file, bytes: Math.max(0, file.bytes - shmem) });

@@ -370,9 +370,9 @@ function inSocketsBytes({ bytes, left, ofSockets }: Slab): number {
 function levelOf({ bytes, ledger, left, ofSockets, ofOthers, ofDebugging }: Slab): string {
   const parts = [
     ...(ofSockets === 0 ? [] : [`, of which ${formatBytes(ofSockets)} are sockets in use`]),
-    ...(ofOthers === 0
-      ? []
-      : [`, of which ${formatBytes(ofOthers)} are in caches of ZFS, XFS, KSM or zram, which explain themselves`]),
+    ...(ofOthers === 0 ? [] : [
+      `, of which ${formatBytes(ofOthers)} are in caches of ZFS, XFS, names, KSM or zram, which explain themselves`,
+    ]),
     ...(ofDebugging < 1
       ? []
       : [`, and without ${formatBytes(ofDebugging)} that slub_debug adds to packets in sockets`]),

@@ -28,7 +28,7 @@ export const FREE_PLACE = "sos_commands/memory/free";
 const MEMINFO_ROW =
   /^\**(?:Mem(?:Total|Free|Available)|Buffers|(?:Swap)?Cached|(?:Ina|A)ctive(?:\((?:anon|file)\))?|Slab|(?:KR|SR)eclaimable|SUnreclaim|AnonPages|Mapped|Shmem|PageTables|KernelStack|VmallocUsed|Percpu|Hugetlb|Committed_AS): +\d+ kB\b|^\**HugePages_(?:Total|Free|Rsvd|Surp): +\d+\**\s/;
 const SLABINFO_ROW = /^\**[\w:.-]+(?: +\d+){5} : tunables +\d+ /;
-const SLABTOP_ROW = /^\**[ \t]*\d+ +\d+ +\d{1,3}% +\d+\.\d\dK +\d+ +\d+ +\d+K? \S/;
+const SLABTOP_ROW = /^\**[ \t]*\d+ +\d+ +\d{1,3}% +\d+[.,]\d\dK +\d+ +\d+ +\d+K? \S/;
 /** What grep leaves of netstat: the queues right behind the protocol are its alone. */
 const NETSTAT_ROW = /^(?:tcp|udp|raw)6? +\d{1,10} +\d{1,10} +\S{1,64}:(?:\d|\*)\S* +\S{1,64}:(?:\d|\*)/;
 /** `lsof | grep deleted`; a thread's line has two columns more, and lsof +L1 the number of links. */

@@ -14,6 +14,7 @@ import {
   VMSTAT_PLACE,
 } from "./_loose.ts";
 import { beginsAsKernelLog } from "./log.ts";
+import { unbroken, withoutQuotedPrintable } from "./_mail.ts";
 
 /** Between the outputs: a fence of Markdown, a tag of HTML, `==> FILE <==` of head and tail, `------ TITLE (COMMAND) ------` of Android's bugreport. */
 const FENCE = /^ {0,3}(?:```|~~~)|^<\/?(?:pre|code|details|summary)\b|^\{(?:noformat|code)\b[^}]{0,100}\}/;
@@ -39,6 +40,8 @@ const LINE_LENGTH_LOOKED_AT = 800;
 const COMMENT = /^#[ \t]*\w/;
 /** As mail quotes, also as HTML writes it. */
 const QUOTED = /^(?:(?:>|&gt;) ?)+/;
+/** Behind a time the kernel's words are found as they stand. */
+const QUOTED_WITHOUT_TIME = /^(?:(?:>|&gt;) ?)+[ \t]{0,8}(?![\s>\[<]|[A-Z][a-z]{2} [ \d]\d |\d{4}-\d\d-)\S/m;
 /** What web pages, mails and chats put in place of several blanks. */
 const NO_BREAK_SPACE = "\u00a0";
 /** As HTML writes them, and where somebody took its source. */
@@ -138,7 +141,7 @@ function withoutComments(lines: readonly string[]): readonly string[] {
 
 /** A text without what a terminal, a web page or a mail program put in. */
 function plainText(text: string): string {
-  return text.replaceAll(NO_BREAK_SPACE, " ").replace(COLOUR, "").replace(
+  return withoutQuotedPrintable(text.replaceAll(NO_BREAK_SPACE, " ")).replace(COLOUR, "").replace(
     ENTITY,
     (_, name: string) => ENTITIES.get(name) as string,
   );
@@ -250,6 +253,7 @@ const UNITLESS: ReadonlySet<string> = new Set([FREE_PLACE, VMSTAT_PLACE]);
 
 /** A part's text. Of one family alone ss has no column for it: the command tells, and stays above, as where it tells the unit. */
 function contentOf({ command, lines }: Part, path: string): string {
+  if (path === LOG_PLACE) return `${unbroken(lines).join("\n")}\n`;
   const isTold = !UNITLESS.has(path) && (!SS.test(path) || /^Netid /.test(lines[0] ?? ""));
   return `${command === undefined || isTold ? "" : `$ ${command}\n`}${lines.join("\n")}\n`;
 }
@@ -283,9 +287,10 @@ function isWhole(whole: string | undefined, path: string, { lines }: Found): boo
   return path === LOG_PLACE || (path === whole && (lines.length === 1 || !isSocketList(path)));
 }
 
-/** A log may have colours: it is read with them. */
+/** A log may have colours: it is read with them. What mail put into it is taken out. */
 function isAsItStands(text: string, plain: string, path: string): boolean {
-  return text === plain || (path === LOG_PLACE && !text.includes(NO_BREAK_SPACE));
+  if (path !== LOG_PLACE) return text === plain;
+  return !text.includes(NO_BREAK_SPACE) && !QUOTED_WITHOUT_TIME.test(text) && withoutQuotedPrintable(text) === text;
 }
 
 /**
@@ -325,6 +330,7 @@ export function splitPaste(text: string, whole: string | undefined): Paste | und
   let path: string | undefined;
   let mayGoOn = false;
   let above: Part | undefined;
+  let isBroken = false;
   const plain = plainText(text);
   for (const part of partsOf(plain)) {
     const range = [part.line, part.end] as const;
@@ -335,6 +341,7 @@ export function splitPaste(text: string, whole: string | undefined): Paste | und
       path = placeOf(part);
       mayGoOn = path === LOG_PLACE || (path !== undefined && part.path === undefined && !SS.test(path));
     }
+    isBroken ||= path === LOG_PLACE && unbroken(part.lines) !== part.lines;
     const known = path === undefined ? undefined : found.get(path);
     const names = path === undefined ? [] : namesIn(path, part);
     const areOthers = names.length > 0 && names.every((name) => known?.names.has(name) !== true);
@@ -354,7 +361,7 @@ export function splitPaste(text: string, whole: string | undefined): Paste | und
   }
   const [one] = found;
   if (one === undefined) return undefined;
-  if (found.size === 1 && isWhole(whole, ...one) && isAsItStands(text, plain, one[0])) return undefined;
+  if (found.size === 1 && !isBroken && isWhole(whole, ...one) && isAsItStands(text, plain, one[0])) return undefined;
   const encoder = new TextEncoder();
   const warnings = [...found].map(([path, { lines }]) =>
     `lines ${ranges(lines)} are read as ${shortName(path)}, by what is in them`

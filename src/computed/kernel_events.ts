@@ -4,6 +4,7 @@ import type { KernelEvent } from "../core/report.ts";
 import { defineComputed, type Parsed, type Source } from "../core/source.ts";
 import { oomDaemon, type OomDaemonKill } from "../parsers/oom_daemon.ts";
 import { kernelLog, type KernelLogEvent, type OomPanic, type OomVictim } from "../parsers/kernel_log.ts";
+import { isOfSomeNodes } from "./oom_dump.ts";
 
 function killed(victims: readonly OomVictim[], panic?: OomPanic): string {
   if (victims.length === 0) return panic === undefined ? "no kill is in the log" : "the kernel panicked";
@@ -18,14 +19,17 @@ function title(event: KernelLogEvent): string {
   return `${event.isEarlierBoot ? "before the host was last started: " : ""}${whatHappened(event)}`;
 }
 
-function whatHappened({ kind, comm, order, memcg, victims, panic, isPageFault }: KernelLogEvent): string {
+function whatHappened(event: KernelLogEvent): string {
+  const { kind, comm, order, memcg, victims, panic, isPageFault } = event;
   const asked = comm === undefined ? "" : ` when ${comm} asked for memory`;
   switch (kind) {
     case "global-oom":
       if (isPageFault) {
         return `a page fault${comm === undefined ? "" : ` of ${comm}`} found no memory: ${killed(victims, panic)}`;
       }
-      return `the host was out of memory${asked}: ${killed(victims, panic)}`;
+      return `${
+        isOfSomeNodes(event) ? "the nodes that a cpuset or NUMA policy allows were" : "the host was"
+      } out of memory${asked}: ${killed(victims, panic)}`;
     case "memcg-oom":
       return `control group ${memcg ?? "(not named)"} was at its limit${asked}: ${killed(victims)}`;
     case "allocation-failure":

@@ -13,6 +13,11 @@ export function hostOoms(events: readonly KernelLogEvent[]): readonly KernelLogE
   return events.filter(({ kind, order, isCutOff }) => kind === "global-oom" && order !== SYSRQ_ORDER && !isCutOff);
 }
 
+/** Whether an OOM is of some of the host's nodes only: of the others, which may have much, the kernel was not to take. */
+export function isOfSomeNodes({ constraint }: KernelLogEvent): boolean {
+  return constraint === "CONSTRAINT_CPUSET" || constraint === "CONSTRAINT_MEMORY_POLICY";
+}
+
 /** The OOMs whose own lines do not tell whether they are of the host or of a control group: of some the log has no more than who asked for memory. */
 export function unclearOoms(events: readonly KernelLogEvent[]): readonly KernelLogEvent[] {
   return events.filter(({ order, isCutOff, isPageFault }) => (isCutOff || isPageFault) && order !== SYSRQ_ORDER);
@@ -104,6 +109,8 @@ export function dumpLedger(path: string, report: OomReport): Ledger | undefined 
   add("gpu", "GPU", ["gpu_active", "gpu_reclaim"]);
   add("hardware-corrupted", "hardware-corrupted", ["hwpoisoned"]);
   const accounted = accounts.reduce((sum, account) => sum + account.bytes, 0);
+  // Zones are told of the nodes that were asked for memory, of which a cpuset or policy leaves out some, and what they are used for of all.
+  if (size === "managed" && accounted > totalBytes) return undefined;
   accounts.push({ id: "unaccounted", title: "unaccounted", bytes: totalBytes - accounted, sources: source(size) });
   return {
     totalBytes,
@@ -157,7 +164,8 @@ const lastOom: Source<HostAtOom> = defineComputed({
     const last = hostOoms(events).at(-1);
     if (last !== undefined) return { path, report: reportOf(last, events, reports.value) };
     // An allocation that failed writes the same dump (mm/page_alloc.c warn_alloc()), and of an OOM's people paste what stands below its first lines.
-    const dumps = events.length > 0 ? [] : reports.value.filter(({ limitOf }) => limitOf === undefined);
+    const areFailures = events.every(({ kind }) => kind === "allocation-failure");
+    const dumps = !areFailures ? [] : reports.value.filter(({ limitOf }) => limitOf === undefined);
     return { path, report: dumps[0]?.isNewestFirst ? dumps[0] : dumps.at(-1) };
   },
 });

@@ -16,7 +16,7 @@ import { type Zone, zoneinfo } from "../parsers/zoneinfo.ts";
 import { type ImportedHistory, importedHistory } from "./imported_history.ts";
 import { daemonKill } from "./kernel_events.ts";
 import { ledger } from "./ledger.ts";
-import { hostOoms, mayBeOfGroup, unclearOoms } from "./oom_dump.ts";
+import { hostOoms, isOfSomeNodes, mayBeOfGroup, unclearOoms } from "./oom_dump.ts";
 import { exhaustion, type Measurement, recentTrend, type Trend } from "./trend.ts";
 
 /** How short of memory the host is, with what tells. */
@@ -64,7 +64,9 @@ function oomKills({ kernelLog: log, oomReports: reports, meminfo: now }: Inputs)
   if (log === undefined) return undefined;
   // What was before the last start is over, where the bundle tells what has been since.
   const isOver = (event: KernelLogEvent): boolean => event.isEarlierBoot && now !== undefined;
-  const kills = hostOoms(log.value).filter((event) => !isOver(event) && !mayBeOfGroup(event, log, reports));
+  const kills = hostOoms(log.value).filter((event) =>
+    !isOver(event) && !isOfSomeNodes(event) && !mayBeOfGroup(event, log, reports)
+  );
   const last = kills.at(-1);
   if (last === undefined) return undefined;
   return {
@@ -246,7 +248,14 @@ function fallingForLong({ history, ledgers, ledger: memory }: Inputs): Sign {
 
 /** A log that ends below an OOM's first line tells that memory was used up, but not whose, and so does a page fault that failed. */
 function unclearOom({ kernelLog: log }: Inputs): Sign {
-  const last = unclearOoms(log?.value ?? []).findLast(({ isEarlierBoot }) => !isEarlierBoot);
+  const isLast = (event: KernelLogEvent): boolean => !event.isEarlierBoot;
+  const ofNodes = hostOoms(log?.value ?? []).findLast((event) => isLast(event) && isOfSomeNodes(event));
+  if (log !== undefined && ofNodes !== undefined) {
+    const because =
+      "the nodes that a cpuset or NUMA policy allows were used up; of the whole host the log does not tell";
+    return { level: "none", because, evidence: [{ path: log.path, line: ofNodes.line, because }] };
+  }
+  const last = unclearOoms(log?.value ?? []).findLast(isLast);
   if (log === undefined || last === undefined) return undefined;
   return {
     level: "none",

@@ -32,6 +32,15 @@ const LOG_VECTORS_EACH = 2;
 /** A vector has the inode's core, forks and headers: an inode is of 512 bytes, if mkfs.xfs was not told otherwise. */
 const LOG_VECTORS = /^kmalloc-(?:rnd-\d+-)?(?:512|1k|1024|2k|2048)$/;
 
+/**
+ * An object for each inode of XFS that was changed (xfs_ili), in a cache that the kernel may have merged it into and that has another's name; the extents and
+ * short links of an inode (if_data); and for each dentry its name, where it is too long to lie in it (before 4.20, which has kmalloc-rcl for them): given back
+ * with what they belong to. fs/xfs/xfs_inode_item.c, fs/xfs/libxfs/xfs_inode_fork.c, fs/dcache.c __d_alloc().
+ */
+const MERGED_ITEM_BYTES = { low: 136, high: 256 };
+const INODE_DATA = /^(?:kmalloc|size)-(?:rnd-\d+-)?(?:8|16|32|64|96|128|192|256|512)$/;
+const LONG_NAMES = /^(?:kmalloc|size)-(?:64|96|128|192|256)$/;
+
 /** A packet with its overhead. */
 const LARGEST_PACKET_BYTES = 66_560;
 
@@ -67,17 +76,32 @@ export function grows({ trend, usedBytes }: Suspect): boolean {
   return trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_SHARE * usedBytes;
 }
 
+/** Whether a cache has what lies beside inodes or dentries that can be given back: there are as many. */
+function liesBeside({ caches }: SlabCaches): (cache: SlabUse | SizedCache) => boolean {
+  const countOf = (name: string): number => caches.find((cache) => cache.name === name)?.activeObjects ?? 0;
+  const inodes = countOf("xfs_inode");
+  const mayBeMerged = inodes > 0 && !caches.some(({ name }) => name === "xfs_ili");
+  const dentries = caches.some(({ name }) => name.startsWith("kmalloc-rcl-")) ? 0 : countOf("dentry");
+  return ({ name, objectBytes, activeObjects }) => {
+    const isAsManyAs = (count: number): boolean => count > 0 && Math.abs(count - activeObjects) <= SAME_COUNT * count;
+    const isItem = mayBeMerged && objectBytes >= MERGED_ITEM_BYTES.low && objectBytes <= MERGED_ITEM_BYTES.high;
+    return ((isItem || INODE_DATA.test(name)) && isAsManyAs(inodes)) || (LONG_NAMES.test(name) && isAsManyAs(dentries));
+  };
+}
+
 /**
  * The caches that can matter, the largest first: those that have a trend, those of packets, and those that are not small beside the largest that
  * is none of packets. Of 20,000 caches these are some hundreds.
  */
 export function candidates(
-  { caches, useOf }: SlabCaches,
+  all: SlabCaches,
   byName: ReadonlyMap<string, Trend>,
   inUse: ReadonlySet<string>,
 ): SlabUse[] {
-  const mayLeak = ({ name, reclaimable }: SlabUse): boolean =>
-    !reclaimable && !EXPLAINED.test(name) && !inUse.has(name);
+  const { caches, useOf } = all;
+  const isBeside = liesBeside(all);
+  const mayLeak = (cache: SlabUse): boolean =>
+    !cache.reclaimable && !EXPLAINED.test(cache.name) && !inUse.has(cache.name) && !isBeside(cache);
   let most = 0;
   for (const cache of caches) {
     const bytes = usedSlabBytes(cache);
@@ -90,8 +114,8 @@ export function candidates(
 }
 
 /** What caches have that follow from something else. */
-function explainedBytes({ caches, isReclaimable }: SlabCaches, isExplained: (name: string) => boolean): number {
-  const explained = caches.filter((cache) => isExplained(cache.name) && !isReclaimable(cache));
+function explainedBytes({ caches, isReclaimable }: SlabCaches, isExplained: (cache: SizedCache) => boolean): number {
+  const explained = caches.filter((cache) => isExplained(cache) && !isReclaimable(cache));
   return explained.reduce((sum, { totalBytes }) => sum + totalBytes, 0);
 }
 
@@ -240,6 +264,7 @@ export function slabSuspects(known: Known, account: number, notClaimed: number):
   const inPackets = packetsInSockets(caches, charges, udp, unix);
   const ofDebugging = (debugFactor(caches.caches) - 1) * inPackets;
   const left = Math.max(0, notClaimed - ofDebugging);
+  const isBeside = liesBeside(caches);
   const { suspects: unlogged, logBytes } = withoutLogVectors(
     caches,
     candidates(caches, trends, inUse).map((cache) => ({
@@ -257,8 +282,8 @@ export function slabSuspects(known: Known, account: number, notClaimed: number):
     suspects: settled.sort((a, b) => b.usedBytes - a.usedBytes),
     left,
     heldElsewhere,
-    ofSockets: explainedBytes(caches, (name) => inUse.has(name)),
-    ofOthers: explainedBytes(caches, (name) => EXPLAINED.test(name)) + logBytes,
+    ofSockets: explainedBytes(caches, ({ name }) => inUse.has(name)),
+    ofOthers: explainedBytes(caches, (cache) => EXPLAINED.test(cache.name) || isBeside(cache)) + logBytes,
     ofDebugging,
   };
 }

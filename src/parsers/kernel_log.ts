@@ -67,6 +67,8 @@ export interface KernelLogEvent {
   readonly isCutOff: boolean;
   /** A page fault found no memory, for which the kernel up to 5.15 has the host's OOM killer run, whatever was short (`gfp_mask=0x0`). */
   readonly isPageFault: boolean;
+  /** Who asked is prepared not to get it (`__GFP_NORETRY`), such as drivers that take smaller pieces then. */
+  readonly mayFail: boolean;
   /** Undefined when the host lived on. */
   readonly panic: OomPanic | undefined;
 }
@@ -85,6 +87,8 @@ const LIMIT = new RegExp(`${AT_LIMIT}|^(?:memory: usage |Memory cgroup stats for
 /** Who is killed, or that nobody is left who could be. */
 const KILL =
   /^(?:Memory cgroup out of memory|Out of memory|Killed process |Kernel panic .*(?:[Oo]ut of|deadlocked on) memory)/;
+/** Of the host's memory, which the kernel writes where it was short: of a control group it tells other things. mm/oom_kill.c dump_header() */
+const HOST_DUMP = /^(?:Mem-[Ii]nfo:|lowmem_reserve\[\]:|Unreclaimable slab info:)/;
 /** The kernel's first line. */
 const STARTED = "Linux version ";
 /** Every line that is about a shortage has one of these. */
@@ -97,11 +101,13 @@ const SHORTAGE_MARKS = [
   "as a result of limit of",
   "Mem-Info:",
   "Mem-info:",
+  "lowmem_reserve[]:",
+  "Unreclaimable slab info:",
   "memory: usage ",
   "Memory cgroup stats for ",
   "deadlocked on memory",
 ];
-const MARKED = new RegExp([...SHORTAGE_MARKS, STARTED].join("|"));
+const MARKED = new RegExp([...SHORTAGE_MARKS, STARTED].map((mark) => mark.replaceAll(/[[\]]/g, "\\$&")).join("|"));
 
 /**
  * Finds out-of-memory kills and failed allocations in a kernel log.
@@ -155,6 +161,7 @@ class Shortages {
   #starts = 0;
   /** The process of a line that only says who is to be killed. */
   #announced: OomVictim | undefined;
+  readonly #told = new Set<string>();
 
   constructor(context: ParseContext) {
     this.#context = context;
@@ -169,7 +176,7 @@ class Shortages {
     } else if (message.indexOf(INVOKED) > 0) this.#readInvoked(at);
     else if (message.indexOf(ALLOCATION_FAILURE) > 0) this.#readFailure(at);
     else if (CACHE_FAILURE.test(message)) this.#readCacheFailure(at);
-    else if (/^Mem-[Ii]nfo:/.test(message)) {
+    else if (HOST_DUMP.test(message)) {
       const last = this.#events.at(-1);
       if (last !== undefined) last.isCutOff = false;
     } else if (message.startsWith("oom-kill:constraint=")) this.#readConstraint(at);
@@ -200,6 +207,7 @@ class Shortages {
       victims: [],
       isCutOff: false,
       isPageFault: false,
+      mayFail: false,
       panic: undefined,
     };
     this.#events.push(event);
@@ -226,6 +234,7 @@ class Shortages {
     const event = this.#begin("allocation-failure", at);
     event.comm = at.message.slice(0, at.message.indexOf(ALLOCATION_FAILURE));
     event.order = parseInteger(after(at.message, "order:"));
+    event.mayFail = at.message.includes("__GFP_NORETRY");
   }
 
   /** Of the same request the page allocator may have warned right before. */
@@ -248,7 +257,23 @@ class Shortages {
     kill.memcg ??= after(at.message, AT_LIMIT) ?? /^Memory cgroup stats for (.+?):(?: |#012|$)/.exec(at.message)?.[1];
   }
 
+  /** A text about an incident quotes what its log had once more: nobody with this number and of these sizes is killed twice. */
+  #isToldAgain({ message }: LogLine): boolean {
+    if (!message.includes(" total-vm:")) return false;
+    const told = `${this.#starts} ${message}`;
+    if (!this.#told.has(told)) {
+      this.#told.add(told);
+      return false;
+    }
+    if (this.#kill !== undefined && this.#kill === this.#events.at(-1) && this.#kill.victims.length === 0) {
+      this.#events.pop();
+      this.#kill = undefined;
+    }
+    return true;
+  }
+
   #readKill(at: LogLine): void {
+    if (this.#isToldAgain(at)) return;
     const { message, number } = at;
     const isOfGroup = message.startsWith("Memory cgroup");
     // A kill of the other kind is another's, whose first lines are not in the log.

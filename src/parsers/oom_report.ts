@@ -25,6 +25,8 @@ export interface FreeBlocks {
   readonly zone: string;
   /** Blocks by order: 2^order pages. */
   readonly blocks: readonly number[];
+  /** The smallest block is a page. */
+  readonly pageBytes: number | undefined;
   readonly line: number;
 }
 
@@ -45,6 +47,13 @@ export interface OomTask {
 /** A cache that cannot be reclaimed. */
 export interface OomSlab extends BytesAtLine {
   readonly name: string;
+}
+
+/** What one place in the kernel's code allocated, of the ten that have most (CONFIG_MEM_ALLOC_PROFILING, from 6.10 on). */
+export interface OomAllocation extends BytesAtLine {
+  /** `fs/bcachefs/btree/cache.c:254`, before which a module's name may stand. */
+  readonly place: string;
+  readonly func: string;
 }
 
 /** One dump. */
@@ -73,6 +82,8 @@ export interface OomReport {
   readonly tasks: readonly OomTask[];
   /** From 4.15 on, and only when slab has more than user processes have; the largest first. */
   readonly slabs: readonly OomSlab[];
+  /** In the log's order: the largest first. */
+  readonly allocations: readonly OomAllocation[];
 }
 
 type Draft = { -readonly [K in keyof OomReport]: OomReport[K] } & {
@@ -81,6 +92,7 @@ type Draft = { -readonly [K in keyof OomReport]: OomReport[K] } & {
   groupBytes: Map<string, BytesAtLine>;
   tasks: OomTask[];
   slabs: OomSlab[];
+  allocations: OomAllocation[];
 };
 
 const GROUP = /^memory: usage (\d+)kB, limit (\d+)kB/;
@@ -91,6 +103,8 @@ const BEGINNINGS = [
   "memory: usage ",
   "ctive_anon:",
   "slab_unreclaimable:",
+  "Unreclaimable slab info:",
+  " func:",
   "lowmem_reserve[]:",
   " pages RAM",
   " total_vm ",
@@ -108,7 +122,7 @@ const HUGE = /^Node \d+ hugepages_total=(\d+) hugepages_free=\d+ hugepages_surp=
 const TASKS = /^uid +tgid +total_vm +rss /;
 /** What stands below the first totals of every dump: a log that was cut off, or pasted from there on, may begin with any of it. */
 const LATER =
-  /^(?:slab_reclaimable:\d|Node \d+ active_anon:|lowmem_reserve\[\]:|\d{1,15} pages RAM\b|uid +tgid +total_vm +rss )/;
+  /^(?:slab_reclaimable:\d|Node \d+ active_anon:|lowmem_reserve\[\]:|Unreclaimable slab info:|\d[\d.]{0,8} [KMGT]?i?B +\d{1,15} \S{1,200}:\d+ (?:\[\S{1,64}\] )?func:|\d{1,15} pages RAM\b|uid +tgid +total_vm +rss )/;
 /** Totals that nodes tell, too, from 4.8 on. */
 const NODE_TOTALS = /^Node \d+ active_anon:/;
 const OF_NODE = /\b((?:in)?active_(?:anon|file)|unevictable|shmem|isolated\((?:anon|file)\)):(\d+)kB/g;
@@ -122,6 +136,12 @@ const WHOLE = /^(\d+) (?:pages (?:of )?(RAM|reserved|hwpoisoned)|(reserved) page
 const SWAP = /^(Total|Free) swap {1,2}= (\d+)kB/;
 /** What only the lines of nodes and zones tell; which of them, differs from kernel to kernel. */
 const PER_NODE = /\b(kernel_stack|zspages|managed|Balloon|gpu_active|gpu_reclaim):(\d+)kB/g;
+/** mm/show_mem.c __show_mem(): `    1.19 GiB   310794 mm/mempool.c:638 func:mempool_kvmalloc`, the size as string_get_size() writes it. */
+const ALLOCATION = /^(\d+(?:\.\d+)?) ([KMGT]i)?B +\d+ (\S{1,200}:\d+(?: \[\S{1,64}\])?) func:(\S{1,100})$/;
+const UNITS: ReadonlyMap<string | undefined, number> = new Map([[undefined, 1], ["Ki", 2 ** 10], ["Mi", 2 ** 20], [
+  "Gi",
+  2 ** 30,
+], ["Ti", 2 ** 40]]);
 const SLAB = /^(\S+) +(\d+)KB +(\d+)KB$/;
 const GROUP_STATS = "Memory cgroup stats for ";
 /** `anon 209301504` of v2. What has no unit and is no amount is left to those who look for amounts. */
@@ -189,6 +209,7 @@ class Dumps {
       groupBytes: new Map(),
       tasks: [],
       slabs: [],
+      allocations: [],
     });
   }
 
@@ -200,6 +221,7 @@ class Dumps {
     const part = this.#part;
     const pageBytes = this.#pageBytes;
     if (part === "group") otherLimit(message, report);
+    if (allocation(message, line, report)) return;
     if (message.startsWith(GROUP_STATS)) groupStats(message, line, report);
     else if (part === "totals" && /^[A-Za-z_]+:\d/.test(message)) totals(message, line, report, pageBytes);
     else if (part === "totals" || part === "zones") zoneLine(message, line, report, pageBytes);
@@ -280,7 +302,13 @@ function addTo(report: Draft, name: string, bytes: number | undefined, line: num
 function zoneLine(message: string, line: number, report: Draft, pageBytes: number | undefined): void {
   const zone = ZONE.exec(message);
   if (zone !== null) {
-    report.zones.push({ zone: `node ${zone[1] ?? 0} ${zone[2]}`, blocks: blocksOf(zone[3] as string), line });
+    const list = zone[3] as string;
+    report.zones.push({
+      zone: `node ${zone[1] ?? 0} ${zone[2]}`,
+      blocks: blocksOf(list),
+      pageBytes: multiply(parseCount(/^\d+\*(\d+)kB/.exec(list)?.[1]), 1024),
+      line,
+    });
   }
   const huge = HUGE.exec(message);
   if (huge !== null) {
@@ -305,6 +333,14 @@ function slabLine(message: string, line: number, report: Draft): void {
   const [, name, , kb] = SLAB.exec(message) ?? [];
   const bytes = multiply(parseCount(kb), 1024);
   if (name !== undefined && bytes !== undefined) report.slabs.push({ name, bytes, line });
+}
+
+/** @returns Whether it is one. */
+function allocation(message: string, line: number, report: Draft): boolean {
+  const [, size, unit, place, func] = ALLOCATION.exec(message) ?? [];
+  if (place === undefined || func === undefined) return false;
+  report.allocations.push({ bytes: Math.round(Number(size) * (UNITS.get(unit) as number)), place, func, line });
+  return true;
 }
 
 /** `memory+swap: usage 1048576kB, limit 1048576kB` of v1, `swap: usage` of v2. */

@@ -44,8 +44,9 @@ export interface SlabCache {
 const USUAL_ROW =
   /^(\S+) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) : tunables +\d+ +\d+ +\d+ : slabdata +(\d{1,15}) +(\d{1,15}) +\d{1,15}$/;
 
+/** In languages with a decimal comma it has one. */
 const SLABTOP_ROW =
-  /^\s*(\d{1,15}) +(\d{1,15}) +\d{1,3}% +(\d{1,12}\.\d\d)K +(\d{1,15}) +(\d{1,15}) +(\d{1,12})K? (\S.*)$/;
+  /^\s*(\d{1,15}) +(\d{1,15}) +\d{1,3}% +(\d{1,12}[.,]\d\d)K +(\d{1,15}) +(\d{1,15}) +(\d{1,12})K? (\S.*)$/;
 
 /** Up to crash 7.2.5 the name is the second column. */
 const CRASH_ROW =
@@ -170,7 +171,7 @@ function slabtopRow(line: string, number: number): SlabCache | undefined {
     name: name.trimEnd(),
     activeObjects: Number(active),
     objects: Number(objects),
-    objectBytes: Math.round(Number(size) * 1024),
+    objectBytes: Math.round(Number(size?.replace(",", ".")) * 1024),
     objectsPerSlab: Number(perSlab),
     activeSlabs: Number(slabs),
     slabs: Number(slabs),

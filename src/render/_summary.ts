@@ -65,7 +65,7 @@ export function answerOf(report: Report): Answer {
   const candidate = report.verdict === "healthy" ? undefined : report.findings[0];
   let second = candidate === undefined
     ? [...grownMost(report), ...largestAccounts(report)].join(" ")
-    : `Largest candidate, not proven: ${candidate.title}`;
+    : `${candidate.confidence === "confirmed" ? "What is known" : "Largest candidate, not proven"}: ${candidate.title}`;
   // Growth that may be no leak is not nothing.
   const grows = report.verdict === "healthy" ? report.findings.find(isToBeWatched) : undefined;
   if (known !== undefined && (report.verdict !== "healthy" || isOver)) second = `What is known: ${known.title}`;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+import { analyzeFiles, findingOf, manifest, meminfoText } from "./_bundle.ts";
 
 const ID = "buddy-fragmentation";
 
@@ -46,6 +46,32 @@ describe(ID, () => {
       "sos_commands/kernel/dmesg",
       "proc/vmstat",
     ]);
+  });
+
+  it("does not matter to who asks for what it can do without", async () => {
+    // amdgpu's ttm takes smaller pieces then: https://lore.kernel.org/all/4ce29a7e-f58a-aeb4-bef-34a7eada70d0@google.com
+    const text = failure(IN_PIECES).replace("__GFP_COMP", "__GFP_NOWARN|__GFP_NORETRY|__GFP_COMP");
+    const finding = findingOf(await analyzeFiles(log(text)), ID);
+    expect(finding?.material).toBe(false);
+    expect(finding?.title).toContain("who asked makes do with smaller ones (__GFP_NORETRY)");
+  });
+
+  it("is not ruled out by a failure of which the size is not in the log", async () => {
+    // LKRG's list: the line was broken before "order:7".
+    const text = failure(IN_PIECES).replace(/ order:.*/, " ");
+    const report = await analyzeFiles(log(text));
+    expect(report.ruledOut.map(({ cause }) => cause)).not.toContain(ID);
+    expect(report.notAssessed.map(({ cause }) => cause)).toContain(ID);
+  });
+
+  it("has the page size from the log's list where nothing else tells it", async () => {
+    // As of a log that was pasted.
+    const { machine: _, pageSizeBytes: __, ...host } = manifest.host;
+    const report = await analyzeFiles({
+      "nailhouse.json": JSON.stringify({ ...manifest, host }),
+      "sos_commands/kernel/dmesg": failure(IN_PIECES),
+    });
+    expect(findingOf(report, ID)).toMatchObject({ confidence: "confirmed" });
   });
 
   it("is likely from buddyinfo when the log's list is gone", async () => {

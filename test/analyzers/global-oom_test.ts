@@ -115,7 +115,62 @@ describe(ID, () => {
 
   it("says when only a cpuset's nodes were full", async () => {
     const text = SLAB_LOG.replace("CONSTRAINT_NONE", "CONSTRAINT_CPUSET");
-    expect(findingOf(await analyzeFiles(log(text)), ID)?.title).toContain("ran out of memory in its cpuset");
+    const report = await analyzeFiles(log(text));
+    expect(findingOf(report, ID)?.title).toContain("ran out of memory in its cpuset");
+    // Of the other nodes, which may have much, the kernel was not to take.
+    expect(report.pressure.level).toBe("none");
+    expect(report.events[0]?.title).toContain("the nodes that a cpuset or NUMA policy allows were out of memory");
+    const alone = await analyzeFiles({ "sos_commands/kernel/dmesg": text });
+    expect(alone.pressure.because).toContain("the nodes that a cpuset or NUMA policy allows were used up");
+  });
+
+  it("makes no sum of all nodes' memory and of some nodes' size", async () => {
+    // linux-mm on 5.8.2, a cpuset of a movable node: https://lore.kernel.org/linux-mm/YT8WygPhuORJC6Pn@dhcp22.suse.cz
+    const text =
+      `runc:[2:INIT] invoked oom-killer: gfp_mask=0x500cc2(GFP_HIGHUSER|__GFP_ACCOUNT), order=0, oom_score_adj=0
+Mem-Info:
+active_anon:392832 inactive_anon:182 isolated_anon:0
+ active_file:68130 inactive_file:151527 isolated_file:0
+ unevictable:2701 dirty:0 writeback:7
+ slab_reclaimable:51418 slab_unreclaimable:116300
+ mapped:45825 shmem:735 pagetables:2540 bounce:0
+ free:159849484 free_pcp:73 free_cma:0
+Node 4 Movable free:130021408kB min:9140kB low:139160kB high:269180kB active_anon:1448kB present:130023424kB managed:130023424kB mlocked:0kB
+oom-kill:constraint=CONSTRAINT_CPUSET,nodemask=(null),cpuset=docker-9976.scope,mems_allowed=4,global_oom,task_memcg=/,task=containerd,pid=4100,uid=0
+Out of memory: Killed process 4100 (containerd) total-vm:4077036kB, anon-rss:51184kB, file-rss:26016kB, shmem-rss:0kB, UID:0 pgtables:676kB
+`;
+    expect((await analyzeFiles({ "sos_commands/kernel/dmesg": text })).ledger).toBeNull();
+  });
+
+  it("has the caches that the kernel lists, where the log has no totals", async () => {
+    // https://lore.kernel.org/linux-btrfs/13f94633dcf04d29aaf1f0a43d42c55e@amazon.com
+    const text =
+      `[49689.294138] ip invoked oom-killer: gfp_mask=0xc2cc0(GFP_KERNEL|__GFP_NOWARN|__GFP_COMP|__GFP_NOMEMALLOC), order=3, oom_score_adj=0
+[49689.294425] Unreclaimable slab info:
+[49689.294426] Name                      Used          Total
+[49689.329363] btrfs_extent_map     3207098KB    3375622KB
+`;
+    const report = await analyzeFiles({ "sos_commands/kernel/dmesg": text });
+    const finding = findingOf(report, ID);
+    expect(finding).toMatchObject({ material: true, symptomOf: "slab-leak" });
+    expect(finding?.title).toContain(
+      "unreclaimable slab had more than all processes and page cache, 3.22 GiB of it in the slab cache btrfs_extent_map",
+    );
+    // Of a control group the kernel does not list them.
+    expect(report.pressure.level).toBe("exhausted");
+  });
+
+  it("tells what the kernel's own code allocated, but for what has an account", async () => {
+    // https://github.com/koverstreet/bcachefs/issues/1158
+    const rows = `[   21.3]     1.19 GiB   310794 mm/memory.c:1063 func:folio_prealloc
+[   21.3]      513 MiB   131329 fs/bcachefs/btree/cache.c:254 func:__btree_node_data_alloc
+`;
+    const text = SLAB_LOG.replace("[   21.3] oom-kill:", `${rows}[   21.3] oom-kill:`);
+    const because = findingOf(await analyzeFiles(log(text)), ID)?.evidence.map((each) => each.because).join("\n");
+    expect(because).toContain(
+      "513 MiB were allocated by __btree_node_data_alloc (fs/bcachefs/btree/cache.c:254)",
+    );
+    expect(because).not.toContain("folio_prealloc");
   });
 
   it("tells of a panic in which nobody was killed, and whose memory it was", async () => {

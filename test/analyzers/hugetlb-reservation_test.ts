@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { answerOf } from "../../src/render/_summary.ts";
 import { analyzeFiles, findingOf, manifest, meminfoText } from "./_bundle.ts";
 
 const MIB = 2 ** 20;
@@ -47,11 +48,14 @@ HugePages_Rsvd:        0\nHugePages_Surp:        0\nHugepagesize:       2048 kB\
   it("reads rows that grep picked out, and says that the size of the host is not told", async () => {
     const picked = (free: number): string =>
       `AnonHugePages:    368640 kB\nHugePages_Total:   53342\nHugePages_Free:    ${free}\nHugePages_Rsvd:        0\nHugepagesize:       2048 kB\n`;
-    expect(findingOf(await analyzeFiles({ "proc/meminfo": picked(11_904) }), "hugetlb-reservation")).toMatchObject({
+    const report = await analyzeFiles({ "proc/meminfo": picked(11_904) });
+    expect(findingOf(report, "hugetlb-reservation")).toMatchObject({
       title: "23.3 GiB are set aside as huge pages that nobody uses; the size of the host is not told",
       confidence: "confirmed",
       material: false,
     });
+    // What is confirmed is no candidate.
+    expect(answerOf(report).otherwise).toContain("What is known: 23.3 GiB");
     expect(findingOf(await analyzeFiles({ "proc/meminfo": picked(0) }), "hugetlb-reservation")).toBeUndefined();
   });
 

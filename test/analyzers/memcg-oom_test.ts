@@ -45,6 +45,21 @@ describe(ID, () => {
     );
   });
 
+  it("counts what is out in swap at the limit of memory and swap", async () => {
+    // https://lore.kernel.org/linux-mm on docker -m 100m; usage is the sum of both.
+    const text = OLD_LOG.replace(
+      "memory: usage 524288kB, limit 524288kB, failcnt 812\n",
+      `memory: usage 53824kB, limit 102400kB, failcnt 20427
+[ 12.1] memory+swap: usage 204800kB, limit 204800kB, failcnt 608
+[ 12.1] Memory cgroup stats for /docker/abc: cache:64KB rss:53760KB rss_huge:20480KB swap:150976KB inactive_anon:37708KB
+`,
+    );
+    const finding = findingOf(await analyzeFiles({ "sos_commands/kernel/dmesg": text }), ID);
+    expect(finding?.title).toContain("200 MiB of memory+swap");
+    expect(finding?.title).toContain("most of it was its processes' own memory, out in swap: 147 MiB");
+    expect(finding?.symptomOf).toBe("user-leak");
+  });
+
   it("tells that a group was full of page cache, and accuses nobody", async () => {
     // https://github.com/bluek8s/kubedirector/issues/356
     const text = OLD_LOG.replace(

@@ -107,8 +107,43 @@ describe("slab-leak", () => {
     });
     expect(findingOf(report, "slab-leak")).toBeUndefined();
     expect(report.ruledOut.find(({ cause }) => cause === "slab-leak")?.because).toContain(
-      "of which 4.64 GiB are in caches of ZFS, XFS, KSM or zram",
+      "of which 4.64 GiB are in caches of ZFS, XFS, names, KSM or zram",
     );
+  });
+
+  it("takes no objects that lie beside inodes and names for a leak", async () => {
+    // linux-xfs on 5.4.54 ("shrinker semaphore"): xfs_ili is merged into bio_integrity_payload. https://lore.kernel.org/linux-xfs, 2020-07-31
+    const files = (payloads: number): { [path: string]: string } => ({
+      "proc/meminfo": meminfoText({ SUnreclaim: 8_600_000 * 1024, SReclaimable: 40_000_000 * 1024 }, 64 * GIB),
+      "proc/slabinfo": `slabinfo - version: 2.1
+# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>
+xfs_buf           3523341 3550020    384   10    1 : tunables   54   27    8 : slabdata 355002 355002      0
+xfs_inode         30978282 31196832    960    4    1 : tunables   54   27    8 : slabdata 7799208 7799208    434
+bio_integrity_payload ${payloads} 30203481    192   21    1 : tunables  120   60    8 : slabdata 1438261 1438261    480
+dentry            35011852 35447601    192   21    1 : tunables  120   60    8 : slabdata 1687981 1687981    480
+kmalloc-32        30700000 30800000     32  124    1 : tunables  120   60    8 : slabdata 248388 248388    480
+kmalloc-64        34900000 35000000     64   63    1 : tunables  120   60    8 : slabdata 555556 555556    480
+`,
+    });
+    const report = await analyzeFiles(files(29_644_966));
+    expect(findingOf(report, "slab-leak")).toBeUndefined();
+    // As many as nothing else.
+    const leak = findingOf(await analyzeFiles(files(25_000_000)), "slab-leak");
+    expect(leak?.owners.map(({ comm }) => comm)).toEqual(["bio_integrity_payload"]);
+  });
+
+  it("takes no long names of dentries for a leak before 4.20, which has caches for them", async () => {
+    // linux-mm, 2014 (xfs livelock): as many in kmalloc-64 as there are dentries.
+    const files = (last: string): { [path: string]: string } => ({
+      "proc/meminfo": meminfoText({ SUnreclaim: 6_400_000 * 1024, SReclaimable: 20 * GIB }, 64 * GIB),
+      "proc/slabinfo": slabinfoText([
+        { name: "dentry", size: 216, objects: 100_000_000 },
+        { name: "kmalloc-64", size: 64, objects: 99_000_000 },
+        { name: last, size: 64, objects: 100 },
+      ]),
+    });
+    expect(findingOf(await analyzeFiles(files("task_struct")), "slab-leak")).toBeUndefined();
+    expect(findingOf(await analyzeFiles(files("kmalloc-rcl-64")), "slab-leak")?.owners[0]?.comm).toBe("kmalloc-64");
   });
 
   it("takes what one screen of slabtop does not show for nobody's", async () => {

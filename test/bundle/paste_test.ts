@@ -358,6 +358,56 @@ HugePages_Free:    11904**
     });
   });
 
+  it("has slabtop's table with decimal commas, below its command's words", async () => {
+    // https://github.com/markfasheh/duperemove/issues/42
+    const comma = SLABTOP.replaceAll(/(?<=\d)\.(?=\d)/g, ",");
+    expect(texts(await open(`slabtop does not show anything special:\n\n${comma}`))).toEqual({
+      "sos_commands/memory/slabtop_-o": comma,
+    });
+  });
+
+  it("has a log whose lines a mail program broke, or encoded", async () => {
+    // LKRG's list on 5.15.8: rsyslog writes a message of several lines in one, with #012.
+    const broken = `Dec 15 13:08:23 surfplank2 kernel: Web Content: page allocation failure: 
+order:7, mode:0x40cc0(GFP_KERNEL|__GFP_COMP), nodemask=(null)
+Dec 15 13:08:23 surfplank2 kernel: Mem-Info:
+Dec 15 13:08:23 surfplank2 kernel: active_anon:8736 
+inactive_anon:1702594 isolated_anon:0#012 active_file:841555 
+inactive_file:4400633 free_cma:0
+Dec 15 13:08:23 surfplank2 kernel: 8224289 pages RAM
+`;
+    const log = "sos_commands/kernel/dmesg";
+    const whole = texts(await open(broken))[log]?.split("\n");
+    expect(whole?.[0]).toBe(
+      "Dec 15 13:08:23 surfplank2 kernel: Web Content: page allocation failure: order:7, mode:0x40cc0(GFP_KERNEL|__GFP_COMP), nodemask=(null)",
+    );
+    // Each at its place.
+    expect(whole?.[3]).toContain("active_anon:8736 inactive_anon:1702594 isolated_anon:0#012 active_file:841555");
+    expect(whole?.[6]).toContain("8224289 pages RAM");
+    // linux-renesas-soc on 4.9.123.
+    const encoded = `# [  775.947949] nc: page allocation failure: order:0, mode:0x2=
+080020(GFP_ATOMIC)
+[  776.174308] Mem-Info:
+[  776.295532] Total swap =3D 0kB
+`;
+    const decoded = texts(await open(encoded))[log];
+    expect(decoded).toContain("order:0, mode:0x2080020(GFP_ATOMIC)\n");
+    expect(decoded).toContain("Total swap = 0kB\n");
+    // linux-mm on 5.8.2: quoted, and without times.
+    const quoted =
+      `>   runc:[2:INIT] invoked oom-killer: gfp_mask=0x500cc2(GFP_HIGHUSER|__GFP_ACCOUNT), order=0, oom_score_adj=0
+>   Mem-Info:
+>   active_anon:392832 inactive_anon:182 isolated_anon:0
+`;
+    expect(texts(await open(quoted))[log]).toMatch(/^ *runc:\[2:INIT\] invoked/);
+    const started = performance.now();
+    await open(
+      `Dec 15 13:08:23 host kernel: a invoked oom-killer: order=0\n${"inactive_anon:2 free:1kB\n".repeat(300_000)}`,
+    );
+    // Minutes if all were put to the first, one by one.
+    expect(performance.now() - started).toBeLessThan(4000);
+  });
+
   it("is found far below other programs' lines: a file, and the kernel's log", async () => {
     const noise = "2023-11-22 10:00:00 INFO request 1 handled in 7 ms from 10.0.0.7 path=/api/v1/items/1\n".repeat(
       20_000,

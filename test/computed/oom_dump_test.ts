@@ -95,6 +95,24 @@ describe("a dump of a log that tells of no kill", () => {
     expect(report.notAssessed.map(({ cause }) => cause)).toEqual(expect.arrayContaining(["global-oom", "memcg-oom"]));
   });
 
+  it("is what an allocation that failed wrote, where nothing else tells", async () => {
+    // linux-renesas-soc on 4.9.123, a board of 64 MB.
+    const text = `[  775.947949] nc.traditional: page allocation failure: order:0, mode:0x2080020(GFP_ATOMIC)
+[  776.174308] Mem-Info:
+[  776.176650] active_anon:2037 inactive_anon:23 isolated_anon:0
+[  776.176650]  active_file:2636 inactive_file:7391 isolated_file:32
+[  776.176650]  unevictable:0 dirty:1366 writeback:1281 unstable:0
+[  776.176650]  slab_reclaimable:719 slab_unreclaimable:724
+[  776.176650]  mapped:1990 shmem:26 pagetables:159 bounce:0
+[  776.176650]  free:373 free_pcp:6 free_cma:0
+[  776.298421] 16384 pages RAM
+[  776.305052] 1558 pages reserved
+`;
+    const { ledger } = await analyzeFiles({ "sos_commands/kernel/dmesg": text });
+    expect(ledger?.totalBytes).toBe((16_384 - 1558) * 4096);
+    expect(ledger?.accounts.find(({ id }) => id === "page-cache")?.bytes).toBe((2636 + 7391 + 32) * 4096);
+  });
+
   it("is the last one of several, and none where a control group was at its limit", async () => {
     const later = OPENWRT_3507.replace("slab_unreclaimable:7509", "slab_unreclaimable:8000");
     const two = await analyzeFiles({ "sos_commands/kernel/dmesg": `${OPENWRT_3507}${later}` });

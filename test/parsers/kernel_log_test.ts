@@ -24,8 +24,10 @@ describe("parseKernelLog()", () => {
 
   it("takes time in proportion to the number of starts and kills", () => {
     const started = performance.now();
-    const text = KILLED.repeat(50_000) + "[ 0.0] Linux version 6\n".repeat(100_000);
-    expect(parseClean(parseKernelLog, text).every(({ startsSince }) => startsSince === 100_000)).toBe(true);
+    const kills = Array.from({ length: 50_000 }, (_, i) => KILLED.replace("process 7", `process ${i}`)).join("");
+    const events = parseClean(parseKernelLog, kills + "[ 0.0] Linux version 6\n".repeat(100_000));
+    expect(events).toHaveLength(50_000);
+    expect(events.every(({ startsSince }) => startsSince === 100_000)).toBe(true);
     // 5 billion steps if each start went through all kills before it.
     expect(performance.now() - started).toBeLessThan(5000);
   });
@@ -50,6 +52,21 @@ describe("parseKernelLog()", () => {
     expect(parseClean(parseKernelLog, text)).toMatchObject([
       { kind: "memcg-oom", victims: [{ pid: 3_504_804, comm: "kubectl", totalVmBytes: 753_508 * 1024 }] },
     ]);
+  });
+
+  it("tells once of a kill that the text has twice", () => {
+    // A blog about RocketMQ quotes the lines of its log that it explains.
+    const invoked =
+      "Jun  4 17:19:10 web kernel: AliYunDun invoked oom-killer: gfp_mask=0x201da, order=0, oom_score_adj=0\n";
+    const killed =
+      "Jun  4 17:19:10 web kernel: Killed process 5424 (java) total-vm:147654756kB, anon-rss:6151080kB, file-rss:0kB\n";
+    const score = "Jun  4 17:19:10 web kernel: Out of memory: Kill process 5424 (java) score 800 or sacrifice child\n";
+    const text = `${invoked}${score}${killed}1. Who asked for memory?\n${invoked}${killed}`;
+    expect(parseClean(parseKernelLog, text).map(({ line, victims }) => [line, victims.map(({ pid }) => pid)])).toEqual([
+      [1, [5424]],
+    ]);
+    const other = killed.replace("5424", "77");
+    expect(parseClean(parseKernelLog, `${text}${invoked}${other}`).map(({ line }) => line)).toEqual([1, 7]);
   });
 
   it("does not take a start of the host for a log with its newest line first", () => {
@@ -88,6 +105,7 @@ describe("parseKernelLog()", () => {
         }],
         isCutOff: false,
         isPageFault: false,
+        mayFail: false,
         panic: undefined,
       },
       {
@@ -103,6 +121,7 @@ describe("parseKernelLog()", () => {
         victims: [],
         isCutOff: false,
         isPageFault: false,
+        mayFail: false,
         panic: undefined,
       },
     ]);

@@ -25,7 +25,30 @@ describe("parseOomReports()", () => {
       ["RAM", 4_096_000, 8],
       ["reserved", 40_960, 9],
     ]);
-    expect(report?.zones).toEqual([{ zone: "node 0 Normal", blocks: [14, 0, 2], line: 6 }]);
+    expect(report?.zones).toEqual([{ zone: "node 0 Normal", blocks: [14, 0, 2], pageBytes: 4096, line: 6 }]);
+  });
+
+  it("reads what the kernel's own code allocated most, from 6.10 on", () => {
+    // https://github.com/koverstreet/bcachefs/issues/1158
+    const [report] = parseClean(
+      parseOomReports,
+      `[ 1163.051648]     1.19 GiB   310794 mm/mempool.c:638 func:mempool_kvmalloc
+[ 1163.051656]      513 MiB   131329 fs/bcachefs/btree/cache.c:254 [bcachefs] func:__btree_node_data_alloc
+[ 1163.051670] Unreclaimable slab info:
+[ 1163.051672] Name                      Used          Total
+[ 1163.051678] bio-1432                1486KB       1644KB
+`,
+    );
+    expect(report?.allocations).toEqual([
+      { bytes: Math.round(1.19 * 2 ** 30), place: "mm/mempool.c:638", func: "mempool_kvmalloc", line: 1 },
+      {
+        bytes: 513 * 2 ** 20,
+        place: "fs/bcachefs/btree/cache.c:254 [bcachefs]",
+        func: "__btree_node_data_alloc",
+        line: 2,
+      },
+    ]);
+    expect(report?.slabs.map(({ name }) => name)).toEqual(["bio-1432"]);
   });
 
   it("reads what a control group was charged, and an unlimited one's limit as unknown", () => {

@@ -86,6 +86,17 @@ describe("parseSlabinfo()", () => {
     expect(parseClean(parseSlabinfo, text)).toMatchObject([{ name: "kmalloc-8k", totalBytes: 5056 * 1024 }]);
   });
 
+  it("reads slabtop's table in a language with a decimal comma", () => {
+    // https://github.com/markfasheh/duperemove/issues/42
+    const text =
+      "  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME\n 22330  11894  53%    0,56K   3190        7     12760K radix_tree_node\n";
+    expect(parseClean(parseSlabinfo, text)).toMatchObject([{
+      name: "radix_tree_node",
+      objectBytes: 573,
+      totalBytes: 12_760 * 1024,
+    }]);
+  });
+
   it("has no total without the page size, and an empty cache has one of 0", () => {
     // Half of the objects that would fit: its rows do not tell it either.
     const other = FIXTURE.replaceAll(/ (13|16) +(?=\d+ :)/g, " 3 ");
