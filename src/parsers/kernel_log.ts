@@ -67,7 +67,7 @@ export interface KernelLogEvent {
   readonly isCutOff: boolean;
   /** A page fault found no memory, for which the kernel up to 5.15 has the host's OOM killer run, whatever was short (`gfp_mask=0x0`). */
   readonly isPageFault: boolean;
-  /** Who asked is prepared not to get it (`__GFP_NORETRY`), such as drivers that take smaller pieces then. */
+  /** Who asked can do without (`__GFP_NORETRY`), as drivers that take smaller pieces then. */
   readonly mayFail: boolean;
   /** Undefined when the host lived on. */
   readonly panic: OomPanic | undefined;
