@@ -265,10 +265,13 @@ class Shortages {
       this.#told.add(told);
       return false;
     }
-    if (this.#kill !== undefined && this.#kill === this.#events.at(-1) && this.#kill.victims.length === 0) {
+    // Up to 5.0 a line above has said already who is to be killed.
+    const isOneMore = this.#kill?.victims.every((victim) => victim === this.#announced) === true;
+    if (isOneMore && this.#kill === this.#events.at(-1)) {
       this.#events.pop();
       this.#kill = undefined;
     }
+    this.#announced = undefined;
     return true;
   }
 
