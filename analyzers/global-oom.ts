@@ -240,8 +240,10 @@ function whatItWas(shortage: Shortage): string {
 
 /** What it is a symptom of. Without the dump that is not known, and an OOM is no cause of its own, nor holds memory. */
 function pointer(shortage: Shortage): Pick<FindingDraft, "material" | "symptomOf"> {
-  const { shares: [most], packets, ample } = shortage;
+  const { last, shares: [most], packets, ample } = shortage;
   if (slabsAlone(shortage) !== undefined) return { material: true, symptomOf: "slab-leak" };
+  // Much was free on nodes that it may not use, in whatever pieces.
+  if (ample !== undefined && isOfSomeNodes(last)) return { material: false };
   if (ample !== undefined) return { material: true, symptomOf: "buddy-fragmentation" };
   if (packets !== undefined) return { material: true, symptomOf: "socket-backlog-udp" };
   return most === undefined ? { material: false } : { material: true, symptomOf: most.cause };
