@@ -87,7 +87,7 @@ const uses = { oomReports, buddyinfo, vmstat };
 /** What the bundle tells. */
 type Seen = Values<typeof needs> & MaybeValues<typeof uses>;
 
-/** The last of the requests for several pages in one piece that failed. */
+/** The last of the requests for several pages in one piece that failed: of who cannot do without, if there is one. */
 interface Failed {
   readonly event: KernelLogEvent;
   readonly requests: number;
@@ -141,7 +141,7 @@ function finding(
     title: `${comm ?? "a process"}: a request for ${formatBytes(size)} in one piece failed with ${
       formatBytes(freeBytes)
     } free, ${formatShare(freeBytes - usableBytes, freeBytes)} of it in smaller pieces${
-      failed.event.mayFail ? "; who asked makes do with smaller ones (__GFP_NORETRY)" : ""
+      failed.event.mayFail ? "; who asked can do without (__GFP_NORETRY)" : ""
     }`,
     confidence: free.then === undefined ? "likely" : "confirmed",
     material: !failed.event.mayFail,
@@ -179,7 +179,7 @@ export const buddyFragmentation: Analyzer = defineAnalyzer({
   analyze(seen, facts) {
     const { kernelLog: log } = seen;
     const failures = log.value.filter(({ kind, order }) => kind === "allocation-failure" && (order ?? 0) > 0);
-    const event = failures.at(-1);
+    const event = failures.findLast(({ mayFail }) => !mayFail) ?? failures.at(-1);
     if (event === undefined) {
       const missing = log.value.some(({ kind, order }) => kind === "allocation-failure" && order === undefined)
         ? [{ path: log.path, howToCapture: "dmesg" }]

@@ -4,7 +4,15 @@ import type { Owner, Remedy } from "../src/core/report.ts";
 import type { Account, AccountId, Ledger } from "../src/core/ledger.ts";
 import type { MaybeValues, Values } from "../src/core/source.ts";
 import { isWhole } from "../src/core/whole_ledger.ts";
-import { cutOffLog, dumpLedger, hostOoms, leftBytes, mayBeOfGroup, reportOf } from "../src/computed/oom_dump.ts";
+import {
+  cutOffLog,
+  dumpLedger,
+  hostOoms,
+  isOfSomeNodes,
+  leftBytes,
+  mayBeOfGroup,
+  reportOf,
+} from "../src/computed/oom_dump.ts";
 import { kernelLog, type KernelLogEvent, type OomVictim } from "../src/parsers/kernel_log.ts";
 import {
   type OomAllocation,
@@ -232,8 +240,10 @@ function whatItWas(shortage: Shortage): string {
 
 /** What it is a symptom of. Without the dump that is not known, and an OOM is no cause of its own, nor holds memory. */
 function pointer(shortage: Shortage): Pick<FindingDraft, "material" | "symptomOf"> {
-  const { shares: [most], packets, ample } = shortage;
+  const { last, shares: [most], packets, ample } = shortage;
   if (slabsAlone(shortage) !== undefined) return { material: true, symptomOf: "slab-leak" };
+  // Much was free on nodes that it may not use, in whatever pieces.
+  if (ample !== undefined && isOfSomeNodes(last)) return { material: false };
   if (ample !== undefined) return { material: true, symptomOf: "buddy-fragmentation" };
   if (packets !== undefined) return { material: true, symptomOf: "socket-backlog-udp" };
   return most === undefined ? { material: false } : { material: true, symptomOf: most.cause };
@@ -393,13 +403,20 @@ function remedies({ last: { panic, isEarlierBoot }, packets }: Shortage): readon
   return [now, recordAndLimit(isOver)];
 }
 
+/** Who was out of memory: of a host with other nodes it is the one that may not use them. */
+function subject(event: KernelLogEvent): string {
+  const { isEarlierBoot, comm = "a process" } = event;
+  if (isOfSomeNodes(event)) return isEarlierBoot ? `Before the host was last started, ${comm}` : comm;
+  return isEarlierBoot ? "Before it was last started, the host" : "The host";
+}
+
 function finding(shortage: Shortage): FindingDraft {
   const { events, last } = shortage;
   const times = events.length === 1 ? "" : `, the last of ${events.length} times`;
   return {
-    title: `${last.isEarlierBoot ? "Before it was last started, the" : "The"} host ran out of memory${
-      scope(last)
-    }, and the kernel ${outcome(last, events)}${times}${whatItWas(shortage)}`,
+    title: `${subject(last)} ran out of memory${scope(last)}, and the kernel ${outcome(last, events)}${times}${
+      whatItWas(shortage)
+    }`,
     confidence: "confirmed",
     claims: [],
     ...pointer(shortage),

@@ -264,7 +264,8 @@ function largestFiles(mount: string, largest: readonly TmpfsFile[]): string {
 /** With less than this of a tmpfs the files that have a name do not explain it. */
 const MOST_OF_MOUNT = 0.5;
 const FIND_LOOP = "losetup -a";
-const FIND_DELETED = "ls -l /proc/[0-9]*/fd 2> /dev/null | grep -F '(deleted)'";
+/** With the number of the process, which the lines of `ls -l` lack. */
+const FIND_DELETED = "find /proc/[0-9]*/fd -lname '*(deleted)' -ls 2> /dev/null";
 
 /** Whether most of it is in no large file that has a name, though files were listed. */
 function isNameless({ bytes, listedBytes }: TmpfsUse): boolean {

@@ -371,7 +371,9 @@ function levelOf({ bytes, ledger, left, ofSockets, ofOthers, ofDebugging }: Slab
   const parts = [
     ...(ofSockets === 0 ? [] : [`, of which ${formatBytes(ofSockets)} are sockets in use`]),
     ...(ofOthers === 0 ? [] : [
-      `, of which ${formatBytes(ofOthers)} are in caches of ZFS, XFS, names, KSM or zram, which explain themselves`,
+      `, of which ${
+        formatBytes(ofOthers)
+      } are in caches of ZFS, XFS, long file names, KSM or zram, which explain themselves`,
     ]),
     ...(ofDebugging < 1
       ? []

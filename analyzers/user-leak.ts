@@ -5,7 +5,7 @@ import {
   type FindingDraft,
   type Outcome,
 } from "../src/core/analyzer.ts";
-import { formatBytes, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
+import { formatBytes, formatCount, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { lately, type MaybeValues, overTime, type TimePoint, type Values } from "../src/core/source.ts";
@@ -499,6 +499,13 @@ function wasWatched({ history }: Seen): boolean {
   return (history?.length ?? 0) >= MIN_TREND_POINTS;
 }
 
+/** How long it was looked at: the ring has hours. */
+function lookText({ history = [] }: Seen): string {
+  if (history.length < MIN_TREND_POINTS) return "one look does";
+  const [first, last] = [history[0], history.at(-1)] as [TimePoint<unknown>, TimePoint<unknown>];
+  return `${formatCount(Math.round((last.time - first.time) / 1000))} s of watching do`;
+}
+
 /** Whether all anonymous memory grew steadily, and most of that in nobody who is known. */
 function growsUnseen({ ledgers = [], history = [], ledger: { totalBytes } }: Seen): boolean {
   const least = leastGrowthBytes(totalBytes);
@@ -561,7 +568,7 @@ function sizeFinding(process: Process, long: LongGrowth | undefined, seen: Seen)
   const share = `${formatShare(anonBytes, seen.ledger.totalBytes)} of all memory is`;
   return {
     title: `${comm} (pid ${pid}) is the largest process with ${sizeText(bytes, process)}; ${
-      wasWatched(seen) ? "seconds of watching do" : "one look does"
+      lookText(seen)
     } not tell whether it grows`,
     confidence: "possible",
     material: dominates(process, seen),

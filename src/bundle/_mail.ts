@@ -12,9 +12,16 @@ const FIELD = String
 const REST = new RegExp(String.raw`^${FIELD}(?: +${FIELD})*\s*$`);
 /** Lines of a dump that are so long. */
 const LONG_LINE = /^(?:Node \d+ |\w{1,16} free:\d+kB|\w{1,16}: \d+\*\d+kB)/;
-/** A text as it was before it was encoded as quoted-printable, which breaks lines behind =, and writes that as =3D; it has fewer lines then. */
+/** How much is looked at to know an encoding. */
+const SAMPLE_LENGTH = 4096;
+
+/** A text as it was before it was encoded as quoted-printable, which breaks lines behind =, and writes that as =3D; it has fewer lines then. A log may have both ("a0=3D", "=====") beside = that stand for themselves. */
 export function withoutQuotedPrintable(text: string): string {
-  if (!text.includes("=3D") || !/=\r?\n/.test(text)) return text;
+  const first = text.indexOf("=3D");
+  if (first === -1 || !/=\r?\n/.test(text)) return text;
+  // Above may be the mail's head, which is not encoded.
+  const sample = text.slice(text.lastIndexOf("\n", first) + 1, first + SAMPLE_LENGTH);
+  if (/=(?![\dA-F]{2}|\r?\n|[\dA-F\r]?$)/.test(sample)) return text;
   return text.replaceAll(/=\r?\n/g, "").replaceAll(
     /=([0-7][\dA-F])/g,
     (_, hex: string) => String.fromCharCode(parseInt(hex, 16)),
@@ -26,6 +33,7 @@ export function unbroken(lines: readonly string[]): readonly string[] {
   if (lines.some(({ length }) => length > LONGEST_BROKEN_LINE) || !lines.some((line) => REST.test(line))) return lines;
   const havePrefixes = lines.some((line) => PREFIX.test(line));
   const whole: string[] = [];
+  let isBroken = false;
   let at = -1;
   for (const line of lines) {
     const head = whole[at];
@@ -35,6 +43,7 @@ export function unbroken(lines: readonly string[]): readonly string[] {
     if (isRest && (head?.length ?? 0) < LONGEST_LINE) whole[at] = `${head?.trimEnd()} ${line}`;
     else if (!isRest) at = whole.length;
     whole.push(isRest ? "" : line);
+    isBroken ||= isRest;
   }
-  return whole;
+  return isBroken ? whole : lines;
 }

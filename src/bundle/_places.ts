@@ -128,17 +128,16 @@ class Root {
   /** The most first; empty when there are none. */
   #around: readonly Around[] | undefined;
   #name: string | undefined;
-  #isSure = false;
-  /** Whether it is below folders that the first entry did not tell. */
-  #isDeep = false;
+  /** Once it is told for sure. */
+  #own: Around | undefined;
 
   inside(parts: readonly string[], kind: Entry["kind"]): readonly string[] {
     if (this.#around === undefined) this.#set(foldersAround(parts, kind));
-    const sure = this.#isSure ? undefined : surelyAround(parts, kind);
+    const sure = this.#own === undefined ? surelyAround(parts, kind) : undefined;
     if (sure !== undefined) {
-      this.#isSure = true;
-      this.#isDeep = sure > (this.#around?.[0]?.length ?? 0);
-      if (this.#isDeep) this.#set(Array.from({ length: sure }, (_, i) => parts.slice(0, sure - i)));
+      this.#own = parts.slice(0, sure);
+      const isDeep = sure > (this.#around?.[0]?.length ?? 0);
+      if (isDeep) this.#set(Array.from({ length: sure }, (_, i) => parts.slice(0, sure - i)));
     }
     const around = this.#around?.find((each) => each.every((name, i) => name === parts[i]));
     const below = parts.slice(around?.length ?? 0);
@@ -150,16 +149,19 @@ class Root {
     this.#name = around?.[0]?.join("/");
   }
 
-  /** The folder of another bundle, beside the one that is used; undefined for an entry of none. */
-  otherBundle(below: readonly string[], kind: Entry["kind"]): string | undefined {
-    const folders = this.#isDeep ? surelyAround(below, kind) ?? 0 : 0;
+  /** The folder of another bundle, beside the one that is used; undefined for an entry of none. What that has of others in it is its own. */
+  otherBundle(parts: readonly string[], below: readonly string[], kind: Entry["kind"]): string | undefined {
+    if (this.#own?.every((name, i) => name === parts[i]) !== false) return undefined;
+    const folders = surelyAround(below, kind) ?? 0;
     return folders === 0 ? undefined : below.slice(0, folders).join("/");
   }
 
   /** The same without taking the path apart, for one that has nothing special: almost all are so. */
   insidePlain(path: string, limits: BundleLimits): string | undefined {
     const name = this.#name;
-    if (!this.#isSure || name === undefined || !path.startsWith(name) || path[name.length] !== "/") return undefined;
+    if (this.#own === undefined || name === undefined || !path.startsWith(name) || path[name.length] !== "/") {
+      return undefined;
+    }
     const isPlain = isSurelyShort(path, limits) && !path.includes("/.") && !path.includes("//") && !path.endsWith("/");
     return isPlain && !path.startsWith(INSIGHTS_DATA, name.length + 1) ? path.slice(name.length + 1) : undefined;
   }
@@ -221,7 +223,7 @@ export class Places {
       return undefined;
     }
     const below = this.#root.inside(parts, entry.kind);
-    const other = this.#root.otherBundle(below, entry.kind);
+    const other = this.#root.otherBundle(parts, below, entry.kind);
     if (other !== undefined) {
       if (!this.#others.has(other)) {
         this.#few.add("another bundle", `"${shortName(other)}" is another bundle: passed over`);

@@ -2,13 +2,41 @@ import type { Condenser, Entry } from "../core/bundle.ts";
 import { concatBytes } from "../core/bytes.ts";
 import { readStream } from "./_streams.ts";
 
-/**
- * A line of the kernel's log as dmesg (coloured or not), journalctl, syslog or a serial console show it; some Android kernels put the CPU after the time. Mail quotes it, Markdown indents it. What people say of it is
- * none: "kernel: 5.15.0", "no longer invoked oom-killer".
- */
-const KERNEL_LINE =
+/** What a line of the kernel's log has, or one of those who look after memory. */
+const KERNEL_LINES: readonly RegExp[] = [
+  // /dev/kmsg.
+  /^\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};/,
+  // dmesg, coloured or not, or a serial console, quoted by mail or indented by Markdown; some Android kernels put the CPU behind the time.
   // deno-lint-ignore no-control-regex
-  /^\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};|^(?:> ?){0,5}[ \t]{0,8}(?:\u001b\[[\d;]{0,32}[a-zA-Z]){0,4}(?:<\d+>|[a-z]{2,8} *:[a-z]{3,6} *: )?\[ *\d+\.\d+(?:[@,]\d+)?\]|^(?:\S{1,255}: | )?kern: {1,8}[a-z]{3,8}: \[\d{4}-\d\d-\d\dT|^Linux version \d|^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\]|^\d{4}-\d\d-\d\dT[\d:]{8},\d{6}\S{6} |"_TRANSPORT" ?: ?"kernel"|^ *"dmesg": \[$|\bkernel: (?!(?:[Ll]inux )?v?\d+\.\d)|\bsystemd-oomd\[\d+\]: |\bearlyoom\[\d+\]: |^mem avail: +\d+ of +\d+ MiB|\bnohang(?:-desktop)?\[\d+\]: |\b(?:lowmemorykiller|lmkd) *: Kill|viction manager: |The node was low on resource: memory|invoked oom-killer: |: page allocation failure: order:|[Oo]ut of memory(?: \(oom_kill_allocating_task\))?: (?:[Kk]ill|system-wide|compulsory)|oom-kill:|^(?:> ?){0,5}[ \t]{0,8}Mem-[Ii]nfo:/m;
+  /^(?:> ?){0,5}[ \t]{0,8}(?:\u001b\[[\d;]{0,32}[a-zA-Z]){0,4}(?:<\d+>|[a-z]{2,8} *:[a-z]{3,6} *: )?\[ *\d+\.\d+(?:[@,]\d+)?\]/,
+  // dmesg -x with --time-format iso.
+  /^(?:\S{1,255}: | )?kern: {1,8}[a-z]{3,8}: \[\d{4}-\d\d-\d\dT/,
+  /^Linux version \d/,
+  // dmesg -T.
+  /^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\]/,
+  // dmesg --time-format iso.
+  /^\d{4}-\d\d-\d\dT[\d:]{8},\d{6}\S{6} /,
+  // journalctl -o json, and others that keep JSON.
+  /"_TRANSPORT" ?: ?"kernel"/,
+  /^ *"dmesg": \[$/,
+  // syslog. What people say of it is none: "kernel: 5.15.0".
+  /\bkernel: (?!(?:[Ll]inux )?v?\d+\.\d)/,
+  // Who kills before the kernel does.
+  /\bsystemd-oomd\[\d+\]: /,
+  /\bearlyoom\[\d+\]: /,
+  /^mem avail: +\d+ of +\d+ MiB/,
+  /\bnohang(?:-desktop)?\[\d+\]: /,
+  /\b(?:lowmemorykiller|lmkd) *: Kill/,
+  /viction manager: /,
+  /The node was low on resource: memory/,
+  // The kernel's words without anything before them; not people's: "no longer invoked oom-killer".
+  /invoked oom-killer: /,
+  /: page allocation failure: order:/,
+  /[Oo]ut of memory(?: \(oom_kill_allocating_task\))?: (?:[Kk]ill|system-wide|compulsory)/,
+  /oom-kill:/,
+  /^(?:> ?){0,5}[ \t]{0,8}Mem-[Ii]nfo:/,
+];
+const KERNEL_LINE = new RegExp(KERNEL_LINES.map(({ source }) => source).join("|"), "m");
 
 const utf8 = new TextDecoder();
 

@@ -364,7 +364,7 @@ export function analyze(bundle: Bundle, preset: Preset, onAnalyzer?: (id: string
     cause,
     because: `what it would hold of ${accounts.join(" and ")} is held by ${by.join(", ")}`,
   }));
-  const isUnjudged = (whole: Parameters<typeof isMuchUnjudged>[2]) => isMuchUnjudged(preset, assessed, whole, series);
+  const isUnjudged = (whole: Ledger) => isMuchUnjudged(preset, assessed, whole, series);
 
   return {
     schemaVersion: 1,

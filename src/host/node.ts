@@ -67,8 +67,11 @@ function machineFacts(root: string, hostname: string): MachineFacts {
   };
 }
 
+/** Of all hosts that are asked for: idle shells stay as long as this process does. */
+const programs = new Programs();
+
 /** Lists with `ls`, which can be given up on, unlike a thread that waits for a disk. */
-async function listNewest(programs: Programs, path: string, limits: Limits): ReturnType<Host["listNewest"]> {
+async function listNewest(path: string, limits: Limits): ReturnType<Host["listNewest"]> {
   const listed = await programs.run(["ls", "-1t", path], limits);
   if (listed.status === "failed" && listed.message.includes("No such file")) return { status: "missing" };
   if (listed.status !== "ok") return listed;
@@ -212,7 +215,6 @@ function openRange(path: string): RangeReader | Failure {
 export async function nodeHost(options: { readonly root?: string } = {}): Promise<NodeHost> {
   const root = options.root ?? "/";
   const localPath = (path: string) => root === "/" ? path : join(root, path);
-  const programs = new Programs();
   const files = new Files();
   const readFile = (path: string, limits: Limits): Promise<ReadResult> =>
     files.read(localPath(path), /^\/(proc|sys)\//.test(path), limits);
@@ -243,7 +245,7 @@ export async function nodeHost(options: { readonly root?: string } = {}): Promis
         yield { path: asked.get(path) as string, result };
       }
     },
-    listNewest: (path, limits) => listNewest(programs, localPath(path), limits),
+    listNewest: (path, limits) => listNewest(localPath(path), limits),
     openRange: (path) => openRange(localPath(path)),
     async run(argv, limits, via = []) {
       if (await inRoot()) {

@@ -67,6 +67,8 @@ class Shell {
   #job: Job | undefined;
   #error: Error | undefined;
   #end = "";
+  /** As a child is at first. */
+  #isHeld = true;
   isEnded = false;
 
   constructor(child: Child) {
@@ -140,11 +142,13 @@ class Shell {
   /** Whether this process goes on as long as the shell does. */
   #hold(isHeld: boolean): void {
     const { pid, stdin, stdout, stderr } = this.#child;
-    // It could not be started: see abandon().
-    if (pid === undefined) return;
-    for (const each of [this.#child, ...[stdin, stdout, stderr] as unknown as Socket[]]) {
-      if (isHeld) each.ref();
-      else each.unref();
+    // It could not be started: see abandon(). And Bun (1.4) counts: what is held twice is to be let go of twice.
+    if (pid === undefined || isHeld === this.#isHeld) return;
+    this.#isHeld = isHeld;
+    // Bun's stdin has no such methods, and keeps nothing from ending.
+    for (const each of [this.#child, stdin, stdout, stderr] as Partial<Socket>[]) {
+      if (isHeld) each.ref?.();
+      else each.unref?.();
     }
   }
 }

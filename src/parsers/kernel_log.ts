@@ -67,7 +67,7 @@ export interface KernelLogEvent {
   readonly isCutOff: boolean;
   /** A page fault found no memory, for which the kernel up to 5.15 has the host's OOM killer run, whatever was short (`gfp_mask=0x0`). */
   readonly isPageFault: boolean;
-  /** Who asked is prepared not to get it (`__GFP_NORETRY`), such as drivers that take smaller pieces then. */
+  /** Who asked can do without (`__GFP_NORETRY`), as drivers that take smaller pieces then. */
   readonly mayFail: boolean;
   /** Undefined when the host lived on. */
   readonly panic: OomPanic | undefined;
@@ -265,10 +265,13 @@ class Shortages {
       this.#told.add(told);
       return false;
     }
-    if (this.#kill !== undefined && this.#kill === this.#events.at(-1) && this.#kill.victims.length === 0) {
+    // Up to 5.0 a line above has said already who is to be killed.
+    const isOneMore = this.#kill?.victims.every((victim) => victim === this.#announced) === true;
+    if (isOneMore && this.#kill === this.#events.at(-1)) {
       this.#events.pop();
       this.#kill = undefined;
     }
+    this.#announced = undefined;
     return true;
   }
 

@@ -137,11 +137,8 @@ const SWAP = /^(Total|Free) swap {1,2}= (\d+)kB/;
 /** What only the lines of nodes and zones tell; which of them, differs from kernel to kernel. */
 const PER_NODE = /\b(kernel_stack|zspages|managed|Balloon|gpu_active|gpu_reclaim):(\d+)kB/g;
 /** mm/show_mem.c __show_mem(): `    1.19 GiB   310794 mm/mempool.c:638 func:mempool_kvmalloc`, the size as string_get_size() writes it. */
-const ALLOCATION = /^(\d+(?:\.\d+)?) ([KMGT]i)?B +\d+ (\S{1,200}:\d+(?: \[\S{1,64}\])?) func:(\S{1,100})$/;
-const UNITS: ReadonlyMap<string | undefined, number> = new Map([[undefined, 1], ["Ki", 2 ** 10], ["Mi", 2 ** 20], [
-  "Gi",
-  2 ** 30,
-], ["Ti", 2 ** 40]]);
+const ALLOCATION = /^(\d{1,4}(?:\.\d{1,2})?) ([KMGT]i)?B +\d+ (\S{1,200}:\d+(?: \[\S{1,64}\])?) func:(\S{1,100})$/;
+const UNITS: readonly (string | undefined)[] = [undefined, "Ki", "Mi", "Gi", "Ti"];
 const SLAB = /^(\S+) +(\d+)KB +(\d+)KB$/;
 const GROUP_STATS = "Memory cgroup stats for ";
 /** `anon 209301504` of v2. What has no unit and is no amount is left to those who look for amounts. */
@@ -339,7 +336,7 @@ function slabLine(message: string, line: number, report: Draft): void {
 function allocation(message: string, line: number, report: Draft): boolean {
   const [, size, unit, place, func] = ALLOCATION.exec(message) ?? [];
   if (place === undefined || func === undefined) return false;
-  report.allocations.push({ bytes: Math.round(Number(size) * (UNITS.get(unit) as number)), place, func, line });
+  report.allocations.push({ bytes: Math.round(Number(size) * 1024 ** UNITS.indexOf(unit)), place, func, line });
   return true;
 }
 

@@ -37,10 +37,25 @@ export function isMain(finding: Finding, report: Report): boolean {
   return isAccusation(finding) || answerOf(report).finding === finding;
 }
 
-const LOOK_AGAIN = "nailhouse collect --snapshots 6 --interval 30";
+const LOOK_AGAIN = "Look again in a few minutes: nailhouse collect --snapshots 6 --interval 30";
+const RECORD = "Record memory until the next time (nailhouse record).";
 
 function isToBeWatched({ confidence, growthBytesPerSecond, symptomOf }: Finding): boolean {
   return confidence === "possible" && growthBytesPerSecond !== null && symptomOf === null;
+}
+
+function withoutCause({ verdict }: Report): readonly [string, string] {
+  return WITHOUT_CAUSE[verdict === "cause-found" ? "unexplained" : verdict];
+}
+
+/** What is to be done where nobody is accused. */
+function nextStep(report: Report): string {
+  const [, usual] = withoutCause(report);
+  if (report.verdict !== "healthy") return `${usual}.`;
+  // Growth that may be no leak is not nothing.
+  const grows = report.findings.find(isToBeWatched);
+  if (grows !== undefined) return `To be watched: ${grows.title}.`;
+  return `${report.pressure.level === "rising" ? LOOK_AGAIN : usual}.`;
 }
 
 /** The answer of a report: its first accusation, or that there is none. */
@@ -59,32 +74,20 @@ export function answerOf(report: Report): Answer {
     const remedy = known.remedies.find(({ when }) => when === "now") ?? null;
     return { headline: known.title, finding: known, confidence: known.confidence, remedy, otherwise: "see below" };
   }
-  const [what, then] = WITHOUT_CAUSE[report.verdict === "cause-found" ? "unexplained" : report.verdict];
+  const [what] = withoutCause(report);
   // The host was started anew since it was out of memory: that is what the reader came for.
   const isOver = report.verdict === "healthy" && (known?.material === true || known?.cause === "global-oom");
   const candidate = report.verdict === "healthy" ? undefined : report.findings[0];
   let second = candidate === undefined
     ? [...grownMost(report), ...largestAccounts(report)].join(" ")
     : `${candidate.confidence === "confirmed" ? "What is known" : "Largest candidate, not proven"}: ${candidate.title}`;
-  // Growth that may be no leak is not nothing.
-  const grows = report.verdict === "healthy" ? report.findings.find(isToBeWatched) : undefined;
   if (known !== undefined && (report.verdict !== "healthy" || isOver)) second = `What is known: ${known.title}`;
   return {
     headline: `${what}: ${report.pressure.because}.`,
     finding: isOver ? known : null,
     confidence: null,
     remedy: null,
-    otherwise: [
-      isOver
-        ? "Record memory until the next time (nailhouse record)."
-        : grows !== undefined
-        ? `To be watched: ${grows.title}.`
-        : report.verdict === "healthy" && report.pressure.level === "rising"
-        ? `Look again in a few minutes: ${LOOK_AGAIN}.`
-        : `${then}.`,
-      second,
-    ].join(" ")
-      .trimEnd(),
+    otherwise: `${isOver ? RECORD : nextStep(report)} ${second}`.trimEnd(),
   };
 }
 

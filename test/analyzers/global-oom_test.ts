@@ -116,7 +116,7 @@ describe(ID, () => {
   it("says when only a cpuset's nodes were full", async () => {
     const text = SLAB_LOG.replace("CONSTRAINT_NONE", "CONSTRAINT_CPUSET");
     const report = await analyzeFiles(log(text));
-    expect(findingOf(report, ID)?.title).toContain("ran out of memory in its cpuset");
+    expect(findingOf(report, ID)?.title).toMatch(/^\S+ ran out of memory in its cpuset/);
     // Of the other nodes, which may have much, the kernel was not to take.
     expect(report.pressure.level).toBe("none");
     expect(report.events[0]?.title).toContain("the nodes that a cpuset or NUMA policy allows were out of memory");
@@ -140,6 +140,11 @@ oom-kill:constraint=CONSTRAINT_CPUSET,nodemask=(null),cpuset=docker-9976.scope,m
 Out of memory: Killed process 4100 (containerd) total-vm:4077036kB, anon-rss:51184kB, file-rss:26016kB, shmem-rss:0kB, UID:0 pgtables:676kB
 `;
     expect((await analyzeFiles({ "sos_commands/kernel/dmesg": text })).ledger).toBeNull();
+    // What is free on other nodes is not in pieces.
+    const whole = await analyzeFiles(log(text.replace("oom-kill:", "170000000 pages RAM\noom-kill:")));
+    const finding = findingOf(whole, ID);
+    expect(finding).toMatchObject({ material: false, symptomOf: null });
+    expect(finding?.title).toMatch(/^runc:\[2:INIT\] ran out of memory in its cpuset, .*; yet .* were free/);
   });
 
   it("has the caches that the kernel lists, where the log has no totals", async () => {

@@ -107,7 +107,7 @@ describe("slab-leak", () => {
     });
     expect(findingOf(report, "slab-leak")).toBeUndefined();
     expect(report.ruledOut.find(({ cause }) => cause === "slab-leak")?.because).toContain(
-      "of which 4.64 GiB are in caches of ZFS, XFS, names, KSM or zram",
+      "of which 4.64 GiB are in caches of ZFS, XFS, long file names, KSM or zram",
     );
   });
 

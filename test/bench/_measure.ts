@@ -113,7 +113,7 @@ export function measure(command: Command): Cost {
     const enter = cgroups === undefined ? [] : [
       "sh",
       "-c",
-      `for group in ${cgroups.folders.join(" ")}; do echo $$ > $group/cgroup.procs; done; exec "$@"`,
+      `set -e; for group in ${cgroups.folders.join(" ")}; do echo $$ > $group/cgroup.procs; done; exec "$@"`,
       "sh",
     ];
     const [program, ...args] = [...enter, ...timed] as [string, ...string[]];

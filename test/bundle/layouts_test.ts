@@ -275,6 +275,18 @@ describe("the folders around a bundle", () => {
     expect(bundle.warnings).toEqual(['"b/sosreport-other" is another bundle: passed over']);
   });
 
+  it("has another bundle beside it, and others' files in it, of which nothing is said", async () => {
+    const bundle = await open(
+      tar(
+        ...shop("sosreport-shop/"),
+        tarEntry("sosreport-shop/sos_containers/web/proc/meminfo", "MemTotal: 1 kB\n"),
+        ...shop("sosreport-other/"),
+      ),
+    );
+    expectShopsMemory(bundle);
+    expect(bundle.warnings).toEqual(['"sosreport-other" is another bundle: passed over']);
+  });
+
   it("may be those of files as people save them", async () => {
     const bundle = await open(tar(folder("home/me/case/"), tarEntry("home/me/case/meminfo.txt", MEMINFO)));
     expect([...bundle.files.keys()]).toEqual(["proc/meminfo"]);

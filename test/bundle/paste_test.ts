@@ -408,6 +408,20 @@ Dec 15 13:08:23 surfplank2 kernel: 8224289 pages RAM
     expect(performance.now() - started).toBeLessThan(4000);
   });
 
+  it("has a log with = at the end of a line and before what looks encoded, and short lines of a dump, as they are", async () => {
+    // KASAN's line above its report, and a system call's arguments.
+    const kasan = `[   20.0] ${"=".repeat(66)}
+[   20.1] audit: type=1300 arch=c000003e a0=3D a1=2A pid=2310
+[   21.3] hog invoked oom-killer: gfp_mask=0x0, order=0
+`;
+    const short = "hog invoked oom-killer: order=0\nMem-Info:\nactive_anon:1536 inactive_anon:2 isolated_anon:0\n";
+    for (const log of [kasan, short]) {
+      const bundle = await open(log);
+      expect(texts(bundle)).toEqual({ "sos_commands/kernel/dmesg": log });
+      expect(bundle.warnings).toEqual([]);
+    }
+  });
+
   it("is found far below other programs' lines: a file, and the kernel's log", async () => {
     const noise = "2023-11-22 10:00:00 INFO request 1 handled in 7 ms from 10.0.0.7 path=/api/v1/items/1\n".repeat(
       20_000,

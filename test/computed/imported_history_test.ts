@@ -179,7 +179,7 @@ describe("growth over imported history", () => {
       confidence: "possible",
       growthBytesPerSecond: null,
       title:
-        "leaky (pid 700) is the largest process with 2.00 GiB of its own; seconds of watching do not tell whether it grows",
+        "leaky (pid 700) is the largest process with 2.00 GiB of its own; 10 s of watching do not tell whether it grows",
     });
     expect(findingOf(report, "user-leak")?.evidence.at(-1)).toMatchObject({
       path: "sos_commands/sar/sar31",

@@ -230,6 +230,11 @@ describe.skipIf(process.platform !== "linux")("nodeHost()", () => {
       expect(results.map((each) => each.status === "ok" && each.bytes.length)).toEqual([3_000_001, 1, 0]);
     });
 
+    it("leaves no shell more behind for each host that is asked for", async () => {
+      const shell = async () => text(await (await nodeHost()).run(["sh", "-c", "echo $PPID"], limits));
+      expect(await shell()).toBe(await shell());
+    });
+
     it("runs the next program if what ran the last one was killed", async () => {
       expect(await host.run(["sh", "-c", "kill -9 $PPID; sleep 60"], limits)).toEqual({
         status: "failed",

@@ -65,6 +65,8 @@ describe("parseKernelLog()", () => {
     expect(parseClean(parseKernelLog, text).map(({ line, victims }) => [line, victims.map(({ pid }) => pid)])).toEqual([
       [1, [5424]],
     ]);
+    const whole = `${invoked}${score}${killed}`;
+    expect(parseClean(parseKernelLog, whole + whole).map(({ line }) => line)).toEqual([1]);
     const other = killed.replace("5424", "77");
     expect(parseClean(parseKernelLog, `${text}${invoked}${other}`).map(({ line }) => line)).toEqual([1, 7]);
   });

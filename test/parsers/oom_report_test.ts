@@ -34,6 +34,7 @@ describe("parseOomReports()", () => {
       parseOomReports,
       `[ 1163.051648]     1.19 GiB   310794 mm/mempool.c:638 func:mempool_kvmalloc
 [ 1163.051656]      513 MiB   131329 fs/bcachefs/btree/cache.c:254 [bcachefs] func:__btree_node_data_alloc
+[ 1163.051660] ${"9".repeat(400)} TiB   131329 fs/no.c:1 func:no_size_that_a_kernel_writes
 [ 1163.051670] Unreclaimable slab info:
 [ 1163.051672] Name                      Used          Total
 [ 1163.051678] bio-1432                1486KB       1644KB
