@@ -85,7 +85,8 @@ function liesBeside({ caches }: SlabCaches): (cache: SlabUse | SizedCache) => bo
   return ({ name, objectBytes, activeObjects }) => {
     const isAsManyAs = (count: number): boolean => count > 0 && Math.abs(count - activeObjects) <= SAME_COUNT * count;
     const isItem = mayBeMerged && objectBytes >= MERGED_ITEM_BYTES.low && objectBytes <= MERGED_ITEM_BYTES.high;
-    return ((isItem || INODE_DATA.test(name)) && isAsManyAs(inodes)) || (LONG_NAMES.test(name) && isAsManyAs(dentries));
+    // Of 20,000 caches few are so large.
+    return (isAsManyAs(inodes) && (isItem || INODE_DATA.test(name))) || (isAsManyAs(dentries) && LONG_NAMES.test(name));
   };
 }
 
