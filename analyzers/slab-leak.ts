@@ -416,6 +416,9 @@ function countedFindings(slab: Slab): { readonly findings: readonly FindingDraft
   return { findings, rest };
 }
 
+/** Of what does not stand out. */
+const UNCERTAIN = { confidence: "possible", material: false } as const;
+
 /** The rest has to stand out. */
 function uncounted(rest: Rest, slab: Slab): Outcome {
   const { caches, left } = rest;
@@ -438,6 +441,8 @@ function uncounted(rest: Rest, slab: Slab): Outcome {
   const dominates = usedBytesOf(bornWith(first, suspects)) >= DOMINATES_SLAB * (left - inSocketsBytes(slab)) ||
     bytes >= DOMINATES_HOST * slab.ledger.totalBytes;
   if (dominates || grown !== undefined) return { findings: [finding(suspects, bytes, dominates, slab)] };
+  // Beside another tenant neither stands out: one that grows is to be watched.
+  if (grows(first)) return { findings: [{ ...finding(suspects, bytes, false, slab), ...UNCERTAIN }] };
   const largest = `${level}; the largest cache, ${cacheName(first)}, has ${
     formatBytes(first.usedBytes)
   } and does not stand out`;

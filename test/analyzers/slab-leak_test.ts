@@ -194,6 +194,24 @@ kmalloc-64        34900000 35000000     64   63    1 : tunables  120   60    8 :
     );
   });
 
+  it("is to be watched when it grows beside another tenant that is as large", async () => {
+    const held = (objects: number) => ({
+      "proc/meminfo": meminfoText({ SUnreclaim: 14 * MIB + (450_000 + objects) * 386 }, 24 * GIB),
+      "proc/slabinfo": slabinfoText([
+        { name: "mnt_cache", size: 384, objects },
+        { name: "biovec-max", size: 4096, objects: 42_000 },
+        { name: "task_struct", size: 8192, objects: 500 },
+      ]),
+    });
+    const report = (last: number) =>
+      analyzeFiles({ ...held(450_000), ...later(5, held((450_000 + last) / 2)), ...later(10, held(last)) });
+    const grown = await report(470_000);
+    expect(findingOf(grown, "slab-leak")).toMatchObject({ confidence: "possible", material: false });
+    expect(findingOf(grown, "slab-leak")?.title).toMatch(/mostly in the slab cache mnt_cache.*, and grow by /);
+    expect(grown.verdict).toBe("healthy");
+    expect(findingOf(await report(450_000), "slab-leak")).toBeUndefined();
+  });
+
   it("is only possible when it did not grow in an hour", async () => {
     const report = await analyzeFiles(watched([540_000, 540_000, 540_000], 1800));
     expect(findingOf(report, "slab-leak")).toMatchObject({ confidence: "possible", material: false });
