@@ -97,7 +97,7 @@ async function ringRows(runs: number): Promise<Row[]> {
 export const family: Family = {
   needs: { sos: "sosreport", gcc: "gcc", flock: "util-linux" },
   about:
-    "On a host with some sixty processes most of it is the start of the runtime, 0.3 s of CPU time with all that is loaded, and of the programs whose output is captured. All pages (/proc/kpageflags) are counted only where a sample shows some that " +
+    "On a host with some sixty processes a quarter of it is the start of the runtime with all that is loaded, 0.1 s of CPU time; the rest are files that are read, and programs whose output is captured. All pages (/proc/kpageflags) are counted only where a sample shows some that " +
     "nothing owns: a packet ring of 320 MiB here; the kernel's own time for that is 0.3 s for 24 GiB, and `sos report` takes no such census. What `cat` and `gzip` of the same files take " +
     "cannot be undercut in any language. With 100,000 sockets the kernel's own time for /proc/net/udp is most of it: it begins anew for every 4 KiB that are read, so that " +
     "it grows with the square.",
