@@ -31,6 +31,7 @@ import { type SlabSpread, slabSpreads } from "../src/computed/slab_spread.ts";
 import {
   cacheTrends,
   candidates,
+  explainedBy,
   grows,
   LARGE_KMALLOC,
   SHARE_OF_LARGEST,
@@ -285,7 +286,7 @@ function remedies(
  */
 function bySizeAlone(caches: SlabCaches, inUse: ReadonlySet<string>, totalBytes: number | undefined): Outcome {
   const material = totalBytes === undefined ? LEAST_MATERIAL_SLAB_BYTES : materialSlabBytes(totalBytes);
-  const large = candidates(caches, new Map(), inUse)
+  const large = candidates(caches, new Map(), inUse, explainedBy(caches))
     .filter(({ usedBytes }) => usedBytes >= material)
     .sort((a, b) => b.usedBytes - a.usedBytes)
     .slice(0, CACHES_LISTED)

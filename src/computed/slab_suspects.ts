@@ -90,19 +90,23 @@ function liesBeside({ caches }: SlabCaches): (cache: SlabUse | SizedCache) => bo
   };
 }
 
+/** Whether a cache follows from something else. */
+export function explainedBy(all: SlabCaches): (cache: SlabUse | SizedCache) => boolean {
+  const isBeside = liesBeside(all);
+  return (cache) => EXPLAINED.test(cache.name) || isBeside(cache);
+}
+
 /**
  * The caches that can matter, the largest first: those that have a trend, those of packets, and those that are not small beside the largest that
  * is none of packets. Of 20,000 caches these are some hundreds.
  */
 export function candidates(
-  all: SlabCaches,
+  { caches, useOf }: SlabCaches,
   byName: ReadonlyMap<string, Trend>,
   inUse: ReadonlySet<string>,
+  isExplained: (cache: SlabUse) => boolean,
 ): SlabUse[] {
-  const { caches, useOf } = all;
-  const isBeside = liesBeside(all);
-  const mayLeak = (cache: SlabUse): boolean =>
-    !cache.reclaimable && !EXPLAINED.test(cache.name) && !inUse.has(cache.name) && !isBeside(cache);
+  const mayLeak = (cache: SlabUse): boolean => !cache.reclaimable && !inUse.has(cache.name) && !isExplained(cache);
   let most = 0;
   for (const cache of caches) {
     const bytes = usedSlabBytes(cache);
@@ -265,10 +269,10 @@ export function slabSuspects(known: Known, account: number, notClaimed: number):
   const inPackets = packetsInSockets(caches, charges, udp, unix);
   const ofDebugging = (debugFactor(caches.caches) - 1) * inPackets;
   const left = Math.max(0, notClaimed - ofDebugging);
-  const isBeside = liesBeside(caches);
+  const isExplained = explainedBy(caches);
   const { suspects: unlogged, logBytes } = withoutLogVectors(
     caches,
-    candidates(caches, trends, inUse).map((cache) => ({
+    candidates(caches, trends, inUse, isExplained).map((cache) => ({
       ...cache,
       trend: trends.get(cache.name),
       isPackets: false,
@@ -284,7 +288,7 @@ export function slabSuspects(known: Known, account: number, notClaimed: number):
     left,
     heldElsewhere,
     ofSockets: explainedBytes(caches, ({ name }) => inUse.has(name)),
-    ofOthers: explainedBytes(caches, (cache) => EXPLAINED.test(cache.name) || isBeside(cache)) + logBytes,
+    ofOthers: explainedBytes(caches, isExplained) + logBytes,
     ofDebugging,
   };
 }
