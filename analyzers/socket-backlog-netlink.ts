@@ -94,8 +94,11 @@ function withPorts(
   known: readonly Process[] | undefined,
 ): SocketOwners {
   const all = new Map<number, SocketOwner>(owners);
-  for (const { inode, portId } of queues) {
-    const process = all.has(inode) || inode === 0 ? undefined : known?.find(({ pid }) => pid === portId);
+  const nobodys = queues.filter(({ inode }) => inode !== 0 && !all.has(inode));
+  if (nobodys.length === 0) return all;
+  const byPid = new Map(known?.map((each) => [each.pid, each]));
+  for (const { inode, portId } of nobodys) {
+    const process = byPid.get(portId);
     if (process !== undefined) {
       all.set(inode, { pid: portId, comm: process.comm, path: process.path, line: process.line });
     }

@@ -1,5 +1,4 @@
 /** What the commands that look at this host have in common. */
-import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import process from "node:process";
@@ -31,8 +30,11 @@ export function checkRoot(root: string): void {
  */
 const INTERRUPT_BUDGET = 4_000_000;
 
+/** Not installed everywhere: then the default follows from the other priority (ioprio_set(2)). The shell that runs this one starts what is captured, too. */
+const IONICE = 'exec ionice -c 3 -p "$PPID" "$@"';
+
 /** Makes this process the first that the kernel kills and the last that it runs: the host is in trouble already. */
-export function yieldToTheHost(): void {
+export async function yieldToTheHost(host: NodeHost): Promise<void> {
   // Bun has no V8.
   if (!("bun" in process.versions)) setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
   try {
@@ -40,8 +42,7 @@ export function yieldToTheHost(): void {
     // Priorities are a thread's own, and loading the program has started some that read, write and compress.
     const threads = fs.readdirSync("/proc/self/task");
     for (const thread of threads) os.setPriority(Number(thread), os.constants.priority.PRIORITY_LOW);
-    // Not installed everywhere: then the default follows from the other priority (ioprio_set(2)).
-    spawnSync("ionice", ["-c", "3", "-p", ...threads], { stdio: "ignore" });
+    await host.run(["sh", "-c", IONICE, "sh", ...threads], { maxBytes: 256, timeoutMs: 5000 });
   } catch (error) {
     // Some containers forbid it, and a thread may have ended: collecting is what matters.
     const { code } = error as { code?: string };

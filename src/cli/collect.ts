@@ -219,8 +219,8 @@ async function loadRedaction(host: NodeHost, added: readonly Analyzer[]): Promis
 async function run(args: string[]): Promise<number> {
   if (args.includes("--emit-script")) return await printScript(args);
   const { output, root, history, redact, quiet, options, plugins } = await readSettings(args);
-  yieldToTheHost();
   const host = await nodeHost({ root });
+  await yieldToTheHost(host);
   const redaction = redact ? await loadRedaction(host, plugins.analyzers) : undefined;
   const name = redaction === undefined ? bundleName(host) : redaction.redactor.root(bundleName(host));
   const interruption = new AbortController();

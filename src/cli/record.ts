@@ -102,9 +102,9 @@ async function run(args: string[]): Promise<number> {
   const keepDays = positive("--keep", values.keep, false) ?? recordDefaults.keepDays;
   const maxMegabytes = positive("--max-size", values["max-size"], false) ?? recordDefaults.maxBytes / 2 ** 20;
   checkRoot(root);
-  yieldToTheHost();
-  const collectGarbage = smallHeap();
   const host = await nodeHost({ root });
+  await yieldToTheHost(host);
+  const collectGarbage = smallHeap();
   const chosen = recordedCollectors(collectors);
   const head = async (): Promise<Uint8Array[]> =>
     await tarBytes((sink) => writeJson(host, sink, "nailhouse.json", manifestOf(host, chosen, 1, everySeconds)));

@@ -1,7 +1,6 @@
 /** `cat` as a reader of files that may never answer. */
-import { randomBytes } from "node:crypto";
 import type { Limits, ReadResult } from "../core/host.ts";
-import { abandon, type Child, PROGRAM_PATH, saysDenied, start } from "./node_child.ts";
+import { abandon, type Child, PROGRAM_PATH, saysDenied, start, unforeseeable } from "./node_child.ts";
 import { Gathered } from "./node_read.ts";
 
 /** Paths in one child's command line: far below the system's limit of 2 MB, with a separator before each. */
@@ -91,7 +90,7 @@ async function* readBatch(
   via: readonly string[],
   onHung: (gone: Promise<void>) => void,
 ): AsyncGenerator<{ path: string; result: ReadResult }, number> {
-  const environment = `${PROGRAM_PATH}:/${randomBytes(16).toString("hex")}`;
+  const environment = `${PROGRAM_PATH}:/${unforeseeable()}`;
   const separator = Buffer.from(`PATH=${environment}\0`);
   const frame = "/proc/self/environ";
   const child = start([...via, "cat", ...paths.flatMap((path) => [frame, path]), frame], environment);

@@ -1,11 +1,24 @@
 /** Child processes that can be given up on. */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
+import * as fs from "node:fs";
 import process from "node:process";
 
 export type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
 export const PROGRAM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** 32 characters that no file and no program can contain. From the device, because loading node:crypto takes as long as reading a hundred files. */
+export function unforeseeable(): string {
+  const fd = fs.openSync("/dev/urandom", "r");
+  try {
+    const bytes = Buffer.alloc(16);
+    fs.readSync(fd, bytes);
+    return bytes.toString("hex");
+  } finally {
+    fs.closeSync(fd);
+  }
+}
 
 /** A child in a process group of its own, so that what it started is killed with it. */
 export function start(argv: readonly string[], path: string): Child | Error {

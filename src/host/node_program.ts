@@ -2,19 +2,17 @@
  * Programs and what they print. A shell that stays runs them: to start one itself, the runtime is copied first (fork), which takes 2 ms, and memory that a
  * host in trouble may not have; a shell is small.
  */
-import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { constants } from "node:os";
 import type { Limits, ReadResult } from "../core/host.ts";
 import { shellWord } from "../core/shell.ts";
-import { abandon, type Child, PROGRAM_PATH, saysDenied, start } from "./node_child.ts";
+import { abandon, type Child, PROGRAM_PATH, saysDenied, start, unforeseeable } from "./node_child.ts";
 import { failureOf, Gathered } from "./node_read.ts";
 
 /** Enough for the first lines of what a program complains of. */
 const MAX_ERROR_BYTES = 4 * 1024;
-/** Of random numbers, so that no program prints it: what the shell prints behind a program's output, with its exit status. */
-const MARK_BYTES = 16;
-const MARK_LENGTH = 2 * MARK_BYTES + " 255\n".length;
+/** What the shell prints behind a program's output, with its exit status: see unforeseeable(). */
+const MARK_LENGTH = 32 + " 255\n".length;
 /** What a shell adds to the number of a signal that ended a program. */
 const SIGNALLED = 128;
 
@@ -63,7 +61,7 @@ interface Job {
 /** Runs one program after the other, until one is given up: it ends with that. */
 class Shell {
   readonly #child: Child;
-  readonly #mark: string = randomBytes(MARK_BYTES).toString("hex");
+  readonly #mark: string;
   #job: Job | undefined;
   #error: Error | undefined;
   #end = "";
@@ -71,8 +69,9 @@ class Shell {
   #isHeld = true;
   isEnded = false;
 
-  constructor(child: Child) {
+  constructor(child: Child, mark: string) {
     this.#child = child;
+    this.#mark = mark;
     child.stdout.on("data", (chunk: Uint8Array) => {
       this.#job?.output.add(chunk);
       this.#job?.look(false);
@@ -183,7 +182,8 @@ export class Programs {
   #shell(): Shell | Error {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle.isEnded ? this.#shell() : idle;
+    const mark = unforeseeable();
     const child = start(["sh"], PROGRAM_PATH);
-    return child instanceof Error ? child : new Shell(child);
+    return child instanceof Error ? child : new Shell(child, mark);
   }
 }

@@ -98,29 +98,37 @@ function close(fd: number | undefined): void {
   }
 }
 
+/** A table of the kernel comes a page at a time: what is shorter is most likely all of it. */
+const SHORT = 2048;
+
 function call<T>(start: (done: (error: Error | null, value: T) => void) => void): Promise<T> {
   return new Promise((resolve, reject) => start((error, value) => error === null ? resolve(value) : reject(error)));
+}
+
+function readOnPool(fd: number, buffer: Uint8Array): Promise<number> {
+  return call((done) => fs.read(fd, buffer, 0, CHUNK, null, done));
 }
 
 /** Buffers that no read uses: the recorder reads thousands of files an hour, and garbage of this size is given back late. */
 const spare: Uint8Array[] = [];
 
-/** Reads on a thread of the pool: one that does not come back can be left behind, though its thread stays taken. */
+/**
+ * Reads on a thread of the pool: one that does not come back can be left behind, though its thread stays taken. To pass anything to the pool and back costs more
+ * than most reads do: what is open and has answered is asked from here for what it is, and whether that was all.
+ */
 export async function readOnThread(path: string, maxBytes: number): Promise<ReadResult> {
   let fd: number | undefined;
   // Its own until it comes back, which may be long after it was given up.
   const buffer = spare.pop() ?? new Uint8Array(CHUNK);
   try {
     fd = await call<number>((done) => fs.open(path, OPEN_FLAGS, done));
-    const open = fd;
-    const stat = await call<fs.Stats>((done) => fs.fstat(open, done));
-    if (!stat.isFile()) return { status: "not-regular" };
+    if (!fs.fstatSync(fd).isFile()) return { status: "not-regular" };
     const content = new Gathered(maxBytes);
-    for (;;) {
-      const count = await call<number>((done) => fs.read(open, buffer, 0, CHUNK, null, done));
-      if (count === 0) break;
+    let count = await readOnPool(fd, buffer);
+    while (count > 0) {
       content.add(buffer.subarray(0, count));
       if (content.truncated) break;
+      count = count < SHORT ? fs.readSync(fd, buffer, 0, CHUNK, null) : await readOnPool(fd, buffer);
     }
     return { status: "ok", bytes: content.bytes(), truncated: content.truncated };
   } catch (error) {
