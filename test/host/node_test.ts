@@ -323,6 +323,30 @@ describe.skipIf(process.platform !== "linux")("nodeHost()", () => {
     },
   );
 
+  it.skipIf(silent !== undefined)(
+    `does not wait for a file server in place of the kernel's numbers${silent === undefined ? "" : `: ${silent}`}`,
+    async () => {
+      // As lxcfs is for a container.
+      const mounted = await mountSilent("/sys/kernel/mm", true);
+      const program = `
+        const { nodeHost } = await import(${JSON.stringify(resolve("dist/host.js"))});
+        const host = await nodeHost();
+        const read = async (path) => (await host.readFile(path, { maxBytes: 16, timeoutMs: 500 })).status;
+        console.log(await read("/sys/kernel/mm/dead"), await read("/proc/sys/vm/swappiness"));
+        process.kill(process.pid, "SIGKILL");`;
+      // It cannot end before the file server does.
+      const args = [`--mount=/proc/${mounted.pid}/ns/mnt`, "node", "--input-type=module", "-e", program];
+      const child = spawn("nsenter", args);
+      const printed = new Promise((resolve) => child.stdout.once("data", (data) => resolve(String(data))));
+      const late = new Promise((resolve) => setTimeout(resolve, 10_000, "nothing in time"));
+      try {
+        expect(await Promise.race([printed, late])).toBe("hung ok\n");
+      } finally {
+        await mounted.end();
+      }
+    },
+  );
+
   it("tells what is denied to an ordinary user", async () => {
     chmodSync(file("a"), 0);
     if (root) process.seteuid?.(NOBODY);

@@ -28,9 +28,17 @@ function compiled(): string {
   return binary;
 }
 
-/** Mounts it on a folder until `end` is called, or this process ends. */
-export async function mountSilent(folder: string): Promise<{ end: () => Promise<void> }> {
-  const child = spawn(compiled(), [folder], { stdio: ["pipe", "pipe", "inherit"] });
+/**
+ * Mounts it on a folder until `end` is called, or this process ends.
+ *
+ * @param isHidden Only in a mount namespace of its own, that of the process `pid`.
+ */
+export async function mountSilent(
+  folder: string,
+  isHidden = false,
+): Promise<{ pid: number | undefined; end: () => Promise<void> }> {
+  const [program = "", ...args] = [...(isHidden ? ["unshare", "--mount"] : []), compiled(), folder];
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
   const exit = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   await Promise.race([
     new Promise((resolve) => child.stdout.once("data", resolve)),
@@ -39,6 +47,7 @@ export async function mountSilent(folder: string): Promise<{ end: () => Promise<
     }),
   ]);
   return {
+    pid: child.pid,
     end: async () => {
       child.stdin.end();
       await exit;
