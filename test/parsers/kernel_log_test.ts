@@ -226,6 +226,24 @@ ${prefix}Out of memory: Killed process 7 (x), UID 1000, total-vm:4kB, anon-rss:4
     expect(parseClean(parseKernelLog, text).map(({ isCutOff }) => isCutOff)).toEqual([false, true, false]);
   });
 
+  it.each([
+    // What people paste of a log may end within the stack of who asked, or begin there.
+    ["mem_cgroup_out_of_memory+0xb5/0xd0", "memcg-oom", false],
+    ["[<ffffffff811c> ] mem_cgroup_oom_synchronize+0x52c/0x560", "memcg-oom", false],
+    ["__alloc_pages_slowpath.constprop.0+0xbdc/0xcc0", "global-oom", false],
+    ["? mem_cgroup_out_of_memory+0xb5/0xd0", "global-oom", true],
+    ["__alloc_pages_nodemask+0x2db/0x310", "global-oom", true],
+  ])("knows by the stack (%s) whose memory was used up", (frame, kind, isCutOff) => {
+    const stack = `[1.0]  oom_kill_process+0xe8/0x130\n[1.0]  out_of_memory+0x105/0x510\n[1.0]  ${frame}\n`;
+    const asked = `[1.0] web invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n${stack}`;
+    expect(parseClean(parseKernelLog, asked)).toMatchObject([{ kind, isCutOff, comm: "web", line: 1 }]);
+    expect(parseClean(parseKernelLog, stack)).toMatchObject([{ kind, isCutOff, comm: undefined, line: 2 }]);
+    expect(parseClean(parseKernelLog, stack.replaceAll("\n[", " [") + "\n")).toMatchObject([{
+      isCutOff: true,
+      line: 1,
+    }]);
+  });
+
   it("begins with the dump of a control group when the log does", () => {
     const text = `[1.0] memory: usage 8kB, limit 8kB, failcnt 9
 [1.0] Memory cgroup stats for /a: cache:0KB rss:8KB
