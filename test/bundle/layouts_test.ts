@@ -317,6 +317,14 @@ describe("a host without a manifest", () => {
     const bundle = await open(tar(tarEntry("h/proc/meminfo", meminfo), tarEntry("h/proc/vmstat", vmstat)));
     expect(bundle.facts.pageSizeBytes).toBe(size);
   });
+
+  it("tells its CPUs by the lists of free pages that zones have for each", async () => {
+    const zone = (name: string): string =>
+      `Node 0, zone ${name}\n  pages free     9\n  pagesets\n    cpu: 0\n              count: 3\n    cpu: 2\n              count: 4\n`;
+    const read = async (zoneinfo: string) => await open(tar(tarEntry("h/proc/zoneinfo", zoneinfo)));
+    expect((await read(zone("DMA") + zone("Normal"))).facts.cpus).toBe(2);
+    expect((await read("Node 0, zone DMA\n  pages free     9\n")).facts).not.toHaveProperty("cpus");
+  });
 });
 
 describe("an old sosreport", () => {
