@@ -247,7 +247,8 @@ class Shortages {
       this.#kill = this.#begin("global-oom", at);
       this.#kill.isCutOff = true;
     }
-    if (this.#kill?.isCutOff !== true || name === "out_of_memory") return;
+    // Of a request that failed since then the stack is another one.
+    if (this.#kill?.isCutOff !== true || this.#kill !== this.#events.at(-1) || name === "out_of_memory") return;
     this.#kill.isCutOff = false;
     if (name?.startsWith("mem_cgroup")) this.#kill.kind = "memcg-oom";
   }

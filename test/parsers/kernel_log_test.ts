@@ -244,6 +244,19 @@ ${prefix}Out of memory: Killed process 7 (x), UID 1000, total-vm:4kB, anon-rss:4
     }]);
   });
 
+  it("takes the stack of a request that failed for none of the OOM's before it", () => {
+    const text = `[1.0] web invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+[2.0] perf: page allocation failure: order:4, mode:0xdc0(GFP_KERNEL|__GFP_ZERO), nodemask=(null),cpuset=/,mems_allowed=0
+[2.0]  warn_alloc+0x10e/0x180
+[2.0]  __alloc_pages_slowpath+0xda0/0xdf0
+`;
+    const events = parseClean(parseKernelLog, text);
+    expect(events.map(({ kind, isCutOff }) => [kind, isCutOff])).toEqual([
+      ["global-oom", true],
+      ["allocation-failure", false],
+    ]);
+  });
+
   it("begins with the dump of a control group when the log does", () => {
     const text = `[1.0] memory: usage 8kB, limit 8kB, failcnt 9
 [1.0] Memory cgroup stats for /a: cache:0KB rss:8KB
