@@ -217,7 +217,9 @@ function hasTable({ lines }: Part): boolean {
 /** Whether a line begins something else than what it stands in. */
 function begins(lines: readonly string[], at: number, current: Part | undefined): boolean {
   const [head, line = ""] = [headOf(lines, at), lines[at]];
-  const title = titledPath(head);
+  // Below a title of whoever shows it the kernel's may be indented.
+  const isIndented = current !== undefined && current.path === undefined && /^[ \t]/.test(line);
+  const title = titledPath(head) ?? (isIndented ? titledPath(line.trimStart() + "\n") : undefined);
   if (title !== undefined) {
     if (current?.path !== title) return true;
     // vmstat has its titles again and again, below every screen.

@@ -39,8 +39,8 @@ function cpuCount(zoneinfo: string): number | undefined {
 /** `CPU: 0 PID: 115 Comm: hog Not tainted 5.10.0-45-amd64 #1` (up to 3.8 `Pid: 115, comm: hog Not`), of every trace; `Linux version 5.10.0-45-amd64 (...)`, of every boot. */
 const LOGGED_RELEASE =
   /\bLinux version (\d\S{1,80})|\b(?:PID: \d{1,10} |Pid: \d{1,10}, comm: ).{0,100}(?:Not tainted|Tainted: [A-Z -]{1,60}) {1,8}(\d\S{1,80}) #/g;
-/** `Nov 23 08:12:58 HOST kernel: `, `2026-11-23T08:12:58+0000 HOST kernel: ` */
-const LOGGED_HOST = /^(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S{8,32}) (\S{1,255}) kernel: /m;
+/** `Nov 23 08:12:58 HOST kernel: ` (in whose place somebody may have put the year), `2026-11-23T08:12:58+0000 HOST kernel: ` */
+const LOGGED_HOST = /^(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S{8,32}) (?!\d{4} )(\S{1,255}) kernel: /m;
 
 /** A log may be of several kernels: the last one counts. */
 function loggedRelease(log: string): string | undefined {

@@ -318,6 +318,14 @@ describe("a host without a manifest", () => {
     expect(bundle.facts.pageSizeBytes).toBe(size);
   });
 
+  it.each([["Jan  2 03:04:05 web1", "web1"], ["Jan  2 03:04:05 2013", undefined]])(
+    "tells its name by its log: %s",
+    async (prefix, hostname) => {
+      const bundle = await open(tar(tarEntry("h/sos_commands/kernel/dmesg", `${prefix} kernel: [1.0] Mem-Info:\n`)));
+      expect(bundle.facts.hostname).toBe(hostname);
+    },
+  );
+
   it("tells its CPUs by the lists of free pages that zones have for each", async () => {
     const zone = (name: string): string =>
       `Node 0, zone ${name}\n  pages free     9\n  pagesets\n    cpu: 0\n              count: 3\n    cpu: 2\n              count: 4\n`;

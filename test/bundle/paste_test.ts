@@ -270,6 +270,13 @@ HugePages_Free:    11904**
     });
   });
 
+  it("begins right below a title, indented", async () => {
+    const shown = MEMINFO.replaceAll(/^(?=.)/gm, "  ");
+    expect(texts(await open(`memory info:\n Summary (from /proc/meminfo)\n${shown}`))).toEqual({
+      "proc/meminfo": MEMINFO,
+    });
+  });
+
   it("tells what VMware's tools say of the machine from settings", async () => {
     const path = "sos_commands/vmware/vmware-toolbox-cmd_stat_raw_text_resources";
     const text = "vm.cpu.limit = -1\nguest.mem.mapped = 33030144\nguest.mem.ballooned = 16712052\n";

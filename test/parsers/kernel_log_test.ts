@@ -202,6 +202,7 @@ describe("parseKernelLog()", () => {
     ["[Tue Jan  2 03:04:05 2024] ", undefined],
     ["Jan  2 03:04:05 host kernel: [  116.5] ", 116.5],
     ["Jan  2 03:04:05 host kernel: ", undefined],
+    ["Jan  2 03:04:05 host kernel: : [  116.5] ", 116.5],
     ["<4>[  116.500000] ", 116.5],
     ["[  116.500000][  T116] ", 116.5],
     ["4,339,116500000,-;", undefined],
