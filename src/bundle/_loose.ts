@@ -29,6 +29,7 @@ export const FREE_PLACE = "sos_commands/memory/free";
  */
 const MEMINFO_ROW =
   /^\**(?:Mem(?:Total|Free|Available)|Buffers|(?:Swap)?Cached|(?:Ina|A)ctive(?:\((?:anon|file)\))?|Slab|(?:KR|SR)eclaimable|SUnreclaim|AnonPages|Mapped|Shmem|PageTables|KernelStack|VmallocUsed|Percpu|Hugetlb|Committed_AS): +\d+ kB\b|^\**HugePages_(?:Total|Free|Rsvd|Surp): +\d+\**\s/;
+const EXPORTED_ROW = /^(?:# HELP )?node_memory_[A-Z]\w+ [\dM]/;
 const SLABINFO_ROW = /^\**[\w:.-]+(?: +\d+){5} : tunables +\d+ /;
 const SLABTOP_ROW = /^\**[ \t]*\d+ +\d+ +\d{1,3}% +\d+[.,]\d\dK +\d+ +\d+ +\d+K? \S/;
 /** What grep leaves of netstat: the queues right behind the protocol are its alone. */
@@ -41,6 +42,7 @@ const ARCSTATS_ROW =
   /^(?:(?:c|c_min|c_max|size|arc_meta_used|(?:[a-z]{2,12}_){1,2}size) +4 +\d+\s|\s*ARC [Ss]ize(?: \(current\))?: )/;
 const ROWS: readonly (readonly [RegExp, string])[] = [
   [MEMINFO_ROW, "proc/meminfo"],
+  [EXPORTED_ROW, "proc/meminfo"],
   [SLABINFO_ROW, "proc/slabinfo"],
   [SLABTOP_ROW, "sos_commands/memory/slabtop_-o"],
   [NETSTAT_ROW, NETSTAT_PLACE],
