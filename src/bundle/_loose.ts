@@ -65,6 +65,7 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   // That of busybox before 1.22 ends with buffers.
   [/^[ \t]*total +used +free +shared +(?:buffers|buff\/cache)\s/, FREE_PLACE],
   [/^[ \t]*(?:[KMGTP]iB )?Mem *: *(?:[\d.]+(?:[kKMGT]? +|\+ *)total|\d+K used), /, FREE_PLACE],
+  [/^MEM \| +tot +\d[\d.]*[KMGT] *\|/, FREE_PLACE],
   // vmstat -s.
   [/^ *\d+ [KM] total memory\r?\n/, FREE_PLACE],
   [FOREIGN_FREE, FREE_PLACE],

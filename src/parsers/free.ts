@@ -15,6 +15,8 @@
 //
 //         4020152 K total memory                                                                          (vmstat -s)
 //
+//   MEM | tot   125.4G  | free    2.4G |  cache   7.8G | buff    9.2M |  slab    1.4G | slrec 573.7M |      (atop)
+//
 //   RAM: 1021544K total, 24316K free, 1140K buffers, 103988K cached, 1100K shmem, 59280K slab             (procrank)
 //
 //                    PAGES        TOTAL      PERCENTAGE                                             (crash> kmem -i; its SHARED is another sum)
@@ -76,6 +78,21 @@ const TOP_AMOUNT =
 
 /** vmstat's "swap cache" is the page cache. */
 const VMSTAT_ROW = /^(\d{1,16}) ([KM]) (?:(total|free|buff)(?:er)? memory|swap (cache)|(total|free) swap)$/;
+/** atop's; SWP has other words that are alike. */
+const ATOP_ROW = /^(MEM|SWP) \|/;
+const ATOP_AMOUNT = /\| +([a-z]{3,5}) +(\d{1,6}(?:\.\d)?[KMGT]) *(?=\|)/g;
+const ATOP_FIELDS: ReadonlyMap<string, string> = new Map([
+  ["MEM tot", "MemTotal"],
+  ["MEM free", "MemFree"],
+  ["MEM cache", "Cached"],
+  ["MEM buff", "Buffers"],
+  ["MEM slab", "Slab"],
+  ["MEM slrec", "SReclaimable"],
+  ["MEM shmem", "Shmem"],
+  ["MEM pgtab", "PageTables"],
+  ["SWP tot", "SwapTotal"],
+  ["SWP free", "SwapFree"],
+]);
 /** What top prints `13188148+` of has 9 digits, or 10. */
 const TEN_DIGITS_BYTES = 1e9 * 2 ** 10;
 /** What four numbers lost in all. */
@@ -161,7 +178,12 @@ export function parseFree(text: string, _context: ParseContext): Meminfo {
     else if (header === undefined && FOREIGN_HEADER.test(line)) {
       header = /^\s*-\/\+ /m.test(text) ? OLD_COLUMNS : COLUMNS;
     } else if (header !== undefined) readRow(line, number, header);
-    else if (!readCrashRow(line, number) && !readVmstatRow(line, number)) {
+    else if (ATOP_ROW.test(line)) {
+      for (const [, name, word] of line.matchAll(ATOP_AMOUNT)) {
+        const amount = amountOf(word as string);
+        add(ATOP_FIELDS.get(`${line.slice(0, 3)} ${name}`), amount && bytesOf(amount, undefined), number);
+      }
+    } else if (!readCrashRow(line, number) && !readVmstatRow(line, number)) {
       readTopRow(line, number, add, bytes.get("MemTotal")?.bytes);
     }
   });

@@ -212,6 +212,20 @@ Swap:           0B         0B         0B
     ],
     ["MiB Mem : 1031851.+total, 500100.2 free, 200200.3 used, 331550.7 buff/cache\n", { MemTotal: 1_031_851 * MIB }],
     [
+      "MEM | tot    62.5G  | free    1.2G |               |  cache   3.9G | dirty   4.4M  | buff    4.6M |  slab    0.7G |\t\t |\n" +
+      "MEM | numnode    2  |              |  shmem   2.0G |               | shrss   0.5M  | tcpsk   6.0M |\n" +
+      "SWP | tot     8.0G  | free    0.0M |               |  swcac   0.1M |\n",
+      {
+        MemTotal: 62.5 * GIB,
+        MemFree: Math.round(1.2 * GIB),
+        Cached: Math.round(3.9 * GIB),
+        Slab: Math.round(0.7 * GIB),
+        Shmem: 2 * GIB,
+        SwapTotal: 8 * GIB,
+        SwapFree: 0,
+      },
+    ],
+    [
       "      4020152 K total memory\n       452268 K used memory\n      2448760 K free memory\n       384428 K buffer memory\n" +
       "       734696 K swap cache\n      4192252 K total swap\n            0 K used swap\n      4192248 K free swap\n",
       {
@@ -227,7 +241,7 @@ Swap:           0B         0B         0B
       "Mem: 113788K used, 5472K free, 1424K shrd, 0K buff, 4864K cached\n",
       { MemTotal: 119_260 * KIB, MemFree: 5472 * KIB, Buffers: 0, Cached: 4864 * KIB },
     ],
-  ])("reads the head of top, and vmstat -s: %j", (text, expected) => {
+  ])("reads the head of top and of atop, and vmstat -s: %j", (text, expected) => {
     expect(loosePath(new TextEncoder().encode(text))).toBe("sos_commands/memory/free");
     expect(parse(text)).toMatchObject(expected);
   });
