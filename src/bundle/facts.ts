@@ -31,9 +31,10 @@ function pageSizeBytes(meminfo: string | undefined, vmstat: string | undefined):
   return size >= 4096 && size <= 65536 ? size : undefined;
 }
 
-/** Each zone has a list of free pages for every CPU that is online. */
-function cpuCount(zoneinfo: string): number | undefined {
-  return new Set(zoneinfo.match(/^ +cpu: \d{1,5}$/gm)).size || undefined;
+/** Per-CPU memory is for every CPU that there may be, which the kernel tells as it starts. Each zone has a list of free pages for every one that is online. */
+function cpuCount(log: string, zoneinfo: string): number | undefined {
+  return Number(/\bnr_cpu_ids[:=](\d{1,5})\b/.exec(log)?.[1] ?? new Set(zoneinfo.match(/^ +cpu: \d{1,5}$/gm)).size) ||
+    undefined;
 }
 
 /** `CPU: 0 PID: 115 Comm: hog Not tainted 5.10.0-45-amd64 #1` (up to 3.8 `Pid: 115, comm: hog Not`), of every trace; `Linux version 5.10.0-45-amd64 (...)`, of every boot. */
@@ -61,7 +62,7 @@ export function factsWithoutManifest(files: ReadonlyMap<string, Uint8Array>): Ho
   const hostname = uname?.[1] ?? read("etc/hostname", "proc/sys/kernel/hostname")?.trim() ?? LOGGED_HOST.exec(log)?.[1];
   const machine = uname?.at(-2);
   const size = pageSizeBytes(read("proc/meminfo"), read("proc/vmstat"));
-  const cpus = cpuCount(read("proc/zoneinfo") ?? "");
+  const cpus = cpuCount(log, read("proc/zoneinfo") ?? "");
   return {
     ...(kernelRelease === undefined ? {} : { kernelRelease }),
     ...(hostname === undefined || hostname === "" ? {} : { hostname }),

@@ -332,6 +332,10 @@ describe("a host without a manifest", () => {
     const read = async (zoneinfo: string) => await open(tar(tarEntry("h/proc/zoneinfo", zoneinfo)));
     expect((await read(zone("DMA") + zone("Normal"))).facts.cpus).toBe(2);
     expect((await read("Node 0, zone DMA\n  pages free     9\n")).facts).not.toHaveProperty("cpus");
+    // A virtual machine may be given more while it runs.
+    const log = "[0.0] setup_percpu: NR_CPUS:8192 nr_cpumask_bits:128 nr_cpu_ids:128 nr_node_ids:1\n";
+    const both = tar(tarEntry("h/proc/zoneinfo", zone("DMA")), tarEntry("h/sos_commands/kernel/dmesg", log));
+    expect((await open(both)).facts.cpus).toBe(128);
   });
 });
 
