@@ -56,6 +56,9 @@ const COUNTED: Missing = {
   howToCapture: "grep -c pcpu_get_vm_areas /proc/vmallocinfo",
 };
 
+/** Tells how many CPUs there are. */
+const CPUS: Missing = { path: "proc/zoneinfo", howToCapture: "cat /proc/zoneinfo" };
+
 export const percpuGrowth: Analyzer = defineAnalyzer({
   id: "percpu-growth",
   title: "Per-CPU memory",
@@ -92,6 +95,7 @@ export const percpuGrowth: Analyzer = defineAnalyzer({
     const counted = `${formatBytes(percpu)} (${formatShare(percpu, ledger.totalBytes)})${
       cpus === undefined ? "" : `, ${formatBytes(percpu / cpus)} on each of ${formatQuantity(cpus, "CPU")}`
     }`;
+    if (percpu >= materialBytes && !grows && cpus === undefined) return { notAssessed: [CPUS] };
     if (percpu < materialBytes || (!grows && percpu <= usual)) {
       return { ruledOut: `per-CPU memory${percpu < all ? " that no cause has" : ""} is ${counted}` };
     }

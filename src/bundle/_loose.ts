@@ -9,6 +9,8 @@ const NETSTAT_PLACE = "sos_commands/networking/netstat_-W_-neopa";
 
 const LSOF_PLACE = "sos_commands/process/lsof_";
 
+const VMWARE_PLACE = "sos_commands/vmware/vmware-toolbox-cmd_stat_raw_text_resources";
+
 /** Where the tables of sar -r have their place, whatever day they are of. */
 export const SAR_PLACE = "sos_commands/sar/sar";
 
@@ -27,6 +29,7 @@ export const FREE_PLACE = "sos_commands/memory/free";
  */
 const MEMINFO_ROW =
   /^\**(?:Mem(?:Total|Free|Available)|Buffers|(?:Swap)?Cached|(?:Ina|A)ctive(?:\((?:anon|file)\))?|Slab|(?:KR|SR)eclaimable|SUnreclaim|AnonPages|Mapped|Shmem|PageTables|KernelStack|VmallocUsed|Percpu|Hugetlb|Committed_AS): +\d+ kB\b|^\**HugePages_(?:Total|Free|Rsvd|Surp): +\d+\**\s/;
+const EXPORTED_ROW = /^(?:# HELP )?node_memory_[A-Z]\w+ [\dM]/;
 const SLABINFO_ROW = /^\**[\w:.-]+(?: +\d+){5} : tunables +\d+ /;
 const SLABTOP_ROW = /^\**[ \t]*\d+ +\d+ +\d{1,3}% +\d+[.,]\d\dK +\d+ +\d+ +\d+K? \S/;
 /** What grep leaves of netstat: the queues right behind the protocol are its alone. */
@@ -39,6 +42,7 @@ const ARCSTATS_ROW =
   /^(?:(?:c|c_min|c_max|size|arc_meta_used|(?:[a-z]{2,12}_){1,2}size) +4 +\d+\s|\s*ARC [Ss]ize(?: \(current\))?: )/;
 const ROWS: readonly (readonly [RegExp, string])[] = [
   [MEMINFO_ROW, "proc/meminfo"],
+  [EXPORTED_ROW, "proc/meminfo"],
   [SLABINFO_ROW, "proc/slabinfo"],
   [SLABTOP_ROW, "sos_commands/memory/slabtop_-o"],
   [NETSTAT_ROW, NETSTAT_PLACE],
@@ -60,7 +64,10 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^ *(?:Active \/ Total Objects \(% used\) |OBJS ACTIVE +USE OBJ SIZE )/, "sos_commands/memory/slabtop_-o"],
   // That of busybox before 1.22 ends with buffers.
   [/^[ \t]*total +used +free +shared +(?:buffers|buff\/cache)\s/, FREE_PLACE],
-  [/^[ \t]*(?:[KMGTP]iB )?Mem *: *(?:[\d.]+[kKMGT]? +total|\d+K used), /, FREE_PLACE],
+  [/^[ \t]*(?:[KMGTP]iB )?Mem *: *(?:[\d.]+(?:[kKMGT]? +|\+ *)total|\d+K used), /, FREE_PLACE],
+  [/^MEM \| +tot +\d[\d.]*[KMGT] *\|/, FREE_PLACE],
+  // vmstat -s.
+  [/^ *\d+ [KM] total memory\r?\n/, FREE_PLACE],
   [FOREIGN_FREE, FREE_PLACE],
   [/^nr_free_pages \d+\s/, "proc/vmstat"],
   [/^ *(?:procs -+memory-+ |r +b +swpd +free +(?:buff|inact) )/, VMSTAT_PLACE],
@@ -115,6 +122,8 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^Linux \S{1,255} \([^()\n]{0,255}\)\s+\S{1,16}\s[^\n]{0,80}\r?\n\s{0,4}[^\n]{0,40}\bkbmemfree\b/, SAR_PLACE],
   [/^unreferenced object 0x[\da-f]{1,16} \(size \d+\):/, "sys/kernel/debug/kmemleak"],
   [/^Linux \S{1,255} \d+\.\d+\S{0,80} #\d/, "sos_commands/kernel/uname_-a"],
+  // Written as sysctl writes its settings.
+  [/^(?:vm\.(?:cpu|numa)|guest\.mem)\.[\w.]+ = /, VMWARE_PLACE],
   [/^[a-z][\w.-]*\.[\w-]+ = /, "sos_commands/kernel/sysctl_-a"],
 ];
 
@@ -162,6 +171,7 @@ const PLAIN_ROWS: ReadonlySet<string> = new Set([
   "proc/zoneinfo",
   "proc/buddyinfo",
   "proc/vmallocinfo",
+  VMWARE_PLACE,
   "sos_commands/kernel/sysctl_-a",
 ]);
 const TITLES = BEGINNINGS.filter(([, path]) => !PLAIN_ROWS.has(path));

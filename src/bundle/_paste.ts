@@ -16,8 +16,11 @@ import {
 import { beginsAsKernelLog } from "./log.ts";
 import { unbroken, withoutQuotedPrintable } from "./_mail.ts";
 
-/** Between the outputs: a fence of Markdown, a tag of HTML, `==> FILE <==` of head and tail, `------ TITLE (COMMAND) ------` of Android's bugreport. */
-const FENCE = /^ {0,3}(?:```|~~~)|^<\/?(?:pre|code|details|summary)\b|^\{(?:noformat|code)\b[^}]{0,100}\}/;
+/** Between the outputs: a fence of Markdown, a prompt where nothing was typed, a tag of HTML, `==> FILE <==` of head and tail, `------ TITLE (COMMAND) ------` of Android's bugreport. */
+const FENCE =
+  /^ {0,3}(?:```|~~~)|^\[?[\w.-]{1,64}@[\w.-]{1,255}[^$#%>]{0,200}[$#%] ?$|^<\/?(?:pre|code|details|summary)\b|^\{(?:noformat|code)\b[^}]{0,100}\}/;
+/** Behind some fences stands the first line, and not the language that Markdown has there. */
+const FENCED = /^ {0,3}(?:```|~~~)(?=.*(?: {2}|: |[$#] )\S)/;
 const FILE_TITLE = /^==> (\/\S{1,200}) <==$|^------ [^()]{1,100} \((?:cat )?(\/\S{1,200})\) ------$/;
 /** `root@host:~# ` and `[root@host ~]# `: whatever follows is a command. */
 const HOST_PROMPT = /^\[?[\w.-]{1,64}@[\w.-]{1,255}[^$#%>]{0,200}[$#%>] ?(\S.*)$/;
@@ -156,7 +159,7 @@ function isDoubleSpaced(lines: readonly string[]): boolean {
 
 function partsOf(plain: string): Part[] {
   const parts: Part[] = [];
-  const shown = withoutComments(plain.split("\n").map((line) => line.replace(QUOTED, "")));
+  const shown = withoutComments(plain.split("\n").map((line) => line.replace(QUOTED, "").replace(FENCED, "")));
   const isDouble = isDoubleSpaced(shown);
   const lines = isDouble ? shown.filter((line) => line.trim() !== "") : shown;
   const numbers = isDouble ? shown.flatMap((line, at) => line.trim() === "" ? [] : at + 1) : undefined;
@@ -214,7 +217,9 @@ function hasTable({ lines }: Part): boolean {
 /** Whether a line begins something else than what it stands in. */
 function begins(lines: readonly string[], at: number, current: Part | undefined): boolean {
   const [head, line = ""] = [headOf(lines, at), lines[at]];
-  const title = titledPath(head);
+  // Below a title of whoever shows it the kernel's may be indented.
+  const isIndented = current !== undefined && current.path === undefined && /^[ \t]/.test(line);
+  const title = titledPath(head) ?? (isIndented ? titledPath(line.trimStart() + "\n") : undefined);
   if (title !== undefined) {
     if (current?.path !== title) return true;
     // vmstat has its titles again and again, below every screen.

@@ -31,11 +31,17 @@ function pageSizeBytes(meminfo: string | undefined, vmstat: string | undefined):
   return size >= 4096 && size <= 65536 ? size : undefined;
 }
 
+/** Per-CPU memory is for every CPU that there may be, which the kernel tells as it starts. Each zone has a list of free pages for every one that is online. */
+function cpuCount(log: string, zoneinfo: string): number | undefined {
+  return Number(/\bnr_cpu_ids[:=](\d{1,5})\b/.exec(log)?.[1] ?? new Set(zoneinfo.match(/^ +cpu: \d{1,5}$/gm)).size) ||
+    undefined;
+}
+
 /** `CPU: 0 PID: 115 Comm: hog Not tainted 5.10.0-45-amd64 #1` (up to 3.8 `Pid: 115, comm: hog Not`), of every trace; `Linux version 5.10.0-45-amd64 (...)`, of every boot. */
 const LOGGED_RELEASE =
   /\bLinux version (\d\S{1,80})|\b(?:PID: \d{1,10} |Pid: \d{1,10}, comm: ).{0,100}(?:Not tainted|Tainted: [A-Z -]{1,60}) {1,8}(\d\S{1,80}) #/g;
-/** `Nov 23 08:12:58 HOST kernel: `, `2026-11-23T08:12:58+0000 HOST kernel: ` */
-const LOGGED_HOST = /^(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S{8,32}) (\S{1,255}) kernel: /m;
+/** `Nov 23 08:12:58 HOST kernel: ` (in whose place somebody may have put the year), `2026-11-23T08:12:58+0000 HOST kernel: ` */
+const LOGGED_HOST = /^(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S{8,32}) (?!\d{4} )(\S{1,255}) kernel: /m;
 
 /** A log may be of several kernels: the last one counts. */
 function loggedRelease(log: string): string | undefined {
@@ -56,11 +62,13 @@ export function factsWithoutManifest(files: ReadonlyMap<string, Uint8Array>): Ho
   const hostname = uname?.[1] ?? read("etc/hostname", "proc/sys/kernel/hostname")?.trim() ?? LOGGED_HOST.exec(log)?.[1];
   const machine = uname?.at(-2);
   const size = pageSizeBytes(read("proc/meminfo"), read("proc/vmstat"));
+  const cpus = cpuCount(log, read("proc/zoneinfo") ?? "");
   return {
     ...(kernelRelease === undefined ? {} : { kernelRelease }),
     ...(hostname === undefined || hostname === "" ? {} : { hostname }),
     ...(machine === undefined ? {} : { machine }),
     ...(size === undefined ? {} : { pageSizeBytes: size }),
+    ...(cpus === undefined ? {} : { cpus }),
   };
 }
 
@@ -73,5 +81,6 @@ export const factsPaths: readonly string[] = [
   "proc/sys/kernel/hostname",
   "proc/meminfo",
   "proc/vmstat",
+  "proc/zoneinfo",
   BOOT_ID_PATH,
 ];

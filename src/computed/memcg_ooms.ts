@@ -38,6 +38,9 @@ function fromLog(
     if (event.kind !== "memcg-oom") continue;
     const group = event.memcg ?? UNNAMED_GROUP;
     const report = reportOf(event, (log as Parsed<readonly KernelLogEvent[]>).value, reports?.value);
+    // Where the log ends within the stack of who asked, what it tells of others says more.
+    const isStack = event.memcg === undefined && event.victims.length === 0 && report === undefined;
+    if (isStack && byGroup.size > 0) continue;
     const kills = (byGroup.get(group)?.kills ?? 0) + event.victims.length;
     // The latest last.
     byGroup.delete(group);

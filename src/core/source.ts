@@ -7,6 +7,7 @@ export interface HostFacts {
   readonly pageSizeBytes?: number;
   /** Clock ticks a second, the unit of times in /proc/PID/stat. */
   readonly userHz?: number;
+  /** Those online; without a manifest those that there may be, where the log tells it. */
   readonly cpus?: number;
   /** Milliseconds since 1970, when the first snapshot was taken. */
   readonly capturedAt?: number;

@@ -110,7 +110,8 @@ const EVENT_PREFIX =
 export function messageOf(line: string): string {
   const kernel = line.indexOf("kernel: ");
   let message = line;
-  if (kernel !== -1) message = line.slice(kernel + "kernel: ".length);
+  // Some versions of rsyslog put the colon in twice.
+  if (kernel !== -1) message = line.slice(kernel + "kernel: ".length).replace(/^: (?=\[)/, "");
   else if (!line.startsWith("[")) {
     message = line.replace(EVENT_PREFIX, "").replace(/^<\d+>/, "").replace(DMESG_PREFIX, "").replace(KERNEL_TIME, "");
   }

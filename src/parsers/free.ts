@@ -11,6 +11,11 @@
 //
 //   KiB Mem :  1005740 total,    93400 free,   699632 used,   212708 buff/cache              (top; up to 3.2.8 `Mem:  48168M total, 48015M used,`)
 //   KiB Swap:  2097148 total,  1540604 free,   556544 used.   157672 avail Mem
+//   KiB Mem : 13188148+total, 13976644 free, 10354286+used, 14361972 buff/cache              (where a number does not fit its column)
+//
+//         4020152 K total memory                                                                          (vmstat -s)
+//
+//   MEM | tot   125.4G  | free    2.4G |  cache   7.8G | buff    9.2M |  slab    1.4G | slrec 573.7M |      (atop)
 //
 //   RAM: 1021544K total, 24316K free, 1140K buffers, 103988K cached, 1100K shmem, 59280K slab             (procrank)
 //
@@ -69,7 +74,29 @@ const CRASH_FIELDS: ReadonlyMap<string, string> = new Map([
   ["SWAP FREE", "SwapFree"],
 ]);
 const TOP_AMOUNT =
-  /(\d{1,16}(?:\.\d{1,3})?)([kKMGT]?) +(total|free|used|shrd|shmem|buff\/cache|buffers|buff|cached|avail)\b/g;
+  /(\d{1,16}(?:\.\d{1,3})?)(?:([kKMGT]?) +|(\.?\+) *)(total|free|used|shrd|shmem|buff\/cache|buffers|buff|cached|avail)\b/g;
+
+/** vmstat's "swap cache" is the page cache. */
+const VMSTAT_ROW = /^(\d{1,16}) ([KM]) (?:(total|free|buff)(?:er)? memory|swap (cache)|(total|free) swap)$/;
+/** atop's; SWP has other words that are alike. */
+const ATOP_ROW = /^(MEM|SWP) \|/;
+const ATOP_AMOUNT = /\| +([a-z]{3,5}) +(\d{1,6}(?:\.\d)?[KMGT]) *(?=\|)/g;
+const ATOP_FIELDS: ReadonlyMap<string, string> = new Map([
+  ["MEM tot", "MemTotal"],
+  ["MEM free", "MemFree"],
+  ["MEM cache", "Cached"],
+  ["MEM buff", "Buffers"],
+  ["MEM slab", "Slab"],
+  ["MEM slrec", "SReclaimable"],
+  ["MEM shmem", "Shmem"],
+  ["MEM pgtab", "PageTables"],
+  ["SWP tot", "SwapTotal"],
+  ["SWP free", "SwapFree"],
+]);
+/** What top prints `13188148+` of has 9 digits, or 10. */
+const TEN_DIGITS_BYTES = 1e9 * 2 ** 10;
+/** What four numbers lost in all. */
+const MAX_LOST_BYTES = 4 * 99 * 2 ** 10;
 
 /** In which unit the numbers are that have none of their own; undefined where the options leave it to these. */
 function unitOf(options: string): number | undefined {
@@ -151,7 +178,14 @@ export function parseFree(text: string, _context: ParseContext): Meminfo {
     else if (header === undefined && FOREIGN_HEADER.test(line)) {
       header = /^\s*-\/\+ /m.test(text) ? OLD_COLUMNS : COLUMNS;
     } else if (header !== undefined) readRow(line, number, header);
-    else if (!readCrashRow(line, number)) readTopRow(line, number, add);
+    else if (ATOP_ROW.test(line)) {
+      for (const [, name, word] of line.matchAll(ATOP_AMOUNT)) {
+        const amount = amountOf(word as string);
+        add(ATOP_FIELDS.get(`${line.slice(0, 3)} ${name}`), amount && bytesOf(amount, undefined), number);
+      }
+    } else if (!readCrashRow(line, number) && !readVmstatRow(line, number)) {
+      readTopRow(line, number, add, bytes.get("MemTotal")?.bytes);
+    }
   });
   if (!bytes.has("MemTotal")) {
     throw new ParseError(
@@ -173,6 +207,14 @@ export function parseFree(text: string, _context: ParseContext): Meminfo {
     return true;
   }
 
+  function readVmstatRow(line: string, number: number): boolean {
+    const [, digits, letter = "", memory, cache, swap] = VMSTAT_ROW.exec(line) ?? [];
+    if (digits === undefined) return false;
+    const field = swap === undefined ? FIELDS.get((memory ?? cache) as string) : SWAP_FIELDS.get(swap);
+    add(field, bytesOf({ number: Number(digits), unit: BINARY_UNITS.get(letter.toLowerCase()) }, undefined), number);
+    return true;
+  }
+
   function readRow(line: string, number: number, names: readonly string[]): void {
     const [, label, rest] = ROW.exec(line) ?? [];
     if (rest === undefined || label?.startsWith("-/+") || label === "Total") return;
@@ -191,15 +233,32 @@ export function parseFree(text: string, _context: ParseContext): Meminfo {
   }
 }
 
+/** Numbers of a row with the digits that did not fit as zeros. Whether it was one or two the sum tells. */
+function widened(told: ReadonlyMap<string, number>, cut: ReadonlySet<string>): ReadonlyMap<string, number> {
+  for (let choice = 0; choice < 2 ** cut.size; choice++) {
+    const whole = new Map(told);
+    [...cut].forEach((name, i) => whole.set(name, (told.get(name) ?? 0) * ((choice >> i) % 2 === 0 ? 10 : 100)));
+    const of = (name: string): number => whole.get(name) ?? 0;
+    const rest = of("total") - of("free") - of("used") - of(BUFF_CACHE);
+    if (Math.abs(rest) <= MAX_LOST_BYTES) return whole;
+  }
+  return new Map();
+}
+
 function readTopRow(
   line: string,
   number: number,
   add: (field: string | undefined, bytes: number | undefined, line: number) => void,
+  totalBytes: number | undefined,
 ): void {
   const [, prefix, kind, rest] = TOP_ROW.exec(line) ?? [];
   if (kind === undefined || rest === undefined) return;
   const told = new Map<string, number>();
-  for (const [, digits, letter, name] of rest.matchAll(TOP_AMOUNT)) {
+  const cut = new Set<string>();
+  for (const [, digits, letter, plus, name] of rest.matchAll(TOP_AMOUNT)) {
+    // No sum tells of what is available, which is less than all.
+    if (plus === "+" && name === "avail" && !((totalBytes ?? Infinity) < TEN_DIGITS_BYTES)) continue;
+    if (plus === "+") cut.add(name as string);
     const unit = BINARY_UNITS.get((prefix ?? letter ?? "").toLowerCase());
     const bytes = bytesOf({ number: Number(digits), unit }, undefined);
     if (bytes !== undefined) told.set(name as string, bytes);
@@ -207,7 +266,7 @@ function readTopRow(
   const [used, free] = [told.get("used"), told.get("free")];
   // busybox leaves out the sum of these two.
   if (kind === "Mem" && used !== undefined && free !== undefined && !told.has("total")) told.set("total", used + free);
-  for (const [name, bytes] of told) {
+  for (const [name, bytes] of cut.size === 0 ? told : widened(told, cut)) {
     const isMemory = kind !== "Swap" || MEMORY_IN_SWAP_ROW.has(name);
     add((isMemory ? FIELDS : SWAP_FIELDS).get(name), bytes, number);
   }

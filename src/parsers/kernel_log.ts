@@ -63,7 +63,7 @@ export interface KernelLogEvent {
   readonly memcg: string | undefined;
   /** Empty when the log ends before the kill, or nobody could be killed. */
   readonly victims: readonly OomVictim[];
-  /** The log has nothing of it but who asked: whether the host or a control group was short is not known. */
+  /** The log has nothing of it but that somebody asked: whether the host or a control group was short is not known. */
   readonly isCutOff: boolean;
   /** A page fault found no memory, for which the kernel up to 5.15 has the host's OOM killer run, whatever was short (`gfp_mask=0x0`). */
   readonly isPageFault: boolean;
@@ -89,6 +89,9 @@ const KILL =
   /^(?:Memory cgroup out of memory|Out of memory|Killed process |Kernel panic .*(?:[Oo]ut of|deadlocked on) memory)/;
 /** Of the host's memory, which the kernel writes where it was short: of a control group it tells other things. mm/oom_kill.c dump_header() */
 const HOST_DUMP = /^(?:Mem-[Ii]nfo:|lowmem_reserve\[\]:|Unreclaimable slab info:)/;
+/** Who called the OOM killer: a frame of the stack below who asked. With a ? it may be an older call's. */
+const FRAME =
+  /(?:^|\] {1,2})(out_of_memory|mem_cgroup_(?:out_of_memory|oom_synchronize)|__alloc_pages_(?:slowpath|may_oom))[.+]/;
 /** The kernel's first line. */
 const STARTED = "Linux version ";
 /** Every line that is about a shortage has one of these. */
@@ -97,6 +100,7 @@ const SHORTAGE_MARKS = [
   "page allocation failure",
   ", object size: ",
   "ut of memory",
+  "out_of_memory",
   "Killed process",
   "as a result of limit of",
   "Mem-Info:",
@@ -107,7 +111,11 @@ const SHORTAGE_MARKS = [
   "Memory cgroup stats for ",
   "deadlocked on memory",
 ];
-const MARKED = new RegExp([...SHORTAGE_MARKS, STARTED].map((mark) => mark.replaceAll(/[[\]]/g, "\\$&")).join("|"));
+/** Of other frames than the first, which tells that it is such a stack. */
+const FRAME_MARKS = ["mem_cgroup_oom_s", "__alloc_pages_slowpath", "__alloc_pages_may_oom"];
+const MARKED = new RegExp(
+  [...SHORTAGE_MARKS, ...FRAME_MARKS, STARTED].map((mark) => mark.replaceAll(/[[\]]/g, "\\$&")).join("|"),
+);
 
 /**
  * Finds out-of-memory kills and failed allocations in a kernel log.
@@ -180,6 +188,7 @@ class Shortages {
       const last = this.#events.at(-1);
       if (last !== undefined) last.isCutOff = false;
     } else if (message.startsWith("oom-kill:constraint=")) this.#readConstraint(at);
+    else if (FRAME.test(message)) this.#readFrame(at);
     else if (LIMIT.test(message)) this.#readLimit(at);
     else if (KILL.test(message)) this.#readKill(at);
   }
@@ -228,6 +237,20 @@ class Shortages {
     this.#kill.comm = message.slice(0, message.indexOf(INVOKED));
     this.#kill.order = parseInteger(after(message, "order="));
     this.#kill.isPageFault = /\bgfp_mask=0x0(?:\(\))?,/.test(message);
+  }
+
+  /** The page allocator was called for the host; a log may also begin within the stack, below who asked. */
+  #readFrame(at: LogLine): void {
+    const [, name] = FRAME.exec(at.message) ?? [];
+    if (this.#events.length === 0) {
+      if (name?.startsWith("__")) return;
+      this.#kill = this.#begin("global-oom", at);
+      this.#kill.isCutOff = true;
+    }
+    // Of a request that failed since then the stack is another one.
+    if (this.#kill?.isCutOff !== true || this.#kill !== this.#events.at(-1) || name === "out_of_memory") return;
+    this.#kill.isCutOff = false;
+    if (name?.startsWith("mem_cgroup")) this.#kill.kind = "memcg-oom";
   }
 
   #readFailure(at: LogLine): void {

@@ -5,6 +5,8 @@
 //   Active(anon):       1536 kB
 //   HugePages_Total:       0
 //   Hugepagesize:       2048 kB
+//
+//   node_memory_Active_anon_bytes 1.572864e+06        (node_exporter's /metrics; without the unit up to 0.15)
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { parseKb, splitKey } from "./_key_kb.ts";
@@ -19,6 +21,8 @@ export interface Meminfo {
   readonly counts: ReadonlyMap<string, NumberAtLine>;
 }
 
+/** With labels it may be of several hosts. */
+const EXPORTED = /^node_memory_(\w+?)(?:_bytes)? (\d[\d.e+]{0,24})$/;
 /** The same in bytes, above the rest: of Linux 2.4, and of routers' firmware to this day. */
 const OLD_TABLE = /^ {8}total: +used: |^(?:Mem|Swap): +\d+ +\d+ +\d+/;
 
@@ -39,8 +43,18 @@ const OLD_TABLE = /^ {8}total: +used: |^(?:Mem|Swap): +\d+ +\d+ +\d+/;
 export function parseMeminfo(text: string, context: ParseContext): Meminfo {
   const bytes = new Map<string, BytesAtLine>();
   const counts = new Map<string, NumberAtLine>();
+  let isExported = false;
   forEachLine(text, (line, number) => {
     if (line === "" || OLD_TABLE.test(line)) return;
+    const [, name, digits] = EXPORTED.exec(line) ?? [];
+    isExported ||= name !== undefined || line.startsWith("# HELP node_");
+    const value = Number(digits);
+    if (name !== undefined && Number.isSafeInteger(value)) {
+      if (name.startsWith("HugePages_")) counts.set(name, { value, line: number });
+      else bytes.set(name.replace(/_(anon|file)$/, "($1)"), { bytes: value, line: number });
+    }
+    // Of such a file the other lines are of other things.
+    if (isExported) return;
     const field = splitKey(withoutMarks(line));
     const amount = field && parseKb(field.value);
     const count = field?.key.startsWith("HugePages_") ? parseCount(field.value) : undefined;

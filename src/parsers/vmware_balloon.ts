@@ -6,6 +6,7 @@
 //   current               :          4597760        (from 5.4 on)
 //
 //   17960 MB                                        (vmware-toolbox-cmd stat balloon)
+//   guest.mem.ballooned = 18391040                  (in KiB: vmware-toolbox-cmd stat raw text resources, which sos captures)
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type Parsed, type Source } from "../core/source.ts";
 import { multiply, parseCount } from "./_numbers.ts";
@@ -13,11 +14,12 @@ import type { BytesAtLine } from "./_values.ts";
 
 const CURRENT = /^current *: +(\d{1,16})(?: pages)?$/;
 const TOOLS = /^(\d{1,12}) MB$/;
+const RAW = /^guest\.mem\.ballooned = (\d{1,16})$/;
 /** The driver is there on x86 alone, and counts in pages of that size also where it takes larger ones. */
 const PAGE_BYTES = 4096;
 
 /**
- * Parses either of them: what the balloon has.
+ * Parses any of them: what the balloon has.
  *
  * @throws {ParseError} if no line tells it.
  *
@@ -33,7 +35,8 @@ const PAGE_BYTES = 4096;
 export function parseVmwareBalloon(text: string): BytesAtLine {
   for (const [i, line] of text.split("\n", 100).entries()) {
     const bytes = multiply(parseCount(CURRENT.exec(line.trimEnd())?.[1]), PAGE_BYTES) ??
-      multiply(parseCount(TOOLS.exec(line.trimEnd())?.[1]), 2 ** 20);
+      multiply(parseCount(TOOLS.exec(line.trimEnd())?.[1]), 2 ** 20) ??
+      multiply(parseCount(RAW.exec(line.trimEnd())?.[1]), 2 ** 10);
     if (bytes !== undefined) return { bytes, line: i + 1 };
   }
   throw new ParseError('Cannot parse the balloon of VMware: no line like "current: 512 pages"', { text });
@@ -42,7 +45,13 @@ export function parseVmwareBalloon(text: string): BytesAtLine {
 /** A snapshot's file, as {@linkcode parseVmwareBalloon} reads it. */
 export const vmwareBalloon: Source<Parsed<BytesAtLine>> = defineArtifact({
   name: "vmware_balloon",
-  paths: ["sys/kernel/debug/vmmemctl", "sos_commands/vmware/vmware-toolbox-cmd_stat_balloon"],
+  paths: [
+    "sys/kernel/debug/vmmemctl",
+    // Of the driver that came with VMware's tools.
+    "proc/vmmemctl",
+    "sos_commands/vmware/vmware-toolbox-cmd_stat_balloon",
+    "sos_commands/vmware/vmware-toolbox-cmd_stat_raw_text_resources",
+  ],
   howToCapture: "vmware-toolbox-cmd stat balloon",
   parse: parseVmwareBalloon,
 });

@@ -77,6 +77,11 @@ describe(ID, () => {
       (mib: number) => `target                :                0\ncurrent               : ${mib * 256}\n`,
     ],
     ["sos_commands/vmware/vmware-toolbox-cmd_stat_balloon", (mib: number) => `${mib} MB\n`],
+    ["proc/vmmemctl", (mib: number) => `target: 0 pages\ncurrent: ${mib * 256} pages\n`],
+    [
+      "sos_commands/vmware/vmware-toolbox-cmd_stat_raw_text_resources",
+      (mib: number) => `vm.cpu.limit = -1\nguest.mem.ballooned = ${mib * 1024}\nguest.mem.swapped = 0\n`,
+    ],
   ])("reads what VMware's has, which is in no account: %s", async (path, text) => {
     const modules = { "proc/modules": "vmw_balloon 18190 0 - Live 0xffffffffc0599000\n" };
     const files = { "proc/meminfo": meminfoText({}, 24 * GIB, 18 * GIB), ...modules, [path]: text(17_960) };

@@ -24,6 +24,16 @@ const meminfo = { "proc/meminfo": meminfoText() };
 const log = (text: string): { [path: string]: string } => ({ ...meminfo, "sos_commands/kernel/dmesg": text });
 
 describe(ID, () => {
+  it("names who was killed where the log ends within the stack of the next one", async () => {
+    const next = "[ 6180.1] memcg_hog invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n";
+    const stack = "[ 6180.1]  out_of_memory+0x6d/0xd0\n[ 6180.1]  mem_cgroup_out_of_memory+0xbd/0xe0\n";
+    const report = await analyzeFiles(log(LOG + next + stack));
+    expect(findingOf(report, ID)?.title).toContain("killed memcg_hog (pid 7654) (6171 s after boot)");
+    const alone = await analyzeFiles(log(next + stack));
+    expect(findingOf(alone, ID)?.title).toContain("Control group (not named) was at its limit");
+    expect(alone.notAssessed.map(({ cause }) => cause)).not.toContain("global-oom");
+  });
+
   it("names the group, its limit and the process, as a symptom that claims nothing", async () => {
     const report = await analyzeFiles(log(LOG));
     const finding = findingOf(report, ID);

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { dyingMemcg } from "../../analyzers/dying-memcg.ts";
 import { percpuGrowth } from "../../analyzers/percpu-growth.ts";
 import type { Analyzer } from "../../src/core/analyzer.ts";
+import { analyze, openBundle } from "../../src/sdk.ts";
 import { analyzeFiles, findingOf, manifest, meminfoText } from "./_bundle.ts";
 
 const MIB = 2 ** 20;
@@ -27,6 +28,18 @@ describe("percpu-growth", () => {
     const report = await analyzeFiles(watched(300 * MIB), [percpuGrowth]);
     expect(findingOf(report, "percpu-growth")?.confidence).toBe("possible");
     expect(report.verdict).toBe("healthy");
+  });
+
+  it("is not assessed by its size where the number of CPUs is not known", async () => {
+    const zones = `Node 0, zone Normal\n  pages free     9\n  pagesets\n    cpu: 0\n              count: 3\n`;
+    const assessed = async (bytes: number, others: { [path: string]: string } = {}) => {
+      const bundle = await openBundle({ "proc/meminfo": meminfoText({ Percpu: bytes }, 2 * GIB), ...others });
+      const { findings, notAssessed } = analyze(bundle);
+      return [...findings, ...notAssessed].find(({ cause }) => cause === "percpu-growth");
+    };
+    expect(await assessed(544 * MIB)).toMatchObject({ missing: ["proc/zoneinfo"] });
+    expect(await assessed(5 * MIB)).toBe(undefined);
+    expect(await assessed(544 * MIB, { "proc/zoneinfo": zones })).toMatchObject({ confidence: "possible" });
   });
 
   it("leaves out what removed control groups have, and what those in use are to have", async () => {

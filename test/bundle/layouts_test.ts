@@ -317,6 +317,26 @@ describe("a host without a manifest", () => {
     const bundle = await open(tar(tarEntry("h/proc/meminfo", meminfo), tarEntry("h/proc/vmstat", vmstat)));
     expect(bundle.facts.pageSizeBytes).toBe(size);
   });
+
+  it.each([["Jan  2 03:04:05 web1", "web1"], ["Jan  2 03:04:05 2013", undefined]])(
+    "tells its name by its log: %s",
+    async (prefix, hostname) => {
+      const bundle = await open(tar(tarEntry("h/sos_commands/kernel/dmesg", `${prefix} kernel: [1.0] Mem-Info:\n`)));
+      expect(bundle.facts.hostname).toBe(hostname);
+    },
+  );
+
+  it("tells its CPUs by the lists of free pages that zones have for each", async () => {
+    const zone = (name: string): string =>
+      `Node 0, zone ${name}\n  pages free     9\n  pagesets\n    cpu: 0\n              count: 3\n    cpu: 2\n              count: 4\n`;
+    const read = async (zoneinfo: string) => await open(tar(tarEntry("h/proc/zoneinfo", zoneinfo)));
+    expect((await read(zone("DMA") + zone("Normal"))).facts.cpus).toBe(2);
+    expect((await read("Node 0, zone DMA\n  pages free     9\n")).facts).not.toHaveProperty("cpus");
+    // A virtual machine may be given more while it runs.
+    const log = "[0.0] setup_percpu: NR_CPUS:8192 nr_cpumask_bits:128 nr_cpu_ids:128 nr_node_ids:1\n";
+    const both = tar(tarEntry("h/proc/zoneinfo", zone("DMA")), tarEntry("h/sos_commands/kernel/dmesg", log));
+    expect((await open(both)).facts.cpus).toBe(128);
+  });
 });
 
 describe("an old sosreport", () => {

@@ -261,6 +261,31 @@ HugePages_Free:    11904**
     });
   });
 
+  it("begins right behind a fence, and ends at a prompt where nothing was typed", async () => {
+    const table =
+      " Active / Total Objects (% used)    : 1000 / 2000 (50.0%)\n  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME\n";
+    expect(texts(await open(`it grows\n\`\`\`${table}\`\`\`\n`))).toEqual({ "sos_commands/memory/slabtop_-o": table });
+    expect(texts(await open(`\`\`\`$ cat /proc/meminfo\n${MEMINFO}[oracle@db01 ~]$\n`))).toEqual({
+      "proc/meminfo": MEMINFO,
+    });
+  });
+
+  it("begins right below a title, indented", async () => {
+    const shown = MEMINFO.replaceAll(/^(?=.)/gm, "  ");
+    expect(texts(await open(`memory info:\n Summary (from /proc/meminfo)\n${shown}`))).toEqual({
+      "proc/meminfo": MEMINFO,
+    });
+  });
+
+  it("tells what VMware's tools say of the machine from settings", async () => {
+    const path = "sos_commands/vmware/vmware-toolbox-cmd_stat_raw_text_resources";
+    const text = "vm.cpu.limit = -1\nguest.mem.mapped = 33030144\nguest.mem.ballooned = 16712052\n";
+    expect(texts(await open(`# vmware-toolbox-cmd stat raw text resources\n${text}`))).toEqual({ [path]: text });
+    expect(texts(await open("ballooned:\n\nguest.mem.ballooned = 16712052\n"))).toEqual({
+      [path]: "guest.mem.ballooned = 16712052\n",
+    });
+  });
+
   it.each([
     ["as a web page has blanks", (text: string) => text.replaceAll(" ", "\u00a0")],
     ["as HTML quotes", (text: string) => text.replaceAll(/^(?=.)/gm, "&gt; ")],

@@ -194,12 +194,64 @@ Swap:           0B         0B         0B
         "buff/cache": Math.round(2321.3 * MIB),
       },
     ],
+    // As top of RHEL 7 prints numbers of 9 digits, and of 10.
+    [
+      "KiB Mem : 19765432+total, 20123456 free, 15531087+used, 22220000 buff/cache\n" +
+      "KiB Swap: 10485759+total, 98765432 free,  6092167 used. 11234567+avail Mem \n",
+      {
+        MemTotal: 197_654_320 * KIB,
+        MemFree: 20_123_456 * KIB,
+        "buff/cache": 22_220_000 * KIB,
+        SwapTotal: 104_857_590 * KIB,
+        MemAvailable: 112_345_670 * KIB,
+      },
+    ],
+    [
+      "KiB Mem : 15839123+total, 41234567+free, 80123456+used, 37033210+buff/cache\n",
+      { MemTotal: 1_583_912_300 * KIB, MemFree: 412_345_670 * KIB, "buff/cache": 370_332_100 * KIB },
+    ],
+    ["MiB Mem : 1031851.+total, 500100.2 free, 200200.3 used, 331550.7 buff/cache\n", { MemTotal: 1_031_851 * MIB }],
+    [
+      "MEM | tot    62.5G  | free    1.2G |               |  cache   3.9G | dirty   4.4M  | buff    4.6M |  slab    0.7G |\t\t |\n" +
+      "MEM | numnode    2  |              |  shmem   2.0G |               | shrss   0.5M  | tcpsk   6.0M |\n" +
+      "SWP | tot     8.0G  | free    0.0M |               |  swcac   0.1M |\n",
+      {
+        MemTotal: 62.5 * GIB,
+        MemFree: Math.round(1.2 * GIB),
+        Cached: Math.round(3.9 * GIB),
+        Slab: Math.round(0.7 * GIB),
+        Shmem: 2 * GIB,
+        SwapTotal: 8 * GIB,
+        SwapFree: 0,
+      },
+    ],
+    [
+      "      4020152 K total memory\n       452268 K used memory\n      2448760 K free memory\n       384428 K buffer memory\n" +
+      "       734696 K swap cache\n      4192252 K total swap\n            0 K used swap\n      4192248 K free swap\n",
+      {
+        MemTotal: 4_020_152 * KIB,
+        MemFree: 2_448_760 * KIB,
+        "buff/cache": (384_428 + 734_696) * KIB,
+        SwapTotal: 4_192_252 * KIB,
+        SwapFree: 4_192_248 * KIB,
+      },
+    ],
     // busybox
     [
       "Mem: 113788K used, 5472K free, 1424K shrd, 0K buff, 4864K cached\n",
       { MemTotal: 119_260 * KIB, MemFree: 5472 * KIB, Buffers: 0, Cached: 4864 * KIB },
     ],
-  ])("reads the head of top", (text, expected) => expect(parse(text)).toMatchObject(expected));
+  ])("reads the head of top and of atop, and vmstat -s: %j", (text, expected) => {
+    expect(loosePath(new TextEncoder().encode(text))).toBe("sos_commands/memory/free");
+    expect(parse(text)).toMatchObject(expected);
+  });
+
+  it("does not take a number for one of 9 digits where top leaves it open", () => {
+    const swap = "KiB Swap:        0 total,        0 free,        0 used. 79123456+avail Mem \n";
+    const text = `KiB Mem : 15839123+total, 41234567+free, 80123456+used, 37033210+buff/cache\n${swap}`;
+    expect(parse(text)).not.toHaveProperty("MemAvailable");
+    expect(() => parse("KiB Mem : 15839123+total, 41234567+free, 10123456+used, 37033210+buff/cache\n")).toThrow();
+  });
 
   it.each(["", "free: command not found\n", "Mem: x y z\n", "total used free\nMem: 9999999999999999999 1 2\n"])(
     "throws for what tells no size: %j",

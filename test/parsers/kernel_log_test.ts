@@ -202,6 +202,7 @@ describe("parseKernelLog()", () => {
     ["[Tue Jan  2 03:04:05 2024] ", undefined],
     ["Jan  2 03:04:05 host kernel: [  116.5] ", 116.5],
     ["Jan  2 03:04:05 host kernel: ", undefined],
+    ["Jan  2 03:04:05 host kernel: : [  116.5] ", 116.5],
     ["<4>[  116.500000] ", 116.5],
     ["[  116.500000][  T116] ", 116.5],
     ["4,339,116500000,-;", undefined],
@@ -224,6 +225,37 @@ ${prefix}Out of memory: Killed process 7 (x), UID 1000, total-vm:4kB, anon-rss:4
 [3.0] Mem-Info:
 `;
     expect(parseClean(parseKernelLog, text).map(({ isCutOff }) => isCutOff)).toEqual([false, true, false]);
+  });
+
+  it.each([
+    // What people paste of a log may end within the stack of who asked, or begin there.
+    ["mem_cgroup_out_of_memory+0xb5/0xd0", "memcg-oom", false],
+    ["[<ffffffff811c> ] mem_cgroup_oom_synchronize+0x52c/0x560", "memcg-oom", false],
+    ["__alloc_pages_slowpath.constprop.0+0xbdc/0xcc0", "global-oom", false],
+    ["? mem_cgroup_out_of_memory+0xb5/0xd0", "global-oom", true],
+    ["__alloc_pages_nodemask+0x2db/0x310", "global-oom", true],
+  ])("knows by the stack (%s) whose memory was used up", (frame, kind, isCutOff) => {
+    const stack = `[1.0]  oom_kill_process+0xe8/0x130\n[1.0]  out_of_memory+0x105/0x510\n[1.0]  ${frame}\n`;
+    const asked = `[1.0] web invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n${stack}`;
+    expect(parseClean(parseKernelLog, asked)).toMatchObject([{ kind, isCutOff, comm: "web", line: 1 }]);
+    expect(parseClean(parseKernelLog, stack)).toMatchObject([{ kind, isCutOff, comm: undefined, line: 2 }]);
+    expect(parseClean(parseKernelLog, stack.replaceAll("\n[", " [") + "\n")).toMatchObject([{
+      isCutOff: true,
+      line: 1,
+    }]);
+  });
+
+  it("takes the stack of a request that failed for none of the OOM's before it", () => {
+    const text = `[1.0] web invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+[2.0] perf: page allocation failure: order:4, mode:0xdc0(GFP_KERNEL|__GFP_ZERO), nodemask=(null),cpuset=/,mems_allowed=0
+[2.0]  warn_alloc+0x10e/0x180
+[2.0]  __alloc_pages_slowpath+0xda0/0xdf0
+`;
+    const events = parseClean(parseKernelLog, text);
+    expect(events.map(({ kind, isCutOff }) => [kind, isCutOff])).toEqual([
+      ["global-oom", true],
+      ["allocation-failure", false],
+    ]);
   });
 
   it("begins with the dump of a control group when the log does", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ParseError } from "../../src/core/errors.ts";
 import { parseMeminfo } from "../../src/parsers/meminfo.ts";
+import { openBundle } from "../../src/sdk.ts";
 import { itIsRobust, live, parseClean, parseWithWarnings } from "./_context.ts";
 
 // 6.18, x86-64
@@ -27,6 +28,29 @@ describe("parseMeminfo()", () => {
       { value: 0, line: 6 },
     ]]);
     expect(bytes.has("HugePages_Total")).toBe(false);
+  });
+
+  it("reads what node_exporter makes of it, among other things", async () => {
+    const text = `# HELP go_threads Number of OS threads created.
+go_threads 9
+# HELP node_memory_Active_anon_bytes Memory information field Active_anon_bytes.
+# TYPE node_memory_Active_anon_bytes gauge
+node_memory_Active_anon_bytes 1.572864e+06
+node_memory_HugePages_Total 2
+node_memory_MemTotal_bytes 8.589934592e+09
+node_memory_MemFree 4.294967296e+09
+node_memory_Slab_bytes 9e+99
+# HELP node_netstat_Icmp_InErrors Statistic IcmpInErrors.
+node_netstat_Icmp_InErrors 0
+`;
+    const bundle = await openBundle({ "metrics.txt": text });
+    const { bytes, counts } = parseClean(parseMeminfo, new TextDecoder().decode(bundle.files.get("proc/meminfo")));
+    expect(Array.from(bytes, ([name, { bytes: amount }]) => [name, amount])).toEqual([
+      ["Active(anon)", 1_572_864],
+      ["MemTotal", 8 * 2 ** 30],
+      ["MemFree", 4 * 2 ** 30],
+    ]);
+    expect(counts.get("HugePages_Total")?.value).toBe(2);
   });
 
   it("leaves absent fields undefined and accepts ones that are yet to come", () => {

@@ -179,6 +179,16 @@ describe("what such a program did", () => {
     },
   );
 
+  it("rules no OOM of the kernel's out by the log of such a program that killed nobody", async () => {
+    const text =
+      "ao\u00fbt 04 21:53:13 pc systemd[1]: Started Early OOM Daemon.\nao\u00fbt 04 21:53:13 pc earlyoom[15]: mem total: 9790 MiB\n";
+    async function* chunks() {
+      yield new TextEncoder().encode(text);
+    }
+    const report = analyze(await openArchive(chunks(), { sources: presetSources(preset) }), preset);
+    expect([report.events, report.ruledOut]).toEqual([[], []]);
+  });
+
   it.each([["systemd-oomd", OOMD.split("\n").slice(0, 3).join("\n")], ["oomd", FACEBOOKS], ["lmkd", ANDROID]])(
     "does not make a host short, where a group or a program was judged: %s",
     async (daemon, text) => {
