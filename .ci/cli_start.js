@@ -81,4 +81,11 @@ function start() {
 // `help COMMAND` is answered by the command.
 const answer = process.argv[2] === "help" && process.argv.length > 3 ? undefined : ANSWERS.get(process.argv[2]);
 if (answer === undefined) start();
-else process.stdout.write(answer);
+else {
+  // As _say.ts has it: whoever reads it wants no more (what a shell tells of SIGPIPE), or the disk is full.
+  process.stdout.on("error", ({ code, message }) => {
+    if (code === "EPIPE") process.exit(141);
+    console.error("nailhouse: Cannot write to standard output: " + message);
+    process.exit(2);
+  }).write(answer);
+}

@@ -22,6 +22,7 @@ export type BundleInput =
   | string
   | URL
   | Uint8Array
+  | ArrayBuffer
   | Blob
   | ReadableStream<Uint8Array>
   | AsyncIterable<Uint8Array>
@@ -76,9 +77,20 @@ async function* streamChunks(stream: ReadableStream<Uint8Array>): AsyncGenerator
   }
 }
 
-/** The bytes of an archive; undefined for files in memory. */
+/**
+ * The bytes of an archive; undefined for files in memory.
+ *
+ * @throws {TypeError} If it is nothing that a bundle is opened from.
+ */
 function chunksOf(input: Exclude<BundleInput, string | URL>): AsyncIterable<Uint8Array> | undefined {
-  if (input instanceof Uint8Array) return streamChunks(new Blob([input as Uint8Array<ArrayBuffer>]).stream());
+  if (typeof input !== "object" || input === null) {
+    throw new TypeError(
+      `a bundle is opened from a path, bytes, a Blob, a stream or files in memory, not from ${input}`,
+    );
+  }
+  if (input instanceof Uint8Array || input instanceof ArrayBuffer) {
+    return streamChunks(new Blob([input as Uint8Array<ArrayBuffer>]).stream());
+  }
   if (input instanceof Blob) return streamChunks(input.stream());
   if (input instanceof ReadableStream) return streamChunks(input);
   return Symbol.asyncIterator in input ? input as AsyncIterable<Uint8Array> : undefined;

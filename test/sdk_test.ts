@@ -11,6 +11,7 @@ import {
   analyze,
   type Analyzer,
   type BundleInput,
+  type BundleLimits,
   compare,
   defineAnalyzer,
   defineArtifact,
@@ -18,6 +19,9 @@ import {
   observe,
   openBundle,
   PluginError,
+  renderComparisonHtml,
+  renderHtml,
+  renderJson,
 } from "../src/host/node_sdk.ts";
 
 const sample = "samples/friend-push.tgz";
@@ -159,11 +163,61 @@ describe("plugins of openBundle()", () => {
     ["no finding", { findings: [undefined] }, "its outcome is wrong at findings.0"],
     ["a finding that lacks all", { findings: [{}] }, "its outcome is wrong at findings.0.title"],
     ["words that are none", { ruledOut: 7 }, "its outcome is wrong"],
+    ["a promise", Promise.resolve({ ruledOut: "x" }), "a Promise, but analyze() answers at once"],
   ])("cost only themselves when they find %s", async (_, outcome, message) => {
     const wrong = defineAnalyzer({ ...plugin, id: "wrong", analyze: () => outcome as { ruledOut: string } });
     const report = analyze(await openBundle(files, { plugins: [wrong, plugin] }));
     expect(report.ruledOut).toContainEqual({ cause: "cached", because: "7 bytes" });
     expect(report.notAssessed.find(({ cause }) => cause === "wrong")?.missing[0]).toContain(message);
+  });
+});
+
+describe("openBundle()", () => {
+  const limits: [string, Record<string, number | undefined>][] = [
+    ["no number", { maxEntries: NaN }],
+    ["negative", { maxEntries: -1 }],
+    ["of no such name", { maxEntrys: 5 }],
+    ["one of every object's", { toString: 5 }],
+  ];
+  it.each(limits)(
+    "refuses a limit that is %s",
+    (_, given) => expect(openBundle(bytes, { limits: given })).rejects.toThrow(RangeError),
+  );
+
+  it("takes the default for a limit that is undefined, not none", async () => {
+    const many = Object.fromEntries(
+      Array.from({ length: 65 }, (_, i) => [`${"a/".repeat(i)}meminfo`, "MemTotal: 9 kB\n"]),
+    );
+    const given = { maxDepth: undefined } as unknown as Partial<BundleLimits>;
+    const opened = (each?: Partial<BundleLimits>) =>
+      openBundle({ ...many, "proc/meminfo": "MemTotal: 9 kB\n" }, { ...(each && { limits: each }) });
+    expect((await opened(given)).warnings).toEqual((await opened()).warnings);
+  });
+
+  it("takes what a page's fetch() gives as bytes", async () =>
+    expect(analyze(await openBundle(bytes.slice().buffer)).findings[0]?.cause).toBe("socket-backlog-udp"));
+
+  it.each([undefined, null, 5])(
+    "says what it takes, if it is given %s",
+    (nothing) =>
+      expect(openBundle(nothing as unknown as BundleInput)).rejects.toThrow("a bundle is opened from a path, bytes"),
+  );
+
+  it("takes no report for a kernel log, though it quotes one", async () => {
+    const report = analyze(await openBundle(sample));
+    const compared = compare({ report }, { report });
+    const summary = { schemaVersion: 1, summary: {}, reports: [{ path: "x", report }] };
+    const lines = [{ path: 'a"b', ...report }, { path: "c", ...report }].map((each) => JSON.stringify(each)).join("\n");
+    const written = [
+      renderJson(report),
+      JSON.stringify(report),
+      lines,
+      JSON.stringify(summary, undefined, 2),
+      JSON.stringify(compared, undefined, 2),
+    ];
+    for (const text of [...written, renderHtml(report), renderComparisonHtml(compared)]) {
+      await expect(openBundle(new TextEncoder().encode(text))).rejects.toThrow("it is a report of one");
+    }
   });
 });
 

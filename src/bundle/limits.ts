@@ -43,6 +43,20 @@ const ENTRIES_A_CLOCK = 8;
 /** A small archive may be packed as tightly as it likes. */
 const RATIO_FROM_BYTES = 64 * 2 ** 20;
 
+/**
+ * All limits. One that is given as undefined is the default: nobody takes a limit away by that.
+ *
+ * @throws {RangeError} If one is no number, or there is none of that name.
+ */
+function limitsOf(given: Partial<BundleLimits>): BundleLimits {
+  const named = Object.entries(given).filter(([, value]) => value !== undefined);
+  for (const [name, value] of named) {
+    if (Object.hasOwn(defaultLimits, name) && value >= 0) continue;
+    throw new RangeError(`limits are numbers called ${Object.keys(defaultLimits).join(", ")}, not ${name}: ${value}`);
+  }
+  return { ...defaultLimits, ...Object.fromEntries(named) };
+}
+
 /** What has been read of a bundle so far, against its limits. */
 export class Budget {
   readonly limits: BundleLimits;
@@ -54,7 +68,7 @@ export class Budget {
 
   /** @param clock Milliseconds since any moment. */
   constructor(limits: Partial<BundleLimits> | undefined, clock: (() => number) | undefined) {
-    this.limits = { ...defaultLimits, ...limits };
+    this.limits = limitsOf(limits ?? {});
     this.#clock = clock;
     this.#end = clock === undefined ? Infinity : clock() + this.limits.maxSeconds * 1000;
   }

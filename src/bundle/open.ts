@@ -333,6 +333,10 @@ async function* pasted(
   }
 }
 
+/** What this program made of a bundle: JSON of one or of several, a comparison, or their page. The lines that it quotes would be taken for a log. */
+const REPORT =
+  /^(?:\s*\{\s*(?:"path":"(?:[^"\\]|\\.){0,4096}",)?"schemaVersion":\s?\d+,\s*"(?:host|outcome|summary)":|<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="default-src &#39;none&#39;; style-src &#39;unsafe-inline&#39;;)/;
+
 /** By its first two bytes: what PowerShell's `>` writes. */
 function utf16Of(head: Uint8Array): string | undefined {
   return startsWith(head, [0xff, 0xfe]) ? "utf-16le" : startsWith(head, [0xfe, 0xff]) ? "utf-16be" : undefined;
@@ -364,6 +368,11 @@ async function unpack(
   if (!isTar(plain.head)) {
     const encoding = utf16Of(plain.head);
     const text = await peek(encoding === undefined ? plain.chunks : recoded(plain.chunks, encoding), LOG_HEAD_BYTES);
+    if (REPORT.test(utf8.decode(text.head.subarray(0, 8192)))) {
+      throw new BundleError(
+        "Cannot read the bundle: it is a report of one, which quotes little of it; give the bundle itself (compare takes reports of -f json)",
+      );
+    }
     const path = loosePath(text.head) ?? (isKernelLog(text.head) ? LOG_PLACE : undefined);
     if (!text.head.includes(0) && splitText(utf8.decode(text.head), path) !== undefined) {
       return pasted(text.chunks, path, budget, broken);

@@ -21,6 +21,11 @@ export function oneOf<T extends string>(option: string, value: string, allowed: 
   return found;
 }
 
+/** @throws {UsageError} If standard input is to be read twice: the second time it would be empty. */
+export function checkPaths(paths: readonly string[]): void {
+  if (paths.filter((path) => path === "-").length > 1) throw new UsageError("standard input (-) can be read once");
+}
+
 /** For completion. */
 export const LIMITS: readonly string[] = Object.keys(defaultLimits).map((name) => `${name}=`);
 
@@ -133,9 +138,14 @@ export function inputProblem(error: unknown): string {
   throw error;
 }
 
-/** NO_COLOR (no-color.org) counts unless it is empty; FORCE_COLOR is the stronger one, and 0 switches it off. */
+/** Deno would ask for a permission. */
+function isDumb(): boolean {
+  return !("deno" in process.versions) && process.env["TERM"] === "dumb";
+}
+
+/** NO_COLOR (no-color.org) counts unless it is empty; FORCE_COLOR is the stronger one, and 0 switches it off. A dumb terminal has none. */
 export function wantsColor(toFile: boolean): boolean {
   const { FORCE_COLOR: forced, NO_COLOR: without } = process.env;
   if (forced !== undefined && forced !== "") return forced !== "0" && forced !== "false";
-  return !toFile && process.stdout.isTTY && (without === undefined || without === "");
+  return !toFile && process.stdout.isTTY && !isDumb() && (without === undefined || without === "");
 }

@@ -108,6 +108,8 @@ export async function withPlugins(files: readonly string[], shipped: Plugins): P
   if (files.length === 0) return shipped;
   // Loaded only now: a host in trouble has none.
   const { addPlugins, PluginError } = await import("../engine/plugins.ts");
+  // Standard output is the result's, perhaps a bundle: what a plug-in says goes where all else is said.
+  console.log = console.info = console.debug = console.error;
   const plugins: Plugin[] = [];
   for (const file of files) plugins.push(...await loadFile(file));
   try {

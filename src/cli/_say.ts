@@ -8,6 +8,8 @@ export class ReaderGoneError extends Error {
   static readonly exitCode = 141;
 }
 
+const ignore = (): void => {};
+
 /**
  * Writes to standard output.
  *
@@ -16,8 +18,8 @@ export class ReaderGoneError extends Error {
  */
 export function print(text: string): Promise<void> {
   const { stdout } = process;
-  // The callback is told the same. Without a listener an error would end the program, with its stack.
-  if (stdout.listenerCount("error") === 0) stdout.on("error", () => {});
+  // The callback is told the same. Without a listener of ours an error would end the program, with its stack: those of threads' output leave.
+  if (!stdout.listeners("error").includes(ignore)) stdout.on("error", ignore);
   return new Promise((done, fail) => {
     stdout.write(text, (error) => {
       if (error === null || error === undefined) done();
@@ -25,6 +27,11 @@ export function print(text: string): Promise<void> {
       else fail(new UsageError(`Cannot write to standard output: ${error.message}`, { cause: error }));
     });
   });
+}
+
+/** How wide a result is printed. A terminal whose size nobody has set (`ssh -tt` from a job, a container) says 0. */
+export function columnsOf(toFile: boolean): number {
+  return !toFile && process.stdout.columns > 0 ? process.stdout.columns : 80;
 }
 
 let hasSaid = false;

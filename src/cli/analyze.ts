@@ -1,5 +1,4 @@
 import { open } from "node:fs/promises";
-import process from "node:process";
 import { parseArgs } from "node:util";
 import { type BundleLimits, defaultLimits } from "../bundle/limits.ts";
 import type { Confidence, Report } from "../core/report.ts";
@@ -10,10 +9,10 @@ import { renderJson } from "../render/json.ts";
 import type { TextOptions } from "../render/text.ts";
 import { type Analysis, analyzeInTurn, analyzePath } from "./_analyst.ts";
 import { type Command, UsageError } from "./_command.ts";
-import { LIMITS, oneOf, parseLimits, wantsColor } from "./_input.ts";
+import { checkPaths, LIMITS, oneOf, parseLimits, wantsColor } from "./_input.ts";
 import { pluginFiles, pluginHelp, pluginOptions } from "./_plugins.ts";
 import { intoFile } from "./_result_file.ts";
-import { print, say } from "./_say.ts";
+import { columnsOf, print, say } from "./_say.ts";
 
 const limitNames = Object.keys(defaultLimits);
 
@@ -71,7 +70,7 @@ async function renderOne(report: Report, format: Format, all: boolean, toFile: b
 }
 
 function textOptions(all: boolean, toFile: boolean): TextOptions {
-  return { all, color: wantsColor(toFile), width: toFile ? 80 : process.stdout.columns ?? 80 };
+  return { all, color: wantsColor(toFile), width: columnsOf(toFile) };
 }
 
 /** A bundle that could be read, as it was named on the command line. */
@@ -204,6 +203,7 @@ async function run(args: string[]): Promise<number> {
   };
   const [first] = positionals;
   if (first === undefined) throw new UsageError("analyze needs a PATH: a bundle, a directory, / or -");
+  checkPaths(positionals);
   const files = pluginFiles(values, positionals);
   if (files.length > 0) return await runWithPlugins(files, positionals, limits, settings);
   if (positionals.length > 1) {

@@ -163,6 +163,13 @@ function problemsText(status: Status, privileged: boolean): string {
   }`;
 }
 
+/** What `--history` named, and was expected to be in the bundle. */
+function sayNotPacked({ collectors }: Status): void {
+  for (const { path, reason } of collectors.find(({ id }) => id === "recorded")?.problems ?? []) {
+    say(`nailhouse: not packed: ${path}: ${reason}`);
+  }
+}
+
 /** What `--history` names, as this process sees it, and the usual ring of the host when no other one is named. */
 async function recordedHistory(host: NodeHost, root: string, paths: readonly string[]): Promise<Recorded> {
   const here = root === "/" ? host : await nodeHost();
@@ -248,6 +255,7 @@ async function run(args: string[]): Promise<number> {
     if (redaction !== undefined) map?.write(redaction.redactor.mapping());
     progress.end();
     if (!quiet) {
+      sayNotPacked(status);
       const where = path === "-" ? "the bundle is on standard output" : path;
       const next = path === "-" ? "nailhouse analyze FILE" : `nailhouse analyze ${path}`;
       const problems = problemsText(status, host.facts.euid === 0);
@@ -260,8 +268,9 @@ async function run(args: string[]): Promise<number> {
   } catch (error) {
     progress.end();
     if (!(error instanceof Error && "syscall" in error)) throw error;
+    // 1 would say that something was found.
     say(`nailhouse: Cannot write the bundle ${path}: ${error.message}`);
-    return 1;
+    return 2;
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("SIGHUP", interrupt);
   }

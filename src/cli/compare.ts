@@ -1,5 +1,4 @@
 import { readFile, writeFile } from "node:fs/promises";
-import process from "node:process";
 import { parseArgs } from "node:util";
 import type { BundleLimits } from "../bundle/limits.ts";
 import { load } from "../computed/load.ts";
@@ -14,9 +13,9 @@ import { loadOf } from "../sdk.ts";
 import { type Analyst, shipped } from "./_analyst.ts";
 import { type Command, UsageError } from "./_command.ts";
 import { pluginFiles, pluginHelp, pluginOptions } from "./_plugins.ts";
-import { inputProblem, LIMITS, oneOf, openPath, parseLimits, wantsColor } from "./_input.ts";
+import { checkPaths, inputProblem, LIMITS, oneOf, openPath, parseLimits, wantsColor } from "./_input.ts";
 import { intoFile } from "./_result_file.ts";
-import { print, say } from "./_say.ts";
+import { columnsOf, print, say } from "./_say.ts";
 
 const help = `nailhouse compare BEFORE AFTER [-f text|json|markdown|html] [-o FILE] [--all] [--limit NAME=VALUE]...
                                [--plugin FILE]...
@@ -52,7 +51,10 @@ async function readReport(path: string): Promise<Observed> {
     return { report: parseReport(json) };
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
-    throw new BundleError(error.message, { cause: error });
+    const why = error.name === "SyntaxError"
+      ? `Cannot read the report: it is no JSON, as -f json of one bundle writes: ${error.message.replace(/\s+/g, " ")}`
+      : error.message;
+    throw new BundleError(why, { cause: error });
   }
 }
 
@@ -67,8 +69,7 @@ function render(comparison: Comparison, format: (typeof FORMATS)[number], all: b
   if (format === "json") return `${JSON.stringify(comparison, undefined, 2)}\n`;
   if (format === "markdown") return renderComparisonMarkdown(comparison);
   if (format === "html") return renderComparisonHtml(comparison);
-  const width = toFile ? 80 : process.stdout.columns ?? 80;
-  return renderComparisonText(comparison, { all, color: wantsColor(toFile), width });
+  return renderComparisonText(comparison, { all, color: wantsColor(toFile), width: columnsOf(toFile) });
 }
 
 /** Carries out `nailhouse compare`; returns the exit code. */
@@ -80,6 +81,7 @@ async function run(args: string[]): Promise<number> {
   if (before === undefined || after === undefined || positionals.length > 2) {
     throw new UsageError("compare needs two PATHs: BEFORE and AFTER");
   }
+  checkPaths(positionals);
   const files = pluginFiles(values, positionals);
   const thread = files.length === 0 ? undefined : await (await import("./_plugin_thread.ts")).startPlugins(files);
   const sides: Observed[] = [];

@@ -4,7 +4,7 @@ import { explainCause, listCauses } from "../render/catalogue.ts";
 import { type Command, UsageError } from "./_command.ts";
 import { perhaps } from "./_nearest.ts";
 import { pluginFiles, pluginHelp, pluginOptions, withPlugins } from "./_plugins.ts";
-import { print } from "./_say.ts";
+import { columnsOf, print } from "./_say.ts";
 
 const help = `nailhouse explain [CAUSE] [--plugin FILE]...
 
@@ -24,7 +24,7 @@ async function run(args: string[]): Promise<number> {
   if (positionals.length > 1) throw new UsageError("explain takes one CAUSE");
   const [id] = positionals;
   const { analyzers } = await withPlugins(pluginFiles(values), { analyzers: preset.analyzers, collectors });
-  const width = process.stdout.columns ?? 80;
+  const width = columnsOf(false);
   if (id === undefined) {
     await print(listCauses(analyzers, width));
     return 0;

@@ -131,7 +131,7 @@ async function run(args: string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof Error && "syscall" in error)) throw error;
     say(`nailhouse: Cannot record into ${dir}: ${error.message}`);
-    return 1;
+    return 2;
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("SIGHUP", interrupt);
   }

@@ -12,9 +12,11 @@ import { presetSources } from "../engine/analyze.ts";
 import { clock, directoryEntries, fileChunks, nodeGunzip } from "../host/node_input.ts";
 import { gzipOutput } from "../host/node_output.ts";
 import { collectors, preset } from "../preset.ts";
+import { inputProblem } from "./_input.ts";
 import { pluginFiles, pluginHelp, pluginOptions, withPlugins } from "./_plugins.ts";
 import { openMapping, openPrivate } from "./_private_file.ts";
 import { type Command, UsageError } from "./_command.ts";
+import { intoFile } from "./_result_file.ts";
 import { say } from "./_say.ts";
 
 const help = `nailhouse redact IN OUT [--plugin FILE]...
@@ -69,21 +71,26 @@ async function redact(input: string, output: string, analyzers: readonly Analyze
   }
   const warnings: string[] = [];
   const entries = await open(input, (message) => warnings.push(message));
-  const map = openMapping(output);
-  const gzip = gzipOutput(openPrivate(output));
-  const redactor = new Redactor(facts, presetSources({ ...preset, analyzers }));
-  const tar = tarSink(redactor.root(basename(input).replace(/\.(?:tgz|tar\.gz|tar)$/, "")), gzip);
-  warnings.push(...await redactEntries(entries, redactor, tar, facts.capturedAt ?? 0, showCounts));
-  await tar.end();
-  await gzip.close();
-  map.write(redactor.mapping());
-  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
-  const counts = redactor.counts();
-  say(
-    `${output}: ${counts.files} files; not passed on: ${counts.notRead} that analysis does not read, ${counts.notText} that are not ` +
-      `text; keep ${map.path} to yourself`,
-  );
-  return warnings;
+  return await intoFile(output, async () => {
+    if (sameFile(input, output) || sameFile(input, `${output}.map.json`)) {
+      throw new UsageError(`OUT would overwrite IN (${input}): give it another name`);
+    }
+    const map = openMapping(output);
+    const gzip = gzipOutput(openPrivate(output));
+    const redactor = new Redactor(facts, presetSources({ ...preset, analyzers }));
+    const tar = tarSink(redactor.root(basename(input).replace(/\.(?:tgz|tar\.gz|tar)$/, "")), gzip);
+    warnings.push(...await redactEntries(entries, redactor, tar, facts.capturedAt ?? 0, showCounts));
+    await tar.end();
+    await gzip.close();
+    map.write(redactor.mapping());
+    if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+    const counts = redactor.counts();
+    say(
+      `${output}: ${counts.files} files; not passed on: ${counts.notRead} that analysis does not read, ${counts.notText} that are not ` +
+        `text; keep ${map.path} to yourself`,
+    );
+    return warnings;
+  });
 }
 
 /** Carries out `nailhouse redact`; returns the exit code. */
@@ -94,23 +101,15 @@ async function run(args: string[]): Promise<number> {
     throw new UsageError("redact needs two paths: IN and OUT");
   }
   if (input === "-" || output === "-") throw new UsageError("redact reads IN twice and writes two files: neither is -");
-  if (sameFile(input, output) || sameFile(input, `${output}.map.json`)) {
-    throw new UsageError(`OUT would overwrite IN (${input}): give it another name`);
-  }
   const { analyzers } = await withPlugins(pluginFiles(values, [input]), { analyzers: preset.analyzers, collectors });
   try {
     for (const warning of await redact(input, output, analyzers)) say(`nailhouse: ${input}: ${warning}`);
     return 0;
   } catch (error) {
-    if (error instanceof BundleError) {
-      say(`nailhouse: ${input}: ${error.message}`);
-      return 3;
-    }
-    if (error instanceof Error && "syscall" in error) {
-      say(`nailhouse: Cannot redact ${input}: ${error.message}`);
-      return 1;
-    }
-    throw error;
+    if (error instanceof UsageError) throw error;
+    // Limits cannot be raised here.
+    say(`nailhouse: ${input}: ${error instanceof BundleError ? error.message : inputProblem(error)}`);
+    return 3;
   }
 }
 

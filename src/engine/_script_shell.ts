@@ -809,6 +809,11 @@ take_census() {
 export const historyPart: string = `
 # ---- what was recorded before ----
 
+not_packed() {
+  problem "$1" "$2"
+  tell "not packed: $1: $2"
+}
+
 # What --history names, and the usual ring when that is no other ring.
 recorded_history() {
   look_at_clock
@@ -817,18 +822,18 @@ recorded_history() {
   for each in $history; do
     [ -z "$stopped" ] || return 0
     answers ls "$each"
-    if [ "$status" = hung ]; then problem "$each" "did not answer in time"
+    if [ "$status" = hung ]; then not_packed "$each" "did not answer in time"
     elif [ -d "$each" ]; then
       ring=$each
-      if [ "$status" = 0 ]; then pack_ring; else problem "$each" "cannot be read"; fi
+      if [ "$status" = 0 ]; then pack_ring; else not_packed "$each" "cannot be read"; fi
     elif [ -f "$each" ]; then import_file "$each"
-    else problem "$each" "there is no such file or folder"; fi
+    else not_packed "$each" "there is no such file or folder"; fi
   done
   if [ -z "$ring" ]; then
     ring=$root/var/lib/nailhouse/ring
     if answers ls "$ring"; then pack_ring
-    elif [ "$status" = hung ]; then problem "$ring" "did not answer in time"
-    elif [ -d "$ring" ]; then problem "$ring" "cannot be read"; fi
+    elif [ "$status" = hung ]; then not_packed "$ring" "did not answer in time"
+    elif [ -d "$ring" ]; then not_packed "$ring" "cannot be read"; fi
   fi
   look_at_clock
   send booked "$now"
@@ -838,10 +843,10 @@ recorded_history() {
 # A file of another recorder, as it is. PATH
 import_file() {
   answers head -c 1 "$1"
-  if [ "$status" != 0 ]; then problem "$1" "cannot be read"; return 0; fi
+  if [ "$status" != 0 ]; then not_packed "$1" "cannot be read"; return 0; fi
   size=$(($(size_of "$1")))
   if [ "$size" -gt "$max_file" ]; then
-    problem "$1" "larger than $max_file bytes: not packed; a longer step or a shorter time has fewer points"
+    not_packed "$1" "larger than $max_file bytes: not packed; a longer step or a shorter time has fewer points"
     return 0
   fi
   send folder history_imported/
@@ -851,10 +856,10 @@ import_file() {
 pack_ring() {
   ring_names=$(ls -r "$ring" | sed -n '/^ring-[0-9]\\{8\\}T[0-9]\\{6\\}Z\\(-[0-9]*\\)\\{0,1\\}[.]tar[.]gz$/p')
   if [ -z "$ring_names" ]; then
-    problem "$ring" "nothing is recorded there: it has no ring-*.tar.gz of nailhouse record"
+    not_packed "$ring" "nothing is recorded there: it has no ring-*.tar.gz of nailhouse record"
     return 0
   fi
-  command -v gzip >/dev/null || { problem "$ring" "cannot be read without gzip"; return 0; }
+  command -v gzip >/dev/null || { not_packed "$ring" "cannot be read without gzip"; return 0; }
   tell "packing what was recorded before"
   last_second=$((seconds + ring_seconds))
   for name in $ring_names; do
@@ -994,7 +999,7 @@ lock_ring() {
   identify "$$" || exit 3
   own_identity=$identity
   until ln -s "$own_identity" "$record/lock" 2>/dev/null; do
-    holder=$(readlink "$record/lock") || { echo "nailhouse: Cannot write into $record" >&2; exit 1; }
+    holder=$(readlink "$record/lock") || { echo "nailhouse: Cannot write into $record" >&2; exit 2; }
     if identify "\${holder%% *}" && [ "$identity" = "$holder" ]; then
       echo "nailhouse: Cannot record into $record: process \${holder%% *} does already; give each recorder a folder of its own" >&2
       exit 3
@@ -1077,7 +1082,7 @@ take_sample() {
 }
 
 record_ring() {
-  mkdir -p "$record" && record=$(cd "$record" && pwd) || exit 1
+  mkdir -p "$record" && record=$(cd "$record" && pwd) || exit 2
   IFS=$newline
   lock_ring
   yield_to_the_host
@@ -1117,7 +1122,7 @@ main() {
   [ -z "$record" ] || record_ring
   [ "$output" != - ] || output=
   if [ -n "$output" ]; then
-    { true >"$output"; } || exit 1
+    { true >"$output"; } 2>/dev/null || { echo "nailhouse: Cannot write the bundle $output: no such folder, no rights, or no file" >&2; exit 2; }
     exec >"$output"
     [ ! -f "$output" ] || chmod 600 "$output"
   elif [ -t 1 ]; then
@@ -1135,7 +1140,7 @@ main() {
   done
   if [ "$code" -ne 0 ] && [ -z "$interrupted" ]; then
     echo "nailhouse: Cannot write the bundle\${output:+ $output}: it ends early; nailhouse analyze reads what there is" >&2
-    exit 1
+    exit 2
   fi
   tell "\${output:-the bundle is on standard output}; next: nailhouse analyze \${output:-FILE}"
   exit "\${interrupted:-0}"

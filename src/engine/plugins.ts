@@ -62,7 +62,9 @@ function checkOutcome(outcome: Outcome): Outcome {
   const [top] = parsed.error.issues;
   // Of the kinds of outcome, findings is the one that can be wrong in many places.
   const issue = top?.code === "invalid_union" ? top.errors.at(-1)?.[0] : top;
-  throw new TypeError(`its outcome is wrong at ${issue?.path.join(".")}: ${issue?.message}`);
+  const at = issue === undefined || issue.path.length === 0 ? "" : ` at ${issue.path.join(".")}`;
+  const why = (outcome as unknown) instanceof Promise ? "a Promise, but analyze() answers at once" : issue?.message;
+  throw new TypeError(`its outcome is wrong${at}: ${why}`);
 }
 
 function checked(analyzer: Analyzer): Analyzer {

@@ -6,7 +6,7 @@
  */
 import * as fs from "node:fs/promises";
 import { Buffer } from "node:buffer";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { HostError } from "../core/errors.ts";
 
@@ -254,13 +254,27 @@ class FolderRing implements Ring {
   }
 }
 
+/** Node's own way tries for ever where nothing can be made: in /proc and /sys there is no such file whoever asks. */
+async function makeFolder(path: string): Promise<void> {
+  const make = () => fs.mkdir(path, { mode: 0o700 });
+  try {
+    await make();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return;
+    if (code !== "ENOENT") throw error;
+    await makeFolder(dirname(path));
+    await make();
+  }
+}
+
 /**
  * Opens a folder as a ring, and makes it if need be.
  *
  * @throws {HostError} If another recorder uses it.
  */
 export async function openRing(dir: string, options: RingOptions): Promise<Ring> {
-  await fs.mkdir(dir, { recursive: true, mode: 0o700 });
+  await makeFolder(resolve(dir));
   const own = await lock(dir);
   return new FolderRing(dir, options, own, await listFiles(dir));
 }

@@ -44,6 +44,7 @@ const runtime: RuntimeOptions = { clock, decompress: nodeGunzip };
  *
  * @throws {BundleError} If it cannot be read, or holds several bundles (see `openArchives`); a `LimitError` if it is larger than it may be.
  * @throws {PluginError} If a plug-in is none.
+ * @throws {TypeError} If `input` is nothing that a bundle is opened from; a `RangeError` if a limit is none.
  */
 export async function openBundle(input: BundleInput, options: OpenBundleOptions = {}): Promise<PresetBundle> {
   if (typeof input !== "string" && !(input instanceof URL)) return await openPortable(input, options);

@@ -36,12 +36,15 @@ export const GROUP_LETTERS: { readonly [G in GroupId]: string } = {
 /** What is held by findings, whatever its group. */
 export const HELD_LETTER = "#";
 
+/** Below that tables and plots have no room: the terminal breaks their lines. */
+const LEAST_WIDTH = 20;
+
 export function styleOf(width: number, all: boolean, color: boolean): Style {
   const sgr =
     (code: string) => (text: string): string => (color && text !== "" ? `\u001b[${code}m${text}\u001b[0m` : text);
   const groups = new Map(GROUPS.map(({ id }) => [id, sgr(GROUP_CODES[id])]));
   return {
-    width,
+    width: Math.max(width, LEAST_WIDTH),
     all,
     strong: sgr("1"),
     faint: sgr("2"),

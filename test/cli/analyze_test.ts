@@ -7,7 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { wantsColor } from "../../src/cli/_input.ts";
+import { columnsOf } from "../../src/cli/_say.ts";
 
 const sample = "samples/friend-push.tgz";
 const whole = readFileSync(sample);
@@ -151,6 +153,8 @@ describe("nailhouse analyze", () => {
     [[], "a command is missing"],
     [["/tmp/bundle.tgz"], "perhaps analyze /tmp/bundle.tgz"],
     [["analyze", sample, "-o", "/nowhere/report"], "Cannot write /nowhere/report: ENOENT"],
+    [["analyze", "-", "-"], "standard input (-) can be read once"],
+    [["compare", "-", "-"], "standard input (-) can be read once"],
     [["compare", sample, sample, "-o", "/nowhere/report"], "Cannot write /nowhere/report: ENOENT"],
   ])("%j is a usage error: exit 2", (args, message) => {
     const { status, stderr, stdout } = nailhouse(args);
@@ -166,7 +170,8 @@ describe("nailhouse analyze", () => {
   });
 
   it.skipIf(process.platform !== "linux")("says that the disk is full (Linux)", () => {
-    for (const line of ["analyze $0 -o /dev/full", "analyze $0 > /dev/full", "explain > /dev/full"]) {
+    const lines = ["analyze $0 -o /dev/full", "analyze $0 > /dev/full", "explain > /dev/full", "--help > /dev/full"];
+    for (const line of [...lines, "analyze $0 $0 -f ndjson > /dev/full"]) {
       const { status, stderr } = spawnSync("sh", ["-c", `node dist/cli.js ${line}`, sample], { encoding: "utf8" });
       expect(status).toBe(2);
       expect(stderr).toMatch(/^nailhouse: Cannot write .*: ENOSPC: no space left on device, write\n$/);
@@ -181,6 +186,37 @@ describe("nailhouse analyze", () => {
       expect(stdout).not.toBe("");
     },
   );
+});
+
+describe("a reader that wants no more", () => {
+  it.each(["--help", `analyze ${sample} ${sample} ${sample} -f ndjson`])("ends %s without a word", (args) => {
+    const line = `{ node dist/cli.js ${args}; echo "ended with $?" >&2; } | true`;
+    expect(spawnSync("sh", ["-c", line], { encoding: "utf8" }).stderr).toBe("ended with 141\n");
+  });
+});
+
+describe("a terminal", () => {
+  const { columns, isTTY } = process.stdout;
+  afterEach(() => {
+    Object.assign(process.stdout, { columns, isTTY });
+    vi.unstubAllEnvs();
+  });
+
+  it("whose size nobody has set is taken for a usual one", () => {
+    for (const [told, used] of [[0, 80], [undefined, 80], [132, 132]]) {
+      Object.assign(process.stdout, { columns: told });
+      expect(columnsOf(false)).toBe(used);
+      expect(columnsOf(true)).toBe(80);
+    }
+  });
+
+  it.each([["xterm", true], ["dumb", false]])("of the kind %s: colours %s", (term, wants) => {
+    Object.assign(process.stdout, { isTTY: true });
+    for (const [name, value] of [["TERM", term], ["NO_COLOR", ""], ["FORCE_COLOR", ""]] as const) {
+      vi.stubEnv(name, value);
+    }
+    expect(wantsColor(false)).toBe(wants);
+  });
 });
 
 describe("nailhouse explain", () => {

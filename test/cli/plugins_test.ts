@@ -194,6 +194,14 @@ describe("a plug-in that misbehaves", () => {
   });
 });
 
+it.each(Object.entries(runtimes))("what a plug-in says on %s is not the result", (_, runtime) => {
+  const says = analyzer("says", 'console.log("a word"); return { ruledOut: "said" };');
+  const report = reportOf(runtime, [sample, "--plugin", says]);
+  expect(report.ruledOut).toContainEqual({ cause: "says", because: "said" });
+  const loud = plugin("loud.ts", `console.log("a word"); export * from "${example}";`);
+  expect(run(runtime, ["explain", "--plugin", loud]).stdout).not.toContain("a word");
+});
+
 describe("nailhouse.config.ts", () => {
   const causes = (cwd: string, ...args: string[]) => {
     const { stdout, stderr } = run(runtimes.Node, ["analyze", ...args, "-f", "json"], cwd);

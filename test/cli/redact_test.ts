@@ -48,13 +48,15 @@ describe("nailhouse redact", () => {
     ],
     ["no IN", () => ["redact", join(folder, "absent"), join(folder, "x")], 3, "no such file"],
     ["IN that is no bundle", () => ["redact", "package.json", join(folder, "x")], 3, "neither a tar archive"],
-    ["OUT in no directory", () => ["redact", sample, join(folder, "no/x")], 1, "no such file"],
+    ["OUT in no directory", () => ["redact", sample, join(folder, "no/x")], 2, "no such file"],
+    ["OUT that cannot be looked at", () => ["redact", sample, join(folder, "x".repeat(300))], 2, "Cannot write"],
     ["collecting to standard output", () => ["collect", "--redact", "-o", "-"], 2, "second file"],
   ])("refuses %s", (_, args, exit, message) => {
     const size = statSync(sample).size;
     const { status, stderr } = nailhouse(...args());
     expect(status, stderr).toBe(exit);
     expect(stderr).toContain(message);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
     expect(statSync(sample).size).toBe(size);
     expect(readdirSync(folder)).not.toContain("x");
   });

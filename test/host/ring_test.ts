@@ -77,6 +77,21 @@ describe.skipIf(process.platform !== "linux")("openRing()", () => {
     for (const name of names) expect(fs.statSync(join(ring(), name)).mode & 0o777).toBe(0o600);
   });
 
+  it("says at once that no folder can be made in /proc", () =>
+    expect(openRing("/proc/a/b", { maxBytes: 2 ** 20, keepMs: HOUR, now: () => now, head: () => Promise.resolve([]) }))
+      .rejects.toMatchObject({ code: "ENOENT" }));
+
+  it("makes the folders above, too, for nobody else to read", async () => {
+    await (await openRing(join(dir, "a/b"), {
+      maxBytes: 2 ** 20,
+      keepMs: HOUR,
+      now: () => now,
+      head: () => Promise.resolve([]),
+    }))
+      .close();
+    expect(["a", "a/b"].map((name) => fs.statSync(join(dir, name)).mode & 0o777)).toEqual([0o700, 0o700]);
+  });
+
   it("never exceeds its limit, and loses the oldest first", async () => {
     const maxBytes = 40_000;
     const into = await open({ maxBytes });

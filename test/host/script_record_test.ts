@@ -197,7 +197,7 @@ describe.skipIf(!linux).concurrent("collect.sh --record", () => {
   it("says that it cannot write, or what is wrong with its options", () => {
     const here = inNewFolder();
     writeFileSync(join(here, "file"), "");
-    expect(run(here, ["sh", script, "--record", "file"]).status).toBe(1);
+    expect(run(here, ["sh", script, "--record", "file"]).status).toBe(2);
     const { status, stderr } = run(here, ["sh", script, "--record", "ring", "--every", "0.5"]);
     expect({ status, stderr }).toEqual({
       status: 2,

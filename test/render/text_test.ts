@@ -98,6 +98,10 @@ describe("renderText()", () => {
     expect(long).toEqual([]);
   });
 
+  it.each([0, 1, 12])("lays out what has no room, too: %i columns", async (width) => {
+    expect(renderText(await friendPush(), { width, all: true })).toContain("MemTotal");
+  });
+
   it("says that nothing is wrong, first, on a healthy host", async () => {
     const text = renderText(await analyzeFiles({ "proc/meminfo": meminfoText() }));
     expect(text.split("\n")[0]).toMatch(/^No leak found/);
