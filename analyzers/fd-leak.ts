@@ -12,7 +12,7 @@ import {
 import { isAtLeast } from "../src/computed/kernel_release.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
-import { byComm, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
+import { byComm, mainPids, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { ALL_DESCRIPTORS, seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { type Measurement, recentTrend, type Trend } from "../src/computed/trend.ts";
@@ -162,7 +162,7 @@ function programs(table: DescriptorTable, slab: Parsed<readonly SlabCache[]> | u
     return {
       comm,
       processes: members,
-      pids: members.map(({ pid }) => pid),
+      pids: mainPids(members.map(({ pid, count }) => ({ pid, bytes: count }))),
       count: total,
       kinds,
       cost,
@@ -389,7 +389,7 @@ function watches({ descriptors: table }: Seen): Watches[] {
   return [...byComm(counted, ({ comm }) => comm)].map(([comm, details]) => {
     const marks = details.reduce((sum, { inotifyMarks = 0, weight }) => sum + inotifyMarks * weight, 0);
     const sorted = details.toSorted((a, b) => (b.inotifyMarks as number) - (a.inotifyMarks as number));
-    const pids = [...new Set(details.map(({ pid }) => pid))];
+    const pids = mainPids(details.map(({ pid, inotifyMarks = 0, weight }) => ({ pid, bytes: inotifyMarks * weight })));
     return { comm, pids, marks, bytes: Math.round(marks * MARK_BYTES), details: sorted as [DescriptorDetail] };
   });
 }

@@ -63,6 +63,14 @@ describe("fd-leak", () => {
     expect(finding?.bytes.low).toBeGreaterThan(0.85 * 336e6);
   });
 
+  it("ends who has them, and no other script of the same interpreter", async () => {
+    const files = leak(375_000, "anon_inode:[eventpoll]");
+    files["sos_commands/process/descriptor_counts"] += "34 /proc/701/fd\n";
+    const finding = findingOf(await analyzeFiles({ ...files, ...comm(701, "leaky") }, [fdLeak]), "fd-leak");
+    expect(finding?.title).toContain("leaky (pid 700)");
+    expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 700"]);
+  });
+
   it("tells the growth of a watched leak", async () => {
     const report = await analyzeFiles(grown(leak(375_000, "anon_inode:[eventfd]"), [376_000, 377_000]), [fdLeak]);
     expect(findingOf(report, "fd-leak")?.growthBytesPerSecond?.low).toBeGreaterThan(0);
