@@ -76,10 +76,11 @@ export function groupByOwner<T extends Held>(held: readonly T[], owners: SocketO
   return [...groups]
     .map(([comm, { holders, sharers, bytes, held: theirs }]) => {
       const pids = mainPids(holders);
+      const own = new Set(pids);
       return {
         comm,
         pids,
-        sharers: [...sharers].filter((pid) => !pids.includes(pid)).sort((a, b) => a - b),
+        sharers: [...sharers].filter((pid) => !own.has(pid)).sort((a, b) => a - b),
         bytes,
         held: theirs,
       };

@@ -167,6 +167,25 @@ describe("fd-leak", () => {
     expect(finding?.bytes.high).toBeLessThan(1.1 * 178e6);
   });
 
+  it("does not take many descriptors to have as many watches as the one that has all of them", async () => {
+    // Linux 6.18: 101 descriptors, of which one has 120,000 watches: 16 MiB, and not 1 GiB.
+    for (const none of ["", ": inotify 0"]) {
+      const files = {
+        "proc/meminfo": meminfo,
+        "sos_commands/process/descriptor_counts": "104 /proc/700/fd\n",
+        "sos_commands/process/descriptor_samples": Array.from(
+          { length: 101 },
+          (_, i) =>
+            `lr-x------ 1 root root 64 Nov 23 07:13 /proc/700/fd/${i + 3} -> anon_inode:inotify\n${
+              i === 4 ? "/proc/700/fdinfo/7: inotify 120000\n" : none && `/proc/700/fdinfo/${i + 3}${none}\n`
+            }`,
+        ).join(""),
+        ...comm(700, "watcher"),
+      };
+      expect(findingOf(await analyzeFiles(files, [fdLeak]), "fd-leak")).toBeUndefined();
+    }
+  });
+
   it("reads sosreport's lsof, of whose beginning a part may be missing", async () => {
     const rows = Array.from(
       { length: 300_000 },
