@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { mainPids, stopAll, stopCommands } from "../../src/computed/owners.ts";
+import { groupByOwner, mainPids, stopAll, stopCommands } from "../../src/computed/owners.ts";
 import type { Process } from "../../src/computed/processes.ts";
 
 const PIDS = [11, 12, 13, 14, 15, 16];
@@ -80,5 +80,14 @@ describe("mainPids", () => {
   it("keeps all of many that have little each", () => {
     const pids = Array.from({ length: 300 }, (_, pid) => pid);
     expect(mainPids(pids.map((pid) => ({ pid, bytes: 64 })))).toEqual(pids);
+  });
+});
+
+describe("groupByOwner", () => {
+  it("names no other script of the same interpreter, whose socket has next to nothing", () => {
+    const owner = (pid: number) => ({ pid, comm: "python3", path: "ss", line: 1 });
+    const owners = new Map([[1, owner(11)], [2, owner(12)]]);
+    const held = [{ inode: 1, bytes: 2 ** 27 }, { inode: 2, bytes: 832 }];
+    expect(groupByOwner(held, owners)).toMatchObject([{ comm: "python3", pids: [11], bytes: 2 ** 27 + 832 }]);
   });
 });
