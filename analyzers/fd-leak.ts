@@ -12,7 +12,7 @@ import {
 import { isAtLeast } from "../src/computed/kernel_release.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
-import { byComm, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
+import { byComm, mainPids, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { ALL_DESCRIPTORS, seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { type Measurement, recentTrend, type Trend } from "../src/computed/trend.ts";
@@ -162,7 +162,7 @@ function programs(table: DescriptorTable, slab: Parsed<readonly SlabCache[]> | u
     return {
       comm,
       processes: members,
-      pids: members.map(({ pid }) => pid),
+      pids: mainPids(members.map(({ pid, count }) => ({ pid, bytes: count }))),
       count: total,
       kinds,
       cost,
@@ -384,13 +384,35 @@ interface Watches {
   readonly details: readonly [DescriptorDetail, ...DescriptorDetail[]];
 }
 
+/**
+ * Watches of one process, of which not all descriptors were looked at. Many have one descriptor with all watches, and others with none: the largest is counted
+ * once, the others are taken to be like those that were looked at.
+ */
+function marksOf(details: readonly DescriptorDetail[]): number {
+  const counts = details.map(({ inotifyMarks = 0 }) => inotifyMarks);
+  const most = counts.reduce((max, count) => Math.max(max, count), 0);
+  const others = counts.reduce((sum, count) => sum + count, 0) - most;
+  const instances = details.reduce((sum, { weight }) => sum + weight, 0);
+  return most + (others === 0 ? 0 : others * (instances - 1) / (counts.length - 1));
+}
+
 function watches({ descriptors: table }: Seen): Watches[] {
   const counted = table.details.filter(({ inotifyMarks }) => inotifyMarks !== undefined);
   return [...byComm(counted, ({ comm }) => comm)].map(([comm, details]) => {
-    const marks = details.reduce((sum, { inotifyMarks = 0, weight }) => sum + inotifyMarks * weight, 0);
+    const byPid = byComm(details, ({ pid }) => `${pid}`);
+    const marksBy = [...byPid.values()].map((theirs) => ({
+      pid: (theirs[0] as DescriptorDetail).pid,
+      bytes: MARK_BYTES * marksOf(theirs),
+    }));
+    const bytes = marksBy.reduce((sum, each) => sum + each.bytes, 0);
     const sorted = details.toSorted((a, b) => (b.inotifyMarks as number) - (a.inotifyMarks as number));
-    const pids = [...new Set(details.map(({ pid }) => pid))];
-    return { comm, pids, marks, bytes: Math.round(marks * MARK_BYTES), details: sorted as [DescriptorDetail] };
+    return {
+      comm,
+      pids: mainPids(marksBy),
+      marks: bytes / MARK_BYTES,
+      bytes: Math.round(bytes),
+      details: sorted as [DescriptorDetail],
+    };
   });
 }
 

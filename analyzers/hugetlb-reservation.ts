@@ -3,6 +3,7 @@ import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/co
 import type { Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
 import type { Parsed } from "../src/core/source.ts";
+import { accountBytes } from "../src/core/ledger.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { MATERIAL_QUEUE_BYTES, materialHeldBytes } from "../src/computed/material.ts";
 import { stopCommands } from "../src/computed/owners.ts";
@@ -13,6 +14,12 @@ import { type HugePageAmount, type HugePagePool, hugepages } from "../src/parser
 import { type Mount, mounts } from "../src/parsers/mounts.ts";
 import { type ProcessStatus, processStatus } from "../src/parsers/process_status.ts";
 import { sharedMemoryDescriptors, type UnlinkedFile } from "../src/parsers/shared_memory_descriptors.ts";
+import {
+  sysvipcShm,
+  sysvipcShmElsewhere,
+  type SysvSegment,
+  type SysvSegmentElsewhere,
+} from "../src/parsers/sysvipc_shm.ts";
 import { type TmpfsFile, tmpfsFiles } from "../src/parsers/tmpfs_files.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -115,6 +122,71 @@ function openFinding(
         }`,
       commands: stopCommands({ comm: commOf(largest.pid), pids }, known),
       verify: "HugePages_Free of /proc/meminfo rises by as much",
+    }],
+  };
+}
+
+type Segment = SysvSegment & Partial<SysvSegmentElsewhere> & { readonly path: string };
+
+/** SysV segments that nobody is attached to, and that are whole huge pages. */
+function detachedSegments(
+  pools: readonly HugePagePool[],
+  lists: readonly (Parsed<readonly (SysvSegment & Partial<SysvSegmentElsewhere>)[]> | undefined)[],
+): Segment[] {
+  const isWhole = (bytes: number): boolean => pools.some(({ pageBytes }) => bytes > 0 && bytes % pageBytes === 0);
+  return lists.flatMap((list) => (list?.value ?? []).map((segment) => ({ ...segment, path: list?.path ?? "" })))
+    .filter(({ attached, rssBytes }) => attached === 0 && isWhole(rssBytes ?? 0))
+    .sort((a, b) => (b.rssBytes ?? 0) - (a.rssBytes ?? 0) || a.id - b.id);
+}
+
+/**
+ * Huge pages of SysV segments that outlived their program (SHM_HUGETLB; a database that was killed). Nothing tells them from those of small pages but that they
+ * have more than all shared memory of the host is (ipc/shm.c shm_add_rss_swap() counts huge pages, Shmem of meminfo does not). Undefined where that is not most
+ * of what is left.
+ */
+function segmentFinding(
+  { bytes: all }: Left,
+  segments: readonly Segment[],
+  shmemBytes: number | undefined,
+): FindingDraft | undefined {
+  const [largest] = segments;
+  const bytes = segments.reduce((sum, { rssBytes = 0 }) => sum + rssBytes, 0);
+  const low = Math.min(all, bytes - (shmemBytes ?? bytes));
+  if (largest === undefined || low < MOSTLY * all) return undefined;
+  const enter = ({ seenBy }: Segment): string => seenBy === undefined ? "" : `nsenter -t ${seenBy} -i `;
+  const others = segments.length === 1 ? "" : ` and ${formatQuantity(segments.length - 1, "other")}`;
+  return {
+    title: `${
+      formatBytes(Math.min(all, bytes))
+    } of huge pages are in SysV segment ${largest.id}${others}, which nobody is attached to`,
+    confidence: "confirmed",
+    material: true,
+    claims: [{ account: "hugetlb", bytes: { low, high: Math.min(all, bytes) } }],
+    owners: segments.slice(0, FILES_LISTED).map(({ id, rssBytes = 0, creatorPid, uid }) => ({
+      pid: null,
+      comm: `SysV segment ${id}`,
+      bytes: rssBytes,
+      count: 1,
+      detail: `made by process ${creatorPid ?? "(unknown)"} of user ${uid ?? "(unknown)"}, nobody is attached`,
+    })),
+    evidence: [{
+      path: largest.path,
+      line: largest.line,
+      because: `nattch is 0, and rss ${formatBytes(largest.rssBytes ?? 0)}: together ${
+        formatBytes(bytes)
+      }, where all shared memory of small pages is ${formatBytes(shmemBytes ?? 0)}`,
+    }],
+    remedies: [{
+      when: "now",
+      text:
+        `Remove what nobody means to come back for: its huge pages go back to the pool. Then lower their number, too, if nobody needs them. ${
+          remedyMark("hugetlb-reservation", "remove the segment")
+        }`,
+      commands: segments.slice(0, FILES_LISTED).flatMap((segment) => [
+        `${enter(segment)}ipcs -m -i ${segment.id}`,
+        `${enter(segment)}ipcrm -m ${segment.id}`,
+      ]),
+      verify: "HugePages_Free of /proc/meminfo rises by as much, and ipcs -m does not list it",
     }],
   };
 }
@@ -235,14 +307,23 @@ export const hugetlbReservation: Analyzer = defineAnalyzer({
   mechanism:
     "Huge pages of a pool (vm.nr_hugepages, hugepages= at boot) are taken from the host when the pool is made, whether anybody maps them or not. " +
     "Nothing else can use them, not even the page cache, and they are in no process's RSS. Those of a file on hugetlbfs are in use until it is " +
-    "deleted, though the program that made it was killed long ago.",
+    "deleted, and those of a SysV segment until it is removed, though the program that made it was killed long ago.",
   lookAlikes:
     "Huge pages in use: a database or a virtual machine has mapped them, and they are its memory. Transparent huge pages (thp-bloat) are anonymous " +
     "memory and need no pool. Promised pages (HugePages_Rsvd) are free, but have a taker. Shared memory (PostgreSQL's shared_buffers) is mapped, but no " +
     "process is counted for a page that one which has ended was the first to touch.",
   references: ["https://docs.kernel.org/admin-guide/mm/hugetlbpage.html"],
   needs: { hugepages },
-  uses: { ledger, processStatus, processes, tmpfsFiles, sharedMemoryDescriptors, mounts },
+  uses: {
+    ledger,
+    processStatus,
+    processes,
+    tmpfsFiles,
+    sharedMemoryDescriptors,
+    mounts,
+    sysvipcShm,
+    sysvipcShmElsewhere,
+  },
   analyze(
     {
       ledger: whole,
@@ -252,6 +333,8 @@ export const hugetlbReservation: Analyzer = defineAnalyzer({
       tmpfsFiles: list,
       sharedMemoryDescriptors: open,
       mounts: mounted,
+      sysvipcShm: here,
+      sysvipcShmElsewhere: elsewhere,
     },
     facts,
   ) {
@@ -260,9 +343,11 @@ export const hugetlbReservation: Analyzer = defineAnalyzer({
     const material = totalBytes === undefined ? MATERIAL_QUEUE_BYTES : materialHeldBytes(totalBytes);
     // An ordinary user may not see other users' processes (hidepid of /proc).
     const used = facts.privileged === false ? undefined : left(pools, statuses);
-    const findings = used === undefined || used.bytes < material
-      ? []
-      : [openFinding(used, open, known) ?? leftFinding(used, list, hugetlbfsFiles(list, mounted?.value))];
+    const findings = used === undefined || used.bytes < material ? [] : [
+      openFinding(used, open, known) ??
+        segmentFinding(used, detachedSegments(pools, [here, elsewhere]), whole && accountBytes(whole, "shmem")) ??
+        leftFinding(used, list, hugetlbfsFiles(list, mounted?.value)),
+    ];
     const idle = pools.flatMap(unused).filter(({ bytes, total: { bytes: all } }) => bytes > HEADROOM_SHARE * all);
     const bytes = idle.reduce((sum, pool) => sum + pool.bytes, 0);
     const total = pools.reduce((sum, pool) => sum + (pool.total?.bytes ?? 0), 0);

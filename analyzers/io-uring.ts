@@ -7,7 +7,15 @@ import { unaccountedBytes } from "../src/computed/amounts.ts";
 import { type DescriptorDetail, descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
-import { byComm, MOST_OWNERS, nameOfGroup, stopAll, stopCommands, worthNaming } from "../src/computed/owners.ts";
+import {
+  byComm,
+  mainPids,
+  MOST_OWNERS,
+  nameOfGroup,
+  stopAll,
+  stopCommands,
+  worthNaming,
+} from "../src/computed/owners.ts";
 import { ALL_DESCRIPTORS, seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { processes } from "../src/computed/processes.ts";
 import { type AioRings, aioRings } from "../src/parsers/aio_rings.ts";
@@ -67,7 +75,7 @@ function groups(details: readonly DescriptorDetail[], pageSizeBytes: number): Gr
   const size = (detail: DescriptorDetail): number => ringBytes(detail, pageSizeBytes) + detail.bufferBytes;
   return [...byComm(rings, ({ comm }) => comm)].map(([comm, held]) => ({
     comm,
-    pids: [...new Set(held.map(({ pid }) => pid))],
+    pids: mainPids(held.map((each) => ({ pid: each.pid, bytes: each.weight * size(each) }))),
     rings: Math.round(held.reduce((sum, { weight }) => sum + weight, 0)),
     ringBytes: held.reduce((sum, each) => sum + each.weight * ringBytes(each, pageSizeBytes), 0),
     bufferBytes: held.reduce((sum, each) => sum + each.weight * each.bufferBytes, 0),
@@ -171,7 +179,7 @@ function aioGroups(rings: readonly AioRings[], comms: ReadonlyMap<number, string
     const sorted = held.toSorted((a, b) => b.bytes - a.bytes || a.pid - b.pid);
     return {
       comm,
-      pids: sorted.map(({ pid }) => pid),
+      pids: mainPids(sorted),
       contexts: held.reduce((sum, { contexts }) => sum + contexts, 0),
       bytes: held.reduce((sum, { bytes }) => sum + bytes, 0),
       largest: sorted[0] as AioRings,

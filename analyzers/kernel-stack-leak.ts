@@ -67,14 +67,14 @@ function evidence({ threadsLine, comm }: Program, trend: Trend | undefined, { me
 }
 
 function remedies(top: Program, known: readonly Process[] | undefined): Remedy[] {
-  const [pid] = top.pids;
+  const [pid] = top.threadPids;
   return [
     {
       when: "now",
       text: `End or restart ${top.comm} in an orderly way: its threads' stacks come back at once. ${
         remedyMark("kernel-stack-leak", "end the owner")
       }`,
-      commands: stopCommands(top, known),
+      commands: stopCommands({ comm: top.comm, pids: top.threadPids }, known),
       verify: "KernelStack of /proc/meminfo falls",
     },
     {
@@ -107,19 +107,21 @@ function finding(top: Program, stackBytes: number, seen: Seen): FindingDraft {
   const trend = growth(top, seen);
   const count = formatQuantity(top.threads, "thread");
   return {
-    title: `${nameOfGroup(top)} has ${count}, whose kernel stacks take ${formatBytes(bytes)}`,
+    title: `${nameOfGroup({ comm: top.comm, pids: top.threadPids })} has ${count}, whose kernel stacks take ${
+      formatBytes(bytes)
+    }`,
     confidence: trend === undefined ? "likely" : "confirmed",
     material: true,
     claims: [{ account: "kernel-stacks", bytes: { low: bytes, high: bytes } }],
     ...forecast(trend && inBytes(trend, each), seen.ledgers),
     owners: [{
-      pid: top.pids[0] ?? null,
+      pid: top.threadPids[0] ?? null,
       comm: top.comm,
       bytes,
       count: top.threads,
-      detail: `${count} in ${formatQuantity(top.pids.length, "process", "processes")}; what they wait for: cat /proc/${
-        top.pids[0]
-      }/task/*/wchan | sort | uniq -c`,
+      detail: `${count} in ${
+        formatQuantity(top.threadPids.length, "process", "processes")
+      }; what they wait for: cat /proc/${top.threadPids[0]}/task/*/wchan | sort | uniq -c`,
     }],
     evidence: evidence(top, trend, seen),
     remedies: remedies(top, seen.processes),

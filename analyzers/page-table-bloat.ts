@@ -73,16 +73,18 @@ export const pageTableBloat: Analyzer = defineAnalyzer({
     }
     return {
       findings: [{
-        title: `${top === undefined ? "Page tables" : `${nameOfGroup(top)}: page tables`} take ${formatBytes(held)}`,
+        title: `${
+          top === undefined ? "Page tables" : `${nameOfGroup({ comm: top.comm, pids: top.pageTablePids })}: page tables`
+        } take ${formatBytes(held)}`,
         confidence: top !== undefined && top.pageTableBytes > excess / 2 ? "confirmed" : "likely",
         material: true,
         claims: [{ account: "page-tables", bytes: { low: held, high: held } }],
         owners: holders.slice(0, 10).map((program) => ({
-          pid: program.pids[0] ?? null,
+          pid: program.pageTablePids[0] ?? null,
           comm: program.comm,
           bytes: program.pageTableBytes,
-          count: program.pids.length,
-          detail: `page tables of ${formatQuantity(program.pids.length, "process", "processes")}`,
+          count: program.pageTablePids.length,
+          detail: `page tables of ${formatQuantity(program.pageTablePids.length, "process", "processes")}`,
         })),
         evidence,
         remedies: [
@@ -91,7 +93,7 @@ export const pageTableBloat: Analyzer = defineAnalyzer({
             text: `End or restart the owner in an orderly way: page tables go with the mapping. ${
               remedyMark("page-table-bloat", "end the owner")
             }`,
-            commands: top === undefined ? [] : stopCommands(top, known),
+            commands: top === undefined ? [] : stopCommands({ comm: top.comm, pids: top.pageTablePids }, known),
             verify: "PageTables of /proc/meminfo falls",
           },
           {
@@ -101,7 +103,7 @@ export const pageTableBloat: Analyzer = defineAnalyzer({
               `before a database. Unmap ranges that are touched only here and there. ${
                 remedyMark("page-table-bloat", "map with huge pages")
               }`,
-            commands: top === undefined ? [] : [`grep -E 'VmPTE|VmRSS|VmSize' /proc/${top.pids[0]}/status`],
+            commands: top === undefined ? [] : [`grep -E 'VmPTE|VmRSS|VmSize' /proc/${top.pageTablePids[0]}/status`],
             verify: "VmPTE is about 0.2 % of VmRSS",
           },
           {

@@ -20,7 +20,7 @@ import {
 import { type Descriptors, descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
-import { byComm, MOST_OWNERS, nameOfGroup, stopAll, stopCommands } from "../src/computed/owners.ts";
+import { byComm, mainPids, MOST_OWNERS, nameOfGroup, stopAll, stopCommands } from "../src/computed/owners.ts";
 import { givenPages } from "../src/computed/skb_memory.ts";
 import { processLives } from "../src/computed/process_lives.ts";
 import { ALL_DESCRIPTORS, seesAllDescriptors } from "../src/computed/process_statuses.ts";
@@ -56,7 +56,7 @@ interface Group {
 function groups(pipes: readonly Pipe[], comms: ReadonlyMap<number, string | undefined>): Group[] {
   return [...byComm(pipes, ({ pid }) => comms.get(pid))].map(([comm, held]) => ({
     comm,
-    pids: [...new Set(held.map(({ pid }) => pid))],
+    pids: mainPids(held),
     bytes: sumBytes(held),
     pipes: held.toSorted((a, b) => b.bytes - a.bytes || a.inode - b.inode),
   })).sort((a, b) => b.bytes - a.bytes || (a.comm < b.comm ? -1 : 1));
@@ -118,6 +118,16 @@ function remedies(
   ];
 }
 
+/** Memory that what pipes are full of may be in. */
+function foundBytes(bytes: number, ledger: Ledger): number {
+  return unaccountedBytes(ledger) + givenPages(bytes, ledger);
+}
+
+/** splice() puts a file's own pages into a pipe, which the page cache has, and tee() the same ones into another pipe: most of it is no memory of the pipes'. */
+function isElsewhere(bytes: number, ledger: Ledger): boolean {
+  return foundBytes(bytes, ledger) < bytes / 2;
+}
+
 /**
  * What is written is copied into pages of no account. What vmsplice() and splice() gave away are a process's or a file's pages, which no process has once
  * the mapping is gone, or the file is cut.
@@ -126,7 +136,7 @@ function claimsOf(bytes: number, ledger: Ledger): Claim[] {
   const given = givenPages(bytes, ledger);
   const copied = Math.min(bytes - given, unaccountedBytes(ledger));
   const claims: Claim[] = [
-    { account: "unaccounted", bytes: { low: copied, high: copied } },
+    { account: "unaccounted", bytes: { low: isElsewhere(bytes, ledger) ? 0 : copied, high: copied } },
     { account: "pinned-lru", bytes: { low: given, high: given } },
   ];
   return claims.filter((claim) => claim.bytes.high > 0);
@@ -192,13 +202,19 @@ function backlogOf(
   };
 }
 
+/** Whether they hold much memory: the pages may be another's, and what is in no account no more than on a host where nothing is wrong. */
+function isHeld(bytes: number, seen: Seen): boolean {
+  const { ledger } = seen;
+  return !isElsewhere(bytes, ledger) ||
+    foundBytes(bytes, ledger) - residualNoiseBytes(ledger.totalBytes) >= materialBytes(seen);
+}
+
 function confidenceOf({ bytes, holders, full, busy }: Backlog, seen: Seen): Confidence {
-  if (busy.length > 0) return "possible";
+  if (busy.length > 0 || !isHeld(bytes, seen)) return "possible";
   const idle = holders.filter((group) =>
     mayHaveCopied(group.bytes, group.pids, seen.processLives, FASTEST_COPY_BYTES_PER_SECOND) === false
   );
-  const isAllThere = unaccountedBytes(seen.ledger) + givenPages(bytes, seen.ledger) >= bytes / 2 &&
-    sumBytes(full) > bytes / 2;
+  const isAllThere = !isElsewhere(bytes, seen.ledger) && sumBytes(full) > bytes / 2;
   return sumBytes(idle) >= bytes / 2 && isAllThere ? "confirmed" : "likely";
 }
 
@@ -212,9 +228,9 @@ function contentFinding(backlog: Backlog, seen: Seen): FindingDraft {
       formatBytes(bytes)
     } unread in ${formatQuantity(count, "pipe")}${
       busiest === undefined ? "" : ", which may be read and filled again as fast"
-    }`,
+    }${isElsewhere(bytes, seen.ledger) ? ", most of it pages of files, or the same in several pipes" : ""}`,
     confidence: confidenceOf(backlog, seen),
-    material: busiest === undefined,
+    material: busiest === undefined && isHeld(bytes, seen),
     claims: claimsOf(bytes, seen.ledger),
     owners: holders.slice(0, MOST_OWNERS).map((group) => ({
       pid: group.pids[0] ?? null,
@@ -236,9 +252,11 @@ function contentFinding(backlog: Backlog, seen: Seen): FindingDraft {
       ...workEvidence(first, seen),
       ...residualEvidence(seen),
     ],
-    remedies: busiest === undefined
+    remedies: busiest !== undefined
+      ? [lookAgain(busiest), ...remedies(first, []).slice(1)]
+      : isHeld(bytes, seen)
       ? remedies(first, stopAll(holders, seen.processes))
-      : [lookAgain(busiest), ...remedies(first, []).slice(1)],
+      : remedies(first, []).slice(1),
   };
 }
 

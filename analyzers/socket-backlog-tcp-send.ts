@@ -1,6 +1,7 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Confidence, Remedy } from "../src/core/report.ts";
+import { sumBytes } from "../src/computed/amounts.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { ALL_SOCKETS, pickedTcp } from "../src/computed/picked_sockets.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
@@ -44,13 +45,18 @@ function isHeldHere(queue: TcpQueue): boolean {
   return unreadBytes(queue) < queue.chargedBytes;
 }
 
+/** Nothing that is sent is acknowledged: the peer is gone, or packets are lost on the way. */
+function isSilent({ retransmits }: TcpQueue): boolean {
+  return (retransmits ?? 0) >= GIVEN_UP_RETRANSMITS;
+}
+
 /**
  * Nothing goes out: the peer's window is closed, the peer does not answer, or the queue was the same to the byte each time. A queue that is merely
  * full is that of any upload: the program fills it up as fast as the network empties it.
  */
 function isStuck(queue: TcpQueue): boolean {
-  const { timer, retransmits, filledBytes, peer } = queue;
-  if ((retransmits ?? 0) >= GIVEN_UP_RETRANSMITS) return true;
+  const { timer, filledBytes, peer } = queue;
+  if (isSilent(queue)) return true;
   if (timer === ZERO_WINDOW_PROBE) return !wasTaken(queue);
   // Where nothing tells whether it moves, a reader on this host with something unread is what there is to go by.
   return isUntold(queue) ? (peer?.payloadBytes ?? 0) > 0 : filledBytes === 0;
@@ -80,7 +86,7 @@ function untoldBytes(queues: readonly TcpQueue[]): number {
 function evidence(judged: Judged<TcpQueue>, seconds: number, owners: SocketOwners | undefined): EvidenceLine[] {
   const largest = judged.queues[0] as Queue;
   const probing = judged.queues.filter(({ timer }) => timer === ZERO_WINDOW_PROBE).length;
-  const silent = judged.queues.filter(({ retransmits }) => (retransmits ?? 0) >= GIVEN_UP_RETRANSMITS).length;
+  const silent = judged.queues.filter(isSilent).length;
   const lines: EvidenceLine[] = [{
     path: largest.path,
     line: largest.line,
@@ -169,7 +175,7 @@ function remedies(
       }
       : {
         when: "now",
-        text: `Reset the connections of peers that do not read: what is unsent goes with them. ${
+        text: `Reset the connections of peers that do not read, or do not answer: what is unsent goes with them. ${
           remedyMark(ID, "reset the connections")
         } Ending the sender alone is no cure: the kernel goes on probing (orphans). ${
           remedyMark(ID, "end the sender")
@@ -268,7 +274,9 @@ export const socketBacklogTcpSend: Analyzer = defineAnalyzer({
     const draft: FindingDraft = {
       title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} in ${
         formatQuantity(judged.queues.length, "TCP send queue")
-      } whose peer does not read${readers.length === 0 ? "" : `: ${nameOfGroups(readers)}, on this host`}`,
+      } whose peer does not ${sumBytes(judged.queues.filter(isSilent)) > judged.bytes / 2 ? "answer" : "read"}${
+        readers.length === 0 ? "" : `: ${nameOfGroups(readers)}, on this host`
+      }`,
       confidence: confidenceOf(judged, materialBytes),
       material: judged.bytes >= materialBytes,
       claims: placeStreamBytes(data, judged.bytes - data, ledger),

@@ -337,7 +337,7 @@ function leaksOf(seen: Seen): Leaks {
 }
 
 /** Starting up is no leak, nor is a heap that is swept: whether it goes on growing will be seen. */
-function lookAgain({ kind }: Doubt): Remedy {
+function lookAgain({ kind }: Pick<Doubt, "kind">): Remedy {
   return {
     when: "now",
     ...(kind === "starting"
@@ -566,12 +566,13 @@ function sizeFinding(process: Process, long: LongGrowth | undefined, seen: Seen)
   const bytes = sizeOf(process);
   const own = ownBytes(anonBytes, seen);
   const share = `${formatShare(anonBytes, seen.ledger.totalBytes)} of all memory is`;
+  const isMuch = dominates(process, seen);
   return {
     title: `${comm} (pid ${pid}) is the largest process with ${sizeText(bytes, process)}; ${
       lookText(seen)
     } not tell whether it grows`,
     confidence: "possible",
-    material: dominates(process, seen),
+    material: isMuch,
     claims: [{ account: "anon", bytes: { low: Math.min(own, certainBytes(process, seen)), high: own } }],
     owners: [{ pid, comm, bytes, count: 1, detail: unit ?? "no systemd unit known" }],
     evidence: [{
@@ -579,7 +580,10 @@ function sizeFinding(process: Process, long: LongGrowth | undefined, seen: Seen)
       line,
       because: isRss ? `${share} in this process, files and shared memory included` : `${share} this process's`,
     }, ...longGrowthEvidence(long)],
-    remedies: remedies({ comm, processes: [process] }, seen.processes),
+    // The largest of a host is somebody's, and most often no leak: it is watched before it is ended.
+    remedies: isMuch || fills(process, seen)
+      ? remedies({ comm, processes: [process] }, seen.processes)
+      : [lookAgain({ kind: "starting" })],
   };
 }
 

@@ -13,10 +13,11 @@ import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /**
  * What is large by design and made once, or has a cause of its own: thread stacks, per-CPU chunks, BPF maps; hash tables sized to memory at boot,
- * swap maps, modules, page tables of huge address spaces, zram's table.
+ * swap maps, modules, page tables of huge address spaces, zram's table. A program of BPF is one for each filter of a socket or of seccomp, too, which no list
+ * has (kernel/bpf/core.c bpf_prog_alloc_no_stats()).
  */
 const ACCOUNTED_FOR =
-  /^(?:dup_task_struct|alloc_thread_stack|copy_process|kernel_clone|_do_fork|fork_idle|pcpu_|(?:__)?bpf_|array_map_|htab_|prealloc_|alloc_large_system_hash|(?:__do_sys_)?swapon|setup_swap|move_module|load_module|module_alloc|execmem_|vmemmap|zram_|disksize_store|nf_ct_alloc_hashtable|nf_conntrack_hash|init_section|alloc_section)/;
+  /^(?:dup_task_struct|alloc_thread_stack|copy_process|kernel_clone|_do_fork|fork_idle|pcpu_|(?:__)?bpf_(?!prog_(?:re)?alloc)|array_map_|htab_|prealloc_|alloc_large_system_hash|(?:__do_sys_)?swapon|setup_swap|move_module|load_module|module_alloc|execmem_|vmemmap|zram_|disksize_store|nf_ct_alloc_hashtable|nf_conntrack_hash|init_section|alloc_section)/;
 /** Of one function's areas this many are no table that was made once, but one for each object of something. */
 const MANY_AREAS = 32;
 /** A chunk of per-CPU memory, a module, thread stacks of a pool come and go: less than this is no growth. */
@@ -27,6 +28,9 @@ const MATERIAL_SHARE = 0.005;
 const MOST_OF = 0.5;
 
 function whoCalls(caller: string): string {
+  if (/^bpf_prog_/.test(caller)) {
+    return "ss -tuwxbp; grep Seccomp_filters /proc/[0-9]*/status | sort -nk 2 | tail; bpftool prog list";
+  }
   return `bpftrace -e ${shellWord(`kprobe:${caller} { @[comm, pid] = count(); }`)}`;
 }
 
@@ -93,7 +97,7 @@ export const vmallocLeak: Analyzer = defineAnalyzer({
       return {
         ruledOut: `vmalloc is ${
           formatBytes(account)
-        }; ${most} caller besides thread stacks, BPF, per-CPU chunks and the tables of the boot`,
+        }; ${most} caller besides thread stacks, BPF maps, per-CPU chunks and the tables of the boot`,
       };
     }
     const many = first.areas >= MANY_AREAS;

@@ -9,7 +9,7 @@ const COUNTS = `for fd in /proc/[0-9]*/fd; do echo "$fd"; done | xargs -r stat -
 /**
  * What kind they are: all of up to 200 descriptors, and else 200 evenly spread ones, of each of the 48 processes with the most. Looking one up costs
  * the kernel 0.9 KB, so this costs 9 MB on any host. Before 6.2 the table's size stands in for the number. Of some kinds the
- * kernel tells what they hold: marks of inotify (counted, there may be a million), rings and buffers of io_uring, and completions for which its ring had no room
+ * kernel tells what they hold: marks of inotify (counted, there may be a million, of which a process's next descriptors are not looked at any more), rings and buffers of io_uring, and completions for which its ring had no room
  * (counted, too).
  * As few programs as can be: starting them was a third of what collecting took.
  */
@@ -26,14 +26,15 @@ for each in $(echo "$top" | awk '
   /anon_inode:(inotify|\\[io_uring\\])$/ {
     file = $0; sub(/ -> .*/, "", file); sub(/.* /, "", file); sub(/fd/, "fdinfo", file)
     process = file; sub(/fdinfo.*/, "", process)
-    if (looked[process $NF]++ >= (/inotify$/ ? 10 : 200)) next
+    if (looked[process $NF]++ >= 200 || watches[process] > 1000000) next
     inotify = overflow = 0
     while ((getline line < file) > 0)
       if (index(line, "  user_data=") == 1) overflow++
       else if (line ~ /^inotify /) inotify++
       else if (line ~ /^ *(SqMask|CqMask|UserBufs):/ || line ~ /^ +[0-9]+: 0x[0-9a-f]+\\/[0-9]+$/) print file ": " line
     close(file)
-    if (inotify) print file ": inotify " inotify
+    watches[process] += inotify
+    if (/inotify$/) print file ": inotify " inotify
     if (overflow) print file ": overflow " overflow
   }'`;
 

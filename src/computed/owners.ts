@@ -40,32 +40,51 @@ export function byComm<T extends { readonly pid: number }>(
   return found;
 }
 
+/** Who holds less than this of the whole is not worth a word in a title, and is not asked to end. */
+const MIN_NAMED_SHARE = 0.01;
+
+/**
+ * Processes of one name that hold something, the largest holder first: an interpreter runs other programs' scripts under the same name, and who has next to
+ * nothing beside the largest is none of those to end.
+ */
+export function mainPids(held: readonly { readonly pid: number; readonly bytes: number }[]): number[] {
+  const bytesOf = new Map<number, number>();
+  for (const { pid, bytes } of held) bytesOf.set(pid, (bytesOf.get(pid) ?? 0) + bytes);
+  const sorted = [...bytesOf].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
+  const most = sorted[0]?.[1] ?? 0;
+  return sorted.filter(([, bytes]) => bytes >= MIN_NAMED_SHARE * most).map(([pid]) => pid);
+}
+
 /** Sorts sockets by the program that has them open, the largest holder first. */
 export function groupByOwner<T extends Held>(held: readonly T[], owners: SocketOwners | undefined): OwnerGroup<T>[] {
   const groups = new Map<
     string | undefined,
-    { pids: Map<number, number>; sharers: Set<number>; held: T[]; bytes: number }
+    { holders: { pid: number; bytes: number }[]; sharers: Set<number>; held: T[]; bytes: number }
   >();
   for (const each of held) {
     const owner = owners?.get(each.inode);
     const comm = owner === undefined ? undefined : owner.comm ?? `pid ${owner.pid}`;
     let group = groups.get(comm);
     if (group === undefined) {
-      groups.set(comm, group = { pids: new Map(), sharers: new Set(), held: [], bytes: 0 });
+      groups.set(comm, group = { holders: [], sharers: new Set(), held: [], bytes: 0 });
     }
     group.held.push(each);
     group.bytes += each.bytes;
     for (const sharer of owner?.sharers ?? []) group.sharers.add(sharer);
-    if (owner !== undefined) group.pids.set(owner.pid, (group.pids.get(owner.pid) ?? 0) + each.bytes);
+    if (owner !== undefined) group.holders.push({ pid: owner.pid, bytes: each.bytes });
   }
   return [...groups]
-    .map(([comm, group]) => ({
-      comm,
-      pids: [...group.pids].sort((a, b) => b[1] - a[1] || a[0] - b[0]).map(([pid]) => pid),
-      sharers: [...group.sharers].filter((pid) => !group.pids.has(pid)).sort((a, b) => a - b),
-      bytes: group.bytes,
-      held: group.held,
-    }))
+    .map(([comm, { holders, sharers, bytes, held: theirs }]) => {
+      const pids = mainPids(holders);
+      const own = new Set(pids);
+      return {
+        comm,
+        pids,
+        sharers: [...sharers].filter((pid) => !own.has(pid)).sort((a, b) => a - b),
+        bytes,
+        held: theirs,
+      };
+    })
     .sort((a, b) => b.bytes - a.bytes || ((a.comm ?? "") < (b.comm ?? "") ? -1 : 1));
 }
 
@@ -116,9 +135,6 @@ export function nameOfGroup(group: { readonly comm: string | undefined; readonly
     : `${group.comm} (${group.pids.length} processes)`;
 }
 
-/** Who holds less than this of the whole is not worth a word in a title, and is not asked to end. */
-const MIN_NAMED_SHARE = 0.01;
-
 /** Without those that hold next to nothing: what was on its way to them when somebody looked. */
 export function worthNaming<T extends { readonly bytes: number }>(groups: readonly T[]): T[] {
   const total = groups.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -133,8 +149,8 @@ export function nameOfGroups(groups: readonly OwnerGroup<Held>[]): string {
   return others.length === 0 ? name : `${name} and ${formatQuantity(others.length, "other")}`;
 }
 
-/** From this share of a program's processes on they are ended by its name: what starts them has the same name, often, and is meant, too. */
-const MOST_OF_PROGRAM = 0.5;
+/** What starts them has the same name, often, and is meant, too; of two others one is somebody else's. */
+const MOST_OTHERS = 1;
 
 /** What ends processes by their program's name: pkill takes a regular expression, and a name may look like an option. */
 function stopByName(comm: string): string {
@@ -146,7 +162,7 @@ function stopByName(comm: string): string {
 function hasNameOfItsOwn(comm: string, pids: ReadonlySet<number>, processes: readonly Process[] | undefined): boolean {
   if (comm === NO_NAME || !/^[\x20-\x7e]+$/.test(comm)) return false;
   const others = processes?.filter((process) => process.comm === comm && !pids.has(process.pid)).length ?? 0;
-  return pids.size >= MOST_OF_PROGRAM * (pids.size + others);
+  return others <= MOST_OTHERS;
 }
 
 /** Whom to end. */

@@ -1,5 +1,6 @@
 import type { SourceLine } from "../core/ledger.ts";
 import { defineComputed, type Source } from "../core/source.ts";
+import { mainPids } from "./owners.ts";
 import { processStatuses } from "./process_statuses.ts";
 
 /** All processes of one name. */
@@ -7,6 +8,9 @@ export interface Program {
   readonly comm: string;
   /** The one with the most threads first. */
   readonly pids: readonly number[];
+  /** Those that have its threads, and its page tables, the one with the most first: not others of its name that have next to none. */
+  readonly threadPids: readonly number[];
+  readonly pageTablePids: readonly number[];
   readonly threads: number;
   /** Page tables of all of them. */
   readonly pageTableBytes: number;
@@ -16,7 +20,7 @@ export interface Program {
 }
 
 interface Draft {
-  pids: { pid: number; threads: number }[];
+  pids: { pid: number; threads: number; pageTableBytes: number }[];
   threads: number;
   pageTableBytes: number;
   most: { threads: number; pageTableBytes: number };
@@ -49,7 +53,7 @@ export const programs: Source<readonly Program[]> = defineComputed({
         const line = lines.get(field);
         return line === undefined ? undefined : { path, line };
       };
-      program.pids.push({ pid, threads: threads ?? 0 });
+      program.pids.push({ pid, threads: threads ?? 0, pageTableBytes: vmPteBytes ?? 0 });
       program.threads += threads ?? 0;
       program.pageTableBytes += vmPteBytes ?? 0;
       if (threads !== undefined && threads > program.most.threads) {
@@ -64,6 +68,8 @@ export const programs: Source<readonly Program[]> = defineComputed({
     return [...byComm].map(([comm, { pids, threads, pageTableBytes, threadsLine, pageTablesLine }]) => ({
       comm,
       pids: pids.sort((a, b) => b.threads - a.threads || a.pid - b.pid).map(({ pid }) => pid),
+      threadPids: mainPids(pids.map(({ pid, threads: bytes }) => ({ pid, bytes }))),
+      pageTablePids: mainPids(pids.map(({ pid, pageTableBytes: bytes }) => ({ pid, bytes }))),
       threads,
       pageTableBytes,
       threadsLine,

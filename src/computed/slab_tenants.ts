@@ -14,6 +14,7 @@ import type { SysvQueue } from "../parsers/sysvipc_msg.ts";
 import type { SysvSemaphores } from "../parsers/sysvipc_sem.ts";
 import type { Descriptors, DescriptorTable } from "./descriptors.ts";
 import type { QueuedSignals } from "./queued_signals.ts";
+import { mainPids } from "./owners.ts";
 import { namesOf, type SlabUse } from "./slab_caches.ts";
 
 /** The kernel's own count of something and the objects of the cache it is in: as many, but for a moment between the two. */
@@ -102,16 +103,17 @@ function byProgram(
   statuses: readonly ProcessFile<ProcessStatus>[],
 ): Tenant["groups"] {
   const comms = new Map<number | undefined, string | undefined>(statuses.map(({ pid, value }) => [pid, value.name]));
-  const groups = new Map<string, { comm: string; pids: Set<number>; count: number }>();
+  const groups = new Map<string, { comm: string; holders: { pid: number; bytes: number }[]; count: number }>();
   for (const { pid, count } of counts) {
     const comm = comms.get(pid);
     if (pid === undefined || comm === undefined) continue;
-    const group = groups.get(comm) ?? { comm, pids: new Set(), count: 0 };
-    group.pids.add(pid);
+    const group = groups.get(comm) ?? { comm, holders: [], count: 0 };
+    group.holders.push({ pid, bytes: count });
     group.count += count;
     groups.set(comm, group);
   }
-  return [...groups.values()].map((group) => ({ ...group, pids: [...group.pids] })).sort((a, b) => b.count - a.count);
+  return [...groups.values()].map(({ comm, holders, count }) => ({ comm, pids: mainPids(holders), count }))
+    .sort((a, b) => b.count - a.count);
 }
 
 const TASKS = /^(?:task_struct|signal_cache|sighand_cache|pid)$/;

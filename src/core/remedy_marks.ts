@@ -153,6 +153,14 @@ export const remedyMarks: readonly RemedyMark[] = [
   },
   {
     "cause": "hugetlb-reservation",
+    "remedy": "remove the segment",
+    "kernel": "6.18.44-fc-v769",
+    "date": "2026-11-30",
+    "beforeBytes": 209715200,
+    "afterBytes": 0,
+  },
+  {
+    "cause": "hugetlb-reservation",
     "remedy": "keep no files",
     "untried": "it has no such program",
   },

@@ -68,6 +68,17 @@ function parseIpcs(text: string): readonly SysvSegment[] {
   return segments;
 }
 
+/** A segment is rounded up to whole pages, of 64 KiB at the most. */
+const LARGEST_PAGE_BYTES = 65_536;
+
+/**
+ * Of huge pages (SHM_HUGETLB) Linux 6.18 tells 512 times what a segment has: ipc/shm.c shm_add_rss_swap() takes what its mapping counts in small pages for a
+ * number of huge ones. It has no more than its size.
+ */
+function rssOf(rssBytes: number | undefined, sizeBytes: number): number | undefined {
+  return rssBytes !== undefined && rssBytes >= sizeBytes + LARGEST_PAGE_BYTES ? sizeBytes : rssBytes;
+}
+
 /**
  * Parses /proc/sysvipc/shm, or the output of ipcs.
  *
@@ -94,7 +105,7 @@ export function parseSysvipcShm(text: string, context: ParseContext): readonly S
       key: parseInteger(cell("key")),
       locked: (parseInt(cell("perms") ?? "0", 8) & SHM_LOCKED) !== 0,
       sizeBytes,
-      rssBytes: count("rss"),
+      rssBytes: rssOf(count("rss"), sizeBytes),
       swapBytes: count("swap"),
       attached,
       creatorPid: count("cpid"),

@@ -63,6 +63,14 @@ describe("fd-leak", () => {
     expect(finding?.bytes.low).toBeGreaterThan(0.85 * 336e6);
   });
 
+  it("ends who has them, and no other script of the same interpreter", async () => {
+    const files = leak(375_000, "anon_inode:[eventpoll]");
+    files["sos_commands/process/descriptor_counts"] += "34 /proc/701/fd\n";
+    const finding = findingOf(await analyzeFiles({ ...files, ...comm(701, "leaky") }, [fdLeak]), "fd-leak");
+    expect(finding?.title).toContain("leaky (pid 700)");
+    expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 700"]);
+  });
+
   it("tells the growth of a watched leak", async () => {
     const report = await analyzeFiles(grown(leak(375_000, "anon_inode:[eventfd]"), [376_000, 377_000]), [fdLeak]);
     expect(findingOf(report, "fd-leak")?.growthBytesPerSecond?.low).toBeGreaterThan(0);
@@ -157,6 +165,25 @@ describe("fd-leak", () => {
     // 178 MB of slab were measured with two million.
     expect(finding?.bytes.low).toBeGreaterThan(0.9 * 178e6);
     expect(finding?.bytes.high).toBeLessThan(1.1 * 178e6);
+  });
+
+  it("does not take many descriptors to have as many watches as the one that has all of them", async () => {
+    // Linux 6.18: 101 descriptors, of which one has 120,000 watches: 16 MiB, and not 1 GiB.
+    for (const none of ["", ": inotify 0"]) {
+      const files = {
+        "proc/meminfo": meminfo,
+        "sos_commands/process/descriptor_counts": "104 /proc/700/fd\n",
+        "sos_commands/process/descriptor_samples": Array.from(
+          { length: 101 },
+          (_, i) =>
+            `lr-x------ 1 root root 64 Nov 23 07:13 /proc/700/fd/${i + 3} -> anon_inode:inotify\n${
+              i === 4 ? "/proc/700/fdinfo/7: inotify 120000\n" : none && `/proc/700/fdinfo/${i + 3}${none}\n`
+            }`,
+        ).join(""),
+        ...comm(700, "watcher"),
+      };
+      expect(findingOf(await analyzeFiles(files, [fdLeak]), "fd-leak")).toBeUndefined();
+    }
   });
 
   it("reads sosreport's lsof, of whose beginning a part may be missing", async () => {

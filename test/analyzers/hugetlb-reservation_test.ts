@@ -125,6 +125,25 @@ ${more}`;
       });
     });
 
+    it("are those of a SysV segment that nobody is attached to, where shared memory of small pages is less", async () => {
+      // Linux 6.18: shmget() with SHM_HUGETLB, whose program was killed.
+      const segment = (attached: number, rss: number): string =>
+        `key shmid perms size cpid lpid nattch uid gid cuid cgid atime dtime ctime rss swap\n30481 8 600 ${rss} 90 90 ${attached} 0 0 0 0 1 2 1 ${rss} 0\n`;
+      const held = (attached: number, mib = 200) =>
+        finding({ ...process(7, 0), ...pool(100, 0, 0), "proc/sysvipc/shm": segment(attached, mib * MIB) });
+      expect(await held(0)).toMatchObject({
+        title: "200 MiB of huge pages are in SysV segment 8, which nobody is attached to",
+        confidence: "confirmed",
+        material: true,
+        bytes: { low: 198 * MIB, high: 200 * MIB },
+        owners: [{ comm: "SysV segment 8", bytes: 200 * MIB }],
+        remedies: [{ commands: ["ipcs -m -i 8", "ipcrm -m 8"] }],
+      });
+      expect(await held(1)).toMatchObject({ confidence: "possible", material: false });
+      // It may be one of small pages.
+      expect(await held(0, 2)).toMatchObject({ confidence: "possible", material: false });
+    });
+
     // PostgreSQL: of shared memory that a process touched which has ended, nobody else is counted for a page, though all map it (seen on 6.18).
     it("are no more than possible where no file has them: a process that touched shared memory may have ended", async () => {
       for (const held of [process(7, 0), { ...process(7, 0), ...files, ...pool(3000, 0, 0) }]) {

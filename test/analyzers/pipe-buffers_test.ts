@@ -80,6 +80,37 @@ describe("pipe-buffers", () => {
     expect(findingOf(report, "io-uring")).toBeUndefined();
   });
 
+  it("ends who has the full ones, and no other script of the same interpreter", async () => {
+    const text = `${pipes(300, MIB, MIB)}`.replace(
+      "# descriptors_left",
+      "5 65536 9000 /proc/701/fd/3\n# descriptors_left",
+    );
+    const report = await analyzeFiles({ ...files(text, 314 * MIB), "proc/701/status": "Name:\tstuck\n" }, [
+      pipeBuffers,
+    ]);
+    expect(findingOf(report, "pipe-buffers")?.remedies[0]?.commands).toEqual(["kill -TERM 700"]);
+  });
+
+  it("holds nothing where the pages are a file's, or the same in many pipes", async () => {
+    // Linux 6.18: 1 MiB of a file, given to 400 pipes with splice(), or of one pipe with tee(), beside what an idle host has in no account.
+    const report = await analyzeFiles(watched(pipes(400, MIB, MIB), 0));
+    expect(findingOf(report, "pipe-buffers")?.material).toBe(true);
+    const shared = {
+      ...watched(pipes(400, MIB, MIB), 0),
+      "proc/meminfo": meminfoText({}, 24 * GIB, 21 * MIB),
+      [`${later(10)}/proc/meminfo`]: meminfoText({}, 24 * GIB, 21 * MIB),
+    };
+    const none = await analyzeFiles(shared);
+    expect(findingOf(none, "pipe-buffers")).toMatchObject({
+      confidence: "possible",
+      material: false,
+      bytes: { low: 0, high: 21 * MIB },
+    });
+    expect(findingOf(none, "pipe-buffers")?.title).toContain("most of it pages of files, or the same in several pipes");
+    expect(JSON.stringify(findingOf(none, "pipe-buffers")?.remedies)).not.toContain("kill");
+    expect(none.verdict).toBe("healthy");
+  });
+
   it("leaves alone what is pinned where the data are copies", async () => {
     const copies = {
       ...files(pipes(300, MIB, MIB), 0),

@@ -29,6 +29,13 @@ describe("kernel-stack-leak", () => {
     expect(finding?.bytes.high).toBe(15_000 * 16_384);
   });
 
+  it("ends the process that has the threads, and no other script of the same interpreter", async () => {
+    const files = { ...host(15_000), "proc/901/status": status("server", 3, 100 * MIB, MIB) };
+    const finding = findingOf(await analyzeFiles(files), "kernel-stack-leak");
+    expect(finding?.title).toContain("server (pid 900) has");
+    expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 900"]);
+  });
+
   it("accuses no server with as many threads as large servers have", async () => {
     expect(findingOf(await analyzeFiles(host(6_000)), "kernel-stack-leak")).toBeUndefined();
   });
@@ -100,6 +107,14 @@ describe("page-table-bloat", () => {
       confidence: "confirmed",
       owners: [{ comm: "postgres", count: 200, bytes: 3200 * MIB }],
     });
+  });
+
+  it("ends the process that has them, and no other script of the same interpreter", async () => {
+    const files = { ...host(1, 300 * MIB, MIB), "proc/99/status": status("postgres", 8, MIB, MIB) };
+    const finding = findingOf(await analyzeFiles(files), "page-table-bloat");
+    expect(finding?.title).toContain("postgres (pid 100): page tables");
+    expect(finding?.owners).toMatchObject([{ pid: 100, count: 1 }]);
+    expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 100"]);
   });
 
   it("names tables that are a tenth of what they map, on any host", async () => {

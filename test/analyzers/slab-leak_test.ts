@@ -305,9 +305,14 @@ kmalloc-64        34900000 35000000     64   63    1 : tunables  120   60    8 :
         `Name:\tchild\nState:\tZ (zombie)\nPid:\t${1000 + i}\nPPid:\t7\n`,
       ]),
     );
-    const finding = findingOf(await analyzeFiles({ ...tasks, ...zombies }), "slab-leak");
+    // Another script of its interpreter has one child to wait for just now.
+    const other = {
+      "proc/8/status": "Name:\tspawner\nState:\tS (sleeping)\nPid:\t8\nPPid:\t1\nRssAnon:\t 100 kB\n",
+      "proc/900/status": "Name:\tchild\nState:\tZ (zombie)\nPid:\t900\nPPid:\t8\n",
+    };
+    const finding = findingOf(await analyzeFiles({ ...tasks, ...zombies, ...other }), "slab-leak");
     expect(finding?.title).toMatch(/^Zombies of spawner \(pid 7\) hold/);
-    expect(finding?.owners[0]).toMatchObject({ pid: 7, comm: "spawner", count: 15_000 });
+    expect(finding?.owners[0]).toMatchObject({ pid: 7, comm: "spawner", count: 15_001 });
     expect(finding?.remedies[0]?.commands).toEqual(["kill -TERM 7"]);
     const threads = findingOf(await analyzeFiles(tasks), "slab-leak");
     expect(threads?.title).toMatch(/^Unreclaimable kernel objects \(threads\) hold/);

@@ -105,7 +105,10 @@ describe(CAUSE, () => {
       material: true,
       owners: [{ comm: "tcp_writer" }],
     });
-    expect((await on({ timer: 1, retransmits: 6 }))?.evidence[0]?.because).toContain("50 get no answer");
+    const silent = await on({ timer: 1, retransmits: 6 });
+    expect(silent?.evidence[0]?.because).toContain("50 get no answer");
+    expect(silent?.title).toContain("whose peer does not answer");
+    expect((await on({ timer: 4 }))?.title).toContain("whose peer does not read");
     // Closed by their process; the kernel goes on.
     const closed = await on({ timer: 4, inode: 0 });
     expect(closed?.title).toMatch(/^closed sockets: .* in 50 TCP send queues/);

@@ -67,7 +67,22 @@ describe("user-leak", () => {
     const short = await held(100 * MIB);
     expect(short.verdict).toBe("insufficient-evidence");
     expect(findingOf(short, "user-leak")).toMatchObject({ confidence: "possible", owners: [{ comm: "app" }] });
+    expect(findingOf(short, "user-leak")?.remedies[0]?.commands[0]).toMatch(/^kill -TERM /);
     expect(findingOf(await held(2 * GIB), "user-leak")).toBeUndefined();
+  });
+
+  it("asks to look again at the largest process of one look, and to end nobody on a healthy host", async () => {
+    const files = {
+      "proc/meminfo": meminfoText({ AnonPages: 2 * GIB }, 24 * GIB),
+      "proc/7/status": `Name:\tapp\nPid:\t7\nVmRSS:\t${2 ** 21} kB\nRssAnon:\t${2 ** 21} kB\n`,
+    };
+    const report = await analyzeFiles(files);
+    expect(report.verdict).toBe("healthy");
+    expect(findingOf(report, "user-leak")).toMatchObject({
+      confidence: "possible",
+      material: false,
+      remedies: [{ when: "now", commands: ["nailhouse collect --snapshots 6 --interval 30"] }],
+    });
   });
 
   it("judges by the size of a small host: a router has no 128 MiB to spare", async () => {

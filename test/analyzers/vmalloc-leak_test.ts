@@ -46,6 +46,17 @@ describe("vmalloc-leak", () => {
     });
   });
 
+  it("counts filters of sockets and of seccomp, which are no BPF map's", async () => {
+    // Linux 6.18: 45,000 sockets with SO_ATTACH_FILTER.
+    const files = { ...used(194 * MIB), "proc/vmallocinfo": areas("bpf_prog_alloc_no_stats", 45_000, 1) };
+    const finding = findingOf(await analyzeFiles(files, [vmallocLeak]), "vmalloc-leak");
+    expect(finding).toMatchObject({
+      confidence: "likely",
+      owners: [{ comm: "bpf_prog_alloc_no_stats", count: 45_000 }],
+    });
+    expect(finding?.owners[0]?.detail).toContain("Seccomp_filters");
+  });
+
   it("is at most possible where no function has most of what can leak", async () => {
     const callers = ["a_alloc", "b_alloc", "c_alloc"].map((caller) => areas(caller, 100, 512)).join("");
     const report = await analyzeFiles({ ...used(618 * MIB, 620 * MIB, 622 * MIB), "proc/vmallocinfo": callers }, [

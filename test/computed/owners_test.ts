@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { stopAll, stopCommands } from "../../src/computed/owners.ts";
+import { groupByOwner, mainPids, stopAll, stopCommands } from "../../src/computed/owners.ts";
 import type { Process } from "../../src/computed/processes.ts";
 
 const PIDS = [11, 12, 13, 14, 15, 16];
@@ -36,6 +36,15 @@ describe("stopCommands", () => {
     expect(stopCommands({ comm: "python3", pids: PIDS }, all)).toEqual(["kill -TERM 11 12 13 14 15 16"]);
   });
 
+  it("ends them by the name with one other, which may have started them, and not with two", () => {
+    expect(stopCommands({ comm: "worker", pids: PIDS }, named("worker", [...PIDS, 10]))).toEqual([
+      "pkill -TERM -x worker",
+    ]);
+    expect(stopCommands({ comm: "python3", pids: PIDS }, named("python3", [...PIDS, 10, 21]))).toEqual([
+      "kill -TERM 11 12 13 14 15 16",
+    ]);
+  });
+
   it("ends those that share it, too, by the name only where it is theirs", () => {
     const shared = { comm: "parent", pids: [11], sharers: [12, 13, 14, 15, 16] };
     expect(stopCommands(shared, named("parent", PIDS))).toEqual(["pkill -TERM -x parent"]);
@@ -59,5 +68,26 @@ describe("stopAll", () => {
       { comm: "node", pids: [12_657, 12_658], bytes: 4608 },
     ];
     expect(stopAll(groups, undefined)).toEqual(["kill -TERM 13404", "kill -TERM 13500"]);
+  });
+});
+
+describe("mainPids", () => {
+  it("leaves out others of the same name that have next to nothing, the largest holder first", () => {
+    const held = [[5, 0], [7, 40], [9, 30], [9, 30], [6, 0.5]].map(([pid = 0, bytes = 0]) => ({ pid, bytes }));
+    expect(mainPids(held)).toEqual([9, 7]);
+  });
+
+  it("keeps all of many that have little each", () => {
+    const pids = Array.from({ length: 300 }, (_, pid) => pid);
+    expect(mainPids(pids.map((pid) => ({ pid, bytes: 64 })))).toEqual(pids);
+  });
+});
+
+describe("groupByOwner", () => {
+  it("names no other script of the same interpreter, whose socket has next to nothing", () => {
+    const owner = (pid: number) => ({ pid, comm: "python3", path: "ss", line: 1 });
+    const owners = new Map([[1, owner(11)], [2, owner(12)]]);
+    const held = [{ inode: 1, bytes: 2 ** 27 }, { inode: 2, bytes: 832 }];
+    expect(groupByOwner(held, owners)).toMatchObject([{ comm: "python3", pids: [11], bytes: 2 ** 27 + 832 }]);
   });
 });

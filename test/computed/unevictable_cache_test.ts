@@ -45,7 +45,7 @@ describe("unevictableCache", () => {
   });
 
   it("leaves locked SysV segments out, but nothing that is listed", async () => {
-    const shm = { "proc/sysvipc/shm": `key shmid perms size nattch rss\n0 7 3600 1 1 ${300 * MIB}\n` };
+    const shm = { "proc/sysvipc/shm": `key shmid perms size nattch rss\n0 7 3600 ${300 * MIB} 1 ${300 * MIB}\n` };
     const locked = { ...meminfo({ ...host, Shmem: 350 }), ...shm };
     expect((await cacheOf(locked))?.bytes).toEqual({ low: 50 * MIB, high: 100 * MIB });
     const list = { "proc/mounts": "x /mnt ramfs rw 0 0\n", [LIST]: `${240 * 2048} 512 40 1 1 /mnt\n` };

@@ -103,6 +103,11 @@ key        semid      owner      perms      nsems
     ]);
   });
 
+  it("takes what 6.18 tells 512 times of huge pages for what the segment has", () => {
+    const text = "key shmid size nattch rss\n0 7 209715200 0 107374182400\n0 8 5000 0 8192\n";
+    expect(parseSysvipcShm(text, context()).map(({ rssBytes }) => rssBytes)).toEqual([200 * 2 ** 20, 8192]);
+  });
+
   it("warns of a row that was cut off", () => {
     const at = context();
     expect(parseSysvipcShm("key shmid size nattch rss\n0 7 81", at)).toEqual([]);
