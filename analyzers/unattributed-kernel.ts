@@ -6,7 +6,7 @@ import {
   type Unclaimed,
 } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
-import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
+import { accountBytes, type Ledger, type SourceLine } from "../src/core/ledger.ts";
 import type { Owner, Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
 import {
@@ -32,6 +32,7 @@ import { residualNoiseBytes } from "../src/computed/material.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { protocolMemory } from "../src/computed/protocol_memory.ts";
 import { receiveRings } from "../src/computed/receive_rings.ts";
+import { type OutsideProcesses, outsideProcesses } from "../src/computed/outside_processes.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import type { SocketQueue } from "../src/computed/socket_queues.ts";
 import { tcpBacklog } from "../src/computed/tcp_backlog.ts";
@@ -93,6 +94,7 @@ const uses = {
   tcpBacklog,
   unixBacklog,
   processes,
+  outsideProcesses,
   pageFlags,
   allocinfo,
   pageOwnerStacks,
@@ -686,6 +688,36 @@ function balloonEvidence({ uncountedBalloons: balloons, vmstat: { path, value } 
   }];
 }
 
+/** Where `free` and a list of all processes are all there is: it is none of these. */
+function beyondProcesses(outside: OutsideProcesses | undefined, { totalBytes }: Ledger): FindingDraft | undefined {
+  if (outside === undefined || outside.bytes.low < MAJOR_SHARE * totalBytes) return undefined;
+  const { bytes, processes: count, rssBytes, largestBytes, largest } = outside;
+  return {
+    title: `${formatBytes(bytes.low)} or more of the memory in use is in no process: all ${
+      formatCount(count)
+    } that ps lists have ${formatBytes(rssBytes)} (RSS)`,
+    confidence: "possible",
+    material: true,
+    claims: [{ account: "unaccounted", bytes }],
+    owners: [],
+    evidence: [{ ...largest, because: `the largest process has ${formatBytes(largestBytes)}` }],
+    remedies: [{
+      when: "now",
+      text:
+        "Let the kernel tell which of its own it is: slab, huge pages, page tables and vmalloc are in /proc/meminfo; what is in none of them has a socket, a ring " +
+        `or a driver. ${remedyMark("unattributed-kernel", "let the kernel tell")}`,
+      commands: [
+        "nailhouse collect",
+        "cat /proc/meminfo",
+        "slabtop -o -s c | head -20",
+        "cat /proc/net/sockstat",
+        "ss -amnp",
+      ],
+      verify: "the next report has it in an account, or in a finding",
+    }],
+  };
+}
+
 export const unattributedKernel: Analyzer = defineAnalyzer({
   id: "unattributed-kernel",
   title: "Kernel pages outside every account, with no known tenant",
@@ -712,6 +744,8 @@ export const unattributedKernel: Analyzer = defineAnalyzer({
     const { pageSizeBytes } = facts;
     const lacks = missing(seen);
     if (lacks.length > 0 || fields === undefined || counters === undefined || pageSizeBytes === undefined) {
+      const beyond = beyondProcesses(seen.outsideProcesses, seen.ledger);
+      if (beyond !== undefined) return { findings: [beyond] };
       // Whatever else is not known, ZFS tells what is its own.
       return { notAssessed: lacks, usualBytes: Math.min(unclaimed.get("unaccounted") ?? 0, arcBytes(seen)) };
     }

@@ -889,6 +889,11 @@ export const remedyMarks: readonly RemedyMark[] = [
   },
   {
     "cause": "unattributed-kernel",
+    "remedy": "let the kernel tell",
+    "untried": "it only looks",
+  },
+  {
+    "cause": "unattributed-kernel",
     "remedy": "see what it goes with",
     "untried": "it only looks",
   },

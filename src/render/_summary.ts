@@ -7,11 +7,8 @@ import { accountSeries, grownBytes, MIN_MOVED_BYTES } from "./_history.ts";
 
 const WITHOUT_CAUSE: { readonly [V in Exclude<Verdict, "cause-found">]: readonly [string, string] } = {
   healthy: ["No leak found", "Nothing to do"],
-  unexplained: [
-    "Much memory is in no account, and no known cause explains it",
-    "See what could not be assessed, below",
-  ],
-  "insufficient-evidence": ["The bundle does not tell who holds the memory", "See what could not be assessed, below"],
+  unexplained: ["Much memory is in no account, and no known cause explains it", "See the candidates, below"],
+  "insufficient-evidence": ["The bundle does not tell who holds the memory", "See the candidates, below"],
 };
 
 /** What the reader came for: who holds how much, and what to do now. */
@@ -38,6 +35,7 @@ export function isMain(finding: Finding, report: Report): boolean {
 }
 
 const LOOK_AGAIN = "Look again in a few minutes: nailhouse collect --snapshots 6 --interval 30";
+const CAPTURE_MORE = "Capture more while the host is like this: nailhouse collect, as root (by hand: see below).";
 const RECORD = "Record memory until the next time (nailhouse record).";
 
 function isToBeWatched({ confidence, growthBytesPerSecond, symptomOf }: Finding): boolean {
@@ -51,7 +49,7 @@ function withoutCause({ verdict }: Report): readonly [string, string] {
 /** What is to be done where nobody is accused. */
 function nextStep(report: Report): string {
   const [, usual] = withoutCause(report);
-  if (report.verdict !== "healthy") return `${usual}.`;
+  if (report.verdict !== "healthy") return report.notAssessed.length > 0 ? CAPTURE_MORE : `${usual}.`;
   // Growth that may be no leak is not nothing.
   const grows = report.findings.find(isToBeWatched);
   if (grows !== undefined) return `To be watched: ${grows.title}.`;
@@ -84,7 +82,8 @@ export function answerOf(report: Report): Answer {
   if (known !== undefined && (report.verdict !== "healthy" || isOver)) second = `What is known: ${known.title}`;
   return {
     headline: `${what}: ${report.pressure.because}.`,
-    finding: isOver ? known : null,
+    // Of what is not explained the candidate is all that there is.
+    finding: (isOver || report.verdict !== "healthy" ? known ?? candidate : undefined) ?? null,
     confidence: null,
     remedy: null,
     otherwise: `${isOver ? RECORD : nextStep(report)} ${second}`.trimEnd(),

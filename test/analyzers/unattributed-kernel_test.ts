@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { answerOf } from "../../src/render/_summary.ts";
 import { analyzeFiles, findingOf, meminfoText, udpText } from "./_bundle.ts";
 import { tcpText } from "./_sockets.ts";
 import { later, slabinfoText, VMSTAT, ZONEINFO } from "./_kernel.ts";
@@ -30,6 +31,44 @@ describe("unattributed-kernel", () => {
     expect(finding?.evidence.map(({ because }) => because).join("\n")).toMatch(
       /TCP sockets are charged 8\.00 KiB[^]*no zram[^]*no balloon/,
     );
+  });
+
+  describe("of free and a list of processes, which is all that many have", () => {
+    const free = `               total        used        free      shared  buff/cache   available
+Mem:           15885       14012         431          12        1441        1502
+Swap:           2047           0        2047
+`;
+    const [kthreadd, itself] = [
+      "root 2 0.0 0.0 0 0 ? S Nov20 0:00 [kthreadd]",
+      "root 999 0.0 0.0 9000 4000 pts/0 R+ 12:00 0:00 ps aux",
+    ];
+    const ps = (...rows: string[]) => `USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND\n${rows.join("\n")}\n`;
+    const mysqld = (rssKib: number) => `mysql 1201 2.0 6.1 9999999 ${rssKib} ? Ssl Nov20 301:11 /usr/sbin/mysqld`;
+    const analyzed = async (table: string) =>
+      await analyzeFiles({ "sos_commands/memory/free": free, "sos_commands/process/ps_auxwww": table });
+
+    it("tells how much is in no process", async () => {
+      const report = await analyzed(ps(kthreadd as string, mysqld(1_000_000), itself as string));
+      const [unaccounted, rss] = [13.668 * GIB, 1_004_000 * 1024];
+      expect(report).toMatchObject({ verdict: "insufficient-evidence" });
+      expect(findingOf(report, ID)).toMatchObject({ confidence: "possible", material: true });
+      expect(findingOf(report, ID)?.bytes.low).toBeCloseTo(unaccounted - rss, -8);
+      expect(findingOf(report, ID)?.title).toBe(
+        "12.7 GiB or more of the memory in use is in no process: all 2 that ps lists have 980 MiB (RSS)",
+      );
+      expect(answerOf(report)).toMatchObject({
+        finding: { cause: ID },
+        otherwise: expect.stringMatching(/^Capture more .*nailhouse collect.*12\.7 GiB or more/) as string,
+      });
+    });
+
+    it.each([
+      ["a process has it", ps(kthreadd as string, mysqld(13_900_000), itself as string)],
+      ["the list was cut off: it lacks ps itself", ps(kthreadd as string, mysqld(1_000_000))],
+      ["the list is a container's: it lacks the kernel's threads", ps(mysqld(1_000_000), itself as string)],
+    ])("tells nothing where %s", async (_, table) => {
+      expect(findingOf(await analyzed(table), ID)).toBeUndefined();
+    });
   });
 
   it("is of sockets that the bundle does not show where the kernel counts as much for them", async () => {
