@@ -46,10 +46,15 @@ function withoutCause({ verdict }: Report): readonly [string, string] {
   return WITHOUT_CAUSE[verdict === "cause-found" ? "unexplained" : verdict];
 }
 
+/** Whether it was not this program that captured it: that would have what is asked for by other commands. */
+function lacksFiles({ notAssessed }: Report): boolean {
+  return notAssessed.some(({ howToCapture }) => howToCapture.some((how) => !how.startsWith("nailhouse ")));
+}
+
 /** What is to be done where nobody is accused. */
 function nextStep(report: Report): string {
   const [, usual] = withoutCause(report);
-  if (report.verdict !== "healthy") return report.notAssessed.length > 0 ? CAPTURE_MORE : `${usual}.`;
+  if (report.verdict !== "healthy") return lacksFiles(report) ? CAPTURE_MORE : `${usual}.`;
   // Growth that may be no leak is not nothing.
   const grows = report.findings.find(isToBeWatched);
   if (grows !== undefined) return `To be watched: ${grows.title}.`;

@@ -60,6 +60,8 @@ Swap:           2047           0        2047
         finding: { cause: ID },
         otherwise: expect.stringMatching(/^Capture more .*nailhouse collect.*12\.7 GiB or more/) as string,
       });
+      const own = report.notAssessed.map((each) => ({ ...each, howToCapture: ["nailhouse collect as root"] }));
+      expect(answerOf({ ...report, notAssessed: own }).otherwise).toMatch(/^See the candidates, below\. /);
     });
 
     it.each([
