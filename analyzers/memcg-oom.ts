@@ -256,17 +256,17 @@ function finding(
   const cause = causeOf(first);
   const isV1 = memory === undefined ? first.report?.isCgroupV1 === true : memory.hierarchy !== 0;
   const victim = first.victim !== undefined
-    ? `${first.victim.comm} (pid ${first.victim.pid})`
+    ? `killed ${first.victim.comm} (pid ${first.victim.pid})`
     : first.kills > 0
-    ? formatQuantity(first.kills, "process", "processes")
-    : "a process that is not in the log";
+    ? `killed ${formatQuantity(first.kills, "process", "processes")}`
+    : "looked for a process to kill (whom, is not in the log)";
   const others = groups.length === 1 ? "" : `; ${formatQuantity(groups.length - 1, "other group")} likewise`;
   const [most] = chargesOf(first);
   const was = most === undefined ? "" : `; most of it was ${most.what}: ${formatBytes(most.bytes)}`;
   return {
     title: `${
       first.isEarlierBoot ? "Before the host was last started, control" : "Control"
-    } group ${first.group} was at ${limit}, and the kernel killed ${victim}${when(first.seconds)}${
+    } group ${first.group} was at ${limit}, and the kernel ${victim}${when(first.seconds)}${
       kills > 1 ? `, ${kills} kills in all` : ""
     }${was}${others}`,
     confidence: "confirmed",

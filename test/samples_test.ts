@@ -100,7 +100,7 @@ describe("samples/oom-*.txt", () => {
       ).toEqual([]);
       const { title, symptomOf } = found.findings.find(({ title }) => expected.says.test(title)) ?? {};
       expect({ symptomOf, found: title !== undefined }).toEqual({ symptomOf: expected.symptomOf, found: true });
-      expect(renderText(found).split("\n").slice(0, 2).join("\n")).toContain(title);
+      expect(renderText(found, { width: 1000 }).split("\n").slice(0, 2).join("\n")).toContain(title);
       const [largest] = [...(found.ledger?.accounts ?? [])].sort((a, b) => b.bytes - a.bytes);
       expect(largest?.id).toBe(expected.largest);
     },

@@ -173,15 +173,17 @@ describe("plugins of openBundle()", () => {
 });
 
 describe("openBundle()", () => {
-  const limits: [string, Record<string, number | undefined>][] = [
+  const limits: [string, Record<string, unknown>][] = [
     ["no number", { maxEntries: NaN }],
+    ["null", { maxEntries: null }],
+    ["a text", { maxEntries: "5" }],
     ["negative", { maxEntries: -1 }],
     ["of no such name", { maxEntrys: 5 }],
     ["one of every object's", { toString: 5 }],
   ];
   it.each(limits)(
     "refuses a limit that is %s",
-    (_, given) => expect(openBundle(bytes, { limits: given })).rejects.toThrow(RangeError),
+    (_, given) => expect(openBundle(bytes, { limits: given as Partial<BundleLimits> })).rejects.toThrow(RangeError),
   );
 
   it("takes the default for a limit that is undefined, not none", async () => {

@@ -31,10 +31,15 @@ function pageSizeBytes(meminfo: string | undefined, vmstat: string | undefined):
   return size >= 4096 && size <= 65536 ? size : undefined;
 }
 
-/** Per-CPU memory is for every CPU that there may be, which the kernel tells as it starts. Each zone has a list of free pages for every one that is online. */
+/**
+ * Per-CPU memory is for every CPU that there may be, which the kernel tells as it starts. Each zone has a list of free pages for every one that is online, below
+ * which comes another field: what was cut within the first list has too few.
+ */
 function cpuCount(log: string, zoneinfo: string): number | undefined {
-  return Number(/\bnr_cpu_ids[:=](\d{1,5})\b/.exec(log)?.[1] ?? new Set(zoneinfo.match(/^ +cpu: \d{1,5}$/gm)).size) ||
-    undefined;
+  const [, told] = /\bnr_cpu_ids[:=](\d{1,5})\b/.exec(log) ?? [];
+  if (told !== undefined) return Number(told) || undefined;
+  const lists = zoneinfo.slice(0, Math.max(0, zoneinfo.lastIndexOf("start_pfn:")));
+  return new Set(lists.match(/^ +cpu: \d{1,5}$/gm)).size || undefined;
 }
 
 /** `CPU: 0 PID: 115 Comm: hog Not tainted 5.10.0-45-amd64 #1` (up to 3.8 `Pid: 115, comm: hog Not`), of every trace; `Linux version 5.10.0-45-amd64 (...)`, of every boot. */

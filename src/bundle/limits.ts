@@ -51,7 +51,7 @@ const RATIO_FROM_BYTES = 64 * 2 ** 20;
 function limitsOf(given: Partial<BundleLimits>): BundleLimits {
   const named = Object.entries(given).filter(([, value]) => value !== undefined);
   for (const [name, value] of named) {
-    if (Object.hasOwn(defaultLimits, name) && value >= 0) continue;
+    if (Object.hasOwn(defaultLimits, name) && typeof value === "number" && value >= 0) continue;
     throw new RangeError(`limits are numbers called ${Object.keys(defaultLimits).join(", ")}, not ${name}: ${value}`);
   }
   return { ...defaultLimits, ...Object.fromEntries(named) };

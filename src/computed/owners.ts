@@ -45,47 +45,48 @@ const MIN_NAMED_SHARE = 0.01;
 
 /**
  * Processes of one name that hold something, the largest holder first: an interpreter runs other programs' scripts under the same name, and who has next to
- * nothing beside the largest is none of those to end.
+ * nothing beside the largest is none of those to end. Unless all of these together have as much: then ending the largest would be no cure.
  */
 export function mainPids(held: readonly { readonly pid: number; readonly bytes: number }[]): number[] {
   const bytesOf = new Map<number, number>();
   for (const { pid, bytes } of held) bytesOf.set(pid, (bytesOf.get(pid) ?? 0) + bytes);
   const sorted = [...bytesOf].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
   const most = sorted[0]?.[1] ?? 0;
-  return sorted.filter(([, bytes]) => bytes >= MIN_NAMED_SHARE * most).map(([pid]) => pid);
+  const main = sorted.filter(([, bytes]) => bytes >= MIN_NAMED_SHARE * most);
+  const sum = (pids: typeof sorted): number => pids.reduce((all, [, bytes]) => all + bytes, 0);
+  return (sum(main) > sum(sorted) / 2 ? main : sorted).map(([pid]) => pid);
 }
 
 /** Sorts sockets by the program that has them open, the largest holder first. */
 export function groupByOwner<T extends Held>(held: readonly T[], owners: SocketOwners | undefined): OwnerGroup<T>[] {
-  const groups = new Map<
-    string | undefined,
-    { holders: { pid: number; bytes: number }[]; sharers: Set<number>; held: T[]; bytes: number }
-  >();
+  const groups = new Map<string | undefined, { holders: { pid: number; bytes: number }[]; held: T[]; bytes: number }>();
   for (const each of held) {
     const owner = owners?.get(each.inode);
     const comm = owner === undefined ? undefined : owner.comm ?? `pid ${owner.pid}`;
     let group = groups.get(comm);
-    if (group === undefined) {
-      groups.set(comm, group = { holders: [], sharers: new Set(), held: [], bytes: 0 });
-    }
+    if (group === undefined) groups.set(comm, group = { holders: [], held: [], bytes: 0 });
     group.held.push(each);
     group.bytes += each.bytes;
-    for (const sharer of owner?.sharers ?? []) group.sharers.add(sharer);
     if (owner !== undefined) group.holders.push({ pid: owner.pid, bytes: each.bytes });
   }
   return [...groups]
-    .map(([comm, { holders, sharers, bytes, held: theirs }]) => {
+    .map(([comm, { holders, bytes, held: theirs }]) => {
       const pids = mainPids(holders);
-      const own = new Set(pids);
-      return {
-        comm,
-        pids,
-        sharers: [...sharers].filter((pid) => !own.has(pid)).sort((a, b) => a - b),
-        bytes,
-        held: theirs,
-      };
+      return { comm, pids, sharers: sharersOf(pids, theirs, owners), bytes, held: theirs };
     })
     .sort((a, b) => b.bytes - a.bytes || ((a.comm ?? "") < (b.comm ?? "") ? -1 : 1));
+}
+
+/** Others that have open what these have: what others of their name have is none of it. */
+function sharersOf(pids: readonly number[], held: readonly Held[], owners: SocketOwners | undefined): number[] {
+  const own = new Set(pids);
+  const sharers = new Set<number>();
+  for (const { inode } of held) {
+    const owner = owners?.get(inode);
+    if (owner === undefined || !own.has(owner.pid)) continue;
+    for (const pid of owner.sharers ?? []) if (!own.has(pid)) sharers.add(pid);
+  }
+  return [...sharers].sort((a, b) => a - b);
 }
 
 /** Pids in a sentence: all when they are few. */
@@ -149,20 +150,23 @@ export function nameOfGroups(groups: readonly OwnerGroup<Held>[]): string {
   return others.length === 0 ? name : `${name} and ${formatQuantity(others.length, "other")}`;
 }
 
-/** What starts them has the same name, often, and is meant, too; of two others one is somebody else's. */
-const MOST_OTHERS = 1;
-
 /** What ends processes by their program's name: pkill takes a regular expression, and a name may look like an option. */
 function stopByName(comm: string): string {
   const pattern = comm.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
   return `pkill -TERM -x ${comm.startsWith("-") ? "-- " : ""}${shellWord(pattern)}`;
 }
 
-/** Whether the name is that of the group alone, and can be typed: of other bytes the bundle has not the same ones. */
+/**
+ * Whether the name is that of the group alone, and can be typed: of other bytes the bundle has not the same ones. What started them has the same name, often,
+ * and is meant, too.
+ */
 function hasNameOfItsOwn(comm: string, pids: ReadonlySet<number>, processes: readonly Process[] | undefined): boolean {
-  if (comm === NO_NAME || !/^[\x20-\x7e]+$/.test(comm)) return false;
-  const others = processes?.filter((process) => process.comm === comm && !pids.has(process.pid)).length ?? 0;
-  return others <= MOST_OTHERS;
+  if (processes === undefined || comm === NO_NAME || !/^[\x20-\x7e]+$/.test(comm)) return false;
+  const own = processes.filter(({ pid }) => pids.has(pid));
+  // Who is not in the list, as in one that was cut, is not the only one.
+  if (own.length < pids.size) return false;
+  const parents = new Set(own.map(({ ppid }) => ppid));
+  return processes.every(({ pid, comm: name }) => name !== comm || pids.has(pid) || parents.has(pid));
 }
 
 /** Whom to end. */

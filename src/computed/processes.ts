@@ -10,6 +10,8 @@ import { processStatuses } from "./process_statuses.ts";
 export interface Process extends SourceLine {
   readonly pid: number;
   readonly comm: string;
+  /** The process that started it; undefined where the bundle does not tell. */
+  readonly ppid: number | undefined;
   /** Anonymous memory in RAM, or all of RSS (`isRss`). */
   readonly anonBytes: number;
   /** Whether only RSS is known, file pages and shared memory included: before 4.5 the kernel tells no more, nor does ps. */
@@ -56,6 +58,7 @@ const fromStatuses: Source<readonly Process[]> = defineComputed({
         pid,
         // A program may take its name away.
         comm: value.name === undefined || value.name === "" ? NO_NAME : value.name,
+        ppid: value.ppid,
         anonBytes,
         isRss: value.rssAnonBytes === undefined,
         // A kernel without swap support prints no VmSwap, and then nothing is swapped.
@@ -84,6 +87,7 @@ function fromDump({ path, report }: HostAtOom): Process[] {
   return (report?.tasks ?? []).map(({ pid, comm, rssBytes, anonBytes, swapBytes, line }) => ({
     pid,
     comm,
+    ppid: undefined,
     // Before 6.8 the table tells only all of RSS.
     anonBytes: anonBytes ?? rssBytes,
     isRss: anonBytes === undefined,

@@ -233,14 +233,20 @@ export function parseFree(text: string, _context: ParseContext): Meminfo {
   }
 }
 
-/** Numbers of a row with the digits that did not fit as zeros. Whether it was one or two the sum tells. */
+/** total is what the others add up to. */
+const ADDENDS = ["total", "free", "used", BUFF_CACHE];
+
+/**
+ * Numbers of a row with the digits that did not fit as zeros. Whether it was one or two the sum tells; where not one of them fitted it was one: else each would be
+ * more than 953 GiB.
+ */
 function widened(told: ReadonlyMap<string, number>, cut: ReadonlySet<string>): ReadonlyMap<string, number> {
-  for (let choice = 0; choice < 2 ** cut.size; choice++) {
-    const whole = new Map(told);
-    [...cut].forEach((name, i) => whole.set(name, (told.get(name) ?? 0) * ((choice >> i) % 2 === 0 ? 10 : 100)));
-    const of = (name: string): number => whole.get(name) ?? 0;
-    const rest = of("total") - of("free") - of("used") - of(BUFF_CACHE);
-    if (Math.abs(rest) <= MAX_LOST_BYTES) return whole;
+  const summed = ADDENDS.filter((name) => cut.has(name));
+  const whole = new Map([...told].map(([name, bytes]) => [name, cut.has(name) ? 10 * bytes : bytes]));
+  const of = (name: string): number => whole.get(name) ?? 0;
+  for (let choice = 0; choice < 2 ** summed.length; choice++) {
+    summed.forEach((name, i) => whole.set(name, (told.get(name) ?? 0) * ((choice >> i) % 2 === 0 ? 10 : 100)));
+    if (Math.abs(of("total") - of("free") - of("used") - of(BUFF_CACHE)) <= MAX_LOST_BYTES) return whole;
   }
   return new Map();
 }

@@ -17,17 +17,19 @@ export function printable(text: string): string {
 /**
  * Breaks text between words so that no line is longer than `width`, unless a single word is.
  *
- * @param first What the first line begins with; the others are indented by as much.
+ * @param first What the first line begins with.
+ * @param indent What the others begin with: as many blanks.
  */
-export function wrap(text: string, width: number, first = ""): string {
+export function wrap(text: string, width: number, first = "", indent: string = " ".repeat(first.length)): string {
   const lines: string[] = [];
-  const indent = " ".repeat(first.length);
   let line = first;
+  let isEmpty = true;
   for (const word of text.split(" ")) {
-    if (line.length > first.length && line.length + 1 + word.length > width) {
+    if (!isEmpty && line.length + 1 + word.length > width) {
       lines.push(line);
       line = indent + word;
-    } else line += line.length === first.length ? word : ` ${word}`;
+    } else line += isEmpty ? word : ` ${word}`;
+    isEmpty = false;
   }
   return [...lines, line].join("\n");
 }

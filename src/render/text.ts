@@ -40,11 +40,16 @@ function clip(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
 
-/** The two lines the reader came for, and what the second one does. */
+/** One thing to read, though it may be longer than a line. */
+function sentence(text: string, style: Style): string {
+  return wrap(printable(text), style.width, "", "  ");
+}
+
+/** What the reader came for, what to do, and what that does. A command stays in one line, to be copied. */
 function answer(report: Report, style: Style): string {
   const { headline, confidence, remedy, otherwise } = answerOf(report);
-  if (confidence === null) return `${style.strong(printable(headline))}\n${printable(otherwise)}`;
-  const first = style.alarm(`${printable(headline)} (${confidence})`);
+  if (confidence === null) return `${style.strong(sentence(headline, style))}\n${sentence(otherwise, style)}`;
+  const first = style.alarm(sentence(`${headline} (${confidence})`, style));
   if (remedy === null) return `${first}\nNow: ${otherwise}`;
   const [command] = remedy.commands;
   if (command === undefined) return `${first}\n${wrap(printable(remedy.text), style.width, "Now: ")}`;

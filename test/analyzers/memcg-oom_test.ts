@@ -128,7 +128,9 @@ describe(ID, () => {
 
   it("does not count kills where the log ends before the kill", async () => {
     const text = LOG.split("\n").slice(0, 5).join("\n");
-    expect(findingOf(await analyzeFiles(log(text)), ID)?.title).toContain("killed a process that is not in the log");
+    expect(findingOf(await analyzeFiles(log(text)), ID)?.title).toContain(
+      "looked for a process to kill (whom, is not in the log)",
+    );
   });
 
   it("points at shared memory when that is what the victim had", async () => {

@@ -31,7 +31,8 @@ describe("percpu-growth", () => {
   });
 
   it("is not assessed by its size where the number of CPUs is not known", async () => {
-    const zones = `Node 0, zone Normal\n  pages free     9\n  pagesets\n    cpu: 0\n              count: 3\n`;
+    const zones =
+      `Node 0, zone Normal\n  pages free     9\n  pagesets\n    cpu: 0\n              count: 3\n  start_pfn:           1\n`;
     const assessed = async (bytes: number, others: { [path: string]: string } = {}) => {
       const bundle = await openBundle({ "proc/meminfo": meminfoText({ Percpu: bytes }, 2 * GIB), ...others });
       const { findings, notAssessed } = analyze(bundle);

@@ -328,10 +328,12 @@ describe("a host without a manifest", () => {
 
   it("tells its CPUs by the lists of free pages that zones have for each", async () => {
     const zone = (name: string): string =>
-      `Node 0, zone ${name}\n  pages free     9\n  pagesets\n    cpu: 0\n              count: 3\n    cpu: 2\n              count: 4\n`;
+      `Node 0, zone ${name}\n  pages free     9\n  pagesets\n    cpu: 0\n              count: 3\n    cpu: 2\n              count: 4\n  start_pfn:           1\n`;
     const read = async (zoneinfo: string) => await open(tar(tarEntry("h/proc/zoneinfo", zoneinfo)));
     expect((await read(zone("DMA") + zone("Normal"))).facts.cpus).toBe(2);
     expect((await read("Node 0, zone DMA\n  pages free     9\n")).facts).not.toHaveProperty("cpus");
+    const cut = zone("DMA").slice(0, zone("DMA").indexOf("    cpu: 2"));
+    expect((await read(cut)).facts).not.toHaveProperty("cpus");
     // A virtual machine may be given more while it runs.
     const log = "[0.0] setup_percpu: NR_CPUS:8192 nr_cpumask_bits:128 nr_cpu_ids:128 nr_node_ids:1\n";
     const both = tar(tarEntry("h/proc/zoneinfo", zone("DMA")), tarEntry("h/sos_commands/kernel/dmesg", log));

@@ -4,10 +4,11 @@ import type { Process } from "../../src/computed/processes.ts";
 
 const PIDS = [11, 12, 13, 14, 15, 16];
 
-function named(comm: string, pids: readonly number[]): Process[] {
+function named(comm: string, pids: readonly number[], ppid?: number): Process[] {
   return pids.map((pid) => ({
     pid,
     comm,
+    ppid,
     anonBytes: 0,
     swapBytes: 0,
     belowPeakBytes: undefined,
@@ -26,9 +27,16 @@ describe("stopCommands", () => {
   });
 
   it("matches no other program by a name that is a regular expression, or looks like an option", () => {
-    expect(stopCommands({ comm: ".*", pids: PIDS }, undefined)).toEqual(["pkill -TERM -x '\\.\\*'"]);
-    expect(stopCommands({ comm: "(a|b)", pids: PIDS }, undefined)).toEqual(["pkill -TERM -x '\\(a\\|b\\)'"]);
-    expect(stopCommands({ comm: "-f", pids: PIDS }, undefined)).toEqual(["pkill -TERM -x -- -f"]);
+    const stop = (comm: string) => stopCommands({ comm, pids: PIDS }, named(comm, PIDS));
+    expect(stop(".*")).toEqual(["pkill -TERM -x '\\.\\*'"]);
+    expect(stop("(a|b)")).toEqual(["pkill -TERM -x '\\(a\\|b\\)'"]);
+    expect(stop("-f")).toEqual(["pkill -TERM -x -- -f"]);
+  });
+
+  it("ends by the name only where all processes are known", () => {
+    const kill = [`kill -TERM ${PIDS.join(" ")}`];
+    expect(stopCommands({ comm: "friend_push", pids: PIDS }, undefined)).toEqual(kill);
+    expect(stopCommands({ comm: "friend_push", pids: PIDS }, named("friend_push", PIDS.slice(1)))).toEqual(kill);
   });
 
   it("leaves alone the other processes of an interpreter, of which most are somebody else's", () => {
@@ -36,11 +44,12 @@ describe("stopCommands", () => {
     expect(stopCommands({ comm: "python3", pids: PIDS }, all)).toEqual(["kill -TERM 11 12 13 14 15 16"]);
   });
 
-  it("ends them by the name with one other, which may have started them, and not with two", () => {
-    expect(stopCommands({ comm: "worker", pids: PIDS }, named("worker", [...PIDS, 10]))).toEqual([
+  it("ends them by the name with what started them, and not with anybody else", () => {
+    const workers = named("worker", PIDS, 10);
+    expect(stopCommands({ comm: "worker", pids: PIDS }, [...workers, ...named("worker", [10])])).toEqual([
       "pkill -TERM -x worker",
     ]);
-    expect(stopCommands({ comm: "python3", pids: PIDS }, named("python3", [...PIDS, 10, 21]))).toEqual([
+    expect(stopCommands({ comm: "worker", pids: PIDS }, [...workers, ...named("worker", [21])])).toEqual([
       "kill -TERM 11 12 13 14 15 16",
     ]);
   });
@@ -81,6 +90,11 @@ describe("mainPids", () => {
     const pids = Array.from({ length: 300 }, (_, pid) => pid);
     expect(mainPids(pids.map((pid) => ({ pid, bytes: 64 })))).toEqual(pids);
   });
+
+  it("keeps many that have little each where they have most of it", () => {
+    const pids = Array.from({ length: 300 }, (_, pid) => pid);
+    expect(mainPids(pids.map((pid) => ({ pid, bytes: pid === 0 ? 1000 : 5 })))).toEqual(pids);
+  });
 });
 
 describe("groupByOwner", () => {
@@ -89,5 +103,12 @@ describe("groupByOwner", () => {
     const owners = new Map([[1, owner(11)], [2, owner(12)]]);
     const held = [{ inode: 1, bytes: 2 ** 27 }, { inode: 2, bytes: 832 }];
     expect(groupByOwner(held, owners)).toMatchObject([{ comm: "python3", pids: [11], bytes: 2 ** 27 + 832 }]);
+  });
+
+  it("ends nobody who shares what the others of that name have", () => {
+    const owner = (pid: number, sharer: number) => ({ pid, comm: "python3", path: "ss", line: 1, sharers: [sharer] });
+    const owners = new Map([[1, owner(11, 13)], [2, owner(12, 14)]]);
+    const held = [{ inode: 1, bytes: 2 ** 27 }, { inode: 2, bytes: 832 }];
+    expect(groupByOwner(held, owners)).toMatchObject([{ pids: [11], sharers: [13] }]);
   });
 });

@@ -254,6 +254,14 @@ Swap:           0B         0B         0B
     expect(() => parse("KiB Mem : 15839123+total, 41234567+free, 10123456+used, 37033210+buff/cache\n")).toThrow();
   });
 
+  it("adds up only what the sum is of, however many numbers did not fit", () => {
+    const names = "total free used shrd shmem buff/cache buffers buff cached avail".split(" ");
+    const row = `KiB Mem : ${names.map((name, i) => `${i === 0 ? 12345678 : 1}+${name}`).join(", ")}\n`;
+    const started = performance.now();
+    expect(() => parse(row.repeat(3000))).toThrow();
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+
   it.each(["", "free: command not found\n", "Mem: x y z\n", "total used free\nMem: 9999999999999999999 1 2\n"])(
     "throws for what tells no size: %j",
     (text) => expect(() => parse(text)).toThrow("Cannot parse free"),

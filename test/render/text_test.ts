@@ -3,7 +3,7 @@ import { printable, wrap } from "../../src/render/_printable.ts";
 import { duration } from "../../src/core/duration.ts";
 import { formatBytes, formatCount } from "../../src/core/format.ts";
 import { shellWord } from "../../src/core/shell.ts";
-import { renderText } from "../../src/render/text.ts";
+import { renderAnswer, renderText } from "../../src/render/text.ts";
 import { sampleReport } from "../_samples.ts";
 import { friendPush, withEveryText } from "./_hostile.ts";
 import { analyzeFiles, meminfoText, udpText } from "../analyzers/_bundle.ts";
@@ -19,6 +19,9 @@ describe("printable()", () => {
 
   it("keeps letters of all scripts", () => expect(printable("钉子户 ümläut 🙂")).toBe("钉子户 ümläut 🙂"));
 });
+
+/** What it says, and not how it is broken into lines. */
+const WIDE = { width: 1000 };
 
 describe("renderText()", () => {
   const statuses = { "proc/500/status": "Name:\tevil\\033]0;owned\\007\nRssAnon:\t 100 kB\n" };
@@ -44,7 +47,7 @@ describe("renderText()", () => {
         900 + 500 * i
       } 0 0\n`;
     }
-    const [first, second] = renderText(await analyzeFiles(files)).split("\n");
+    const [first, second] = renderText(await analyzeFiles(files), WIDE).split("\n");
     expect(first).toMatch(/^No leak found/);
     const falling = await analyzeFiles({
       "proc/meminfo": meminfoText({ MemAvailable: 4000 * MIB }),
@@ -52,14 +55,14 @@ describe("renderText()", () => {
       "history/2026-01-01T00:00:10.000Z/proc/meminfo": meminfoText({ MemAvailable: 3400 * MIB }),
     });
     expect(falling).toMatchObject({ verdict: "healthy", pressure: { level: "rising" } });
-    expect(renderText(falling).split("\n")[1]).toMatch(/^Look again in a few minutes: nailhouse collect/);
+    expect(renderText(falling, WIDE).split("\n")[1]).toMatch(/^Look again in a few minutes: nailhouse collect/);
     expect(second).toMatch(
       /^To be watched: app \(pid 700\) has 140 MiB of its own and grows by 4\.00 MiB a second; started/,
     );
   });
 
   it("answers who and what to do in the first two lines", async () => {
-    const [first, second] = renderText(await analyzeFiles(held)).split("\n");
+    const [first, second] = renderText(await analyzeFiles(held), WIDE).split("\n");
     expect(first).toMatch(/400 MiB unread in 100 UDP receive queues/);
     expect(second).toMatch(/^Now: kill -TERM 500/);
   });
@@ -72,7 +75,7 @@ describe("renderText()", () => {
       `history/${new Date(Date.UTC(2026, 10, 23, 6, minute)).toISOString()}/proc/meminfo`,
       at(minute),
     ]);
-    const [first, second] = renderText(await analyzeFiles(Object.fromEntries(history))).split("\n");
+    const [first, second] = renderText(await analyzeFiles(Object.fromEntries(history)), WIDE).split("\n");
     expect(first).toMatch(
       /falls by 40.0 MiB a minute and would last at least 2 hours 23 minutes, until 2026-11-23 09:22:43Z/,
     );
@@ -93,9 +96,16 @@ describe("renderText()", () => {
   });
 
   it("keeps to the width, but for commands and single words", async () => {
-    const lines = renderText(await analyzeFiles(held), { width: 80 }).split("\n").slice(3);
+    const lines = renderText(await analyzeFiles(held), { width: 80 }).split("\n");
     const long = lines.filter((line) => line.length > 80 && !line.startsWith("       "));
     expect(long).toEqual([]);
+    expect(lines.slice(1, 3)).toEqual(["  (likely)", "Now: kill -TERM 500"]);
+  });
+
+  it("keeps to the width in the answer where nobody is named, too", async () => {
+    const text = renderAnswer(await analyzeFiles({ "proc/meminfo": meminfoText({ SUnreclaim: 420 * MIB }) }));
+    expect(text.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    expect(text).toMatch(/^No leak found.*\nNothing to do.*\n {2}\S.*\n$/);
   });
 
   it.each([0, 1, 12])("lays out what has no room, too: %i columns", async (width) => {
