@@ -344,11 +344,8 @@ export const bpfMaps: Analyzer = defineAnalyzer({
       return { ruledOut: `${formatQuantity(maps.all.length, "map takes", "maps take")} ${formatBytes(maps.bytes)}` };
     }
     if (seen.vmallocCallers !== undefined) {
-      return {
-        ruledOut: `maps take ${formatBytes(areas.bytes)} of vmalloc memory, and ${
-          formatBytes(areas.ringBytes)
-        } in ring buffers`,
-      };
+      const ofRings = areas.rings.length === 0 ? "" : `, and ${formatBytes(areas.ringBytes)} in ring buffers`;
+      return { ruledOut: `maps take ${formatBytes(areas.bytes)} of vmalloc memory${ofRings}` };
     }
     const vmalloc = accountBytes(seen.ledger, "vmalloc");
     if (vmalloc === undefined || vmalloc >= materialBytes) return { notAssessed: [MAP_LIST] };

@@ -2,7 +2,7 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
 import type { Confidence, Remedy } from "../src/core/report.ts";
 import type { SourceLine } from "../src/core/ledger.ts";
-import type { HostFacts, MaybeValues, Parsed, Values } from "../src/core/source.ts";
+import type { HostFacts, MaybeValues, Values } from "../src/core/source.ts";
 import {
   type DescriptorDetail,
   type Descriptors,
@@ -21,7 +21,7 @@ import { netnsOf } from "../src/parsers/_groups.ts";
 import { fileNr } from "../src/parsers/file_nr.ts";
 import { netlink } from "../src/parsers/netlink.ts";
 import { packet } from "../src/parsers/packet.ts";
-import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
+import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { tcp } from "../src/parsers/tcp.ts";
@@ -38,6 +38,8 @@ interface Cost {
 /** struct file (with its LSM blob of 24 bytes), and the dentry that everything but a regular file has of its own. */
 const FILE_BYTES = 192;
 const LSM_BYTES = 24;
+/** What security modules keep of an inode: 88 where Debian's 7.2 has all of them. */
+const LSM_INODE_BYTES = 32;
 const DENTRY_BYTES = 192;
 /** sock_inode_cache, and struct sock: tcp_sock is the largest (2,368), unix and udp take about half. */
 const SOCKET_INODE_BYTES = 832;
@@ -119,11 +121,15 @@ interface Program {
   readonly trend: Trend | undefined;
 }
 
-/** What an object takes of its slab; the size on x86-64 where slabinfo does not have the cache, which may be merged into another. */
-function objectBytes(slab: Parsed<readonly SlabCache[]> | undefined, cache: string, otherwise: number): number {
-  const found = slab?.value.find(({ name }) => name === cache);
-  if (found?.slabBytes === undefined || found.objectsPerSlab === 0) return otherwise;
-  return found.slabBytes / found.objectsPerSlab;
+/** What an object takes of its slab, by all names of its cache, which may be merged into another. */
+function objectSizes({ slabCaches: slab }: Bundled): ReadonlyMap<string, number> {
+  const sizes = new Map<string, number>();
+  for (const cache of slab?.caches ?? []) {
+    const { slabBytes, objectsPerSlab } = cache;
+    if (slab === undefined || slabBytes === undefined || objectsPerSlab === 0) continue;
+    for (const name of namesOf(slab.useOf(cache))) sizes.set(name, slabBytes / objectsPerSlab);
+  }
+  return sizes;
 }
 
 /**
@@ -140,23 +146,25 @@ function meanSockBytes({ slabCaches: slab }: Bundled): number {
   return (bytes + uncached * UNCACHED_SOCK_BYTES) / (objects + uncached);
 }
 
-function costOf(kind: string, { slabinfo: slab, facts }: Bundled, sockBytes: number): Cost {
-  const file = objectBytes(slab, "filp", FILE_BYTES) + LSM_BYTES;
-  const dentry = objectBytes(slab, "dentry", DENTRY_BYTES);
+/** @param sizes Of objects; those on x86-64 where slabinfo does not have the cache. */
+function costOf(kind: string, sizes: ReadonlyMap<string, number>, sockBytes: number, facts: HostFacts): Cost {
+  const objectBytes = (cache: string, otherwise: number): number => sizes.get(cache) ?? otherwise;
+  const file = objectBytes("filp", FILE_BYTES) + objectBytes("lsm_file_cache", LSM_BYTES);
+  const dentry = objectBytes("dentry", DENTRY_BYTES);
   switch (kind) {
     case "file":
       // Its dentry and inode are cached whether it is open or not.
       return { unreclaimable: file, reclaimable: 0 };
     case "socket":
       return {
-        unreclaimable: file + sockBytes,
-        reclaimable: dentry + objectBytes(slab, "sock_inode_cache", SOCKET_INODE_BYTES),
+        unreclaimable: file + sockBytes + objectBytes("lsm_inode_cache", LSM_INODE_BYTES),
+        reclaimable: dentry + objectBytes("sock_inode_cache", SOCKET_INODE_BYTES),
       };
     case "pipe":
       return { unreclaimable: file + HALF_PIPE_BYTES, reclaimable: dentry / 2 };
     case "memfd":
       return {
-        unreclaimable: file + objectBytes(slab, "shmem_inode_cache", SHMEM_INODE_BYTES),
+        unreclaimable: file + objectBytes("shmem_inode_cache", SHMEM_INODE_BYTES),
         reclaimable: dentry,
       };
     case "eventpoll":
@@ -192,6 +200,7 @@ function growth(members: readonly Descriptors[], table: DescriptorTable): Trend 
 function programs(bundled: Bundled): Program[] {
   const { descriptors: table } = bundled;
   const sockBytes = meanSockBytes(bundled);
+  const sizes = objectSizes(bundled);
   const open = openFiles(bundled) ?? Infinity;
   return [...byComm(table.processes, ({ comm }) => comm)].map(([comm, members]) => {
     const total = members.reduce((sum, { count }) => sum + count, 0);
@@ -203,7 +212,7 @@ function programs(bundled: Bundled): Program[] {
     }
     const cost = { unreclaimable: 0, reclaimable: 0 };
     for (const [kind, count] of kinds) {
-      const one = costOf(kind, bundled, sockBytes);
+      const one = costOf(kind, sizes, sockBytes, bundled.facts);
       // Children have what their parent had open: several descriptors of one file.
       const files = count * Math.min(1, open / total);
       cost.unreclaimable += files * one.unreclaimable;
