@@ -1,6 +1,6 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
-import { accountBytes, type AccountId } from "../src/core/ledger.ts";
+import { accountBytes, type AccountId, type SourceLine } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import type { HostFacts, MaybeValues, Missing, Values } from "../src/core/source.ts";
 import { sumBytes } from "../src/computed/amounts.ts";
@@ -11,6 +11,7 @@ import { MOST_OWNERS } from "../src/computed/owners.ts";
 import { type VmallocCaller, vmallocCallers } from "../src/computed/vmalloc_callers.ts";
 import { type BpfMap, bpfMaps as mapList } from "../src/parsers/bpf_maps.ts";
 import { bpfPrograms } from "../src/parsers/bpf_programs.ts";
+import { vmallocinfo } from "../src/parsers/vmallocinfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Cilium, the largest user of maps, sizes them to 0.25 % of memory (its bpf-map-dynamic-size-ratio): twice that is beyond a busy node. */
@@ -19,6 +20,10 @@ const MATERIAL_SHARE = 0.005;
 /** Functions under which maps stand in vmallocinfo: those that call bpf_map_area_alloc(), or itself, as the compiler inlined it. */
 const MAP_CALLER =
   /^(?:__)?bpf_map_area_|^(?:array|htab|trie|dev|cpu|xsk|sock|queue_stack|stack|reuseport_array|bloom|sock_hash|prealloc|cgroup_storage)_?map_(?:area_)?alloc|^prealloc_|^stack_map_alloc|^htab_init_buckets/;
+
+/** Pages of a ring buffer: its data is mapped twice in a row (kernel/bpf/ringbuf.c bpf_ringbuf_area_alloc()), in an area that does not own it. */
+const RING_CALLER = /^(?:bpf_)?ringbuf_(?:map_|area_)?alloc/;
+const RING_MAPPINGS = 2;
 
 const HOLDERS_LISTED = 3;
 
@@ -139,7 +144,7 @@ function remedies(map: BpfMap | undefined, holders: readonly Descriptors[]): Rem
 }
 
 const needs = { ledger };
-const uses = { mapList, bpfPrograms, vmallocCallers, descriptors };
+const uses = { mapList, bpfPrograms, vmallocCallers, vmallocinfo, descriptors };
 
 /** What the bundle tells. */
 type Seen = Values<typeof needs> & MaybeValues<typeof uses> & { readonly facts: HostFacts };
@@ -151,10 +156,13 @@ interface Maps {
   readonly bytes: number;
 }
 
-/** Areas of vmalloc memory that are a map's, by the function that took them. */
+/** Areas that are a map's, by the function that took them: vmalloc memory, and ring buffers, whose pages are in no account. */
 interface Areas {
   readonly callers: readonly VmallocCaller[];
   readonly bytes: number;
+  /** The largest first. */
+  readonly rings: readonly (SourceLine & { readonly bytes: number })[];
+  readonly ringBytes: number;
 }
 
 function mapsOf({ mapList: file }: Seen): Maps | undefined {
@@ -163,9 +171,14 @@ function mapsOf({ mapList: file }: Seen): Maps | undefined {
   return { path: file.path, all, bytes: sumBytes(all) };
 }
 
-function areasOf({ vmallocCallers: callers }: Seen): Areas {
+function areasOf({ vmallocCallers: callers, vmallocinfo: file }: Seen): Areas {
   const ofMaps = (callers ?? []).filter(({ caller }) => MAP_CALLER.test(caller));
-  return { callers: ofMaps, bytes: sumBytes(ofMaps) };
+  const rings = (file?.value ?? []).filter(({ caller, flags }) =>
+    flags.includes("vmap") && RING_CALLER.test(caller ?? "")
+  )
+    .map(({ bytes, line }) => ({ path: file?.path ?? "", line, bytes: bytes / RING_MAPPINGS }))
+    .sort((a, b) => b.bytes - a.bytes);
+  return { callers: ofMaps, bytes: sumBytes(ofMaps), rings, ringBytes: sumBytes(rings) };
 }
 
 /** What the bookkeeping of per-CPU memory takes of vmalloc; 0 where vmallocinfo does not show it. */
@@ -224,14 +237,22 @@ function ownerOf({ id, name, type, bytes, maxEntries, pids }: BpfMap, seen: Seen
   };
 }
 
-function areaEvidence({ callers }: Areas): EvidenceLine[] {
-  return callers.slice(0, 1).map(({ caller, largest, areas: count, bytes }) => ({
+function areaEvidence({ callers, rings, ringBytes }: Areas): EvidenceLine[] {
+  const ofRings = rings.slice(0, 1).map(({ path, line, bytes }) => ({
+    path,
+    line,
+    because: `the largest of ${formatQuantity(rings.length, "ring buffer")} of ${formatBytes(ringBytes)}: ${
+      formatBytes(bytes)
+    } of pages, mapped twice in a row, which are in no account`,
+  }));
+  const ofValues = callers.slice(0, 1).map(({ caller, largest, areas: count, bytes }) => ({
     path: largest.path,
     line: largest.line,
     because: `the largest area of ${caller}, which has ${formatBytes(bytes)} in ${
       formatQuantity(count, "area")
     }: the values of a map`,
   }));
+  return [...ofValues, ...ofRings];
 }
 
 function mapFinding(maps: Maps, areas: Areas, seen: Seen, materialBytes: number): FindingDraft {
@@ -261,19 +282,29 @@ function mapFinding(maps: Maps, areas: Areas, seen: Seen, materialBytes: number)
 
 /** Without a list of maps: the functions that allocate them are named, the maps are not. */
 function areaFinding(areas: Areas, seen: Seen): FindingDraft {
-  const { callers, bytes } = areas;
-  const [first] = callers as [VmallocCaller];
+  const { callers, bytes, rings, ringBytes } = areas;
+  const held = [
+    ...callers.slice(0, 1).map(({ largest }) =>
+      `${formatBytes(bytes)} of vmalloc memory, the largest ${formatBytes(largest.bytes)}`
+    ),
+    ...rings.slice(0, 1).map((largest) =>
+      `${formatBytes(ringBytes)} in ring buffers, the largest ${formatBytes(largest.bytes)}`
+    ),
+  ];
   return {
-    title: `BPF maps hold ${formatBytes(bytes)} of vmalloc memory, the largest ${formatBytes(first.largest.bytes)}`,
+    title: `BPF maps hold ${held.join(", and ")}`,
     confidence: "likely",
     material: true,
-    claims: [{ account: "vmalloc", bytes: { low: bytes, high: bytes } }],
+    claims: [
+      { account: "vmalloc" as const, bytes: { low: bytes, high: bytes } },
+      { account: "unaccounted" as const, bytes: { low: ringBytes, high: ringBytes } },
+    ].filter((claim) => claim.bytes.high > 0),
     owners: [{
       pid: null,
       comm: "BPF maps",
-      bytes,
-      count: callers.reduce((count, each) => count + each.areas, 0),
-      detail: "which maps, and who holds them: bpftool -f map list, bpftool prog list",
+      bytes: bytes + ringBytes,
+      count: callers.reduce((count, each) => count + each.areas, 0) + rings.length,
+      detail: `which maps, and who holds them: bpftool -f map list, bpftool prog list${openIn(seen)}`,
     }],
     evidence: areaEvidence(areas),
     remedies: remedies(undefined, holdersOf(seen)),
@@ -308,12 +339,13 @@ export const bpfMaps: Analyzer = defineAnalyzer({
     if (maps !== undefined && maps.bytes >= materialBytes) {
       return { findings: [mapFinding(maps, areas, seen, materialBytes)] };
     }
-    if (areas.bytes >= materialBytes) return { findings: [areaFinding(areas, seen)] };
+    if (areas.bytes + areas.ringBytes >= materialBytes) return { findings: [areaFinding(areas, seen)] };
     if (maps !== undefined) {
       return { ruledOut: `${formatQuantity(maps.all.length, "map takes", "maps take")} ${formatBytes(maps.bytes)}` };
     }
     if (seen.vmallocCallers !== undefined) {
-      return { ruledOut: `maps take ${formatBytes(areas.bytes)} of vmalloc memory` };
+      const ofRings = areas.rings.length === 0 ? "" : `, and ${formatBytes(areas.ringBytes)} in ring buffers`;
+      return { ruledOut: `maps take ${formatBytes(areas.bytes)} of vmalloc memory${ofRings}` };
     }
     const vmalloc = accountBytes(seen.ledger, "vmalloc");
     if (vmalloc === undefined || vmalloc >= materialBytes) return { notAssessed: [MAP_LIST] };

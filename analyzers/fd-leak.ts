@@ -2,7 +2,7 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
 import type { Confidence, Remedy } from "../src/core/report.ts";
 import type { SourceLine } from "../src/core/ledger.ts";
-import type { HostFacts, MaybeValues, Parsed, Values } from "../src/core/source.ts";
+import type { HostFacts, MaybeValues, Values } from "../src/core/source.ts";
 import {
   type DescriptorDetail,
   type Descriptors,
@@ -15,12 +15,13 @@ import { materialQueueBytes } from "../src/computed/material.ts";
 import { byComm, mainPids, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { ALL_DESCRIPTORS, seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
+import { namesOf, slabCaches } from "../src/computed/slab_caches.ts";
 import { type Measurement, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { netnsOf } from "../src/parsers/_groups.ts";
 import { fileNr } from "../src/parsers/file_nr.ts";
 import { netlink } from "../src/parsers/netlink.ts";
 import { packet } from "../src/parsers/packet.ts";
-import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
+import { slabinfo } from "../src/parsers/slabinfo.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { tcp } from "../src/parsers/tcp.ts";
@@ -37,18 +38,27 @@ interface Cost {
 /** struct file (with its LSM blob of 24 bytes), and the dentry that everything but a regular file has of its own. */
 const FILE_BYTES = 192;
 const LSM_BYTES = 24;
+/** What security modules keep of an inode: 88 where Debian's 7.2 has all of them. */
+const LSM_INODE_BYTES = 32;
 const DENTRY_BYTES = 192;
 /** sock_inode_cache, and struct sock: tcp_sock is the largest (2,368), unix and udp take about half. */
 const SOCKET_INODE_BYTES = 832;
 const SOCK_BYTES = 2368;
+/** Protocols that have a cache for their sockets, which may be merged into another; netlink, packet and others have none: kmalloc-2k. */
+const SOCKET_CACHES = /^(?:(?:MPTCP|PING|RAW|TCP|UDP)(?:v6)?|UDP-Lite|UDPLITEv6|UNIX(?:-STREAM)?)$/;
+const UNCACHED_SOCK_BYTES = 2048;
 /** No kind of file has more than a TCP socket. */
 const MAX_FILE_BYTES = FILE_BYTES + LSM_BYTES + DENTRY_BYTES + SOCKET_INODE_BYTES + SOCK_BYTES;
 /** struct eventpoll (kmalloc-256), and the epitem and wait queue entry of the one file that it watches at the least. */
 const EVENTPOLL_BYTES: number = 256 + 128 + 64;
-/** struct eventfd_ctx; timerfd_ctx, signalfd_ctx and the like are no smaller. */
+/** struct eventfd_ctx and the like. */
 const SMALL_CONTEXT_BYTES = 64;
+/** struct timerfd_ctx (216, kmalloc-256). */
+const TIMERFD_BYTES = 256;
 /** shmem_inode_cache, of a memfd that nothing was written to. */
 const SHMEM_INODE_BYTES = 752;
+/** fsnotify_group (kmalloc-512) and its event of an overflow (kmalloc-32). */
+const INOTIFY_BYTES: number = 512 + 32;
 /** Half of a pipe: pipe_inode_info, its array of 16 buffers and its inode. */
 const HALF_PIPE_BYTES: number = (192 + 1024 + 600) / 2;
 /** inotify_inode_mark (80), its slot in the IDR (584 / 64), and its share of the inode's connector: 89 bytes measured. */
@@ -75,13 +85,29 @@ const LONG_WATCH_SECONDS = 600;
 const KINDS_LISTED = 4;
 
 const needs = { ledger, descriptors };
-const uses = { slabinfo, processes, sockstat, unix, netlink, packet, fileNr, sysctl, tcp, seesAllDescriptors };
+const uses = {
+  slabinfo,
+  slabCaches,
+  processes,
+  sockstat,
+  unix,
+  netlink,
+  packet,
+  fileNr,
+  sysctl,
+  tcp,
+  seesAllDescriptors,
+};
 
 /** What the bundle tells. */
 type Bundled = Values<typeof needs> & MaybeValues<typeof uses> & { readonly facts: HostFacts };
 
 /** The same, and what is looked up once: there may be a million sockets, and hundreds of programs. */
-type Seen = Bundled & { readonly unlisted: readonly Unlisted[]; readonly closeWaits: readonly SourceLine[] };
+type Seen = Bundled & {
+  readonly unlisted: readonly Unlisted[];
+  readonly closeWaits: readonly SourceLine[];
+  readonly unused: readonly SourceLine[];
+};
 
 /** The processes of one program. */
 interface Program {
@@ -95,34 +121,61 @@ interface Program {
   readonly trend: Trend | undefined;
 }
 
-/** What an object takes of its slab; the size on x86-64 where slabinfo does not have the cache, which may be merged into another. */
-function objectBytes(slab: Parsed<readonly SlabCache[]> | undefined, cache: string, otherwise: number): number {
-  const found = slab?.value.find(({ name }) => name === cache);
-  if (found?.slabBytes === undefined || found.objectsPerSlab === 0) return otherwise;
-  return found.slabBytes / found.objectsPerSlab;
+/** What an object takes of its slab, by all names of its cache, which may be merged into another. */
+function objectSizes({ slabCaches: slab }: Bundled): ReadonlyMap<string, number> {
+  const sizes = new Map<string, number>();
+  for (const cache of slab?.caches ?? []) {
+    const { slabBytes, objectsPerSlab } = cache;
+    if (slab === undefined || slabBytes === undefined || objectsPerSlab === 0) continue;
+    for (const name of namesOf(slab.useOf(cache))) sizes.set(name, slabBytes / objectsPerSlab);
+  }
+  return sizes;
 }
 
-function costOf(kind: string, slab: Parsed<readonly SlabCache[]> | undefined): Cost {
-  const file = objectBytes(slab, "filp", FILE_BYTES) + LSM_BYTES;
-  const dentry = objectBytes(slab, "dentry", DENTRY_BYTES);
+/**
+ * A socket without its inode, as those of this host are on average: of sockets that are in no table nothing else tells the protocol. The largest where slabinfo
+ * is not there.
+ */
+function meanSockBytes({ slabCaches: slab }: Bundled): number {
+  const inodes = slab?.caches.find(({ name }) => name === "sock_inode_cache")?.activeObjects;
+  if (slab === undefined || inodes === undefined || inodes === 0) return SOCK_BYTES;
+  const socks = slab.caches.map(slab.useOf).filter((use) => namesOf(use).some((name) => SOCKET_CACHES.test(name)));
+  const objects = socks.reduce((sum, { activeObjects }) => sum + activeObjects, 0);
+  const bytes = socks.reduce((sum, { usedBytes }) => sum + usedBytes, 0);
+  const uncached = Math.max(0, inodes - objects);
+  return (bytes + uncached * UNCACHED_SOCK_BYTES) / (objects + uncached);
+}
+
+/** @param sizes Of objects; those on x86-64 where slabinfo does not have the cache. */
+function costOf(kind: string, sizes: ReadonlyMap<string, number>, sockBytes: number, facts: HostFacts): Cost {
+  const objectBytes = (cache: string, otherwise: number): number => sizes.get(cache) ?? otherwise;
+  const file = objectBytes("filp", FILE_BYTES) + objectBytes("lsm_file_cache", LSM_BYTES);
+  const dentry = objectBytes("dentry", DENTRY_BYTES);
   switch (kind) {
     case "file":
       // Its dentry and inode are cached whether it is open or not.
       return { unreclaimable: file, reclaimable: 0 };
     case "socket":
       return {
-        unreclaimable: file + objectBytes(slab, "TCP", SOCK_BYTES),
-        reclaimable: dentry + objectBytes(slab, "sock_inode_cache", SOCKET_INODE_BYTES),
+        unreclaimable: file + sockBytes + objectBytes("lsm_inode_cache", LSM_INODE_BYTES),
+        reclaimable: dentry + objectBytes("sock_inode_cache", SOCKET_INODE_BYTES),
       };
     case "pipe":
       return { unreclaimable: file + HALF_PIPE_BYTES, reclaimable: dentry / 2 };
     case "memfd":
       return {
-        unreclaimable: file + objectBytes(slab, "shmem_inode_cache", SHMEM_INODE_BYTES),
+        unreclaimable: file + objectBytes("shmem_inode_cache", SHMEM_INODE_BYTES),
         reclaimable: dentry,
       };
     case "eventpoll":
       return { unreclaimable: file + EVENTPOLL_BYTES, reclaimable: dentry };
+    case "inotify":
+      return { unreclaimable: file + INOTIFY_BYTES, reclaimable: dentry };
+    case "timerfd":
+      return { unreclaimable: file + TIMERFD_BYTES, reclaimable: dentry };
+    case "pidfd":
+      // Of pidfs (Linux 6.9) all of one process have one dentry.
+      return { unreclaimable: file, reclaimable: isAtLeast(facts, 6, 9) === true ? 0 : dentry };
     default:
       return { unreclaimable: file + SMALL_CONTEXT_BYTES, reclaimable: dentry };
   }
@@ -144,7 +197,11 @@ function growth(members: readonly Descriptors[], table: DescriptorTable): Trend 
   return trend !== undefined && trend.low > 0 ? trend : undefined;
 }
 
-function programs(table: DescriptorTable, slab: Parsed<readonly SlabCache[]> | undefined): Program[] {
+function programs(bundled: Bundled): Program[] {
+  const { descriptors: table } = bundled;
+  const sockBytes = meanSockBytes(bundled);
+  const sizes = objectSizes(bundled);
+  const open = openFiles(bundled) ?? Infinity;
   return [...byComm(table.processes, ({ comm }) => comm)].map(([comm, members]) => {
     const total = members.reduce((sum, { count }) => sum + count, 0);
     const known = members.filter(({ kinds }) => kinds.size > 0).reduce((sum, { count }) => sum + count, 0);
@@ -155,9 +212,11 @@ function programs(table: DescriptorTable, slab: Parsed<readonly SlabCache[]> | u
     }
     const cost = { unreclaimable: 0, reclaimable: 0 };
     for (const [kind, count] of kinds) {
-      const one = costOf(kind, slab);
-      cost.unreclaimable += count * one.unreclaimable;
-      cost.reclaimable += count * one.reclaimable;
+      const one = costOf(kind, sizes, sockBytes, bundled.facts);
+      // Children have what their parent had open: several descriptors of one file.
+      const files = count * Math.min(1, open / total);
+      cost.unreclaimable += files * one.unreclaimable;
+      cost.reclaimable += files * one.reclaimable;
     }
     return {
       comm,
@@ -208,13 +267,21 @@ function unlistedSockets(
 }
 
 /** Open files of the whole host. */
-function openFiles({ fileNr: counted, sysctl: settings }: Seen): number | undefined {
+function openFiles({ fileNr: counted, sysctl: settings }: Bundled): number | undefined {
   return counted?.value.allocated ?? (settings && sysctlNumbers(settings.value, "fs.file-nr")?.[0]);
 }
 
 function closeWaitsOf({ tcp: tables }: Bundled): SourceLine[] {
   return (tables ?? []).flatMap(({ path, value }) =>
     value.filter(({ state }) => state === "CLOSE_WAIT").map(({ line }) => ({ path, line }))
+  );
+}
+
+/** Sockets of streams that neither listen nor were ever connected. */
+function unusedOf({ unix: tables }: Bundled): SourceLine[] {
+  return (tables ?? []).flatMap(({ path, value }) =>
+    value.filter(({ type, state, listening }) => type === "stream" && state === "unconnected" && !listening)
+      .map(({ line }) => ({ path, line }))
   );
 }
 
@@ -249,7 +316,7 @@ function judge({ trend, count: total }: Program, kind: string, count: number, se
 
 /** What tells that most of so many sockets are of no use to anybody. */
 function forgottenSockets(count: number, seen: Seen): EvidenceLine | undefined {
-  const { unlisted: [unlisted], closeWaits: waiting } = seen;
+  const { unlisted: [unlisted], closeWaits: waiting, unused } = seen;
   if (unlisted !== undefined && unlisted.count >= MOST_OF * count) {
     return {
       path: unlisted.path,
@@ -257,6 +324,15 @@ function forgottenSockets(count: number, seen: Seen): EvidenceLine | undefined {
       because: `${
         formatQuantity(unlisted.count, "socket")
       } of these are in no table of their protocol: not connected, not listening, only held open`,
+    };
+  }
+  const [stream] = unused;
+  if (stream !== undefined && unused.length >= MOST_OF * count) {
+    return {
+      ...stream,
+      because: `one of ${
+        formatQuantity(unused.length, "unix socket")
+      } (type 0001) that do not listen and are not connected (01)`,
     };
   }
   const [first] = waiting;
@@ -483,9 +559,14 @@ export const fdLeak: Analyzer = defineAnalyzer({
   uses,
   analyze(values, facts) {
     const bundled = { ...values, facts };
-    const seen = { ...bundled, unlisted: unlistedSockets(bundled), closeWaits: closeWaitsOf(bundled) };
+    const seen = {
+      ...bundled,
+      unlisted: unlistedSockets(bundled),
+      closeWaits: closeWaitsOf(bundled),
+      unused: unusedOf(bundled),
+    };
     const materialBytes = materialQueueBytes(seen.ledger.totalBytes);
-    const all = programs(seen.descriptors, seen.slabinfo);
+    const all = programs(seen);
     const listed = all.reduce((sum, { count }) => sum + count, 0);
     const findings = [
       ...all.flatMap((program) => {

@@ -34,6 +34,9 @@ const SLABINFO_ROW = /^\**[\w:.-]+(?: +\d+){5} : tunables +\d+ /;
 const SLABTOP_ROW = /^\**[ \t]*\d+ +\d+ +\d{1,3}% +\d+[.,]\d\dK +\d+ +\d+ +\d+K? \S/;
 /** What grep leaves of netstat: the queues right behind the protocol are its alone. */
 const NETSTAT_ROW = /^(?:tcp|udp|raw)6? +\d{1,10} +\d{1,10} +\S{1,64}:(?:\d|\*)\S* +\S{1,64}:(?:\d|\*)/;
+/** Of ss without its header (-H), sorted or picked by grep. */
+const SS_ROW =
+  /^(?:[a-z]\w{1,7} +)?(?:ESTAB|UNCONN|LISTEN|SYN-(?:SENT|RECV)|FIN-WAIT-[12]|TIME-WAIT|CLOSE-WAIT|LAST-ACK|CLOSING) +\d{1,10} +\d{1,10} +\S{1,108}[: ]\S/;
 /** `lsof | grep deleted`; a thread's line has two columns more, and lsof +L1 the number of links. */
 const LSOF_ROW =
   /^\S{1,15} +\d{1,10} +(?:\d{1,10} +(?:\S{1,15} +)?)?\S{1,40} +(?:\d{1,9}[rwu][A-Za-z]?|mem|DEL) +REG +\d+,\d+ +\d+ +(?:\d+ +)?\d+ +\//;
@@ -46,6 +49,7 @@ const ROWS: readonly (readonly [RegExp, string])[] = [
   [SLABINFO_ROW, "proc/slabinfo"],
   [SLABTOP_ROW, "sos_commands/memory/slabtop_-o"],
   [NETSTAT_ROW, NETSTAT_PLACE],
+  [SS_ROW, SS_PLACE],
   [LSOF_ROW, LSOF_PLACE],
   [ARCSTATS_ROW, "proc/spl/kstat/zfs/arcstats"],
 ];

@@ -136,6 +136,20 @@ describe("bpf-maps", () => {
     }
   });
 
+  it("has ring buffers in no account, by the area that has their pages twice in a row", async () => {
+    // Linux 5.10 and 6.1 without bpftool: 64 MiB, which were unexplained, and maps ruled out.
+    const files = {
+      "proc/meminfo": meminfoText({}, GIB, 66 * MIB),
+      "proc/vmallocinfo": `${area("kernel_clone", 4)}${area("ringbuf_map_alloc", 65)}` +
+        `0x0-0x1 ${2 * 64 * MIB + 4 * 4096} ringbuf_map_alloc+0x185/0x220 vmap user\n` +
+        "0x0-0x1 20480 irq_init_percpu_irqstack+0xf0/0x120 vmap\n",
+    };
+    const finding = findingOf(await analyzeFiles(files, [bpfMaps]), "bpf-maps");
+    expect(finding).toMatchObject({ confidence: "likely", claims: [{ account: "unaccounted" }] });
+    expect(finding?.title).toBe("BPF maps hold 64.0 MiB in ring buffers, the largest 64.0 MiB");
+    expect(Math.round((finding?.bytes.low ?? 0) / MIB)).toBe(64);
+  });
+
   it("accuses no maps of the size that an agent gives them", async () => {
     expect((await analyzeFiles({ "proc/meminfo": meminfo, ...listed(map("array", 2 * MIB)) }, [bpfMaps])).findings)
       .toEqual([]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { fdLeak } from "../../analyzers/fd-leak.ts";
-import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+import { analyzeFiles, findingOf, manifest, meminfoText } from "./_bundle.ts";
 import { tcpText } from "./_sockets.ts";
 
 const MIB = 2 ** 20;
@@ -114,12 +114,100 @@ describe("fd-leak", () => {
     expect((await analyzeFiles(files(600), [fdLeak])).findings).toEqual([]);
   });
 
+  it("estimates how many there are where the kernel does not count them (before Linux 6.2)", async () => {
+    // Linux 6.1: 150,003 eventfds in a table of 262,144 slots, of which every 1,311th was looked at.
+    const looked = Array.from({ length: 115 }, (_, i) => i * 1311);
+    const files = (fds: readonly number[]): { [path: string]: string } => ({
+      ...leak(0, "anon_inode:[eventfd]"),
+      "sos_commands/process/descriptor_samples": fds.map((fd) =>
+        `lrwx------ 1 0 0 64 Nov 30 18:53 /proc/700/fd/${fd} -> anon_inode:[eventfd]\n`
+      ).join(""),
+      "proc/700/status": "Name:\tleaky\nFDSize:\t262144\n",
+    });
+    const finding = findingOf(await analyzeFiles(files(looked), [fdLeak]), "fd-leak");
+    expect(finding).toMatchObject({ confidence: "confirmed", owners: [{ pid: 700, comm: "leaky", count: 150_765 }] });
+    // Others than the collector's: what was seen is all that is known.
+    expect((await analyzeFiles(files(looked.map((fd) => fd + 1)), [fdLeak])).findings).toEqual([]);
+  });
+
+  it("takes no more for held than the files that are open: children have their parent's", async () => {
+    const files = { ...leak(375_000, "anon_inode:[eventfd]"), "proc/sys/fs/file-nr": "6000\t0\t2466165\n" };
+    expect((await analyzeFiles(files, [fdLeak])).findings).toEqual([]);
+  });
+
+  it.each([
+    // Linux 5.10 and 7.2, 192 to 256 bytes a struct file: what MemFree fell by.
+    ["anon_inode:[timerfd]", 120_000, "5.10.0", 84],
+    ["anon_inode:[pidfd]", 120_000, "5.10.0", 55],
+    ["anon_inode:[pidfd]", 120_000, "7.2.0", 30],
+    ["anon_inode:inotify", 60_000, "5.10.0", 58],
+  ])("knows what %s takes", async (target, count, release, mib) => {
+    const files = {
+      ...leak(count, target),
+      "proc/meminfo": meminfoText({ SUnreclaim: 100 * MIB, SReclaimable: 60 * MIB }, 512 * MIB),
+      // Debian's 7.2 has smaller files, of which security modules keep more, in a cache that is merged into another.
+      "proc/slabinfo": release === "7.2.0"
+        ? `${slab}ftrace_event_field 104905 104974 56 73 1 : tunables 0 0 0 : slabdata 1438 1438 0\n`
+        : slab.replace("    192   21", "    256   16"),
+      "sos_commands/memory/ls_-l_.sys.kernel.slab": release === "7.2.0"
+        ? ["ftrace_event_field", "lsm_file_cache"].map((name) =>
+          `lrwxrwxrwx 1 0 0 0 Nov 30 19:15 ${name} -> :0000056\n`
+        )
+          .join("")
+        : "drwxr-xr-x 2 0 0 0 Nov 30 19:15 dentry\n",
+      "nailhouse.json": JSON.stringify({ ...manifest, host: { ...manifest.host, kernelRelease: release } }),
+    };
+    const [finding] = (await analyzeFiles(files, [fdLeak])).findings;
+    expect(finding?.bytes.low).toBeGreaterThan(0.88 * mib * MIB);
+    expect(finding?.bytes.high).toBeLessThan(1.12 * mib * MIB);
+  });
+
+  it("takes sockets for what the host's are on average, also in merged caches and in none", async () => {
+    const files = (caches: string): { [path: string]: string } => ({
+      ...leak(62_000, "socket:[4711]"),
+      "proc/slabinfo":
+        `${slab}sock_inode_cache 62000 62000 832 19 4 : tunables 0 0 0 : slabdata 3264 3264 0\n${caches}`,
+      "sos_commands/memory/ls_-l_.sys.kernel.slab": ["PING", "UNIX"].map((name) =>
+        `lrwxrwxrwx 1 0 0 0 Nov 30 18:52 ${name} -> :A-0001024\n`
+      ).join(""),
+      "proc/net/sockstat": "sockets: used 62099\nTCP: inuse 1 orphan 0 tw 0 alloc 1 mem 0\n",
+    });
+    const bytesOf = async (caches: string): Promise<number | undefined> =>
+      findingOf(await analyzeFiles(files(caches), [fdLeak]), "fd-leak")?.bytes.high;
+    const row = (name: string, bytes: number, per: number, pages: number): string =>
+      `${name} 62000 62000 ${bytes} ${per} ${pages} : tunables 0 0 0 : slabdata ${Math.ceil(62_000 / per)} ${
+        Math.ceil(62_000 / per)
+      } 0\n`;
+    const [tcp, udp, unix, netlink] = await Promise.all(
+      [row("TCP", 2368, 13, 8), row("UDP", 1344, 12, 4), row("PING", 1024, 16, 4), ""].map(bytesOf),
+    );
+    const difference = (a = 0, b = 0): number => Math.round((a - b) / 62_000);
+    expect(difference(tcp, udp)).toBeCloseTo(32_768 / 13 - 16_384 / 12, -1);
+    expect(difference(tcp, unix)).toBeCloseTo(32_768 / 13 - 1024, -1);
+    expect(difference(tcp, netlink)).toBeCloseTo(32_768 / 13 - 2048, -1);
+  });
+
+  it("is likely for unix sockets that neither listen nor were ever connected", async () => {
+    const row = (flags: string, state: string, inode: number): string =>
+      `0000000000000000: 00000002 00000000 ${flags} 0001 ${state} ${inode}\n`;
+    const files = (flags: string, state: string): { [path: string]: string } => ({
+      ...leak(62_000, "socket:[4711]"),
+      "proc/net/unix": `Num       RefCount Protocol Flags    Type St Inode Path\n${
+        Array.from({ length: 62_000 }, (_, i) => row(flags, state, i + 1)).join("")
+      }`,
+    });
+    const finding = findingOf(await analyzeFiles(files("00000000", "01"), [fdLeak]), "fd-leak");
+    expect(finding).toMatchObject({ confidence: "likely", owners: [{ comm: "leaky" }] });
+    expect((await analyzeFiles(files("00010000", "01"), [fdLeak])).findings).toEqual([]);
+    expect((await analyzeFiles(files("00000000", "03"), [fdLeak])).findings).toEqual([]);
+  });
+
   it("does not compare a host-wide number with a namespace's before Linux 4.17", async () => {
     const files: { [path: string]: string } = {
       ...leak(62_000, "socket:[4711]"),
       "proc/net/sockstat": "sockets: used 62099\nTCP: inuse 1 orphan 0 tw 0 alloc 62071 mem 0\n",
     };
-    const manifest = {
+    const old = {
       schemaVersion: 1,
       tool: { name: "nailhouse", version: "0.1.0" },
       host: {
@@ -136,7 +224,7 @@ describe("fd-leak", () => {
       intervalSeconds: 5,
       collectors: [],
     };
-    expect((await analyzeFiles({ ...files, "nailhouse.json": JSON.stringify(manifest) }, [fdLeak])).findings).toEqual(
+    expect((await analyzeFiles({ ...files, "nailhouse.json": JSON.stringify(old) }, [fdLeak])).findings).toEqual(
       [],
     );
   });

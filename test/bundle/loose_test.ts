@@ -60,6 +60,9 @@ describe("files as they are saved, without a host's folders", () => {
     ],
     ["Filesystem     1K-blocks     Used Available Use% Mounted on\n", "sos_commands/filesys/df_-al"],
     ["State  Recv-Q Send-Q Local Address:Port Peer Address:Port\n", "sos_commands/networking/ss_-peaonmi"],
+    ["udp UNCONN 213760 0 127.0.0.1:5156 0.0.0.0:* ino:15145\n", "sos_commands/networking/ss_-peaonmi"],
+    ["u_str ESTAB 5000   0        * 15151     * 15150\n", "sos_commands/networking/ss_-peaonmi"],
+    ["CLOSE-WAIT 1 0 [::1]:80  [::1]:4711\n", "sos_commands/networking/ss_-peaonmi"],
     [
       "Active Internet connections (only servers)\nProto Recv-Q Send-Q Local Address Foreign Address State User Inode PID/Program name\n",
       "sos_commands/networking/netstat_-W_-neopa",
