@@ -431,7 +431,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     const draft: FindingDraft = {
       title: `${nameOfGroups(groups)}: ${isCopied ? "up to " : ""}${
         formatBytes(isCopied ? held : judged.bytes)
-      } unread in ${formatQuantity(judged.queues.length, "UDP receive queue")}${
+      } unread in ${formatQuantity(judged.queues.length, "UDP socket")}${
         isCopied ? " that have packets in common" : ""
       }`,
       confidence: confidence(judged, materialBytes, limit !== undefined && isAtUdpWall(limit, backlog.chargedBytes)),

@@ -9,7 +9,7 @@
  * import { readFile } from "node:fs/promises";
  *
  * const bytes = await readFile("samples/friend-push.tgz");
- * match(renderMarkdown(analyze(await openBundle(bytes))), /UDP receive queues/);
+ * match(renderMarkdown(analyze(await openBundle(bytes))), /UDP sockets/);
  * ```
  *
  * @module

@@ -152,7 +152,7 @@ describe("lists of sockets in one paste", () => {
     const rows = Array.from({ length: 30 }, () => "udp   11544832      0 0.0.0.0:8001            0.0.0.0:*\n").join("");
     const report = await paste(rows);
     expect(findingOf(report, UDP)).toMatchObject({
-      title: "an unknown process: 330 MiB unread in 30 UDP receive queues",
+      title: "an unknown process: 330 MiB unread in 30 UDP sockets",
       confidence: "likely",
     });
   });

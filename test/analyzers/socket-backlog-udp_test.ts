@@ -79,7 +79,7 @@ describe("socket-backlog-udp", () => {
     const group = { "proc/net/udp": text, "proc/meminfo": meminfoText({ SUnreclaim: 60 * MIB }, 24 * GIB, 64 * MIB) };
     const finding = findingOf(await analyzeFiles(group), "socket-backlog-udp");
     expect(finding?.bytes).toEqual({ low: 45 * MIB, high: 124 * MIB });
-    expect(finding?.title).toContain("up to 124 MiB unread in 50 UDP receive queues that have packets in common");
+    expect(finding?.title).toContain("up to 124 MiB unread in 50 UDP sockets that have packets in common");
     const any = { ...group, "proc/net/udp": text.replaceAll("010101EF", "00000000") };
     expect(findingOf(await analyzeFiles(any), "socket-backlog-udp")?.bytes.low).toBe(45 * MIB);
     // Workers that share a port (SO_REUSEPORT) have packets of their own: what they are charged is there.

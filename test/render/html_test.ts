@@ -11,7 +11,7 @@ import { unbalanced } from "./_markup.ts";
 describe("renderHtml()", () => {
   it("says first who holds how much, and what to do now", async () => {
     const page = renderHtml(await friendPush());
-    expect(page).toMatch(/<h1>friend_push \(pid 500\): 400 MiB unread in 100 UDP receive queues/);
+    expect(page).toMatch(/<h1>friend_push \(pid 500\): 400 MiB unread in 100 UDP sockets/);
     expect(page).toMatch(/<strong>Now:<\/strong>[^]*?<code>kill -TERM 500<\/code>/);
     expect(page.indexOf("kill -TERM 500")).toBeLessThan(page.indexOf("Where all of MemTotal is</h2>"));
   });

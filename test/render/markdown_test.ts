@@ -43,7 +43,7 @@ describe("renderMarkdown()", () => {
   it("answers first, and is short: evidence and what was ruled out are collapsed", async () => {
     const text = renderMarkdown(await friendPush());
     const [headline, , action] = text.split("\n");
-    expect(headline).toMatch(/^## friend_push \(pid 500\): 400 MiB unread in 100 UDP receive queues \(confirmed\)$/);
+    expect(headline).toMatch(/^## friend_push \(pid 500\): 400 MiB unread in 100 UDP sockets \(confirmed\)$/);
     expect(action).toMatch(/^\*\*Now:\*\*/);
     expect(text).toContain("| slab, unreclaimable | 420 MiB | 5.1 % | 1. socket-backlog-udp 400 MiB |");
     const visible = text.replace(/<details>[^]*?<\/details>/g, "");

@@ -63,7 +63,7 @@ describe("renderText()", () => {
 
   it("answers who and what to do in the first two lines", async () => {
     const [first, second] = renderText(await analyzeFiles(held), WIDE).split("\n");
-    expect(first).toMatch(/400 MiB unread in 100 UDP receive queues/);
+    expect(first).toMatch(/400 MiB unread in 100 UDP sockets/);
     expect(second).toMatch(/^Now: kill -TERM 500/);
   });
 
