@@ -191,7 +191,9 @@ export const buddyFragmentation: Analyzer = defineAnalyzer({
     const dump = reportOf(event, log.value, seen.oomReports?.value);
     const pageSizeBytes = facts.pageSizeBytes ?? dump?.zones[0]?.pageBytes;
     if (pageSizeBytes === undefined) {
-      return { notAssessed: [{ path: "the page size", howToCapture: "getconf PAGESIZE" }] };
+      return dump === undefined && seen.buddyinfo === undefined
+        ? { notAssessed: [{ path: log.path, howToCapture: "dmesg" }] }
+        : { notAssessed: [{ path: "the page size", howToCapture: "getconf PAGESIZE" }] };
     }
     const failed = { event, requests: failures.length, order: event.order as number };
     const free = freeOf(failed, seen, pageSizeBytes);

@@ -48,6 +48,9 @@ const KINDS: readonly { readonly name: string; readonly what: string; readonly c
 /** What is out in swap counts at v1's limit of both. */
 const SWAPPED = { what: "its processes' own memory, out in swap", cause: "user-leak" };
 
+/** Of v1, where it is most of what the group was charged for. */
+const KERNEL = { what: "kernel memory (slab, stacks, page tables)", cause: "slab-leak" };
+
 interface Charge {
   readonly what: string;
   /** Undefined for page cache: it is given back, unless it is being written. */
@@ -71,6 +74,8 @@ function chargesOf({ report }: MemcgOom): Charge[] {
     const charged = told.get(name);
     return charged === undefined ? [] : [{ ...kind, ...charged }];
   });
+  const kmem = told.get("kmem");
+  if (kmem !== undefined && kmem.bytes >= (report?.usageBytes ?? Infinity) / 2) charges.push({ ...KERNEL, ...kmem });
   const swap = told.get("swap");
   if (report?.limitOf === "memory+swap" && swap !== undefined) charges.push({ ...SWAPPED, ...swap });
   if (file !== undefined) {
@@ -80,10 +85,16 @@ function chargesOf({ report }: MemcgOom): Charge[] {
   return charges.filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes);
 }
 
+/** Whether what the log tells is less than half of what the group was charged for. */
+function isMostlyUntold({ report }: MemcgOom, charges: readonly Charge[]): boolean {
+  return charges.reduce((sum, { bytes }) => sum + bytes, 0) < (report?.usageBytes ?? 0) / 2;
+}
+
 /** What filled the group. Without its dump: the kernel kills the largest process, which in a small group mostly is the cause. */
 function causeOf(group: MemcgOom): string | undefined {
-  const [most] = chargesOf(group);
-  if (most !== undefined) return most.cause;
+  const charges = chargesOf(group);
+  const [most] = charges;
+  if (most !== undefined) return isMostlyUntold(group, charges) ? undefined : most.cause;
   const { victim } = group;
   // Nobody tells what the group was full of.
   if (victim?.anonRssBytes === undefined && victim?.shmemRssBytes === undefined) return undefined;
@@ -261,8 +272,13 @@ function finding(
     ? `killed ${formatQuantity(first.kills, "process", "processes")}`
     : "looked for a process to kill (whom, is not in the log)";
   const others = groups.length === 1 ? "" : `; ${formatQuantity(groups.length - 1, "other group")} likewise`;
-  const [most] = chargesOf(first);
-  const was = most === undefined ? "" : `; most of it was ${most.what}: ${formatBytes(most.bytes)}`;
+  const charges = chargesOf(first);
+  const [most] = charges;
+  const was = most === undefined
+    ? ""
+    : isMostlyUntold(first, charges)
+    ? "; what most of it was the log does not tell"
+    : `; most of it was ${most.what}: ${formatBytes(most.bytes)}`;
   return {
     title: `${
       first.isEarlierBoot ? "Before the host was last started, control" : "Control"

@@ -58,6 +58,11 @@ const ENTITIES: ReadonlyMap<string, string> = new Map(Object.entries({
   amp: "&",
 }));
 const ENTITY = new RegExp(`&(${[...ENTITIES.keys()].join("|")});`, "g");
+/** What people mark in a table's row, as Markdown does. */
+const MARKED = /(?<![*\w])\*\*([\w.,%+-]{1,24})\*\*(?![*\w])/g;
+/** A row of meminfo in a table of Markdown, Jira or HTML: `| MemTotal | 16268028 kB |`. */
+const TABLE_ROW =
+  /^[ \t]*(?:\|{1,2}|<tr\b[^>\n]{0,80}>\s*<t[dh]\b[^>\n]{0,80}>) *`?([A-Z]\w{2,24}(?:\((?:anon|file)\))?):?`? *(?:\|{1,2}|<\/t[dh]>\s*<td\b[^>\n]{0,80}>) *`?(\d{1,12} kB)\b.*$/gm;
 // deno-lint-ignore no-control-regex
 const COLOUR = /\u001b\[[\d;]{0,32}[a-zA-Z]/g;
 /** Fewer lines than this may have empty ones between them for another reason. */
@@ -128,7 +133,7 @@ function unindent(line: string, blanks: number): string {
   return line.slice(at);
 }
 
-/** What people show as a comment, below the command: `# Mem: 62Gi 56Gi` is a row, where its title is commented, too. slabinfo's has a # of its own. */
+/** What people show as a comment, below the command: `# Mem: 62Gi 56Gi` is a row, where its title is commented, too, or it needs none. slabinfo's has a # of its own. */
 function withoutComments(lines: readonly string[]): readonly string[] {
   let isCommented = false;
   return lines.map((line, at) => {
@@ -137,7 +142,8 @@ function withoutComments(lines: readonly string[]): readonly string[] {
       return line;
     }
     const text = line.slice(1);
-    isCommented ||= titledPath(headOf([text], 0)) !== undefined && titledPath(headOf(lines, at)) === undefined;
+    const known = titledPath(headOf([text], 0)) ?? rowPath(headOf([text], 0));
+    isCommented ||= known !== undefined && titledPath(headOf(lines, at)) === undefined;
     return isCommented ? text : line;
   });
 }
@@ -147,7 +153,7 @@ function plainText(text: string): string {
   return withoutQuotedPrintable(text.replaceAll(NO_BREAK_SPACE, " ")).replace(COLOUR, "").replace(
     ENTITY,
     (_, name: string) => ENTITIES.get(name) as string,
-  );
+  ).replace(MARKED, "$1").replace(TABLE_ROW, "$1: $2");
 }
 
 /** Whether an empty line stands below each line, as where paragraphs were made of them. */

@@ -10,7 +10,7 @@ const KERNEL_LINES: readonly RegExp[] = [
   // deno-lint-ignore no-control-regex
   /^(?:> ?){0,5}[ \t]{0,8}(?:\u001b\[[\d;]{0,32}[a-zA-Z]){0,4}(?:<\d+>|[a-z]{2,8} *:[a-z]{3,6} *: )?\[ *\d+\.\d+(?:[@,]\d+)?\]/,
   // dmesg -x with --time-format iso.
-  /^(?:\S{1,255}: | )?kern: {1,8}[a-z]{3,8}: \[\d{4}-\d\d-\d\dT/,
+  /^(?:\S{1,255}: | )?(?:kern|user): {1,8}[a-z]{3,8}: \[\d{4}-\d\d-\d\dT/,
   /^Linux version \d/,
   // dmesg -T.
   /^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\]/,
@@ -29,6 +29,9 @@ const KERNEL_LINES: readonly RegExp[] = [
   /\b(?:lowmemorykiller|lmkd) *: Kill/,
   /viction manager: /,
   /The node was low on resource: memory/,
+  /^Killed \/\S+ due to (?:memory|swap) /,
+  /System OOM encountered/,
+  /: A process of this unit has been killed by the OOM killer\.$/,
   // The kernel's words without anything before them; not people's: "no longer invoked oom-killer".
   /invoked oom-killer: /,
   /: page allocation failure: order:/,

@@ -386,7 +386,7 @@ async function unpack(
       if (tellsOfOom(long)) return oneFile(LOG_PLACE, again);
     }
     throw new BundleError(
-      "Cannot read the bundle: it is neither a tar archive (plain, gzip, bzip2, xz or zstd) nor a zip archive, nor a kernel log, nor a file of /proc",
+      "Cannot read the bundle: it is neither a tar archive (plain, gzip, bzip2, xz or zstd) nor a zip archive, nor a kernel log, nor a file of /proc; what the host's `nailhouse collect`, dmesg or cat /proc/meminfo prints is read",
     );
   }
   return readTar(plain.chunks, broken);

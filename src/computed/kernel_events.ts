@@ -4,9 +4,9 @@ import type { KernelEvent } from "../core/report.ts";
 import { defineComputed, type Parsed, type Source } from "../core/source.ts";
 import { oomDaemon, type OomDaemonKill } from "../parsers/oom_daemon.ts";
 import { kernelLog, type KernelLogEvent, type OomPanic, type OomVictim } from "../parsers/kernel_log.ts";
-import { isOfSomeNodes } from "./oom_dump.ts";
+import { isOfSomeNodes, SYSRQ_ORDER } from "./oom_dump.ts";
 
-function killed(victims: readonly OomVictim[], panic?: OomPanic): string {
+export function killed(victims: readonly OomVictim[], panic?: OomPanic): string {
   if (victims.length === 0) return panic === undefined ? "no kill is in the log" : "the kernel panicked";
   return `the kernel killed ${
     victims.map(({ comm, pid, anonRssBytes }) =>
@@ -24,6 +24,9 @@ function whatHappened(event: KernelLogEvent): string {
   const asked = comm === undefined ? "" : ` when ${comm} asked for memory`;
   switch (kind) {
     case "global-oom":
+      if (order === SYSRQ_ORDER) {
+        return `somebody had the kernel look for a process to kill (sysrq f): ${killed(victims, panic)}`;
+      }
       if (isPageFault) {
         return `a page fault${comm === undefined ? "" : ` of ${comm}`} found no memory: ${killed(victims, panic)}`;
       }
@@ -34,7 +37,11 @@ function whatHappened(event: KernelLogEvent): string {
       return `control group ${memcg ?? "(not named)"} was at its limit${asked}: ${killed(victims)}`;
     case "allocation-failure":
       return `${comm ?? "a process"} found no ${
-        order === undefined ? "memory" : `${formatQuantity(2 ** order, "page")} in one piece`
+        order === undefined
+          ? "memory"
+          : order === 0
+          ? "free page"
+          : `${formatQuantity(2 ** order, "page")} in one piece`
       }`;
   }
 }

@@ -6,7 +6,7 @@ import { meminfo } from "../parsers/meminfo.ts";
 import { type OomReport, oomReports } from "../parsers/oom_report.ts";
 
 /** A person asked for the kill (sysrq f): nothing was short. */
-const SYSRQ_ORDER = -1;
+export const SYSRQ_ORDER = -1;
 
 /** The OOMs that the log tells to be of the whole host and that the kernel itself started, in the log's order. */
 export function hostOoms(events: readonly KernelLogEvent[]): readonly KernelLogEvent[] {

@@ -14,7 +14,7 @@ import { memoryPressure, type Pressure } from "../parsers/pressure.ts";
 import { type Vmstat, vmstat } from "../parsers/vmstat.ts";
 import { type Zone, zoneinfo } from "../parsers/zoneinfo.ts";
 import { type ImportedHistory, importedHistory } from "./imported_history.ts";
-import { daemonKill } from "./kernel_events.ts";
+import { daemonKill, killed } from "./kernel_events.ts";
 import { ledger } from "./ledger.ts";
 import { hostOoms, isOfSomeNodes, mayBeOfGroup, unclearOoms } from "./oom_dump.ts";
 import { exhaustion, type Measurement, recentTrend, type Trend } from "./trend.ts";
@@ -259,8 +259,9 @@ function unclearOom({ kernelLog: log }: Inputs): Sign {
   if (log === undefined || last === undefined) return undefined;
   return {
     level: "none",
-    because:
-      "the kernel looked for a process to kill; whether the host or a control group was short the log does not tell",
+    because: `${
+      last.victims.length === 0 ? "the kernel looked for a process to kill" : killed(last.victims)
+    }; whether the host or a control group was short the log does not tell`,
     evidence: [{
       path: log.path,
       line: last.line,

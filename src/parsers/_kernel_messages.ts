@@ -97,14 +97,13 @@ export function isFromOtherProgram(line: string): boolean {
 
 /** `2026-11-23T08:12:58,123456+00:00 ` of dmesg --time-format iso; `kern  :warn  : ` of dmesg -x; `6,339,5140900,-;` of /dev/kmsg; `10.5.0.3: kern:    info: [2025-05-18T15:40:20.675Z]: ` of Talos. */
 const DMESG_PREFIX =
-  /^(?:\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};|\d{4}-\d\d-\d\dT[\d:,.]{8,16}\S{0,6} +|[a-z]{2,8} {0,4}:[a-z]{3,6} {0,3}: |(?:\S{1,255}: | )?kern: {1,8}[a-z]{3,8}: \[\d{4}-\d\d-\d\dT[\d:.]{8,20}Z\]: )/;
+  /^(?:\d{1,4},\d{1,16},\d{1,16},[-c+][^;]{0,80};|\d{4}-\d\d-\d\dT[\d:,.]{8,16}\S{0,6} +|[a-z]{2,8} {0,4}:[a-z]{3,6} {0,3}: |(?:\S{1,255}: | )?(?:kern|user): {1,8}[a-z]{3,8}: \[\d{4}-\d\d-\d\dT[\d:.]{8,20}Z\]: )/;
 
 /** The kernel's own time, behind what a hypervisor, a console server or a collector of logs put before it. */
 const KERNEL_TIME = /^[^[\]]{1,160}\[ {0,12}\d{1,10}\.\d{6}\]/;
 
-/** What kubectl puts before a kill that node-problem-detector read in the kernel's log: columns, or JSON's name of it. */
-const EVENT_PREFIX =
-  /^(?:.{0,200}\bOOMKilling {2,}.{1,200}? {2,}| *"message": ")(?=(?:Memory cgroup o|O)ut of memory: )/;
+/** Whatever stands before a kill that somebody else read in the kernel's log: the columns of kubectl's events, JSON's name of it, who quotes it. */
+const KILL_PREFIX = /^.{1,400}?(?=(?:Memory cgroup o|\bO)ut of memory: Kill(?:ed)? process \d)/;
 
 /** A line without what dmesg, syslog or the journal put before it: `<4>`, `kernel:`, `[time]`, `[caller]`. */
 export function messageOf(line: string): string {
@@ -113,7 +112,8 @@ export function messageOf(line: string): string {
   // Some versions of rsyslog put the colon in twice.
   if (kernel !== -1) message = line.slice(kernel + "kernel: ".length).replace(/^: (?=\[)/, "");
   else if (!line.startsWith("[")) {
-    message = line.replace(EVENT_PREFIX, "").replace(/^<\d+>/, "").replace(DMESG_PREFIX, "").replace(KERNEL_TIME, "");
+    if (line.includes("ut of memory: Kill")) message = line.replace(KILL_PREFIX, "");
+    message = message.replace(/^<\d+>/, "").replace(DMESG_PREFIX, "").replace(KERNEL_TIME, "");
   }
   // A console server's time has a blank behind it.
   while (message.startsWith("[") && message.includes("]")) {
@@ -151,6 +151,8 @@ const SECONDS = /^(?:<\d+>)?\[ {0,12}(\d{1,10})\.(\d{6})\]/;
 /** Steps from one time to the next that tell which way a log runs: a restart and a clock that is set are single ones. */
 const STEPS_LOOKED_AT = 200;
 const FEWEST_FALLS = 2;
+/** Of an OOM that took less than a second all times are the same: its table has its head below its rows. */
+const TABLE_UPSIDE_DOWN = /\] +\d{1,10} +\d{1,10} +\d{1,15} +\d{1,15} .*\n.*\[ {0,2}pid {0,2}\] +uid /;
 /** No time at the beginning of a line ends behind this. */
 const MAX_TIME_LENGTH = 64;
 
@@ -179,6 +181,7 @@ export function isNewestFirst(text: string): boolean {
     }
     above = time;
   }
+  if (falls + rises === 0) return TABLE_UPSIDE_DOWN.test(text);
   return falls >= FEWEST_FALLS && falls > rises;
 }
 

@@ -163,6 +163,7 @@ export function parseFree(text: string, _context: ParseContext): Meminfo {
   const bytes = new Map<string, BytesAtLine>();
   let unit: number | undefined;
   let header: readonly string[] | undefined;
+  let hasRow = false;
   const add = (field: string | undefined, amount: number | undefined, line: number): void => {
     if (field === undefined || amount === undefined) return;
     // free -w tells buffers and cache apart, but the latter with slab.
@@ -189,7 +190,7 @@ export function parseFree(text: string, _context: ParseContext): Meminfo {
   });
   if (!bytes.has("MemTotal")) {
     throw new ParseError(
-      header === undefined
+      header === undefined || !hasRow
         ? 'Cannot parse free: no row that begins with "Mem:"'
         : "Cannot parse free: nothing tells the unit of its numbers; put the command line above it ($ free -m)",
       { text },
@@ -218,6 +219,7 @@ export function parseFree(text: string, _context: ParseContext): Meminfo {
   function readRow(line: string, number: number, names: readonly string[]): void {
     const [, label, rest] = ROW.exec(line) ?? [];
     if (rest === undefined || label?.startsWith("-/+") || label === "Total") return;
+    hasRow = true;
     // The first row is memory's.
     const kind = bytes.has("MemTotal") ? "Swap" : "Mem";
     if (kind === "Swap" && (bytes.has("SwapTotal") || label === "Mem")) return;

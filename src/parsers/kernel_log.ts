@@ -63,7 +63,7 @@ export interface KernelLogEvent {
   readonly memcg: string | undefined;
   /** Empty when the log ends before the kill, or nobody could be killed. */
   readonly victims: readonly OomVictim[];
-  /** The log has nothing of it but that somebody asked: whether the host or a control group was short is not known. */
+  /** The log has nothing of it but that somebody asked, or who was killed: whether the host or a control group was short is not known. */
   readonly isCutOff: boolean;
   /** A page fault found no memory, for which the kernel up to 5.15 has the host's OOM killer run, whatever was short (`gfp_mask=0x0`). */
   readonly isPageFault: boolean;
@@ -89,9 +89,21 @@ const KILL =
   /^(?:Memory cgroup out of memory|Out of memory|Killed process |Kernel panic .*(?:[Oo]ut of|deadlocked on) memory)/;
 /** Of the host's memory, which the kernel writes where it was short: of a control group it tells other things. mm/oom_kill.c dump_header() */
 const HOST_DUMP = /^(?:Mem-[Ii]nfo:|lowmem_reserve\[\]:|Unreclaimable slab info:)/;
-/** Who called the OOM killer: a frame of the stack below who asked. With a ? it may be an older call's. */
+/**
+ * Who called the OOM killer: a frame of the stack below who asked, of which ARM has two on a line, `(out_of_memory+0x0/0x348) from [<c0107dbc>] (...)`. With a ?
+ * it may be an older call's, unless all frames have one, as where the kernel has no way to tell (RHEL 6).
+ */
 const FRAME =
-  /(?:^|\] {1,2})(out_of_memory|mem_cgroup_(?:out_of_memory|oom_synchronize)|__alloc_pages_(?:slowpath|may_oom))[.+]/;
+  /(?:^|\] {1,2})(\? )?\(?(out_of_memory|mem_cgroup_(?:out_of_memory|oom_synchronize)|__alloc_(?:frozen_)?pages(?:_(?:nodemask|noprof|slowpath|may_oom))?)(?:[.+]|\)? from )/;
+/** The first frame of such a stack, which is never an older call's. */
+const UNSURE_STACK = /(?:^|\] {1,2})\? dump_header[.+]/;
+/** A person asked for the kill (sysrq f): nothing was short. Up to 4.x what the kernel writes then is as of any other. */
+const MANUAL = "Manual OOM execution";
+const MANUAL_ORDER = -1;
+/** What the kubelet says of an OOM that is the kernel's, and of the whole host: kubernetes pkg/kubelet/oom/oom_watcher_linux.go. */
+const TOLD_BY_KUBELET = /System OOM encountered(?:, victim process: (.{1,64}), pid: (\d{1,10})\b)?/;
+/** What systemd says of an OOM that is the kernel's: whose limit it was it does not know. */
+const TOLD_BY_SYSTEMD = ": A process of this unit has been killed by the OOM killer.";
 /** The kernel's first line. */
 const STARTED = "Linux version ";
 /** Every line that is about a shortage has one of these. */
@@ -110,11 +122,14 @@ const SHORTAGE_MARKS = [
   "memory: usage ",
   "Memory cgroup stats for ",
   "deadlocked on memory",
+  MANUAL,
+  "System OOM encountered",
+  TOLD_BY_SYSTEMD,
 ];
 /** Of other frames than the first, which tells that it is such a stack. */
-const FRAME_MARKS = ["mem_cgroup_oom_s", "__alloc_pages_slowpath", "__alloc_pages_may_oom"];
+const FRAME_MARKS = ["mem_cgroup_oom_s", "__alloc_pages", "__alloc_frozen_pages", "? dump_header"];
 const MARKED = new RegExp(
-  [...SHORTAGE_MARKS, ...FRAME_MARKS, STARTED].map((mark) => mark.replaceAll(/[[\]]/g, "\\$&")).join("|"),
+  [...SHORTAGE_MARKS, ...FRAME_MARKS, STARTED].map((mark) => mark.replaceAll(/[[\]?.]/g, "\\$&")).join("|"),
 );
 
 /**
@@ -147,7 +162,9 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
   }
   const shortages = new Shortages(context);
   forEachLogLine(text, isNewestFirst(text), (line, number) => {
-    if (MARKED.test(line) && !isFromOtherProgram(line)) shortages.read(line, number);
+    if (!MARKED.test(line)) return;
+    if (!isFromOtherProgram(line)) shortages.read(line, number);
+    else if (line.endsWith(TOLD_BY_SYSTEMD)) shortages.readUnit(line, number);
   });
   return shortages.end();
 }
@@ -169,6 +186,14 @@ class Shortages {
   #starts = 0;
   /** The process of a line that only says who is to be killed. */
   #announced: OomVictim | undefined;
+  /** Whether the stack that is read has a ? before all of its frames. */
+  #isUnsureStack = false;
+  #isManual = false;
+  /** Where the stack has the OOM killer itself: who called it is the next frame, with a line of registers on ARM before it. */
+  #calledAt = -Infinity;
+  /** Whether the log begins within a dump of the host's memory. */
+  #beginsInDump = false;
+  #unit: LogLine | undefined;
   readonly #told = new Set<string>();
 
   constructor(context: ParseContext) {
@@ -181,20 +206,32 @@ class Shortages {
     if (message.startsWith(STARTED)) {
       this.#starts++;
       this.#kill = undefined;
-    } else if (message.indexOf(INVOKED) > 0) this.#readInvoked(at);
+      this.#isManual = false;
+    } else if (message.includes(MANUAL)) this.#isManual = true;
+    else if (TOLD_BY_KUBELET.test(message)) this.#readKubelets(at);
+    else if (message.endsWith(TOLD_BY_SYSTEMD)) this.#unit ??= at;
+    else if (UNSURE_STACK.test(message)) this.#isUnsureStack = true;
+    else if (message.indexOf(INVOKED) > 0) this.#readInvoked(at);
     else if (message.indexOf(ALLOCATION_FAILURE) > 0) this.#readFailure(at);
     else if (CACHE_FAILURE.test(message)) this.#readCacheFailure(at);
     else if (HOST_DUMP.test(message)) {
       const last = this.#events.at(-1);
       if (last !== undefined) last.isCutOff = false;
+      else this.#beginsInDump = true;
     } else if (message.startsWith("oom-kill:constraint=")) this.#readConstraint(at);
     else if (FRAME.test(message)) this.#readFrame(at);
     else if (LIMIT.test(message)) this.#readLimit(at);
     else if (KILL.test(message)) this.#readKill(at);
   }
 
+  /** A line of systemd's. */
+  readUnit(line: string, number: number): void {
+    this.#unit ??= { line, number, message: messageOf(line) };
+  }
+
   /** The events. Until here each has how many starts came before it, and from now on how many after it. */
   end(): readonly KernelLogEvent[] {
+    if (this.#events.length === 0 && this.#unit !== undefined) this.#begin("global-oom", this.#unit).isCutOff = true;
     for (const event of this.#events) {
       event.startsSince = this.#starts - event.startsSince;
       if (event.startsSince > 0) makeEarlier(event);
@@ -232,23 +269,54 @@ class Shortages {
 
   #readInvoked(at: LogLine): void {
     const { message } = at;
+    const comm = message.slice(0, message.indexOf(INVOKED));
     this.#kill = this.#begin("global-oom", at);
     this.#kill.isCutOff = true;
-    this.#kill.comm = message.slice(0, message.indexOf(INVOKED));
-    this.#kill.order = parseInteger(after(message, "order="));
+    this.#kill.comm = comm;
+    this.#kill.order = this.#takeManual(comm) ? MANUAL_ORDER : parseInteger(after(message, "order="));
+    this.#isUnsureStack = false;
     this.#kill.isPageFault = /\bgfp_mask=0x0(?:\(\))?,/.test(message);
+  }
+
+  /** Whether the kill is the one that a person asked for: a worker of the kernel's does it, before which the log may be cut off. */
+  #takeManual(comm: string | undefined): boolean {
+    if (!this.#isManual || comm?.startsWith("kworker") === false) return false;
+    this.#isManual = false;
+    return true;
+  }
+
+  #readKubelets(at: LogLine): void {
+    const [, comm, digits] = TOLD_BY_KUBELET.exec(at.message) ?? [];
+    const pid = parseCount(digits);
+    const event = this.#begin("global-oom", at);
+    if (comm === undefined || pid === undefined) return;
+    const sizes = {
+      totalVmBytes: undefined,
+      anonRssBytes: undefined,
+      fileRssBytes: undefined,
+      shmemRssBytes: undefined,
+    };
+    event.victims.push({ pid, comm, ...sizes, line: at.number });
   }
 
   /** The page allocator was called for the host; a log may also begin within the stack, below who asked. */
   #readFrame(at: LogLine): void {
-    const [, name] = FRAME.exec(at.message) ?? [];
+    const [, isUnsure, name] = FRAME.exec(at.message) ?? [];
+    if (isUnsure !== undefined && !this.#isUnsureStack) {
+      this.#calledAt = -Infinity;
+      return;
+    }
     if (this.#events.length === 0) {
       if (name?.startsWith("__")) return;
       this.#kill = this.#begin("global-oom", at);
       this.#kill.isCutOff = true;
     }
+    // Further below it may be a charge to a control group that the page allocator makes.
+    const isCaller = at.number - this.#calledAt <= 2 || !/^__alloc_(?:frozen_)?pages(?:_nod|_nop|$)/.test(name ?? "");
+    if (name === "out_of_memory") this.#calledAt = at.number;
     // Of a request that failed since then the stack is another one.
     if (this.#kill?.isCutOff !== true || this.#kill !== this.#events.at(-1) || name === "out_of_memory") return;
+    if (!isCaller) return;
     this.#kill.isCutOff = false;
     if (name?.startsWith("mem_cgroup")) this.#kill.kind = "memcg-oom";
   }
@@ -305,9 +373,13 @@ class Shortages {
     // A kill of the other kind is another's, whose first lines are not in the log.
     const other = isOfGroup ? "global-oom" : "memcg-oom";
     const isFirst = /^(?:Memory cgroup o|O)ut/.test(message);
-    if (isFirst && this.#kill?.kind === other && this.#kill.victims.length > 0) this.#kill = undefined;
+    const isOther = this.#kill?.kind === other || this.#kill?.isCutOff === true;
+    if (isFirst && isOther && this.#kill !== undefined && this.#kill.victims.length > 0) this.#kill = undefined;
     const kill = this.#kill ??= this.#begin(isOfGroup ? "memcg-oom" : "global-oom", at);
-    kill.isCutOff = false;
+    // Up to 5.0 the line above tells whose memory was short: `grep -i killed` leaves it out.
+    const isAlone = kill.line === number && message.startsWith("Killed process ");
+    kill.isCutOff = isAlone ? !this.#beginsInDump : kill.isCutOff && message.startsWith("Killed process ");
+    if (kill.comm === undefined && this.#takeManual(undefined)) kill.order = MANUAL_ORDER;
     if (isOfGroup) kill.kind = "memcg-oom";
     if (message.startsWith("Kernel panic ")) {
       kill.panic = { because: message.includes("panic_on_oom") ? "panic_on_oom" : "deadlock", line: number };

@@ -1,5 +1,5 @@
 // What programs that end others before the kernel must wrote to the system's log, or to their own: systemd-oomd (247 on), earlyoom, nohang, Facebook's oomd, Android's
-// lmkd and the driver before it, Kubernetes' kubelet.
+// lmkd and the driver before it, Kubernetes' kubelet, Talos' OOMController (1.12 on).
 //
 //   Apr 16 21:08:50 pc systemd-oomd[932]: Killed /user.slice/a.scope due to memory pressure for /user.slice being 62.15% > 50.00% for > 20s with reclaim activity
 //   ... Marked /system.slice/a.service for killing due to memory used (63 ) / total (64) and swap used (9) / total (10) being more than 90.00%
@@ -19,7 +19,7 @@ import { OOM_DAEMON_MARKS } from "./_oom_daemon_lines.ts";
 
 /** What such a program did. */
 export interface OomDaemonKill {
-  readonly daemon: "systemd-oomd" | "earlyoom" | "nohang" | "oomd" | "lmkd" | "kubelet";
+  readonly daemon: "systemd-oomd" | "earlyoom" | "nohang" | "oomd" | "lmkd" | "kubelet" | "talos";
   /** The control group that was killed as a whole, the pod (`pod NAMESPACE/NAME`), or the program's name. */
   readonly victim: string;
   /** Undefined where no single process was killed. */
@@ -34,7 +34,7 @@ export interface OomDaemonKill {
 }
 
 const BY_OOMD =
-  /\bsystemd-oomd(?:\[\d{1,10}\])?: (?:Killed|Marked) (\S{1,4096}) (?:for killing )?due to (\S.{0,4096})$/;
+  /(?:\bsystemd-oomd(?:\[\d{1,10}\])?: |^)(?:Killed|Marked) (\S{1,4096}) (?:for killing )?due to (\S.{0,4096})$/;
 /** Of the root group, and of all memory, it is the host's. */
 const OF_GROUP = /^memory pressure for (?!\/ )/;
 const AVAILABLE = /\b(mem avail: +(\d{1,9}) of +(\d{1,9}) MiB .{1,200})$/;
@@ -47,6 +47,7 @@ const BY_FACEBOOKS =
   /\boomd kill: ([\d.]{1,8} [\d.]{1,8} [\d.]{1,8}) (\S{1,4096}) \d{1,20} (?!.{0,1000}\bkiller:\(dry\))/;
 const BY_LMKD =
   /\b(?:lowmemorykiller|lmkd) {0,8}: Kill(?:ing)? '([^']{1,256})' \((\d{1,10})\), (?:uid \d{1,10}, oom_score_adj|adj) -?\d{1,5}(?:.{0,20} (\d{1,12})kB rss)?(?:.{0,60}; reason: (.{1,200}))?/;
+const BY_TALOS = /\[talos\] Sending SIGKILL to cgroup \{.{0,400}"cgroup": ?"(?:\/sys\/fs\/cgroup)?(\/[^"]{1,4096})"/;
 const RESOURCE = /viction manager: (?:must evict pod\(s\)|attempting) to reclaim(?: |" resourceName=")([\w-]{1,40})/;
 const BY_KUBELET =
   /viction manager: pod (?:is evicted successfully" pod="([^"]{1,400})"|(\S{1,400}) is evicted successfully)/;
@@ -117,6 +118,8 @@ export function parseOomDaemon(text: string, _context: ParseContext): readonly O
     }
     const [, app, appPid, kb, reason] = BY_LMKD.exec(line) ?? [];
     if (app !== undefined) add("lmkd", app, reason, false, appPid, multiply(parseCount(kb), 1024));
+    const [, talosGroup] = BY_TALOS.exec(line) ?? [];
+    if (talosGroup !== undefined) add("talos", talosGroup, undefined, false);
     resource = RESOURCE.exec(line)?.[1] ?? resource;
     const [, pod, oldPod] = BY_KUBELET.exec(line) ?? [];
     // Pods have to go for want of disk space as well.
@@ -125,7 +128,12 @@ export function parseOomDaemon(text: string, _context: ParseContext): readonly O
     }
     const [, words, container] = NODE_WAS_LOW.exec(line) ?? [];
     if (words !== undefined) {
-      add("kubelet", container === undefined ? "a pod" : `the pod of container ${container}`, words, true);
+      add(
+        "kubelet",
+        container === undefined ? "a pod" : `the pod of container ${container}`,
+        words.replace(/\.$/, ""),
+        true,
+      );
     }
   };
   forEachLogLine(text, isNewestFirst(text), (line, at) => {

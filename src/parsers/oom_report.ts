@@ -76,7 +76,7 @@ export interface OomReport {
   readonly limitOf: "memory" | "memory+swap" | "kmem" | undefined;
   /** Whether the group was one of cgroup v1; undefined where the log does not tell. */
   readonly isCgroupV1: boolean | undefined;
-  /** What the control group was charged for, as in its memory.stat (`anon`, `file`, `slab`; v1: `rss`, `cache`). */
+  /** What the control group was charged for, as in its memory.stat (`anon`, `file`, `slab`; v1: `rss`, `cache`, and `kmem`). */
   readonly groupBytes: ReadonlyMap<string, BytesAtLine>;
   /** The processes that could have been killed, the largest first. Of a control group: its own. */
   readonly tasks: readonly OomTask[];
@@ -217,7 +217,7 @@ class Dumps {
     if (NODE_TOTALS.test(message)) this.#nodeTotals(message, line, report);
     const part = this.#part;
     const pageBytes = this.#pageBytes;
-    if (part === "group") otherLimit(message, report);
+    if (part === "group") otherLimit(message, line, report);
     if (allocation(message, line, report)) return;
     if (message.startsWith(GROUP_STATS)) groupStats(message, line, report);
     else if (part === "totals" && /^[A-Za-z_]+:\d/.test(message)) totals(message, line, report, pageBytes);
@@ -341,13 +341,15 @@ function allocation(message: string, line: number, report: Draft): boolean {
 }
 
 /** `memory+swap: usage 1048576kB, limit 1048576kB` of v1, `swap: usage` of v2. */
-function otherLimit(message: string, report: Draft): void {
+function otherLimit(message: string, line: number, report: Draft): void {
   if (message.startsWith("swap: usage ")) report.isCgroupV1 = false;
   const other = OTHER_LIMIT.exec(message);
   if (other === null) return;
   report.isCgroupV1 = true;
   const usageBytes = multiply(parseCount(other[2]), 1024);
   const limitBytes = multiply(parseCount(other[3]), 1024);
+  // What the kernel itself has for the group is in no line of its statistics.
+  if (other[1] === "kmem" && usageBytes !== undefined) report.groupBytes.set("kmem", { bytes: usageBytes, line });
   if (usageBytes === undefined || limitBytes === undefined || usageBytes < limitBytes) return;
   if (report.usageBytes !== undefined && report.limitBytes !== undefined && report.usageBytes >= report.limitBytes) {
     return;

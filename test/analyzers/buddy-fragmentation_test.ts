@@ -75,6 +75,12 @@ describe(ID, () => {
       "sos_commands/kernel/dmesg": failure(IN_PIECES),
     });
     expect(findingOf(report, ID)).toMatchObject({ confidence: "confirmed" });
+    // Where the list is not in it, either, it is the log that is wanted.
+    const { notAssessed } = await analyzeFiles({
+      "nailhouse.json": JSON.stringify({ ...manifest, host }),
+      "sos_commands/kernel/dmesg": `${failure("").split("\n")[0]}\n`,
+    });
+    expect(notAssessed.find(({ cause }) => cause === ID)?.howToCapture).toEqual(["dmesg"]);
   });
 
   it("is likely from buddyinfo when the log's list is gone", async () => {

@@ -70,6 +70,25 @@ describe(ID, () => {
     expect(finding?.symptomOf).toBe("user-leak");
   });
 
+  // https://github.com/kubernetes/kubernetes/issues/43916
+  it("tells that a group was full of the kernel's memory, or that the log does not tell of what", async () => {
+    const log = (kmemKib: number): { [path: string]: string } => ({
+      "sos_commands/kernel/dmesg": `[9.0] memory: usage 8000kB, limit 8000kB, failcnt 9
+[9.0] kmem: usage ${kmemKib}kB, limit 9007199254740988kB, failcnt 0
+[9.0] Memory cgroup stats for /a: cache:0KB rss:300KB
+[9.0] Memory cgroup out of memory: Kill process 7 (a) score 900 or sacrifice child
+`,
+    });
+    const full = (await analyzeFiles(log(7600))).findings.find(({ cause }) => cause === "memcg-oom");
+    expect(full).toMatchObject({
+      title: expect.stringContaining("most of it was kernel memory"),
+      symptomOf: "slab-leak",
+    });
+    const untold = (await analyzeFiles(log(90))).findings.find(({ cause }) => cause === "memcg-oom");
+    expect(untold).toMatchObject({ title: expect.stringContaining("what most of it was the log does not tell") });
+    expect(JSON.stringify(untold)).not.toContain("user-leak");
+  });
+
   it("tells that a group was full of page cache, and accuses nobody", async () => {
     // https://github.com/bluek8s/kubedirector/issues/356
     const text = OLD_LOG.replace(

@@ -38,6 +38,18 @@ describe("a kernel log in plain text", () => {
     expect(report.verdict).toBe("insufficient-evidence");
   });
 
+  it.each([
+    "2m  Warning  SystemOOM  node/n1  System OOM encountered, victim process: node, pid: 77",
+    "Feb  8 00:40:07 h systemd[1]: a.service: A process of this unit has been killed by the OOM killer.",
+    "Killed /user.slice/a.scope due to memory pressure for /user.slice being 62.15% > 50.00% for > 20s with reclaim activity",
+    'user: warning: [2026-01-12T20:27:31.913975631Z]: [talos] Sending SIGKILL to cgroup {"cgroup": "/sys/fs/cgroup/a"}',
+  ])("is read where others tell of a kill, and rules none out: %s", async (line) => {
+    const bundle = await openArchive(chunks(`${line}\n`), { sources: presetSources(preset) });
+    const { verdict, ruledOut } = analyze(bundle, preset);
+    expect(verdict).toBe("insufficient-evidence");
+    expect(ruledOut.map(({ cause }) => cause)).not.toContain("global-oom");
+  });
+
   const sample = (name: string): string[] => {
     const text = readFileSync(new URL(`../../samples/${name}`, import.meta.url), "utf8");
     return text.trimEnd().split("\n").slice(1);

@@ -231,6 +231,28 @@ HugePages_Free:    11904**
   });
 
   // https://github.com/vlsi/ksar/issues/259
+  it("has what is marked within a row, what is commented without a title, and rows of meminfo in tables", async () => {
+    // https://github.com/kubernetes/kubernetes/issues/112927
+    const free =
+      "        total  used  **free**  shared  buff/cache  available\nMem:    125G   22G   **57G**    4.0G   45G   96G\n";
+    expect(texts(await open(`#free -h\n${free}`))["sos_commands/memory/free"]).toBe(
+      `$ free -h\n${free.replaceAll("**", "")}`,
+    );
+    const arc = "ARC size (current):    98.1 %   39.7 GiB\n";
+    expect(texts(await open(`$ arc_summary\n# ${arc}`))["proc/spl/kstat/zfs/arcstats"]).toContain(arc);
+    const names = ["MemTotal", "Active(anon)", "SUnreclaim"];
+    for (
+      const row of [
+        (name: string) => `| ${name}: | 8000000 kB | 9 kB |`,
+        (name: string) => `|${name}|8000000 kB|`,
+        (name: string) => `<tr><td>${name}</td><td>8000000 kB</td></tr>`,
+      ]
+    ) {
+      const table = `|| Field || Value ||\n${names.map((name) => `${row(name)}\n`).join("")}`;
+      expect(texts(await open(table))["proc/meminfo"]).toBe(names.map((name) => `${name}: 8000000 kB\n`).join(""));
+    }
+  });
+
   it("has sar's table of memory with the day above it, and no other of its tables", async () => {
     const head = "Linux 5.18.0-2-amd64 (opsproc3) \t10/08/22 \t_x86_64_\t(12 CPU)\n\n";
     const table =

@@ -30,6 +30,17 @@ describe("the report's events", () => {
     expect(parseReport(JSON.stringify(await report))).toEqual(await report);
   });
 
+  it("tell of a single page that was not free, and of a kill that somebody asked for", async () => {
+    const log = `[ 1.0] a: page allocation failure: order:0, mode:0x20\n[ 2.0] SysRq : Manual OOM execution
+[ 2.0] Out of memory: Kill process 7 (a) score 9 or sacrifice child\n`;
+    const { events, pressure } = await analyzeFiles({ "sos_commands/kernel/dmesg": log });
+    expect(events.map(({ title }) => title)).toEqual([
+      "a found no free page",
+      "somebody had the kernel look for a process to kill (sysrq f): the kernel killed a (pid 7)",
+    ]);
+    expect(pressure.level).toBe("none");
+  });
+
   it("stand in every format", async () => {
     for (const render of [renderText, renderMarkdown, renderHtml]) {
       expect(render(await report)).toContain("2 hours 15 minutes after boot");

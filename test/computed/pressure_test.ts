@@ -101,6 +101,10 @@ describe("pressure", () => {
     });
     expect(await because({ ...top(2_096_472), ...log(0) })).toContain("whether the host or a control group was short");
     expect(await because(log(0))).toContain("whether the host or a control group was short");
+    const killed = "[ 1.0] Killed process 7 (db) total-vm:9000kB, anon-rss:2048kB, file-rss:0kB\n";
+    expect(await because({ "sos_commands/kernel/dmesg": killed })).toBe(
+      "the kernel killed db (pid 7, 2.00 MiB of its own); whether the host or a control group was short the log does not tell",
+    );
     // Somebody asked for the kill (sysrq).
     expect(await because({ ...top(2_096_472), ...log(-1) })).toContain("no sign of shortage");
   });

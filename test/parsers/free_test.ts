@@ -160,6 +160,8 @@ Swap:           0B         0B         0B
   ])("does not guess between %s", (_, numbers) => {
     const text = `total used free shared buff/cache available\nMem: ${numbers}\n`;
     expect(() => parse(text)).toThrow("nothing tells the unit");
+    // A unit would not help where its lines were joined.
+    expect(() => parse("total used free shared buffers cached Mem: 8000 7000 1000 0 0 4000\n")).toThrow("no row");
   });
 
   it.each([

@@ -235,7 +235,14 @@ ${prefix}Out of memory: Killed process 7 (x), UID 1000, total-vm:4kB, anon-rss:4
     ["[<ffffffff811c> ] mem_cgroup_oom_synchronize+0x52c/0x560", "memcg-oom", false],
     ["__alloc_pages_slowpath.constprop.0+0xbdc/0xcc0", "global-oom", false],
     ["? mem_cgroup_out_of_memory+0xb5/0xd0", "global-oom", true],
-    ["__alloc_pages_nodemask+0x2db/0x310", "global-oom", true],
+    ["__alloc_pages_nodemask+0x2db/0x310", "global-oom", false],
+    ["? mem_cgroup_out_of_memory+0xb5/0xd0\n[1.0]  __alloc_pages_nodemask+0x2db/0x310", "global-oom", true],
+    ["try_charge+0x6/0x7\n[1.0]  obj_cgroup_charge+0x2/0x8\n[1.0]  __alloc_pages+0x2db/0x310", "global-oom", true],
+    [
+      "(out_of_memory+0x0/0x348) from [<c0107dbc>] (__alloc_pages+0x1/0x2)\n[1.0] (__alloc_pages+0x0/0x2) from [<c011>] (do+0x1/0x2)",
+      "global-oom",
+      false,
+    ],
   ])("knows by the stack (%s) whose memory was used up", (frame, kind, isCutOff) => {
     const stack = `[1.0]  oom_kill_process+0xe8/0x130\n[1.0]  out_of_memory+0x105/0x510\n[1.0]  ${frame}\n`;
     const asked = `[1.0] web invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n${stack}`;
@@ -245,6 +252,66 @@ ${prefix}Out of memory: Killed process 7 (x), UID 1000, total-vm:4kB, anon-rss:4
       isCutOff: true,
       line: 1,
     }]);
+  });
+
+  it("knows it where no frame is sure, as in RHEL 6", () => {
+    const head = "h kernel: a invoked oom-killer: gfp_mask=0x201da, order=0, oom_adj=0, oom_score_adj=0\n";
+    const stack = (caller: string): string =>
+      ["dump_header", "oom_kill_process", "out_of_memory", caller].map((name) =>
+        `h kernel: [<ffffffff81117ca0>] ? ${name}+0x1/0x2\n`
+      ).join("");
+    expect(parseClean(parseKernelLog, head + stack("__alloc_pages_nodemask"))).toMatchObject([
+      { kind: "global-oom", isCutOff: false },
+    ]);
+    expect(parseClean(parseKernelLog, head + stack("pagefault_out"))).toMatchObject([{ isCutOff: true }]);
+    const ofGroup = head + stack("x").replace("? out_of_memory", "? mem_cgroup_out_of_memory");
+    expect(parseClean(parseKernelLog, ofGroup)).toMatchObject([{ kind: "memcg-oom", isCutOff: false }]);
+  });
+
+  it("knows not whose memory it was by who was killed alone, which up to 5.0 is a line of its own", () => {
+    const killed = (pid: number): string =>
+      `[2.0] Killed process ${pid} (a) total-vm:8kB, anon-rss:4kB, file-rss:0kB\n`;
+    expect(parseClean(parseKernelLog, killed(7))).toMatchObject([{ isCutOff: true, victims: [{ pid: 7 }] }]);
+    const said = "[2.0] Out of memory: Kill process 9 (a) score 9 or sacrifice child\n";
+    expect(parseClean(parseKernelLog, killed(7) + said + killed(9))).toMatchObject([
+      { isCutOff: true, victims: [{ pid: 7 }] },
+      { isCutOff: false, victims: [{ pid: 9, anonRssBytes: 4096 }] },
+    ]);
+    // The host's dump above it tells.
+    const dump = "[1.0] lowmem_reserve[]: 0 0\n[1.0] 9 pages RAM\n";
+    expect(parseClean(parseKernelLog, dump + killed(7))).toMatchObject([{ isCutOff: false }]);
+  });
+
+  it("knows a kill that a person asked for (sysrq f), which up to 4.x looks like any other", () => {
+    const manual = "[1.0] SysRq : Manual OOM execution\n";
+    const panic = "[1.0] Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled\n";
+    const asked = (comm: string): string => `[1.0] ${comm} invoked oom-killer: gfp_mask=0xd0, order=0\n`;
+    expect(parseClean(parseKernelLog, manual + panic)).toMatchObject([{ order: -1, panic: { line: 2 } }]);
+    expect(parseClean(parseKernelLog, manual + asked("kworker/1:2"))).toMatchObject([{ order: -1 }]);
+    expect(parseClean(parseKernelLog, manual + asked("web"))).toMatchObject([{ order: 0 }]);
+    expect(parseClean(parseKernelLog, panic)).toMatchObject([{ order: undefined }]);
+  });
+
+  it("reads kills that somebody else quotes: events of a cluster, the kubelet, systemd", () => {
+    const event =
+      "  Warning  PodOOMKilling  2m    kernel-monitor, n1  Memory cgroup out of memory: Kill process 25 (kube)\n";
+    expect(parseClean(parseKernelLog, event)).toMatchObject([{ kind: "memcg-oom", victims: [{ pid: 25 }] }]);
+    const ofHost = "2m  Warning  SystemOOM  node/n1  System OOM encountered, victim process: node, pid: 77\n";
+    expect(parseClean(parseKernelLog, ofHost)).toMatchObject([{ kind: "global-oom", victims: [{ comm: "node" }] }]);
+    const unit = "Feb  8 00:40:07 h systemd[1]: a.service: A process of this unit has been killed by the OOM killer.\n";
+    expect(parseClean(parseKernelLog, unit + unit)).toMatchObject([{ isCutOff: true, line: 1 }]);
+    // The kernel's own words say more.
+    const kill = "Feb  8 00:40:07 h kernel: Out of memory: Killed process 7 (a) total-vm:8kB\n";
+    expect(parseClean(parseKernelLog, unit + kill)).toMatchObject([{ isCutOff: false, line: 2 }]);
+  });
+
+  it("reads a log with its newest line first whose times are all the same", () => {
+    const text = `h kernel: Out of memory: Killed process 41 (a) total-vm:9kB, anon-rss:6kB
+h kernel: oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/a,task=a,pid=41,uid=0
+h kernel: [     41]     0    41      22       15     1536        2           200 a
+h kernel: [  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name
+`;
+    expect(parseClean(parseKernelLog, text)).toMatchObject([{ constraint: "CONSTRAINT_NONE", victims: [{ pid: 41 }] }]);
   });
 
   it("takes the stack of a request that failed for none of the OOM's before it", () => {

@@ -119,8 +119,21 @@ describe("parseOomDaemon()", () => {
     [
       "kubectl describe pod",
       "Message: The node was low on resource: memory. Threshold quantity: 100Mi, available: 95Mi. Container web was using 1Gi\n",
-      [{ victim: "the pod of container web", isHostShort: true }],
+      [{
+        victim: "the pod of container web",
+        because: "The node was low on resource: memory. Threshold quantity: 100Mi, available: 95Mi",
+        isHostShort: true,
+      }],
     ],
+    [
+      "Talos",
+      `user: warning: [2026-01-12T20:27:31.913975631Z]: [talos] Sending SIGKILL to cgroup {"controller": "runtime.OOMController", "cgroup": "/sys/fs/cgroup/kubepods/pod7"}\n`,
+      [{ daemon: "talos", victim: "/kubepods/pod7", pid: undefined, isHostShort: false }],
+    ],
+    ["systemd-oomd without what journalctl puts before it", OOMD.replace(/^.*?: /gm, ""), [
+      { daemon: "systemd-oomd", victim: "/user.slice/app-slack.scope" },
+      { victim: "/system.slice/db.service", isHostShort: true },
+    ]],
     ["earlyoom with a reserve", EARLYOOM.replaceAll(" of 555", " of 25"), [{ victim: "java", isHostShort: false }]],
   ])("tells whom others killed, and whether they found the host short: %s", (_, text, kills) => {
     expect(parseClean(parseOomDaemon, text)).toMatchObject(kills);

@@ -96,10 +96,11 @@ describe("renderText()", () => {
   });
 
   it("keeps to the width, but for commands and single words", async () => {
-    const lines = renderText(await analyzeFiles(held), { width: 80 }).split("\n");
-    const long = lines.filter((line) => line.length > 80 && !line.startsWith("       "));
-    expect(long).toEqual([]);
-    expect(lines.slice(1, 3)).toEqual(["  (likely)", "Now: kill -TERM 500"]);
+    for (const width of [80, 60]) {
+      const lines = renderText(await analyzeFiles(held), { width }).split("\n");
+      expect(lines.filter((line) => line.length > width && !line.startsWith("       "))).toEqual([]);
+      expect(lines.slice(width === 80 ? 1 : 2)[0]).toBe("Now: kill -TERM 500");
+    }
   });
 
   it("keeps to the width in the answer where nobody is named, too", async () => {
