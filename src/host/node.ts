@@ -98,6 +98,9 @@ function firstNames(path: string, max: number): string[] {
  */
 const NUMBERS = /^\/(?:proc\/sys|sys\/fs\/cgroup|sys\/kernel\/mm)\//;
 
+/** Of this process's own mounts. */
+const OWN_FILE = /^\/(?:proc|sys)\//;
+
 /** Whether all of /proc and /sys is the kernel's: a file server (FUSE: lxcfs in a container) that stands in for some files may never answer. */
 function isAllKernels(): boolean {
   const mounts = readSync("/proc/self/mountinfo", 2 ** 24);
@@ -123,13 +126,14 @@ class Files {
    */
   read(path: string, isKernels: boolean, limits: Limits): Promise<ReadResult> {
     if (this.#unanswered.has(path)) return Promise.resolve({ status: "hung", bytes: new Uint8Array(0) });
-    if (NUMBERS.test(path) && (this.#isAllKernels ??= isAllKernels())) {
-      return Promise.resolve(readSync(path, limits.maxBytes));
-    }
+    const isSure = OWN_FILE.test(path) && (this.#isAllKernels ??= isAllKernels());
+    if (isSure && NUMBERS.test(path)) return Promise.resolve(readSync(path, limits.maxBytes));
     // A thread that waits for a disk or a network may be beyond SIGKILL, and this process with it: that is left to a
     // child. The pool has four threads, of which compression needs one: after a first one is lost, no more are risked.
     const direct = this.#stuck === 0 && isKernels;
-    return direct ? this.#inTime(path, readOnThread(path, limits.maxBytes), limits) : this.#inChild(path, limits);
+    return direct
+      ? this.#inTime(path, readOnThread(path, limits.maxBytes, isSure), limits)
+      : this.#inChild(path, limits);
   }
 
   async #inChild(path: string, limits: Limits): Promise<ReadResult> {

@@ -113,22 +113,26 @@ function readOnPool(fd: number, buffer: Uint8Array): Promise<number> {
 const spare: Uint8Array[] = [];
 
 /**
- * Reads on a thread of the pool: one that does not come back can be left behind, though its thread stays taken. To pass anything to the pool and back costs more
- * than most reads do: what is open and has answered is asked from here for what it is, and whether that was all.
+ * Reads on a thread of the pool: one that does not come back can be left behind, though its thread stays taken.
+ *
+ * @param isKernels Whether it is surely the kernel's own, and no file server's. Then what is open and has answered is asked from here for what it is, and whether
+ *   that was all: to pass anything to the pool and back costs more than most reads do.
  */
-export async function readOnThread(path: string, maxBytes: number): Promise<ReadResult> {
+export async function readOnThread(path: string, maxBytes: number, isKernels: boolean): Promise<ReadResult> {
   let fd: number | undefined;
   // Its own until it comes back, which may be long after it was given up.
   const buffer = spare.pop() ?? new Uint8Array(CHUNK);
   try {
-    fd = await call<number>((done) => fs.open(path, OPEN_FLAGS, done));
-    if (!fs.fstatSync(fd).isFile()) return { status: "not-regular" };
+    const open = fd = await call<number>((done) => fs.open(path, OPEN_FLAGS, done));
+    const stat = isKernels ? fs.fstatSync(open) : await call<fs.Stats>((done) => fs.fstat(open, done));
+    if (!stat.isFile()) return { status: "not-regular" };
     const content = new Gathered(maxBytes);
-    let count = await readOnPool(fd, buffer);
+    let count = await readOnPool(open, buffer);
     while (count > 0) {
       content.add(buffer.subarray(0, count));
       if (content.truncated) break;
-      count = count < SHORT ? fs.readSync(fd, buffer, 0, CHUNK, null) : await readOnPool(fd, buffer);
+      const isEnd = isKernels && count < SHORT;
+      count = isEnd ? fs.readSync(open, buffer, 0, CHUNK, null) : await readOnPool(open, buffer);
     }
     return { status: "ok", bytes: content.bytes(), truncated: content.truncated };
   } catch (error) {

@@ -306,7 +306,7 @@ describe.skipIf(process.platform !== "linux")("nodeHost()", () => {
     async () => {
       mkdirSync(file("below/sys"), { recursive: true });
       const below = await nodeHost({ root: file("below") });
-      const mounted = await mountSilent(file("below/sys"));
+      const mounted = await mountSilent(file("below/sys"), { isMute: true });
       try {
         expect(await below.readFile("/sys/dead", limits)).toMatchObject({ status: "hung" });
         expect(below.stuckReads()).toBe(1);
@@ -327,7 +327,7 @@ describe.skipIf(process.platform !== "linux")("nodeHost()", () => {
     `does not wait for a file server in place of the kernel's numbers${silent === undefined ? "" : `: ${silent}`}`,
     async () => {
       // As lxcfs is for a container.
-      const mounted = await mountSilent("/sys/kernel/mm", true);
+      const mounted = await mountSilent("/sys/kernel/mm", { isHidden: true });
       const program = `
         const { nodeHost } = await import(${JSON.stringify(resolve("dist/host.js"))});
         const host = await nodeHost();

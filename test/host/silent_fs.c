@@ -1,6 +1,6 @@
 /*
  * A file system in which every name is a regular file that opens but never answers a read: what a lost NFS server or a broken disk
- * looks like. Mounts itself on the given folder, prints "mounted", and goes away when standard input is closed.
+ * looks like. With a second argument what is open answers nothing at all. Mounts itself on the given folder, prints "mounted", and goes away when standard input is closed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int fuse;
+static int fuse, mute, opened;
 
 static void answer(uint64_t unique, int error, const void *data, size_t size) {
   char buffer[4096];
@@ -37,8 +37,10 @@ static void serve(const struct fuse_in_header *in) {
   switch (in->opcode) {
   case FUSE_INIT: answer(in->unique, 0, &init, sizeof init); break;
   case FUSE_LOOKUP: answer(in->unique, 0, &entry, sizeof entry); break;
-  case FUSE_GETATTR: answer(in->unique, 0, &attr, sizeof attr); break;
-  case FUSE_OPEN:
+  case FUSE_GETATTR:
+    if (!mute || !opened || in->nodeid == FUSE_ROOT_ID) answer(in->unique, 0, &attr, sizeof attr);
+    break;
+  case FUSE_OPEN: opened = 1; /* fall through */
   case FUSE_OPENDIR: answer(in->unique, 0, &open, sizeof open); break;
   case FUSE_READ:
   case FUSE_READDIR:
@@ -53,7 +55,8 @@ static void serve(const struct fuse_in_header *in) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2) return 2;
+  if (argc != 2 && argc != 3) return 2;
+  mute = argc == 3;
   fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
   char options[100];
   snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fuse);

@@ -31,13 +31,19 @@ function compiled(): string {
 /**
  * Mounts it on a folder until `end` is called, or this process ends.
  *
- * @param isHidden Only in a mount namespace of its own, that of the process `pid`.
+ * @param options.isHidden Only in a mount namespace of its own, that of the process `pid`.
+ * @param options.isMute What is open answers nothing at all, not only no reads.
  */
 export async function mountSilent(
   folder: string,
-  isHidden = false,
+  { isHidden = false, isMute = false }: { isHidden?: boolean; isMute?: boolean } = {},
 ): Promise<{ pid: number | undefined; end: () => Promise<void> }> {
-  const [program = "", ...args] = [...(isHidden ? ["unshare", "--mount"] : []), compiled(), folder];
+  const [program = "", ...args] = [
+    ...(isHidden ? ["unshare", "--mount"] : []),
+    compiled(),
+    folder,
+    ...(isMute ? ["mute"] : []),
+  ];
   const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
   const exit = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   await Promise.race([
