@@ -15,7 +15,7 @@ import { materialQueueBytes } from "../src/computed/material.ts";
 import { byComm, mainPids, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { ALL_DESCRIPTORS, seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
-import { namesOf, slabCaches } from "../src/computed/slab_caches.ts";
+import { slabCaches, usedSlabBytes } from "../src/computed/slab_caches.ts";
 import { type Measurement, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { netnsOf } from "../src/parsers/_groups.ts";
 import { fileNr } from "../src/parsers/file_nr.ts";
@@ -45,7 +45,10 @@ const DENTRY_BYTES = 192;
 const SOCKET_INODE_BYTES = 832;
 const SOCK_BYTES = 2368;
 /** Protocols that have a cache for their sockets, which may be merged into another; netlink, packet and others have none: kmalloc-2k. */
-const SOCKET_CACHES = /^(?:(?:MPTCP|PING|RAW|TCP|UDP)(?:v6)?|UDP-Lite|UDPLITEv6|UNIX(?:-STREAM)?)$/;
+const SOCKET_CACHES: readonly string[] = [
+  ...["MPTCP", "PING", "RAW", "TCP", "UDP"].flatMap((name) => [name, `${name}v6`]),
+  ...["UDP-Lite", "UDPLITEv6", "UNIX", "UNIX-STREAM"],
+];
 const UNCACHED_SOCK_BYTES = 2048;
 /** No kind of file has more than a TCP socket. */
 const MAX_FILE_BYTES = FILE_BYTES + LSM_BYTES + DENTRY_BYTES + SOCKET_INODE_BYTES + SOCK_BYTES;
@@ -121,15 +124,12 @@ interface Program {
   readonly trend: Trend | undefined;
 }
 
-/** What an object takes of its slab, by all names of its cache, which may be merged into another. */
-function objectSizes({ slabCaches: slab }: Bundled): ReadonlyMap<string, number> {
-  const sizes = new Map<string, number>();
-  for (const cache of slab?.caches ?? []) {
-    const { slabBytes, objectsPerSlab } = cache;
-    if (slab === undefined || slabBytes === undefined || objectsPerSlab === 0) continue;
-    for (const name of namesOf(slab.useOf(cache))) sizes.set(name, slabBytes / objectsPerSlab);
-  }
-  return sizes;
+/** What an object takes of its slab; the size on x86-64 where slabinfo does not have the cache. */
+function objectBytes({ slabCaches: slab }: Bundled, name: string, otherwise: number): number {
+  const found = slab?.find(name);
+  return found?.slabBytes === undefined || found.objectsPerSlab === 0
+    ? otherwise
+    : found.slabBytes / found.objectsPerSlab;
 }
 
 /**
@@ -137,34 +137,33 @@ function objectSizes({ slabCaches: slab }: Bundled): ReadonlyMap<string, number>
  * is not there.
  */
 function meanSockBytes({ slabCaches: slab }: Bundled): number {
-  const inodes = slab?.caches.find(({ name }) => name === "sock_inode_cache")?.activeObjects;
+  const inodes = slab?.find("sock_inode_cache")?.activeObjects;
   if (slab === undefined || inodes === undefined || inodes === 0) return SOCK_BYTES;
-  const socks = slab.caches.map(slab.useOf).filter((use) => namesOf(use).some((name) => SOCKET_CACHES.test(name)));
+  const socks = [...new Set(SOCKET_CACHES.flatMap((name) => slab.find(name) ?? []))];
   const objects = socks.reduce((sum, { activeObjects }) => sum + activeObjects, 0);
-  const bytes = socks.reduce((sum, { usedBytes }) => sum + usedBytes, 0);
+  const bytes = socks.reduce((sum, cache) => sum + usedSlabBytes(cache), 0);
   const uncached = Math.max(0, inodes - objects);
   return (bytes + uncached * UNCACHED_SOCK_BYTES) / (objects + uncached);
 }
 
-/** @param sizes Of objects; those on x86-64 where slabinfo does not have the cache. */
-function costOf(kind: string, sizes: ReadonlyMap<string, number>, sockBytes: number, facts: HostFacts): Cost {
-  const objectBytes = (cache: string, otherwise: number): number => sizes.get(cache) ?? otherwise;
-  const file = objectBytes("filp", FILE_BYTES) + objectBytes("lsm_file_cache", LSM_BYTES);
-  const dentry = objectBytes("dentry", DENTRY_BYTES);
+function costOf(kind: string, sockBytes: number, bundled: Bundled): Cost {
+  const sizeOf = (cache: string, otherwise: number): number => objectBytes(bundled, cache, otherwise);
+  const file = sizeOf("filp", FILE_BYTES) + sizeOf("lsm_file_cache", LSM_BYTES);
+  const dentry = sizeOf("dentry", DENTRY_BYTES);
   switch (kind) {
     case "file":
       // Its dentry and inode are cached whether it is open or not.
       return { unreclaimable: file, reclaimable: 0 };
     case "socket":
       return {
-        unreclaimable: file + sockBytes + objectBytes("lsm_inode_cache", LSM_INODE_BYTES),
-        reclaimable: dentry + objectBytes("sock_inode_cache", SOCKET_INODE_BYTES),
+        unreclaimable: file + sockBytes + sizeOf("lsm_inode_cache", LSM_INODE_BYTES),
+        reclaimable: dentry + sizeOf("sock_inode_cache", SOCKET_INODE_BYTES),
       };
     case "pipe":
       return { unreclaimable: file + HALF_PIPE_BYTES, reclaimable: dentry / 2 };
     case "memfd":
       return {
-        unreclaimable: file + objectBytes("shmem_inode_cache", SHMEM_INODE_BYTES),
+        unreclaimable: file + sizeOf("shmem_inode_cache", SHMEM_INODE_BYTES),
         reclaimable: dentry,
       };
     case "eventpoll":
@@ -175,7 +174,7 @@ function costOf(kind: string, sizes: ReadonlyMap<string, number>, sockBytes: num
       return { unreclaimable: file + TIMERFD_BYTES, reclaimable: dentry };
     case "pidfd":
       // Of pidfs (Linux 6.9) all of one process have one dentry.
-      return { unreclaimable: file, reclaimable: isAtLeast(facts, 6, 9) === true ? 0 : dentry };
+      return { unreclaimable: file, reclaimable: isAtLeast(bundled.facts, 6, 9) === true ? 0 : dentry };
     default:
       return { unreclaimable: file + SMALL_CONTEXT_BYTES, reclaimable: dentry };
   }
@@ -200,7 +199,6 @@ function growth(members: readonly Descriptors[], table: DescriptorTable): Trend 
 function programs(bundled: Bundled): Program[] {
   const { descriptors: table } = bundled;
   const sockBytes = meanSockBytes(bundled);
-  const sizes = objectSizes(bundled);
   const open = openFiles(bundled) ?? Infinity;
   return [...byComm(table.processes, ({ comm }) => comm)].map(([comm, members]) => {
     const total = members.reduce((sum, { count }) => sum + count, 0);
@@ -212,7 +210,7 @@ function programs(bundled: Bundled): Program[] {
     }
     const cost = { unreclaimable: 0, reclaimable: 0 };
     for (const [kind, count] of kinds) {
-      const one = costOf(kind, sizes, sockBytes, bundled.facts);
+      const one = costOf(kind, sockBytes, bundled);
       // Children have what their parent had open: several descriptors of one file.
       const files = count * Math.min(1, open / total);
       cost.unreclaimable += files * one.unreclaimable;

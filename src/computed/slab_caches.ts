@@ -58,6 +58,8 @@ export interface SlabCaches {
   readonly isReclaimable: (cache: SizedCache) => boolean;
   /** What more there is to say of a cache. There may be tens of thousands, of which a few are large: it is said of those that are asked for. */
   readonly useOf: (cache: SizedCache) => SlabUse;
+  /** The cache that objects of this name are in, its own or one that it is merged into. */
+  readonly find: (name: string) => SizedCache | undefined;
 }
 
 /** Those of a cache's pages that objects in use would fill. */
@@ -75,6 +77,12 @@ function mergedNames(aliases: SlabAliases): ReadonlyMap<string, readonly string[
     else names.push(name);
   }
   return byTarget;
+}
+
+function byName(caches: readonly SizedCache[]): ReadonlyMap<string, SizedCache> {
+  const found = new Map<string, SizedCache>();
+  for (const cache of caches) found.set(cache.name, cache);
+  return found;
 }
 
 /** What the list lacks where it is not whole. */
@@ -97,11 +105,19 @@ export const slabCaches: Source<SlabCaches> = defineComputed({
   uses: { slabAliases },
   compute({ slabinfo: { path, value }, slabAliases: aliases }): SlabCaches {
     const merged = mergedNames(aliases?.value ?? new Map());
-    const targetOf = ({ name }: SizedCache): string | undefined => aliases?.value.get(name)?.target;
+    const targetOf = ({ name }: { readonly name: string }): string | undefined => aliases?.value.get(name)?.target;
+    const caches = value.filter(isSized).filter((cache) => !isStackCache(cache));
+    let index: ReadonlyMap<string, SizedCache> | undefined;
     return {
-      caches: value.filter(isSized).filter((cache) => !isStackCache(cache)),
+      caches,
       isWhole: isWholeList(path, value),
       isReclaimable: (cache) => isReclaimable(cache.name, targetOf(cache)),
+      find(name) {
+        index ??= byName(caches);
+        const target = targetOf({ name });
+        const names = target === undefined ? [] : merged.get(target) ?? [];
+        return [name, ...names].map((each) => index?.get(each)).find((cache) => cache !== undefined);
+      },
       useOf(cache) {
         const { name, line, objectBytes, objects, activeObjects, totalBytes } = cache;
         const target = targetOf(cache);
