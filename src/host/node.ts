@@ -98,8 +98,8 @@ function firstNames(path: string, max: number): string[] {
  */
 const NUMBERS = /^\/(?:proc\/sys|sys\/fs\/cgroup|sys\/kernel\/mm)\//;
 
-/** Of this process's own mounts. */
-const OWN_FILE = /^\/(?:proc|sys)\//;
+/** A file of the kernel's, as this process or the host calls it. */
+const KERNEL_FILE = /^\/(?:proc|sys)\//;
 
 /** Whether all of /proc and /sys is the kernel's: a file server (FUSE: lxcfs in a container) that stands in for some files may never answer. */
 function isAllKernels(): boolean {
@@ -126,7 +126,7 @@ class Files {
    */
   read(path: string, isKernels: boolean, limits: Limits): Promise<ReadResult> {
     if (this.#unanswered.has(path)) return Promise.resolve({ status: "hung", bytes: new Uint8Array(0) });
-    const isSure = OWN_FILE.test(path) && (this.#isAllKernels ??= isAllKernels());
+    const isSure = KERNEL_FILE.test(path) && (this.#isAllKernels ??= isAllKernels());
     if (isSure && NUMBERS.test(path)) return Promise.resolve(readSync(path, limits.maxBytes));
     // A thread that waits for a disk or a network may be beyond SIGKILL, and this process with it: that is left to a
     // child. The pool has four threads, of which compression needs one: after a first one is lost, no more are risked.
@@ -238,7 +238,7 @@ export async function nodeHost(options: { readonly root?: string } = {}): Promis
   const localPath = (path: string) => root === "/" ? path : join(root, path);
   const files = new Files();
   const readFile = (path: string, limits: Limits): Promise<ReadResult> =>
-    files.read(localPath(path), /^\/(proc|sys)\//.test(path), limits);
+    files.read(localPath(path), KERNEL_FILE.test(path), limits);
   // In a container, the system's own name is the container's.
   const named = root === "/" ? undefined : trimmed(await readFile("/etc/hostname", { maxBytes: 256, timeoutMs: 5000 }));
 
