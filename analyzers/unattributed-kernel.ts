@@ -688,19 +688,18 @@ function balloonEvidence({ uncountedBalloons: balloons, vmstat: { path, value } 
   }];
 }
 
-/** Where `free` and a list of all processes are all there is: it is none of these. */
+/** Where `free` and a list of all processes, or smem's sums, are all there is: it is none of these. */
 function beyondProcesses(outside: OutsideProcesses | undefined, { totalBytes }: Ledger): FindingDraft | undefined {
   if (outside === undefined || outside.bytes.low < MAJOR_SHARE * totalBytes) return undefined;
-  const { bytes, processes: count, rssBytes, largestBytes, largest } = outside;
+  const { bytes, processes: those, evidence } = outside;
+  const orMore = bytes.high > bytes.low ? " or more" : "";
   return {
-    title: `${formatBytes(bytes.low)} or more of the memory in use is in no process: all ${
-      formatCount(count)
-    } that ps lists have ${formatBytes(rssBytes)} (RSS)`,
+    title: `${formatBytes(bytes.low)}${orMore} of the memory in use is in no process: ${those}`,
     confidence: "possible",
     material: true,
     claims: [{ account: "unaccounted", bytes }],
     owners: [],
-    evidence: [{ ...largest, because: `the largest process has ${formatBytes(largestBytes)}` }],
+    evidence: [evidence],
     remedies: [{
       when: "now",
       text:

@@ -107,6 +107,7 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
     "sos_commands/process/ps_auxwww",
   ],
   [/^ *RAM: \d+K total, +\d+K free,/, FREE_PLACE],
+  [/^Area +Used +Cache +Noncache\s/, FREE_PLACE],
   // crash's kmem -i and kmem -s, of a kernel that panicked.
   [/^ *PAGES +TOTAL +PERCENTAGE *\n *TOTAL MEM +\d+ /, FREE_PLACE],
   [/^CACHE +(?:NAME +)?OBJSIZE +ALLOCATED +TOTAL +SLABS +SSIZE\b/, "sos_commands/memory/slabtop_-o"],

@@ -29,7 +29,7 @@ const CRASH_PROMPT = /^crash> (\S.*)$/;
 /** `$ `, `# `, `#`, `~ # `, `bash-5.1# `, `host:~ # `, `host$ `: what follows may be something else, such as the header of slabinfo. */
 const PROMPT = /^(?:(?:[\w.-]{1,64}[: ])?[~/]\S{0,200} |(?:[\w.-]{1,64}:)[~/]\S{0,200}|[\w.-]{1,64})?[$#] ?(\S.*)$/;
 const PROGRAM =
-  /^(?:sudo +(?:-\S+ +)*)?(?:\/\S{1,100}\/)?(?:cat|date|df|dmesg|du|egrep|find|free|grep|head|ipcs|journalctl|kubectl|docker|ip netns exec|ls|lsof|lsmod|netstat|ps|sar|slabtop|ss|swapon|sysctl|tail|top|uname|uptime|vmstat|vmware-toolbox-cmd|watch|zpool)(?:[ ;|&]|$)/;
+  /^(?:sudo +(?:-\S+ +)*)?(?:\/\S{1,100}\/)?(?:cat|date|df|dmesg|du|egrep|find|free|grep|head|ipcs|journalctl|kubectl|docker|ip netns exec|ls|lsof|lsmod|netstat|ps|sar|slabtop|smem|ss|swapon|sysctl|tail|top|uname|uptime|vmstat|vmware-toolbox-cmd|watch|zpool)(?:[ ;|&]|$)/;
 /** Without a prompt: its options tell the unit of what stands below. */
 const BARE_FREE = /^free(?:$| -\w| *(?:&&|;|\|))/;
 /** `root@host:~# `, `[root@host ~]# `, `host$ cat`, and what Ansible has above the output of a host. */

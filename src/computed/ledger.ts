@@ -181,7 +181,9 @@ function missingTerms(inputs: Inputs, { pageSizeBytes }: HostFacts): string[] {
   const missing: string[] = [];
   const { path, value: { bytes } } = inputs.meminfo;
   if (path === inputs.free?.path) {
-    return ["processes' own memory, and all of the kernel's (free and top do not tell them; cat /proc/meminfo)"];
+    // smem does.
+    const ofProcesses = bytes.has("AnonPages") ? "" : "processes' own memory, and ";
+    return [`${ofProcesses}all of the kernel's (free and top do not tell them; cat /proc/meminfo)`];
   }
   // Every kernel since 2.6.19 tells both.
   if (!bytes.has("AnonPages")) missing.push("processes' own memory (proc/meminfo is cut off before AnonPages)");

@@ -22,6 +22,11 @@
 //                    PAGES        TOTAL      PERCENTAGE                                             (crash> kmem -i; its SHARED is another sum)
 //       TOTAL MEM  8151424      31.1 GB         ----
 //            FREE    74133     289.6 MB    0% of TOTAL MEM
+//
+//   Area                           Used      Cache   Noncache                                               (smem -w; its first two areas are no part of MemTotal)
+//   kernel dynamic memory      10681456    2290100    8391356
+//   userspace memory            1216324     212340    1003984
+//   free memory                 4200948    4200948          0
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine } from "./_lines.ts";
@@ -93,6 +98,8 @@ const ATOP_FIELDS: ReadonlyMap<string, string> = new Map([
   ["SWP tot", "SwapTotal"],
   ["SWP free", "SwapFree"],
 ]);
+/** In KiB, or with a unit each (-k). */
+const SMEM_ROW = /^(kernel dynamic|userspace|free) memory +(\d\S*) +(\d\S*) +(\d\S*)$/;
 /** What top prints `13188148+` of has 9 digits, or 10. */
 const TEN_DIGITS_BYTES = 1e9 * 2 ** 10;
 /** What four numbers lost in all. */
@@ -184,7 +191,7 @@ export function parseFree(text: string, _context: ParseContext): Meminfo {
         const amount = amountOf(word as string);
         add(ATOP_FIELDS.get(`${line.slice(0, 3)} ${name}`), amount && bytesOf(amount, undefined), number);
       }
-    } else if (!readCrashRow(line, number) && !readVmstatRow(line, number)) {
+    } else if (!readCrashRow(line, number) && !readVmstatRow(line, number) && !readSmemRow(line, number)) {
       readTopRow(line, number, add, bytes.get("MemTotal")?.bytes);
     }
   });
@@ -213,6 +220,25 @@ export function parseFree(text: string, _context: ParseContext): Meminfo {
     if (digits === undefined) return false;
     const field = swap === undefined ? FIELDS.get((memory ?? cache) as string) : SWAP_FIELDS.get(swap);
     add(field, bytesOf({ number: Number(digits), unit: BINARY_UNITS.get(letter.toLowerCase()) }, undefined), number);
+    return true;
+  }
+
+  /** Of mapped files, which are of the page cache, and of anonymous memory consists what smem calls userspace's (smem's showsystem). */
+  function readSmemRow(line: string, number: number): boolean {
+    const [, area, ...words] = SMEM_ROW.exec(line) ?? [];
+    const [used, cache, noncache] = words.map((word) => {
+      const amount = amountOf(word);
+      return amount && bytesOf(amount, 2 ** 10);
+    });
+    if (used === undefined || cache === undefined || noncache === undefined) return false;
+    const addTo = (field: string, amount: number): void => add(field, amount + (bytes.get(field)?.bytes ?? 0), number);
+    addTo("MemTotal", used);
+    if (area === "free") add("MemFree", used, number);
+    else addTo(BUFF_CACHE, cache);
+    if (area === "userspace") {
+      add("AnonPages", noncache, number);
+      add("Mapped", cache, number);
+    }
     return true;
   }
 

@@ -64,6 +64,25 @@ Swap:           2047           0        2047
       expect(answerOf({ ...report, notAssessed: own }).otherwise).toMatch(/^See the candidates, below\. /);
     });
 
+    it("tells it of smem -w, which sums up the processes, and that a host of processes has little", async () => {
+      const smem = (kernel: number, anon: number): string =>
+        "Area                           Used      Cache   Noncache\n" +
+        `kernel dynamic memory ${kernel + 2_000_000} 2000000 ${kernel}\nuserspace memory ${
+          anon + 200_000
+        } 200000 ${anon}\n` +
+        "free memory 4000000 4000000 0\n";
+      const of = async (text: string) => await analyzeFiles({ "sos_commands/memory/free": text });
+      const report = await of(smem(8_000_000, 1_000_000));
+      expect(findingOf(report, ID)).toMatchObject({ bytes: { low: 8_000_000 * 1024, high: 8_000_000 * 1024 } });
+      expect(findingOf(report, ID)?.title).toBe(
+        "7.63 GiB of the memory in use is in no process: all of them have 977 MiB of their own",
+      );
+      expect(report.ledger?.missing).toEqual([
+        "all of the kernel's (free and top do not tell them; cat /proc/meminfo)",
+      ]);
+      expect(findingOf(await of(smem(400_000, 8_600_000)), ID)).toBeUndefined();
+    });
+
     it.each([
       ["a process has it", ps(kthreadd as string, mysqld(13_900_000), itself as string)],
       ["the list was cut off: it lacks ps itself", ps(kthreadd as string, mysqld(1_000_000))],

@@ -47,6 +47,30 @@ Swap:           0B         0B         0B
     });
   });
 
+  // smem 1.4, showsystem(): userspace is AnonPages and Mapped, the kernel's the rest; what the firmware has is no part of MemTotal.
+  it("reads smem -w, also with units", () => {
+    const text = `Area                           Used      Cache   Noncache
+firmware/hardware            678488          0     678488
+kernel image                      0          0          0
+kernel dynamic memory      10681456    2290100    8391356
+userspace memory            1216324     212340    1003984
+free memory                 4200948    4200948          0
+----------------------------------------------------------
+                           16098728    6703388    9395340
+`;
+    expect(parse(text)).toEqual({
+      MemTotal: (10_681_456 + 1_216_324 + 4_200_948) * KIB,
+      MemFree: 4_200_948 * KIB,
+      "buff/cache": (2_290_100 + 212_340) * KIB,
+      AnonPages: 1_003_984 * KIB,
+      Mapped: 212_340 * KIB,
+    });
+    const withUnits = text.replace(/kernel dynamic .*/, "kernel dynamic memory  10.2G    2.2G    8.0G");
+    expect(parse(withUnits).MemTotal).toBe(Math.round(10.2 * GIB) + (1_216_324 + 4_200_948) * KIB);
+    // Percentages (-p) have no unit.
+    expect(() => parse(text.replaceAll(/(?<= )(\d+)(?= |$)/gm, "1.00%"))).toThrow(/no row/);
+  });
+
   it("takes nothing for 0 that the old table does not tell", () => {
     const text = "             total       used       free     shared    buffers     cached\n" +
       "Mem:        515792     501372      14420          0      54784     240360\n";
