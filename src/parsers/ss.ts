@@ -217,8 +217,8 @@ export function parseSs(text: string, context: ParseContext): readonly SsSocket[
     others.forEach((line, i) => readOrJoin(line, start + i));
   };
   const readOrJoin = (line: string, number: number): void => {
-    const [, start = "", name = ""] = TORN.exec(torn[0] ?? "") ?? [];
-    if (start === "") return readLine(line, number);
+    if (torn.length === 0) return readLine(line, number);
+    const [, start = "", name = ""] = TORN.exec(torn[0] as string) as RegExpExecArray;
     socket = ROW.test(line) ? undefined : parseSocket(`${start}@${line}`, number - torn.length, context);
     const lines = [...torn, line];
     if (socket !== undefined) {
@@ -364,6 +364,22 @@ function unixNames(line: string, from: number): Names | undefined {
   return undefined;
 }
 
+/** Reads one detail: what stands behind its name. */
+type ReadDetail = (socket: Draft, value: string, line: number, context: ParseContext) => void;
+
+/** By name: a socket of TCP has some thirty details, most of which are none of these. */
+const DETAILS: ReadonlyMap<string, ReadDetail> = new Map<string, ReadDetail>([
+  ["skmem:(", readSkmem],
+  ["ring_rx(blk_size:", readRing],
+  ["ring_tx(blk_size:", readRing],
+  ["lastrcv:", (socket, value) => (socket.lastReceivedMs = parseCount(value))],
+  ["lastsnd:", (socket, value) => (socket.lastSentMs = parseCount(value))],
+  ["rcv_ooopack:", (socket, value) => (socket.outOfOrderPackets = parseCount(value))],
+  ["timer:(", readTimer],
+  ["uid:", (socket, value) => (socket.uid = parseCount(value))],
+  ["ino:", readInode],
+]);
+
 function readDetails(socket: Draft, text: string, line: number, context: ParseContext): void {
   let rest = text.trimStart();
   if (rest.startsWith("users:((")) {
@@ -374,40 +390,30 @@ function readDetails(socket: Draft, text: string, line: number, context: ParseCo
     rest = rest.slice(end);
   }
   const words = columns(rest);
-  for (const [i, word] of words.entries()) {
-    if (word.startsWith("skmem:(")) {
-      if (!word.endsWith(")")) {
-        context.warn(line, `cut off: ${quote(word)}`);
-        continue;
-      }
-      socket.skmem = plainSkmem(word) ?? parseSkmem(word, line, context);
-      socket.skmemLine = line;
-    } else if (word.startsWith("ring_rx(") || word.startsWith("ring_tx(")) {
-      const bytes = ringBytes(word);
-      if (bytes === undefined) context.warn(line, `not a ring: ${quote(word)}`);
-      else socket.ringBytes = (socket.ringBytes ?? 0) + bytes;
-    } else if (word.startsWith("lastrcv:")) socket.lastReceivedMs = parseCount(word.slice("lastrcv:".length));
-    else if (word.startsWith("lastsnd:")) socket.lastSentMs = parseCount(word.slice("lastsnd:".length));
-    else if (word.startsWith("rcv_ooopack:")) {
-      socket.outOfOrderPackets = parseCount(word.slice("rcv_ooopack:".length));
-    } else if (word.startsWith("timer:(")) readTimer(socket, word);
-    else if (word.startsWith("uid:")) socket.uid = parseCount(word.slice(4));
-    else if (word === "peers:") {
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as string;
+    const colon = word.indexOf(":") + 1;
+    const nameEnd = word[colon] === "(" ? colon + 1 : colon;
+    if (word === "peers:") {
       // They are the last of a line; 0 where the other end has gone meanwhile.
       socket.waitingInodes = words.slice(i + 1).flatMap((inode) => parseCount(inode) || []);
       return;
-    } else if (word.startsWith("ino:") && socket.inode === undefined) {
-      // For a unix socket it would be its file's inode, but that socket has one already, from its name.
-      socket.inode = parseCount(word.slice(4));
-      // Root's uid is not printed.
-      socket.uid ??= 0;
     }
+    DETAILS.get(word.slice(0, nameEnd))?.(socket, word.slice(nameEnd), line, context);
   }
 }
 
+function readInode(socket: Draft, value: string): void {
+  // For a unix socket it would be its file's inode, but that socket has one already, from its name.
+  if (socket.inode !== undefined) return;
+  socket.inode = parseCount(value);
+  // Root's uid is not printed.
+  socket.uid ??= 0;
+}
+
 /** `timer:(on,204ms,3)`. The last number counts probes where it is `persist`. */
-function readTimer(socket: Draft, word: string): void {
-  const [timer, , count] = word.slice("timer:(".length, -1).split(",");
+function readTimer(socket: Draft, value: string): void {
+  const [timer, , count] = value.slice(0, -1).split(",");
   socket.timer = timer;
   if (timer === "on") socket.retransmits = parseCount(count);
 }
@@ -447,13 +453,22 @@ function parseOwners(text: string): { owners: SsOwner[]; end: number } {
   return { owners, end: at };
 }
 
+function readSkmem(socket: Draft, value: string, line: number, context: ParseContext): void {
+  if (!value.endsWith(")")) {
+    context.warn(line, `cut off: ${quote(`skmem:(${value}`)}`);
+    return;
+  }
+  socket.skmem = plainSkmem(value) ?? parseSkmem(value, line, context);
+  socket.skmemLine = line;
+}
+
 /** All fields, none of them negative or near it. */
 const SKMEM =
-  /^skmem:\(r(\d{1,9}),rb(\d{1,9}),t(\d{1,9}),tb(\d{1,9}),f(\d{1,9}),w(\d{1,9}),o(\d{1,9}),bl(\d{1,9}),d(\d{1,10})\)$/;
+  /^r(\d{1,9}),rb(\d{1,9}),t(\d{1,9}),tb(\d{1,9}),f(\d{1,9}),w(\d{1,9}),o(\d{1,9}),bl(\d{1,9}),d(\d{1,10})\)$/;
 
 /** What nearly all sockets have: sooner read than field by field. */
-function plainSkmem(word: string): SsSkmem | undefined {
-  const match = SKMEM.exec(word);
+function plainSkmem(value: string): SsSkmem | undefined {
+  const match = SKMEM.exec(value);
   return match === null ? undefined : {
     rmemAllocBytes: Number(match[1]),
     rcvbufBytes: Number(match[2]),
@@ -467,9 +482,9 @@ function plainSkmem(word: string): SsSkmem | undefined {
   };
 }
 
-function parseSkmem(word: string, line: number, context: ParseContext): SsSkmem {
+function parseSkmem(text: string, line: number, context: ParseContext): SsSkmem {
   const values = new Map<string, number>();
-  for (const field of word.slice("skmem:(".length, -1).split(",")) {
+  for (const field of text.slice(0, -1).split(",")) {
     const digits = field.search(/[-\d]/);
     const name = field.slice(0, digits);
     const value = digits === -1 ? undefined : parseInteger(field.slice(digits));
@@ -491,13 +506,15 @@ function parseSkmem(word: string, line: number, context: ParseContext): SsSkmem 
   };
 }
 
-/** `ring_rx(blk_size:65536,blk_nr:4,...)` */
-function ringBytes(word: string): number | undefined {
-  const field = (name: string): number | undefined => {
-    const at = word.indexOf(name);
-    return at === -1 ? undefined : parseCount(word.slice(at + name.length).split(",", 1)[0]);
-  };
-  return multiply(field("blk_size:"), field("blk_nr:"));
+/** `65536,blk_nr:4,...`: blocks of a ring. */
+function readRing(socket: Draft, value: string, line: number, context: ParseContext): void {
+  const [size = "", count = ""] = value.split(",");
+  const bytes = multiply(
+    parseCount(size),
+    count.startsWith("blk_nr:") ? parseCount(count.slice("blk_nr:".length)) : undefined,
+  );
+  if (bytes === undefined) context.warn(line, `not a ring: ${quote(value)}`);
+  else socket.ringBytes = (socket.ringBytes ?? 0) + bytes;
 }
 
 const PATHS = [
