@@ -3,7 +3,7 @@ import type { SourceLine } from "../core/ledger.ts";
 import { netstat, netstatDatagrams, netstatLacksInodes, netstatNamespaces, netstatTcp } from "../parsers/netstat.ts";
 import { processStatus } from "../parsers/process_status.ts";
 import { socketOwners as socketOwnersFile } from "../parsers/socket_owners.ts";
-import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
+import { ss, ssNamespaces, type SsOwner, type SsSocket } from "../parsers/ss.ts";
 
 /** A process that has a socket open. */
 export interface SocketOwner extends SourceLine {
@@ -45,11 +45,17 @@ const netstatByLine: Source<Parsed<readonly SsSocket[]>> = {
 /** systemd keeps the sockets by which it starts services: whom it passed them on to is the one who should read. */
 const SERVICE_MANAGER = 1;
 
+function firstOf(users: readonly SsOwner[]): SsOwner | undefined {
+  if (users.length < 2) return users[0];
+  return users.filter(({ pid }) => pid !== SERVICE_MANAGER).toSorted((a, b) => a.pid - b.pid)[0] ?? users[0];
+}
+
 /** Of several processes that share a socket the first that was started is the owner: the others inherited it. */
-function withSharers(owner: SocketOwner, pids: Iterable<number>): SocketOwner {
-  const all = [...new Set([owner.pid, ...pids])].filter((pid) => pid !== SERVICE_MANAGER);
-  const sharers = all.filter((pid) => pid !== owner.pid).sort((a, b) => a - b);
-  return sharers.length === 0 ? owner : { ...owner, sharers };
+function withSharers(owner: SocketOwner, users: readonly SsOwner[]): SocketOwner {
+  // Nearly all sockets have one user, and there may be a million.
+  if (users.every(({ pid }) => pid === owner.pid)) return owner;
+  const others = new Set(users.map(({ pid }) => pid).filter((pid) => pid !== owner.pid && pid !== SERVICE_MANAGER));
+  return others.size === 0 ? owner : { ...owner, sharers: [...others].sort((a, b) => a - b) };
 }
 
 /** From the collector's own look-up, from what `ss -p` names, and from netstat, which sosreport has when it lacks the others. */
@@ -83,12 +89,13 @@ export const socketOwners: Source<SocketOwners> = defineComputed({
     const addListed = ({ path, value }: Parsed<readonly SsSocket[]>, index: number): void => {
       for (const socket of value) {
         const { owners: users, ownersLine, line } = socket;
-        const [user] = users.filter(({ pid }) => pid !== SERVICE_MANAGER).sort((a, b) => a.pid - b.pid);
-        const { pid, comm } = user ?? users[0] ?? {};
+        const { pid, comm } = firstOf(users) ?? {};
         if (pid === undefined) continue;
         const key = ssKey(socket, index);
         add(key, { pid, comm: comms.get(pid) ?? comm, path, line: ownersLine ?? line });
-        owners.set(key, withSharers(owners.get(key) as SocketOwner, users.map((each) => each.pid)));
+        // 0 is no socket's number.
+        const owner = owners.get(key);
+        if (owner !== undefined) owners.set(key, withSharers(owner, users));
       }
     };
     if (initial !== undefined) addListed(initial, SS_FILE);

@@ -286,6 +286,13 @@ describe("socket-backlog-udp", () => {
     expect(finding?.evidence[0]?.text).toContain("UNCONN 4194304 0 0.0.0.0:40099");
   });
 
+  it("is told of a socket that has no number", async () => {
+    const row = `udp UNCONN ${300 * MIB} 0 0.0.0.0:514 0.0.0.0:* users:(("rsyslogd",pid=13,fd=3)) ino:0 sk:1\n`;
+    const files = { "proc/meminfo": backlog, "sos_commands/networking/ss_-peaonmi": row };
+    const report = await analyzeFiles(files);
+    expect(findingOf(report, "socket-backlog-udp")).toMatchObject({ bytes: { low: 300 * MIB } });
+  });
+
   it("is told by netstat alone, with inodes or without", async () => {
     const row = (rest: string): string =>
       `udp   ${300 * MIB}      0 0.0.0.0:514             0.0.0.0:*                           ${rest}\n`;
