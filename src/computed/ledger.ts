@@ -316,6 +316,8 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
   const kB = fieldsOf(inputs);
   const total = kB("MemTotal");
   if (total === undefined) throw new ParseError("MemTotal is not in meminfo: there is nothing to account for");
+  // As some sandboxes print it.
+  if (total.bytes === 0) throw new ParseError("MemTotal of meminfo is 0: there is nothing to account for");
   checkMeminfo(inputs, kB, total);
   const counted = countedAccounts(inputs, facts, kB, total);
   const areWrong = areListsWrong(counted, total);

@@ -194,6 +194,12 @@ SUnreclaim:     12660380 kB
     expect(report.warnings.join("\n")).toContain("lxcfs is mounted over it (proc/mounts:3); capture on the host");
   });
 
+  it("is made of no host without memory", async () => {
+    const report = await analyzeFiles({ "proc/meminfo": meminfoText().replaceAll(/\d+ kB/g, "0 kB") });
+    expect(report.ledger).toBeNull();
+    expect(report.warnings.join("\n")).toContain("MemTotal of meminfo is 0: there is nothing to account for");
+  });
+
   it("leaves out a VmallocUsed that is address space where the areas are not known", async () => {
     // A router with 4.1: https://github.com/apporator/zteorange
     const report = await analyzeFiles({
