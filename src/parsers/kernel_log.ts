@@ -100,6 +100,8 @@ const UNSURE_STACK = /(?:^|\] {1,2})\? dump_header[.+]/;
 /** A person asked for the kill (sysrq f): nothing was short. Up to 4.x what the kernel writes then is as of any other. */
 const MANUAL = "Manual OOM execution";
 const MANUAL_ORDER = -1;
+/** 2^30 pages are 4 TiB: the page allocator has nothing as large (CONFIG_ARCH_FORCE_MAX_ORDER is 15 at the most). */
+const MAX_ORDER = 30;
 /** What the kubelet says of an OOM that is the kernel's, and of the whole host: kubernetes pkg/kubelet/oom/oom_watcher_linux.go. */
 const TOLD_BY_KUBELET = /System OOM encountered(?:, victim process: (.{1,64}), pid: (\d{1,10})\b)?/;
 /** What systemd says of an OOM that is the kernel's: whose limit it was it does not know. */
@@ -273,7 +275,7 @@ class Shortages {
     this.#kill = this.#begin("global-oom", at);
     this.#kill.isCutOff = true;
     this.#kill.comm = comm;
-    this.#kill.order = this.#takeManual(comm) ? MANUAL_ORDER : parseInteger(after(message, "order="));
+    this.#kill.order = this.#takeManual(comm) ? MANUAL_ORDER : parseOrder(after(message, "order="));
     this.#isUnsureStack = false;
     this.#kill.isPageFault = /\bgfp_mask=0x0(?:\(\))?,/.test(message);
   }
@@ -324,14 +326,14 @@ class Shortages {
   #readFailure(at: LogLine): void {
     const event = this.#begin("allocation-failure", at);
     event.comm = at.message.slice(0, at.message.indexOf(ALLOCATION_FAILURE));
-    event.order = parseInteger(after(at.message, "order:"));
+    event.order = parseOrder(after(at.message, "order:"));
     event.mayFail = at.message.includes("__GFP_NORETRY");
   }
 
   /** Of the same request the page allocator may have warned right before. */
   #readCacheFailure(at: LogLine): void {
     if (this.#events.at(-1)?.kind === "allocation-failure") return;
-    this.#begin("allocation-failure", at).order = parseInteger(CACHE_FAILURE.exec(at.message)?.[1]);
+    this.#begin("allocation-failure", at).order = parseOrder(CACHE_FAILURE.exec(at.message)?.[1]);
   }
 
   #readConstraint(at: LogLine): void {
@@ -402,6 +404,12 @@ class Shortages {
 function after(text: string, mark: string): string | undefined {
   const at = text.indexOf(mark);
   return at === -1 ? undefined : text.slice(at + mark.length).split(",", 1)[0];
+}
+
+/** Undefined for a number that is not one of an order. */
+function parseOrder(text: string | undefined): number | undefined {
+  const order = parseInteger(text);
+  return order !== undefined && order >= MANUAL_ORDER && order <= MAX_ORDER ? order : undefined;
 }
 
 function secondsOf(line: string): number | undefined {

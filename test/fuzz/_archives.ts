@@ -5,6 +5,7 @@ import { openArchive, readEntries } from "../../src/bundle/open.ts";
 import { readTar } from "../../src/bundle/tar.ts";
 import type { Entry } from "../../src/core/bundle.ts";
 import { BundleError } from "../../src/core/errors.ts";
+import type { SourceLine } from "../../src/core/ledger.ts";
 import type { Report } from "../../src/core/report.ts";
 import { analyze, presetSources } from "../../src/engine/analyze.ts";
 import { preset } from "../../src/preset.ts";
@@ -67,6 +68,9 @@ function checkReport(report: Report): void {
   );
   const problems = [...failed.map(({ cause, missing }) => `${cause}: ${missing.join()}`), ...brokenPromises(report)];
   if (problems.length > 0) throw new Error(problems.join("\n"));
+  const words = report.findings.flatMap(({ title, evidence }) => [title, ...evidence.map(({ because }) => because)]);
+  const wrong = words.find((text) => /\b(?:NaN|Infinity) (?:[KMGT]?i?B|%|[a-z]+s)\b/.test(text));
+  if (wrong !== undefined) throw new Error(wrong);
   checkNumbers(JSON.parse(JSON.stringify(report)).findings, "findings");
   renderText(report, { all: true, color: false, width: 80 });
 }
@@ -81,12 +85,30 @@ export async function sampleFiles(sample: string): Promise<ReadonlyMap<string, U
   return files;
 }
 
-/** Throws when the analysis of a sample fails in which some files are changed. */
-export async function tryBundle(files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+async function reportOf(files: ReadonlyMap<string, Uint8Array>): Promise<Report> {
   const entries = Array.from(files, ([path, bytes]): Entry => ({
     path,
     kind: "file",
     read: () => Promise.resolve({ bytes, truncated: false }),
   }));
-  checkReport(analyze(await readEntries(entries, { sources }), preset));
+  return analyze(await readEntries(entries, { sources }), preset);
+}
+
+/** The lines that the findings of a sample are made of: most others may say anything. */
+export async function citedLines(files: ReadonlyMap<string, Uint8Array>): Promise<readonly SourceLine[]> {
+  const { findings, ledger } = await reportOf(files);
+  const cited = [
+    ...findings.flatMap(({ evidence }) => evidence),
+    ...(ledger?.accounts ?? []).flatMap(({ sources: all }) => all),
+  ];
+  const places = [...files.keys()];
+  return cited.flatMap(({ path, line }) => {
+    const place = places.find((each) => each === path || each.endsWith(`/${path}`));
+    return place === undefined ? [] : [{ path: place, line }];
+  });
+}
+
+/** Throws when the analysis of a sample fails in which some files are changed. */
+export async function tryBundle(files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  checkReport(await reportOf(files));
 }

@@ -105,6 +105,15 @@ export function textsLike(seeds: readonly string[]): fc.Arbitrary<string> {
   return fc.oneof({ arbitrary: changed, weight: 9 }, { arbitrary: garbage, weight: 1 });
 }
 
+/** One number of a line is another. */
+export function withOtherNumber(text: string, line: number): fc.Arbitrary<string> {
+  const lines = text.split("\n");
+  const token = fc.oneof(fc.constantFrom(...NASTY), fc.constantFrom("0", "1"), fc.nat().map(String));
+  return fc.tuple(fc.nat(), token).map(([at, by]) =>
+    lines.with(line - 1, replaceNth(lines[line - 1] as string, /\d+/g, at, by)).join("\n")
+  );
+}
+
 /** Bytes like these: some changed, some gone, some twice. */
 export function bytesLike(seeds: readonly Uint8Array[]): fc.Arbitrary<Uint8Array> {
   const edit = fc.record({

@@ -5,10 +5,10 @@
 import fc from "fast-check";
 import process from "node:process";
 import { describe, expect, it } from "vitest";
-import { archives, plainArchive, sampleFiles, tryArchive, tryBundle } from "./_archives.ts";
+import { archives, citedLines, plainArchive, sampleFiles, tryArchive, tryBundle } from "./_archives.ts";
 import { found } from "./found.ts";
 import { parserTargets, tryParser } from "./_targets.ts";
-import { bytesLike, textsLike } from "./_texts.ts";
+import { bytesLike, textsLike, withOtherNumber } from "./_texts.ts";
 import { readTar } from "../../src/bundle/tar.ts";
 import { openArchive } from "../../src/bundle/open.ts";
 import { meminfo } from "../../src/parsers/meminfo.ts";
@@ -90,8 +90,13 @@ describe("the archive reader", () => {
 
 describe("the analysis", () => {
   it("gives a report that keeps its promises, whatever the files say", async () => {
-    const samples = await Promise.all(["friend-push.tgz", "tcp-send.sos.tar.gz", "zram.sos.tar.gz"].map(sampleFiles));
-    const changed = fc.constantFrom(...samples).chain((files) => {
+    const names = ["friend-push.tgz", "tcp-send.sos.tar.gz", "zram.sos.tar.gz", "guest-5.10-oom.tgz", "bpf-array.tgz"];
+    const samples = await Promise.all(names.map(async (name) => {
+      const files = await sampleFiles(name);
+      return { files, cited: await citedLines(files) };
+    }));
+    const changed = fc.constantFrom(...samples).chain(({ files, cited }) => {
+      const textOf = (path: string): string => new TextDecoder().decode(files.get(path));
       const paths = [...files.keys()].filter((path) => !/nailhouse.*json$/.test(path));
       // Half of the time one of the files that all others are compared with.
       const path = fc.oneof(
@@ -100,11 +105,13 @@ describe("the analysis", () => {
           ...paths.filter((each) => /proc\/(?:meminfo|zoneinfo|vmstat|slabinfo|net\/|buddyinfo)/.test(each)),
         ),
       );
-      const edit = path.chain((name) => {
-        const text = new TextDecoder().decode(files.get(name));
-        return textsLike([text]).map((value) => [name, new TextEncoder().encode(value)] as const);
-      });
-      return fc.array(edit, { minLength: 1, maxLength: 3 }).map((edits) => new Map([...files, ...edits]));
+      const anyEdit = path.chain((name) => textsLike([textOf(name)]).map((value) => [name, value] as const));
+      const citedEdit = fc.constantFrom(...cited).chain(({ path: name, line }) =>
+        withOtherNumber(textOf(name), line).map((value) => [name, value] as const)
+      );
+      const edits = fc.array(fc.oneof(anyEdit, citedEdit), { minLength: 1, maxLength: 3 });
+      const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+      return edits.map((all) => new Map([...files, ...all.map(([name, text]) => [name, encode(text)] as const)]));
     });
     await fc.assert(fc.asyncProperty(changed, tryBundle), within(seconds * 200));
   }, PATIENCE_MS);

@@ -34,6 +34,14 @@ describe("parseKernelLog()", () => {
     expect(await growth(read, 3000)).toBeLessThan(IN_PROPORTION);
   });
 
+  it("takes no number for an order that no kernel has", () => {
+    const orderOf = (order: string) =>
+      parseClean(parseKernelLog, KILLED.replace("order=0", `order=${order}`))[0]?.order;
+    expect(["0", "11", "-1", "31", "-2", "4294967295", "x"].map(orderOf)).toEqual(
+      [0, 11, -1, undefined, undefined, undefined, undefined],
+    );
+  });
+
   it("takes a group's kill, of which the first lines are not in the log, for none of the host's before it", () => {
     const group =
       `[  117.3] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/app,task_memcg=/app,task=b,pid=8,uid=0
