@@ -8,6 +8,10 @@ const PLUGINS: ReadonlyMap<string, string> = new Map([
   ["df", "filesys"],
   ["dmesg", "kernel"],
   ["ethtool", "networking"],
+  ["free", "memory"],
+  ["hostname", "host"],
+  ["ipcs", "sysvipc"],
+  ["journalctl", "logs"],
   ["lsmod", "kernel"],
   ["lsof", "process"],
   ["netstat", "networking"],
@@ -15,6 +19,17 @@ const PLUGINS: ReadonlyMap<string, string> = new Map([
   ["ss", "networking"],
   ["sysctl", "kernel"],
   ["uname", "kernel"],
+  ["vmstat", "memory"],
+]);
+
+/** Commands that a sosreport has with other options, by which nothing is that is read of them differs. */
+const SAME: ReadonlyMap<string, string> = new Map([
+  ["free_-k", "free"],
+  ["hostname_-f", "hostname"],
+  ["ipcs_-a", "ipcs"],
+  ["ipcs_-m", "ipcs"],
+  ["lsof", "lsof_"],
+  ["vmstat_1_4", "vmstat"],
 ]);
 
 /**
@@ -25,9 +40,7 @@ const PLUGINS: ReadonlyMap<string, string> = new Map([
 function sosCommandPath(mangled: string): string | undefined {
   const program = mangled.split("_", 1)[0] as string;
   const plugin = PLUGINS.get(program);
-  // Without options its columns are the same.
-  const name = mangled === "lsof" ? "lsof_" : mangled;
-  return plugin === undefined ? undefined : `sos_commands/${plugin}/${name}`;
+  return plugin === undefined ? undefined : `sos_commands/${plugin}/${SAME.get(mangled) ?? mangled}`;
 }
 
 const INSIGHTS = "insights_commands/";
@@ -57,9 +70,13 @@ export function isCollectorFolder(name: string): boolean {
   return COLLECTOR_FOLDERS.has(name);
 }
 
-/** A path of an insights archive, below its folder `data`, or of Amazon's collectors, as sosreport has it; any other path stays as it is. */
+/** What a supportconfig copies of the folder of sysstat. */
+const SUPPORTCONFIG_SAR = "sar/sa";
+
+/** A path of an insights archive, below its folder `data`, of a supportconfig or of Amazon's collectors, as sosreport has it; any other path stays as it is. */
 export function hostPath(path: string): string {
   if (path.startsWith(INSIGHTS)) return sosCommandPath(path.slice(INSIGHTS.length)) ?? path;
+  if (path.startsWith(SUPPORTCONFIG_SAR)) return `var/log/sa/${path.slice("sar/".length)}`;
   return COLLECTOR_FILES.get(path) ?? path;
 }
 
@@ -68,6 +85,7 @@ const SUPPORTCONFIG_FILES: ReadonlySet<string> = new Set([
   "basic-environment.txt",
   "basic-health-check.txt",
   "boot.txt",
+  "crash.txt",
   "env.txt",
   "fs-diskio.txt",
   "hardware.txt",

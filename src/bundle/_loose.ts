@@ -111,7 +111,7 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   // crash's kmem -i and kmem -s, of a kernel that panicked.
   [/^ *PAGES +TOTAL +PERCENTAGE *\n *TOTAL MEM +\d+ /, FREE_PLACE],
   [/^CACHE +(?:NAME +)?OBJSIZE +ALLOCATED +TOTAL +SLABS +SSIZE\b/, "sos_commands/memory/slabtop_-o"],
-  [/^COMMAND +PID +(?:TID +TASKCMD +)?USER +FD +TYPE +DEVICE /, LSOF_PLACE],
+  [/^COMMAND +PID +(?:TID +TASKCMD +)?USER +FD +TYPE +(?:FILE-FLAG +)?DEVICE /, LSOF_PLACE],
   // In other units the numbers are rounded.
   [/^Filesystem +(?:1K|1024)-blocks +Used +Available /, "sos_commands/filesys/df_-al"],
   [/^Filename\s+Type\s+Size\s+Used\s+Priority/, "proc/swaps"],

@@ -3,7 +3,7 @@ import { concatBytes } from "../core/bytes.ts";
 import { FewWarnings, shortName } from "./_few.ts";
 import { snapshotOf } from "./_history.ts";
 import type { Section } from "./_layouts.ts";
-import { isLooseName, isSocketList, loosePath, RECORDED_PLACE, SAR_PLACE } from "./_loose.ts";
+import { isLooseName, isSocketList, LOG_PLACE, loosePath, RECORDED_PLACE, SAR_PLACE } from "./_loose.ts";
 import type { Paste } from "./_paste.ts";
 import { isTopFolder, type PlacedEntry, sectionEntry } from "./_places.ts";
 import { splitSamples, splitText } from "./_samples.ts";
@@ -21,6 +21,9 @@ const NEWLINE = new Uint8Array([0x0a]);
 
 const utf8 = new TextDecoder();
 
+/** By their names of the same host as a dmesg beside them. */
+const SYSTEM_LOG = /(?:^|\/)(?:journal(?:ctl)?|messages|syslog|kern)(?:\.(?:log|txt|out))?$/i;
+const SYSTEM_LOG_PLACE = "sos_commands/logs/journalctl_";
 /** As people and their collectors call such files: other texts in folders are not looked into, of which there may be a hundred thousand. */
 const SPEAKING_NAME =
   /(?:^|[^a-z])(?:mem(?:info|ory)?|slab(?:info|top)?|vm(?:stat|alloc(?:info)?)|zoneinfo|buddyinfo|sockstat|sockets?|ss|netstat|ps|process(?:es)?|top|free|dmesg|kern(?:el)?|messages|syslog|journal(?:ctl)?|sysctl|uname|lsof|df|udp6?|tcp6?|swaps|arcstats|cgroups)(?![a-z])/i;
@@ -34,6 +37,10 @@ interface LooseFile {
   readonly name: string;
   readonly sections: readonly Section[];
   readonly warnings: readonly string[];
+}
+
+function readAs(place: string | undefined): string {
+  return ` is read as ${place}, by what is in it`;
 }
 
 function placesOf({ sections }: LooseFile): readonly string[] {
@@ -161,11 +168,21 @@ export class LooseFiles {
     const isRecording = kind === RECORDED_PLACE && split?.sections.every(({ path }) => path === SAR_PLACE);
     const paste = isRecording ? undefined : split;
     const sections: readonly Section[] = paste?.sections ?? (place === undefined ? [] : [{ path: place, bytes }]);
-    const warnings = paste?.warnings.map((warning) => `: ${warning}`) ?? [` is read as ${place}, by what is in it`];
+    const warnings = paste?.warnings.map((warning) => `: ${warning}`) ?? [readAs(place)];
     return { name, sections, warnings };
   }
 
-  #use({ name, sections, warnings }: LooseFile): PlacedEntry[] {
+  /** A system's log beside dmesg goes further back. */
+  #besideLog(file: LooseFile): LooseFile {
+    const { name, sections: [only, ...others] } = file;
+    const isOther = only?.path === LOG_PLACE && others.length === 0 && this.#has(LOG_PLACE) && SYSTEM_LOG.test(name);
+    if (!isOther) return file;
+    const path = SYSTEM_LOG_PLACE + name.replaceAll("/", "-");
+    return { name, sections: [{ path, bytes: only.bytes }], warnings: [readAs(path)] };
+  }
+
+  #use(file: LooseFile): PlacedEntry[] {
+    const { name, sections, warnings } = this.#besideLog(file);
     const used = sections.filter((section) => this.#uses(section));
     if (used.length === 0) {
       const [twice] = sections.filter(({ path }) => this.#places.has(path));

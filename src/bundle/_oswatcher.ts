@@ -15,14 +15,20 @@ import type { Section } from "./_layouts.ts";
 import { parseStamp, type Stamp } from "./_samples.ts";
 
 const FILE =
-  /(?:^|\/)(?:(?<host>[\w.-]{1,255})_(?<file>meminfo|slabinfo)_\d\d\.\d\d\.\d\d\.\d{4}|\d{4}(?:_\d\d){5}_MeminfoExaWatcher_(?<exadata>[\w.-]{1,255}))\.dat(?<suffix>\.gz|\.bz2)?$/;
+  /(?:^|\/)(?:(?<host>[\w.-]{1,255})_(?<file>meminfo|slabinfo|ps)_\d\d\.\d\d\.\d\d\.\d{4}|\d{4}(?:_\d\d){5}_MeminfoExaWatcher_(?<exadata>[\w.-]{1,255}))\.dat(?<suffix>\.gz|\.bz2)?$/;
 
 const DECOMPRESS: ReadonlyMap<string, Decompress> = new Map([[".gz", gunzip], [".bz2", bunzip2]]);
+
+const PS_PLACE = "sos_commands/process/ps_auxwww";
+/** That of older ones is `ps -elf`, which tells no process's memory. */
+const PS_WITH_MEMORY = / RSS /;
+/** Some lines stand above the first sample. */
+const PS_HEAD_BYTES = 4096;
 
 /** One of its files, as its name tells. */
 export interface OswatcherFile {
   readonly host: string;
-  /** Where a snapshot has what is in it. Its ps tells no process's memory, its top some processes, its netstat no sockets. */
+  /** Where a snapshot has what is in it. Its top tells of some processes, its netstat of no sockets. */
   readonly place: string;
   /** Undefined for one that is not compressed. */
   readonly decompress: Decompress | undefined;
@@ -36,7 +42,7 @@ export function oswatcherFile(path: string): OswatcherFile | undefined {
   const name = host ?? exadata;
   return name === undefined
     ? undefined
-    : { host: name, place: `proc/${file}`, decompress: DECOMPRESS.get(suffix ?? "") };
+    : { host: name, place: file === "ps" ? PS_PLACE : `proc/${file}`, decompress: DECOMPRESS.get(suffix ?? "") };
 }
 
 /** A file has an hour, with a sample each minute; several that somebody put together may have a week. */
@@ -59,6 +65,7 @@ export interface OswatcherSample extends Section {
  * @param place Where a snapshot has what is in it.
  */
 export function* oswatcherSamples(bytes: Uint8Array, place: string): Generator<OswatcherSample> {
+  if (place === PS_PLACE && !PS_WITH_MEMORY.test(utf8.decode(bytes.subarray(0, PS_HEAD_BYTES)))) return;
   let stamp: Stamp | undefined;
   let last: string | undefined;
   let start = 0;

@@ -1,5 +1,6 @@
 /** Several outputs of commands in one text, as they stand in an issue, a ticket or a terminal: each is told by how it begins, or by the command before it. */
 import { shortName } from "./_few.ts";
+import { HOSTNAME_PLACE } from "./facts.ts";
 import { namespacePath, type Section, sectionPath } from "./_layouts.ts";
 import {
   FREE_PLACE,
@@ -246,7 +247,7 @@ function shownPath({ command, lines }: Part): string | undefined {
     return "sos_commands/vmware/vmware-toolbox-cmd_stat_balloon";
   }
   const path = sectionPath(command);
-  return path !== undefined && /^(?:proc|sys)\//.test(path) ? path : undefined;
+  return path !== undefined && (/^(?:proc|sys)\//.test(path) || path === HOSTNAME_PLACE) ? path : undefined;
 }
 
 /** Where a part has its place, if it begins as something that has one. */

@@ -2,6 +2,7 @@
 import type { Decompress, Entry } from "../core/bundle.ts";
 import { FewWarnings, incomplete, shortName } from "./_few.ts";
 import { hostPath, isCollectorFolder, isSupportconfigFile, supportconfigSections, tellsOf } from "./_layouts.ts";
+import { HOSTNAME_PLACE } from "./facts.ts";
 import { Budget, type BundleLimits } from "./limits.ts";
 import { MAX_SAMPLES_A_FILE, type OswatcherFile, oswatcherFile, oswatcherSamples } from "./_oswatcher.ts";
 import { samplesWarning } from "./_samples.ts";
@@ -283,11 +284,14 @@ export class Places {
       this.#few.add("has more samples", `${shortName(path)}: its first ${MAX_SAMPLES_A_FILE} samples are used`);
     }
     const [first] = samples;
-    if (first !== undefined && !this.#hasSamples) {
+    const isFirst = first !== undefined && !this.#hasSamples;
+    if (isFirst) {
       this.#hasSamples = true;
       this.#warnings.push(`OSWatcher, the first of each minute: ${samplesWarning(first.stamp)}`);
     }
-    return samples.map((sample) => ({ path: sample.path, entry: sectionEntry(sample.path, sample.bytes) }));
+    const found = samples.map(({ path: below, bytes: text }) => ({ path: below, entry: sectionEntry(below, text) }));
+    if (isFirst) found.push({ path: HOSTNAME_PLACE, entry: sectionEntry(HOSTNAME_PLACE, encoder.encode(`${host}\n`)) });
+    return found;
   }
 
   async #read(path: string, entry: Pick<Entry, "read">): Promise<Uint8Array> {

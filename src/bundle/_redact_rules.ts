@@ -1,6 +1,7 @@
 /** What stands where in which file, for files in which that is not plain from the text alone. */
 import { matcher } from "../core/patterns.ts";
 import { formatHexAddress, parseHexAddress } from "./_addresses.ts";
+import { HOSTNAME_PLACE } from "./facts.ts";
 import type { TextRedactor } from "./_redact_text.ts";
 
 /** What is known of the machine before its bundle is read. */
@@ -158,7 +159,7 @@ const uname: Rule = perLine((line, context) => {
   return system === undefined ? REDACTED : system + context.names.host(host) + rest;
 });
 
-const hostName: Rule = perLine((line, { names }) => names.host(line.trim()));
+const hostName: Rule = perLine((line, { names }) => line.trim() === "" ? line : names.host(line.trim()));
 
 const sysctl: Rule = perLine((line, context) => {
   const [, key = "", value = ""] = /^(.*? =)(.*)$/.exec(line) ?? [];
@@ -341,7 +342,7 @@ const FILE_RULES: readonly FileRule[] = [
     rule: kernelLog,
   },
   { paths: ["sos_commands/kernel/uname_-a", "uname"], rule: uname },
-  { paths: ["etc/hostname", "proc/sys/kernel/hostname"], rule: hostName },
+  { paths: ["etc/hostname", "proc/sys/kernel/hostname", HOSTNAME_PLACE], rule: hostName },
   { paths: ["sos_commands/kernel/sysctl_-a"], rule: sysctl },
   { paths: ["history_imported/*", "sos_commands/sar/*", "var/log/sa/*", "var/log/sysstat/*"], rule: recorded },
   { paths: ["proc/*/cgroup"], rule: cgroup },

@@ -4,6 +4,11 @@ import type { HostFacts } from "../core/source.ts";
 
 const utf8 = new TextDecoder();
 
+/** What hostname printed. */
+export const HOSTNAME_PLACE = "sos_commands/host/hostname";
+/** And not why there is none. */
+const HOSTNAME = /^\s*([\w.-]{1,255})\s*$/;
+
 /** The same amounts in meminfo, in KiB, and in vmstat, in pages. Some are empty on some hosts, and before 2.6.28 there were no lists of files. */
 const SAME_AMOUNTS: readonly (readonly [RegExp, RegExp])[] = [
   [/^PageTables: +(\d+) kB$/m, /^nr_page_table_pages (\d+)$/m],
@@ -64,7 +69,8 @@ export function factsWithoutManifest(files: ReadonlyMap<string, Uint8Array>): Ho
   const uname = read("sos_commands/kernel/uname_-a", "uname")?.trim().split(/\s+/);
   const log = read("sos_commands/kernel/dmesg") ?? "";
   const kernelRelease = uname?.[2] ?? read("proc/version")?.match(/^Linux version (\S+)/)?.[1] ?? loggedRelease(log);
-  const hostname = uname?.[1] ?? read("etc/hostname", "proc/sys/kernel/hostname")?.trim() ?? LOGGED_HOST.exec(log)?.[1];
+  const hostname = uname?.[1] ?? read("etc/hostname", "proc/sys/kernel/hostname")?.trim() ??
+    HOSTNAME.exec(read(HOSTNAME_PLACE) ?? "")?.[1] ?? LOGGED_HOST.exec(log)?.[1];
   const machine = uname?.at(-2);
   const size = pageSizeBytes(read("proc/meminfo"), read("proc/vmstat"));
   const cpus = cpuCount(log, read("proc/zoneinfo") ?? "");
@@ -84,6 +90,7 @@ export const factsPaths: readonly string[] = [
   "proc/version",
   "etc/hostname",
   "proc/sys/kernel/hostname",
+  HOSTNAME_PLACE,
   "proc/meminfo",
   "proc/vmstat",
   "proc/zoneinfo",

@@ -29,11 +29,22 @@ function reasonOf(error: unknown): string {
   return REASONS.get(/error code (\d+)$/.exec(message)?.[1] ?? "") ?? message;
 }
 
+/** What the package keeps to itself. */
+interface Internals {
+  _getModuleInstance(): Promise<void>;
+}
+
+/** One stream is begun after the other, each in the WebAssembly that was made for it. */
+let begun: Promise<void> = Promise.resolve();
+
 /** Reads .xz (sosreport's default), by WebAssembly. It has no SHA-256 checks and no BCJ filters, which `tar` and `sos` do not use. */
 export const unxz: Decompress = async function* (chunks, broken) {
   const { default: { XzReadableStream } } = await import("xz-decompress");
-  // Its lock lets one stream be read at a time: an archive in an archive would wait for ever.
-  Object.assign(XzReadableStream, { _contextMutex: { acquire: () => Promise.resolve(), release: () => {} } });
+  const internals = XzReadableStream as unknown as Internals;
+  // Its lock lets one stream be read at a time: an archive in an archive would wait for ever. In one memory they cannot be read either: when it grows for
+  // the inner one, what was not yet read of the outer one's input is forgotten.
+  const acquire = (): Promise<void> => begun = begun.then(() => internals._getModuleInstance());
+  Object.assign(XzReadableStream, { _contextMutex: { acquire, release: () => {} } });
   const reader = new XzReadableStream(streamOf(chunks)).getReader();
   let ended = false;
   try {

@@ -1,9 +1,13 @@
 import { type Captured, defineComputed, type Parsed, type Source } from "../core/source.ts";
 import type { SourceLine } from "../core/ledger.ts";
+import { netnsOf } from "../parsers/_groups.ts";
+import type { InetSocket } from "../parsers/_inet_sockets.ts";
 import { netstat, netstatDatagrams, netstatLacksInodes, netstatNamespaces, netstatTcp } from "../parsers/netstat.ts";
 import { processStatus } from "../parsers/process_status.ts";
 import { socketOwners as socketOwnersFile } from "../parsers/socket_owners.ts";
 import { ss, ssNamespaces, type SsOwner, type SsSocket } from "../parsers/ss.ts";
+import { tcp } from "../parsers/tcp.ts";
+import { udp } from "../parsers/udp.ts";
 
 /** A process that has a socket open. */
 export interface SocketOwner extends SourceLine {
@@ -58,11 +62,53 @@ function withSharers(owner: SocketOwner, users: readonly SsOwner[]): SocketOwner
   return others.size === 0 ? owner : { ...owner, sharers: [...others].sort((a, b) => a - b) };
 }
 
+/** An address as the kernel's tables and all versions of ss have it: any is `*`, `0.0.0.0`, `::` or `[::]`, and `%eth0` what a socket is bound to. */
+function endpoint(host: string, port: number | string): string {
+  const plain = host.replace(/%.*$/, "").replace(/^\[|\]$/g, "").replace(/^::ffff:(?=[\d.]+$)/, "");
+  return `${plain === "0.0.0.0" || plain === "::" ? "*" : plain}:${port === 0 ? "*" : port}`;
+}
+
+function listedEndpoint(text: string): string {
+  const colon = text.lastIndexOf(":");
+  return endpoint(text.slice(0, colon), text.slice(colon + 1));
+}
+
+type Tables = readonly Parsed<readonly InetSocket[]>[] | undefined;
+
+/**
+ * The inodes of sockets that ss lists without (`-e` was not given, as in a supportconfig), from the kernel's tables of the same host: by their addresses, where
+ * all that have the same are of one process.
+ */
+function* inodesByAddress(
+  listed: readonly SsSocket[],
+  tables: ReadonlyMap<string, Tables>,
+): Generator<readonly [inode: number, socket: SsSocket]> {
+  const sockets = new Map<string, SsSocket | undefined>();
+  for (const socket of listed) {
+    const { netid = "", inode, owners: [owner], local, peer } = socket;
+    if (inode !== undefined || owner === undefined || !tables.has(netid)) continue;
+    const key = `${netid} ${listedEndpoint(local)} ${listedEndpoint(peer)}`;
+    const isOthers = sockets.has(key) && sockets.get(key)?.owners[0]?.pid !== owner.pid;
+    sockets.set(key, isOthers ? undefined : socket);
+  }
+  if (sockets.size === 0) return;
+  for (const [netid, parsed] of tables) {
+    for (const { path, value } of parsed ?? []) {
+      if (netnsOf(path) !== undefined) continue;
+      for (const { inode, localAddress, localPort, remoteAddress, remotePort } of value) {
+        const ends = `${endpoint(localAddress, localPort)} ${endpoint(remoteAddress, remotePort)}`;
+        const socket = sockets.get(`${netid} ${ends}`);
+        if (socket !== undefined) yield [inode, socket];
+      }
+    }
+  }
+}
+
 /** From the collector's own look-up, from what `ss -p` names, and from netstat, which sosreport has when it lacks the others. */
 export const socketOwners: Source<SocketOwners> = defineComputed({
   name: "socket owners",
   needs: {},
-  uses: { socketOwnersFile, ss, ssNamespaces, netstat, netstatNamespaces, netstatByLine, processStatus },
+  uses: { socketOwnersFile, ss, ssNamespaces, netstat, netstatNamespaces, netstatByLine, processStatus, tcp, udp },
   compute(
     {
       socketOwnersFile: file,
@@ -72,6 +118,8 @@ export const socketOwners: Source<SocketOwners> = defineComputed({
       netstatNamespaces: listedOthers,
       netstatByLine: byLine,
       processStatus: processes,
+      tcp: ofTcp,
+      udp: ofUdp,
     },
   ) {
     const comms = new Map(processes?.map(({ pid, value }) => [pid, value.name]));
@@ -86,19 +134,24 @@ export const socketOwners: Source<SocketOwners> = defineComputed({
         add(inode, { pid, comm: comms.get(pid), path: file.path, line });
       }
     }
-    const addListed = ({ path, value }: Parsed<readonly SsSocket[]>, index: number): void => {
-      for (const socket of value) {
-        const { owners: users, ownersLine, line } = socket;
-        const { pid, comm } = firstOf(users) ?? {};
-        if (pid === undefined) continue;
-        const key = ssKey(socket, index);
-        add(key, { pid, comm: comms.get(pid) ?? comm, path, line: ownersLine ?? line });
-        // 0 is no socket's number.
-        const owner = owners.get(key);
-        if (owner !== undefined) owners.set(key, withSharers(owner, users));
-      }
+    const addUsers = (key: number, { owners: users, ownersLine, line }: SsSocket, path: string): void => {
+      const { pid, comm } = firstOf(users) ?? {};
+      if (pid === undefined) return;
+      add(key, { pid, comm: comms.get(pid) ?? comm, path, line: ownersLine ?? line });
+      // 0 is no socket's number.
+      const owner = owners.get(key);
+      if (owner !== undefined) owners.set(key, withSharers(owner, users));
     };
-    if (initial !== undefined) addListed(initial, SS_FILE);
+    const addListed = ({ path, value }: Parsed<readonly SsSocket[]>, index: number): void => {
+      for (const socket of value) addUsers(ssKey(socket, index), socket, path);
+    };
+    if (initial !== undefined) {
+      addListed(initial, SS_FILE);
+      const tables = new Map([["tcp", ofTcp], ["udp", ofUdp]]);
+      for (const [inode, socket] of inodesByAddress(initial.value, tables)) {
+        if (!owners.has(inode)) addUsers(inode, socket, initial.path);
+      }
+    }
     others?.forEach((each, i) => addListed(each, FIRST_NAMESPACE_FILE + i));
     if (byLine !== undefined) addListed(byLine, NETSTAT_FILE);
     for (const { path, value } of [...(listed === undefined ? [] : [listed]), ...(listedOthers ?? [])]) {

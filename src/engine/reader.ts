@@ -128,6 +128,8 @@ class SnapshotReader implements Reader {
   /** By path below the prefix. */
   readonly #files: ReadonlyMap<string, Uint8Array>;
   readonly #own: Iterable<string>;
+  /** Where else a file may be that is none of its own. */
+  readonly #also: SnapshotFiles | undefined;
   readonly #links: ReadonlyMap<string, string>;
   readonly #warnings: Set<string>;
   readonly #sources = new Map<Source<unknown>, Captured<unknown>>();
@@ -140,8 +142,10 @@ class SnapshotReader implements Reader {
     snapshot: SnapshotFiles,
     warnings: Set<string>,
     known: KnownTexts,
+    also?: SnapshotFiles,
   ) {
     this.#known = known;
+    this.#also = also;
     this.facts = bundle.facts;
     this.time = snapshot.time;
     this.#prefix = snapshot.prefix;
@@ -157,28 +161,38 @@ class SnapshotReader implements Reader {
     let found = this.#paths.get(pattern);
     if (found === undefined) {
       if (pattern.includes("*")) {
-        this.#index ??= new PathIndex(this.#own);
+        this.#index ??= new PathIndex(this.#allPaths());
         const start = pattern.slice(0, pattern.indexOf("*"));
         found = this.#index.candidates(pattern).filter((path) => path.startsWith(start));
         // To make an expression takes longer than to find that there is nothing to be matched, as of most patterns.
         if (found.length > 0) found = found.filter(matcher([pattern])).sort();
       } else {
-        const path = this.#files.has(pattern) ? pattern : follow(pattern, this.#links);
-        found = this.#files.has(path) ? [path] : [];
+        const path = this.#has(pattern) ? pattern : follow(pattern, this.#links);
+        found = this.#has(path) ? [path] : [];
       }
       this.#paths.set(pattern, found);
     }
     return found;
   }
 
+  #has(path: string): boolean {
+    return this.#files.has(path) || this.#also?.files.has(path) === true;
+  }
+
+  #allPaths(): Iterable<string> {
+    return this.#also === undefined ? this.#own : new Set([...this.#own, ...this.#also.paths]);
+  }
+
   parse<T>(path: string, parse: (text: string, context: ParseContext) => T): Captured<Parsed<T>> {
-    const full = this.#prefix + path;
+    const isElsewhere = this.#also !== undefined && !this.#files.has(path);
+    const { prefix, files } = isElsewhere ? this.#also : { prefix: this.#prefix, files: this.#files };
+    const full = prefix + path;
     let count = 0;
     const warn = (line: number, message: string): void => {
       if (++count <= MAX_WARNINGS_A_FILE) this.#warnings.add(`${full}:${line}: ${message}`);
     };
     try {
-      const text = utf8.decode(this.#files.get(path));
+      const text = utf8.decode(files.get(path));
       const known = this.#known.get(parse, text);
       if (known !== undefined) return { status: "ok", value: { path: full, value: known.value as T } };
       const value = parse(text, { facts: this.facts, warn });
@@ -238,12 +252,6 @@ function hasAny(snapshot: Reader, paths: readonly string[]): boolean {
   return paths.some((path) => snapshot.paths(path).length > 0);
 }
 
-/** The bundle with links to the files of a snapshot that its first one lacks. */
-function withFilesOf(bundle: Bundle, { prefix, files }: SnapshotFiles): Bundle {
-  const lacking = [...files.keys()].filter((path) => !bundle.files.has(path));
-  return { ...bundle, links: new Map([...bundle.links, ...lacking.map((path) => [path, prefix + path] as const)]) };
-}
-
 /** Sorts a bundle's files by snapshot. */
 export function openSnapshots(bundle: Bundle): Snapshots {
   const warnings = new Set<string>();
@@ -283,7 +291,7 @@ export function openSnapshots(bundle: Bundle): Snapshots {
   let base = basePaths.length > 0 ? first : last ?? first;
   if (base === first && lastFiles !== undefined && !hasAny(first, MEMORY_PATHS)) {
     // What was saved beside a recording, as a log or a list of sockets, belongs to its end.
-    base = new SnapshotReader(withFilesOf(bundle, lastFiles), { ...whole, time: lastFiles.time }, warnings, known);
+    base = new SnapshotReader(bundle, { ...whole, time: lastFiles.time }, warnings, known, lastFiles);
     readers.splice(readers.indexOf(last as SnapshotReader), 1, base);
   } else if (base === first && first.time !== undefined) {
     readers.push(first);

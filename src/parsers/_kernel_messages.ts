@@ -27,6 +27,8 @@ export const KERNEL_LOG_PATHS: readonly string[] = [
   "var/crash/*/dmesg.*",
 ];
 
+/** What journalctl tells of its files, and of one service. */
+const NO_KERNEL_LOG = /\/journalctl_.*(?:--disk-usage|--list-boot|--header|-u_|--unit)/;
 /** What sos keeps of `journalctl --boot -1`, and what kdump does. */
 const LAST_BOOT_PATH = /_--boot_(?:-1|last)\b|^var\/crash\//;
 const HOST_KILL =
@@ -61,7 +63,7 @@ function parseTraits(text: string): LogTraits {
 /** Of several logs the first that tells of an OOM of the whole host; where none does, of a control group's; and of none, the first. */
 function chooseLog(reader: Reader): Captured<ChosenLog> {
   const paths = KERNEL_LOG_PATHS.flatMap((pattern) => {
-    const found = reader.paths(pattern);
+    const found = reader.paths(pattern).filter((path) => !NO_KERNEL_LOG.test(path));
     // Folders of kdump are called by their time: the newest first.
     return pattern.startsWith("var/crash/") ? found.toSorted().toReversed() : found;
   });

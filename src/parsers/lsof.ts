@@ -26,6 +26,14 @@ export interface LsofProcess {
   readonly kinds: ReadonlyMap<string, LsofKind>;
 }
 
+/** What +fg, with which supportconfig runs it, puts between type and device: `RW,AP,LG`, with flags of the descriptor behind a semicolon. */
+const FLAGS = /^[A-Z]+(?:,[A-Z]+)*(?:;[A-Z,]*)?$/;
+
+/** The columns of a line without them. */
+export function withoutFlags(words: readonly string[], type: number): readonly string[] {
+  return FLAGS.test(words[type + 1] ?? "") ? words.toSpliced(type + 1, 1) : words;
+}
+
 const SOCKETS = new Set(["IPv4", "IPv6", "unix", "sock", "netlink", "pack", "raw", "raw6"]);
 
 function kindOf(type: string, name: string): string {
@@ -55,12 +63,13 @@ export function parseLsof(text: string): readonly LsofProcess[] {
     { pid: number; comm: string; count: number; kinds: Map<string, { count: number; line: number }> }
   >();
   forEachLine(text, (line, number) => {
-    const words = columns(line);
-    const pid = parseCount(words[1]);
+    const all = columns(line);
+    const pid = parseCount(all[1]);
     // The descriptor is a number with its mode, from 10,000 on `*` and its last digits; `cwd`, `txt`, `mem` are none. A thread's line has
     // its id before the user.
-    const at = words.findIndex((word, i) => i >= 3 && i <= 4 && /^\*?\d+[rwu][A-Za-z]?$/.test(word));
+    const at = all.findIndex((word, i) => i >= 3 && i <= 4 && /^\*?\d+[rwu][A-Za-z]?$/.test(word));
     if (pid === undefined || at === -1) return;
+    const words = withoutFlags(all, at + 1);
     let process = processes.get(pid);
     if (process === undefined) {
       processes.set(pid, process = { pid, comm: words[0] as string, count: 0, kinds: new Map() });

@@ -10,6 +10,7 @@ import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine } from "./_lines.ts";
 import { parseCount } from "./_numbers.ts";
+import { withoutFlags } from "./lsof.ts";
 import type { UnlinkedFile } from "./shared_memory_descriptors.ts";
 
 /** A file that is in a directory, and mapped by some process. */
@@ -48,10 +49,11 @@ export function parseLsofFiles(text: string): LsofFiles {
   const unlinked: Omit<UnlinkedFile, "mapped">[] = [];
   const mapped = new Map<string, MappedFile | undefined>();
   forEachLine(text, (line, number) => {
-    const words = columns(line);
-    const at = words.indexOf("REG", 3);
+    const all = columns(line);
+    const at = all.indexOf("REG", 3);
     // The header may be cut off: of a long list sosreport keeps the end. A thread's line has two columns more.
     if (at < 4 || at > 6) return;
+    const words = withoutFlags(all, at);
     rows++;
     const descriptor = words[at - 1] as string;
     const device = words[at + 1];

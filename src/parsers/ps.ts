@@ -41,6 +41,9 @@ export interface PsProcess {
 /** Width of ps's column of names: the kernel's TASK_COMM_LEN without the final zero. */
 const COMM_WIDTH = 15;
 
+/** What ps draws before a process with another one above it (f, --forest). */
+const FOREST = /^[ |]*\\_ /;
+
 interface Header {
   readonly columns: readonly string[];
   /** Blank-separated columns before the one with the command, and of smem's those behind it. */
@@ -133,6 +136,7 @@ export function parsePs(text: string, context: ParseContext): readonly PsProcess
       return;
     }
     const isLast = command === columns.length - 1 - behind;
+    const name = parts.rest.replace(FOREST, "");
     processes.push({
       pid,
       ppid: parseCount(field("PPID")),
@@ -140,8 +144,8 @@ export function parsePs(text: string, context: ParseContext): readonly PsProcess
       threads: parseCount(field("NLWP", "THCNT")),
       rssBytes: sizeOf(field("PSS", "Pss") ?? field("RSS", "RSZ", "RES")),
       vszBytes: sizeOf(field("VSZ", "VIRT", "Vss")),
-      comm: isLast ? undefined : parts.rest.slice(0, COMM_WIDTH).trimEnd(),
-      command: isLast ? parts.rest : undefined,
+      comm: isLast ? undefined : name.slice(0, COMM_WIDTH).trimEnd(),
+      command: isLast ? name : undefined,
       line: number,
     });
   });

@@ -1,5 +1,7 @@
+import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { openArchive } from "../../src/bundle/open.ts";
+import { unxz } from "../../src/bundle/xz.ts";
 import { meminfo } from "../../src/parsers/meminfo.ts";
 
 /** A tar archive with a proc/meminfo of two lines, by xz 5.4 and zstd 1.5. */
@@ -10,8 +12,8 @@ const ARCHIVES = {
     "KLUv/WQAJ2UDAAIFERaAaxsk9HqeSwZwpAxLioiasHE2i9NlQqZqF6sNIJT8j3JY3GNjteFjbsxs95wHn6jUEzpiYv//tdj/IyNMsrrBwd0EDgAUBXigsQ0FPMews1SQNQ1QMRQOgPADkBxgAK0GOFYugybwBW8CMOI=",
 };
 
-async function* chunks(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (let i = 0; i < bytes.length; i += 50) yield bytes.subarray(i, i + 50);
+async function* chunks(bytes: Uint8Array, size = 50): AsyncGenerator<Uint8Array> {
+  for (let i = 0; i < bytes.length; i += size) yield bytes.subarray(i, i + size);
 }
 
 function bytesOf(base64: string): Uint8Array {
@@ -31,4 +33,24 @@ describe.each(Object.entries(ARCHIVES))("a bundle compressed with %s", (_, base6
     const warnings = await cut.then((bundle) => bundle.warnings.join(), (error: Error) => error.message);
     expect(warnings).toMatch(/damaged or cut off|cut off before its first file/);
   });
+});
+
+it("what is packed with xz is read while another is: what each has not read yet is not forgotten when the other takes memory", async () => {
+  const text = (word: string): string =>
+    Array.from({ length: 20_000 }, (_, i) => `${word} ${i * 7919 % 10_007}\n`).join("");
+  const read = (word: string, preset: string): AsyncIterator<Uint8Array> => {
+    const packed = new Uint8Array(execFileSync("xz", ["-c", preset], { input: text(word) }));
+    const broken = (message: string): void => expect.unreachable(message);
+    return unxz(chunks(packed, packed.length), broken)[Symbol.asyncIterator]();
+  };
+  const whole = async (first: Uint8Array, rest: AsyncIterator<Uint8Array>): Promise<string> => {
+    const parts = [first];
+    for (let next = await rest.next(); next.done !== true; next = await rest.next()) parts.push(next.value);
+    return Buffer.concat(parts).toString();
+  };
+  const outer = read("outer", "-6");
+  const { value: first } = await outer.next();
+  // Its dictionary has 32 MiB.
+  expect(await whole(new Uint8Array(0), read("inner", "-8"))).toBe(text("inner"));
+  expect(await whole(first, outer)).toBe(text("outer"));
 });

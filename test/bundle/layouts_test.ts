@@ -1,6 +1,6 @@
 /** Archives of other tools: what they have in common with a sosreport is found where they keep it. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -8,6 +8,7 @@ import { describe, expect, it } from "vitest";
 import { openArchive, openArchives } from "../../src/bundle/open.ts";
 import type { Bundle } from "../../src/core/bundle.ts";
 import { analyze, presetSources } from "../../src/engine/analyze.ts";
+import { parseLsof } from "../../src/parsers/lsof.ts";
 import { preset } from "../../src/preset.ts";
 import { findingOf, meminfoText } from "../analyzers/_bundle.ts";
 import { pieces, tar, tarEntry } from "./_archive.ts";
@@ -49,7 +50,8 @@ describe("a supportconfig", () => {
       section("Command", "/bin/ps axwwo user,pid,ppid,%cpu,%mem,vsz,rss,stat,time,cmd", PS),
     "boot.txt": section("Command", "/bin/uname -a", "Linux twice 1\n") + section("Command", "/bin/dmesg -T", "[x] y\n"),
     "env.txt": section("Command", "/sbin/sysctl -a 2>/dev/null", "net.ipv4.udp_mem = 1\t2\t3\n"),
-    "memory.txt": header + section("Command", "/usr/bin/free -k", "  total used\n") +
+    "memory.txt": header +
+      section("Command", "/usr/bin/free -k", "  total used free shared buff/cache available\nMem: 1 1 0 0 0 0\n") +
       section("Configuration File", "/proc/meminfo", MEMINFO) +
       section("Command", "sysctl -a 2>/dev/null | grep ^vm", "vm.swappiness = 1\n") +
       section("Configuration File", "/proc/zoneinfo - File not found", "") +
@@ -69,6 +71,7 @@ describe("a supportconfig", () => {
         "sos_commands/kernel/dmesg_-T",
         "sos_commands/kernel/sysctl_-a",
         "sos_commands/kernel/uname_-a",
+        "sos_commands/memory/free",
         "sos_commands/process/ps_axwwo_user,pid,ppid,%cpu,%mem,vsz,rss,stat,time,cmd",
       ]);
       expect(bundle.warnings).toEqual([expect.stringContaining("a supportconfig")]);
@@ -105,6 +108,109 @@ describe("their ss", () => {
   ])("of %s tells of queues and owners", async (_, files) => {
     const bundle = await open(tar(...Object.entries(files).map(([name, text]) => tarEntry(name, text))));
     expect(findingOf(analyze(bundle, preset), "socket-backlog-udp")?.owners[0]).toMatchObject({ pid: 1013 });
+  });
+});
+
+describe("a supportconfig's logs", () => {
+  const oom = readFileSync("samples/oom-6.12-journal.txt", "utf8");
+
+  it.each([
+    ["messages.txt", "Command", "/usr/bin/journalctl --no-pager --output=short-iso --lines 200000"],
+    ["boot.txt", "Command", "/usr/bin/journalctl --no-pager --boot 0"],
+    ["crash.txt", "Configuration File", "/var/crash/2026-11-22-10:00/vmcore-dmesg.txt"],
+  ])("tell of an OOM: %s, %s %s", async (file, kind, title) => {
+    const bundle = await open(tar(
+      tarEntry("memory.txt", section("Configuration File", "/proc/meminfo", MEMINFO)),
+      tarEntry(file, section(kind, title, oom)),
+    ));
+    expect(findingOf(analyze(bundle, preset), "global-oom")?.confidence).toBe("confirmed");
+  });
+
+  it.each(["--disk-usage", "--list-boots"])(
+    "are none where journalctl tells of its files: sosreport's %s",
+    async (option) => {
+      const bundle = await open(
+        tar(
+          tarEntry("sosreport-a/proc/meminfo", MEMINFO),
+          tarEntry(`sosreport-a/sos_commands/logs/journalctl_${option}`, "x\n"),
+        ),
+      );
+      const { ruledOut } = analyze(bundle, preset);
+      expect(ruledOut.map(({ cause }) => cause)).not.toContain("global-oom");
+    },
+  );
+
+  it("are none where journalctl tells of its files", async () => {
+    const bundle = await open(tar(
+      tarEntry("memory.txt", section("Configuration File", "/proc/meminfo", MEMINFO)),
+      tarEntry(
+        "boot.txt",
+        section("Command", "/usr/bin/journalctl --no-pager --disk-usage", "Journals take up 1.1G\n"),
+      ),
+    ));
+    const { ruledOut, notAssessed } = analyze(bundle, preset);
+    expect(ruledOut.map(({ cause }) => cause)).not.toContain("global-oom");
+    expect(notAssessed.map(({ cause }) => cause)).toContain("global-oom");
+  });
+
+  it("of sysstat are its history", async () => {
+    const bundle = await open(tar(tarEntry("scc_a_1/sar/sar20261123", "x"), tarEntry("scc_a_1/sar/sa20261123", "x")));
+    expect([...bundle.files.keys()]).toEqual(["var/log/sa/sar20261123", "var/log/sa/sa20261123"]);
+  });
+});
+
+describe("a supportconfig's shared memory", () => {
+  const meminfo = section(
+    "Configuration File",
+    "/proc/meminfo",
+    meminfoText({ Shmem: 600 * 2 ** 20, Cached: 2 ** 30 }),
+  );
+
+  it.each([
+    ["a supportconfig", "env.txt", section("Command", "/usr/bin/ipcs -a", "%")],
+    ["an insights archive", "insights-a/data/insights_commands/ipcs_-m", "%"],
+  ])("in SysV segments: ipcs of %s", async (_, path, text) => {
+    const ipcs = "\n------ Shared Memory Segments --------\nkey shmid owner perms bytes nattch status\n" +
+      "0x00000000 7          root       600        524288000  0                       \n";
+    const proc = path.startsWith("insights")
+      ? tarEntry("insights-a/data/proc/meminfo", meminfoText({ Shmem: 600 * 2 ** 20, Cached: 2 ** 30 }))
+      : tarEntry("memory.txt", meminfo);
+    const bundle = await open(tar(proc, tarEntry(path, text.replace("%", ipcs))));
+    expect(findingOf(analyze(bundle, preset), "shmem-leak")?.bytes.high).toBe(524_288_000);
+  });
+
+  it("in deleted files: its lsof has a column of flags", async () => {
+    const lsof =
+      "COMMAND     PID   TID TASKCMD       USER   FD      TYPE      FILE-FLAG             DEVICE  SIZE/OFF     NODE NAME\n" +
+      "bash      12620                        0    9w      REG           W,LG               0,27 524288000   102643 /dev/shm/x (deleted)\n" +
+      "bash      12620                        0   10u  a_inode          RW,LG               0,16         0     1038 [eventpoll:4]\n";
+    const bundle = await open(tar(
+      tarEntry("memory.txt", meminfo),
+      tarEntry("fs-diskio.txt", section("Configuration File", "/proc/mounts", "tmpfs /dev/shm tmpfs rw 0 0\n")),
+      tarEntry("open-files.txt", section("Command", "/usr/bin/lsof -b +M -n -l +fg -P 2>/dev/null", lsof)),
+    ));
+    expect(findingOf(analyze(bundle, preset), "shmem-leak")?.owners[0]).toMatchObject({ pid: 12620, comm: "bash" });
+    expect(parseLsof(lsof)[0]?.kinds.get("eventpoll")?.count).toBe(1);
+  });
+});
+
+describe("a supportconfig's ss, which lists no inodes, beside the kernel's table, which names no process", () => {
+  const table =
+    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n" +
+    "    1: 00000000:0202 00000000:0000 07 00000000:0CB20800 00:00000000 00000000     0        0 4711 2 0000000000000000 9\n";
+  const ss = (...pids: number[]): string =>
+    "Netid State Recv-Q Send-Q Local Address:Port Peer Address:Port\nnl UNCONN 0 0 0:967 *\n" +
+    pids.map((pid) => `udp UNCONN 212992000 0 *:514 *:* users:(("syslog",pid=${pid},fd=5))\n`).join("");
+
+  it.each([[[1013], 1013], [[1013, 1014], undefined]])("of processes %j: %j is the owner", async (pids, owner) => {
+    const bundle = await open(tar(
+      tarEntry("memory.txt", section("Configuration File", "/proc/meminfo", MEMINFO)),
+      tarEntry("network.txt", section("Command", "/usr/sbin/ss -nap", ss(...pids))),
+      tarEntry("proc.txt", section("Configuration File", "/proc/net/udp", table)),
+    ));
+    const finding = findingOf(analyze(bundle, preset), "socket-backlog-udp");
+    expect(finding?.owners[0]?.bytes).toBeGreaterThan(0);
+    expect(finding?.owners[0]?.pid ?? undefined).toBe(owner);
   });
 });
 

@@ -4,6 +4,7 @@ import { openArchive } from "../../src/bundle/open.ts";
 import type { Bundle } from "../../src/core/bundle.ts";
 import { analyze, presetSources } from "../../src/engine/analyze.ts";
 import { preset } from "../../src/preset.ts";
+import { findingOf, meminfoText } from "../analyzers/_bundle.ts";
 import { tar, tarEntry } from "./_archive.ts";
 
 async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -96,6 +97,39 @@ describe("files as they are saved, without a host's folders", () => {
     ],
   ])("%j is told to be of %s", async (text, path) => {
     expect([...(await open(new TextEncoder().encode(text))).files.keys()]).toEqual([path]);
+  });
+
+  it("of two logs a system's own is kept beside dmesg, which has less; of others it may be another host's", async () => {
+    const oom = readFileSync(new URL("../../samples/oom-6.12-journal.txt", import.meta.url));
+    const dmesg = file("sos_commands/kernel/dmesg");
+    const pathsOf = async (name: string): Promise<readonly string[]> => [
+      ...(await open(tar(tarEntry("logs/dmesg", dmesg), tarEntry(`logs/${name}`, oom)))).files.keys(),
+    ];
+    expect(await pathsOf("journalctl.log")).toEqual([
+      "sos_commands/kernel/dmesg",
+      "sos_commands/logs/journalctl_journalctl.log",
+    ]);
+    expect(await pathsOf("journal-web2.log")).toEqual(["sos_commands/kernel/dmesg"]);
+  });
+
+  it("a list of processes in a recording is read, too, where a log was saved beside it", async () => {
+    const looks = Array.from(
+      { length: 12 },
+      (_, i) =>
+        `Mon Nov 23 08:${
+          String(2 * i).padStart(2, "0")
+        }:00 UTC 2026\nUSER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND\n` +
+        `app 873 9.0 1.0 9999999 ${(1 + i) * 300_000} ? S 07:00 0:01 ./grows\n\n${
+          meminfoText({ AnonPages: (1 + i) * 300_000 * 1024 + 2 ** 28 })
+        }\n`,
+    );
+    const bundle = await open(tar(
+      tarEntry("case/loop.log", looks.join("")),
+      tarEntry("case/dmesg.txt", file("sos_commands/kernel/dmesg")),
+    ));
+    const finding = findingOf(analyze(bundle, preset), "user-leak");
+    expect(finding?.owners[0]).toMatchObject({ pid: 873, comm: "grows" });
+    expect(finding?.evidence[0]?.path).toMatch(/^history\/2026-11-23T08:22:00.000Z\//);
   });
 
   describe("in folders", () => {

@@ -44,8 +44,8 @@ describe("OSWatcher's archive", () => {
     ["with notices", `It is recommended to use System Health Monitor\n${recorded(meminfos(0))}`],
   ])("is read as snapshots: %s", async (_, bytes) => {
     const bundle = await open(bytes);
-    expect(bundle.files.size).toBe(24);
-    const paths = [...bundle.files.keys()];
+    const paths = [...bundle.files.keys()].filter((path) => path.startsWith("history/"));
+    expect(paths.length).toBe(24);
     expect(paths[7]).toMatch(/^history\/2026-04-21T03:07:0[04].000Z\/proc\/meminfo$/);
     expect(new TextDecoder().decode(bundle.files.get(paths[7] as string)).trim()).toBe(meminfos(0)[7]?.trim());
     const { host } = analyze(bundle, preset);
@@ -87,12 +87,48 @@ describe("OSWatcher's archive", () => {
     expect(await verdictOf(100)).toBe("insufficient-evidence");
   });
 
+  it("is of the host that its files are called by", async () => {
+    const bundle = await open(tar(tarEntry(MEMINFO, recorded(meminfos(0)))));
+    expect(analyze(bundle, preset).host).toMatchObject({ hostname: "db1", snapshots: 24 });
+  });
+
+  describe("its ps", () => {
+    const mib = 100;
+    const psOf = (header: string, row: (kib: number) => string): string =>
+      recorded(Array.from({ length: 24 }, (_, i) => `${header}\n${row((512 + i * mib) * 1024)}\n`));
+    const openBoth = async (text: string): Promise<Bundle> =>
+      await open(tar(
+        tarEntry(MEMINFO, recorded(meminfos(mib))),
+        tarEntry("archive/oswps/db1_ps_26.04.21.0300.dat", text),
+      ));
+
+    it("tells which process grows", async () => {
+      const bundle = await openBoth(psOf(
+        "USER         PID    PPID PRI %CPU %MEM    VSZ   RSS WCHAN  S  STARTED     TIME COMMAND",
+        (kib) => `ora         4711       1  19  9.0  9.9 9999999 ${kib} futex_ S 07:12:00 00:10:01 oracle_leak`,
+      ));
+      const finding = findingOf(analyze(bundle, preset), "user-leak");
+      expect(finding).toMatchObject({ confidence: "confirmed", owners: [{ pid: 4711, comm: "oracle_leak" }] });
+      expect(finding?.evidence[0]?.path).toMatch(/^history\/2026-04-21T03:23.*\/ps_auxwww$/);
+    });
+
+    it("of older ones is passed over: it tells no process's memory", async () => {
+      const bundle = await openBoth(psOf(
+        "F S UID        PID  PPID  C PRI  NI ADDR SZ WCHAN  STIME TTY          TIME CMD",
+        (kib) => `4 S ora       4711     1  0  80   0 - ${kib} -      Apr20 ?        00:10:01 oracle_leak`,
+      ));
+      expect([...bundle.files.keys()].filter((path) => path.endsWith("ps_auxwww"))).toEqual([]);
+      expect(analyze(bundle, preset).verdict).toBe("insufficient-evidence");
+    });
+  });
+
   it("has one sample a minute, and the hours of twelve", async () => {
     const [first = "", second = ""] = meminfos(1);
     const stamp = (minute: string): string => `Sat Apr  4 06:00:${minute} PM UTC 2026`;
     const bundle = await open(tar(tarEntry(MEMINFO, recorded([first, second], stamp))));
-    expect([...bundle.files.keys()]).toEqual(["history/2026-04-04T18:00:00.000Z/proc/meminfo"]);
-    expect(new TextDecoder().decode([...bundle.files.values()][0])).toBe(first);
+    const path = "history/2026-04-04T18:00:00.000Z/proc/meminfo";
+    expect([...bundle.files.keys()]).toEqual(["sos_commands/host/hostname", path]);
+    expect(new TextDecoder().decode(bundle.files.get(path))).toBe(first);
     expect(bundle.warnings).toEqual([expect.not.stringContaining("clock")]);
   });
 
@@ -113,7 +149,10 @@ describe("OSWatcher's archive", () => {
       tarEntry(`case/${MEMINFO}`, recorded(meminfos(10))),
     ));
     expect(analyze(bundle, preset).host.totalBytes).toBe(8 * GIB);
-    expect([...bundle.files.keys()].filter((path) => !path.startsWith("history/"))).toEqual(["proc/meminfo"]);
+    expect([...bundle.files.keys()].filter((path) => !path.startsWith("history/"))).toEqual([
+      "proc/meminfo",
+      "sos_commands/host/hostname",
+    ]);
   });
 
   it.each(["proc/zzz.dat", "x_meminfo_26.dat", "x_vmstat_26.04.21.0300.dat"])("is no other file: %s", async (path) => {

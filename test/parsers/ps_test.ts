@@ -88,5 +88,10 @@ describe("parsePs()", () => {
     }]);
   });
 
+  it("leaves out the tree that it draws (f): a program is not called \\_", () => {
+    const { rows } = parse("PID COMMAND\n1 /sbin/init\n2  \\_ java -jar a.jar\n3  |   \\_ [worker]\n");
+    expect(rows.map(({ command }) => command)).toEqual(["/sbin/init", "java -jar a.jar", "[worker]"]);
+  });
+
   it("throws for what is none", () => expect(() => parse("ps: command not found\n")).toThrow("Cannot parse ps"));
 });
