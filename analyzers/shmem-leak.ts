@@ -6,6 +6,7 @@ import {
   type Outcome,
 } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity, formatRate } from "../src/core/format.ts";
+import { type Group, groupBy } from "../src/core/group_by.ts";
 import { accountBytes } from "../src/core/ledger.ts";
 import type { ByteRange, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { setSysctl, shellWord } from "../src/core/shell.ts";
@@ -27,7 +28,6 @@ import { FIND_IN_FLIGHT, nameOfGroup, stopCommands } from "../src/computed/owner
 import { seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import {
-  type Holder,
   type OrphanSegment,
   type SharedMapper,
   sharedMappers,
@@ -122,8 +122,8 @@ function removeSegments({ id, creatorPid, uid, seenBy }: OrphanSegment, count: n
 }
 
 /** @param segments Those that one process left, if there are several. */
-function segmentsHolding(segments: readonly OrphanSegment[], known: readonly Process[] | undefined): Holding {
-  const [segment] = segments as readonly [OrphanSegment];
+function segmentsHolding(segments: Group<OrphanSegment>, known: readonly Process[] | undefined): Holding {
+  const [segment] = segments;
   const { id, creatorPid, uid, seenBy, path, line } = segment;
   const count = segments.length;
   const bytes = segments.reduce((all, each) => all + each.bytes, 0);
@@ -179,30 +179,25 @@ function segmentsHolding(segments: readonly OrphanSegment[], known: readonly Pro
  * Those that one process made, taken together: it may have left thousands of small ones. Where it is not known who did, each is one of its own: 0 is any
  * process of a PID namespace beside the one that looked.
  */
-function byMaker(orphans: readonly OrphanSegment[]): OrphanSegment[][] {
-  const groups = new Map<string, OrphanSegment[]>();
-  for (const segment of orphans) {
-    const { id, creatorPid, uid, seenBy } = segment;
+function byMaker(orphans: readonly OrphanSegment[]): Group<OrphanSegment>[] {
+  const groups = groupBy(orphans, ({ id, creatorPid, uid, seenBy }) => {
     const isKnown = creatorPid !== undefined && creatorPid > 0;
-    const key = isKnown ? `maker ${creatorPid} ${uid} ${seenBy}` : `segment ${id} ${seenBy}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [segment]);
-    else group.push(segment);
-  }
+    return isKnown ? `maker ${creatorPid} ${uid} ${seenBy}` : `segment ${id} ${seenBy}`;
+  });
   return [...groups.values()];
 }
 
 /** Unlinked files of one process. */
 function processHolding(
   pid: number,
-  objects: readonly UnlinkedObject[],
+  objects: Group<UnlinkedObject>,
   known: readonly Process[] | undefined,
 ): Holding {
-  const [{ holders: [holder] }] = objects as readonly [UnlinkedObject & { readonly holders: readonly [Holder] }];
+  const [largest] = objects;
+  const [holder] = largest.holders;
   const comm = commOf(pid, known) ?? holder.comm ?? UNKNOWN_PROGRAM;
   const bytes = objects.reduce((sum, object) => sum + object.bytes, 0);
   const count = Math.round(objects.reduce((sum, object) => sum + object.count, 0));
-  const [largest] = objects as readonly [UnlinkedObject];
   const { fd } = holder;
   const kind = largest.name.startsWith("/memfd:") ? "memfd" : "deleted file";
   const others = largest.holders.length === 1
@@ -349,13 +344,7 @@ function filesHolding(use: TmpfsUse, { processes: known, seesAllDescriptors: see
 /** All that holds shared memory without mapping it, the most first. */
 function holdings(seen: Seen): Holding[] {
   const { sharedMemory: shared, processes: known } = seen;
-  const byPid = new Map<number, UnlinkedObject[]>();
-  for (const object of shared.unlinked ?? []) {
-    const { pid } = object.holders[0] as Holder;
-    const others = byPid.get(pid);
-    if (others === undefined) byPid.set(pid, [object]);
-    else others.push(object);
-  }
+  const byPid = groupBy(shared.unlinked ?? [], ({ holders: [first] }) => first.pid);
   const files = (shared.tmpfs ?? []).filter(({ mount, bytes, sizeBytes }) =>
     mount !== JOURNAL_MOUNT || sizeBytes === undefined || bytes > JOURNAL_SHARE * sizeBytes
   );

@@ -6,6 +6,7 @@ import {
   type Unclaimed,
 } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
+import { type Group, groupBy } from "../src/core/group_by.ts";
 import { accountBytes, type Ledger, type SourceLine } from "../src/core/ledger.ts";
 import type { Owner, Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
@@ -133,20 +134,15 @@ interface Named extends SourceLine {
 }
 
 /** One large buffer, or small ones of one kind and program, the largest first: many of these are as much as a large one. */
-type Buffers<B extends KernelBuffer = KernelBuffer> = readonly [B, ...B[]];
+type Buffers<B extends KernelBuffer = KernelBuffer> = Readonly<Group<B>>;
 
 function byHolder(buffers: readonly KernelBuffer[], largeBytes: number): Buffers[] {
-  const groups = new Map<string, [KernelBuffer, ...KernelBuffer[]]>();
-  for (const buffer of buffers) {
+  const groups = groupBy(buffers, (buffer) => {
     const holder = buffer.kind === "perf" ? buffer.comm : buffer.kind === "stripes" ? buffer.array : "";
-    const key = buffer.bytes >= largeBytes ? `large ${groups.size}` : `${buffer.kind} ${holder}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [buffer]);
-    else group.push(buffer);
-  }
-  return [...groups.values()].filter((group) => sumBytes(group) >= largeBytes).sort((a, b) =>
-    sumBytes(b) - sumBytes(a)
-  );
+    return buffer.bytes >= largeBytes ? buffer : `${buffer.kind} ${holder}`;
+  });
+  return [...groups.values()].filter((group) => sumBytes(group) >= largeBytes)
+    .sort((a, b) => sumBytes(b) - sumBytes(a));
 }
 
 /** "ftrace", "ftrace's instance a", "ftrace and 3 instances": its own buffers are no instance. */

@@ -6,6 +6,7 @@ import {
   type Outcome,
 } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
+import { groupBy } from "../src/core/group_by.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { lately, type MaybeValues, overTime, type TimePoint, type Values } from "../src/core/source.ts";
@@ -124,13 +125,8 @@ function lasting(history: readonly TimePoint<readonly Process[]>[]): Tenant[] {
 
 /** Programs that run as several processes, each taken together; only those that were there all the time. */
 function programs(tenants: readonly Tenant[], snapshots: number): Tenant[] {
-  const byComm = new Map<string, Tenant[]>();
-  for (const tenant of tenants.filter(({ series }) => series.length === snapshots)) {
-    const known = byComm.get(tenant.comm);
-    if (known === undefined) byComm.set(tenant.comm, [tenant]);
-    else known.push(tenant);
-  }
-  return [...byComm].filter(([, each]) => each.length > 1).map(([comm, each]) => ({
+  const lasting = tenants.filter(({ series }) => series.length === snapshots);
+  return [...groupBy(lasting, ({ comm }) => comm)].filter(([, each]) => each.length > 1).map(([comm, each]) => ({
     comm,
     processes: each.flatMap(({ processes }) => processes).sort((a, b) => sizeOf(b) - sizeOf(a) || a.pid - b.pid),
     firstSeen: each.flatMap(({ firstSeen }) => firstSeen),

@@ -1,4 +1,5 @@
 import { formatBytes, formatQuantity } from "../core/format.ts";
+import { groupBy } from "../core/group_by.ts";
 import type { Owner } from "../core/report.ts";
 import { shellWord } from "../core/shell.ts";
 import { NO_NAME, type Process } from "./processes.ts";
@@ -30,14 +31,7 @@ export function byComm<T extends { readonly pid: number }>(
   held: readonly T[],
   commOf: (each: T) => string | undefined,
 ): ReadonlyMap<string, readonly T[]> {
-  const found = new Map<string, T[]>();
-  for (const each of held) {
-    const comm = commOf(each) ?? `pid ${each.pid}`;
-    const known = found.get(comm);
-    if (known === undefined) found.set(comm, [each]);
-    else known.push(each);
-  }
-  return found;
+  return groupBy(held, (each) => commOf(each) ?? `pid ${each.pid}`);
 }
 
 /** Who holds less than this of the whole is not worth a word in a title, and is not asked to end. */

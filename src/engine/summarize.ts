@@ -1,3 +1,4 @@
+import { append } from "../core/group_by.ts";
 import type { AccountId } from "../core/ledger.ts";
 import type { Finding, PressureLevel, Report } from "../core/report.ts";
 import type { CauseSummary, FleetSummary, HostCount, HostDigest, Outlier, OutOfMemory } from "../core/summary.ts";
@@ -111,7 +112,7 @@ function causes(hosts: readonly HostDigest[]): CauseSummary[] {
   const byCause = new Map<string, HostDigest[]>();
   for (const host of hosts) {
     for (const cause of new Set(host.accusations.map((each) => each.cause))) {
-      byCause.set(cause, [...(byCause.get(cause) ?? []), host]);
+      append(byCause, cause, host);
     }
   }
   return [...byCause].map(([cause, found]) => {

@@ -2,6 +2,7 @@
 import { formatByteRange, formatBytes, formatQuantity, formatRate } from "../core/format.ts";
 import type { Confidence, Finding, KernelEvent, Remedy, Report, Verdict } from "../core/report.ts";
 import { duration, instant } from "../core/duration.ts";
+import { append } from "../core/group_by.ts";
 import { isInUse } from "./_groups.ts";
 import { accountSeries, grownBytes, MIN_MOVED_BYTES } from "./_history.ts";
 
@@ -124,9 +125,7 @@ export function captures(notAssessed: Report["notAssessed"]): ReadonlyMap<string
   const causes = new Map<string, string[]>();
   for (const { cause, missing, howToCapture } of notAssessed) {
     for (const how of howToCapture.length === 0 ? missing : howToCapture) {
-      const others = causes.get(how);
-      if (others === undefined) causes.set(how, [cause]);
-      else others.push(cause);
+      append(causes, how, cause);
     }
   }
   return new Map([...causes].sort(([, a], [, b]) => b.length - a.length));
