@@ -1,4 +1,5 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
 import type { Confidence, Remedy } from "../src/core/report.ts";
 import type { SourceLine } from "../src/core/ledger.ts";
@@ -478,7 +479,7 @@ function watches({ descriptors: table }: Seen): Watches[] {
       pid: (theirs[0] as DescriptorDetail).pid,
       bytes: MARK_BYTES * marksOf(theirs),
     }));
-    const bytes = marksBy.reduce((sum, each) => sum + each.bytes, 0);
+    const bytes = sumBytes(marksBy);
     const sorted = details.toSorted((a, b) => (b.inotifyMarks as number) - (a.inotifyMarks as number));
     return {
       comm,

@@ -1,4 +1,5 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
 import { inNetns } from "../src/core/shell.ts";
@@ -194,7 +195,7 @@ export const ipReassembly: Analyzer = defineAnalyzer({
   analyze(seen) {
     const materialBytes = materialQueueBytes(seen.ledger.totalBytes);
     const fragments = fragmentsOf(seen);
-    const bytes = fragments.reduce((sum, each) => sum + each.bytes, 0);
+    const bytes = sumBytes(fragments);
     if (bytes >= materialBytes) return { findings: [countedFinding(fragments, bytes, seen)] };
     const queues = queuesOf(seen);
     if (queues !== undefined && queues.leastBytes >= materialBytes) return { findings: [unseenFinding(queues, seen)] };

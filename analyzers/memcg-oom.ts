@@ -1,4 +1,5 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Owner, Remedy } from "../src/core/report.ts";
 import type { Missing } from "../src/core/source.ts";
@@ -87,7 +88,7 @@ function chargesOf({ report }: MemcgOom): Charge[] {
 
 /** Whether what the log tells is less than half of what the group was charged for. */
 function isMostlyUntold({ report }: MemcgOom, charges: readonly Charge[]): boolean {
-  return charges.reduce((sum, { bytes }) => sum + bytes, 0) < (report?.usageBytes ?? 0) / 2;
+  return sumBytes(charges) < (report?.usageBytes ?? 0) / 2;
 }
 
 /** What filled the group. Without its dump: the kernel kills the largest process, which in a small group mostly is the cause. */

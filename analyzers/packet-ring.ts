@@ -1,4 +1,5 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
@@ -87,7 +88,7 @@ interface Context {
 }
 
 function bytesOf(rings: readonly PacketRing[]): number {
-  return rings.reduce((sum, ring) => sum + ring.bytes, 0);
+  return sumBytes(rings);
 }
 
 function ringFinding(

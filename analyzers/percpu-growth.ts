@@ -1,4 +1,5 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/analyzer.ts";
+import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
@@ -78,10 +79,7 @@ export const percpuGrowth: Analyzer = defineAnalyzer({
       return { notAssessed: [value.bytes.has(LINE_BEFORE) ? COUNTED : WHOLE_MEMINFO] };
     }
     // Per-CPU maps have a cause of their own, and so have removed groups.
-    const inMaps = (maps?.value ?? []).filter(({ type }) => type.includes("percpu")).reduce(
-      (sum, { bytes }) => sum + bytes,
-      0,
-    );
+    const inMaps = sumBytes((maps?.value ?? []).filter(({ type }) => type.includes("percpu")));
     const percpu = Math.max(0, Math.min(all - inMaps, unclaimed.get("percpu") ?? all));
     const materialBytes = materialQueueBytes(ledger.totalBytes);
     const trend = recentTrend((ledgers ?? []).flatMap(({ time, value: then }) => {

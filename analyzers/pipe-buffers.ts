@@ -5,11 +5,12 @@ import {
   type FindingDraft,
   type Outcome,
 } from "../src/core/analyzer.ts";
+import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Ledger, SourceLine } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
 import type { MaybeValues, Missing, Values } from "../src/core/source.ts";
-import { sumBytes, unaccountedBytes } from "../src/computed/amounts.ts";
+import { unaccountedBytes } from "../src/computed/amounts.ts";
 import {
   FASTEST_COPY_BYTES_PER_SECOND,
   type Lives,

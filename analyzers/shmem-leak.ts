@@ -5,6 +5,7 @@ import {
   type FindingDraft,
   type Outcome,
 } from "../src/core/analyzer.ts";
+import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity, formatRate } from "../src/core/format.ts";
 import { type Group, groupBy } from "../src/core/group_by.ts";
 import { accountBytes } from "../src/core/ledger.ts";
@@ -20,7 +21,6 @@ import {
   type TimePoint,
   type Values,
 } from "../src/core/source.ts";
-import { sumBytes } from "../src/computed/amounts.ts";
 import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { forecast } from "../src/computed/forecast.ts";
 import { ledger } from "../src/computed/ledger.ts";
@@ -126,7 +126,7 @@ function segmentsHolding(segments: Group<OrphanSegment>, known: readonly Process
   const [segment] = segments;
   const { id, creatorPid, uid, seenBy, path, line } = segment;
   const count = segments.length;
-  const bytes = segments.reduce((all, each) => all + each.bytes, 0);
+  const bytes = sumBytes(segments);
   const where = seenBy === undefined
     ? ""
     : ` in the IPC namespace of ${commOf(seenBy, known) ?? UNKNOWN_PROGRAM} (pid ${seenBy})`;
@@ -196,7 +196,7 @@ function processHolding(
   const [largest] = objects;
   const [holder] = largest.holders;
   const comm = commOf(pid, known) ?? holder.comm ?? UNKNOWN_PROGRAM;
-  const bytes = objects.reduce((sum, object) => sum + object.bytes, 0);
+  const bytes = sumBytes(objects);
   const count = Math.round(objects.reduce((sum, object) => sum + object.count, 0));
   const { fd } = holder;
   const kind = largest.name.startsWith("/memfd:") ? "memfd" : "deleted file";

@@ -1,8 +1,9 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Confidence, Owner, Remedy } from "../src/core/report.ts";
 import type { HostFacts, MaybeValues, Values } from "../src/core/source.ts";
-import { sumBytes, unaccountedBytes } from "../src/computed/amounts.ts";
+import { unaccountedBytes } from "../src/computed/amounts.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";

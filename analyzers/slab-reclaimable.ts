@@ -1,4 +1,5 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatCount, formatShare } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
 import { WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
@@ -64,7 +65,7 @@ export const slabReclaimable: Analyzer = defineAnalyzer({
     const negative = negativeBytes(caches, dentries?.value);
     const account = ledger && accountBytes(ledger, "slab-reclaimable");
     // slabtop's screen alone: its largest caches come first.
-    const all = account ?? reclaimable.reduce((sum, { bytes }) => sum + bytes, 0);
+    const all = account ?? sumBytes(reclaimable);
     const material = ledger === undefined ? LEAST_MATERIAL_SLAB_BYTES : materialSlabBytes(ledger.totalBytes);
     const size = ledger === undefined
       ? formatBytes(all)

@@ -1,7 +1,7 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Confidence, Remedy } from "../src/core/report.ts";
-import { sumBytes } from "../src/computed/amounts.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { ALL_SOCKETS, pickedTcp } from "../src/computed/picked_sockets.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
@@ -74,7 +74,7 @@ function isUntold({ timer, seen }: TcpQueue): boolean {
 
 /** Without timers two looks are needed, or a reader that is known not to read: this is neither. */
 function confidenceOf(judged: Judged<TcpQueue>, materialBytes: number): Confidence {
-  const told = judged.queues.filter((queue) => !isUntold(queue)).reduce((total, { bytes }) => total + bytes, 0);
+  const told = sumBytes(judged.queues.filter((queue) => !isUntold(queue)));
   return told > judged.bytes / 2 ? backlogConfidence(judged, materialBytes) : "possible";
 }
 

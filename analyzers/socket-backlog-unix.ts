@@ -1,4 +1,5 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
 import {
@@ -102,7 +103,7 @@ function mayBeRead(
   const same = group.held.filter(({ filledBytes, isWaiting, senderInode }) =>
     filledBytes === 0 && !isWaiting && senderInode !== undefined
   );
-  if (same.reduce((sum, { bytes }) => sum + bytes, 0) < group.bytes / 2) return false;
+  if (sumBytes(same) < group.bytes / 2) return false;
   const copied = (["readerInode", "senderInode"] as const).map((end) =>
     mayHaveCopied(group.bytes, pidsAt(group, owners, end), lives, copyBytesPerSecond)
   );
@@ -238,17 +239,14 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
     const groups = groupByOwner(judged.queues, owners);
     const readers = ends(judged, owners, "readerInode");
     const senders = ends(judged, owners, "senderInode");
-    const inPages = judged.queues.filter((queue) => isInPages(queue, pageSizeBytes)).reduce(
-      (sum, { bytes }) => sum + bytes,
-      0,
-    );
+    const inPages = sumBytes(judged.queues.filter((queue) => isInPages(queue, pageSizeBytes)));
     const trend = recentTrend(backlog.series);
     // Without a reader the sender stands for the queue; of what he left, whose he is.
     const isTold = readers.length === 0 && judged.queues.every(({ readerInode }) => readerInode !== undefined);
     const by = senders.length === 0 ? "" : `, sent by ${nameOfGroups(senders)}`;
     const readAtMost = (bytesPerSecond: number): OwnerGroup<Queue>[] | undefined => {
       const busy = groups.filter((group) => mayBeRead(group, owners, lives, bytesPerSecond));
-      return busy.reduce((sum, { bytes }) => sum + bytes, 0) >= judged.bytes / 2 ? busy : undefined;
+      return sumBytes(busy) >= judged.bytes / 2 ? busy : undefined;
     };
     const busy = readAtMost(USUAL_COPY_BYTES_PER_SECOND);
     const confidence = backlogConfidence(judged, materialBytes);

@@ -1,4 +1,5 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/analyzer.ts";
+import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatCount, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
 import type { Confidence, Remedy } from "../src/core/report.ts";
@@ -81,7 +82,7 @@ export const vmallocLeak: Analyzer = defineAnalyzer({
   analyze({ ledger, vmallocCallers: callers, ledgers }) {
     const account = accountBytes(ledger, "vmalloc") ?? 0;
     const open = callers.filter(({ caller }) => !ACCOUNTED_FOR.test(caller));
-    const all = open.reduce((sum, { bytes }) => sum + bytes, 0);
+    const all = sumBytes(open);
     const [first] = open;
     const trend = recentTrend((ledgers ?? []).flatMap(({ time, value }) => {
       const bytes = accountBytes(value, "vmalloc");

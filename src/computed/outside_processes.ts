@@ -1,3 +1,4 @@
+import { sumBytes } from "../core/bytes.ts";
 import { accountBytes, type SourceLine } from "../core/ledger.ts";
 import { defineComputed, type Source } from "../core/source.ts";
 import { type PsProcess, psTables } from "../parsers/ps.ts";
@@ -38,7 +39,7 @@ export const outsideProcesses: Source<OutsideProcesses | undefined> = defineComp
     });
     const [largest] = sized.toSorted((a, b) => b.bytes - a.bytes);
     if (largest === undefined) return undefined;
-    const rssBytes = sized.reduce((sum, { bytes }) => sum + bytes, 0);
+    const rssBytes = sumBytes(sized);
     return {
       bytes: { low: Math.max(0, inUse - rssBytes), high: inUse },
       processes: sized.length,

@@ -1,3 +1,4 @@
+import { sumBytes } from "../core/bytes.ts";
 import { formatBytes, formatQuantity } from "../core/format.ts";
 import { groupBy } from "../core/group_by.ts";
 import type { Owner } from "../core/report.ts";
@@ -132,7 +133,7 @@ export function nameOfGroup(group: { readonly comm: string | undefined; readonly
 
 /** Without those that hold next to nothing: what was on its way to them when somebody looked. */
 export function worthNaming<T extends { readonly bytes: number }>(groups: readonly T[]): T[] {
-  const total = groups.reduce((sum, { bytes }) => sum + bytes, 0);
+  const total = sumBytes(groups);
   return groups.filter(({ bytes }) => bytes >= MIN_NAMED_SHARE * total);
 }
 

@@ -1,4 +1,5 @@
 /** What holds shared memory, and how much of it any process has mapped. */
+import { sumBytes } from "../core/bytes.ts";
 import { ParseError } from "../core/errors.ts";
 import { type Group, groupBy } from "../core/group_by.ts";
 import type { SourceLine } from "../core/ledger.ts";
@@ -157,7 +158,7 @@ function tmpfsUses(
   for (const { filesystem, sizeBytes, usedBytes, mount, line } of value) {
     const key = `${filesystem} ${sizeBytes} ${usedBytes}`;
     if (usedBytes === undefined || !types.has(mount) || uses.has(key)) continue;
-    const deleted = unlinked.filter(({ name }) => pathIsBelow(name, mount)).reduce((sum, { bytes }) => sum + bytes, 0);
+    const deleted = sumBytes(unlinked.filter(({ name }) => pathIsBelow(name, mount)));
     const largest = files?.filter((file) => pathIsBelow(file.path, mount));
     uses.set(key, {
       path,

@@ -1,4 +1,5 @@
 /** Which slab caches somebody may leak into, without what sockets and known tenants hold of them, and without caches that explain themselves. */
+import { sumBytes } from "../core/bytes.ts";
 import { append } from "../core/group_by.ts";
 import type { Ledger } from "../core/ledger.ts";
 import type { Parsed, TimePoint } from "../core/source.ts";
@@ -177,7 +178,7 @@ function packetsInSockets(
   unix: Backlog | undefined,
 ): number {
   const others = (charges ?? []).filter(({ family }) => family !== "udp" && !isStream(family));
-  return others.reduce((total, { bytes }) => total + bytes, 0) + (udp === undefined ? 0 : mostHeld(udp)) +
+  return sumBytes(others) + (udp === undefined ? 0 : mostHeld(udp)) +
     (unix === undefined ? 0 : unixBytesInSlab(mostHeld(unix), caches));
 }
 

@@ -1,5 +1,6 @@
 /** Who allocated the objects of slab caches, where tracing tells. */
 import type { EvidenceLine } from "../core/analyzer.ts";
+import { sumBytes } from "../core/bytes.ts";
 import { formatBytes, formatCount } from "../core/format.ts";
 import type { Parsed } from "../core/source.ts";
 import type { AllocationSite } from "../parsers/allocinfo.ts";
@@ -32,7 +33,7 @@ export function tracedAllocations(suspects: readonly Suspect[], { traces, lost, 
       });
     }
   }
-  const bytes = lost?.value.reduce((total, object) => total + object.bytes, 0) ?? 0;
+  const bytes = sumBytes(lost?.value ?? []);
   const first = lost?.value[0];
   if (lost !== undefined && first !== undefined) {
     lines.push({

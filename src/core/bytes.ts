@@ -15,3 +15,8 @@ export async function* slices(chunks: AsyncIterable<Uint8Array>, size: number): 
     for (let at = 0; at < chunk.length; at += size) yield chunk.subarray(at, at + size);
   }
 }
+
+/** What the parts come to together. */
+export function sumBytes(parts: readonly { readonly bytes: number }[]): number {
+  return parts.reduce((sum, { bytes }) => sum + bytes, 0);
+}

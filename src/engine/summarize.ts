@@ -1,3 +1,4 @@
+import { sumBytes } from "../core/bytes.ts";
 import { append } from "../core/group_by.ts";
 import type { AccountId } from "../core/ledger.ts";
 import type { Finding, PressureLevel, Report } from "../core/report.ts";
@@ -77,7 +78,7 @@ export function digest(path: string, report: Report, headline: string): HostDige
 }
 
 function heldBytes({ accusations }: HostDigest): number {
-  return accusations.reduce((sum, { bytes }) => sum + bytes, 0);
+  return sumBytes(accusations);
 }
 
 /** What does not go by itself, as far as it is told. */
@@ -117,7 +118,7 @@ function causes(hosts: readonly HostDigest[]): CauseSummary[] {
   }
   return [...byCause].map(([cause, found]) => {
     const own = found.map((host) => host.accusations.filter((each) => each.cause === cause));
-    const sums = own.map((each) => each.reduce((sum, { bytes }) => sum + bytes, 0));
+    const sums = own.map(sumBytes);
     const most = Math.max(...sums);
     return {
       cause,
