@@ -1,5 +1,5 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { sumBytes } from "../src/core/bytes.ts";
+import { sumBytes, sumRanges } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import { accountBytes, type AccountId, type SourceLine } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Owner, Remedy } from "../src/core/report.ts";
@@ -259,7 +259,7 @@ function mapFinding(maps: Maps, areas: Areas, seen: Seen, materialBytes: number)
   const { path, all, bytes: listed } = maps;
   const [largest] = all as [BpfMap];
   const claims = claimsOfAll(all, seen);
-  const total = claims.reduce((bytes, claim) => bytes + claim.bytes.low, 0);
+  const total = sumRanges(claims).low;
   const others = all.length > 1
     ? `, and ${formatBytes(listed - largest.bytes)} in ${formatQuantity(all.length - 1, "other")}`
     : "";

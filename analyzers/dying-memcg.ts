@@ -1,4 +1,5 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { sumRanges } from "../src/core/bytes.ts";
 import { formatBytes, formatCount } from "../src/core/format.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
@@ -124,7 +125,7 @@ function finding(
   each: number,
   ledger: Ledger,
 ): FindingDraft {
-  const held = claims.reduce((sum, claim) => sum + claim.bytes.low, 0);
+  const held = sumRanges(claims).low;
   const trend = growth(dying);
   return {
     title: `${formatCount(dying.count)} memory cgroups that were removed are still there and hold about ${

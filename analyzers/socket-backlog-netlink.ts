@@ -1,11 +1,11 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { sumRanges } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
 import {
   copiedQueuesFinding,
   type CopiesContext,
   type CopiesKind,
-  heldBy,
   inCommon,
   pingBacklog,
   placeCopies,
@@ -173,7 +173,7 @@ function netlinkFinding(
   const materialBytes = materialQueueBytes(ledger?.totalBytes);
   const groups = groupByOwner(judged.queues, owners);
   const claims = placeCopies(judged, ledger, slab, originOf);
-  const held = heldBy(claims);
+  const held = sumRanges(claims).high;
   const trend = recentTrend(backlog.series);
   return {
     title: `${nameOfGroups(groups)}: ${formatBytes(held)} unread in ${

@@ -1,4 +1,5 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { sumRanges } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { setSysctl, shellWord } from "../src/core/shell.ts";
@@ -314,9 +315,7 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
     const trend = recentTrend(received.series);
     const claims = placeStreamBytes(judged.bytes, 0, ledger);
     // Copies of one packet share its data, and each is charged for them.
-    const heldBytes = isMostlyBesideData(judged.queues)
-      ? claims.reduce((total, { bytes }) => total + bytes.high, 0)
-      : judged.bytes;
+    const heldBytes = isMostlyBesideData(judged.queues) ? sumRanges(claims).high : judged.bytes;
     const draft: FindingDraft = {
       title: `${nameOfGroups(groups)}: ${formatBytes(heldBytes)} ${kindOf(judged)}`,
       confidence: backlogConfidence(judged, materialBytes),

@@ -1,9 +1,10 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
+import { sumRanges } from "../src/core/bytes.ts";
 import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Ledger } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
 import { lately, type Parsed, type TimePoint } from "../src/core/source.ts";
-import { heldBy, placeCopies } from "../src/computed/copied_queues.ts";
+import { placeCopies } from "../src/computed/copied_queues.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { ALL_SOCKETS, pickedUdp } from "../src/computed/picked_sockets.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
@@ -80,7 +81,7 @@ const MULTICAST = /^(?:22[4-9]|23\d)\.|^\[ff/i;
 /** Where all of them lie. Of a multicast group each socket is charged for the same packets, which lie in memory once; so it is with those of one port where more is charged than there is. */
 function place(judged: Judged<UdpQueue>, ledger: Ledger | undefined, slab: SkbSlab | undefined): Claim[] {
   const claims = placeSkbBytes(judged.bytes, ledger, slab);
-  const isMore = heldBy(claims) < MOST_OF_CHARGE * judged.bytes;
+  const isMore = sumRanges(claims).high < MOST_OF_CHARGE * judged.bytes;
   const isShared = ({ local }: UdpQueue): boolean => isMore || MULTICAST.test(local);
   const together = judged.queues.filter(isShared).map(({ path, local }) => `${path} ${local}`);
   return new Set(together).size === together.length ? claims : placeCopies(judged, ledger, slab);
@@ -258,7 +259,9 @@ function unseenFinding(
   if (counted === undefined || ledger === undefined) return undefined;
   const bytes = countedBeyond(counted, [shown]);
   const claims = placeSkbBytes(bytes, ledger, slab);
-  if (bytes < materialQueueBytes(ledger.totalBytes) || heldBy(claims) < MOST_OF_CHARGE * bytes) return undefined;
+  if (bytes < materialQueueBytes(ledger.totalBytes) || sumRanges(claims).high < MOST_OF_CHARGE * bytes) {
+    return undefined;
+  }
   return {
     title: `UDP sockets that this bundle does not show, of other network namespaces, have ${
       formatBytes(bytes)
@@ -426,7 +429,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     const groups = groupByOwner(judged.queues, owners);
     const trend = recentTrend(backlog.series);
     const claims = place(judged, ledger, slab);
-    const held = heldBy(claims);
+    const held = sumRanges(claims).high;
     const isCopied = claims.some(({ bytes }) => bytes.low < bytes.high);
     const draft: FindingDraft = {
       title: `${nameOfGroups(groups)}: ${isCopied ? "up to " : ""}${

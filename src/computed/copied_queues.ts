@@ -1,5 +1,6 @@
 /** Receive queues of raw and of packet sockets. Both get copies: what several of them listen to is charged to each, but lies in memory once. So do UDP sockets of a multicast group. */
 import type { FindingDraft } from "../core/analyzer.ts";
+import { sumRanges } from "../core/bytes.ts";
 import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { Ledger } from "../core/ledger.ts";
 import type { Claim, Remedy } from "../core/report.ts";
@@ -104,11 +105,6 @@ export function placeCopies<Q extends SocketQueue>(
   });
 }
 
-/** At the most. */
-export function heldBy(claims: readonly Claim[]): number {
-  return claims.reduce((sum, { bytes: { high } }) => sum + high, 0);
-}
-
 /** Why what is held is less than what the queues are charged, if it is. */
 export function inCommon({ queues, bytes }: Judged, held: number): string {
   if (queues.length === 1 || bytes <= held) return "";
@@ -147,7 +143,7 @@ export function copiedQueuesFinding(
   if (judged.bytes < WORTH_A_LINE_BYTES) return undefined;
   const groups = groupByOwner(judged.queues, owners);
   const claims = placeCopies(judged, ledger, slab);
-  const held = heldBy(claims);
+  const held = sumRanges(claims).high;
   const materialBytes = materialQueueBytes(ledger?.totalBytes);
   const trend = recentTrend(backlog.series);
   const [largest] = judged.queues as [JudgedQueue<SocketQueue>];

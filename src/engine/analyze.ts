@@ -1,5 +1,6 @@
 import type { Analyzer, EvidenceLine, FindingDraft, Unclaimed } from "../core/analyzer.ts";
 import type { Bundle } from "../core/bundle.ts";
+import { sumRanges } from "../core/bytes.ts";
 import { accountBytes, type AccountId, type KnownAccounts, type Ledger } from "../core/ledger.ts";
 import { isWhole } from "../core/whole_ledger.ts";
 import type {
@@ -235,9 +236,8 @@ const KERNEL_ACCOUNTS: readonly AccountId[] = [
 
 /** Whether a cause that may be there has much of the kernel's own memory: nothing tells that it is usual. */
 function isMuchSuspect({ material, confidence, claims }: Finding, { totalBytes }: Ledger): boolean {
-  const bytes = claims.filter(({ account }) => KERNEL_ACCOUNTS.includes(account))
-    .reduce((sum, claim) => sum + claim.bytes.low, 0);
-  return material && confidence === "possible" && bytes >= UNEXPLAINED_SHARE * totalBytes;
+  const { low } = sumRanges(claims.filter(({ account }) => KERNEL_ACCOUNTS.includes(account)));
+  return material && confidence === "possible" && low >= UNEXPLAINED_SHARE * totalBytes;
 }
 
 function verdict(
