@@ -10,6 +10,7 @@ import {
   descriptors,
   type DescriptorTable,
 } from "../src/computed/descriptors.ts";
+import { growth } from "../src/computed/growth.ts";
 import { isAtLeast } from "../src/computed/kernel_release.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
@@ -17,7 +18,7 @@ import { byComm, mainPids, nameOfGroup, stopCommands } from "../src/computed/own
 import { ALL_DESCRIPTORS, seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { slabCaches, usedSlabBytes } from "../src/computed/slab_caches.ts";
-import { type Measurement, recentTrend, type Trend } from "../src/computed/trend.ts";
+import type { Measurement, Trend } from "../src/computed/trend.ts";
 import { netnsOf } from "../src/parsers/_groups.ts";
 import { fileNr } from "../src/parsers/file_nr.ts";
 import { netlink } from "../src/parsers/netlink.ts";
@@ -181,7 +182,7 @@ function costOf(kind: string, sockBytes: number, bundled: Bundled): Cost {
   }
 }
 
-function growth(members: readonly Descriptors[], table: DescriptorTable): Trend | undefined {
+function growthOf(members: readonly Descriptors[], table: DescriptorTable): Trend | undefined {
   const byTime = new Map<number, { count: number; processes: number }>();
   for (const { pid } of members) {
     for (const { time, bytes } of table.series.get(pid) ?? []) {
@@ -193,8 +194,7 @@ function growth(members: readonly Descriptors[], table: DescriptorTable): Trend 
   const whole: Measurement[] = [...byTime].filter(([, each]) => each.processes === members.length).map((
     [time, { count }],
   ) => ({ time, bytes: count }));
-  const trend = recentTrend(whole.sort((a, b) => a.time - b.time));
-  return trend !== undefined && trend.low > 0 ? trend : undefined;
+  return growth(whole.sort((a, b) => a.time - b.time));
 }
 
 function programs(bundled: Bundled): Program[] {
@@ -225,7 +225,7 @@ function programs(bundled: Bundled): Program[] {
       kinds,
       cost,
       bytes: cost.unreclaimable + cost.reclaimable,
-      trend: growth(members, table),
+      trend: growthOf(members, table),
     };
   }).sort((a, b) => b.bytes - a.bytes || (a.comm < b.comm ? -1 : 1));
 }

@@ -8,7 +8,6 @@ import {
 import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity, formatRate } from "../src/core/format.ts";
 import { type Group, groupBy } from "../src/core/group_by.ts";
-import { accountBytes } from "../src/core/ledger.ts";
 import type { ByteRange, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { setSysctl, shellWord } from "../src/core/shell.ts";
 import { type DescriptorsInFlight, descriptorsInFlight } from "../src/parsers/descriptors_in_flight.ts";
@@ -23,6 +22,7 @@ import {
 } from "../src/core/source.ts";
 import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { forecast } from "../src/computed/forecast.ts";
+import { accountSeries, growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { FIND_IN_FLIGHT, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { seesAllDescriptors } from "../src/computed/process_statuses.ts";
@@ -36,7 +36,7 @@ import {
   type TmpfsUse,
   type UnlinkedObject,
 } from "../src/computed/shared_memory.ts";
-import { type Measurement, recentTrend, type Trend } from "../src/computed/trend.ts";
+import type { Measurement, Trend } from "../src/computed/trend.ts";
 import { type RamfsUse, type UnevictableCache, unevictableCache } from "../src/computed/unevictable_cache.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -387,19 +387,6 @@ function nameOf([first, ...others]: readonly Holding[]): string {
   return `${(first as Holding).name}${others.length === 0 ? "" : ` and ${formatQuantity(others.length, "other")}`}`;
 }
 
-function steadyGrowth(series: readonly Measurement[]): Trend | undefined {
-  const trend = recentTrend(series);
-  return trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_BYTES ? trend : undefined;
-}
-
-/** The trend of all shared memory; undefined where it does not grow. */
-function growth({ ledgers }: Seen): Trend | undefined {
-  return steadyGrowth((ledgers ?? []).flatMap(({ time, value }) => {
-    const bytes = accountBytes(value, "shmem");
-    return bytes === undefined ? [] : [{ time, bytes }];
-  }));
-}
-
 /** A process that maps ever more shared memory, the last that is known of it. */
 interface GrowingMapper {
   readonly last: SharedMapper;
@@ -417,7 +404,7 @@ function growingMappers(snapshots: readonly TimePoint<readonly SharedMapper[]>[]
     }
   }
   return [...series.values()].flatMap(({ last, values }) => {
-    const trend = values.length === snapshots.length ? steadyGrowth(values) : undefined;
+    const trend = values.length === snapshots.length ? growth(values, MIN_GROWTH_BYTES) : undefined;
     return trend === undefined || trend.changeBytes < MIN_SHARE_OF_GROWTH * grown.changeBytes
       ? []
       : [{ last, changeBytes: trend.changeBytes }];
@@ -514,9 +501,10 @@ function ramfsEvidence({ bytes, unevictable, mlocked }: UnevictableCache, uses: 
 function ramfsFinding(seen: Seen): FindingDraft | undefined {
   const { unevictableCache: cache } = seen;
   if (cache === undefined || cache.bytes.low < materialFileBytes(seen)) return undefined;
-  const growing = steadyGrowth(
-    (seen.caches ?? []).flatMap(({ time, value }) => value === undefined ? [] : [{ time, bytes: value.countedBytes }]),
+  const series = (seen.caches ?? []).flatMap(({ time, value }) =>
+    value === undefined ? [] : [{ time, bytes: value.countedBytes }]
   );
+  const growing = growth(series, MIN_GROWTH_BYTES);
   const found = ramfsUses(cache);
   const { areSure, uses } = found;
   const [largest] = uses;
@@ -785,7 +773,7 @@ export const shmemLeak: Analyzer = defineAnalyzer({
   judges: "shmem",
   analyze(seen) {
     const unmapped = unmappedOf(seen);
-    const growing = growth(seen);
+    const growing = growth(accountSeries(seen.ledgers, "shmem"), MIN_GROWTH_BYTES);
     const ramfs = ramfsFinding(seen);
     const outcome = isMaterial(unmapped, seen)
       ? { findings: [unmappedFinding(unmapped, growing, seen)] }

@@ -11,6 +11,8 @@ import {
   placeCopies,
   rawBacklog,
 } from "../src/computed/copied_queues.ts";
+import { forecast } from "../src/computed/forecast.ts";
+import { growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { netlinkBacklog, type NetlinkQueue } from "../src/computed/netlink_backlog.ts";
@@ -27,7 +29,6 @@ import {
   judgeQueues,
 } from "../src/computed/socket_queues.ts";
 import { type SocketOwner, type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
-import { recentTrend } from "../src/computed/trend.ts";
 import { notSeen, unseenRoom } from "../src/computed/unseen_sockets.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -174,7 +175,6 @@ function netlinkFinding(
   const groups = groupByOwner(judged.queues, owners);
   const claims = placeCopies(judged, ledger, slab, originOf);
   const held = sumRanges(claims).high;
-  const trend = recentTrend(backlog.series);
   return {
     title: `${nameOfGroups(groups)}: ${formatBytes(held)} unread in ${
       formatQuantity(judged.queues.length, "netlink socket")
@@ -182,7 +182,7 @@ function netlinkFinding(
     confidence: backlogConfidence(judged, materialBytes),
     material: held >= materialBytes,
     claims,
-    ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
+    ...forecast(growth(backlog.series)),
     owners: groups.map((group) => ownerOf(group, "socket", "ls -l /proc/[0-9]*/fd | grep socket", names(group))),
     evidence: evidence(judged, held, backlog.seconds),
     remedies: remedies(groups, known),

@@ -3,6 +3,8 @@ import { sumRanges } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { setSysctl, shellWord } from "../src/core/shell.ts";
+import { forecast } from "../src/computed/forecast.ts";
+import { growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { ALL_SOCKETS, pickedTcp } from "../src/computed/picked_sockets.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
@@ -22,7 +24,6 @@ import {
 } from "../src/computed/socket_queues.ts";
 import { socketOwners } from "../src/computed/socket_owners.ts";
 import { FULL_SHARE, STALE_MS, tcpBacklog, type TcpQueue, ZERO_WINDOW_PROBE } from "../src/computed/tcp_backlog.ts";
-import { recentTrend } from "../src/computed/trend.ts";
 import { notSeen, unseenTcpBytes } from "../src/computed/unseen_sockets.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -312,7 +313,6 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
     }
     const materialBytes = materialQueueBytes(ledger?.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
-    const trend = recentTrend(received.series);
     const claims = placeStreamBytes(judged.bytes, 0, ledger);
     // Copies of one packet share its data, and each is charged for them.
     const heldBytes = isMostlyBesideData(judged.queues) ? sumRanges(claims).high : judged.bytes;
@@ -321,7 +321,7 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
       confidence: backlogConfidence(judged, materialBytes),
       material: judged.bytes >= materialBytes,
       claims,
-      ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
+      ...forecast(growth(received.series)),
       owners: groups.map((group) => ownerOf(group, "socket", "ss -tanp", ports(group))),
       evidence: [
         ...evidence(judged, received.seconds),

@@ -5,6 +5,8 @@ import type { Ledger } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
 import { lately, type Parsed, type TimePoint } from "../src/core/source.ts";
 import { placeCopies } from "../src/computed/copied_queues.ts";
+import { forecast } from "../src/computed/forecast.ts";
+import { growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { ALL_SOCKETS, pickedUdp } from "../src/computed/picked_sockets.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
@@ -32,7 +34,6 @@ import {
   type JudgedQueue,
   judgeQueues,
 } from "../src/computed/socket_queues.ts";
-import { recentTrend } from "../src/computed/trend.ts";
 import { countedBeyond, findSockets, lookAtSockets, notSeen, unseenRoom } from "../src/computed/unseen_sockets.ts";
 import { type UdpBacklog, udpBacklog, type UdpQueue, udpSent } from "../src/computed/udp_backlog.ts";
 import { netSnmp } from "../src/parsers/net_snmp.ts";
@@ -427,7 +428,6 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     }
     const materialBytes = materialQueueBytes(ledger?.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
-    const trend = recentTrend(backlog.series);
     const claims = place(judged, ledger, slab);
     const held = sumRanges(claims).high;
     const isCopied = claims.some(({ bytes }) => bytes.low < bytes.high);
@@ -440,7 +440,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
       confidence: confidence(judged, materialBytes, limit !== undefined && isAtUdpWall(limit, backlog.chargedBytes)),
       material: (isCopied ? held : judged.bytes) >= materialBytes,
       claims,
-      ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
+      ...forecast(growth(backlog.series)),
       owners: groups.map((group) => ownerOf(group, "socket", "ss -uanp", ports(group))),
       evidence: evidence(judged, backlog.seconds, { slab, pageSizeBytes, ...files }),
       remedies: remedies(groups, known, spoken),

@@ -9,6 +9,8 @@ import {
   USUAL_COPY_BYTES_PER_SECOND,
   workOf,
 } from "../src/computed/copy_time.ts";
+import { forecast } from "../src/computed/forecast.ts";
+import { growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import {
@@ -32,7 +34,6 @@ import {
   judgeQueues,
 } from "../src/computed/socket_queues.ts";
 import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
-import { recentTrend } from "../src/computed/trend.ts";
 import { notSeen, unseenRoom } from "../src/computed/unseen_sockets.ts";
 import { unixBacklog, type UnixQueue } from "../src/computed/unix_backlog.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -240,7 +241,6 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
     const readers = ends(judged, owners, "readerInode");
     const senders = ends(judged, owners, "senderInode");
     const inPages = sumBytes(judged.queues.filter((queue) => isInPages(queue, pageSizeBytes)));
-    const trend = recentTrend(backlog.series);
     // Without a reader the sender stands for the queue; of what he left, whose he is.
     const isTold = readers.length === 0 && judged.queues.every(({ readerInode }) => readerInode !== undefined);
     const by = senders.length === 0 ? "" : `, sent by ${nameOfGroups(senders)}`;
@@ -263,7 +263,7 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
         : confidence,
       material: busy === undefined && judged.bytes >= materialBytes,
       claims: placeStreamBytes(inPages, judged.bytes - inPages, ledger),
-      ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
+      ...forecast(growth(backlog.series)),
       owners: worthNaming(groups).map((group) => ownerOf(group, "socket", "ss -xap", detail(group, senders))),
       evidence: [...evidence(judged, backlog.seconds), ...(busy ?? []).slice(0, 1).flatMap(workEvidence)],
       remedies: busy === undefined

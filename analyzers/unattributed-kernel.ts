@@ -27,6 +27,7 @@ import {
   type TraceBuffer,
 } from "../src/computed/kernel_buffers.ts";
 import { forecast } from "../src/computed/forecast.ts";
+import { accountSeries, growth } from "../src/computed/growth.ts";
 import { isAtLeast } from "../src/computed/kernel_release.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
@@ -37,7 +38,7 @@ import { type OutsideProcesses, outsideProcesses } from "../src/computed/outside
 import { type Process, processes } from "../src/computed/processes.ts";
 import type { SocketQueue } from "../src/computed/socket_queues.ts";
 import { tcpBacklog } from "../src/computed/tcp_backlog.ts";
-import { recentTrend, type Trend } from "../src/computed/trend.ts";
+import type { Trend } from "../src/computed/trend.ts";
 import { unixBacklog } from "../src/computed/unix_backlog.ts";
 import { countedBeyond, findSockets, lookAtSockets } from "../src/computed/unseen_sockets.ts";
 import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
@@ -411,17 +412,10 @@ function residualOf(told: Told, unclaimed: Unclaimed): Residual {
     areBuffers,
     nobodysBytes: areBuffers ? uncached : Math.max(0, uncached - buffered),
     // Only where nobody else holds the larger part: otherwise it is they who grow.
-    trend: uncached < MOST_OF * bytes ? undefined : growth(told),
+    trend: uncached < MOST_OF * bytes
+      ? undefined
+      : growth(accountSeries(told.ledgers, "unaccounted"), MIN_GROWTH_BYTES),
   };
-}
-
-function growth({ ledgers }: Seen): Trend | undefined {
-  const series = (ledgers ?? []).flatMap(({ time, value }) => {
-    const bytes = accountBytes(value, "unaccounted");
-    return bytes === undefined ? [] : [{ time, bytes }];
-  });
-  const trend = recentTrend(series);
-  return trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_BYTES ? trend : undefined;
 }
 
 function ruledOut({ bytes, noiseBytes, heldBytes, caches, buffers }: Residual): string {

@@ -7,6 +7,8 @@ import type { Claim, Remedy } from "../core/report.ts";
 import type { Source } from "../core/source.ts";
 import { packet } from "../parsers/packet.ts";
 import { ping, raw } from "../parsers/raw.ts";
+import { forecast } from "./forecast.ts";
+import { growth } from "./growth.ts";
 import { materialQueueBytes } from "./material.ts";
 import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "./owners.ts";
 import type { Process } from "./processes.ts";
@@ -23,7 +25,6 @@ import {
   type SocketQueue,
 } from "./socket_queues.ts";
 import type { SocketOwners } from "./socket_owners.ts";
-import { recentTrend } from "./trend.ts";
 
 /** Raw sockets' receive queues over all network namespaces and snapshots. */
 export const rawBacklog: Source<Backlog> = receiveBacklog({
@@ -145,14 +146,13 @@ export function copiedQueuesFinding(
   const claims = placeCopies(judged, ledger, slab);
   const held = sumRanges(claims).high;
   const materialBytes = materialQueueBytes(ledger?.totalBytes);
-  const trend = recentTrend(backlog.series);
   const [largest] = judged.queues as [JudgedQueue<SocketQueue>];
   return {
     title: `${nameOfGroups(groups)}: ${formatBytes(held)} unread in ${formatQuantity(judged.queues.length, kind.noun)}`,
     confidence: backlogConfidence(judged, materialBytes),
     material: held >= materialBytes,
     claims,
-    ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
+    ...forecast(growth(backlog.series)),
     owners: groups.map((group) =>
       ownerOf(group, "socket", kind.look, `, the fullest of ${(group.held[0] as SocketQueue).local}`)
     ),
