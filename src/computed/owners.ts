@@ -1,5 +1,5 @@
 import { sumBytes } from "../core/bytes.ts";
-import { formatBytes, formatQuantity } from "../core/format.ts";
+import { formatQuantity } from "../core/format.ts";
 import { groupBy } from "../core/group_by.ts";
 import type { Owner } from "../core/report.ts";
 import { shellWord } from "../core/shell.ts";
@@ -88,7 +88,7 @@ function sharersOf(pids: readonly number[], held: readonly Held[], owners: Socke
 const PIDS_LISTED = 5;
 
 /** "100 sockets in 100 processes (pids 11, 12, 13, ...)" */
-export function describeGroup(group: OwnerGroup<Held>, noun: string): string {
+function describeGroup(group: OwnerGroup<Held>, noun: string): string {
   const sockets = formatQuantity(group.held.length, noun);
   if (group.pids.length === 0) return sockets;
   const shared = group.sharers.length === 0
@@ -197,9 +197,4 @@ export function stopAll(
   processes: readonly Process[] | undefined,
 ): string[] {
   return worthNaming(groups).flatMap((group) => stopCommands(group, processes));
-}
-
-/** "12.0 MiB in 3 sockets" */
-export function amountIn(bytes: number, count: number, noun: string): string {
-  return `${formatBytes(bytes)} in ${formatQuantity(count, noun)}`;
 }

@@ -189,7 +189,7 @@ export function ownersTitle({ claims }: Finding): "owners" | "involved" {
 }
 
 /** When the report's last look was; undefined where the bundle does not tell. */
-export function lastLook({ timeline, host }: Report): string | undefined {
+function lastLook({ timeline, host }: Report): string | undefined {
   return timeline.at(-1)?.at ?? host.capturedAt ?? undefined;
 }
 
