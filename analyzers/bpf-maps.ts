@@ -1,9 +1,9 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { sumBytes, sumRanges } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import { accountBytes, type AccountId, type SourceLine } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import type { HostFacts, MaybeValues, Missing, Values } from "../src/core/source.ts";
+import { sumBytes, sumRanges } from "../src/core/sums.ts";
 import { type Descriptors, descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";

@@ -1,9 +1,9 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { sumRanges } from "../src/core/bytes.ts";
 import { formatBytes, formatCount } from "../src/core/format.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
 import type { HostFacts } from "../src/core/source.ts";
+import { sumRanges } from "../src/core/sums.ts";
 import { type DyingMemcgs, dyingMemcgs, MEMCG_BYTES_A_CPU } from "../src/computed/dying_memcgs.ts";
 import { forecast, inBytes } from "../src/computed/forecast.ts";
 import { growth } from "../src/computed/growth.ts";

@@ -1,5 +1,4 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
 import type { Confidence, Remedy } from "../src/core/report.ts";
 import type { SourceLine } from "../src/core/ledger.ts";
@@ -30,6 +29,7 @@ import { tcp } from "../src/parsers/tcp.ts";
 import { unix } from "../src/parsers/unix.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
+import { sum, sumBytes } from "../src/core/sums.ts";
 
 /** What one descriptor of a kind holds: slab objects, by the account they are in. Sizes of x86-64, Linux 6.18; slabinfo's own go before. */
 interface Cost {
@@ -466,7 +466,7 @@ interface Watches {
 function marksOf(details: readonly DescriptorDetail[]): number {
   const counts = details.map(({ inotifyMarks = 0 }) => inotifyMarks);
   const most = counts.reduce((max, count) => Math.max(max, count), 0);
-  const others = counts.reduce((sum, count) => sum + count, 0) - most;
+  const others = sum(counts) - most;
   const instances = details.reduce((sum, { weight }) => sum + weight, 0);
   return most + (others === 0 ? 0 : others * (instances - 1) / (counts.length - 1));
 }

@@ -1,9 +1,9 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Owner, Remedy } from "../src/core/report.ts";
 import type { Account, AccountId, Ledger } from "../src/core/ledger.ts";
 import type { MaybeValues, Values } from "../src/core/source.ts";
+import { sumBytes } from "../src/core/sums.ts";
 import { isWhole } from "../src/core/whole_ledger.ts";
 import {
   cutOffLog,

@@ -1,10 +1,10 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
 import type { Parsed } from "../src/core/source.ts";
 import { accountBytes } from "../src/core/ledger.ts";
+import { sum, sumBytes } from "../src/core/sums.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { MATERIAL_QUEUE_BYTES, materialHeldBytes } from "../src/computed/material.ts";
 import { stopCommands } from "../src/computed/owners.ts";
@@ -61,7 +61,7 @@ function left(pools: readonly HugePagePool[], statuses: readonly ProcessFile<Pro
   const used = pools.flatMap(({ total, free }) =>
     total === undefined || free === undefined ? [] : [{ total, bytes: total.bytes - free.bytes }]
   ).filter(({ bytes }) => bytes > 0);
-  const mappedBytes = known.reduce((sum, bytes) => sum + bytes, 0);
+  const mappedBytes = sum(known);
   return { used, mappedBytes, bytes: sumBytes(used) - mappedBytes };
 }
 

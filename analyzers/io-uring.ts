@@ -1,5 +1,4 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
 import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
 import type { Claim, Owner, Remedy } from "../src/core/report.ts";
@@ -25,6 +24,7 @@ import { vmallocinfo } from "../src/parsers/vmallocinfo.ts";
 import { vmstat } from "../src/parsers/vmstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
+import { sumBytes } from "../src/core/sums.ts";
 import { unaccountedBytes } from "../src/core/whole_ledger.ts";
 
 /** struct io_uring_sqe, struct io_uring_cqe, and the index of the submission array (include/uapi/linux/io_uring.h). */

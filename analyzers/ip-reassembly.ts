@@ -1,9 +1,9 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
 import { inNetns } from "../src/core/shell.ts";
 import type { MaybeValues, Parsed, Values } from "../src/core/source.ts";
+import { sumBytes } from "../src/core/sums.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { MOST_OWNERS } from "../src/computed/owners.ts";

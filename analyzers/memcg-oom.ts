@@ -1,9 +1,9 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Owner, Remedy } from "../src/core/report.ts";
 import type { Missing } from "../src/core/source.ts";
 import { shellWord } from "../src/core/shell.ts";
+import { sumBytes } from "../src/core/sums.ts";
 import { type MemcgOom, memcgOoms, UNNAMED_GROUP } from "../src/computed/memcg_ooms.ts";
 import { cutOffLog, mayBeOfGroup } from "../src/computed/oom_dump.ts";
 import { type CgroupController, cgroups } from "../src/parsers/cgroups.ts";

@@ -1,9 +1,9 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { sumBytes, sumRanges } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
 import type { Parsed } from "../src/core/source.ts";
+import { sumBytes, sumRanges } from "../src/core/sums.ts";
 import { unaccountedBytes } from "../src/core/whole_ledger.ts";
 import { copiedQueuesFinding, type CopiesKind, packetBacklog } from "../src/computed/copied_queues.ts";
 import { ledger } from "../src/computed/ledger.ts";

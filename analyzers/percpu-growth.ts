@@ -1,9 +1,9 @@
 import { type Analyzer, defineAnalyzer, type FindingDraft, type Unclaimed } from "../src/core/analyzer.ts";
-import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { type HostFacts, type MaybeValues, type Missing, overTime, type Values } from "../src/core/source.ts";
+import { sumBytes } from "../src/core/sums.ts";
 import { isWhole, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import { controlGroups } from "../src/computed/control_groups.ts";
 import { MEMCG_BYTES_A_CPU } from "../src/computed/dying_memcgs.ts";

@@ -5,7 +5,6 @@ import {
   type FindingDraft,
   type Outcome,
 } from "../src/core/analyzer.ts";
-import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Ledger, SourceLine } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
@@ -30,6 +29,7 @@ import { type Pipe, pipeContents } from "../src/parsers/pipe_contents.ts";
 import { processStatus } from "../src/parsers/process_status.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
+import { sumBytes } from "../src/core/sums.ts";
 import { unaccountedBytes } from "../src/core/whole_ledger.ts";
 
 /** What the pipes of one unprivileged user may hold before the kernel gives him two-page pipes only: fs.pipe-user-pages-soft, 16,384 pages. */

@@ -5,7 +5,6 @@ import {
   type FindingDraft,
   type Outcome,
 } from "../src/core/analyzer.ts";
-import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity, formatRate } from "../src/core/format.ts";
 import { type Group, groupBy } from "../src/core/group_by.ts";
 import type { ByteRange, Confidence, Owner, Remedy } from "../src/core/report.ts";
@@ -20,6 +19,7 @@ import {
   type TimePoint,
   type Values,
 } from "../src/core/source.ts";
+import { sumBytes } from "../src/core/sums.ts";
 import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { forecast } from "../src/computed/forecast.ts";
 import { accountSeries, growth } from "../src/computed/growth.ts";

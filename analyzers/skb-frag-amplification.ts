@@ -1,5 +1,4 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Confidence, Owner, Remedy } from "../src/core/report.ts";
 import type { HostFacts, MaybeValues, Values } from "../src/core/source.ts";
@@ -26,6 +25,7 @@ import { meminfo } from "../src/parsers/meminfo.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
+import { sumBytes } from "../src/core/sums.ts";
 import { isWhole, unaccountedBytes, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 
 /** Below this ratio the blocks are just full of what the sockets are charged for. */

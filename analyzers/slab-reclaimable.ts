@@ -1,5 +1,4 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatCount, formatShare } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
 import { WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
@@ -11,6 +10,7 @@ import { type DentryState, dentryState } from "../src/parsers/dentry_state.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
+import { sumBytes } from "../src/core/sums.ts";
 
 /** A host that does its work looks up mostly names that exist. */
 const MOST_OF = 0.5;

@@ -1,7 +1,7 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { sumRanges } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
+import { sumRanges } from "../src/core/sums.ts";
 import {
   copiedQueuesFinding,
   type CopiesContext,

@@ -1,8 +1,8 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { sumRanges } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { setSysctl, shellWord } from "../src/core/shell.ts";
+import { sum, sumBytes, sumRanges } from "../src/core/sums.ts";
 import { forecast } from "../src/computed/forecast.ts";
 import { growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
@@ -106,16 +106,12 @@ function kindOf(judged: Judged<TcpQueue>): string {
 }
 
 function isMostlyBesideData(queues: readonly Queue[]): boolean {
-  return sum(queues.filter(isBesideData), ({ bytes }) => bytes) > sum(queues, ({ bytes }) => bytes) / 2;
+  return sumBytes(queues.filter(isBesideData)) > sumBytes(queues) / 2;
 }
 
 function commonState(judged: Judged<TcpQueue>, isMost: (queues: readonly Queue[]) => boolean): string {
   if (isMost(notAccepted(judged.queues))) return " of connections that it has not accepted";
   return isMost(closeWait(judged)) ? " of connections that the other end has closed" : "";
-}
-
-function sum(queues: readonly Queue[], amount: (queue: Queue) => number): number {
-  return queues.reduce((total, queue) => total + amount(queue), 0);
 }
 
 function evidence(judged: Judged<TcpQueue>, seconds: number): EvidenceLine[] {
@@ -153,7 +149,7 @@ function evidence(judged: Judged<TcpQueue>, seconds: number): EvidenceLine[] {
       line: closed.line,
       because: `CLOSE_WAIT (08): the other end has closed, the program here neither reads nor closes; ${
         formatQuantity(moreClosed.length + 1, "socket")
-      } with ${formatBytes(sum([closed, ...moreClosed], ({ bytes }) => bytes))} in this state`,
+      } with ${formatBytes(sumBytes([closed, ...moreClosed]))} in this state`,
     });
   }
   return lines;
@@ -170,13 +166,13 @@ function listenerEvidence(judged: Judged<TcpQueue>): EvidenceLine[] {
     path: listener.path,
     line: listener.line,
     because: `listens, and has not accepted ${formatQuantity(waiting.length, "connection")} with ${
-      formatBytes(sum(waiting, ({ bytes }) => bytes))
+      formatBytes(sumBytes(waiting))
     }: no process has them open yet; its receive queue counts the connections that wait`,
   }];
 }
 
 function waitingEvidence(judged: Judged<TcpQueue>): EvidenceLine[] {
-  const waiting = sum(judged.queues, waitingBytes);
+  const waiting = sum(judged.queues.map(waitingBytes));
   const peer = judged.queues.find((queue) => waitingBytes(queue) > 0)?.peer;
   if (peer === undefined) return [];
   return [{

@@ -1,5 +1,4 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Confidence, Remedy } from "../src/core/report.ts";
 import { forecast } from "../src/computed/forecast.ts";
@@ -26,6 +25,7 @@ import { notSeen, unseenTcpBytes } from "../src/computed/unseen_sockets.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl, shellWord } from "../src/core/shell.ts";
+import { sumBytes } from "../src/core/sums.ts";
 
 const ID = "socket-backlog-tcp-send";
 

@@ -1,9 +1,9 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { sumRanges } from "../src/core/bytes.ts";
 import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Ledger } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
 import { lately, type Parsed, type TimePoint } from "../src/core/source.ts";
+import { sumRanges } from "../src/core/sums.ts";
 import { placeCopies } from "../src/computed/copied_queues.ts";
 import { forecast } from "../src/computed/forecast.ts";
 import { growth } from "../src/computed/growth.ts";

@@ -1,5 +1,4 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
 import {
@@ -38,6 +37,7 @@ import { notSeen, unseenRoom } from "../src/computed/unseen_sockets.ts";
 import { unixBacklog, type UnixQueue } from "../src/computed/unix_backlog.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
+import { sumBytes } from "../src/core/sums.ts";
 
 /** Less than this in all queues is what any busy host has on its way to its readers: not worth a line. */
 const WORTH_A_LINE_BYTES = 2 ** 20;

@@ -5,7 +5,6 @@ import {
   type FindingDraft,
   type Unclaimed,
 } from "../src/core/analyzer.ts";
-import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatCount, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
 import { type Group, groupBy } from "../src/core/group_by.ts";
 import { accountBytes, type Ledger, type SourceLine } from "../src/core/ledger.ts";
@@ -19,6 +18,7 @@ import {
   type Parsed,
   type Values,
 } from "../src/core/source.ts";
+import { sumBytes } from "../src/core/sums.ts";
 import { uncountedBalloons } from "../src/computed/balloon_drivers.ts";
 import {
   type KernelBuffer,

@@ -1,10 +1,10 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { sumBytes } from "../src/core/bytes.ts";
 import { formatBytes, formatCount, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
 import type { Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
 import { type MaybeValues, overTime, type Values } from "../src/core/source.ts";
+import { sumBytes } from "../src/core/sums.ts";
 import { forecast } from "../src/computed/forecast.ts";
 import { accountSeries } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";

@@ -1,10 +1,10 @@
 /** Receive queues of raw and of packet sockets. Both get copies: what several of them listen to is charged to each, but lies in memory once. So do UDP sockets of a multicast group. */
 import type { FindingDraft } from "../core/analyzer.ts";
-import { sumRanges } from "../core/bytes.ts";
 import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { Ledger } from "../core/ledger.ts";
 import type { Claim, Remedy } from "../core/report.ts";
 import type { Source } from "../core/source.ts";
+import { sum, sumRanges } from "../core/sums.ts";
 import { packet } from "../parsers/packet.ts";
 import { ping, raw } from "../parsers/raw.ts";
 import { forecast } from "./forecast.ts";
@@ -88,7 +88,7 @@ function surelyHeld<Q extends SocketQueue>(queues: readonly JudgedQueue<Q>[], or
     if (origin === ALL_PROTOCOLS) ofAll = Math.max(ofAll, bytes);
     else fullest.set(key, Math.max(fullest.get(key) ?? 0, bytes));
   }
-  return Math.max(ofAll, [...fullest.values()].reduce((sum, bytes) => sum + bytes, 0));
+  return Math.max(ofAll, sum([...fullest.values()]));
 }
 
 /** Where the queues lie: at least what is there for sure, at most what they are charged. */

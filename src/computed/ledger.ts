@@ -9,10 +9,10 @@
  *
  * Sources: fs/proc/meminfo.c, mm/show_mem.c, Documentation/filesystems/proc.rst.
  */
-import { sumBytes } from "../core/bytes.ts";
 import { ParseError } from "../core/errors.ts";
 import type { Account, AccountId, Ledger, SourceLine } from "../core/ledger.ts";
 import { defineComputed, type HostFacts, type Parsed, type Source } from "../core/source.ts";
+import { sumBytes } from "../core/sums.ts";
 import { BUFF_CACHE, free } from "../parsers/free.ts";
 import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
 import { type Mount, mounts } from "../parsers/mounts.ts";

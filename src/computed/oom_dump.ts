@@ -1,7 +1,7 @@
 /** What the kernel wrote of the host when no memory was left: the only account there is where nothing but a kernel log was kept. */
-import { sumBytes } from "../core/bytes.ts";
 import type { Account, AccountId, Ledger, SourceLine } from "../core/ledger.ts";
 import { defineComputed, type Missing, type Parsed, type Source } from "../core/source.ts";
+import { sumBytes } from "../core/sums.ts";
 import { kernelLog, type KernelLogEvent } from "../parsers/kernel_log.ts";
 import { meminfo } from "../parsers/meminfo.ts";
 import { type OomReport, oomReports } from "../parsers/oom_report.ts";

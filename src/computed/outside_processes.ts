@@ -1,6 +1,6 @@
-import { sumBytes } from "../core/bytes.ts";
 import { accountBytes, type SourceLine } from "../core/ledger.ts";
 import { defineComputed, type Source } from "../core/source.ts";
+import { sumBytes } from "../core/sums.ts";
 import { type PsProcess, psTables } from "../parsers/ps.ts";
 import { ledger } from "./ledger.ts";
 import { areAllProcesses, processStatuses } from "./process_statuses.ts";

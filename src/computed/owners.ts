@@ -1,8 +1,8 @@
-import { sumBytes } from "../core/bytes.ts";
 import { formatQuantity } from "../core/format.ts";
 import { groupBy } from "../core/group_by.ts";
 import type { Owner } from "../core/report.ts";
 import { shellWord } from "../core/shell.ts";
+import { sumBytes } from "../core/sums.ts";
 import { NO_NAME, type Process } from "./processes.ts";
 import type { SocketOwners } from "./socket_owners.ts";
 

@@ -1,9 +1,9 @@
 /** What holds shared memory, and how much of it any process has mapped. */
-import { sumBytes } from "../core/bytes.ts";
 import { ParseError } from "../core/errors.ts";
 import { type Group, groupBy } from "../core/group_by.ts";
 import type { SourceLine } from "../core/ledger.ts";
 import { defineComputed, type Parsed, type Source } from "../core/source.ts";
+import { sum, sumBytes } from "../core/sums.ts";
 import type { ProcessFile } from "../parsers/_groups.ts";
 import { df, type DfMount } from "../parsers/df.ts";
 import { type LsofFiles, lsofFiles } from "../parsers/lsof_files.ts";
@@ -142,7 +142,7 @@ function orphanSegments(
 function attached(segments: readonly SysvSegment[], unlinked: readonly UnlinkedFile[]): number {
   const files = new Map(unlinked.filter(({ mapped }) => mapped).map(({ identity, bytes }) => [identity, bytes]));
   return segments.reduce((sum, segment) => sum + (segment.attached > 0 ? segment.rssBytes ?? 0 : 0), 0) +
-    [...files.values()].reduce((sum, bytes) => sum + bytes, 0);
+    sum([...files.values()]);
 }
 
 /** Each tmpfs once, however often it is mounted: two of the same size and use are the same one. */

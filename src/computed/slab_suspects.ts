@@ -1,8 +1,8 @@
 /** Which slab caches somebody may leak into, without what sockets and known tenants hold of them, and without caches that explain themselves. */
-import { sumBytes } from "../core/bytes.ts";
 import { append } from "../core/group_by.ts";
 import type { Ledger } from "../core/ledger.ts";
 import type { Parsed, TimePoint } from "../core/source.ts";
+import { sumBytes } from "../core/sums.ts";
 import type { Meminfo } from "../parsers/meminfo.ts";
 import type { SlabCache } from "../parsers/slabinfo.ts";
 import { isStream, type ReceiveCharge } from "./receive_charges.ts";

@@ -1,8 +1,8 @@
 /** Who allocated the objects of slab caches, where tracing tells. */
 import type { EvidenceLine } from "../core/analyzer.ts";
-import { sumBytes } from "../core/bytes.ts";
 import { formatBytes, formatCount } from "../core/format.ts";
 import type { Parsed } from "../core/source.ts";
+import { sumBytes } from "../core/sums.ts";
 import type { AllocationSite } from "../parsers/allocinfo.ts";
 import type { LostObject } from "../parsers/kmemleak.ts";
 import type { SlabCaller } from "../parsers/slab_alloc_traces.ts";

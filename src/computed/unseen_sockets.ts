@@ -1,10 +1,10 @@
 /** Sockets that the kernel counts, or that may be there, and the bundle does not show. */
 import type { Outcome } from "../core/analyzer.ts";
-import { sumRanges } from "../core/bytes.ts";
 import { formatBytes } from "../core/format.ts";
 import { accountBytes, type Ledger } from "../core/ledger.ts";
 import type { Remedy } from "../core/report.ts";
 import { type Captured, defineComputed, type Missing, type Reader, readUses, type Source } from "../core/source.ts";
+import { sumRanges } from "../core/sums.ts";
 import { unaccountedBytes } from "../core/whole_ledger.ts";
 import { sockstat } from "../parsers/sockstat.ts";
 import { ledger } from "./ledger.ts";

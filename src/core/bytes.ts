@@ -1,5 +1,3 @@
-import type { ByteRange } from "./report.ts";
-
 /** One array of all the parts. */
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
@@ -16,17 +14,4 @@ export async function* slices(chunks: AsyncIterable<Uint8Array>, size: number): 
   for await (const chunk of chunks) {
     for (let at = 0; at < chunk.length; at += size) yield chunk.subarray(at, at + size);
   }
-}
-
-/** What the parts come to together. */
-export function sumBytes(parts: readonly { readonly bytes: number }[]): number {
-  return parts.reduce((sum, { bytes }) => sum + bytes, 0);
-}
-
-/** The same of what is only known to be between two amounts. */
-export function sumRanges(parts: readonly { readonly bytes: ByteRange }[]): ByteRange {
-  return {
-    low: parts.reduce((sum, { bytes }) => sum + bytes.low, 0),
-    high: parts.reduce((sum, { bytes }) => sum + bytes.high, 0),
-  };
 }

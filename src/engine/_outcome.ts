@@ -1,7 +1,7 @@
 import type { Outcome } from "../core/analyzer.ts";
-import { sumRanges } from "../core/bytes.ts";
 import { formatBytes } from "../core/format.ts";
 import type { Ledger } from "../core/ledger.ts";
+import { sumRanges } from "../core/sums.ts";
 
 /**
  * Refuses what an analyzer cannot mean: claims that at least more is held than the host has. Believed, they would displace the findings of

@@ -1,6 +1,5 @@
 import type { Analyzer, EvidenceLine, FindingDraft, Unclaimed } from "../core/analyzer.ts";
 import type { Bundle } from "../core/bundle.ts";
-import { sumRanges } from "../core/bytes.ts";
 import { accountBytes, type AccountId, type KnownAccounts, type Ledger } from "../core/ledger.ts";
 import { isWhole } from "../core/whole_ledger.ts";
 import type {
@@ -23,6 +22,7 @@ import {
   type Source,
   type TimePoint,
 } from "../core/source.ts";
+import { sumRanges } from "../core/sums.ts";
 import { exhaustTogether, growthOf, type LimitDraft } from "./_exhaustion.ts";
 import { checkClaims } from "./_outcome.ts";
 import { byRank, type Candidate, settleClaims, type Settled } from "./rank.ts";

@@ -1,7 +1,7 @@
 import type { FindingDraft, Unclaimed } from "../core/analyzer.ts";
-import { sumRanges } from "../core/bytes.ts";
 import type { AccountId, Ledger } from "../core/ledger.ts";
 import type { ByteRange, Claim, Confidence } from "../core/report.ts";
+import { sumRanges } from "../core/sums.ts";
 
 /** A draft with the id of the analyzer that made it. */
 export interface Candidate {

@@ -1,8 +1,8 @@
-import { sumBytes } from "../core/bytes.ts";
 import { append } from "../core/group_by.ts";
 import type { AccountId } from "../core/ledger.ts";
 import type { Finding, PressureLevel, Report } from "../core/report.ts";
 import type { CauseSummary, FleetSummary, HostCount, HostDigest, Outlier, OutOfMemory } from "../core/summary.ts";
+import { sum, sumBytes } from "../core/sums.ts";
 
 /** Fewer hosts have no usual share. */
 const MIN_FLEET = 5;
@@ -123,7 +123,7 @@ function causes(hosts: readonly HostDigest[]): CauseSummary[] {
     return {
       cause,
       hosts: found.length,
-      bytes: sums.reduce((sum, each) => sum + each, 0),
+      bytes: sum(sums),
       worst: { path: (found[sums.indexOf(most)] as HostDigest).path, bytes: most },
       kernels: count(found.flatMap(({ kernelRelease }) => kernelRelease ?? [])),
       programs: count(own.flatMap((each) => [...new Set(each.flatMap(({ programs }) => programs))])),

@@ -8,8 +8,8 @@ import * as fs from "node:fs/promises";
 import { Buffer } from "node:buffer";
 import { dirname, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
-import { sumBytes } from "../core/bytes.ts";
 import { HostError } from "../core/errors.ts";
+import { sumBytes } from "../core/sums.ts";
 
 /** `ring-20261123T060102Z.tar.gz`; with a number where two would have one name. */
 const FILE = /^ring-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z(?:-(\d+))?\.tar\.gz$/;

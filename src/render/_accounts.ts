@@ -1,7 +1,7 @@
 /** The accounts of the ledger in the few groups that a person thinks in. */
-import { sumBytes } from "../core/bytes.ts";
 import type { AccountId } from "../core/ledger.ts";
 import type { Finding, Report, ReportAccount } from "../core/report.ts";
+import { sumBytes } from "../core/sums.ts";
 import { GROUP_OF, type GroupId, GROUPS } from "./_groups.ts";
 import { isAccusation } from "./_summary.ts";
 

@@ -1,7 +1,7 @@
 /** Where all of MemTotal is: one bar, what is in use of it magnified, and the accounts below. */
-import { sumBytes } from "../core/bytes.ts";
 import { formatBytes, formatShare } from "../core/format.ts";
 import type { Report, ReportAccount } from "../core/report.ts";
+import { sumBytes } from "../core/sums.ts";
 import { type AccountGroup, accountGroups, heldOf, usedGroups, usedTitle } from "./_accounts.ts";
 import { type Content, type Markup, markup } from "./_html.ts";
 

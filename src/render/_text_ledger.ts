@@ -1,8 +1,8 @@
 /** Where all of MemTotal is, for a terminal: a bar, what is in use of it magnified, and a table. */
 import { getBorderCharacters, table } from "table";
-import { sumBytes } from "../core/bytes.ts";
 import { formatBytes, formatQuantity, formatShare } from "../core/format.ts";
 import type { Report, ReportAccount } from "../core/report.ts";
+import { sum, sumBytes } from "../core/sums.ts";
 import { type AccountGroup, accountGroups, heldOf, usedGroups, usedTitle } from "./_accounts.ts";
 import { printable, wrap, wrapItems } from "./_printable.ts";
 import { GROUP_LETTERS, HELD_LETTER, type Style } from "./_text_style.ts";
@@ -37,7 +37,7 @@ function bar(parts: readonly Part[], width: number): string {
   const whole = sumBytes(parts);
   const wanted = parts.map(({ bytes }) => Math.max(1, Math.round(width * bytes / whole)));
   const widest = wanted.indexOf(Math.max(...wanted));
-  const excess = wanted.reduce((sum, count) => sum + count, 0) - width;
+  const excess = sum(wanted) - width;
   return `[${
     parts.map(({ letter, paint }, i) =>
       paint(letter.repeat(Math.max(1, (wanted[i] as number) - (i === widest ? excess : 0))))

@@ -1,6 +1,6 @@
-import { sumBytes } from "../core/bytes.ts";
 import { formatBytes, formatQuantity, formatShare } from "../core/format.ts";
 import type { Evidence, Finding, Owner, Remedy, Report } from "../core/report.ts";
+import { sumBytes } from "../core/sums.ts";
 import { heldOf } from "./_accounts.ts";
 import { codeBlock, codeSpan, collapsed, inline, prose } from "./_markdown.ts";
 import { printable } from "./_printable.ts";
