@@ -16,8 +16,7 @@ import {
   type Parsed,
   type Values,
 } from "../src/core/source.ts";
-import { isWhole, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
-import { unaccountedBytes } from "../src/computed/amounts.ts";
+import { isWhole, unaccountedBytes, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import { type BalloonDriver, uncountedBalloons } from "../src/computed/balloon_drivers.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";

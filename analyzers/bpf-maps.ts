@@ -3,7 +3,7 @@ import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import { accountBytes, type AccountId, type SourceLine } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import type { HostFacts, MaybeValues, Missing, Values } from "../src/core/source.ts";
-import { sumBytes } from "../src/computed/amounts.ts";
+import { sumBytes, sumRanges } from "../src/core/sums.ts";
 import { type Descriptors, descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
@@ -259,7 +259,7 @@ function mapFinding(maps: Maps, areas: Areas, seen: Seen, materialBytes: number)
   const { path, all, bytes: listed } = maps;
   const [largest] = all as [BpfMap];
   const claims = claimsOfAll(all, seen);
-  const total = claims.reduce((bytes, claim) => bytes + claim.bytes.low, 0);
+  const total = sumRanges(claims).low;
   const others = all.length > 1
     ? `, and ${formatBytes(listed - largest.bytes)} in ${formatQuantity(all.length - 1, "other")}`
     : "";

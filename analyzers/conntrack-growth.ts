@@ -2,10 +2,11 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
 import type { Owner, Remedy } from "../src/core/report.ts";
 import { type MaybeValues, overTime, type Values } from "../src/core/source.ts";
+import { growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { MOST_OWNERS } from "../src/computed/owners.ts";
-import { recentTrend, type Trend } from "../src/computed/trend.ts";
+import type { Trend } from "../src/computed/trend.ts";
 import { isWholeList, WHOLE_SLABINFO } from "../src/computed/slab_caches.ts";
 import { netnsName, netnsOf } from "../src/parsers/_groups.ts";
 import { type ConntrackStat, conntrackStat } from "../src/parsers/conntrack_stat.ts";
@@ -107,12 +108,11 @@ function tablesOf(cache: SlabCache, { conntrackStat: stats }: Seen): Tables {
   };
 }
 
-function growth({ cache, bytesAnEntry }: Tables, { slabs }: Seen): Trend | undefined {
-  const trend = recentTrend((slabs ?? []).flatMap(({ time, value }) => {
+function growthOf({ cache, bytesAnEntry }: Tables, { slabs }: Seen): Trend | undefined {
+  return growth((slabs ?? []).flatMap(({ time, value }) => {
     const then = value.value.find(({ name }) => name === cache.name);
     return then === undefined ? [] : [{ time, bytes: then.activeObjects * bytesAnEntry }];
   }));
-  return trend !== undefined && trend.low > 0 ? trend : undefined;
 }
 
 function limitEvidence({ ledger, sysctl: settings }: Seen): EvidenceLine[] {
@@ -169,7 +169,7 @@ function owners({ known, entries, bytesAnEntry }: Tables, where: string): Owner[
 function finding(tables: Tables, seen: Seen): FindingDraft {
   const { known: [largest], entries } = tables;
   const bytes = entries * tables.bytesAnEntry;
-  const trend = growth(tables, seen);
+  const trend = growthOf(tables, seen);
   // Where the namespace was not captured, the cache still tells the number.
   const where = largest !== undefined && largest.entries > entries / 2
     ? netnsName(largest.namespace)

@@ -3,12 +3,13 @@ import { formatBytes, formatCount } from "../src/core/format.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
 import type { HostFacts } from "../src/core/source.ts";
+import { sumRanges } from "../src/core/sums.ts";
 import { type DyingMemcgs, dyingMemcgs, MEMCG_BYTES_A_CPU } from "../src/computed/dying_memcgs.ts";
 import { forecast, inBytes } from "../src/computed/forecast.ts";
+import { growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialSlabBytes } from "../src/computed/material.ts";
 import { type SlabCaches, slabCaches } from "../src/computed/slab_caches.ts";
-import { recentTrend, type Trend } from "../src/computed/trend.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /**
@@ -96,19 +97,13 @@ function groupObjects({ count }: DyingMemcgs, caches: SlabCaches | undefined): E
   };
 }
 
-/** The trend of their number; undefined where there are not ever more. */
-function growth({ series }: DyingMemcgs): Trend | undefined {
-  const trend = recentTrend(series);
-  return trend !== undefined && trend.low > 0 ? trend : undefined;
-}
-
 function numbersOf({ count, living }: DyingMemcgs): string {
   return `${formatCount(count)} removed memory cgroups beside ${formatCount(living)} that are in use`;
 }
 
 function evidence(dying: DyingMemcgs, objects: EvidenceLine | undefined): EvidenceLine[] {
   const how = dying.counted ? "the kernel counts" : "the kernel has more groups than folders:";
-  const trend = growth(dying);
+  const trend = growth(dying.series);
   const change = trend === undefined
     ? ""
     : `; ${formatCount(Math.round(trend.changeBytes))} more in ${Math.round(trend.spanSeconds)} s`;
@@ -124,8 +119,8 @@ function finding(
   each: number,
   ledger: Ledger,
 ): FindingDraft {
-  const held = claims.reduce((sum, claim) => sum + claim.bytes.low, 0);
-  const trend = growth(dying);
+  const held = sumRanges(claims).low;
+  const trend = growth(dying.series);
   return {
     title: `${formatCount(dying.count)} memory cgroups that were removed are still there and hold about ${
       formatBytes(held)

@@ -9,6 +9,7 @@ import {
   descriptors,
   type DescriptorTable,
 } from "../src/computed/descriptors.ts";
+import { growth } from "../src/computed/growth.ts";
 import { isAtLeast } from "../src/computed/kernel_release.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
@@ -16,7 +17,7 @@ import { byComm, mainPids, nameOfGroup, stopCommands } from "../src/computed/own
 import { ALL_DESCRIPTORS, seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { slabCaches, usedSlabBytes } from "../src/computed/slab_caches.ts";
-import { type Measurement, recentTrend, type Trend } from "../src/computed/trend.ts";
+import type { Measurement, Trend } from "../src/computed/trend.ts";
 import { netnsOf } from "../src/parsers/_groups.ts";
 import { fileNr } from "../src/parsers/file_nr.ts";
 import { netlink } from "../src/parsers/netlink.ts";
@@ -28,6 +29,7 @@ import { tcp } from "../src/parsers/tcp.ts";
 import { unix } from "../src/parsers/unix.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
+import { sum, sumBytes } from "../src/core/sums.ts";
 
 /** What one descriptor of a kind holds: slab objects, by the account they are in. Sizes of x86-64, Linux 6.18; slabinfo's own go before. */
 interface Cost {
@@ -180,7 +182,7 @@ function costOf(kind: string, sockBytes: number, bundled: Bundled): Cost {
   }
 }
 
-function growth(members: readonly Descriptors[], table: DescriptorTable): Trend | undefined {
+function growthOf(members: readonly Descriptors[], table: DescriptorTable): Trend | undefined {
   const byTime = new Map<number, { count: number; processes: number }>();
   for (const { pid } of members) {
     for (const { time, bytes } of table.series.get(pid) ?? []) {
@@ -192,8 +194,7 @@ function growth(members: readonly Descriptors[], table: DescriptorTable): Trend 
   const whole: Measurement[] = [...byTime].filter(([, each]) => each.processes === members.length).map((
     [time, { count }],
   ) => ({ time, bytes: count }));
-  const trend = recentTrend(whole.sort((a, b) => a.time - b.time));
-  return trend !== undefined && trend.low > 0 ? trend : undefined;
+  return growth(whole.sort((a, b) => a.time - b.time));
 }
 
 function programs(bundled: Bundled): Program[] {
@@ -224,7 +225,7 @@ function programs(bundled: Bundled): Program[] {
       kinds,
       cost,
       bytes: cost.unreclaimable + cost.reclaimable,
-      trend: growth(members, table),
+      trend: growthOf(members, table),
     };
   }).sort((a, b) => b.bytes - a.bytes || (a.comm < b.comm ? -1 : 1));
 }
@@ -465,7 +466,7 @@ interface Watches {
 function marksOf(details: readonly DescriptorDetail[]): number {
   const counts = details.map(({ inotifyMarks = 0 }) => inotifyMarks);
   const most = counts.reduce((max, count) => Math.max(max, count), 0);
-  const others = counts.reduce((sum, count) => sum + count, 0) - most;
+  const others = sum(counts) - most;
   const instances = details.reduce((sum, { weight }) => sum + weight, 0);
   return most + (others === 0 ? 0 : others * (instances - 1) / (counts.length - 1));
 }
@@ -478,7 +479,7 @@ function watches({ descriptors: table }: Seen): Watches[] {
       pid: (theirs[0] as DescriptorDetail).pid,
       bytes: MARK_BYTES * marksOf(theirs),
     }));
-    const bytes = marksBy.reduce((sum, each) => sum + each.bytes, 0);
+    const bytes = sumBytes(marksBy);
     const sorted = details.toSorted((a, b) => (b.inotifyMarks as number) - (a.inotifyMarks as number));
     return {
       comm,

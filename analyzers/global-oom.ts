@@ -3,6 +3,7 @@ import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts"
 import type { Owner, Remedy } from "../src/core/report.ts";
 import type { Account, AccountId, Ledger } from "../src/core/ledger.ts";
 import type { MaybeValues, Values } from "../src/core/source.ts";
+import { sumBytes } from "../src/core/sums.ts";
 import { isWhole } from "../src/core/whole_ledger.ts";
 import {
   cutOffLog,
@@ -58,7 +59,7 @@ interface Packets {
 /** Packets that made up the slab, if slab is most of what there was; undefined where they do not. */
 function queuedPackets(most: Share | undefined, report: OomReport | undefined): Packets | undefined {
   const heads = report?.slabs.filter(({ name }) => HEAD_CACHES.has(name)) ?? [];
-  const bytes = heads.reduce((sum, each) => sum + each.bytes, 0);
+  const bytes = sumBytes(heads);
   const [first] = heads;
   if (first === undefined || most?.cause !== "slab-leak" || bytes < HEADS_SHARE * most.bytes) return undefined;
   return { count: bytes / HEAD_BYTES, line: first.line };

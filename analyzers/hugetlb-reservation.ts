@@ -4,6 +4,7 @@ import type { Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
 import type { Parsed } from "../src/core/source.ts";
 import { accountBytes } from "../src/core/ledger.ts";
+import { sum, sumBytes } from "../src/core/sums.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { MATERIAL_QUEUE_BYTES, materialHeldBytes } from "../src/computed/material.ts";
 import { stopCommands } from "../src/computed/owners.ts";
@@ -60,8 +61,8 @@ function left(pools: readonly HugePagePool[], statuses: readonly ProcessFile<Pro
   const used = pools.flatMap(({ total, free }) =>
     total === undefined || free === undefined ? [] : [{ total, bytes: total.bytes - free.bytes }]
   ).filter(({ bytes }) => bytes > 0);
-  const mappedBytes = known.reduce((sum, bytes) => sum + bytes, 0);
-  return { used, mappedBytes, bytes: used.reduce((sum, { bytes }) => sum + bytes, 0) - mappedBytes };
+  const mappedBytes = sum(known);
+  return { used, mappedBytes, bytes: sumBytes(used) - mappedBytes };
 }
 
 function hugetlbfsFiles(files: Parsed<readonly TmpfsFile[]> | undefined, mounted: readonly Mount[] = []): TmpfsFile[] {
@@ -88,7 +89,7 @@ function openFinding(
 ): FindingDraft | undefined {
   const files = openFiles(list);
   const [largest] = files;
-  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const bytes = sumBytes(files);
   if (list === undefined || largest === undefined || bytes < MOSTLY * all) return undefined;
   const commOf = (pid: number): string => known?.find((process) => process.pid === pid)?.comm ?? `pid ${pid}`;
   const pids = [...new Set(files.map(({ pid }) => pid))];
@@ -223,7 +224,7 @@ function leftFinding(
   list: Parsed<readonly TmpfsFile[]> | undefined,
   files: readonly TmpfsFile[],
 ): FindingDraft {
-  const inFiles = files.reduce((sum, file) => sum + file.bytes, 0);
+  const inFiles = sumBytes(files);
   const areFiles = inFiles >= MOSTLY * bytes;
   return {
     title: areFiles
@@ -349,7 +350,7 @@ export const hugetlbReservation: Analyzer = defineAnalyzer({
         leftFinding(used, list, hugetlbfsFiles(list, mounted?.value)),
     ];
     const idle = pools.flatMap(unused).filter(({ bytes, total: { bytes: all } }) => bytes > HEADROOM_SHARE * all);
-    const bytes = idle.reduce((sum, pool) => sum + pool.bytes, 0);
+    const bytes = sumBytes(idle);
     const total = pools.reduce((sum, pool) => sum + (pool.total?.bytes ?? 0), 0);
     if (bytes < material) {
       return findings.length > 0

@@ -3,7 +3,6 @@ import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts"
 import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
 import type { Claim, Owner, Remedy } from "../src/core/report.ts";
 import type { HostFacts, MaybeValues, Missing, Values } from "../src/core/source.ts";
-import { unaccountedBytes } from "../src/computed/amounts.ts";
 import { type DescriptorDetail, descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
@@ -25,6 +24,8 @@ import { vmallocinfo } from "../src/parsers/vmallocinfo.ts";
 import { vmstat } from "../src/parsers/vmstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
+import { sumBytes } from "../src/core/sums.ts";
+import { unaccountedBytes } from "../src/core/whole_ledger.ts";
 
 /** struct io_uring_sqe, struct io_uring_cqe, and the index of the submission array (include/uapi/linux/io_uring.h). */
 const SQE_BYTES = 64;
@@ -181,7 +182,7 @@ function aioGroups(rings: readonly AioRings[], comms: ReadonlyMap<number, string
       comm,
       pids: mainPids(sorted),
       contexts: held.reduce((sum, { contexts }) => sum + contexts, 0),
-      bytes: held.reduce((sum, { bytes }) => sum + bytes, 0),
+      bytes: sumBytes(held),
       largest: sorted[0] as AioRings,
     };
   }).sort((a, b) => b.bytes - a.bytes || (a.comm < b.comm ? -1 : 1));
@@ -366,7 +367,7 @@ function unsizedFinding(seen: Seen, residual: number): FindingDraft | undefined 
 function xdpFinding({ vmallocinfo: areas }: Seen, pinned: Pinned): FindingDraft | undefined {
   const umem = areas?.value.filter(({ caller }) => caller !== undefined && UMEM_CALLER.test(caller)) ?? [];
   const [largest] = umem.toSorted((a, b) => b.bytes - a.bytes || a.line - b.line);
-  const mapped = umem.reduce((sum, { bytes }) => sum + bytes, 0);
+  const mapped = sumBytes(umem);
   if (areas === undefined || largest === undefined || mapped < MOST * pinned.bytes) return undefined;
   const bytes = Math.min(pinned.bytes, mapped);
   return {
@@ -428,7 +429,7 @@ function aioFinding(seen: Seen): FindingDraft | undefined {
   const { ledger, aioRings: aio, processStatus: statuses, sysctl: settings } = seen;
   const events = settings && sysctlNumbers(settings.value, "fs.aio-nr")?.[0];
   const groups = aioGroups(aio?.value ?? [], new Map(statuses?.map(({ pid, value }) => [pid, value.name])));
-  const mapped = groups.reduce((sum, { bytes }) => sum + bytes, 0);
+  const mapped = sumBytes(groups);
   const bytes = Math.min(
     accountBytes(ledger, "page-cache") ?? 0,
     Math.max(mapped, (events ?? 0) * LEAST_BYTES_AN_EVENT),

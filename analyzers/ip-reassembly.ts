@@ -3,6 +3,7 @@ import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts"
 import type { Claim, Remedy } from "../src/core/report.ts";
 import { inNetns } from "../src/core/shell.ts";
 import type { MaybeValues, Parsed, Values } from "../src/core/source.ts";
+import { sumBytes } from "../src/core/sums.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { MOST_OWNERS } from "../src/computed/owners.ts";
@@ -194,7 +195,7 @@ export const ipReassembly: Analyzer = defineAnalyzer({
   analyze(seen) {
     const materialBytes = materialQueueBytes(seen.ledger.totalBytes);
     const fragments = fragmentsOf(seen);
-    const bytes = fragments.reduce((sum, each) => sum + each.bytes, 0);
+    const bytes = sumBytes(fragments);
     if (bytes >= materialBytes) return { findings: [countedFinding(fragments, bytes, seen)] };
     const queues = queuesOf(seen);
     if (queues !== undefined && queues.leastBytes >= materialBytes) return { findings: [unseenFinding(queues, seen)] };

@@ -5,13 +5,14 @@ import type { Remedy } from "../src/core/report.ts";
 import { type MaybeValues, type Missing, overTime, type Values } from "../src/core/source.ts";
 import { WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import { forecast, inBytes } from "../src/computed/forecast.ts";
+import { growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { programSeries } from "../src/computed/program_series.ts";
 import { type Program, programs } from "../src/computed/programs.ts";
-import { recentTrend, type Trend } from "../src/computed/trend.ts";
+import type { Trend } from "../src/computed/trend.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -43,9 +44,8 @@ function ruledOut(stackBytes: number, top: Program | undefined): string {
 }
 
 /** The trend of their number; undefined where there are not ever more of them. */
-function growth({ comm, threads }: Program, { programSeries: series }: Seen): Trend | undefined {
-  const trend = recentTrend(series?.get(comm)?.threads ?? []);
-  return trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_SHARE * threads ? trend : undefined;
+function growthOf({ comm, threads }: Program, { programSeries: series }: Seen): Trend | undefined {
+  return growth(series?.get(comm)?.threads ?? [], MIN_GROWTH_SHARE * threads);
 }
 
 function evidence({ threadsLine, comm }: Program, trend: Trend | undefined, { meminfo: file }: Seen): EvidenceLine[] {
@@ -104,7 +104,7 @@ function finding(top: Program, stackBytes: number, seen: Seen): FindingDraft {
   const threads = Math.max(1, seen.programs.reduce((sum, program) => sum + program.threads, 0));
   const bytes = Math.round(stackBytes * Math.min(1, top.threads / threads));
   const each = stackBytes / threads;
-  const trend = growth(top, seen);
+  const trend = growthOf(top, seen);
   const count = formatQuantity(top.threads, "thread");
   return {
     title: `${nameOfGroup({ comm: top.comm, pids: top.threadPids })} has ${count}, whose kernel stacks take ${

@@ -3,6 +3,7 @@ import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts"
 import type { Owner, Remedy } from "../src/core/report.ts";
 import type { Missing } from "../src/core/source.ts";
 import { shellWord } from "../src/core/shell.ts";
+import { sumBytes } from "../src/core/sums.ts";
 import { type MemcgOom, memcgOoms, UNNAMED_GROUP } from "../src/computed/memcg_ooms.ts";
 import { cutOffLog, mayBeOfGroup } from "../src/computed/oom_dump.ts";
 import { type CgroupController, cgroups } from "../src/parsers/cgroups.ts";
@@ -87,7 +88,7 @@ function chargesOf({ report }: MemcgOom): Charge[] {
 
 /** Whether what the log tells is less than half of what the group was charged for. */
 function isMostlyUntold({ report }: MemcgOom, charges: readonly Charge[]): boolean {
-  return charges.reduce((sum, { bytes }) => sum + bytes, 0) < (report?.usageBytes ?? 0) / 2;
+  return sumBytes(charges) < (report?.usageBytes ?? 0) / 2;
 }
 
 /** What filled the group. Without its dump: the kernel kills the largest process, which in a small group mostly is the cause. */

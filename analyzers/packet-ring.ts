@@ -3,7 +3,8 @@ import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts"
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
 import type { Parsed } from "../src/core/source.ts";
-import { unaccountedBytes } from "../src/computed/amounts.ts";
+import { sumBytes, sumRanges } from "../src/core/sums.ts";
+import { unaccountedBytes } from "../src/core/whole_ledger.ts";
 import { copiedQueuesFinding, type CopiesKind, packetBacklog } from "../src/computed/copied_queues.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "../src/computed/owners.ts";
@@ -87,7 +88,7 @@ interface Context {
 }
 
 function bytesOf(rings: readonly PacketRing[]): number {
-  return rings.reduce((sum, ring) => sum + ring.bytes, 0);
+  return sumBytes(rings);
 }
 
 function ringFinding(
@@ -98,7 +99,7 @@ function ringFinding(
   if (bytes < WORTH_A_LINE_BYTES) return undefined;
   const groups = groupByOwner(rings, owners);
   const claims = place(bytes, ledger);
-  const accounted = claims.reduce((sum, claim) => sum + claim.bytes.low, 0);
+  const accounted = sumRanges(claims).low;
   return {
     title: `${nameOfGroups(groups)}: ${formatBytes(bytes)} in the rings of ${
       formatQuantity(rings.length, "packet socket")

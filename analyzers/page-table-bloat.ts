@@ -1,12 +1,15 @@
-import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/analyzer.ts";
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
+import type { Owner, Remedy } from "../src/core/report.ts";
+import type { MaybeValues, Values } from "../src/core/source.ts";
 import { WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
-import { processes } from "../src/computed/processes.ts";
-import { programs } from "../src/computed/programs.ts";
+import { type Process, processes } from "../src/computed/processes.ts";
+import { type Program, programs } from "../src/computed/programs.ts";
+import type { BytesAtLine } from "../src/parsers/_values.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -23,6 +26,117 @@ const ABSURD_SHARE = 0.1;
 /** The smallest process's own: on each of five levels some for text, heap, libraries and stack. */
 const PROCESS_PAGES = 32;
 
+const MAX_OWNERS = 10;
+
+const needs = { ledger, meminfo, programs };
+const uses = { processes };
+
+/** What the bundle tells. */
+type Seen = Values<typeof needs> & MaybeValues<typeof uses>;
+
+/** What is mapped, and what page tables it and so many processes take on ordinary hosts. */
+interface Ordinary {
+  readonly mappedBytes: number;
+  readonly processes: number;
+  readonly tableBytes: number;
+}
+
+function ordinary({ ledger, meminfo: file, programs: all }: Seen, pageSizeBytes: number): Ordinary {
+  const mappedBytes = (accountBytes(ledger, "anon") ?? 0) + (file.value.bytes.get("Mapped")?.bytes ?? 0);
+  const count = all.reduce((sum, { pids }) => sum + pids.length, 0);
+  const tableBytes = ORDINARY_FACTOR * (ENTRY_BYTES / pageSizeBytes) * mappedBytes +
+    PROCESS_PAGES * pageSizeBytes * count;
+  return { mappedBytes, processes: count, tableBytes };
+}
+
+function isMuch(bytes: number, { mappedBytes, tableBytes }: Ordinary, { ledger }: Seen): boolean {
+  const hugetlb = accountBytes(ledger, "hugetlb") ?? 0;
+  const isWorthChanging = bytes >= WORTH_CHANGING_SHARE * (ledger.totalBytes - hugetlb) ||
+    bytes >= ABSURD_SHARE * mappedBytes;
+  return isWorthChanging && bytes - tableBytes >= materialHeldBytes(ledger.totalBytes);
+}
+
+/** Programs that have page tables, the most first. */
+function holdersOf({ programs: all }: Seen): Program[] {
+  return all.filter(({ pageTableBytes }) => pageTableBytes > 0)
+    .sort((a, b) => b.pageTableBytes - a.pageTableBytes || (a.comm < b.comm ? -1 : 1));
+}
+
+function ownerOf({ comm, pageTableBytes, pageTablePids: pids }: Program): Owner {
+  return {
+    pid: pids[0] ?? null,
+    comm,
+    bytes: pageTableBytes,
+    count: pids.length,
+    detail: `page tables of ${formatQuantity(pids.length, "process", "processes")}`,
+  };
+}
+
+function evidence(
+  { bytes, line }: BytesAtLine,
+  { mappedBytes, tableBytes }: Ordinary,
+  top: Program | undefined,
+  { meminfo: { path }, ledger }: Seen,
+): EvidenceLine[] {
+  const because = `${formatShare(bytes, ledger.totalBytes)} of memory; ${
+    formatBytes(mappedBytes)
+  } are mapped, for which ${formatBytes(tableBytes)} would be ordinary`;
+  return [
+    { path, line, because },
+    ...(top?.pageTablesLine === undefined
+      ? []
+      : [{ ...top.pageTablesLine, because: `the process of ${top.comm} with the largest tables` }]),
+  ];
+}
+
+function remedies(top: Program | undefined, known: readonly Process[] | undefined): Remedy[] {
+  return [
+    {
+      when: "now",
+      text: `End or restart the owner in an orderly way: page tables go with the mapping. ${
+        remedyMark("page-table-bloat", "end the owner")
+      }`,
+      commands: top === undefined ? [] : stopCommands({ comm: top.comm, pids: top.pageTablePids }, known),
+      verify: "PageTables of /proc/meminfo falls",
+    },
+    {
+      when: "fix",
+      text:
+        "Map large shared memory with huge pages (a table page less for each 2 MiB, in each process), or have fewer processes map it: a connection pool " +
+        `before a database. Unmap ranges that are touched only here and there. ${
+          remedyMark("page-table-bloat", "map with huge pages")
+        }`,
+      commands: top === undefined ? [] : [`grep -E 'VmPTE|VmRSS|VmSize' /proc/${top.pageTablePids[0]}/status`],
+      verify: "VmPTE is about 0.2 % of VmRSS",
+    },
+    {
+      when: "prevent",
+      text: `Alert on PageTables above 2 % of memory. ${remedyMark("page-table-bloat", "alert")}`,
+      commands: ["awk '/MemTotal|PageTables/ { print }' /proc/meminfo"],
+      verify: "it stays below under load",
+    },
+  ];
+}
+
+function finding(tables: BytesAtLine, usual: Ordinary, seen: Seen): FindingDraft {
+  const holders = holdersOf(seen);
+  const [top] = holders;
+  const excess = tables.bytes - usual.tableBytes;
+  const held = top === undefined ? excess : Math.min(tables.bytes, top.pageTableBytes);
+  const name = top === undefined
+    ? "Page tables"
+    : `${nameOfGroup({ comm: top.comm, pids: top.pageTablePids })}: page tables`;
+  return {
+    title: `${name} take ${formatBytes(held)}`,
+    confidence: top !== undefined && top.pageTableBytes > excess / 2 ? "confirmed" : "likely",
+    material: true,
+    claims: [{ account: "page-tables", bytes: { low: held, high: held } }],
+    owners: holders.slice(0, MAX_OWNERS).map(ownerOf),
+    evidence: evidence(tables, usual, top, seen),
+    remedies: remedies(top, seen.processes),
+  };
+}
+
 export const pageTableBloat: Analyzer = defineAnalyzer({
   id: "page-table-bloat",
   title: "Page tables far larger than what they map needs",
@@ -37,83 +151,18 @@ export const pageTableBloat: Analyzer = defineAnalyzer({
     "https://docs.kernel.org/mm/page_tables.html",
     "Oracle drgn-tools memstate: warns from 2 % of memory on",
   ],
-  needs: { ledger, meminfo, programs },
-  uses: { processes },
-  analyze({ ledger, meminfo: file, programs: all, processes: known }, { pageSizeBytes = USUAL_PAGE_BYTES }) {
-    const field = file.value.bytes.get("PageTables");
+  needs,
+  uses,
+  analyze(seen, { pageSizeBytes = USUAL_PAGE_BYTES }) {
+    const tables = seen.meminfo.value.bytes.get("PageTables");
     // Every kernel since 2.6.18 tells it.
-    if (field === undefined) return { notAssessed: [WHOLE_MEMINFO] };
-    const mapped = (accountBytes(ledger, "anon") ?? 0) + (file.value.bytes.get("Mapped")?.bytes ?? 0);
-    const count = all.reduce((sum, { pids }) => sum + pids.length, 0);
-    const ordinary = ORDINARY_FACTOR * (ENTRY_BYTES / pageSizeBytes) * mapped + PROCESS_PAGES * pageSizeBytes * count;
-    const excess = field.bytes - ordinary;
-    const hugetlb = accountBytes(ledger, "hugetlb") ?? 0;
-    const much = field.bytes >= WORTH_CHANGING_SHARE * (ledger.totalBytes - hugetlb) ||
-      field.bytes >= ABSURD_SHARE * mapped;
-    if (!much || excess < materialHeldBytes(ledger.totalBytes)) {
-      return {
-        ruledOut: `page tables are ${formatBytes(field.bytes)} for ${formatBytes(mapped)} of mapped memory and ${
-          formatQuantity(count, "process", "processes")
-        }`,
-      };
-    }
-    const holders = all.filter(({ pageTableBytes }) => pageTableBytes > 0)
-      .sort((a, b) => b.pageTableBytes - a.pageTableBytes || (a.comm < b.comm ? -1 : 1));
-    const [top] = holders;
-    const held = top === undefined ? excess : Math.min(field.bytes, top.pageTableBytes);
-    const evidence: EvidenceLine[] = [{
-      path: file.path,
-      line: field.line,
-      because: `${formatShare(field.bytes, ledger.totalBytes)} of memory; ${
-        formatBytes(mapped)
-      } are mapped, for which ${formatBytes(ordinary)} would be ordinary`,
-    }];
-    if (top?.pageTablesLine !== undefined) {
-      evidence.push({ ...top.pageTablesLine, because: `the process of ${top.comm} with the largest tables` });
-    }
+    if (tables === undefined) return { notAssessed: [WHOLE_MEMINFO] };
+    const usual = ordinary(seen, pageSizeBytes);
+    if (isMuch(tables.bytes, usual, seen)) return { findings: [finding(tables, usual, seen)] };
     return {
-      findings: [{
-        title: `${
-          top === undefined ? "Page tables" : `${nameOfGroup({ comm: top.comm, pids: top.pageTablePids })}: page tables`
-        } take ${formatBytes(held)}`,
-        confidence: top !== undefined && top.pageTableBytes > excess / 2 ? "confirmed" : "likely",
-        material: true,
-        claims: [{ account: "page-tables", bytes: { low: held, high: held } }],
-        owners: holders.slice(0, 10).map((program) => ({
-          pid: program.pageTablePids[0] ?? null,
-          comm: program.comm,
-          bytes: program.pageTableBytes,
-          count: program.pageTablePids.length,
-          detail: `page tables of ${formatQuantity(program.pageTablePids.length, "process", "processes")}`,
-        })),
-        evidence,
-        remedies: [
-          {
-            when: "now",
-            text: `End or restart the owner in an orderly way: page tables go with the mapping. ${
-              remedyMark("page-table-bloat", "end the owner")
-            }`,
-            commands: top === undefined ? [] : stopCommands({ comm: top.comm, pids: top.pageTablePids }, known),
-            verify: "PageTables of /proc/meminfo falls",
-          },
-          {
-            when: "fix",
-            text:
-              "Map large shared memory with huge pages (a table page less for each 2 MiB, in each process), or have fewer processes map it: a connection pool " +
-              `before a database. Unmap ranges that are touched only here and there. ${
-                remedyMark("page-table-bloat", "map with huge pages")
-              }`,
-            commands: top === undefined ? [] : [`grep -E 'VmPTE|VmRSS|VmSize' /proc/${top.pageTablePids[0]}/status`],
-            verify: "VmPTE is about 0.2 % of VmRSS",
-          },
-          {
-            when: "prevent",
-            text: `Alert on PageTables above 2 % of memory. ${remedyMark("page-table-bloat", "alert")}`,
-            commands: ["awk '/MemTotal|PageTables/ { print }' /proc/meminfo"],
-            verify: "it stays below under load",
-          },
-        ],
-      }],
+      ruledOut: `page tables are ${formatBytes(tables.bytes)} for ${
+        formatBytes(usual.mappedBytes)
+      } of mapped memory and ${formatQuantity(usual.processes, "process", "processes")}`,
     };
   },
 });

@@ -1,16 +1,17 @@
-import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/analyzer.ts";
+import { type Analyzer, defineAnalyzer, type FindingDraft, type Unclaimed } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
-import type { Missing } from "../src/core/source.ts";
-import { overTime } from "../src/core/source.ts";
+import { type HostFacts, type MaybeValues, type Missing, overTime, type Values } from "../src/core/source.ts";
+import { sumBytes } from "../src/core/sums.ts";
 import { isWhole, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import { controlGroups } from "../src/computed/control_groups.ts";
 import { MEMCG_BYTES_A_CPU } from "../src/computed/dying_memcgs.ts";
 import { forecast } from "../src/computed/forecast.ts";
+import { accountSeries, growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
-import { recentTrend } from "../src/computed/trend.ts";
+import type { Trend } from "../src/computed/trend.ts";
 import { bpfMaps } from "../src/parsers/bpf_maps.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -59,6 +60,61 @@ const COUNTED: Missing = {
 /** Tells how many CPUs there are. */
 const CPUS: Missing = { path: "proc/zoneinfo", howToCapture: "cat /proc/zoneinfo" };
 
+const needs = { ledger, meminfo };
+const uses = { ledgers: overTime(ledger), bpfMaps, controlGroups };
+
+/** What the bundle tells. */
+type Seen = Values<typeof needs> & MaybeValues<typeof uses> & { readonly facts: HostFacts };
+
+/** Per-CPU maps have a cause of their own, and so have removed groups. */
+function bytesOfNobody(allBytes: number, { bpfMaps: maps }: Seen, unclaimed: Unclaimed): number {
+  const mapBytes = sumBytes((maps?.value ?? []).filter(({ type }) => type.includes("percpu")));
+  return Math.max(0, Math.min(allBytes - mapBytes, unclaimed.get("percpu") ?? allBytes));
+}
+
+function usualBytesOfCpu({ controlGroups: groups }: Seen): number {
+  return USUAL_BYTES_A_CPU + (groups?.count ?? 0) * MEMCG_BYTES_A_CPU;
+}
+
+/** An area a CPU: without their number only growth can be judged. */
+function usualBytes(seen: Seen): number {
+  const { cpus = Infinity } = seen.facts;
+  return cpus * usualBytesOfCpu(seen);
+}
+
+/** "1.00 GiB (5.0 %), 16.0 MiB on each of 64 CPUs" */
+function amount(bytes: number, { ledger, facts: { cpus } }: Seen): string {
+  const ofEach = cpus === undefined ? "" : `, ${formatBytes(bytes / cpus)} on each of ${formatQuantity(cpus, "CPU")}`;
+  return `${formatBytes(bytes)} (${formatShare(bytes, ledger.totalBytes)})${ofEach}`;
+}
+
+function finding(bytes: number, line: number, growing: Trend | undefined, seen: Seen): FindingDraft {
+  const counted = amount(bytes, seen);
+  const rate = growing === undefined ? "" : `, and grows by ${formatRate(growing.bytesPerSecond)}`;
+  return {
+    title: `Per-CPU memory holds ${counted}${rate}; its holder is not known`,
+    confidence: growing === undefined ? "possible" : "likely",
+    material: true,
+    claims: [{ account: "percpu", bytes: { low: Math.max(0, bytes - usualBytes(seen)), high: bytes } }],
+    ...forecast(growing, seen.ledgers),
+    owners: [{
+      pid: null,
+      comm: "per-CPU allocator",
+      bytes,
+      count: 1,
+      detail: "to see who allocates: sysctl -w vm.mem_profiling=1; sort -rn /proc/allocinfo | head",
+    }],
+    evidence: [{
+      path: seen.meminfo.path,
+      line,
+      because: growing === undefined
+        ? `${counted}: ${formatBytes(usualBytesOfCpu(seen))} a CPU is much already`
+        : `${counted}, and it grew by ${formatBytes(growing.changeBytes)} in ${Math.round(growing.spanSeconds)} s`,
+    }],
+    remedies,
+  };
+}
+
 export const percpuGrowth: Analyzer = defineAnalyzer({
   id: "percpu-growth",
   title: "Per-CPU memory",
@@ -67,64 +123,25 @@ export const percpuGrowth: Analyzer = defineAnalyzer({
     "possible CPUs, so that what is harmless on a laptop is gigabytes on a host of 256 CPUs. Percpu of /proc/meminfo is all that the kernel tells of it.",
   lookAlikes: "bpf-maps and dying-memcg, which name the holder. Many CPUs: per-CPU memory of some MiB each is normal.",
   references: ["mm/percpu.c", "https://docs.kernel.org/filesystems/proc.html"],
-  needs: { ledger, meminfo },
-  uses: { ledgers: overTime(ledger), bpfMaps, controlGroups },
+  needs,
+  uses,
   last: true,
-  analyze({ ledger, meminfo: { path, value }, ledgers, bpfMaps: maps, controlGroups: groups }, { cpus }, unclaimed) {
-    const all = accountBytes(ledger, "percpu");
+  analyze(values, facts, unclaimed) {
+    const seen = { ...values, facts };
+    const { ledger, meminfo: { value } } = seen;
+    const allBytes = accountBytes(ledger, "percpu");
     const line = value.bytes.get("Percpu")?.line;
     if (!isWhole(ledger)) return { notAssessed: [WHOLE_MEMINFO] };
-    if (all === undefined || line === undefined) {
+    if (allBytes === undefined || line === undefined) {
       return { notAssessed: [value.bytes.has(LINE_BEFORE) ? COUNTED : WHOLE_MEMINFO] };
     }
-    // Per-CPU maps have a cause of their own, and so have removed groups.
-    const inMaps = (maps?.value ?? []).filter(({ type }) => type.includes("percpu")).reduce(
-      (sum, { bytes }) => sum + bytes,
-      0,
-    );
-    const percpu = Math.max(0, Math.min(all - inMaps, unclaimed.get("percpu") ?? all));
-    const materialBytes = materialQueueBytes(ledger.totalBytes);
-    const trend = recentTrend((ledgers ?? []).flatMap(({ time, value: then }) => {
-      const bytes = accountBytes(then, "percpu");
-      return bytes === undefined ? [] : [{ time, bytes }];
-    }));
-    const grows = trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_BYTES;
-    // An area a CPU: without their number only growth can be judged.
-    const usualOfCpu = USUAL_BYTES_A_CPU + (groups?.count ?? 0) * MEMCG_BYTES_A_CPU;
-    const usual = cpus === undefined ? Infinity : cpus * usualOfCpu;
-    const counted = `${formatBytes(percpu)} (${formatShare(percpu, ledger.totalBytes)})${
-      cpus === undefined ? "" : `, ${formatBytes(percpu / cpus)} on each of ${formatQuantity(cpus, "CPU")}`
-    }`;
-    if (percpu >= materialBytes && !grows && cpus === undefined) return { notAssessed: [CPUS] };
-    if (percpu < materialBytes || (!grows && percpu <= usual)) {
-      return { ruledOut: `per-CPU memory${percpu < all ? " that no cause has" : ""} is ${counted}` };
+    const bytes = bytesOfNobody(allBytes, seen, unclaimed);
+    const growing = growth(accountSeries(seen.ledgers, "percpu"), MIN_GROWTH_BYTES);
+    const isMuch = bytes >= materialQueueBytes(ledger.totalBytes);
+    if (isMuch && growing === undefined && facts.cpus === undefined) return { notAssessed: [CPUS] };
+    if (!isMuch || (growing === undefined && bytes <= usualBytes(seen))) {
+      return { ruledOut: `per-CPU memory${bytes < allBytes ? " that no cause has" : ""} is ${amount(bytes, seen)}` };
     }
-    const evidence: EvidenceLine[] = [{
-      path,
-      line,
-      because: grows
-        ? `${counted}, and it grew by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s`
-        : `${counted}: ${formatBytes(usualOfCpu)} a CPU is much already`,
-    }];
-    return {
-      findings: [{
-        title: `Per-CPU memory holds ${counted}${
-          grows ? `, and grows by ${formatRate(trend.bytesPerSecond)}` : ""
-        }; its holder is not known`,
-        confidence: grows ? "likely" : "possible",
-        material: true,
-        claims: [{ account: "percpu", bytes: { low: Math.min(percpu, Math.max(0, percpu - usual)), high: percpu } }],
-        ...forecast(grows ? trend : undefined, ledgers),
-        owners: [{
-          pid: null,
-          comm: "per-CPU allocator",
-          bytes: percpu,
-          count: 1,
-          detail: "to see who allocates: sysctl -w vm.mem_profiling=1; sort -rn /proc/allocinfo | head",
-        }],
-        evidence,
-        remedies,
-      }],
-    };
+    return { findings: [finding(bytes, line, growing, seen)] };
   },
 });

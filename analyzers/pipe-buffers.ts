@@ -9,7 +9,6 @@ import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Ledger, SourceLine } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
 import type { MaybeValues, Missing, Values } from "../src/core/source.ts";
-import { sumBytes, unaccountedBytes } from "../src/computed/amounts.ts";
 import {
   FASTEST_COPY_BYTES_PER_SECOND,
   type Lives,
@@ -30,6 +29,8 @@ import { type Pipe, pipeContents } from "../src/parsers/pipe_contents.ts";
 import { processStatus } from "../src/parsers/process_status.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
+import { sumBytes } from "../src/core/sums.ts";
+import { unaccountedBytes } from "../src/core/whole_ledger.ts";
 
 /** What the pipes of one unprivileged user may hold before the kernel gives him two-page pipes only: fs.pipe-user-pages-soft, 16,384 pages. */
 const SOFT_LIMIT_BYTES = 64 * 2 ** 20;

@@ -11,6 +11,7 @@ import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Confidence, Remedy } from "../src/core/report.ts";
 import { type MaybeValues, overTime, type TimePoint, type Values } from "../src/core/source.ts";
 import { forecast, inBytes } from "../src/computed/forecast.ts";
+import { growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
@@ -18,7 +19,7 @@ import { ALL_PROCESSES, areAllProcesses, hiddenProcesses } from "../src/computed
 import { hiddenAnonBytes, type Process, processes } from "../src/computed/processes.ts";
 import { type Program, programs } from "../src/computed/programs.ts";
 import { type ProgramSeries, programSeries } from "../src/computed/program_series.ts";
-import { MIN_TREND_POINTS, recentTrend, type Trend } from "../src/computed/trend.ts";
+import { MIN_TREND_POINTS, type Trend } from "../src/computed/trend.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Apache's prefork, the server with the most processes by default, has at most 256 (MaxRequestWorkers). */
@@ -61,10 +62,9 @@ function crowds(
 }
 
 /** The trend of their number, if there are ever more of them and they do not end. */
-function growth(series: ProgramSeries | undefined): Trend | undefined {
+function growthOf(series: ProgramSeries | undefined): Trend | undefined {
   if (series === undefined || series.ended > MAX_ENDED_SHARE * series.started) return undefined;
-  const trend = recentTrend(series.processes);
-  return trend !== undefined && trend.low > 0 ? trend : undefined;
+  return growth(series.processes);
 }
 
 function sizeOf({ anonBytes, pageTableBytes }: Crowd): number {
@@ -219,13 +219,13 @@ export const processProliferation: Analyzer = defineAnalyzer({
       seen.programs,
       seen.processes,
       accountBytes(host, "anon") ?? Infinity,
-      (crowd) => crowd.pids.length >= MANY_PROCESSES || pilesUp(crowd, growth(series?.get(crowd.comm)), ledgers),
+      (crowd) => crowd.pids.length >= MANY_PROCESSES || pilesUp(crowd, growthOf(series?.get(crowd.comm)), ledgers),
     );
     // One that grows goes before one that is only larger.
-    const crowd = found.find(({ comm }) => growth(series?.get(comm)) !== undefined) ?? found[0];
+    const crowd = found.find(({ comm }) => growthOf(series?.get(comm)) !== undefined) ?? found[0];
     if (crowd === undefined) return none(seen);
     const watched = series?.get(crowd.comm);
-    const trend = growth(watched);
+    const trend = growthOf(watched);
     const isSteady = trend === undefined && (watched?.processes.length ?? 0) >= MIN_TREND_POINTS;
     if (!isSteady && sizeOf(crowd) >= materialHeldBytes(host.totalBytes)) {
       return { findings: [finding(crowd, trend, seen)] };

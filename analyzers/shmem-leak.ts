@@ -6,7 +6,7 @@ import {
   type Outcome,
 } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity, formatRate } from "../src/core/format.ts";
-import { accountBytes } from "../src/core/ledger.ts";
+import { type Group, groupBy } from "../src/core/group_by.ts";
 import type { ByteRange, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { setSysctl, shellWord } from "../src/core/shell.ts";
 import { type DescriptorsInFlight, descriptorsInFlight } from "../src/parsers/descriptors_in_flight.ts";
@@ -19,15 +19,15 @@ import {
   type TimePoint,
   type Values,
 } from "../src/core/source.ts";
-import { sumBytes } from "../src/computed/amounts.ts";
+import { sumBytes } from "../src/core/sums.ts";
 import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { forecast } from "../src/computed/forecast.ts";
+import { accountSeries, growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { FIND_IN_FLIGHT, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import {
-  type Holder,
   type OrphanSegment,
   type SharedMapper,
   sharedMappers,
@@ -36,7 +36,7 @@ import {
   type TmpfsUse,
   type UnlinkedObject,
 } from "../src/computed/shared_memory.ts";
-import { type Measurement, recentTrend, type Trend } from "../src/computed/trend.ts";
+import type { Measurement, Trend } from "../src/computed/trend.ts";
 import { type RamfsUse, type UnevictableCache, unevictableCache } from "../src/computed/unevictable_cache.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -122,11 +122,11 @@ function removeSegments({ id, creatorPid, uid, seenBy }: OrphanSegment, count: n
 }
 
 /** @param segments Those that one process left, if there are several. */
-function segmentsHolding(segments: readonly OrphanSegment[], known: readonly Process[] | undefined): Holding {
-  const [segment] = segments as readonly [OrphanSegment];
+function segmentsHolding(segments: Group<OrphanSegment>, known: readonly Process[] | undefined): Holding {
+  const [segment] = segments;
   const { id, creatorPid, uid, seenBy, path, line } = segment;
   const count = segments.length;
-  const bytes = segments.reduce((all, each) => all + each.bytes, 0);
+  const bytes = sumBytes(segments);
   const where = seenBy === undefined
     ? ""
     : ` in the IPC namespace of ${commOf(seenBy, known) ?? UNKNOWN_PROGRAM} (pid ${seenBy})`;
@@ -179,30 +179,25 @@ function segmentsHolding(segments: readonly OrphanSegment[], known: readonly Pro
  * Those that one process made, taken together: it may have left thousands of small ones. Where it is not known who did, each is one of its own: 0 is any
  * process of a PID namespace beside the one that looked.
  */
-function byMaker(orphans: readonly OrphanSegment[]): OrphanSegment[][] {
-  const groups = new Map<string, OrphanSegment[]>();
-  for (const segment of orphans) {
-    const { id, creatorPid, uid, seenBy } = segment;
+function byMaker(orphans: readonly OrphanSegment[]): Group<OrphanSegment>[] {
+  const groups = groupBy(orphans, ({ id, creatorPid, uid, seenBy }) => {
     const isKnown = creatorPid !== undefined && creatorPid > 0;
-    const key = isKnown ? `maker ${creatorPid} ${uid} ${seenBy}` : `segment ${id} ${seenBy}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [segment]);
-    else group.push(segment);
-  }
+    return isKnown ? `maker ${creatorPid} ${uid} ${seenBy}` : `segment ${id} ${seenBy}`;
+  });
   return [...groups.values()];
 }
 
 /** Unlinked files of one process. */
 function processHolding(
   pid: number,
-  objects: readonly UnlinkedObject[],
+  objects: Group<UnlinkedObject>,
   known: readonly Process[] | undefined,
 ): Holding {
-  const [{ holders: [holder] }] = objects as readonly [UnlinkedObject & { readonly holders: readonly [Holder] }];
+  const [largest] = objects;
+  const [holder] = largest.holders;
   const comm = commOf(pid, known) ?? holder.comm ?? UNKNOWN_PROGRAM;
-  const bytes = objects.reduce((sum, object) => sum + object.bytes, 0);
+  const bytes = sumBytes(objects);
   const count = Math.round(objects.reduce((sum, object) => sum + object.count, 0));
-  const [largest] = objects as readonly [UnlinkedObject];
   const { fd } = holder;
   const kind = largest.name.startsWith("/memfd:") ? "memfd" : "deleted file";
   const others = largest.holders.length === 1
@@ -349,13 +344,7 @@ function filesHolding(use: TmpfsUse, { processes: known, seesAllDescriptors: see
 /** All that holds shared memory without mapping it, the most first. */
 function holdings(seen: Seen): Holding[] {
   const { sharedMemory: shared, processes: known } = seen;
-  const byPid = new Map<number, UnlinkedObject[]>();
-  for (const object of shared.unlinked ?? []) {
-    const { pid } = object.holders[0] as Holder;
-    const others = byPid.get(pid);
-    if (others === undefined) byPid.set(pid, [object]);
-    else others.push(object);
-  }
+  const byPid = groupBy(shared.unlinked ?? [], ({ holders: [first] }) => first.pid);
   const files = (shared.tmpfs ?? []).filter(({ mount, bytes, sizeBytes }) =>
     mount !== JOURNAL_MOUNT || sizeBytes === undefined || bytes > JOURNAL_SHARE * sizeBytes
   );
@@ -398,19 +387,6 @@ function nameOf([first, ...others]: readonly Holding[]): string {
   return `${(first as Holding).name}${others.length === 0 ? "" : ` and ${formatQuantity(others.length, "other")}`}`;
 }
 
-function steadyGrowth(series: readonly Measurement[]): Trend | undefined {
-  const trend = recentTrend(series);
-  return trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_BYTES ? trend : undefined;
-}
-
-/** The trend of all shared memory; undefined where it does not grow. */
-function growth({ ledgers }: Seen): Trend | undefined {
-  return steadyGrowth((ledgers ?? []).flatMap(({ time, value }) => {
-    const bytes = accountBytes(value, "shmem");
-    return bytes === undefined ? [] : [{ time, bytes }];
-  }));
-}
-
 /** A process that maps ever more shared memory, the last that is known of it. */
 interface GrowingMapper {
   readonly last: SharedMapper;
@@ -428,7 +404,7 @@ function growingMappers(snapshots: readonly TimePoint<readonly SharedMapper[]>[]
     }
   }
   return [...series.values()].flatMap(({ last, values }) => {
-    const trend = values.length === snapshots.length ? steadyGrowth(values) : undefined;
+    const trend = values.length === snapshots.length ? growth(values, MIN_GROWTH_BYTES) : undefined;
     return trend === undefined || trend.changeBytes < MIN_SHARE_OF_GROWTH * grown.changeBytes
       ? []
       : [{ last, changeBytes: trend.changeBytes }];
@@ -525,9 +501,10 @@ function ramfsEvidence({ bytes, unevictable, mlocked }: UnevictableCache, uses: 
 function ramfsFinding(seen: Seen): FindingDraft | undefined {
   const { unevictableCache: cache } = seen;
   if (cache === undefined || cache.bytes.low < materialFileBytes(seen)) return undefined;
-  const growing = steadyGrowth(
-    (seen.caches ?? []).flatMap(({ time, value }) => value === undefined ? [] : [{ time, bytes: value.countedBytes }]),
+  const series = (seen.caches ?? []).flatMap(({ time, value }) =>
+    value === undefined ? [] : [{ time, bytes: value.countedBytes }]
   );
+  const growing = growth(series, MIN_GROWTH_BYTES);
   const found = ramfsUses(cache);
   const { areSure, uses } = found;
   const [largest] = uses;
@@ -796,7 +773,7 @@ export const shmemLeak: Analyzer = defineAnalyzer({
   judges: "shmem",
   analyze(seen) {
     const unmapped = unmappedOf(seen);
-    const growing = growth(seen);
+    const growing = growth(accountSeries(seen.ledgers, "shmem"), MIN_GROWTH_BYTES);
     const ramfs = ramfsFinding(seen);
     const outcome = isMaterial(unmapped, seen)
       ? { findings: [unmappedFinding(unmapped, growing, seen)] }

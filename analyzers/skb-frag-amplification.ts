@@ -2,7 +2,6 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Confidence, Owner, Remedy } from "../src/core/report.ts";
 import type { HostFacts, MaybeValues, Values } from "../src/core/source.ts";
-import { sumBytes, unaccountedBytes } from "../src/computed/amounts.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
@@ -26,7 +25,8 @@ import { meminfo } from "../src/parsers/meminfo.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
-import { isWhole, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
+import { sumBytes } from "../src/core/sums.ts";
+import { isWhole, unaccountedBytes, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 
 /** Below this ratio the blocks are just full of what the sockets are charged for. */
 const MIN_AMPLIFICATION = 2;

@@ -32,12 +32,12 @@ function isHalfEmpty({ objects, activeObjects }: SlabCache): boolean {
   return objects > 0 && activeObjects < HALF_EMPTY * objects;
 }
 
-function sum(caches: readonly SlabUse[]): number {
+function allWasted(caches: readonly SlabUse[]): number {
   return caches.reduce((total, cache) => total + wasted(cache), 0);
 }
 
 function claim(account: Claim["account"], caches: readonly SlabUse[]): Claim[] {
-  const bytes = Math.round(sum(caches));
+  const bytes = Math.round(allWasted(caches));
   return bytes === 0 ? [] : [{ account, bytes: { low: bytes, high: bytes } }];
 }
 
@@ -92,7 +92,7 @@ export const slabFragmentation: Analyzer = defineAnalyzer({
   uses: { history: overTime(slabinfo) },
   analyze({ ledger, slabCaches: { caches, isWhole, useOf }, history }) {
     const sparse = caches.filter(isHalfEmpty).map(useOf).sort((a, b) => wasted(b) - wasted(a) || largestFirst(a, b));
-    const waste = sum(sparse);
+    const waste = allWasted(sparse);
     const [first] = sparse;
     if (first === undefined || waste < materialSlabBytes(ledger.totalBytes)) {
       const slab = (accountBytes(ledger, "slab-reclaimable") ?? 0) + (accountBytes(ledger, "slab-unreclaimable") ?? 0);
@@ -125,7 +125,7 @@ export const slabFragmentation: Analyzer = defineAnalyzer({
         } of pages for objects that are gone, most of it ${cacheName(largest)}`,
         confidence: stays() ? "confirmed" : "likely",
         // Reclaimable caches give their room back under pressure, if not all of it.
-        material: sum(sparse.filter(({ reclaimable }) => !reclaimable)) >= materialSlabBytes(ledger.totalBytes),
+        material: allWasted(sparse.filter(({ reclaimable }) => !reclaimable)) >= materialSlabBytes(ledger.totalBytes),
         claims: [
           ...claim("slab-unreclaimable", sparse.filter(({ reclaimable }) => !reclaimable)),
           ...claim("slab-reclaimable", sparse.filter(({ reclaimable }) => reclaimable)),

@@ -10,6 +10,7 @@ import { type DentryState, dentryState } from "../src/parsers/dentry_state.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
+import { sumBytes } from "../src/core/sums.ts";
 
 /** A host that does its work looks up mostly names that exist. */
 const MOST_OF = 0.5;
@@ -64,7 +65,7 @@ export const slabReclaimable: Analyzer = defineAnalyzer({
     const negative = negativeBytes(caches, dentries?.value);
     const account = ledger && accountBytes(ledger, "slab-reclaimable");
     // slabtop's screen alone: its largest caches come first.
-    const all = account ?? reclaimable.reduce((sum, { bytes }) => sum + bytes, 0);
+    const all = account ?? sumBytes(reclaimable);
     const material = ledger === undefined ? LEAST_MATERIAL_SLAB_BYTES : materialSlabBytes(ledger.totalBytes);
     const size = ledger === undefined
       ? formatBytes(all)

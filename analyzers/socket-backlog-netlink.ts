@@ -1,16 +1,18 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
+import { sumRanges } from "../src/core/sums.ts";
 import {
   copiedQueuesFinding,
   type CopiesContext,
   type CopiesKind,
-  heldBy,
   inCommon,
   pingBacklog,
   placeCopies,
   rawBacklog,
 } from "../src/computed/copied_queues.ts";
+import { forecast } from "../src/computed/forecast.ts";
+import { growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { netlinkBacklog, type NetlinkQueue } from "../src/computed/netlink_backlog.ts";
@@ -27,7 +29,6 @@ import {
   judgeQueues,
 } from "../src/computed/socket_queues.ts";
 import { type SocketOwner, type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
-import { recentTrend } from "../src/computed/trend.ts";
 import { notSeen, unseenRoom } from "../src/computed/unseen_sockets.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -173,8 +174,7 @@ function netlinkFinding(
   const materialBytes = materialQueueBytes(ledger?.totalBytes);
   const groups = groupByOwner(judged.queues, owners);
   const claims = placeCopies(judged, ledger, slab, originOf);
-  const held = heldBy(claims);
-  const trend = recentTrend(backlog.series);
+  const held = sumRanges(claims).high;
   return {
     title: `${nameOfGroups(groups)}: ${formatBytes(held)} unread in ${
       formatQuantity(judged.queues.length, "netlink socket")
@@ -182,7 +182,7 @@ function netlinkFinding(
     confidence: backlogConfidence(judged, materialBytes),
     material: held >= materialBytes,
     claims,
-    ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
+    ...forecast(growth(backlog.series)),
     owners: groups.map((group) => ownerOf(group, "socket", "ls -l /proc/[0-9]*/fd | grep socket", names(group))),
     evidence: evidence(judged, held, backlog.seconds),
     remedies: remedies(groups, known),

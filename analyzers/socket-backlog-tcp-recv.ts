@@ -2,6 +2,9 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { setSysctl, shellWord } from "../src/core/shell.ts";
+import { sum, sumBytes, sumRanges } from "../src/core/sums.ts";
+import { forecast } from "../src/computed/forecast.ts";
+import { growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { ALL_SOCKETS, pickedTcp } from "../src/computed/picked_sockets.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
@@ -21,7 +24,6 @@ import {
 } from "../src/computed/socket_queues.ts";
 import { socketOwners } from "../src/computed/socket_owners.ts";
 import { FULL_SHARE, STALE_MS, tcpBacklog, type TcpQueue, ZERO_WINDOW_PROBE } from "../src/computed/tcp_backlog.ts";
-import { recentTrend } from "../src/computed/trend.ts";
 import { notSeen, unseenTcpBytes } from "../src/computed/unseen_sockets.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -104,16 +106,12 @@ function kindOf(judged: Judged<TcpQueue>): string {
 }
 
 function isMostlyBesideData(queues: readonly Queue[]): boolean {
-  return sum(queues.filter(isBesideData), ({ bytes }) => bytes) > sum(queues, ({ bytes }) => bytes) / 2;
+  return sumBytes(queues.filter(isBesideData)) > sumBytes(queues) / 2;
 }
 
 function commonState(judged: Judged<TcpQueue>, isMost: (queues: readonly Queue[]) => boolean): string {
   if (isMost(notAccepted(judged.queues))) return " of connections that it has not accepted";
   return isMost(closeWait(judged)) ? " of connections that the other end has closed" : "";
-}
-
-function sum(queues: readonly Queue[], amount: (queue: Queue) => number): number {
-  return queues.reduce((total, queue) => total + amount(queue), 0);
 }
 
 function evidence(judged: Judged<TcpQueue>, seconds: number): EvidenceLine[] {
@@ -151,7 +149,7 @@ function evidence(judged: Judged<TcpQueue>, seconds: number): EvidenceLine[] {
       line: closed.line,
       because: `CLOSE_WAIT (08): the other end has closed, the program here neither reads nor closes; ${
         formatQuantity(moreClosed.length + 1, "socket")
-      } with ${formatBytes(sum([closed, ...moreClosed], ({ bytes }) => bytes))} in this state`,
+      } with ${formatBytes(sumBytes([closed, ...moreClosed]))} in this state`,
     });
   }
   return lines;
@@ -168,13 +166,13 @@ function listenerEvidence(judged: Judged<TcpQueue>): EvidenceLine[] {
     path: listener.path,
     line: listener.line,
     because: `listens, and has not accepted ${formatQuantity(waiting.length, "connection")} with ${
-      formatBytes(sum(waiting, ({ bytes }) => bytes))
+      formatBytes(sumBytes(waiting))
     }: no process has them open yet; its receive queue counts the connections that wait`,
   }];
 }
 
 function waitingEvidence(judged: Judged<TcpQueue>): EvidenceLine[] {
-  const waiting = sum(judged.queues, waitingBytes);
+  const waiting = sum(judged.queues.map(waitingBytes));
   const peer = judged.queues.find((queue) => waitingBytes(queue) > 0)?.peer;
   if (peer === undefined) return [];
   return [{
@@ -311,18 +309,15 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
     }
     const materialBytes = materialQueueBytes(ledger?.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
-    const trend = recentTrend(received.series);
     const claims = placeStreamBytes(judged.bytes, 0, ledger);
     // Copies of one packet share its data, and each is charged for them.
-    const heldBytes = isMostlyBesideData(judged.queues)
-      ? claims.reduce((total, { bytes }) => total + bytes.high, 0)
-      : judged.bytes;
+    const heldBytes = isMostlyBesideData(judged.queues) ? sumRanges(claims).high : judged.bytes;
     const draft: FindingDraft = {
       title: `${nameOfGroups(groups)}: ${formatBytes(heldBytes)} ${kindOf(judged)}`,
       confidence: backlogConfidence(judged, materialBytes),
       material: judged.bytes >= materialBytes,
       claims,
-      ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
+      ...forecast(growth(received.series)),
       owners: groups.map((group) => ownerOf(group, "socket", "ss -tanp", ports(group))),
       evidence: [
         ...evidence(judged, received.seconds),

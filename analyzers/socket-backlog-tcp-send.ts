@@ -1,7 +1,8 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Confidence, Remedy } from "../src/core/report.ts";
-import { sumBytes } from "../src/computed/amounts.ts";
+import { forecast } from "../src/computed/forecast.ts";
+import { growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { ALL_SOCKETS, pickedTcp } from "../src/computed/picked_sockets.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
@@ -20,11 +21,11 @@ import {
 } from "../src/computed/socket_queues.ts";
 import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
 import { STALE_MS, tcpBacklog, type TcpQueue, ZERO_WINDOW_PROBE } from "../src/computed/tcp_backlog.ts";
-import { recentTrend } from "../src/computed/trend.ts";
 import { notSeen, unseenTcpBytes } from "../src/computed/unseen_sockets.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl, shellWord } from "../src/core/shell.ts";
+import { sumBytes } from "../src/core/sums.ts";
 
 const ID = "socket-backlog-tcp-send";
 
@@ -74,7 +75,7 @@ function isUntold({ timer, seen }: TcpQueue): boolean {
 
 /** Without timers two looks are needed, or a reader that is known not to read: this is neither. */
 function confidenceOf(judged: Judged<TcpQueue>, materialBytes: number): Confidence {
-  const told = judged.queues.filter((queue) => !isUntold(queue)).reduce((total, { bytes }) => total + bytes, 0);
+  const told = sumBytes(judged.queues.filter((queue) => !isUntold(queue)));
   return told > judged.bytes / 2 ? backlogConfidence(judged, materialBytes) : "possible";
 }
 
@@ -269,7 +270,6 @@ export const socketBacklogTcpSend: Analyzer = defineAnalyzer({
     }
     const groups = groupByOwner(judged.queues, owners).map(named);
     const readers = localReaders(judged, owners);
-    const trend = recentTrend(sent.series);
     const data = judged.queues.reduce((total, { payloadBytes }) => total + payloadBytes, 0);
     const draft: FindingDraft = {
       title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} in ${
@@ -280,7 +280,7 @@ export const socketBacklogTcpSend: Analyzer = defineAnalyzer({
       confidence: confidenceOf(judged, materialBytes),
       material: judged.bytes >= materialBytes,
       claims: placeStreamBytes(data, judged.bytes - data, ledger),
-      ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
+      ...forecast(growth(sent.series)),
       owners: groups.map((group) => ownerOf(group, "socket", "ss -tanp", peers(group, readers))),
       evidence: [...evidence(judged, sent.seconds, owners), ...countEvidence(protocolMemory(stat, "TCP"))],
       remedies: remedies(groups, readers, known, spoken),

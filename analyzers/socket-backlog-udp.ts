@@ -3,7 +3,10 @@ import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/co
 import type { Ledger } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
 import { lately, type Parsed, type TimePoint } from "../src/core/source.ts";
-import { heldBy, placeCopies } from "../src/computed/copied_queues.ts";
+import { sumRanges } from "../src/core/sums.ts";
+import { placeCopies } from "../src/computed/copied_queues.ts";
+import { forecast } from "../src/computed/forecast.ts";
+import { growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { ALL_SOCKETS, pickedUdp } from "../src/computed/picked_sockets.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
@@ -31,7 +34,6 @@ import {
   type JudgedQueue,
   judgeQueues,
 } from "../src/computed/socket_queues.ts";
-import { recentTrend } from "../src/computed/trend.ts";
 import { countedBeyond, findSockets, lookAtSockets, notSeen, unseenRoom } from "../src/computed/unseen_sockets.ts";
 import { type UdpBacklog, udpBacklog, type UdpQueue, udpSent } from "../src/computed/udp_backlog.ts";
 import { netSnmp } from "../src/parsers/net_snmp.ts";
@@ -80,7 +82,7 @@ const MULTICAST = /^(?:22[4-9]|23\d)\.|^\[ff/i;
 /** Where all of them lie. Of a multicast group each socket is charged for the same packets, which lie in memory once; so it is with those of one port where more is charged than there is. */
 function place(judged: Judged<UdpQueue>, ledger: Ledger | undefined, slab: SkbSlab | undefined): Claim[] {
   const claims = placeSkbBytes(judged.bytes, ledger, slab);
-  const isMore = heldBy(claims) < MOST_OF_CHARGE * judged.bytes;
+  const isMore = sumRanges(claims).high < MOST_OF_CHARGE * judged.bytes;
   const isShared = ({ local }: UdpQueue): boolean => isMore || MULTICAST.test(local);
   const together = judged.queues.filter(isShared).map(({ path, local }) => `${path} ${local}`);
   return new Set(together).size === together.length ? claims : placeCopies(judged, ledger, slab);
@@ -258,7 +260,9 @@ function unseenFinding(
   if (counted === undefined || ledger === undefined) return undefined;
   const bytes = countedBeyond(counted, [shown]);
   const claims = placeSkbBytes(bytes, ledger, slab);
-  if (bytes < materialQueueBytes(ledger.totalBytes) || heldBy(claims) < MOST_OF_CHARGE * bytes) return undefined;
+  if (bytes < materialQueueBytes(ledger.totalBytes) || sumRanges(claims).high < MOST_OF_CHARGE * bytes) {
+    return undefined;
+  }
   return {
     title: `UDP sockets that this bundle does not show, of other network namespaces, have ${
       formatBytes(bytes)
@@ -424,9 +428,8 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     }
     const materialBytes = materialQueueBytes(ledger?.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
-    const trend = recentTrend(backlog.series);
     const claims = place(judged, ledger, slab);
-    const held = heldBy(claims);
+    const held = sumRanges(claims).high;
     const isCopied = claims.some(({ bytes }) => bytes.low < bytes.high);
     const draft: FindingDraft = {
       title: `${nameOfGroups(groups)}: ${isCopied ? "up to " : ""}${
@@ -437,7 +440,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
       confidence: confidence(judged, materialBytes, limit !== undefined && isAtUdpWall(limit, backlog.chargedBytes)),
       material: (isCopied ? held : judged.bytes) >= materialBytes,
       claims,
-      ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
+      ...forecast(growth(backlog.series)),
       owners: groups.map((group) => ownerOf(group, "socket", "ss -uanp", ports(group))),
       evidence: evidence(judged, backlog.seconds, { slab, pageSizeBytes, ...files }),
       remedies: remedies(groups, known, spoken),

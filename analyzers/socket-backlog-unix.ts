@@ -8,6 +8,8 @@ import {
   USUAL_COPY_BYTES_PER_SECOND,
   workOf,
 } from "../src/computed/copy_time.ts";
+import { forecast } from "../src/computed/forecast.ts";
+import { growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import {
@@ -31,11 +33,11 @@ import {
   judgeQueues,
 } from "../src/computed/socket_queues.ts";
 import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
-import { recentTrend } from "../src/computed/trend.ts";
 import { notSeen, unseenRoom } from "../src/computed/unseen_sockets.ts";
 import { unixBacklog, type UnixQueue } from "../src/computed/unix_backlog.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
+import { sumBytes } from "../src/core/sums.ts";
 
 /** Less than this in all queues is what any busy host has on its way to its readers: not worth a line. */
 const WORTH_A_LINE_BYTES = 2 ** 20;
@@ -102,7 +104,7 @@ function mayBeRead(
   const same = group.held.filter(({ filledBytes, isWaiting, senderInode }) =>
     filledBytes === 0 && !isWaiting && senderInode !== undefined
   );
-  if (same.reduce((sum, { bytes }) => sum + bytes, 0) < group.bytes / 2) return false;
+  if (sumBytes(same) < group.bytes / 2) return false;
   const copied = (["readerInode", "senderInode"] as const).map((end) =>
     mayHaveCopied(group.bytes, pidsAt(group, owners, end), lives, copyBytesPerSecond)
   );
@@ -238,17 +240,13 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
     const groups = groupByOwner(judged.queues, owners);
     const readers = ends(judged, owners, "readerInode");
     const senders = ends(judged, owners, "senderInode");
-    const inPages = judged.queues.filter((queue) => isInPages(queue, pageSizeBytes)).reduce(
-      (sum, { bytes }) => sum + bytes,
-      0,
-    );
-    const trend = recentTrend(backlog.series);
+    const inPages = sumBytes(judged.queues.filter((queue) => isInPages(queue, pageSizeBytes)));
     // Without a reader the sender stands for the queue; of what he left, whose he is.
     const isTold = readers.length === 0 && judged.queues.every(({ readerInode }) => readerInode !== undefined);
     const by = senders.length === 0 ? "" : `, sent by ${nameOfGroups(senders)}`;
     const readAtMost = (bytesPerSecond: number): OwnerGroup<Queue>[] | undefined => {
       const busy = groups.filter((group) => mayBeRead(group, owners, lives, bytesPerSecond));
-      return busy.reduce((sum, { bytes }) => sum + bytes, 0) >= judged.bytes / 2 ? busy : undefined;
+      return sumBytes(busy) >= judged.bytes / 2 ? busy : undefined;
     };
     const busy = readAtMost(USUAL_COPY_BYTES_PER_SECOND);
     const confidence = backlogConfidence(judged, materialBytes);
@@ -265,7 +263,7 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
         : confidence,
       material: busy === undefined && judged.bytes >= materialBytes,
       claims: placeStreamBytes(inPages, judged.bytes - inPages, ledger),
-      ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
+      ...forecast(growth(backlog.series)),
       owners: worthNaming(groups).map((group) => ownerOf(group, "socket", "ss -xap", detail(group, senders))),
       evidence: [...evidence(judged, backlog.seconds), ...(busy ?? []).slice(0, 1).flatMap(workEvidence)],
       remedies: busy === undefined

@@ -6,6 +6,7 @@ import {
   type Unclaimed,
 } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
+import { type Group, groupBy } from "../src/core/group_by.ts";
 import { accountBytes, type Ledger, type SourceLine } from "../src/core/ledger.ts";
 import type { Owner, Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
@@ -17,7 +18,7 @@ import {
   type Parsed,
   type Values,
 } from "../src/core/source.ts";
-import { sumBytes } from "../src/computed/amounts.ts";
+import { sumBytes } from "../src/core/sums.ts";
 import { uncountedBalloons } from "../src/computed/balloon_drivers.ts";
 import {
   type KernelBuffer,
@@ -26,6 +27,7 @@ import {
   type TraceBuffer,
 } from "../src/computed/kernel_buffers.ts";
 import { forecast } from "../src/computed/forecast.ts";
+import { accountSeries, growth } from "../src/computed/growth.ts";
 import { isAtLeast } from "../src/computed/kernel_release.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { residualNoiseBytes } from "../src/computed/material.ts";
@@ -36,7 +38,7 @@ import { type OutsideProcesses, outsideProcesses } from "../src/computed/outside
 import { type Process, processes } from "../src/computed/processes.ts";
 import type { SocketQueue } from "../src/computed/socket_queues.ts";
 import { tcpBacklog } from "../src/computed/tcp_backlog.ts";
-import { recentTrend, type Trend } from "../src/computed/trend.ts";
+import type { Trend } from "../src/computed/trend.ts";
 import { unixBacklog } from "../src/computed/unix_backlog.ts";
 import { countedBeyond, findSockets, lookAtSockets } from "../src/computed/unseen_sockets.ts";
 import { type AllocationSite, allocinfo } from "../src/parsers/allocinfo.ts";
@@ -133,20 +135,15 @@ interface Named extends SourceLine {
 }
 
 /** One large buffer, or small ones of one kind and program, the largest first: many of these are as much as a large one. */
-type Buffers<B extends KernelBuffer = KernelBuffer> = readonly [B, ...B[]];
+type Buffers<B extends KernelBuffer = KernelBuffer> = Readonly<Group<B>>;
 
 function byHolder(buffers: readonly KernelBuffer[], largeBytes: number): Buffers[] {
-  const groups = new Map<string, [KernelBuffer, ...KernelBuffer[]]>();
-  for (const buffer of buffers) {
+  const groups = groupBy(buffers, (buffer) => {
     const holder = buffer.kind === "perf" ? buffer.comm : buffer.kind === "stripes" ? buffer.array : "";
-    const key = buffer.bytes >= largeBytes ? `large ${groups.size}` : `${buffer.kind} ${holder}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [buffer]);
-    else group.push(buffer);
-  }
-  return [...groups.values()].filter((group) => sumBytes(group) >= largeBytes).sort((a, b) =>
-    sumBytes(b) - sumBytes(a)
-  );
+    return buffer.bytes >= largeBytes ? buffer : `${buffer.kind} ${holder}`;
+  });
+  return [...groups.values()].filter((group) => sumBytes(group) >= largeBytes)
+    .sort((a, b) => sumBytes(b) - sumBytes(a));
 }
 
 /** "ftrace", "ftrace's instance a", "ftrace and 3 instances": its own buffers are no instance. */
@@ -415,17 +412,10 @@ function residualOf(told: Told, unclaimed: Unclaimed): Residual {
     areBuffers,
     nobodysBytes: areBuffers ? uncached : Math.max(0, uncached - buffered),
     // Only where nobody else holds the larger part: otherwise it is they who grow.
-    trend: uncached < MOST_OF * bytes ? undefined : growth(told),
+    trend: uncached < MOST_OF * bytes
+      ? undefined
+      : growth(accountSeries(told.ledgers, "unaccounted"), MIN_GROWTH_BYTES),
   };
-}
-
-function growth({ ledgers }: Seen): Trend | undefined {
-  const series = (ledgers ?? []).flatMap(({ time, value }) => {
-    const bytes = accountBytes(value, "unaccounted");
-    return bytes === undefined ? [] : [{ time, bytes }];
-  });
-  const trend = recentTrend(series);
-  return trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_BYTES ? trend : undefined;
 }
 
 function ruledOut({ bytes, noiseBytes, heldBytes, caches, buffers }: Residual): string {

@@ -6,6 +6,7 @@ import {
   type Outcome,
 } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
+import { groupBy } from "../src/core/group_by.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { lately, type MaybeValues, overTime, type TimePoint, type Values } from "../src/core/source.ts";
@@ -13,6 +14,7 @@ import { shellWord } from "../src/core/shell.ts";
 import { importedHistory, type LongGrowth, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { type Languages, languages, type LikelyLanguage } from "../src/computed/languages.ts";
 import { forecast } from "../src/computed/forecast.ts";
+import { growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
 import { pressure } from "../src/computed/pressure.ts";
@@ -124,13 +126,8 @@ function lasting(history: readonly TimePoint<readonly Process[]>[]): Tenant[] {
 
 /** Programs that run as several processes, each taken together; only those that were there all the time. */
 function programs(tenants: readonly Tenant[], snapshots: number): Tenant[] {
-  const byComm = new Map<string, Tenant[]>();
-  for (const tenant of tenants.filter(({ series }) => series.length === snapshots)) {
-    const known = byComm.get(tenant.comm);
-    if (known === undefined) byComm.set(tenant.comm, [tenant]);
-    else known.push(tenant);
-  }
-  return [...byComm].filter(([, each]) => each.length > 1).map(([comm, each]) => ({
+  const lasting = tenants.filter(({ series }) => series.length === snapshots);
+  return [...groupBy(lasting, ({ comm }) => comm)].filter(([, each]) => each.length > 1).map(([comm, each]) => ({
     comm,
     processes: each.flatMap(({ processes }) => processes).sort((a, b) => sizeOf(b) - sizeOf(a) || a.pid - b.pid),
     firstSeen: each.flatMap(({ firstSeen }) => firstSeen),
@@ -145,8 +142,8 @@ function programs(tenants: readonly Tenant[], snapshots: number): Tenant[] {
 function growing(tenants: readonly Tenant[], totalBytes: number): Grown[] {
   const grown: Grown[] = [];
   for (const tenant of tenants) {
-    const trend = recentTrend(tenant.series);
-    if (trend === undefined || trend.low <= 0 || trend.changeBytes < leastGrowthBytes(totalBytes)) continue;
+    const trend = growth(tenant.series, leastGrowthBytes(totalBytes));
+    if (trend === undefined) continue;
     if (trend.high > MAX_RATE_SPREAD * trend.low) continue;
     if ((tenant.series.at(-1) as Measurement).bytes < leastLeakBytes(totalBytes)) continue;
     if (trend.spanSeconds >= LONG_WATCH_SECONDS && trend.changeBytes < MIN_LONG_GROWTH_SHARE * totalBytes) continue;
@@ -509,8 +506,8 @@ function lookText({ history = [] }: Seen): string {
 /** Whether all anonymous memory grew steadily, and most of that in nobody who is known. */
 function growsUnseen({ ledgers = [], history = [], ledger: { totalBytes } }: Seen): boolean {
   const least = leastGrowthBytes(totalBytes);
-  const trend = recentTrend(ledgers.map(({ time, value }) => ({ time, bytes: accountBytes(value, "anon") ?? 0 })));
-  if (trend === undefined || trend.low <= 0 || trend.changeBytes < least) return false;
+  const trend = growth(ledgers.map(({ time, value }) => ({ time, bytes: accountBytes(value, "anon") ?? 0 })), least);
+  if (trend === undefined) return false;
   const since = (ledgers.at(-1)?.time ?? 0) - trend.spanSeconds * 1000;
   const seen = anonGrowthOf(history.filter(({ time }) => time >= since));
   return trend.changeBytes - seen >= Math.max(least, trend.changeBytes / 2);

@@ -1,13 +1,15 @@
-import { type Analyzer, defineAnalyzer, type EvidenceLine } from "../src/core/analyzer.ts";
+import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
-import type { Confidence, Remedy } from "../src/core/report.ts";
+import type { Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
-import { overTime } from "../src/core/source.ts";
+import { type MaybeValues, overTime, type Values } from "../src/core/source.ts";
+import { sumBytes } from "../src/core/sums.ts";
 import { forecast } from "../src/computed/forecast.ts";
+import { accountSeries } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
-import { recentTrend } from "../src/computed/trend.ts";
+import { recentTrend, type Trend } from "../src/computed/trend.ts";
 import { type VmallocCaller, vmallocCallers } from "../src/computed/vmalloc_callers.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -26,6 +28,8 @@ const MIN_GROWTH_BYTES: number = 2 * 2 ** 20;
 const MATERIAL_SHARE = 0.005;
 /** The caller that leaks is the one that has the larger part of what can leak. */
 const MOST_OF = 0.5;
+/** Callers that are listed. */
+const MAX_OWNERS = 10;
 
 function whoCalls(caller: string): string {
   if (/^bpf_prog_/.test(caller)) {
@@ -66,6 +70,84 @@ function remedies({ caller, module, areas }: VmallocCaller): Remedy[] {
   ];
 }
 
+const needs = { ledger, vmallocCallers };
+const uses = { ledgers: overTime(ledger) };
+
+/** What the bundle tells. */
+type Seen = Values<typeof needs> & MaybeValues<typeof uses>;
+
+/** How vmalloc went while it was watched. */
+interface Watched {
+  /** Undefined where it was not. */
+  readonly trend: Trend | undefined;
+  readonly growing: Trend | undefined;
+}
+
+function watched({ ledgers }: Seen): Watched {
+  const trend = recentTrend(accountSeries(ledgers, "vmalloc"));
+  const isGrowing = trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_BYTES;
+  return { trend, growing: isGrowing ? trend : undefined };
+}
+
+function confidenceOf({ bytes, areas }: VmallocCaller, allBytes: number, { trend, growing }: Watched): Confidence {
+  const areMany = areas >= MANY_AREAS;
+  // Which function grows is an inference where it does not have most of what can.
+  if (bytes < MOST_OF * allBytes) return "possible";
+  if (growing !== undefined) return areMany ? "confirmed" : "likely";
+  // Watched and steady is what a table in use does; many areas of one function, seen once, are a strong hint.
+  return trend === undefined && areMany ? "likely" : "possible";
+}
+
+function evidence(
+  { largest: { path, line }, caller, bytes, areas }: VmallocCaller,
+  allBytes: number,
+  growing: Trend | undefined,
+  { ledger }: Seen,
+): EvidenceLine[] {
+  const source = ledger.accounts.find(({ id }) => id === "vmalloc")?.sources[0];
+  const lines: EvidenceLine[] = [{
+    path,
+    line,
+    because: `the largest of ${formatQuantity(areas, "area")} of ${caller}, ${formatBytes(bytes)} together: ${
+      formatShare(bytes, Math.max(allBytes, 1))
+    } of what is no thread stack or table of the boot`,
+  }];
+  if (source === undefined) return lines;
+  const because = growing === undefined
+    ? `${formatBytes(accountBytes(ledger, "vmalloc") ?? 0)} of vmalloc, thread stacks left out`
+    : `vmalloc grew by ${formatBytes(growing.changeBytes)} in ${Math.round(growing.spanSeconds)} s`;
+  return [...lines, { ...source, because }];
+}
+
+function ownerOf({ caller, module, bytes, areas }: VmallocCaller): Owner {
+  return {
+    pid: null,
+    comm: module === undefined ? caller : `${caller} [${module}]`,
+    bytes,
+    count: areas,
+    detail: `${formatQuantity(areas, "area")}; which process: ${whoCalls(caller)}`,
+  };
+}
+
+function finding(callers: readonly VmallocCaller[], materialBytes: number, how: Watched, seen: Seen): FindingDraft {
+  const [first] = callers as readonly [VmallocCaller];
+  const { caller, module, bytes, areas } = first;
+  const { growing } = how;
+  const allBytes = sumBytes(callers);
+  const where = module === undefined ? "" : ` (module ${module})`;
+  const rate = growing === undefined ? "" : `, and vmalloc grows by ${formatRate(growing.bytesPerSecond)}`;
+  return {
+    title: `${caller}${where} holds ${formatBytes(bytes)} of vmalloc memory in ${formatQuantity(areas, "area")}${rate}`,
+    confidence: confidenceOf(first, allBytes, how),
+    material: true,
+    claims: [{ account: "vmalloc", bytes: { low: bytes, high: bytes } }],
+    ...forecast(growing, seen.ledgers),
+    owners: callers.filter((each) => each.bytes >= materialBytes).slice(0, MAX_OWNERS).map(ownerOf),
+    evidence: evidence(first, allBytes, growing, seen),
+    remedies: remedies(first),
+  };
+}
+
 export const vmallocLeak: Analyzer = defineAnalyzer({
   id: "vmalloc-leak",
   title: "vmalloc memory by who asked for it",
@@ -76,83 +158,34 @@ export const vmallocLeak: Analyzer = defineAnalyzer({
     "kernel-stack-leak: thread stacks are vmalloc memory, too. bpf-maps and percpu-growth, which have their own areas. Tables that are sized to the host at boot: one area, " +
     "as large as ever. vmap and ioremap areas, which own no memory.",
   references: ["mm/vmalloc.c", "https://docs.kernel.org/filesystems/proc.html"],
-  needs: { ledger, vmallocCallers },
-  uses: { ledgers: overTime(ledger) },
-  analyze({ ledger, vmallocCallers: callers, ledgers }) {
-    const account = accountBytes(ledger, "vmalloc") ?? 0;
-    const open = callers.filter(({ caller }) => !ACCOUNTED_FOR.test(caller));
-    const all = open.reduce((sum, { bytes }) => sum + bytes, 0);
-    const [first] = open;
-    const trend = recentTrend((ledgers ?? []).flatMap(({ time, value }) => {
-      const bytes = accountBytes(value, "vmalloc");
-      return bytes === undefined ? [] : [{ time, bytes }];
-    }));
-    const grows = trend !== undefined && trend.low > 0 && trend.changeBytes >= MIN_GROWTH_BYTES;
+  needs,
+  uses,
+  analyze(seen) {
+    const { ledger, vmallocCallers } = seen;
+    const callers = vmallocCallers.filter(({ caller }) => !ACCOUNTED_FOR.test(caller));
+    const [first] = callers;
+    const how = watched(seen);
     const leastBytes = materialQueueBytes(ledger.totalBytes);
-    const materialBytes = grows ? leastBytes : Math.max(leastBytes, MATERIAL_SHARE * ledger.totalBytes);
+    const materialBytes = how.growing === undefined
+      ? Math.max(leastBytes, MATERIAL_SHARE * ledger.totalBytes)
+      : leastBytes;
     if (first === undefined || first.bytes < materialBytes) {
       const most = first === undefined
         ? "there is no"
         : `${first.caller} with ${formatBytes(first.bytes)} is the largest`;
       return {
         ruledOut: `vmalloc is ${
-          formatBytes(account)
+          formatBytes(accountBytes(ledger, "vmalloc") ?? 0)
         }; ${most} caller besides thread stacks, BPF maps, per-CPU chunks and the tables of the boot`,
       };
     }
-    const many = first.areas >= MANY_AREAS;
-    if (!many && trend !== undefined && !grows) {
+    if (first.areas < MANY_AREAS && how.trend !== undefined && how.growing === undefined) {
       return {
         ruledOut: `${first.caller} has ${formatBytes(first.bytes)} in ${
           formatQuantity(first.areas, "area")
         }, and vmalloc did not grow while it was watched`,
       };
     }
-    const likelihood = (): Confidence => {
-      // Which function grows is an inference where it does not have most of what can.
-      if (first.bytes < MOST_OF * all) return "possible";
-      if (grows) return many ? "confirmed" : "likely";
-      // Watched and steady is what a table in use does; many areas of one function, seen once, are a strong hint.
-      return trend === undefined && many ? "likely" : "possible";
-    };
-    const where = first.module === undefined ? "" : ` (module ${first.module})`;
-    const evidence: EvidenceLine[] = [{
-      path: first.largest.path,
-      line: first.largest.line,
-      because: `the largest of ${formatQuantity(first.areas, "area")} of ${first.caller}, ${
-        formatBytes(first.bytes)
-      } together: ${formatShare(first.bytes, Math.max(all, 1))} of what is no thread stack or table of the boot`,
-    }];
-    const source = ledger.accounts.find(({ id }) => id === "vmalloc")?.sources[0];
-    if (source !== undefined) {
-      evidence.push({
-        ...source,
-        because: grows
-          ? `vmalloc grew by ${formatBytes(trend.changeBytes)} in ${Math.round(trend.spanSeconds)} s`
-          : `${formatBytes(account)} of vmalloc, thread stacks left out`,
-      });
-    }
-    return {
-      findings: [{
-        title: `${first.caller}${where} holds ${formatBytes(first.bytes)} of vmalloc memory in ${
-          formatQuantity(first.areas, "area")
-        }${grows ? `, and vmalloc grows by ${formatRate(trend.bytesPerSecond)}` : ""}`,
-        confidence: likelihood(),
-        material: true,
-        claims: [{ account: "vmalloc", bytes: { low: first.bytes, high: first.bytes } }],
-        ...forecast(grows ? trend : undefined, ledgers),
-        owners: open.filter(({ bytes }) => bytes >= materialBytes).slice(0, 10).map((
-          { caller, module, bytes, areas },
-        ) => ({
-          pid: null,
-          comm: module === undefined ? caller : `${caller} [${module}]`,
-          bytes,
-          count: areas,
-          detail: `${formatQuantity(areas, "area")}; which process: ${whoCalls(caller)}`,
-        })),
-        evidence,
-        remedies: remedies(first),
-      }],
-    };
+    return { findings: [finding(callers, materialBytes, how, seen)] };
   },
 });

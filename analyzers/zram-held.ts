@@ -77,13 +77,13 @@ function zswap({ meminfo: file }: Seen): Store[] {
   }];
 }
 
-function sum(stores: readonly Store[]): number {
+function bytesStoredIn(stores: readonly Store[]): number {
   return stores.reduce((bytes, { storedBytes }) => bytes + storedBytes, 0);
 }
 
 /** Swap that compresses well works as it should, whatever its size. */
 function isUseful(stores: readonly Store[], heldBytes: number): boolean {
-  return stores.every((store) => store.isSwap) && sum(stores) >= GOOD_RATIO * heldBytes;
+  return stores.every((store) => store.isSwap) && bytesStoredIn(stores) >= GOOD_RATIO * heldBytes;
 }
 
 function nameOf([first, ...others]: readonly Store[]): string {
@@ -100,7 +100,7 @@ function owners(stores: readonly Store[], bytes: number): Owner[] {
   return stores.map(({ name, usedBytes, storedBytes, isSwap: swap }) => ({
     pid: null,
     comm: name,
-    bytes: usedBytes ?? Math.round((storedBytes / sum(stores)) * bytes),
+    bytes: usedBytes ?? Math.round((storedBytes / bytesStoredIn(stores)) * bytes),
     count: 1,
     detail: `${formatBytes(storedBytes)} of data, ${
       swap ? "swap" : "no swap: a RAM disk; what is on it: lsblk, findmnt"
@@ -161,7 +161,7 @@ function remedies(stores: readonly Store[]): Remedy[] {
 }
 
 function finding(stores: readonly Store[], bytes: number, line: number, seen: Seen): FindingDraft {
-  const what = stores.length === 0 ? "" : ` for ${formatBytes(sum(stores))} of data`;
+  const what = stores.length === 0 ? "" : ` for ${formatBytes(bytesStoredIn(stores))} of data`;
   const works = isUseful(stores, bytes);
   return {
     title: `${nameOf(stores)} holds ${formatBytes(bytes)} of memory${what}${

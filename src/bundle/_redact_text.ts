@@ -60,7 +60,7 @@ function mail(found: string, names: Pseudonyms): string {
 }
 
 /** The folders and the file below a home: what stands there is its user's own. */
-export function homePath(path: string, names: Pseudonyms): string {
+function homePath(path: string, names: Pseudonyms): string {
   const [, start = "", rest = ""] = /^(.*?\/(?:home|Users)\/|\/root\/)(.*)$/s.exec(path) ?? [];
   const deleted = / \(deleted\)$/.exec(rest)?.[0] ?? "";
   const parts = rest.slice(0, rest.length - deleted.length).split("/");

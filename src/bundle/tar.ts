@@ -322,6 +322,20 @@ export function readTar(chunks: AsyncIterable<Uint8Array>, broken: (message: str
   };
 }
 
+/** What is known of the next entry, with what one of the entries before it tells. */
+function withMeta(meta: Meta, type: string, bytes: Uint8Array): Meta {
+  switch (type) {
+    case "L":
+      return { ...meta, longName: fieldText(bytes, 0, bytes.length) };
+    case "K":
+      return { ...meta, longLink: fieldText(bytes, 0, bytes.length) };
+    case "x":
+      return { ...meta, pax: paxRecords(bytes) };
+    default:
+      return meta;
+  }
+}
+
 async function* readBatches(
   reader: ChunkReader,
   broken: (message: string) => void,
@@ -375,9 +389,7 @@ async function* readBatches(
       }
       const bytes = await reader.read(size);
       await reader.skip(padding(size));
-      if (type === "L") meta = { ...meta, longName: fieldText(bytes, 0, bytes.length) };
-      else if (type === "K") meta = { ...meta, longLink: fieldText(bytes, 0, bytes.length) };
-      else if (type === "x") meta = { ...meta, pax: paxRecords(bytes) };
+      meta = withMeta(meta, type, bytes);
       offset += stored;
       continue;
     }

@@ -4,8 +4,11 @@ import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { Ledger } from "../core/ledger.ts";
 import type { Claim, Remedy } from "../core/report.ts";
 import type { Source } from "../core/source.ts";
+import { sum, sumRanges } from "../core/sums.ts";
 import { packet } from "../parsers/packet.ts";
 import { ping, raw } from "../parsers/raw.ts";
+import { forecast } from "./forecast.ts";
+import { growth } from "./growth.ts";
 import { materialQueueBytes } from "./material.ts";
 import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "./owners.ts";
 import type { Process } from "./processes.ts";
@@ -22,7 +25,6 @@ import {
   type SocketQueue,
 } from "./socket_queues.ts";
 import type { SocketOwners } from "./socket_owners.ts";
-import { recentTrend } from "./trend.ts";
 
 /** Raw sockets' receive queues over all network namespaces and snapshots. */
 export const rawBacklog: Source<Backlog> = receiveBacklog({
@@ -86,7 +88,7 @@ function surelyHeld<Q extends SocketQueue>(queues: readonly JudgedQueue<Q>[], or
     if (origin === ALL_PROTOCOLS) ofAll = Math.max(ofAll, bytes);
     else fullest.set(key, Math.max(fullest.get(key) ?? 0, bytes));
   }
-  return Math.max(ofAll, [...fullest.values()].reduce((sum, bytes) => sum + bytes, 0));
+  return Math.max(ofAll, sum([...fullest.values()]));
 }
 
 /** Where the queues lie: at least what is there for sure, at most what they are charged. */
@@ -102,11 +104,6 @@ export function placeCopies<Q extends SocketQueue>(
     sure -= low;
     return { account, bytes: { low, high } };
   });
-}
-
-/** At the most. */
-export function heldBy(claims: readonly Claim[]): number {
-  return claims.reduce((sum, { bytes: { high } }) => sum + high, 0);
 }
 
 /** Why what is held is less than what the queues are charged, if it is. */
@@ -147,16 +144,15 @@ export function copiedQueuesFinding(
   if (judged.bytes < WORTH_A_LINE_BYTES) return undefined;
   const groups = groupByOwner(judged.queues, owners);
   const claims = placeCopies(judged, ledger, slab);
-  const held = heldBy(claims);
+  const held = sumRanges(claims).high;
   const materialBytes = materialQueueBytes(ledger?.totalBytes);
-  const trend = recentTrend(backlog.series);
   const [largest] = judged.queues as [JudgedQueue<SocketQueue>];
   return {
     title: `${nameOfGroups(groups)}: ${formatBytes(held)} unread in ${formatQuantity(judged.queues.length, kind.noun)}`,
     confidence: backlogConfidence(judged, materialBytes),
     material: held >= materialBytes,
     claims,
-    ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
+    ...forecast(growth(backlog.series)),
     owners: groups.map((group) =>
       ownerOf(group, "socket", kind.look, `, the fullest of ${(group.held[0] as SocketQueue).local}`)
     ),

@@ -8,11 +8,11 @@ import { exhaustion, type Trend } from "./trend.ts";
  * How fast what a finding holds grows, and when that alone would use up the host's memory.
  *
  * @param trend Of its bytes; undefined where it does not grow.
- * @param ledgers In time order: the last one tells what is available.
+ * @param ledgers In time order: the last one tells what is available. None of what a limit of its own ends first, as a queue's.
  */
 export function forecast(
   trend: Trend | undefined,
-  ledgers: readonly TimePoint<Ledger>[] | undefined,
+  ledgers?: readonly TimePoint<Ledger>[],
 ): Pick<FindingDraft, "growthBytesPerSecond" | "exhaustion"> {
   if (trend === undefined) return {};
   const last = ledgers?.at(-1);

@@ -12,6 +12,7 @@
 import { ParseError } from "../core/errors.ts";
 import type { Account, AccountId, Ledger, SourceLine } from "../core/ledger.ts";
 import { defineComputed, type HostFacts, type Parsed, type Source } from "../core/source.ts";
+import { sumBytes } from "../core/sums.ts";
 import { BUFF_CACHE, free } from "../parsers/free.ts";
 import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
 import { type Mount, mounts } from "../parsers/mounts.ts";
@@ -46,7 +47,7 @@ function sum(...amounts: readonly (Amount | undefined)[]): Amount | undefined {
   const known = amounts.filter((amount) => amount !== undefined);
   if (known.length === 0) return undefined;
   return {
-    bytes: known.reduce((total, { bytes }) => total + bytes, 0),
+    bytes: sumBytes(known),
     sources: known.flatMap(({ sources }) => sources),
   };
 }
@@ -298,7 +299,7 @@ function countedAccounts(inputs: Inputs, facts: HostFacts, kB: Fields, total: Am
 }
 
 function bytesOf(accounts: readonly Account[]): number {
-  return accounts.reduce((bytes, account) => bytes + account.bytes, 0);
+  return sumBytes(accounts);
 }
 
 /** Counters of lists that say more than there is are wrong (oracle/oracle-linux#218: NR_INACTIVE_FILE of UEK 6.12, MemAvailable with it). */

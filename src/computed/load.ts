@@ -1,5 +1,6 @@
 import type { Load } from "../core/comparison.ts";
 import { defineComputed, lately, type Source } from "../core/source.ts";
+import { sum } from "../core/sums.ts";
 import { netSnmp } from "../parsers/net_snmp.ts";
 
 /** What goes out is what a program asks for, whether or not it reads the answers. */
@@ -22,9 +23,7 @@ export const load: Source<Load> = defineComputed({
         const [from, to] = [earlier?.value.get(counter)?.value, value.get(counter)?.value];
         return from === undefined || to === undefined || to < from ? [] : [to - from];
       });
-      return differences.length === 0
-        ? []
-        : [{ counter, perSecond: differences.reduce((sum, each) => sum + each, 0) / seconds }];
+      return differences.length === 0 ? [] : [{ counter, perSecond: sum(differences) / seconds }];
     });
     return { seconds, rates };
   },

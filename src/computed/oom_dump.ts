@@ -1,6 +1,7 @@
 /** What the kernel wrote of the host when no memory was left: the only account there is where nothing but a kernel log was kept. */
 import type { Account, AccountId, Ledger, SourceLine } from "../core/ledger.ts";
 import { defineComputed, type Missing, type Parsed, type Source } from "../core/source.ts";
+import { sumBytes } from "../core/sums.ts";
 import { kernelLog, type KernelLogEvent } from "../parsers/kernel_log.ts";
 import { meminfo } from "../parsers/meminfo.ts";
 import { type OomReport, oomReports } from "../parsers/oom_report.ts";
@@ -108,7 +109,7 @@ export function dumpLedger(path: string, report: OomReport): Ledger | undefined 
   add("bounce", "bounce buffers", ["bounce"]);
   add("gpu", "GPU", ["gpu_active", "gpu_reclaim"]);
   add("hardware-corrupted", "hardware-corrupted", ["hwpoisoned"]);
-  const accounted = accounts.reduce((sum, account) => sum + account.bytes, 0);
+  const accounted = sumBytes(accounts);
   // Zones are told of the nodes that were asked for memory, of which a cpuset or policy leaves out some, and what they are used for of all.
   if (size === "managed" && accounted > totalBytes) return undefined;
   accounts.push({ id: "unaccounted", title: "unaccounted", bytes: totalBytes - accounted, sources: source(size) });

@@ -2,11 +2,11 @@ import type { EvidenceLine } from "../core/analyzer.ts";
 import { formatBytes, formatCount } from "../core/format.ts";
 import { type Account, accountBytes } from "../core/ledger.ts";
 import { defineComputed, type Source } from "../core/source.ts";
+import { sumBytes } from "../core/sums.ts";
 import type { ProcessFile } from "../parsers/_groups.ts";
 import { free } from "../parsers/free.ts";
 import type { ProcessStatus } from "../parsers/process_status.ts";
 import { type PsProcess, psTables } from "../parsers/ps.ts";
-import { sumBytes } from "./amounts.ts";
 import { ledger } from "./ledger.ts";
 import { areAllProcesses, processStatuses } from "./process_statuses.ts";
 

@@ -1,6 +1,8 @@
-import { formatBytes, formatQuantity } from "../core/format.ts";
+import { formatQuantity } from "../core/format.ts";
+import { groupBy } from "../core/group_by.ts";
 import type { Owner } from "../core/report.ts";
 import { shellWord } from "../core/shell.ts";
+import { sumBytes } from "../core/sums.ts";
 import { NO_NAME, type Process } from "./processes.ts";
 import type { SocketOwners } from "./socket_owners.ts";
 
@@ -30,14 +32,7 @@ export function byComm<T extends { readonly pid: number }>(
   held: readonly T[],
   commOf: (each: T) => string | undefined,
 ): ReadonlyMap<string, readonly T[]> {
-  const found = new Map<string, T[]>();
-  for (const each of held) {
-    const comm = commOf(each) ?? `pid ${each.pid}`;
-    const known = found.get(comm);
-    if (known === undefined) found.set(comm, [each]);
-    else known.push(each);
-  }
-  return found;
+  return groupBy(held, (each) => commOf(each) ?? `pid ${each.pid}`);
 }
 
 /** Who holds less than this of the whole is not worth a word in a title, and is not asked to end. */
@@ -93,7 +88,7 @@ function sharersOf(pids: readonly number[], held: readonly Held[], owners: Socke
 const PIDS_LISTED = 5;
 
 /** "100 sockets in 100 processes (pids 11, 12, 13, ...)" */
-export function describeGroup(group: OwnerGroup<Held>, noun: string): string {
+function describeGroup(group: OwnerGroup<Held>, noun: string): string {
   const sockets = formatQuantity(group.held.length, noun);
   if (group.pids.length === 0) return sockets;
   const shared = group.sharers.length === 0
@@ -138,7 +133,7 @@ export function nameOfGroup(group: { readonly comm: string | undefined; readonly
 
 /** Without those that hold next to nothing: what was on its way to them when somebody looked. */
 export function worthNaming<T extends { readonly bytes: number }>(groups: readonly T[]): T[] {
-  const total = groups.reduce((sum, { bytes }) => sum + bytes, 0);
+  const total = sumBytes(groups);
   return groups.filter(({ bytes }) => bytes >= MIN_NAMED_SHARE * total);
 }
 
@@ -202,9 +197,4 @@ export function stopAll(
   processes: readonly Process[] | undefined,
 ): string[] {
   return worthNaming(groups).flatMap((group) => stopCommands(group, processes));
-}
-
-/** "12.0 MiB in 3 sockets" */
-export function amountIn(bytes: number, count: number, noun: string): string {
-  return `${formatBytes(bytes)} in ${formatQuantity(count, noun)}`;
 }

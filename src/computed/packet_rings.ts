@@ -10,7 +10,7 @@ export interface PacketRing extends SourceLine {
   /** Of the receive and the transmit ring together. */
   readonly bytes: number;
   /** What /proc/net/packet says of the socket. */
-  readonly table: SourceLine & { readonly rmemBytes: number | undefined } | undefined;
+  readonly table: SourceLine | undefined;
 }
 
 /** Rings of all network namespaces that were captured, the largest first. */
@@ -38,9 +38,7 @@ export const packetRings: Source<PacketRings> = {
     const tables = reader.read(packet);
     const rows = tables.status !== "ok"
       ? []
-      : tables.value.flatMap(({ path, value }) =>
-        value.map(({ inode, line, rmemBytes }) => ({ path, line, inode, rmemBytes }))
-      );
+      : tables.value.flatMap(({ path, value }) => value.map(({ inode, line }) => ({ path, line, inode })));
     const known = initial.status === "ok" && tellsRings(initial.value.value, reader);
     if (!known && tables.status === "ok" && rows.length === 0) {
       return { status: "ok", value: { rings: [], sockets: 0 } };

@@ -5,6 +5,7 @@ import { formatBytes, formatRate, formatShare } from "../core/format.ts";
 import { accountBytes, type Ledger } from "../core/ledger.ts";
 import type { Exhaustion, PressureLevel } from "../core/report.ts";
 import { defineComputed, lately, overTime, type Parsed, type Source, type TimePoint } from "../core/source.ts";
+import { sum } from "../core/sums.ts";
 import { free } from "../parsers/free.ts";
 import { kernelLog, type KernelLogEvent } from "../parsers/kernel_log.ts";
 import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
@@ -91,7 +92,7 @@ function atMostAvailable({ ledger: memory, meminfo: file }: Inputs): Sign {
     return undefined;
   }
   const parts = GIVEN_BACK.flatMap((account) => accountBytes(memory, account) ?? []);
-  const most = parts.reduce((sum, bytes) => sum + bytes, 0);
+  const most = sum(parts);
   if (parts.length < GIVEN_BACK.length || most >= SHORT_AVAILABLE_SHARE * memory.totalBytes) return undefined;
   const because = `at most ${formatBytes(most)} (${
     formatShare(most, memory.totalBytes)

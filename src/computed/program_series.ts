@@ -1,4 +1,5 @@
 /** How many processes and threads each program has, over the snapshots. */
+import { groupBy } from "../core/group_by.ts";
 import type { SourceLine } from "../core/ledger.ts";
 import { type Captured, overTime, type Parsed, type Reader, type Source, type TimePoint } from "../core/source.ts";
 import { type ListedProcess, processList } from "../parsers/process_list.ts";
@@ -23,14 +24,7 @@ type List = Parsed<readonly ListedProcess[]>;
 
 /** By name; what has ended, and is only not taken notice of, has no memory and is left out. */
 function byComm(list: List): Map<string, ListedProcess[]> {
-  const groups = new Map<string, ListedProcess[]>();
-  for (const process of list.value) {
-    if (process.state === "Z") continue;
-    const group = groups.get(process.comm);
-    if (group === undefined) groups.set(process.comm, [process]);
-    else group.push(process);
-  }
-  return groups;
+  return groupBy(list.value.filter(({ state }) => state !== "Z"), ({ comm }) => comm);
 }
 
 function parentOf(processes: readonly ListedProcess[], list: List): ProgramSeries["parent"] {

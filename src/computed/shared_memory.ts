@@ -1,7 +1,9 @@
 /** What holds shared memory, and how much of it any process has mapped. */
 import { ParseError } from "../core/errors.ts";
+import { type Group, groupBy } from "../core/group_by.ts";
 import type { SourceLine } from "../core/ledger.ts";
 import { defineComputed, type Parsed, type Source } from "../core/source.ts";
+import { sum, sumBytes } from "../core/sums.ts";
 import type { ProcessFile } from "../parsers/_groups.ts";
 import { df, type DfMount } from "../parsers/df.ts";
 import { type LsofFiles, lsofFiles } from "../parsers/lsof_files.ts";
@@ -27,7 +29,7 @@ export interface UnlinkedObject extends SourceLine {
   /** How many such files it stands for: above 1 where not all descriptors were looked at. */
   readonly count: number;
   /** Processes that have it open, and as what. */
-  readonly holders: readonly Holder[];
+  readonly holders: Readonly<Group<Holder>>;
 }
 
 export type Holder = Pick<UnlinkedFile, "pid" | "fd" | "comm">;
@@ -116,24 +118,12 @@ function unmappedFiles(
   totalBytes: number,
 ): UnlinkedObject[] {
   const used = new Set(file.value.filter(({ mapped }) => mapped).map(({ identity }) => identity));
-  const objects = new Map<string, UnlinkedObject & { readonly holders: Holder[] }>();
-  for (const each of file.value) {
-    if (used.has(each.identity) || !isShared(each, tmpfs)) continue;
-    const known = objects.get(each.identity);
-    if (known === undefined) {
-      const count = Math.min(each.weight, Math.max(1, totalBytes / Math.max(1, each.bytes)));
-      objects.set(each.identity, {
-        name: each.name,
-        identity: each.identity,
-        bytes: each.bytes * count,
-        count,
-        holders: [each],
-        path: file.path,
-        line: each.line,
-      });
-    } else known.holders.push(each);
-  }
-  return [...objects.values()].sort((a, b) => b.bytes - a.bytes || a.line - b.line);
+  const unmapped = file.value.filter((each) => !used.has(each.identity) && isShared(each, tmpfs));
+  return [...groupBy(unmapped, ({ identity }) => identity)].map(([identity, holders]) => {
+    const [{ name, bytes, weight, line }] = holders;
+    const count = Math.min(weight, Math.max(1, totalBytes / Math.max(1, bytes)));
+    return { name, identity, bytes: bytes * count, count, holders, path: file.path, line };
+  }).sort((a, b) => b.bytes - a.bytes || a.line - b.line);
 }
 
 function orphanSegments(
@@ -152,7 +142,7 @@ function orphanSegments(
 function attached(segments: readonly SysvSegment[], unlinked: readonly UnlinkedFile[]): number {
   const files = new Map(unlinked.filter(({ mapped }) => mapped).map(({ identity, bytes }) => [identity, bytes]));
   return segments.reduce((sum, segment) => sum + (segment.attached > 0 ? segment.rssBytes ?? 0 : 0), 0) +
-    [...files.values()].reduce((sum, bytes) => sum + bytes, 0);
+    sum([...files.values()]);
 }
 
 /** Each tmpfs once, however often it is mounted: two of the same size and use are the same one. */
@@ -168,7 +158,7 @@ function tmpfsUses(
   for (const { filesystem, sizeBytes, usedBytes, mount, line } of value) {
     const key = `${filesystem} ${sizeBytes} ${usedBytes}`;
     if (usedBytes === undefined || !types.has(mount) || uses.has(key)) continue;
-    const deleted = unlinked.filter(({ name }) => pathIsBelow(name, mount)).reduce((sum, { bytes }) => sum + bytes, 0);
+    const deleted = sumBytes(unlinked.filter(({ name }) => pathIsBelow(name, mount)));
     const largest = files?.filter((file) => pathIsBelow(file.path, mount));
     uses.set(key, {
       path,
@@ -192,13 +182,7 @@ function tmpfsElsewhere(
   { path: list, value: files }: Parsed<readonly TmpfsFile[]>,
   unlinked: readonly UnlinkedObject[],
 ): TmpfsUse[] {
-  const byDevice = new Map<string, TmpfsFile[]>();
-  for (const file of files) {
-    if (!ELSEWHERE.test(file.path)) continue;
-    const others = byDevice.get(file.device);
-    if (others === undefined) byDevice.set(file.device, [file]);
-    else others.push(file);
-  }
+  const byDevice = groupBy(files.filter((file) => ELSEWHERE.test(file.path)), ({ device }) => device);
   const deletedBytes = new Map<string, number>();
   for (const { identity, bytes } of unlinked) {
     const device = identity.split(" ", 1)[0] as string;

@@ -1,9 +1,9 @@
 import { accountBytes, type Ledger, type SourceLine } from "../core/ledger.ts";
 import type { Claim } from "../core/report.ts";
 import { defineComputed, type Parsed, type Source } from "../core/source.ts";
+import { unaccountedBytes } from "../core/whole_ledger.ts";
 import { type PageFlags, pageFlags } from "../parsers/page_flags.ts";
 import { type SlabCache, slabinfo } from "../parsers/slabinfo.ts";
-import { unaccountedBytes } from "./amounts.ts";
 import { ledger } from "./ledger.ts";
 import { type SizedCache, usedSlabBytes } from "./slab_caches.ts";
 

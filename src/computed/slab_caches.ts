@@ -1,3 +1,4 @@
+import { append } from "../core/group_by.ts";
 import type { SourceLine } from "../core/ledger.ts";
 import { defineComputed, type Missing, type Source } from "../core/source.ts";
 import { type SlabAliases, slabAliases } from "../parsers/slab_aliases.ts";
@@ -71,11 +72,7 @@ export function usedSlabBytes({ totalBytes, objects, activeObjects }: SizedCache
 /** The names of the caches that are merged, by what they are merged into. */
 function mergedNames(aliases: SlabAliases): ReadonlyMap<string, readonly string[]> {
   const byTarget = new Map<string, string[]>();
-  for (const [name, { target }] of aliases) {
-    const names = byTarget.get(target);
-    if (names === undefined) byTarget.set(target, [name]);
-    else names.push(name);
-  }
+  for (const [name, { target }] of aliases) append(byTarget, target, name);
   return byTarget;
 }
 

@@ -1,6 +1,8 @@
 /** Which slab caches somebody may leak into, without what sockets and known tenants hold of them, and without caches that explain themselves. */
+import { append } from "../core/group_by.ts";
 import type { Ledger } from "../core/ledger.ts";
 import type { Parsed, TimePoint } from "../core/source.ts";
+import { sumBytes } from "../core/sums.ts";
 import type { Meminfo } from "../parsers/meminfo.ts";
 import type { SlabCache } from "../parsers/slabinfo.ts";
 import { isStream, type ReceiveCharge } from "./receive_charges.ts";
@@ -59,10 +61,7 @@ export function cacheTrends(series: readonly TimePoint<Parsed<readonly SlabCache
   const byName = new Map<string, { time: number; bytes: number }[]>();
   for (const { time, value: { value } } of series) {
     for (const cache of value.filter(isSized)) {
-      const points = byName.get(cache.name);
-      const bytes = usedSlabBytes(cache);
-      if (points === undefined) byName.set(cache.name, [{ time, bytes }]);
-      else points.push({ time, bytes });
+      append(byName, cache.name, { time, bytes: usedSlabBytes(cache) });
     }
   }
   for (const [name, points] of byName) {
@@ -179,7 +178,7 @@ function packetsInSockets(
   unix: Backlog | undefined,
 ): number {
   const others = (charges ?? []).filter(({ family }) => family !== "udp" && !isStream(family));
-  return others.reduce((total, { bytes }) => total + bytes, 0) + (udp === undefined ? 0 : mostHeld(udp)) +
+  return sumBytes(others) + (udp === undefined ? 0 : mostHeld(udp)) +
     (unix === undefined ? 0 : unixBytesInSlab(mostHeld(unix), caches));
 }
 

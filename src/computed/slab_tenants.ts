@@ -3,6 +3,7 @@ import type { EvidenceLine } from "../core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity } from "../core/format.ts";
 import { shellWord } from "../core/shell.ts";
 import type { Parsed } from "../core/source.ts";
+import { sum } from "../core/sums.ts";
 import type { ProcessFile } from "../parsers/_groups.ts";
 import type { DfInodes } from "../parsers/df.ts";
 import type { EventQueue } from "../parsers/event_queues.ts";
@@ -411,10 +412,6 @@ function filesIn(cache: SlabUse, { inodes, mounts }: TenantWitnesses): Tenant | 
       because: `${formatCount(usedInodes)} files and folders, of ${formatCount(cache.activeObjects)} on tmpfs in all`,
     }],
   };
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }
 
 /** Who has the objects of a cache, where the kernel counts them elsewhere, too. */

@@ -2,6 +2,7 @@
 import type { EvidenceLine } from "../core/analyzer.ts";
 import { formatBytes, formatCount } from "../core/format.ts";
 import type { Parsed } from "../core/source.ts";
+import { sumBytes } from "../core/sums.ts";
 import type { AllocationSite } from "../parsers/allocinfo.ts";
 import type { LostObject } from "../parsers/kmemleak.ts";
 import type { SlabCaller } from "../parsers/slab_alloc_traces.ts";
@@ -32,7 +33,7 @@ export function tracedAllocations(suspects: readonly Suspect[], { traces, lost, 
       });
     }
   }
-  const bytes = lost?.value.reduce((total, object) => total + object.bytes, 0) ?? 0;
+  const bytes = sumBytes(lost?.value ?? []);
   const first = lost?.value[0];
   if (lost !== undefined && first !== undefined) {
     lines.push({

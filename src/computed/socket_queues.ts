@@ -6,6 +6,7 @@ import { formatBytes, formatCount, formatQuantity } from "../core/format.ts";
 import type { SourceLine } from "../core/ledger.ts";
 import type { Confidence } from "../core/report.ts";
 import { type Captured, latest, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
+import { sumBytes } from "../core/sums.ts";
 import { netnsOf } from "../parsers/_groups.ts";
 import { netstatDatagrams, netstatNamespacesDatagrams, netstatNamespacesTcp, netstatTcp } from "../parsers/netstat.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
@@ -445,9 +446,9 @@ export function judgeQueues<Q extends SocketQueue>(
   const stuck = queues.filter(isStuck);
   return {
     queues,
-    bytes: sum(queues, (queue) => queue.bytes),
+    bytes: sumBytes(queues),
     stuck: stuck.length,
-    stuckBytes: sum(stuck, (queue) => queue.bytes),
+    stuckBytes: sumBytes(stuck),
     watched: queues.filter(({ seen }) => seen > 1).length,
     dropped: sum(queues, ({ dropped }) => dropped),
     filledBytes: sum(queues, ({ filledBytes }) => filledBytes),

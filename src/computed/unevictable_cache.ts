@@ -3,6 +3,7 @@
  * (Documentation/filesystems/ramfs-rootfs-initramfs.rst, mm/filemap.c, mapping_set_unevictable()). They are in Cached, in neither Shmem nor
  * MemAvailable, and in no process; no counter is theirs alone, so it is told between bounds.
  */
+import { groupBy } from "../core/group_by.ts";
 import type { SourceLine } from "../core/ledger.ts";
 import type { ByteRange } from "../core/report.ts";
 import { defineComputed, type Parsed, type Source } from "../core/source.ts";
@@ -39,13 +40,7 @@ function ramfsUses(
   files: Parsed<readonly TmpfsFile[]> | undefined,
 ): RamfsUse[] {
   const mountOf = mountFinder(mounted);
-  const byMount = new Map<Mount | undefined, TmpfsFile[]>();
-  for (const file of files?.value ?? []) {
-    const mount = mountOf(file.path);
-    const others = byMount.get(mount);
-    if (others === undefined) byMount.set(mount, [file]);
-    else others.push(file);
-  }
+  const byMount = groupBy(files?.value ?? [], (file) => mountOf(file.path));
   // The last mount of a path is the one that is seen. The system itself is no leak, where it runs from memory.
   const seen = mounted.filter((mount) =>
     mount.type === "ramfs" && mount.path !== "/" && !mount.path.startsWith(CREDENTIALS) &&

@@ -4,8 +4,9 @@ import { formatBytes } from "../core/format.ts";
 import { accountBytes, type Ledger } from "../core/ledger.ts";
 import type { Remedy } from "../core/report.ts";
 import { type Captured, defineComputed, type Missing, type Reader, readUses, type Source } from "../core/source.ts";
+import { sumRanges } from "../core/sums.ts";
+import { unaccountedBytes } from "../core/whole_ledger.ts";
 import { sockstat } from "../parsers/sockstat.ts";
-import { unaccountedBytes } from "./amounts.ts";
 import { ledger } from "./ledger.ts";
 import { materialQueueBytes } from "./material.ts";
 import { FROM_OUTSIDE, seesAllDescriptors } from "./process_statuses.ts";
@@ -64,7 +65,7 @@ export const unseenRoom: Source<UnseenRoom | undefined> = defineComputed({
     if (seesAll) return undefined;
     const outside = unaccountedBytes(whole);
     return {
-      packetBytes: placeSkbBytes(Infinity, whole, slab).reduce((sum, { bytes }) => sum + bytes.high, 0),
+      packetBytes: sumRanges(placeSkbBytes(Infinity, whole, slab)).high,
       unixBytes: unixRoom(whole, caches?.caches),
       ringBytes: outside + (accountBytes(whole, "vmalloc") ?? 0),
     };

@@ -9,3 +9,8 @@ export function isWhole(ledger: Ledger): boolean {
   return ledger.isCutOff !== true && accountBytes(ledger, "anon") !== undefined &&
     accountBytes(ledger, "slab-unreclaimable") !== undefined;
 }
+
+/** Memory in no account, where the pages of queues, rings and pipes are; 0 where the accounts come to more than there is, or it is not told. */
+export function unaccountedBytes(ledger: Ledger): number {
+  return Math.max(0, accountBytes(ledger, "unaccounted") ?? 0);
+}

@@ -1,6 +1,7 @@
 import type { Outcome } from "../core/analyzer.ts";
 import { formatBytes } from "../core/format.ts";
 import type { Ledger } from "../core/ledger.ts";
+import { sumRanges } from "../core/sums.ts";
 
 /**
  * Refuses what an analyzer cannot mean: claims that at least more is held than the host has. Believed, they would displace the findings of
@@ -16,7 +17,7 @@ export function checkClaims(outcome: Outcome, ledger: Ledger | undefined): void 
     const { account, bytes } = wrong;
     throw new TypeError(`it claims ${formatBytes(bytes.low)} to ${formatBytes(bytes.high)} of ${account}`);
   }
-  const low = claims.reduce((sum, { bytes }) => sum + bytes.low, 0);
+  const { low } = sumRanges(claims);
   if (ledger !== undefined && low > ledger.totalBytes) {
     throw new TypeError(`it claims ${formatBytes(low)} of a host that has ${formatBytes(ledger.totalBytes)}`);
   }

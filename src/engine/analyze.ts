@@ -22,6 +22,7 @@ import {
   type Source,
   type TimePoint,
 } from "../core/source.ts";
+import { sumRanges } from "../core/sums.ts";
 import { exhaustTogether, growthOf, type LimitDraft } from "./_exhaustion.ts";
 import { checkClaims } from "./_outcome.ts";
 import { byRank, type Candidate, settleClaims, type Settled } from "./rank.ts";
@@ -235,9 +236,8 @@ const KERNEL_ACCOUNTS: readonly AccountId[] = [
 
 /** Whether a cause that may be there has much of the kernel's own memory: nothing tells that it is usual. */
 function isMuchSuspect({ material, confidence, claims }: Finding, { totalBytes }: Ledger): boolean {
-  const bytes = claims.filter(({ account }) => KERNEL_ACCOUNTS.includes(account))
-    .reduce((sum, claim) => sum + claim.bytes.low, 0);
-  return material && confidence === "possible" && bytes >= UNEXPLAINED_SHARE * totalBytes;
+  const { low } = sumRanges(claims.filter(({ account }) => KERNEL_ACCOUNTS.includes(account)));
+  return material && confidence === "possible" && low >= UNEXPLAINED_SHARE * totalBytes;
 }
 
 function verdict(

@@ -1,6 +1,7 @@
 import type { FindingDraft, Unclaimed } from "../core/analyzer.ts";
 import type { AccountId, Ledger } from "../core/ledger.ts";
 import type { ByteRange, Claim, Confidence } from "../core/report.ts";
+import { sumRanges } from "../core/sums.ts";
 
 /** A draft with the id of the analyzer that made it. */
 export interface Candidate {
@@ -24,7 +25,7 @@ export interface Displaced {
 const directness: { readonly [C in Confidence]: number } = { confirmed: 0, likely: 1, possible: 2 };
 
 function claimed(draft: FindingDraft): number {
-  return draft.claims.reduce((sum, claim) => sum + claim.bytes.low, 0);
+  return sumRanges(draft.claims).low;
 }
 
 /** Who gets a disputed byte: causes before symptoms, then the better evidence, then the larger claim. */
@@ -64,10 +65,7 @@ export function settleClaims(
       const high = Math.min(bytes.high, left.get(account) ?? bytes.high);
       return { account, bytes: { low: Math.min(bytes.low, high), high } };
     });
-    const bytes = {
-      low: claims.reduce((sum, claim) => sum + claim.bytes.low, 0),
-      high: claims.reduce((sum, claim) => sum + claim.bytes.high, 0),
-    };
+    const bytes = sumRanges(claims);
     const accounts = claims.map((claim) => claim.account);
     const by = [...new Set(accounts.flatMap((account) => [...(tenants.get(account) ?? [])]))];
     if (isDisplaced(candidate.draft, bytes.high) && by.length > 0) {
@@ -106,7 +104,7 @@ const GIVEN_BACK: ReadonlySet<AccountId> = new Set([
 
 /** The least that it explains of a shortage. */
 function explainedBytes({ claims }: Settled): number {
-  return claims.reduce((sum, { account, bytes }) => sum + (GIVEN_BACK.has(account) ? 0 : bytes.low), 0);
+  return sumRanges(claims.filter(({ account }) => !GIVEN_BACK.has(account))).low;
 }
 
 /**

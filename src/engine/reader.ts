@@ -1,5 +1,6 @@
 import { BOOT_ID_PATH, type Bundle } from "../core/bundle.ts";
 import { ParseError } from "../core/errors.ts";
+import { append } from "../core/group_by.ts";
 import { matcher } from "../core/patterns.ts";
 import type { Captured, HostFacts, ParseContext, Parsed, Reader, Source } from "../core/source.ts";
 
@@ -81,8 +82,8 @@ class PathIndex {
 
   constructor(paths: Iterable<string>) {
     for (const path of paths) {
-      add(this.#byName, path.slice(path.lastIndexOf("/") + 1), path);
-      add(this.#byTop, topOf(path), path);
+      append(this.#byName, path.slice(path.lastIndexOf("/") + 1), path);
+      append(this.#byTop, topOf(path), path);
     }
   }
 
@@ -99,12 +100,6 @@ class PathIndex {
 function topOf(path: string): string {
   const slash = path.indexOf("/");
   return slash === -1 ? path : path.slice(0, slash);
-}
-
-function add(groups: Map<string, string[]>, key: string, path: string): void {
-  const group = groups.get(key);
-  if (group === undefined) groups.set(key, [path]);
-  else group.push(path);
 }
 
 /** What a bundle has of one snapshot. */

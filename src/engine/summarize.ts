@@ -1,6 +1,8 @@
+import { append } from "../core/group_by.ts";
 import type { AccountId } from "../core/ledger.ts";
 import type { Finding, PressureLevel, Report } from "../core/report.ts";
 import type { CauseSummary, FleetSummary, HostCount, HostDigest, Outlier, OutOfMemory } from "../core/summary.ts";
+import { sum, sumBytes } from "../core/sums.ts";
 
 /** Fewer hosts have no usual share. */
 const MIN_FLEET = 5;
@@ -76,7 +78,7 @@ export function digest(path: string, report: Report, headline: string): HostDige
 }
 
 function heldBytes({ accusations }: HostDigest): number {
-  return accusations.reduce((sum, { bytes }) => sum + bytes, 0);
+  return sumBytes(accusations);
 }
 
 /** What does not go by itself, as far as it is told. */
@@ -111,17 +113,17 @@ function causes(hosts: readonly HostDigest[]): CauseSummary[] {
   const byCause = new Map<string, HostDigest[]>();
   for (const host of hosts) {
     for (const cause of new Set(host.accusations.map((each) => each.cause))) {
-      byCause.set(cause, [...(byCause.get(cause) ?? []), host]);
+      append(byCause, cause, host);
     }
   }
   return [...byCause].map(([cause, found]) => {
     const own = found.map((host) => host.accusations.filter((each) => each.cause === cause));
-    const sums = own.map((each) => each.reduce((sum, { bytes }) => sum + bytes, 0));
+    const sums = own.map(sumBytes);
     const most = Math.max(...sums);
     return {
       cause,
       hosts: found.length,
-      bytes: sums.reduce((sum, each) => sum + each, 0),
+      bytes: sum(sums),
       worst: { path: (found[sums.indexOf(most)] as HostDigest).path, bytes: most },
       kernels: count(found.flatMap(({ kernelRelease }) => kernelRelease ?? [])),
       programs: count(own.flatMap((each) => [...new Set(each.flatMap(({ programs }) => programs))])),

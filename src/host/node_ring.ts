@@ -9,6 +9,7 @@ import { Buffer } from "node:buffer";
 import { dirname, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { HostError } from "../core/errors.ts";
+import { sumBytes } from "../core/sums.ts";
 
 /** `ring-20261123T060102Z.tar.gz`; with a number where two would have one name. */
 const FILE = /^ring-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z(?:-(\d+))?\.tar\.gz$/;
@@ -222,7 +223,7 @@ class FolderRing implements Ring {
   async #makeRoom(bytes: number): Promise<void> {
     const { maxBytes, keepMs, now } = this.#options;
     const isOld = (file: RingFile | undefined) => file !== undefined && file.startMs + HOUR_MS < now() - keepMs;
-    const total = () => this.#files.reduce((sum, file) => sum + file.bytes, 0);
+    const total = () => sumBytes(this.#files);
     while (isOld(this.#files[0]) || (this.#files.length > 0 && total() + bytes > maxBytes)) await this.#removeOldest();
   }
 

@@ -1,4 +1,5 @@
 // Several lists of sockets in one text, as people paste them: ss -uanp, then ss -tanp. A socket that stands in two of them is one.
+import { append } from "../core/group_by.ts";
 import type { SsSocket } from "./ss.ts";
 
 /** What tells a socket where there is no inode. Several may have the same: each list has all of them. */
@@ -52,9 +53,7 @@ class Sockets {
 
   #put(socket: SsSocket, name: string): number {
     const at = this.all.push(socket) - 1;
-    const named = this.#byName.get(name);
-    if (named === undefined) this.#byName.set(name, [at]);
-    else named.push(at);
+    append(this.#byName, name, at);
     return at;
   }
 

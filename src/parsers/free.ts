@@ -152,115 +152,6 @@ function bytesOf({ number, unit }: Amount, other: number | undefined): number | 
   return bytes !== undefined && Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-/**
- * Parses the output of free, or the head of top, into those of meminfo's fields that they tell.
- *
- * @throws {ParseError} if there is no row of memory, or nothing tells the unit of its numbers.
- *
- * @example
- * ```ts
- * import { parseFree } from "nailhouse/parsers";
- * import { strictEqual } from "node:assert";
- *
- * const text = "KiB Mem :  1005740 total,    93400 free,   699632 used,   212708 buff/cache\n";
- * strictEqual(parseFree(text, { facts: {}, warn() {} }).bytes.get("MemFree")?.bytes, 93_400 * 1024);
- * ```
- */
-export function parseFree(text: string, _context: ParseContext): Meminfo {
-  const bytes = new Map<string, BytesAtLine>();
-  let unit: number | undefined;
-  let header: readonly string[] | undefined;
-  let hasRow = false;
-  const add = (field: string | undefined, amount: number | undefined, line: number): void => {
-    if (field === undefined || amount === undefined) return;
-    // free -w tells buffers and cache apart, but the latter with slab.
-    const known = field === BUFF_CACHE ? bytes.get("Buffers") : undefined;
-    if (known !== undefined) bytes.delete("Buffers");
-    bytes.set(field, { bytes: amount + (known?.bytes ?? 0), line });
-  };
-  forEachLine(text, (whole, number) => {
-    const line = whole.trim();
-    const options = COMMAND_LINE.exec(line)?.[1];
-    if (options !== undefined) unit = unitOf(options);
-    else if (HEADER.test(line)) header ??= columns(line);
-    else if (header === undefined && FOREIGN_HEADER.test(line)) {
-      header = /^\s*-\/\+ /m.test(text) ? OLD_COLUMNS : COLUMNS;
-    } else if (header !== undefined) readRow(line, number, header);
-    else if (ATOP_ROW.test(line)) {
-      for (const [, name, word] of line.matchAll(ATOP_AMOUNT)) {
-        const amount = amountOf(word as string);
-        add(ATOP_FIELDS.get(`${line.slice(0, 3)} ${name}`), amount && bytesOf(amount, undefined), number);
-      }
-    } else if (!readCrashRow(line, number) && !readVmstatRow(line, number) && !readSmemRow(line, number)) {
-      readTopRow(line, number, add, bytes.get("MemTotal")?.bytes);
-    }
-  });
-  if (!bytes.has("MemTotal")) {
-    throw new ParseError(
-      header === undefined || !hasRow
-        ? 'Cannot parse free: no row that begins with "Mem:"'
-        : "Cannot parse free: nothing tells the unit of its numbers; put the command line above it ($ free -m)",
-      { text },
-    );
-  }
-  return { bytes, counts: new Map() };
-
-  /** The sizes are rounded, the pages are not: what the first row tells of both is the size of one. */
-  function readCrashRow(line: string, number: number): boolean {
-    const [, name, pages, amount, letter] = CRASH_ROW.exec(line) ?? [];
-    if (name === undefined) return false;
-    const size = bytesOf({ number: Number(amount), unit: BINARY_UNITS.get((letter || "b").toLowerCase()) }, undefined);
-    if (name === "TOTAL MEM") unit = 2 ** Math.round(Math.log2((size ?? NaN) / Number(pages)));
-    add(CRASH_FIELDS.get(name), bytesOf({ number: Number(pages), unit: undefined }, unit), number);
-    return true;
-  }
-
-  function readVmstatRow(line: string, number: number): boolean {
-    const [, digits, letter = "", memory, cache, swap] = VMSTAT_ROW.exec(line) ?? [];
-    if (digits === undefined) return false;
-    const field = swap === undefined ? FIELDS.get((memory ?? cache) as string) : SWAP_FIELDS.get(swap);
-    add(field, bytesOf({ number: Number(digits), unit: BINARY_UNITS.get(letter.toLowerCase()) }, undefined), number);
-    return true;
-  }
-
-  /** Of mapped files, which are of the page cache, and of anonymous memory consists what smem calls userspace's (smem's showsystem). */
-  function readSmemRow(line: string, number: number): boolean {
-    const [, area, ...words] = SMEM_ROW.exec(line) ?? [];
-    const [used, cache, noncache] = words.map((word) => {
-      const amount = amountOf(word);
-      return amount && bytesOf(amount, 2 ** 10);
-    });
-    if (used === undefined || cache === undefined || noncache === undefined) return false;
-    const addTo = (field: string, amount: number): void => add(field, amount + (bytes.get(field)?.bytes ?? 0), number);
-    addTo("MemTotal", used);
-    if (area === "free") add("MemFree", used, number);
-    else addTo(BUFF_CACHE, cache);
-    if (area === "userspace") {
-      add("AnonPages", noncache, number);
-      add("Mapped", cache, number);
-    }
-    return true;
-  }
-
-  function readRow(line: string, number: number, names: readonly string[]): void {
-    const [, label, rest] = ROW.exec(line) ?? [];
-    if (rest === undefined || label?.startsWith("-/+") || label === "Total") return;
-    hasRow = true;
-    // The first row is memory's.
-    const kind = bytes.has("MemTotal") ? "Swap" : "Mem";
-    if (kind === "Swap" && (bytes.has("SwapTotal") || label === "Mem")) return;
-    const amounts = columns(rest).map(amountOf);
-    if (kind === "Mem") unit ??= guessUnit(amounts.flatMap((amount) => amount?.number ?? []));
-    names.forEach((name, i) => {
-      const amount = amounts[i];
-      // Up to 3.3.2 and before Linux 2.6.32 the old table's column is a constant 0.
-      const isUntold = name === "shared" && amount?.number === 0 && names.includes("cached");
-      if (amount === undefined || isUntold) return;
-      add((kind === "Mem" ? FIELDS : SWAP_FIELDS).get(name), bytesOf(amount, unit), number);
-    });
-  }
-}
-
 /** total is what the others add up to. */
 const ADDENDS = ["total", "free", "used", BUFF_CACHE];
 
@@ -279,17 +170,16 @@ function widened(told: ReadonlyMap<string, number>, cut: ReadonlySet<string>): R
   return new Map();
 }
 
-function readTopRow(
-  line: string,
-  number: number,
-  add: (field: string | undefined, bytes: number | undefined, line: number) => void,
-  totalBytes: number | undefined,
-): void {
-  const [, prefix, kind, rest] = TOP_ROW.exec(line) ?? [];
-  if (kind === undefined || rest === undefined) return;
+/** The amounts of top's row by their names, and those whose last digits are cut off. */
+interface TopAmounts {
+  readonly told: Map<string, number>;
+  readonly cut: ReadonlySet<string>;
+}
+
+function topAmounts(row: string, prefix: string | undefined, totalBytes: number | undefined): TopAmounts {
   const told = new Map<string, number>();
   const cut = new Set<string>();
-  for (const [, digits, letter, plus, name] of rest.matchAll(TOP_AMOUNT)) {
+  for (const [, digits, letter, plus, name] of row.matchAll(TOP_AMOUNT)) {
     // No sum tells of what is available, which is less than all.
     if (plus === "+" && name === "avail" && !((totalBytes ?? Infinity) < TEN_DIGITS_BYTES)) continue;
     if (plus === "+") cut.add(name as string);
@@ -297,13 +187,155 @@ function readTopRow(
     const bytes = bytesOf({ number: Number(digits), unit }, undefined);
     if (bytes !== undefined) told.set(name as string, bytes);
   }
-  const [used, free] = [told.get("used"), told.get("free")];
-  // busybox leaves out the sum of these two.
-  if (kind === "Mem" && used !== undefined && free !== undefined && !told.has("total")) told.set("total", used + free);
-  for (const [name, bytes] of cut.size === 0 ? told : widened(told, cut)) {
-    const isMemory = kind !== "Swap" || MEMORY_IN_SWAP_ROW.has(name);
-    add((isMemory ? FIELDS : SWAP_FIELDS).get(name), bytes, number);
+  return { told, cut };
+}
+
+/** What the lines of one text told so far: each form has its own rows. */
+class Rows {
+  readonly bytes: Map<string, BytesAtLine> = new Map();
+  /** Of free's numbers that have none of their own. */
+  #unit: number | undefined;
+  #header: readonly string[] | undefined;
+  #hasRow = false;
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
   }
+
+  read(line: string, number: number): void {
+    const options = COMMAND_LINE.exec(line)?.[1];
+    if (options !== undefined) this.#unit = unitOf(options);
+    else if (HEADER.test(line)) this.#header ??= columns(line);
+    else if (this.#header === undefined && FOREIGN_HEADER.test(line)) {
+      this.#header = /^\s*-\/\+ /m.test(this.#text) ? OLD_COLUMNS : COLUMNS;
+    } else if (this.#header !== undefined) this.#readFree(line, number, this.#header);
+    else if (ATOP_ROW.test(line)) this.#readAtop(line, number);
+    else if (!this.#readCrash(line, number) && !this.#readVmstat(line, number) && !this.#readSmem(line, number)) {
+      this.#readTop(line, number);
+    }
+  }
+
+  /** @throws {ParseError} if none is of memory. */
+  check(): void {
+    if (this.bytes.has("MemTotal")) return;
+    throw new ParseError(
+      this.#hasRow
+        ? "Cannot parse free: nothing tells the unit of its numbers; put the command line above it ($ free -m)"
+        : 'Cannot parse free: no row that begins with "Mem:"',
+      { text: this.#text },
+    );
+  }
+
+  #add(field: string | undefined, amount: number | undefined, line: number): void {
+    if (field === undefined || amount === undefined) return;
+    // free -w tells buffers and cache apart, but the latter with slab.
+    const known = field === BUFF_CACHE ? this.bytes.get("Buffers") : undefined;
+    if (known !== undefined) this.bytes.delete("Buffers");
+    this.bytes.set(field, { bytes: amount + (known?.bytes ?? 0), line });
+  }
+
+  #readFree(line: string, number: number, names: readonly string[]): void {
+    const [, label, rest] = ROW.exec(line) ?? [];
+    if (rest === undefined || label?.startsWith("-/+") || label === "Total") return;
+    this.#hasRow = true;
+    // The first row is memory's.
+    const kind = this.bytes.has("MemTotal") ? "Swap" : "Mem";
+    if (kind === "Swap" && (this.bytes.has("SwapTotal") || label === "Mem")) return;
+    const amounts = columns(rest).map(amountOf);
+    if (kind === "Mem") this.#unit ??= guessUnit(amounts.flatMap((amount) => amount?.number ?? []));
+    names.forEach((name, i) => {
+      const amount = amounts[i];
+      // Up to 3.3.2 and before Linux 2.6.32 the old table's column is a constant 0.
+      const isUntold = name === "shared" && amount?.number === 0 && names.includes("cached");
+      if (amount === undefined || isUntold) return;
+      this.#add((kind === "Mem" ? FIELDS : SWAP_FIELDS).get(name), bytesOf(amount, this.#unit), number);
+    });
+  }
+
+  #readAtop(line: string, number: number): void {
+    for (const [, name, word] of line.matchAll(ATOP_AMOUNT)) {
+      const amount = amountOf(word as string);
+      this.#add(ATOP_FIELDS.get(`${line.slice(0, 3)} ${name}`), amount && bytesOf(amount, undefined), number);
+    }
+  }
+
+  /** The sizes are rounded, the pages are not: what the first row tells of both is the size of one. */
+  #readCrash(line: string, number: number): boolean {
+    const [, name, pages, amount, letter] = CRASH_ROW.exec(line) ?? [];
+    if (name === undefined) return false;
+    const size = bytesOf({ number: Number(amount), unit: BINARY_UNITS.get((letter || "b").toLowerCase()) }, undefined);
+    if (name === "TOTAL MEM") this.#unit = 2 ** Math.round(Math.log2((size ?? NaN) / Number(pages)));
+    this.#add(CRASH_FIELDS.get(name), bytesOf({ number: Number(pages), unit: undefined }, this.#unit), number);
+    return true;
+  }
+
+  #readVmstat(line: string, number: number): boolean {
+    const [, digits, letter = "", memory, cache, swap] = VMSTAT_ROW.exec(line) ?? [];
+    if (digits === undefined) return false;
+    const field = swap === undefined ? FIELDS.get((memory ?? cache) as string) : SWAP_FIELDS.get(swap);
+    const unit = BINARY_UNITS.get(letter.toLowerCase());
+    this.#add(field, bytesOf({ number: Number(digits), unit }, undefined), number);
+    return true;
+  }
+
+  /** Of mapped files, which are of the page cache, and of anonymous memory consists what smem calls userspace's (smem's showsystem). */
+  #readSmem(line: string, number: number): boolean {
+    const [, area, ...words] = SMEM_ROW.exec(line) ?? [];
+    const [used, cache, noncache] = words.map((word) => {
+      const amount = amountOf(word);
+      return amount && bytesOf(amount, 2 ** 10);
+    });
+    if (used === undefined || cache === undefined || noncache === undefined) return false;
+    this.#addTo("MemTotal", used, number);
+    if (area === "free") this.#add("MemFree", used, number);
+    else this.#addTo(BUFF_CACHE, cache, number);
+    if (area === "userspace") {
+      this.#add("AnonPages", noncache, number);
+      this.#add("Mapped", cache, number);
+    }
+    return true;
+  }
+
+  #addTo(field: string, amount: number, line: number): void {
+    this.#add(field, amount + (this.bytes.get(field)?.bytes ?? 0), line);
+  }
+
+  #readTop(line: string, number: number): void {
+    const [, prefix, kind, rest] = TOP_ROW.exec(line) ?? [];
+    if (kind === undefined || rest === undefined) return;
+    const { told, cut } = topAmounts(rest, prefix, this.bytes.get("MemTotal")?.bytes);
+    const [used, free] = [told.get("used"), told.get("free")];
+    // busybox leaves out the sum of these two.
+    if (kind === "Mem" && used !== undefined && free !== undefined && !told.has("total")) {
+      told.set("total", used + free);
+    }
+    for (const [name, bytes] of cut.size === 0 ? told : widened(told, cut)) {
+      const isMemory = kind !== "Swap" || MEMORY_IN_SWAP_ROW.has(name);
+      this.#add((isMemory ? FIELDS : SWAP_FIELDS).get(name), bytes, number);
+    }
+  }
+}
+
+/**
+ * Parses the output of free, or the head of top, into those of meminfo's fields that they tell.
+ *
+ * @throws {ParseError} if there is no row of memory, or nothing tells the unit of its numbers.
+ *
+ * @example
+ * ```ts
+ * import { parseFree } from "nailhouse/parsers";
+ * import { strictEqual } from "node:assert";
+ *
+ * const text = "KiB Mem :  1005740 total,    93400 free,   699632 used,   212708 buff/cache\n";
+ * strictEqual(parseFree(text, { facts: {}, warn() {} }).bytes.get("MemFree")?.bytes, 93_400 * 1024);
+ * ```
+ */
+export function parseFree(text: string, _context: ParseContext): Meminfo {
+  const rows = new Rows(text);
+  forEachLine(text, (line, number) => rows.read(line.trim(), number));
+  rows.check();
+  return { bytes: rows.bytes, counts: new Map() };
 }
 
 /** A snapshot's file, as {@linkcode parseFree} reads it. */

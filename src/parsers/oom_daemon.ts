@@ -57,6 +57,115 @@ const NODE_WAS_LOW =
 /** Who has it kill with more left wants a reserve: the host is not short. */
 const AMPLE_AVAILABLE_SHARE = 0.2;
 
+/** What a line tells of a kill. */
+type Told = Omit<OomDaemonKill, "line">;
+
+/** Where there is no more to tell than who it was. */
+const NOT_TOLD = { pid: undefined, rssBytes: undefined, because: undefined, isHostShort: false } as const;
+
+function byOomd(line: string): Told | undefined {
+  const [, victim, because = ""] = BY_OOMD.exec(line) ?? [];
+  return victim === undefined
+    ? undefined
+    : { ...NOT_TOLD, daemon: "systemd-oomd", victim, because, isHostShort: !OF_GROUP.test(because) };
+}
+
+function byFacebooks(line: string): Told | undefined {
+  const [, waited, victim] = BY_FACEBOOKS.exec(line) ?? [];
+  const because = `its tasks waited for memory ${waited} % of the last 10 s, 1 min and 5 min`;
+  return victim === undefined ? undefined : { ...NOT_TOLD, daemon: "oomd", victim, because };
+}
+
+function byLmkd(line: string): Told | undefined {
+  const [, victim, pid, kb, because] = BY_LMKD.exec(line) ?? [];
+  return victim === undefined ? undefined : {
+    daemon: "lmkd",
+    victim,
+    pid: parseCount(pid),
+    rssBytes: multiply(parseCount(kb), 1024),
+    because,
+    isHostShort: false,
+  };
+}
+
+function byTalos(line: string): Told | undefined {
+  const [, victim] = BY_TALOS.exec(line) ?? [];
+  return victim === undefined ? undefined : { ...NOT_TOLD, daemon: "talos", victim };
+}
+
+function nodeWasLow(line: string): Told | undefined {
+  const [, words, container] = NODE_WAS_LOW.exec(line) ?? [];
+  const victim = container === undefined ? "a pod" : `the pod of container ${container}`;
+  return words === undefined
+    ? undefined
+    : { ...NOT_TOLD, daemon: "kubelet", victim, because: words.replace(/\.$/, ""), isHostShort: true };
+}
+
+/** Line by line: of some programs an earlier line tells why, or whom. */
+class OomDaemonLines {
+  #available: RegExpExecArray | undefined;
+  #nohang: { readonly because?: string; readonly pid?: string | undefined; readonly victim?: string | undefined } = {};
+  #resource: string | undefined;
+
+  read(line: string): Told | undefined {
+    return byOomd(line) ?? this.#byEarlyoom(line) ?? this.#byNohang(line) ?? byFacebooks(line) ?? byLmkd(line) ??
+      byTalos(line) ?? this.#byKubelet(line) ?? nodeWasLow(line);
+  }
+
+  #byEarlyoom(line: string): Told | undefined {
+    this.#available = AVAILABLE.exec(line) ?? this.#available;
+    const [, pid, victim, mib] = BY_EARLYOOM.exec(line) ?? [];
+    if (victim === undefined) return undefined;
+    const [, words, left, all] = this.#available ?? [];
+    return {
+      daemon: "earlyoom",
+      victim,
+      pid: parseCount(pid),
+      rssBytes: multiply(parseCount(mib), 2 ** 20),
+      because: words?.replace(/ {2,}/g, " "),
+      isHostShort: !(Number(left) > AMPLE_AVAILABLE_SHARE * Number(all)),
+    };
+  }
+
+  #byNohang(line: string): Told | undefined {
+    const [, why] = NOHANG_WHY.exec(line) ?? [];
+    if (why !== undefined) this.#nohang = { because: why };
+    const [, itsPid, name] = NOHANG_VICTIM.exec(line) ?? [];
+    if (itsPid !== undefined) this.#nohang = { ...this.#nohang, pid: itsPid, victim: name };
+    const { because, pid, victim } = this.#nohang;
+    if (victim === undefined || !BY_NOHANG.test(line)) return undefined;
+    this.#nohang = {};
+    return {
+      daemon: "nohang",
+      victim,
+      pid: parseCount(pid),
+      rssBytes: undefined,
+      because,
+      isHostShort: because !== undefined,
+    };
+  }
+
+  #byKubelet(line: string): Told | undefined {
+    this.#resource = RESOURCE.exec(line)?.[1] ?? this.#resource;
+    const [, pod, oldPod] = BY_KUBELET.exec(line) ?? [];
+    const name = pod ?? oldPod;
+    // Pods have to go for want of disk space as well.
+    return name === undefined || this.#resource !== "memory" ? undefined : {
+      ...NOT_TOLD,
+      daemon: "kubelet",
+      victim: `pod ${name}`,
+      because: "the node was low on memory",
+      isHostShort: true,
+    };
+  }
+}
+
+/** Whether it is the one before, told again. A group may be killed again, with what was started in it since. */
+function isSame(kill: Told, last: Told | undefined): boolean {
+  return last?.daemon === kill.daemon && last.victim === kill.victim && last.pid === kill.pid &&
+    (kill.pid !== undefined || last.because === kill.because);
+}
+
 /**
  * Finds processes, groups and pods that such a program killed. One that had to be told several times is one.
  *
@@ -76,69 +185,10 @@ export function parseOomDaemon(text: string, _context: ParseContext): readonly O
   const kills: OomDaemonKill[] = [];
   // Most logs tell of none: they are not taken apart.
   if (!OOM_DAEMON_MARKS.test(text)) return kills;
-  let available: RegExpExecArray | undefined;
-  let nohang: { because?: string; pid?: string | undefined; victim?: string | undefined } = {};
-  let resource: string | undefined;
-  let number = 0;
-  const add = (
-    daemon: OomDaemonKill["daemon"],
-    victim: string,
-    because: string | undefined,
-    isHostShort: boolean,
-    pid?: string,
-    rssBytes?: number,
-  ): void => {
-    const last = kills.at(-1);
-    const isTold = last?.daemon === daemon && last.victim === victim && last.pid === parseCount(pid);
-    // A group may be killed again, with what was started in it since.
-    if (isTold && (pid !== undefined || last.because === because)) return;
-    kills.push({ daemon, victim, pid: parseCount(pid), rssBytes, because, isHostShort, line: number });
-  };
-  const each = (line: string): void => {
-    const [, group, why = ""] = BY_OOMD.exec(line) ?? [];
-    if (group !== undefined) return add("systemd-oomd", group, why, !OF_GROUP.test(why));
-    available = AVAILABLE.exec(line) ?? available;
-    const [, pid, victim, mib] = BY_EARLYOOM.exec(line) ?? [];
-    if (victim !== undefined) {
-      const [, words, left, all] = available ?? [];
-      const isShort = !(Number(left) > AMPLE_AVAILABLE_SHARE * Number(all));
-      return add("earlyoom", victim, words?.replace(/ {2,}/g, " "), isShort, pid, multiply(parseCount(mib), 2 ** 20));
-    }
-    const [, because] = NOHANG_WHY.exec(line) ?? [];
-    if (because !== undefined) nohang = { because };
-    const [, nohangPid, name] = NOHANG_VICTIM.exec(line) ?? [];
-    if (nohangPid !== undefined) nohang = { ...nohang, pid: nohangPid, victim: name };
-    if (BY_NOHANG.test(line) && nohang.victim !== undefined) {
-      add("nohang", nohang.victim, nohang.because, nohang.because !== undefined, nohang.pid);
-      nohang = {};
-    }
-    const [, waited, killed] = BY_FACEBOOKS.exec(line) ?? [];
-    if (killed !== undefined) {
-      add("oomd", killed, `its tasks waited for memory ${waited} % of the last 10 s, 1 min and 5 min`, false);
-    }
-    const [, app, appPid, kb, reason] = BY_LMKD.exec(line) ?? [];
-    if (app !== undefined) add("lmkd", app, reason, false, appPid, multiply(parseCount(kb), 1024));
-    const [, talosGroup] = BY_TALOS.exec(line) ?? [];
-    if (talosGroup !== undefined) add("talos", talosGroup, undefined, false);
-    resource = RESOURCE.exec(line)?.[1] ?? resource;
-    const [, pod, oldPod] = BY_KUBELET.exec(line) ?? [];
-    // Pods have to go for want of disk space as well.
-    if ((pod ?? oldPod) !== undefined && resource === "memory") {
-      add("kubelet", `pod ${pod ?? oldPod}`, "the node was low on memory", true);
-    }
-    const [, words, container] = NODE_WAS_LOW.exec(line) ?? [];
-    if (words !== undefined) {
-      add(
-        "kubelet",
-        container === undefined ? "a pod" : `the pod of container ${container}`,
-        words.replace(/\.$/, ""),
-        true,
-      );
-    }
-  };
-  forEachLogLine(text, isNewestFirst(text), (line, at) => {
-    number = at;
-    if (OOM_DAEMON_MARKS.test(line)) each(line);
+  const lines = new OomDaemonLines();
+  forEachLogLine(text, isNewestFirst(text), (line, number) => {
+    const kill = OOM_DAEMON_MARKS.test(line) ? lines.read(line) : undefined;
+    if (kill !== undefined && !isSame(kill, kills.at(-1))) kills.push({ ...kill, line: number });
   });
   return kills;
 }

@@ -9,6 +9,7 @@
 import en from "zod/v4/locales/en.js";
 import * as z from "zod/mini";
 import { ParseError } from "../core/errors.ts";
+import { append } from "../core/group_by.ts";
 import type { ParseContext } from "../core/source.ts";
 import { quote } from "./_lines.ts";
 import { parseCount } from "./_numbers.ts";
@@ -101,12 +102,7 @@ function ofHost(
   for (const series of all) {
     const field = NAME.exec(series.metric["__name__"] ?? "")?.[1];
     if (field === undefined) warn(1, `not a memory series of node_exporter: ${quote(JSON.stringify(series.metric))}`);
-    else if (!NO_BYTES.test(field)) {
-      const instance = series.metric["instance"] ?? "";
-      const known = byInstance.get(instance);
-      if (known === undefined) byInstance.set(instance, [{ ...series, field }]);
-      else known.push({ ...series, field });
-    }
+    else if (!NO_BYTES.test(field)) append(byInstance, series.metric["instance"] ?? "", { ...series, field });
   }
   const [only, ...others] = byInstance;
   if (only === undefined) throw new ParseError(`${EXPECTED} of series named node_memory_*_bytes`);

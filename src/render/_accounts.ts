@@ -1,6 +1,7 @@
 /** The accounts of the ledger in the few groups that a person thinks in. */
 import type { AccountId } from "../core/ledger.ts";
 import type { Finding, Report, ReportAccount } from "../core/report.ts";
+import { sumBytes } from "../core/sums.ts";
 import { GROUP_OF, type GroupId, GROUPS } from "./_groups.ts";
 import { isAccusation } from "./_summary.ts";
 
@@ -52,8 +53,8 @@ export function accountGroups(report: Report): readonly AccountGroup[] {
     return [{
       ...group,
       accounts,
-      bytes: accounts.reduce((sum, { bytes }) => sum + bytes, 0),
-      heldBytes: accounts.flatMap(({ id }) => heldOf(id, report)).reduce((sum, { bytes }) => sum + bytes, 0),
+      bytes: sumBytes(accounts),
+      heldBytes: sumBytes(accounts.flatMap(({ id }) => heldOf(id, report))),
     }];
   });
 }

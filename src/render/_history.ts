@@ -1,4 +1,5 @@
 /** The report's timeline as one series an account. */
+import { append } from "../core/group_by.ts";
 import type { AccountId } from "../core/ledger.ts";
 import type { Report } from "../core/report.ts";
 import { GROUP_OF } from "./_groups.ts";
@@ -41,10 +42,7 @@ export function accountSeries({ timeline, ledger }: Report): readonly Series[] {
   const byId = new Map<string, SeriesPoint[]>();
   for (const { at, accounts } of timeline) {
     for (const [id, bytes] of Object.entries(accounts)) {
-      const points = byId.get(id);
-      const point = { time: Date.parse(at), bytes };
-      if (points === undefined) byId.set(id, [point]);
-      else points.push(point);
+      append(byId, id, { time: Date.parse(at), bytes });
     }
   }
   return [...byId]

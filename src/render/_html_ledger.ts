@@ -1,6 +1,7 @@
 /** Where all of MemTotal is: one bar, what is in use of it magnified, and the accounts below. */
 import { formatBytes, formatShare } from "../core/format.ts";
 import type { Report, ReportAccount } from "../core/report.ts";
+import { sumBytes } from "../core/sums.ts";
 import { type AccountGroup, accountGroups, heldOf, usedGroups, usedTitle } from "./_accounts.ts";
 import { type Content, type Markup, markup } from "./_html.ts";
 
@@ -35,7 +36,7 @@ function segmentMarkup({ style, title, bytes }: Segment, whole: number): Markup 
 }
 
 function bar(parts: readonly Segment[], label: string): Markup {
-  const whole = parts.reduce((sum, { bytes }) => sum + bytes, 0);
+  const whole = sumBytes(parts);
   const text = parts.map(({ title, bytes }) => `${title} ${formatBytes(bytes)}`).join("; ");
   return markup`<div class="bar" role="img" aria-label="${label}: ${text}">${
     parts.map((part) => segmentMarkup(part, whole))
@@ -47,8 +48,8 @@ function bar(parts: readonly Segment[], label: string): Markup {
 function bars(groups: readonly AccountGroup[], totalBytes: number): Content {
   const whole = bar(segments(groups), `All of MemTotal, ${formatBytes(totalBytes)}`);
   const used = segments(usedGroups(groups));
-  const usedBytes = used.reduce((sum, { bytes }) => sum + bytes, 0);
-  const share = usedBytes / segments(groups).reduce((sum, { bytes }) => sum + bytes, 0);
+  const usedBytes = sumBytes(used);
+  const share = usedBytes / sumBytes(segments(groups));
   if (usedBytes === 0 || share >= MAGNIFIED_SHARE) return whole;
   const edge = (100 * share).toFixed(3);
   return [
@@ -82,7 +83,7 @@ function accountRow(account: ReportAccount, { id }: AccountGroup, report: Report
   const { title, bytes } = account;
   const totalBytes = report.ledger?.totalBytes as number;
   const holders = heldOf(account.id, report);
-  const held = holders.reduce((sum, each) => sum + each.bytes, 0);
+  const held = sumBytes(holders);
   const links = holders.map(({ finding: { cause }, number, bytes }) =>
     markup`<small class="holder"><a href="#${prefix}finding-${number}">${number}. ${cause}</a> holds ${
       formatBytes(bytes)

@@ -1,4 +1,4 @@
-/** The parts of a report's page, and the page around them. */
+/** The parts of a report's page. */
 import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { KernelEvent, Report, Verdict } from "../core/report.ts";
 import { version } from "../core/version.ts";
@@ -7,8 +7,6 @@ import { type Content, type Markup, markup, prose } from "./_html.ts";
 import { timelineSection } from "./_html_charts.ts";
 import { badge, commandBlock, evidenceList, findingArticle } from "./_html_findings.ts";
 import { ledgerSection } from "./_html_ledger.ts";
-import { REPORT_SCRIPT, REPORT_SCRIPT_HASH } from "./_html_script.ts";
-import { REPORT_STYLE } from "./_html_style.ts";
 import { answerOf, captures, eventTime, pressureText, spanSeconds } from "./_summary.ts";
 
 /** The style of a verdict. */
@@ -18,10 +16,6 @@ export const MOOD: { readonly [V in Verdict]: string } = {
   unexplained: "unclear",
   "insufficient-evidence": "unclear",
 };
-
-/** Nothing is loaded from anywhere and nothing is sent; the one script that runs is named by its hash. */
-const POLICY =
-  `default-src 'none'; style-src 'unsafe-inline'; script-src '${REPORT_SCRIPT_HASH}'; base-uri 'none'; form-action 'none'`;
 
 /** A term and what it is here. */
 export function fact(term: Content, value: Content, style = ""): Markup {
@@ -160,25 +154,5 @@ ${bodies}${
     markup`<footer>Made by nailhouse ${version} from the bundle alone. This page loads nothing and sends nothing.</footer>
 `
   }</article>
-`;
-}
-
-/** A page with this in it that loads nothing. */
-export function htmlPage(title: string, body: Markup): string {
-  const head = markup`<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>`;
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-${head.text}
-<style>${REPORT_STYLE}</style>
-</head>
-<body>
-${body.text}
-<script>${REPORT_SCRIPT}</script>
-</body>
-</html>
 `;
 }

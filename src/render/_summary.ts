@@ -2,6 +2,7 @@
 import { formatByteRange, formatBytes, formatQuantity, formatRate } from "../core/format.ts";
 import type { Confidence, Finding, KernelEvent, Remedy, Report, Verdict } from "../core/report.ts";
 import { duration, instant } from "../core/duration.ts";
+import { append } from "../core/group_by.ts";
 import { isInUse } from "./_groups.ts";
 import { accountSeries, grownBytes, MIN_MOVED_BYTES } from "./_history.ts";
 
@@ -61,38 +62,59 @@ function nextStep(report: Report): string {
   return `${report.pressure.level === "rising" ? LOOK_AGAIN : usual}.`;
 }
 
-/** The answer of a report: its first accusation, or that there is none. */
-export function answerOf(report: Report): Answer {
-  const top = report.findings.find((f) => f.material && f.confidence !== "possible");
-  if (report.verdict === "cause-found" && top !== undefined) {
-    const remedy = top.remedies.find(({ when }) => when === "now") ?? top.remedies[0] ?? null;
-    return { headline: top.title, finding: top, confidence: top.confidence, remedy, otherwise: "see below" };
-  }
-  // Such as an OOM kill: what the kernel wrote of it is more than that the rest is not known. That of a control group full of page cache, or
-  // of a host without the dump, points at no cause.
-  const known = report.findings.find((f) =>
-    (f.symptomOf !== null || f.cause === "memcg-oom" || f.cause === "global-oom") && f.confidence === "confirmed"
+/** @param remedy What to do about it, if anything helps. */
+function answerBy(finding: Finding, remedy: Remedy | undefined): Answer {
+  const { title, confidence } = finding;
+  return { headline: title, finding, confidence, remedy: remedy ?? null, otherwise: "see below" };
+}
+
+/**
+ * Such as an OOM kill: what the kernel wrote of it is more than that the rest is not known. That of a control group full of page cache, or of a host without
+ * the dump, points at no cause.
+ */
+function recordedFinding({ findings }: Report): Finding | undefined {
+  return findings.find(({ symptomOf, cause, confidence }) =>
+    (symptomOf !== null || cause === "memcg-oom" || cause === "global-oom") && confidence === "confirmed"
   );
-  if (known !== undefined && (report.verdict === "insufficient-evidence" || isOfThatMoment(report, known))) {
-    const remedy = known.remedies.find(({ when }) => when === "now") ?? null;
-    return { headline: known.title, finding: known, confidence: known.confidence, remedy, otherwise: "see below" };
-  }
-  const [what] = withoutCause(report);
-  // The host was started anew since it was out of memory: that is what the reader came for.
-  const isOver = report.verdict === "healthy" && (known?.material === true || known?.cause === "global-oom");
+}
+
+/** What is known, or may be, where nobody is accused. */
+function secondSentence(report: Report, known: Finding | undefined): string {
+  if (known !== undefined) return `What is known: ${known.title}`;
   const candidate = report.verdict === "healthy" ? undefined : report.findings[0];
-  let second = candidate === undefined
-    ? [...grownMost(report), ...largestAccounts(report)].join(" ")
-    : `${candidate.confidence === "confirmed" ? "What is known" : "Largest candidate, not proven"}: ${candidate.title}`;
-  if (known !== undefined && (report.verdict !== "healthy" || isOver)) second = `What is known: ${known.title}`;
+  if (candidate === undefined) return [...grownMost(report), ...largestAccounts(report)].join(" ");
+  return `${
+    candidate.confidence === "confirmed" ? "What is known" : "Largest candidate, not proven"
+  }: ${candidate.title}`;
+}
+
+function answerWithoutCause(report: Report, known: Finding | undefined): Answer {
+  const isHealthy = report.verdict === "healthy";
+  // The host was started anew since it was out of memory: that is what the reader came for.
+  const isOver = isHealthy && (known?.material === true || known?.cause === "global-oom");
+  const told = isOver || !isHealthy ? known : undefined;
+  const [what] = withoutCause(report);
   return {
     headline: `${what}: ${report.pressure.because}.`,
     // Of what is not explained the candidate is all that there is.
-    finding: (isOver || report.verdict !== "healthy" ? known ?? candidate : undefined) ?? null,
+    finding: told ?? (isHealthy ? null : report.findings[0] ?? null),
     confidence: null,
     remedy: null,
-    otherwise: `${isOver ? RECORD : nextStep(report)} ${second}`.trimEnd(),
+    otherwise: `${isOver ? RECORD : nextStep(report)} ${secondSentence(report, told)}`.trimEnd(),
   };
+}
+
+/** The answer of a report: its first accusation, or that there is none. */
+export function answerOf(report: Report): Answer {
+  const accused = report.findings.find(({ material, confidence }) => material && confidence !== "possible");
+  if (report.verdict === "cause-found" && accused !== undefined) {
+    return answerBy(accused, accused.remedies.find(({ when }) => when === "now") ?? accused.remedies[0]);
+  }
+  const known = recordedFinding(report);
+  if (known !== undefined && (report.verdict === "insufficient-evidence" || isOfThatMoment(report, known))) {
+    return answerBy(known, known.remedies.find(({ when }) => when === "now"));
+  }
+  return answerWithoutCause(report, known);
 }
 
 /** A kernel log alone: there is no other look at memory than the one that the finding is about. */
@@ -124,9 +146,7 @@ export function captures(notAssessed: Report["notAssessed"]): ReadonlyMap<string
   const causes = new Map<string, string[]>();
   for (const { cause, missing, howToCapture } of notAssessed) {
     for (const how of howToCapture.length === 0 ? missing : howToCapture) {
-      const others = causes.get(how);
-      if (others === undefined) causes.set(how, [cause]);
-      else others.push(cause);
+      append(causes, how, cause);
     }
   }
   return new Map([...causes].sort(([, a], [, b]) => b.length - a.length));
@@ -190,7 +210,7 @@ export function ownersTitle({ claims }: Finding): "owners" | "involved" {
 }
 
 /** When the report's last look was; undefined where the bundle does not tell. */
-export function lastLook({ timeline, host }: Report): string | undefined {
+function lastLook({ timeline, host }: Report): string | undefined {
   return timeline.at(-1)?.at ?? host.capturedAt ?? undefined;
 }
 

@@ -2,6 +2,7 @@
 import { getBorderCharacters, table } from "table";
 import { formatBytes, formatQuantity, formatShare } from "../core/format.ts";
 import type { Report, ReportAccount } from "../core/report.ts";
+import { sum, sumBytes } from "../core/sums.ts";
 import { type AccountGroup, accountGroups, heldOf, usedGroups, usedTitle } from "./_accounts.ts";
 import { printable, wrap, wrapItems } from "./_printable.ts";
 import { GROUP_LETTERS, HELD_LETTER, type Style } from "./_text_style.ts";
@@ -33,10 +34,10 @@ function partsOf(groups: readonly AccountGroup[], style: Style): readonly Part[]
 
 /** Letters in proportion: what is there has one at least, as long as there is room. */
 function bar(parts: readonly Part[], width: number): string {
-  const whole = parts.reduce((sum, { bytes }) => sum + bytes, 0);
+  const whole = sumBytes(parts);
   const wanted = parts.map(({ bytes }) => Math.max(1, Math.round(width * bytes / whole)));
   const widest = wanted.indexOf(Math.max(...wanted));
-  const excess = wanted.reduce((sum, count) => sum + count, 0) - width;
+  const excess = sum(wanted) - width;
   return `[${
     parts.map(({ letter, paint }, i) =>
       paint(letter.repeat(Math.max(1, (wanted[i] as number) - (i === widest ? excess : 0))))
@@ -61,7 +62,7 @@ function bars(report: Report, style: Style): string[] {
   const width = Math.min(style.width - 4, MAX_BAR_WIDTH);
   const all = partsOf(groups, style);
   const used = partsOf(usedGroups(groups), style);
-  const bytesOf = (parts: readonly Part[]): number => parts.reduce((sum, { bytes }) => sum + bytes, 0);
+  const bytesOf = (parts: readonly Part[]): number => sumBytes(parts);
   const lines = [`  ${bar(all, width)}`];
   if (used.length > 0 && bytesOf(used) < MAGNIFIED_SHARE * bytesOf(all)) {
     lines.push(`  of it ${formatBytes(bytesOf(used))} ${usedTitle(groups)}:`, `  ${bar(used, width)}`);
@@ -108,7 +109,7 @@ export function ledgerLines(report: Report, style: Style): string[] {
     row(printable(account.title), account.bytes, note(account, report, snapshot))
   );
   if (folded.length > 0) {
-    rows.push(row(formatQuantity(folded.length, "smaller account"), folded.reduce((sum, a) => sum + a.bytes, 0), ""));
+    rows.push(row(formatQuantity(folded.length, "smaller account"), sumBytes(folded), ""));
   }
   rows.push(row("MemTotal", ledger.totalBytes, ""));
   const widthOf = (column: number): number => Math.max(...rows.map((cells) => (cells[column] as string).length));

@@ -1,10 +1,9 @@
 /** A comparison as a page. */
 import type { ComparedSide, Comparison, ComparisonOutcome } from "../core/comparison.ts";
-import type { Finding } from "../core/report.ts";
 import { version } from "../core/version.ts";
-import { accountRows, findingState, rateRows, sideText } from "./compare_text.ts";
+import { accountRows, findingRows, rateRows, sideText } from "./compare_text.ts";
 import { type Markup, markup } from "./_html.ts";
-import { REPORT_STYLE } from "./_html_style.ts";
+import { stillPage } from "./_html_page.ts";
 
 const MOOD: { readonly [O in ComparisonOutcome]: string } = {
   fixed: "healthy",
@@ -17,39 +16,41 @@ const MOOD: { readonly [O in ComparisonOutcome]: string } = {
   worse: "found",
 };
 
-/** Nothing is loaded, sent or run. */
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
-
 /** A number stays with its unit where a column is narrow. */
 function unbroken(amount: string): string {
   return amount.replaceAll(/(?<=\d) /g, "\u00a0");
 }
 
 /** Rows of a name and what is known of it. */
-function tableOf(
-  title: string,
-  caption: string,
-  head: readonly string[],
-  kind: "words" | "numbers",
-  rows: readonly (readonly string[])[],
-): Markup {
+interface Table {
+  readonly title: string;
+  readonly caption: string;
+  readonly columns: readonly string[];
+  readonly kind: "words" | "numbers";
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** Nothing where it has no rows. */
+function tableSection({ title, caption, columns: [name, ...columns], kind, rows }: Table): Markup | false {
   const style = kind === "numbers" && markup` class="number"`;
-  const [name, ...columns] = head;
-  return markup`<div class="scroll" role="region" aria-label="${title}" tabindex="0"><table class="compared ${kind}">
+  return rows.length > 0 && section(
+    title,
+    markup`<div class="scroll" role="region" aria-label="${title}" tabindex="0"><table class="compared ${kind}">
 <caption class="caption">${caption}</caption>
 <thead><tr><th scope="col">${name}</th>${
-    columns.map((each) => markup`<th scope="col"${style}>${each}</th>`)
-  }</tr></thead>
+      columns.map((each) => markup`<th scope="col"${style}>${each}</th>`)
+    }</tr></thead>
 <tbody>
 ${
-    rows.map(([first, ...others]) =>
-      markup`<tr><th scope="row">${first}</th>${
-        others.map((each) => markup`<td${style}>${kind === "numbers" ? unbroken(each) : each}</td>`)
-      }</tr>
+      rows.map(([first, ...others]) =>
+        markup`<tr><th scope="row">${first}</th>${
+          others.map((each) => markup`<td${style}>${kind === "numbers" ? unbroken(each) : each}</td>`)
+        }</tr>
 `
-    )
-  }</tbody></table></div>
-`;
+      )
+    }</tbody></table></div>
+`,
+  );
 }
 
 function section(title: string, body: Markup): Markup {
@@ -64,15 +65,7 @@ function sideMarkup(name: string, side: ComparedSide): Markup {
 }
 
 function bodyOf(comparison: Comparison): Markup {
-  const { outcome, headline, because, before, after, findings, warnings } = comparison;
-  const accounts = accountRows(comparison, false);
-  const found = findings.map((pair) => [
-    pair.change,
-    `${pair.cause}: ${(pair.before ?? pair.after as Finding).title}`,
-    findingState(pair, "before"),
-    findingState(pair, "after"),
-  ]);
-  const rates = rateRows(comparison);
+  const { outcome, headline, because, before, after, warnings } = comparison;
   return markup`<main><article class="report">
 <p class="brand">nailhouse ${version}: before and after</p>
 <header class="masthead ${MOOD[outcome]}">
@@ -86,35 +79,29 @@ ${
 ${sideMarkup("Before", before)}${sideMarkup("After", after)}</dl>
 </header>
 ${
-    accounts.length > 0 &&
-    section(
-      "Accounts that changed",
-      tableOf(
-        "Accounts that changed",
-        "In bytes and shares of MemTotal.",
-        ["account", "before", "after", "change"],
-        "numbers",
-        accounts,
-      ),
-    )
+    tableSection({
+      title: "Accounts that changed",
+      caption: "In bytes and shares of MemTotal.",
+      columns: ["account", "before", "after", "change"],
+      kind: "numbers",
+      rows: accountRows(comparison, false),
+    })
   }${
-    found.length > 0 &&
-    section(
-      "Findings",
-      tableOf(
-        "Findings",
-        "Those that made the verdicts first.",
-        ["change", "finding", "before", "after"],
-        "words",
-        found,
-      ),
-    )
+    tableSection({
+      title: "Findings",
+      caption: "Those that made the verdicts first.",
+      columns: ["change", "finding", "before", "after"],
+      kind: "words",
+      rows: findingRows(comparison),
+    })
   }${
-    rates.length > 0 &&
-    section(
-      "Packets a second",
-      tableOf("Packets a second", "Of all network namespaces.", ["counter", "before", "after"], "numbers", rates),
-    )
+    tableSection({
+      title: "Packets a second",
+      caption: "Of all network namespaces.",
+      columns: ["counter", "before", "after"],
+      kind: "numbers",
+      rows: rateRows(comparison),
+    })
   }${
     warnings.length > 0 &&
     section(
@@ -141,19 +128,5 @@ ${
  * @param comparison From `compare`.
  */
 export function renderComparisonHtml(comparison: Comparison): string {
-  const head = markup`<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${comparison.headline}</title>`;
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-${head.text}
-<style>${REPORT_STYLE}</style>
-</head>
-<body>
-${bodyOf(comparison).text}
-</body>
-</html>
-`;
+  return stillPage(comparison.headline, bodyOf(comparison));
 }

@@ -1,7 +1,6 @@
 /** A comparison for a ticket. */
 import type { Comparison } from "../core/comparison.ts";
-import type { Finding } from "../core/report.ts";
-import { accountRows, findingState, rateRows, sideText } from "./compare_text.ts";
+import { accountRows, findingRows, rateRows, sideText } from "./compare_text.ts";
 import { collapsed, inline } from "./_markdown.ts";
 
 /** Rows of a name and what is known of it: words are aligned left, numbers right. */
@@ -26,13 +25,8 @@ function tableOf(head: readonly string[], kind: "words" | "numbers", rows: reado
  * @param comparison From `compare`.
  */
 export function renderComparisonMarkdown(comparison: Comparison): string {
-  const { headline, because, before, after, findings, warnings } = comparison;
-  const found = findings.map((pair) => [
-    pair.change,
-    `${pair.cause}: ${(pair.before ?? pair.after as Finding).title}`,
-    findingState(pair, "before"),
-    findingState(pair, "after"),
-  ]);
+  const { headline, because, before, after, warnings } = comparison;
+  const found = findingRows(comparison);
   const rates = rateRows(comparison);
   const accounts = accountRows(comparison, false);
   const parts = [

@@ -45,7 +45,7 @@ export function rateRows({ load }: Comparison): string[][] {
 }
 
 /** What a finding is on a side: "confirmed, 400 MiB", with its growth; of what holds nothing only how sure it is. */
-export function findingState(pair: ComparedFinding, side: "before" | "after"): string {
+function findingState(pair: ComparedFinding, side: "before" | "after"): string {
   const finding = pair[side];
   if (finding === null) return pair.change === "unknown" ? "not assessed" : "not found";
   const { confidence, bytes, growthBytesPerSecond: rate } = finding;
@@ -54,6 +54,16 @@ export function findingState(pair: ComparedFinding, side: "before" | "after"): s
     ...(bytes.high === 0 ? [] : [formatByteRange(bytes)]),
     ...(rate === null || rate.low <= 0 ? [] : [`grows by ${formatRate(rate.low, rate.high)}`]),
   ].join(", ");
+}
+
+/** The findings as rows: change, finding, before, after. */
+export function findingRows({ findings }: Comparison): string[][] {
+  return findings.map((pair) => [
+    pair.change,
+    `${pair.cause}: ${(pair.before ?? pair.after as Finding).title}`,
+    findingState(pair, "before"),
+    findingState(pair, "after"),
+  ]);
 }
 
 /** What the side is: "friend-host, Linux 6.18.0, 24 GiB, 2026-11-23 06:01:02Z: cause-found, pressure none". */

@@ -1,6 +1,7 @@
 import type { Report } from "../core/report.ts";
 import { markup } from "./_html.ts";
-import { htmlPage, reportMarkup } from "./_html_report.ts";
+import { reportPage } from "./_html_page.ts";
+import { reportMarkup } from "./_html_report.ts";
 import { answerOf } from "./_summary.ts";
 
 /** A report for a page that has {@linkcode REPORT_STYLE} and {@linkcode REPORT_SCRIPT}. */
@@ -45,7 +46,7 @@ export function renderHtmlParts(report: Report): HtmlParts {
  */
 export function renderHtml(report: Report): string {
   const title = `${report.host.hostname ?? "host"}: ${answerOf(report).headline}`;
-  return htmlPage(
+  return reportPage(
     title,
     markup`<main>
 ${reportMarkup(report, "")}</main>`,

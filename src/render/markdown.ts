@@ -1,5 +1,6 @@
 import { formatBytes, formatQuantity, formatShare } from "../core/format.ts";
 import type { Evidence, Finding, Owner, Remedy, Report } from "../core/report.ts";
+import { sumBytes } from "../core/sums.ts";
 import { heldOf } from "./_accounts.ts";
 import { codeBlock, codeSpan, collapsed, inline, prose } from "./_markdown.ts";
 import { printable } from "./_printable.ts";
@@ -43,7 +44,7 @@ function ledgerTable(report: Report): string[] {
     )
   );
   if (folded.length > 0) {
-    rows.push(row(formatQuantity(folded.length, "smaller account"), folded.reduce((sum, a) => sum + a.bytes, 0)));
+    rows.push(row(formatQuantity(folded.length, "smaller account"), sumBytes(folded)));
   }
   const missing = ledger.missing.map((term) => `Not in this bundle, so still inside unaccounted: ${inline(term)}.`);
   return [

@@ -14,7 +14,8 @@ import {
   verdictText,
 } from "./_fleet.ts";
 import { type Markup, markup } from "./_html.ts";
-import { fact, htmlPage, list, MOOD, reportMarkup } from "./_html_report.ts";
+import { reportPage } from "./_html_page.ts";
+import { fact, list, MOOD, reportMarkup } from "./_html_report.ts";
 
 /** How the whole of them is. */
 function mood({ causes, hosts }: FleetSummary): string {
@@ -110,5 +111,5 @@ ${masthead(summary)}${causes.length > 0 && section("causes", "Causes", causeTabl
     )
   }<footer>Made by nailhouse ${version} from the bundles alone. This page loads nothing and sends nothing.</footer>
 </article></main>`;
-  return htmlPage(fleetAnswer(summary)[0], body);
+  return reportPage(fleetAnswer(summary)[0], body);
 }
