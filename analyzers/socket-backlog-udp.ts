@@ -1,14 +1,18 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
+import type { Load } from "../src/core/comparison.ts";
 import type { Ledger } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
 import { lately, type Parsed, type TimePoint } from "../src/core/source.ts";
 import { heldBy, placeCopies } from "../src/computed/copied_queues.ts";
+import { type Lives, mayHaveCopied, USUAL_COPY_BYTES_PER_SECOND } from "../src/computed/copy_time.ts";
 import { ledger } from "../src/computed/ledger.ts";
+import { load } from "../src/computed/load.ts";
 import { ALL_SOCKETS, pickedUdp } from "../src/computed/picked_sockets.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "../src/computed/owners.ts";
+import { processLives } from "../src/computed/process_lives.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { protocolMemory } from "../src/computed/protocol_memory.ts";
 import { isAtUdpWall, udpLimit } from "../src/computed/protocol_limits.ts";
@@ -58,6 +62,21 @@ function isFull({ chargedBytes, limitBytes, dropped }: UdpQueue): boolean {
   return limitBytes !== undefined && chargedBytes > limitBytes / 2 && chargedBytes + LARGEST_PACKET_BYTES > limitBytes;
 }
 
+/**
+ * Whether queues that are as long as they were, to the byte, may be read as fast as they fill: a reader that lags behind. Who has them computed for long enough to copy
+ * them, and as many datagrams were read meanwhile as there are queues (the kernel counts InDatagrams when they are read).
+ */
+function mayBeRead(
+  judged: Judged<UdpQueue>,
+  groups: readonly OwnerGroup<Queue>[],
+  lives: Lives | undefined,
+  { seconds, rates }: Load,
+): boolean {
+  const read = seconds * (rates.find(({ counter }) => counter === "Udp.InDatagrams")?.perSecond ?? 0);
+  return isWatched(judged) && judged.dropped === 0 && judged.filledBytes === 0 && read >= judged.queues.length &&
+    groups.every(({ bytes, pids }) => mayHaveCopied(bytes, pids, lives, USUAL_COPY_BYTES_PER_SECOND) === true);
+}
+
 /** Traffic came and nobody read it: proven. Seen once, and full (each by itself, or all together), or far beyond a burst: likely. */
 function confidence(judged: Judged<UdpQueue>, materialBytes: number, atWall: boolean): Confidence {
   const wasWatched = isWatched(judged);
@@ -86,7 +105,12 @@ function place(judged: Judged<UdpQueue>, ledger: Ledger | undefined, slab: SkbSl
   return new Set(together).size === together.length ? claims : placeCopies(judged, ledger, slab);
 }
 
-function evidence(judged: Judged<UdpQueue>, seconds: number, supporting: Supporting): EvidenceLine[] {
+function evidence(
+  judged: Judged<UdpQueue>,
+  seconds: number,
+  isRead: boolean,
+  supporting: Supporting,
+): EvidenceLine[] {
   const lines: EvidenceLine[] = [];
   const largest = judged.queues[0] as UdpQueue;
   lines.push({
@@ -94,7 +118,14 @@ function evidence(judged: Judged<UdpQueue>, seconds: number, supporting: Support
     line: largest.line,
     because: `the fullest receive queue (socket ${largest.local}): ${formatBytes(largest.chargedBytes)} unread${
       largest.drops === undefined ? "" : `, ${formatQuantity(largest.drops, "datagram")} dropped since it was opened`
-    }; ${describeBehaviour(judged, seconds, "are at their limit")}`,
+    }; ${
+      describeBehaviour(
+        judged,
+        seconds,
+        "are at their limit",
+        isRead ? "nothing came, or as much was read" : undefined,
+      )
+    }`,
   });
   if (largest.skmem !== undefined && largest.limitBytes !== undefined) {
     lines.push({
@@ -182,17 +213,31 @@ function ports(group: OwnerGroup<Queue>): string {
     : `, the fullest ${first.local} to ${first.remote}`;
 }
 
+/** A reader that lags behind has a queue that stays, too. */
+function lookWhetherItReads([first]: readonly OwnerGroup<Queue>[]): Remedy {
+  const counters = `grep ^Udp: /proc/${first?.pids[0]}/net/snmp`;
+  return {
+    when: "now",
+    text: `See whether the program reads: datagrams were read meanwhile, and it may be as fast as what comes. ${
+      remedyMark("socket-backlog-udp", "look again")
+    }`,
+    commands: [`${counters}; sleep 5; ${counters}`],
+    verify: "InDatagrams, what was read, hardly grows: then nobody reads",
+  };
+}
+
 function remedies(
   groups: readonly OwnerGroup<Queue>[],
   known: readonly Process[] | undefined,
   spoken: Languages | undefined,
+  isRead: boolean,
 ): Remedy[] {
   const [filter, buffer, drain] = ["udp-filter", "udp-small-buffer", "udp-drain"].map((remedy) =>
     quoteProgram(remedy, ID, groups[0], spoken)
   ) as [QuotedProgram, QuotedProgram, QuotedProgram];
   const watch = `watch -n 1 "ss -uanmp | grep -A1 -E '^UNCONN +[1-9]|^ESTAB +[1-9]'"`;
   return [
-    {
+    isRead ? lookWhetherItReads(groups) : {
       when: "now",
       text: `End or restart the owner in an orderly way: closing the sockets frees their queues at once. ${
         remedyMark("socket-backlog-udp", "end the owner")
@@ -385,6 +430,8 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     netSnmp,
     skbSlab,
     udpLimit,
+    processLives,
+    load,
   },
   analyze(
     {
@@ -398,6 +445,8 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
       languages: spoken,
       skbSlab: slab,
       udpLimit: limit,
+      processLives: lives,
+      load: traffic,
       sockstats: looks,
       ...files
     },
@@ -427,20 +476,25 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     const trend = recentTrend(backlog.series);
     const claims = place(judged, ledger, slab);
     const held = heldBy(claims);
+    // Those that are at their limit hold up who sends, or lose what comes: whoever reads is too slow.
+    const isRead = judged.stuckBytes <= judged.bytes / 2 && traffic !== undefined &&
+      mayBeRead(judged, groups, lives, traffic);
     const isCopied = claims.some(({ bytes }) => bytes.low < bytes.high);
     const draft: FindingDraft = {
       title: `${nameOfGroups(groups)}: ${isCopied ? "up to " : ""}${
         formatBytes(isCopied ? held : judged.bytes)
       } unread in ${formatQuantity(judged.queues.length, "UDP socket")}${
         isCopied ? " that have packets in common" : ""
-      }`,
-      confidence: confidence(judged, materialBytes, limit !== undefined && isAtUdpWall(limit, backlog.chargedBytes)),
-      material: (isCopied ? held : judged.bytes) >= materialBytes,
+      }${isRead ? ", which may be read" : ""}`,
+      confidence: isRead
+        ? "possible"
+        : confidence(judged, materialBytes, limit !== undefined && isAtUdpWall(limit, backlog.chargedBytes)),
+      material: !isRead && (isCopied ? held : judged.bytes) >= materialBytes,
       claims,
       ...(trend !== undefined && trend.low > 0 ? { growthBytesPerSecond: { low: trend.low, high: trend.high } } : {}),
       owners: groups.map((group) => ownerOf(group, "socket", "ss -uanp", ports(group))),
-      evidence: evidence(judged, backlog.seconds, { slab, pageSizeBytes, ...files }),
-      remedies: remedies(groups, known, spoken),
+      evidence: evidence(judged, backlog.seconds, isRead, { slab, pageSizeBytes, ...files }),
+      remedies: remedies(groups, known, spoken, isRead),
     };
     return { findings: [draft, ...others] };
   },

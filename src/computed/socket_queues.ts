@@ -482,9 +482,14 @@ export function backlogConfidence(judged: Judged, materialBytes: number): Confid
 }
 
 /** Who was watched for how long, in a sentence. `stuck` says what makes a queue stuck. */
-export function describeBehaviour(judged: Judged, seconds: number, stuck: string): string {
+export function describeBehaviour(
+  judged: Judged,
+  seconds: number,
+  stuck: string,
+  meaning = "nobody reads",
+): string {
   const parts: string[] = [];
-  if (judged.watched > 0) parts.push(`no queue became shorter in ${Math.round(seconds)} s: nobody reads`);
+  if (judged.watched > 0) parts.push(`no queue became shorter in ${Math.round(seconds)} s: ${meaning}`);
   else parts.push("seen once, so whether anybody reads is not known");
   if (judged.stuck > 0) parts.push(`${judged.stuck} of ${judged.queues.length} ${stuck}`);
   if (judged.filledBytes > 0) parts.push(`they still filled by ${formatBytes(judged.filledBytes)}`);

@@ -197,6 +197,40 @@ describe("socket-backlog-udp", () => {
     expect(report.ruledOut.find(({ cause }) => cause === "socket-backlog-udp")?.because).toContain("so they are read");
   });
 
+  it("is no more than possible where a reader that lags behind may take out as much as comes", async () => {
+    // Linux 6.18: 40 queues of 900 datagrams, of which 20 are read and 20 come in turns, were as long to the byte 6 s later.
+    const forty = udpText(Array.from({ length: 40 }, () => ({ bytes: 3_042_304, drops: 0 })));
+    const LIST = "sos_commands/process/process_list";
+    const bundle = (read: number, ticks: number, last = forty): { [path: string]: string } => ({
+      "proc/meminfo": backlog,
+      "proc/net/udp": forty,
+      [`${LATER}/proc/net/udp`]: last,
+      "proc/net/snmp": "Udp: InDatagrams OutDatagrams\nUdp: 1000 1000\n",
+      [`${LATER}/proc/net/snmp`]: `Udp: InDatagrams OutDatagrams\nUdp: ${1000 + read} 5000\n`,
+      "sos_commands/process/socket_owners": Array.from(
+        { length: 40 },
+        (_, i) => `/proc/500/fd/${i + 3} -> socket:[${1001 + i}]\n`,
+      ).join(""),
+      "proc/500/status": "Name:\treader\nPid:\t500\nRssAnon:\t 100 kB\n",
+      [LIST]: "500 (reader) S 1 1 1000 100 0\n",
+      [`${LATER}/${LIST}`]: `500 (reader) S 1 1 1000 ${100 + ticks} 0\n`,
+    });
+    const report = await analyzeFiles(bundle(4000, 200));
+    const finding = findingOf(report, "socket-backlog-udp");
+    expect(report.verdict).toBe("healthy");
+    expect(finding).toMatchObject({ confidence: "possible", material: false });
+    expect(finding?.title).toContain("which may be read");
+    expect(finding?.evidence[0]?.because).not.toContain("nobody reads");
+    expect(finding?.remedies[0]?.commands.join()).not.toContain("kill");
+    // Hardly anything was read on the whole host; who has them slept; or they filled.
+    const longer = udpText(Array.from({ length: 40 }, () => ({ bytes: 3_100_000, drops: 0 })));
+    for (const held of [bundle(30, 200), bundle(4000, 2), bundle(4000, 200, longer)]) {
+      const sure = await analyzeFiles(held);
+      expect(findingOf(sure, "socket-backlog-udp")).toMatchObject({ material: true });
+      expect(sure.verdict).toBe("cause-found");
+    }
+  });
+
   it("takes a queue with room left for read late when its process reads others", async () => {
     const one = { ...held, "sos_commands/process/socket_owners": owners.replaceAll(/\/proc\/\d+/g, "/proc/500") };
     const before = udpText([{ bytes: 4 * MIB }, { bytes: 100 * MIB }]);
