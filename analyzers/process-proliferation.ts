@@ -205,9 +205,9 @@ function finding(crowd: Crowd, trend: Trend | undefined, seen: Seen): FindingDra
     ? `who starts them: ps -o ppid= -C ${shellWord(crowd.comm)} | sort | uniq -c`
     : `started by ${parent.comm} (pid ${parent.pid})`;
   return {
-    title: `${nameOfGroup(crowd)} have ${formatBytes(bytes)} together${
-      trend === undefined ? "" : ", and there are ever more of them"
-    }`,
+    title: `${nameOfGroup(crowd)} have ${crowd.leastAnonBytes < crowd.anonBytes ? "at least " : ""}${
+      formatBytes(bytes)
+    } together${trend === undefined ? "" : ", and there are ever more of them"}`,
     confidence: confidenceOf(isMany, isLong, trend),
     material: isMaterial,
     claims: [

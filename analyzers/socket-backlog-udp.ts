@@ -62,19 +62,27 @@ function isFull({ chargedBytes, limitBytes, dropped }: UdpQueue): boolean {
   return limitBytes !== undefined && chargedBytes > limitBytes / 2 && chargedBytes + LARGEST_PACKET_BYTES > limitBytes;
 }
 
+/** What is read, or is on its way out however slowly, becomes less: a queue that lost no more than this part of it while it was watched is stuck. */
+const HARDLY_LESS = 0.05;
+/** A queue of which more than a fifth of what comes stays is one that nobody reads fast enough. */
+const MOSTLY_READ = 4;
+
 /**
- * Whether queues that are as long as they were, to the byte, may be read as fast as they fill: a reader that lags behind. Who has them computed for long enough to copy
- * them, and as many datagrams were read meanwhile as there are queues (the kernel counts InDatagrams when they are read).
+ * Whether somebody's queues may be read as fast as they fill, by a reader that lags behind: they are as long as they were, but for one that he has in hand. He computed
+ * for long enough to copy them, and as many datagrams were read on this host (the kernel counts InDatagrams when they are read).
  */
 function mayBeRead(
-  judged: Judged<UdpQueue>,
-  groups: readonly OwnerGroup<Queue>[],
+  { held, bytes, pids }: OwnerGroup<Queue>,
   lives: Lives | undefined,
   { seconds, rates }: Load,
 ): boolean {
   const read = seconds * (rates.find(({ counter }) => counter === "Udp.InDatagrams")?.perSecond ?? 0);
-  return isWatched(judged) && judged.dropped === 0 && judged.filledBytes === 0 && read >= judged.queues.length &&
-    groups.every(({ bytes, pids }) => mayHaveCopied(bytes, pids, lives, USUAL_COPY_BYTES_PER_SECOND) === true);
+  const [grown, ...more] = held.filter(({ filledBytes }) => filledBytes !== 0);
+  const grownBytes = grown?.filledBytes ?? 0;
+  return held.every((queue) => queue.seen > 1 && !isFull(queue)) && more.length === 0 &&
+    grownBytes < HARDLY_LESS * bytes &&
+    read >= Math.max(held.length, MOSTLY_READ * grownBytes / MIN_TRUESIZE_BYTES) &&
+    mayHaveCopied(bytes, pids, lives, USUAL_COPY_BYTES_PER_SECOND) === true;
 }
 
 /** Traffic came and nobody read it: proven. Seen once, and full (each by itself, or all together), or far beyond a burst: likely. */
@@ -281,9 +289,6 @@ function remedies(
   ];
 }
 
-/** What is read, or is on its way out however slowly, becomes less: a queue that lost no more than this part of it while it was watched is stuck. */
-const HARDLY_LESS = 0.05;
-
 /** Whether the kernel's count was looked at more than once, and did not fall: whoever reads takes something out. */
 function standsStill(looks: readonly TimePoint<readonly Parsed<Sockstat>[]>[]): boolean {
   const counts = looks.flatMap(({ value }) => protocolMemory(value, "UDP")?.bytes ?? []);
@@ -452,7 +457,18 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     },
     { pageSizeBytes },
   ) {
-    const judged = judgeQueues(backlog, owners, { isStuck: isFull });
+    const unread = judgeQueues(backlog, owners, { isStuck: isFull });
+    const lagging = traffic === undefined
+      ? []
+      : groupByOwner(unread.queues, owners).filter((group) => mayBeRead(group, lives, traffic));
+    const laggingQueues = new Set(lagging.flatMap(({ held }) => held.map(({ path, line }) => `${path}:${line}`)));
+    const isRead = laggingQueues.size > 0 && laggingQueues.size === unread.queues.length;
+    // Beside queues that nobody reads they are not told.
+    const judged = laggingQueues.size === 0 || isRead ? unread : judgeQueues(
+      { queues: unread.queues.filter(({ path, line }) => !laggingQueues.has(`${path}:${line}`)) },
+      owners,
+      { isStuck: isFull },
+    );
     const read = backlog.chargedBytes - judged.bytes;
     const others = [
       sent && sentFinding(sent, { ledger, owners, slab }),
@@ -476,9 +492,6 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     const trend = recentTrend(backlog.series);
     const claims = place(judged, ledger, slab);
     const held = heldBy(claims);
-    // Those that are at their limit hold up who sends, or lose what comes: whoever reads is too slow.
-    const isRead = judged.stuckBytes <= judged.bytes / 2 && traffic !== undefined &&
-      mayBeRead(judged, groups, lives, traffic);
     const isCopied = claims.some(({ bytes }) => bytes.low < bytes.high);
     const draft: FindingDraft = {
       title: `${nameOfGroups(groups)}: ${isCopied ? "up to " : ""}${

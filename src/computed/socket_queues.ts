@@ -57,6 +57,8 @@ export interface Sighting {
   /** The same in every snapshot, and no other socket's. */
   readonly key: string | number;
   readonly bytes: number;
+  /** What left the queue and lies where it is to be read: it is not read yet. */
+  readonly ahead?: number | undefined;
   readonly drops: number | undefined;
 }
 
@@ -95,8 +97,9 @@ export function watchQueues(
     if (sightings === undefined) continue;
     const time = snapshot.time as number;
     let total = 0;
-    for (const { key, bytes, drops } of sightings) {
-      total += bytes;
+    for (const { key, bytes: queued, ahead = 0, drops } of sightings) {
+      total += queued;
+      const bytes = queued + ahead;
       if (time < since) continue;
       const watch = watches.get(key);
       if (watch !== undefined) {

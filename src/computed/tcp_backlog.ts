@@ -234,8 +234,8 @@ function unreadByPeer({ path, value }: Parsed<readonly InetSocket[]>): ReadonlyM
 }
 
 /**
- * Queues' lengths in a snapshot. What moved from a send queue to the reader's on this host is not read yet: the kernel takes a little more than the window when it is
- * probed. So a send queue counts with what is unread at the other end.
+ * Queues' lengths in a snapshot. Of what moved to the reader's queue on this host nothing is read yet: the kernel takes a little more than the window when it is
+ * probed.
  */
 function look(side: Side): (snapshot: Reader) => Sighting[] | undefined {
   return (snapshot) => {
@@ -246,7 +246,7 @@ function look(side: Side): (snapshot: Reader) => Sighting[] | undefined {
       return table.value.map((row) => {
         const key = watchKey(table.path, row);
         const bytes = payload(row, side);
-        return { key, bytes: bytes > 0 ? bytes + (unread?.get(key) ?? 0) : 0, drops: undefined };
+        return { key, bytes, ahead: bytes > 0 ? unread?.get(key) : undefined, drops: undefined };
       });
     });
   };

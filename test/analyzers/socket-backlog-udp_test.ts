@@ -222,6 +222,20 @@ describe("socket-backlog-udp", () => {
     expect(finding?.title).toContain("which may be read");
     expect(finding?.evidence[0]?.because).not.toContain("nobody reads");
     expect(finding?.remedies[0]?.commands.join()).not.toContain("kill");
+    // A single one of them that is in hand is a little longer, of which hardly any datagram is missing.
+    const inHand = udpText(
+      Array.from({ length: 40 }, (_, i) => ({ bytes: 3_042_304 + (i === 3 ? 46_080 : 0), drops: 0 })),
+    );
+    expect((await analyzeFiles(bundle(4000, 200, inHand))).verdict).toBe("healthy");
+    // Beside another's queues that are full they are not told.
+    const full = udpText(
+      Array.from({ length: 60 }, (_, i) => ({ bytes: i < 40 ? 3_042_304 : 4 * MIB, drops: i < 40 ? 0 : 9 })),
+    );
+    const both = findingOf(
+      await analyzeFiles({ ...bundle(4000, 200, full), "proc/net/udp": full }),
+      "socket-backlog-udp",
+    );
+    expect(both).toMatchObject({ material: true, owners: [{ count: 20, bytes: 80 * MIB }] });
     // Hardly anything was read on the whole host; who has them slept; or they filled.
     const longer = udpText(Array.from({ length: 40 }, () => ({ bytes: 3_100_000, drops: 0 })));
     for (const held of [bundle(30, 200), bundle(4000, 2), bundle(4000, 200, longer)]) {
