@@ -394,7 +394,7 @@ function sentFinding(
       {
         when: "fix",
         text:
-          `Where no device has a backlog, datagrams are not complete: after MSG_MORE or UDP_CORK the program must send the end. ${
+          `Where no device has a backlog, they wait for a neighbour that does not answer (ip neigh: INCOMPLETE), or are not complete: after MSG_MORE or UDP_CORK the program must send the end. ${
             remedyMark(ID, "end a datagram")
           }`,
         commands: [],

@@ -833,6 +833,8 @@ kmalloc-64        34900000 35000000     64   63    1 : tunables  120   60    8 :
     const finding = findingOf(await analyzeFiles({ ...packets, ...sockets }), "slab-leak");
     expect(finding).toMatchObject({ confidence: "likely", material: true });
     expect(finding?.title).toMatch(/^Network packets in no socket that is known hold 4\d\d MiB/);
+    // In whichever network namespace they wait.
+    expect(finding?.owners[0]?.detail).toMatch(/lsns -t net .*nsenter -t \$pid -n .*nfnetlink_queue/);
     expect(finding?.owners[0]?.detail).toContain("^iff:");
     // What MPTCP sockets are charged for lies in pages.
     const streams = {
@@ -852,8 +854,8 @@ kmalloc-64        34900000 35000000     64   63    1 : tunables  120   60    8 :
         findingOf(await analyzeFiles({ ...packets, ...sockets, ...seen }), "slab-leak")?.remedies[0]?.commands[0]
       ),
     );
-    expect(inside).toContain("nsenter");
-    expect(outside).not.toContain("nsenter");
+    expect(inside).toContain("nsenter --net");
+    expect(outside).not.toContain("nsenter --net");
     // Without a list of sockets they may be in any.
     const unlisted = findingOf(await analyzeFiles({ ...packets, ...status(2, "kthreadd") }), "slab-leak");
     expect(unlisted?.remedies[0]?.commands[0]).toContain("ss -anpm");
