@@ -323,7 +323,7 @@ function filesHolding(use: TmpfsUse, { processes: known, seesAllDescriptors: see
           ? `most of it in files of less than 1 MiB, or in deleted ones that ${
             seesAll === false
               ? `a process has open which could not be seen, or a loop device: as root ${FIND_DELETED}; ${FIND_LOOP}; `
-              : `no process has open here, such as that of a loop device or of an overlay's upper folder: ${FIND_LOOP}; ${FIND_DELETED}; `
+              : `no process has open, such as that of a loop device: ${FIND_LOOP}; `
           }`
           : ""
       }${largestFiles(mount, largest)}`,
