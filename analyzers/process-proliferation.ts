@@ -36,8 +36,13 @@ const MAX_ENDED_SHARE = 0.1;
 /** Watched for this long, growth is no start-up and no burst of requests. */
 const LONG_WATCH_SECONDS = 600;
 
+/** Counters of single processes lag behind AnonPages, and looks at them are not of one moment. */
+const SAME_MEMORY = 0.9;
+
 interface Crowd extends Program {
   readonly anonBytes: number;
+  /** What is theirs alone at the least: what the others have not. Pages that were shared at fork() are in each one's RssAnon, and once in memory. */
+  readonly leastAnonBytes: number;
   readonly largest: Process;
 }
 
@@ -55,9 +60,16 @@ function crowds(
     if (others === undefined) own.set(process.comm, { largest: process, anonBytes: process.anonBytes });
     else others.anonBytes += process.anonBytes;
   }
+  const allBytes = known.reduce((sum, process) => sum + process.anonBytes, 0);
   return all.flatMap((program) => {
     const sizes = own.get(program.comm);
-    return sizes === undefined ? [] : [{ ...program, ...sizes, anonBytes: Math.min(sizes.anonBytes, anon) }];
+    if (sizes === undefined) return [];
+    const { largest, anonBytes } = sizes;
+    const notOthers = Math.max(largest.anonBytes, anon - (allBytes - anonBytes));
+    // Of RSS it is not known how much is anonymous at all.
+    const isShared = !largest.isRss && notOthers < SAME_MEMORY * anonBytes;
+    const leastAnonBytes = Math.min(anon, isShared ? notOthers : anonBytes);
+    return [{ ...program, largest, anonBytes: Math.min(anonBytes, anon), leastAnonBytes }];
   }).filter(isCrowd).sort((a, b) => b.anonBytes - a.anonBytes || (a.comm < b.comm ? -1 : 1));
 }
 
@@ -67,8 +79,8 @@ function growthOf(series: ProgramSeries | undefined): Trend | undefined {
   return growth(series.processes);
 }
 
-function sizeOf({ anonBytes, pageTableBytes }: Crowd): number {
-  return anonBytes + pageTableBytes;
+function sizeOf({ leastAnonBytes, pageTableBytes }: Crowd): number {
+  return leastAnonBytes + pageTableBytes;
 }
 
 /** How much all anonymous memory grew in the last seconds of what was watched. */
@@ -110,13 +122,15 @@ function none(seen: Seen): Outcome {
 }
 
 function evidence(crowd: Crowd, trend: Trend | undefined, seen: Seen): EvidenceLine[] {
-  const { largest, pids, comm, anonBytes, pageTableBytes } = crowd;
+  const { largest, pids, comm, anonBytes, leastAnonBytes, pageTableBytes } = crowd;
   const lines: EvidenceLine[] = [{
     path: largest.path,
     line: largest.line,
     because: `the largest of ${formatQuantity(pids.length, "process", "processes")} named ${comm}, ${
       formatShare(pids.length, processCount(seen))
-    } of all; together ${largest.isRss ? "at most " : ""}${formatBytes(anonBytes)} of their own and ${
+    } of all; together ${largest.isRss || leastAnonBytes < anonBytes ? "at most " : ""}${
+      formatBytes(anonBytes)
+    } of their own${leastAnonBytes < anonBytes ? ", in part the same pages (fork)," : ""} and ${
       formatBytes(pageTableBytes)
     } of page tables`,
   }];
@@ -130,7 +144,19 @@ function evidence(crowd: Crowd, trend: Trend | undefined, seen: Seen): EvidenceL
   }];
 }
 
-function remedies(crowd: Crowd, isNeeded: boolean, known: readonly Process[]): Remedy[] {
+/** Many that were seen once, and do not fill the host, are a pool as a rule. */
+function lookAgain(): Remedy {
+  return {
+    when: "now",
+    text: `Look again in a few minutes: a pool is as large as it was, and what piles up is more. ${
+      remedyMark("process-proliferation", "look again")
+    }`,
+    commands: ["nailhouse collect --snapshots 6 --interval 30"],
+    verify: "whether there are ever more of them",
+  };
+}
+
+function remedies(crowd: Crowd, first: "end" | "look" | "none", known: readonly Process[]): Remedy[] {
   const end: Remedy = {
     when: "now",
     text: `End them in an orderly way, after whoever starts them: otherwise there are new ones at once. ${
@@ -140,7 +166,7 @@ function remedies(crowd: Crowd, isNeeded: boolean, known: readonly Process[]): R
     verify: "the number after the slash in /proc/loadavg falls, and AnonPages with it",
   };
   return [
-    ...(isNeeded ? [] : [end]),
+    ...(first === "end" ? [end] : first === "look" ? [lookAgain()] : []),
     {
       when: "fix",
       text:
@@ -172,19 +198,20 @@ function finding(crowd: Crowd, trend: Trend | undefined, seen: Seen): FindingDra
   const each = bytes / crowd.pids.length;
   const isMany = crowd.pids.length >= MANY_PROCESSES;
   const isLong = trend !== undefined && trend.spanSeconds >= LONG_WATCH_SECONDS;
+  // A server is given so few by its load.
+  const isMaterial = isMany ? trend !== undefined || bytes >= DOMINATES_SHARE * seen.ledger.totalBytes : isLong;
   const parent = seen.programSeries?.get(crowd.comm)?.parent;
   const starter = parent === undefined
     ? `who starts them: ps -o ppid= -C ${shellWord(crowd.comm)} | sort | uniq -c`
     : `started by ${parent.comm} (pid ${parent.pid})`;
   return {
-    title: `${nameOfGroup(crowd)} have ${formatBytes(bytes)} together${
-      trend === undefined ? "" : ", and there are ever more of them"
-    }`,
+    title: `${nameOfGroup(crowd)} have ${crowd.leastAnonBytes < crowd.anonBytes ? "at least " : ""}${
+      formatBytes(bytes)
+    } together${trend === undefined ? "" : ", and there are ever more of them"}`,
     confidence: confidenceOf(isMany, isLong, trend),
-    // A server is given so few by its load.
-    material: isMany ? trend !== undefined || bytes >= DOMINATES_SHARE * seen.ledger.totalBytes : isLong,
+    material: isMaterial,
     claims: [
-      { account: "anon", bytes: { low: crowd.largest.isRss ? 0 : crowd.anonBytes, high: crowd.anonBytes } },
+      { account: "anon", bytes: { low: crowd.largest.isRss ? 0 : crowd.leastAnonBytes, high: crowd.anonBytes } },
       { account: "page-tables", bytes: { low: crowd.pageTableBytes, high: crowd.pageTableBytes } },
     ],
     ...forecast(trend && inBytes(trend, each), seen.ledgers),
@@ -197,7 +224,7 @@ function finding(crowd: Crowd, trend: Trend | undefined, seen: Seen): FindingDra
     }],
     evidence: evidence(crowd, trend, seen),
     // Workers that a load brought are needed.
-    remedies: remedies(crowd, !isMany && !isLong, seen.processes),
+    remedies: remedies(crowd, isMaterial ? "end" : isMany ? "look" : "none", seen.processes),
   };
 }
 

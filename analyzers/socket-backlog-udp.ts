@@ -1,17 +1,21 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
+import type { Load } from "../src/core/comparison.ts";
 import type { Ledger } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Remedy } from "../src/core/report.ts";
 import { lately, type Parsed, type TimePoint } from "../src/core/source.ts";
 import { sumRanges } from "../src/core/sums.ts";
 import { placeCopies } from "../src/computed/copied_queues.ts";
+import { type Lives, mayHaveCopied, USUAL_COPY_BYTES_PER_SECOND } from "../src/computed/copy_time.ts";
 import { forecast } from "../src/computed/forecast.ts";
 import { growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
+import { load } from "../src/computed/load.ts";
 import { ALL_SOCKETS, pickedUdp } from "../src/computed/picked_sockets.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { groupByOwner, nameOfGroups, type OwnerGroup, ownerOf, stopAll } from "../src/computed/owners.ts";
+import { processLives } from "../src/computed/process_lives.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { protocolMemory } from "../src/computed/protocol_memory.ts";
 import { isAtUdpWall, udpLimit } from "../src/computed/protocol_limits.ts";
@@ -60,6 +64,29 @@ function isFull({ chargedBytes, limitBytes, dropped }: UdpQueue): boolean {
   return limitBytes !== undefined && chargedBytes > limitBytes / 2 && chargedBytes + LARGEST_PACKET_BYTES > limitBytes;
 }
 
+/** What is read, or is on its way out however slowly, becomes less: a queue that lost no more than this part of it while it was watched is stuck. */
+const HARDLY_LESS = 0.05;
+/** A queue of which more than a fifth of what comes stays is one that nobody reads fast enough. */
+const MOSTLY_READ = 4;
+
+/**
+ * Whether somebody's queues may be read as fast as they fill, by a reader that lags behind: they are as long as they were, but for one that he has in hand. He computed
+ * for long enough to copy them, and as many datagrams were read on this host (the kernel counts InDatagrams when they are read).
+ */
+function mayBeRead(
+  { held, bytes, pids }: OwnerGroup<Queue>,
+  lives: Lives | undefined,
+  { seconds, rates }: Load,
+): boolean {
+  const read = seconds * (rates.find(({ counter }) => counter === "Udp.InDatagrams")?.perSecond ?? 0);
+  const [grown, ...more] = held.filter(({ filledBytes }) => filledBytes !== 0);
+  const grownBytes = grown?.filledBytes ?? 0;
+  return held.every((queue) => queue.seen > 1 && !isFull(queue)) && more.length === 0 &&
+    grownBytes < HARDLY_LESS * bytes &&
+    read >= Math.max(held.length, MOSTLY_READ * grownBytes / MIN_TRUESIZE_BYTES) &&
+    mayHaveCopied(bytes, pids, lives, USUAL_COPY_BYTES_PER_SECOND) === true;
+}
+
 /** Traffic came and nobody read it: proven. Seen once, and full (each by itself, or all together), or far beyond a burst: likely. */
 function confidence(judged: Judged<UdpQueue>, materialBytes: number, atWall: boolean): Confidence {
   const wasWatched = isWatched(judged);
@@ -88,7 +115,12 @@ function place(judged: Judged<UdpQueue>, ledger: Ledger | undefined, slab: SkbSl
   return new Set(together).size === together.length ? claims : placeCopies(judged, ledger, slab);
 }
 
-function evidence(judged: Judged<UdpQueue>, seconds: number, supporting: Supporting): EvidenceLine[] {
+function evidence(
+  judged: Judged<UdpQueue>,
+  seconds: number,
+  isRead: boolean,
+  supporting: Supporting,
+): EvidenceLine[] {
   const lines: EvidenceLine[] = [];
   const largest = judged.queues[0] as UdpQueue;
   lines.push({
@@ -96,7 +128,14 @@ function evidence(judged: Judged<UdpQueue>, seconds: number, supporting: Support
     line: largest.line,
     because: `the fullest receive queue (socket ${largest.local}): ${formatBytes(largest.chargedBytes)} unread${
       largest.drops === undefined ? "" : `, ${formatQuantity(largest.drops, "datagram")} dropped since it was opened`
-    }; ${describeBehaviour(judged, seconds, "are at their limit")}`,
+    }; ${
+      describeBehaviour(
+        judged,
+        seconds,
+        "are at their limit",
+        isRead ? "nothing came, or as much was read" : undefined,
+      )
+    }`,
   });
   if (largest.skmem !== undefined && largest.limitBytes !== undefined) {
     lines.push({
@@ -184,17 +223,31 @@ function ports(group: OwnerGroup<Queue>): string {
     : `, the fullest ${first.local} to ${first.remote}`;
 }
 
+/** A reader that lags behind has a queue that stays, too. */
+function lookWhetherItReads([first]: readonly OwnerGroup<Queue>[]): Remedy {
+  const counters = `grep ^Udp: /proc/${first?.pids[0]}/net/snmp`;
+  return {
+    when: "now",
+    text: `See whether the program reads: datagrams were read meanwhile, and it may be as fast as what comes. ${
+      remedyMark("socket-backlog-udp", "look again")
+    }`,
+    commands: [`${counters}; sleep 5; ${counters}`],
+    verify: "InDatagrams, what was read, hardly grows: then nobody reads",
+  };
+}
+
 function remedies(
   groups: readonly OwnerGroup<Queue>[],
   known: readonly Process[] | undefined,
   spoken: Languages | undefined,
+  isRead: boolean,
 ): Remedy[] {
   const [filter, buffer, drain] = ["udp-filter", "udp-small-buffer", "udp-drain"].map((remedy) =>
     quoteProgram(remedy, ID, groups[0], spoken)
   ) as [QuotedProgram, QuotedProgram, QuotedProgram];
   const watch = `watch -n 1 "ss -uanmp | grep -A1 -E '^UNCONN +[1-9]|^ESTAB +[1-9]'"`;
   return [
-    {
+    isRead ? lookWhetherItReads(groups) : {
       when: "now",
       text: `End or restart the owner in an orderly way: closing the sockets frees their queues at once. ${
         remedyMark("socket-backlog-udp", "end the owner")
@@ -237,9 +290,6 @@ function remedies(
     },
   ];
 }
-
-/** What is read, or is on its way out however slowly, becomes less: a queue that lost no more than this part of it while it was watched is stuck. */
-const HARDLY_LESS = 0.05;
 
 /** Whether the kernel's count was looked at more than once, and did not fall: whoever reads takes something out. */
 function standsStill(looks: readonly TimePoint<readonly Parsed<Sockstat>[]>[]): boolean {
@@ -348,7 +398,7 @@ function sentFinding(
       {
         when: "fix",
         text:
-          `Where no device has a backlog, datagrams are not complete: after MSG_MORE or UDP_CORK the program must send the end. ${
+          `Where no device has a backlog, they wait for a neighbour that does not answer (ip neigh: INCOMPLETE), or are not complete: after MSG_MORE or UDP_CORK the program must send the end. ${
             remedyMark(ID, "end a datagram")
           }`,
         commands: [],
@@ -389,6 +439,8 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     netSnmp,
     skbSlab,
     udpLimit,
+    processLives,
+    load,
   },
   analyze(
     {
@@ -402,12 +454,25 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
       languages: spoken,
       skbSlab: slab,
       udpLimit: limit,
+      processLives: lives,
+      load: traffic,
       sockstats: looks,
       ...files
     },
     { pageSizeBytes },
   ) {
-    const judged = judgeQueues(backlog, owners, { isStuck: isFull });
+    const unread = judgeQueues(backlog, owners, { isStuck: isFull });
+    const lagging = traffic === undefined
+      ? []
+      : groupByOwner(unread.queues, owners).filter((group) => mayBeRead(group, lives, traffic));
+    const laggingQueues = new Set(lagging.flatMap(({ held }) => held.map(({ path, line }) => `${path}:${line}`)));
+    const isRead = laggingQueues.size > 0 && laggingQueues.size === unread.queues.length;
+    // Beside queues that nobody reads they are not told.
+    const judged = laggingQueues.size === 0 || isRead ? unread : judgeQueues(
+      { queues: unread.queues.filter(({ path, line }) => !laggingQueues.has(`${path}:${line}`)) },
+      owners,
+      { isStuck: isFull },
+    );
     const read = backlog.chargedBytes - judged.bytes;
     const others = [
       sent && sentFinding(sent, { ledger, owners, slab }),
@@ -436,14 +501,16 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
         formatBytes(isCopied ? held : judged.bytes)
       } unread in ${formatQuantity(judged.queues.length, "UDP socket")}${
         isCopied ? " that have packets in common" : ""
-      }`,
-      confidence: confidence(judged, materialBytes, limit !== undefined && isAtUdpWall(limit, backlog.chargedBytes)),
-      material: (isCopied ? held : judged.bytes) >= materialBytes,
+      }${isRead ? ", which may be read" : ""}`,
+      confidence: isRead
+        ? "possible"
+        : confidence(judged, materialBytes, limit !== undefined && isAtUdpWall(limit, backlog.chargedBytes)),
+      material: !isRead && (isCopied ? held : judged.bytes) >= materialBytes,
       claims,
       ...forecast(growth(backlog.series)),
       owners: groups.map((group) => ownerOf(group, "socket", "ss -uanp", ports(group))),
-      evidence: evidence(judged, backlog.seconds, { slab, pageSizeBytes, ...files }),
-      remedies: remedies(groups, known, spoken),
+      evidence: evidence(judged, backlog.seconds, isRead, { slab, pageSizeBytes, ...files }),
+      remedies: remedies(groups, known, spoken, isRead),
     };
     return { findings: [draft, ...others] };
   },

@@ -146,9 +146,9 @@ export function nameOfGroups(groups: readonly OwnerGroup<Held>[]): string {
 }
 
 /** What ends processes by their program's name: pkill takes a regular expression, and a name may look like an option. */
-function stopByName(comm: string): string {
+function stopByName(comm: string, signal = "TERM"): string {
   const pattern = comm.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
-  return `pkill -TERM -x ${comm.startsWith("-") ? "-- " : ""}${shellWord(pattern)}`;
+  return `pkill -${signal} -x ${comm.startsWith("-") ? "-- " : ""}${shellWord(pattern)}`;
 }
 
 /**
@@ -185,10 +185,15 @@ export function stopCommands(group: Ended, processes: readonly Process[] | undef
   const { comm } = group;
   const named = new Map(processes?.map((process) => [process.pid, process.comm]));
   const areNamedSo = group.sharers?.every((pid) => named.get(pid) === comm) ?? true;
+  // SIGTERM waits until a process that was stopped goes on; systemd sees to it by itself.
+  const stopped = processes?.filter(({ pid, isStopped }) => isStopped === true && pids.has(pid)) ?? [];
   if (pids.size > PIDS_LISTED && comm !== undefined && areNamedSo && hasNameOfItsOwn(comm, pids, processes)) {
-    return [stopByName(comm)];
+    return [stopByName(comm), ...(stopped.length === 0 ? [] : [stopByName(comm, "CONT")])];
   }
-  return [`kill -TERM ${all.join(" ")}`];
+  return [
+    `kill -TERM ${all.join(" ")}`,
+    ...(stopped.length === 0 ? [] : [`kill -CONT ${stopped.map(({ pid }) => pid).join(" ")}`]),
+  ];
 }
 
 /** Commands that end all who hold something worth a word; who holds next to nothing is not asked to end. */

@@ -19,6 +19,8 @@ export interface Process extends SourceLine {
   readonly swapBytes: number;
   /** By how much its RSS was larger before, what is swapped now left out; undefined where the bundle does not tell. */
   readonly belowPeakBytes: number | undefined;
+  /** Whether it is stopped (SIGSTOP): it does not even end before it is continued. Undefined where the bundle does not tell. */
+  readonly isStopped?: boolean | undefined;
   /** The systemd unit it runs in; undefined where it has none or its cgroup was not captured. */
   readonly unit: string | undefined;
 }
@@ -64,6 +66,7 @@ const fromStatuses: Source<readonly Process[]> = defineComputed({
         // A kernel without swap support prints no VmSwap, and then nothing is swapped.
         swapBytes: value.vmSwapBytes ?? 0,
         belowPeakBytes: belowPeak(value),
+        isStopped: value.state?.startsWith("T"),
         unit: units.get(pid),
         path,
         line,

@@ -147,7 +147,7 @@ const KNOWN: readonly (SlabObjects & { readonly cache: RegExp })[] = [
 const PACKETS: SlabObjects = {
   objects: "network packets",
   find:
-    "ip -s -s link; tc -s qdisc; cat /proc/net/netfilter/nfnetlink_queue; auditctl -s; grep -H ^iff: /proc/[0-9]*/fdinfo/* 2>/dev/null",
+    "for pid in $(lsns -t net -n -o PID); do echo $pid; nsenter -t $pid -n sh -c 'ip -s -s link; tc -s qdisc; cat /proc/net/netfilter/nfnetlink_queue'; done; auditctl -s; grep -H ^iff: /proc/[0-9]*/fdinfo/* 2>/dev/null",
 };
 
 /** What a cache's objects may be; `isPackets`: there are as many packets. */

@@ -260,8 +260,11 @@ function keysIn(cache: SlabUse, { keys: file }: TenantWitnesses): Tenant | undef
   };
 }
 
-/** Caches that events can be in: fanotify's own, and those of kmalloc where the event has a name. */
-const EVENTS = /^(?:fanotify_(?:\w+_)?event|kmalloc(?:-cg)?-)/;
+/**
+ * Caches that events can be in: fanotify's own, and those of kmalloc where the event has a name, which has 255 bytes at most; of fanotify file handles of 128 bytes may
+ * stand beside it.
+ */
+const EVENTS = /^(?:fanotify_(?:\w+_)?event|kmalloc(?:-cg)?-(?:\d{1,3}|1k)$)/;
 
 /**
  * What read() gives of an event, least and most, by the size of its object: of fanotify FAN_EVENT_METADATA_LEN is counted, of inotify 16 bytes and the

@@ -58,6 +58,8 @@ export interface Sighting {
   /** The same in every snapshot, and no other socket's. */
   readonly key: string | number;
   readonly bytes: number;
+  /** What left the queue and lies where it is to be read: it is not read yet. */
+  readonly ahead?: number | undefined;
   readonly drops: number | undefined;
 }
 
@@ -96,8 +98,9 @@ export function watchQueues(
     if (sightings === undefined) continue;
     const time = snapshot.time as number;
     let total = 0;
-    for (const { key, bytes, drops } of sightings) {
-      total += bytes;
+    for (const { key, bytes: queued, ahead = 0, drops } of sightings) {
+      total += queued;
+      const bytes = queued + ahead;
       if (time < since) continue;
       const watch = watches.get(key);
       if (watch !== undefined) {
@@ -483,9 +486,14 @@ export function backlogConfidence(judged: Judged, materialBytes: number): Confid
 }
 
 /** Who was watched for how long, in a sentence. `stuck` says what makes a queue stuck. */
-export function describeBehaviour(judged: Judged, seconds: number, stuck: string): string {
+export function describeBehaviour(
+  judged: Judged,
+  seconds: number,
+  stuck: string,
+  meaning = "nobody reads",
+): string {
   const parts: string[] = [];
-  if (judged.watched > 0) parts.push(`no queue became shorter in ${Math.round(seconds)} s: nobody reads`);
+  if (judged.watched > 0) parts.push(`no queue became shorter in ${Math.round(seconds)} s: ${meaning}`);
   else parts.push("seen once, so whether anybody reads is not known");
   if (judged.stuck > 0) parts.push(`${judged.stuck} of ${judged.queues.length} ${stuck}`);
   if (judged.filledBytes > 0) parts.push(`they still filled by ${formatBytes(judged.filledBytes)}`);

@@ -221,13 +221,34 @@ function watchKey(path: string, row: Row): string {
   return connectionKey(path, endpoint(row.localAddress, row.localPort), endpoint(row.remoteAddress, row.remotePort));
 }
 
+/** What is unread at the other ends of a table's connections, where these are on this host: by the end that sent it. */
+function unreadByPeer({ path, value }: Parsed<readonly InetSocket[]>): ReadonlyMap<string, number> {
+  const unread = new Map<string, number>();
+  for (const row of value) {
+    const bytes = payload(row, "received");
+    if (bytes === 0) continue;
+    const local = endpoint(row.localAddress, row.localPort);
+    unread.set(connectionKey(path, endpoint(row.remoteAddress, row.remotePort), local), bytes);
+  }
+  return unread;
+}
+
+/**
+ * Queues' lengths in a snapshot. Of what moved to the reader's queue on this host nothing is read yet: the kernel takes a little more than the window when it is
+ * probed.
+ */
 function look(side: Side): (snapshot: Reader) => Sighting[] | undefined {
   return (snapshot) => {
     const captured = snapshot.read(tcp);
     if (captured.status !== "ok") return undefined;
-    return captured.value.flatMap(({ path, value }) =>
-      value.map((row) => ({ key: watchKey(path, row), bytes: payload(row, side), drops: undefined }))
-    );
+    return captured.value.flatMap((table) => {
+      const unread = side === "sent" ? unreadByPeer(table) : undefined;
+      return table.value.map((row) => {
+        const key = watchKey(table.path, row);
+        const bytes = payload(row, side);
+        return { key, bytes, ahead: bytes > 0 ? unread?.get(key) : undefined, drops: undefined };
+      });
+    });
   };
 }
 

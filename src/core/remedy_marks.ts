@@ -423,6 +423,11 @@ export const remedyMarks: readonly RemedyMark[] = [
   },
   {
     "cause": "process-proliferation",
+    "remedy": "look again",
+    "untried": "it only looks",
+  },
+  {
+    "cause": "process-proliferation",
     "remedy": "end them",
     "kernel": "6.18.44-fc-v769",
     "date": "2026-11-23",
@@ -750,6 +755,11 @@ export const remedyMarks: readonly RemedyMark[] = [
     "date": "2026-11-23",
     "beforeBytes": 50375680,
     "afterBytes": 50375680,
+  },
+  {
+    "cause": "socket-backlog-udp",
+    "remedy": "look again",
+    "untried": "it only looks",
   },
   {
     "cause": "socket-backlog-udp",

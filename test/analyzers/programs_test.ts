@@ -258,6 +258,28 @@ describe("process-proliferation", () => {
     );
   });
 
+  it("counts pages once that workers share since fork(), and does not end a pool that was seen once", async () => {
+    // Linux 6.18: 600 children of a Python program, each with a RssAnon of 5 MiB, made AnonPages 436 MiB larger.
+    const files = {
+      ...host(600, 5 * MIB, []),
+      "proc/meminfo": meminfoText({ AnonPages: 536 * MIB, PageTables: 48 * MIB }),
+    };
+    const finding = findingOf(
+      await analyzeFiles({ ...files, "proc/90/status": status("node", 1, 100 * MIB, MIB) }),
+      "process-proliferation",
+    );
+    const tables = 600 * 64 * 1024;
+    expect(finding).toMatchObject({
+      confidence: "possible",
+      material: false,
+      bytes: { low: 436 * MIB + tables, high: 536 * MIB + tables },
+      owners: [{ bytes: 436 * MIB + tables, count: 600 }],
+    });
+    expect(finding?.evidence[0]?.because).toContain("at most 536 MiB of their own, in part the same pages (fork)");
+    expect(finding?.remedies[0]?.text).toContain("Look again");
+    expect(finding?.remedies.flatMap(({ commands }) => commands).join()).not.toContain("kill");
+  });
+
   it("quotes a hostile name for the shell", async () => {
     const files = host(400, MIB, [[100, 500], [100, 525], [100, 550]]);
     const hostile = Object.fromEntries(

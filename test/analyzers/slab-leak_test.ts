@@ -398,7 +398,9 @@ kmalloc-64        34900000 35000000     64   63    1 : tunables  120   60    8 :
     // 900,000 events with names of 200 bytes: 224 to be read of each, which is in an object of 256.
     const caches = (events: number, size = 256) => ({
       "proc/meminfo": meminfoText({ SUnreclaim: MIB + events * size }, 8 * GIB),
-      "proc/slabinfo": slabinfoText([{ name: `kmalloc-cg-${size}`, size, objects: events }]),
+      "proc/slabinfo": slabinfoText([
+        { name: `kmalloc-cg-${size < 1024 ? size : `${size / 1024}k`}`, size, objects: events },
+      ]),
     });
     const title = async (files: { readonly [path: string]: string }) =>
       findingOf(await analyzeFiles(files), "slab-leak")?.title;
@@ -422,6 +424,17 @@ kmalloc-64        34900000 35000000     64   63    1 : tunables  120   60    8 :
       expect(await title(held(500_000))).toMatch(/^Unread file events \(fanotify\) of watcher \(pid 7\) hold/);
       // Half of the objects are somebody else's.
       expect(await title(held(250_000))).toMatch(/^Unreclaimable kernel objects hold/);
+    });
+
+    it("are in no object larger than a name and file handles: packets are nobody's events", async () => {
+      const files = (size: number) => ({
+        ...caches(284_000, size),
+        ...contents([`${400_000 * 24} - fanotify /proc/7/fd/3`]),
+      });
+      expect(await title(files(1024))).toBeDefined();
+      expect(findingOf(await analyzeFiles(files(2048)), "slab-leak")?.owners.map(({ comm }) => comm)).not.toContain(
+        "watcher",
+      );
     });
 
     it("are not taken for it when they are too few, or many more than the objects, or the cache is none of theirs", async () => {
@@ -820,6 +833,8 @@ kmalloc-64        34900000 35000000     64   63    1 : tunables  120   60    8 :
     const finding = findingOf(await analyzeFiles({ ...packets, ...sockets }), "slab-leak");
     expect(finding).toMatchObject({ confidence: "likely", material: true });
     expect(finding?.title).toMatch(/^Network packets in no socket that is known hold 4\d\d MiB/);
+    // In whichever network namespace they wait.
+    expect(finding?.owners[0]?.detail).toMatch(/lsns -t net .*nsenter -t \$pid -n .*nfnetlink_queue/);
     expect(finding?.owners[0]?.detail).toContain("^iff:");
     // What MPTCP sockets are charged for lies in pages.
     const streams = {
@@ -839,8 +854,8 @@ kmalloc-64        34900000 35000000     64   63    1 : tunables  120   60    8 :
         findingOf(await analyzeFiles({ ...packets, ...sockets, ...seen }), "slab-leak")?.remedies[0]?.commands[0]
       ),
     );
-    expect(inside).toContain("nsenter");
-    expect(outside).not.toContain("nsenter");
+    expect(inside).toContain("nsenter --net");
+    expect(outside).not.toContain("nsenter --net");
     // Without a list of sockets they may be in any.
     const unlisted = findingOf(await analyzeFiles({ ...packets, ...status(2, "kthreadd") }), "slab-leak");
     expect(unlisted?.remedies[0]?.commands[0]).toContain("ss -anpm");

@@ -81,6 +81,36 @@ describe(CAUSE, () => {
     expect(report.verdict).toBe("cause-found");
   });
 
+  it("names a reader on this host that hangs, though the kernel took a little more when it was probed", async () => {
+    // Linux 6.18, consumer stopped (SIGSTOP) half a second before: 45 of 150 windows were closed a little later, what left their queues lay in the reader's.
+    const at = (moved: number): TcpRow[] =>
+      many(150, (i) => {
+        const more = i < 45 ? 15_360 - moved : 0;
+        return [
+          { local: 34_155, remote: 50_000 + i, rx: 128_512 - more, inode: 1000 + i },
+          { local: 50_000 + i, remote: 34_155, tx: 4_067_840 + more, timer: 4, inode: 2000 + i },
+        ];
+      }).flat();
+    const bundle = (last: readonly TcpRow[]): { [path: string]: string } => ({
+      "proc/meminfo": meminfoText({ SUnreclaim: 40 * MIB }, 24 * GIB, 620 * MIB),
+      "proc/net/tcp": tcpText(at(0)),
+      [`${later(3)}/proc/net/tcp`]: tcpText(last),
+      ...ownersOf([
+        { pid: 500, comm: "consumer", inodes: many(150, (i) => 1000 + i) },
+        { pid: 501, comm: "producer", inodes: many(150, (i) => 2000 + i) },
+      ]),
+    });
+    const report = await analyzeFiles(bundle(at(15_360)));
+    expect(findingOf(report, CAUSE)).toMatchObject({
+      confidence: "confirmed",
+      owners: [{ comm: "producer", count: 150 }],
+    });
+    expect(report.verdict).toBe("cause-found");
+    // Who reads has taken out what came.
+    const read = at(15_360).map((row) => row.rx === undefined ? row : { ...row, rx: 100_000 });
+    expect(findingOf(await analyzeFiles(bundle(read)), CAUSE)).toBeUndefined();
+  });
+
   it("recommends to reset the connection of a peer elsewhere: ending the sender frees nothing", async () => {
     const files = { "proc/meminfo": held["proc/meminfo"], "proc/net/tcp": remote({ timer: 4 }), ...owners };
     const [remedy] = findingOf(await analyzeFiles(files), CAUSE)?.remedies ?? [];

@@ -129,6 +129,9 @@ describe("socket-backlog-udp", () => {
         owners: [{ count: 40 }],
       });
     }
+    // Linux 6.18: so it is where ARP gets no answer, and unres_qlen_bytes lets 4 MB wait for it.
+    const waiting = findingOf(await analyzeFiles({ ...shaped, [SS]: ss(8_388_608) }), "socket-backlog-udp");
+    expect(waiting?.remedies[1]?.text).toContain("a neighbour that does not answer (ip neigh: INCOMPLETE)");
     // One that sends: what was under way has left at the next look.
     const less = text.replaceAll("00836800", "00036800");
     const busy = await analyzeFiles({ ...shaped, [`${LATER}/proc/net/udp`]: less });
@@ -195,6 +198,54 @@ describe("socket-backlog-udp", () => {
     const report = await analyzeFiles({ ...held, [`${LATER}/proc/net/udp`]: hundred(3 * MIB, 10) });
     expect(findingOf(report, "socket-backlog-udp")).toBeUndefined();
     expect(report.ruledOut.find(({ cause }) => cause === "socket-backlog-udp")?.because).toContain("so they are read");
+  });
+
+  it("is no more than possible where a reader that lags behind may take out as much as comes", async () => {
+    // Linux 6.18: 40 queues of 900 datagrams, of which 20 are read and 20 come in turns, were as long to the byte 6 s later.
+    const forty = udpText(Array.from({ length: 40 }, () => ({ bytes: 3_042_304, drops: 0 })));
+    const LIST = "sos_commands/process/process_list";
+    const bundle = (read: number, ticks: number, last = forty): { [path: string]: string } => ({
+      "proc/meminfo": backlog,
+      "proc/net/udp": forty,
+      [`${LATER}/proc/net/udp`]: last,
+      "proc/net/snmp": "Udp: InDatagrams OutDatagrams\nUdp: 1000 1000\n",
+      [`${LATER}/proc/net/snmp`]: `Udp: InDatagrams OutDatagrams\nUdp: ${1000 + read} 5000\n`,
+      "sos_commands/process/socket_owners": Array.from(
+        { length: 40 },
+        (_, i) => `/proc/500/fd/${i + 3} -> socket:[${1001 + i}]\n`,
+      ).join(""),
+      "proc/500/status": "Name:\treader\nPid:\t500\nRssAnon:\t 100 kB\n",
+      [LIST]: "500 (reader) S 1 1 1000 100 0\n",
+      [`${LATER}/${LIST}`]: `500 (reader) S 1 1 1000 ${100 + ticks} 0\n`,
+    });
+    const report = await analyzeFiles(bundle(4000, 200));
+    const finding = findingOf(report, "socket-backlog-udp");
+    expect(report.verdict).toBe("healthy");
+    expect(finding).toMatchObject({ confidence: "possible", material: false });
+    expect(finding?.title).toContain("which may be read");
+    expect(finding?.evidence[0]?.because).not.toContain("nobody reads");
+    expect(finding?.remedies[0]?.commands.join()).not.toContain("kill");
+    // A single one of them that is in hand is a little longer, of which hardly any datagram is missing.
+    const inHand = udpText(
+      Array.from({ length: 40 }, (_, i) => ({ bytes: 3_042_304 + (i === 3 ? 46_080 : 0), drops: 0 })),
+    );
+    expect((await analyzeFiles(bundle(4000, 200, inHand))).verdict).toBe("healthy");
+    // Beside another's queues that are full they are not told.
+    const full = udpText(
+      Array.from({ length: 60 }, (_, i) => ({ bytes: i < 40 ? 3_042_304 : 4 * MIB, drops: i < 40 ? 0 : 9 })),
+    );
+    const both = findingOf(
+      await analyzeFiles({ ...bundle(4000, 200, full), "proc/net/udp": full }),
+      "socket-backlog-udp",
+    );
+    expect(both).toMatchObject({ material: true, owners: [{ count: 20, bytes: 80 * MIB }] });
+    // Hardly anything was read on the whole host; who has them slept; or they filled.
+    const longer = udpText(Array.from({ length: 40 }, () => ({ bytes: 3_100_000, drops: 0 })));
+    for (const held of [bundle(30, 200), bundle(4000, 2), bundle(4000, 200, longer)]) {
+      const sure = await analyzeFiles(held);
+      expect(findingOf(sure, "socket-backlog-udp")).toMatchObject({ material: true });
+      expect(sure.verdict).toBe("cause-found");
+    }
   });
 
   it("takes a queue with room left for read late when its process reads others", async () => {

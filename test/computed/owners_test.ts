@@ -33,6 +33,20 @@ describe("stopCommands", () => {
     expect(stop("-f")).toEqual(["pkill -TERM -x -- -f"]);
   });
 
+  it("lets those go on that were stopped: SIGTERM waits for that", () => {
+    // Linux 6.18: a reader after SIGSTOP held 611 MiB, and kill -TERM alone gave nothing back.
+    const stopped = (comm: string, pids: readonly number[]) =>
+      named(comm, pids).map((process) => ({ ...process, isStopped: process.pid === 12 }));
+    expect(stopCommands({ comm: "consumer", pids: [11, 12] }, stopped("consumer", [11, 12]))).toEqual([
+      "kill -TERM 11 12",
+      "kill -CONT 12",
+    ]);
+    expect(stopCommands({ comm: "consumer", pids: PIDS }, stopped("consumer", PIDS))).toEqual([
+      "pkill -TERM -x consumer",
+      "pkill -CONT -x consumer",
+    ]);
+  });
+
   it("ends by the name only where all processes are known", () => {
     const kill = [`kill -TERM ${PIDS.join(" ")}`];
     expect(stopCommands({ comm: "friend_push", pids: PIDS }, undefined)).toEqual(kill);
