@@ -1,4 +1,5 @@
 import type { FindingDraft, Unclaimed } from "../core/analyzer.ts";
+import { groupBy } from "../core/group_by.ts";
 import type { AccountId, Ledger } from "../core/ledger.ts";
 import type { ByteRange, Claim, Confidence } from "../core/report.ts";
 import { sumRanges } from "../core/sums.ts";
@@ -28,11 +29,15 @@ function claimed(draft: FindingDraft): number {
   return sumRanges(draft.claims).low;
 }
 
-/** Who gets a disputed byte: causes before symptoms, then the better evidence, then the larger claim. */
+/** The less the better: causes before symptoms, then by how direct it is. */
+function evidenceOf({ draft }: Candidate): number {
+  return (draft.symptomOf === undefined ? 0 : 3) + directness[draft.confidence];
+}
+
+/** Who gets a disputed byte: the better evidence, then the larger claim. */
 function byClaimRight(a: Candidate, b: Candidate): number {
   return (
-    Number(a.draft.symptomOf !== undefined) - Number(b.draft.symptomOf !== undefined) ||
-    directness[a.draft.confidence] - directness[b.draft.confidence] ||
+    evidenceOf(a) - evidenceOf(b) ||
     claimed(b.draft) - claimed(a.draft) ||
     (a.cause < b.cause ? -1 : 1)
   );
@@ -46,6 +51,36 @@ function isDisplaced(draft: FindingDraft, left: number): boolean {
   return all > 0 && left <= (draft.confidence === "possible" ? NEXT_TO_NOTHING * all : 0);
 }
 
+/** What is left of each account: all that is claimed of one that is not in it. */
+type Left = Map<AccountId, number>;
+
+function take(left: Left, account: AccountId, bytes: number): number {
+  const remaining = left.get(account);
+  if (remaining === undefined) return bytes;
+  const taken = Math.min(bytes, remaining);
+  left.set(account, remaining - taken);
+  return taken;
+}
+
+/**
+ * Cuts the claims of candidates with equally good evidence: what one surely holds goes before what another one may hold.
+ *
+ * @param equals In the order of their right.
+ */
+function cutClaims(equals: readonly Candidate[], left: Left): Settled[] {
+  const sure = equals.map((candidate) => ({
+    candidate,
+    lows: candidate.draft.claims.map(({ account, bytes }) => take(left, account, Math.min(bytes.low, bytes.high))),
+  }));
+  return sure.map(({ candidate, lows }) => {
+    const claims = candidate.draft.claims.map(({ account, bytes }, i) => {
+      const low = lows[i] as number;
+      return { account, bytes: { low, high: low + take(left, account, bytes.high - Math.min(bytes.low, bytes.high)) } };
+    });
+    return { ...candidate, claims, bytes: sumRanges(claims) };
+  });
+}
+
 /**
  * Cuts every claim to what its account holds, so that a byte has one tenant: the high ends of all claims on an account never add up to
  * more than the account.
@@ -56,30 +91,25 @@ export function settleClaims(
   candidates: readonly Candidate[],
   ledger: Ledger | undefined,
 ): { settled: Settled[]; displaced: Displaced[]; unclaimed: Unclaimed } {
-  const left = new Map(ledger?.accounts.map((account) => [account.id, Math.max(0, account.bytes)]));
+  const left: Left = new Map(ledger?.accounts.map((account) => [account.id, Math.max(0, account.bytes)]));
   const tenants = new Map<AccountId, Set<string>>();
   const settled: Settled[] = [];
   const displaced: Displaced[] = [];
-  for (const candidate of [...candidates].sort(byClaimRight)) {
-    const claims = candidate.draft.claims.map(({ account, bytes }) => {
-      const high = Math.min(bytes.high, left.get(account) ?? bytes.high);
-      return { account, bytes: { low: Math.min(bytes.low, high), high } };
-    });
-    const bytes = sumRanges(claims);
-    const accounts = claims.map((claim) => claim.account);
+  const equals = groupBy([...candidates].sort(byClaimRight), evidenceOf);
+  for (const { claims, ...rest } of [...equals.values()].flatMap((group) => cutClaims(group, left))) {
+    const accounts = claims.map(({ account }) => account);
     const by = [...new Set(accounts.flatMap((account) => [...(tenants.get(account) ?? [])]))];
-    if (isDisplaced(candidate.draft, bytes.high) && by.length > 0) {
-      displaced.push({ cause: candidate.cause, by, accounts });
+    if (isDisplaced(rest.draft, rest.bytes.high) && by.length > 0) {
+      displaced.push({ cause: rest.cause, by, accounts });
+      for (const { account, bytes } of claims) take(left, account, -bytes.high);
       continue;
     }
-    for (const claim of claims) {
-      const remaining = left.get(claim.account);
-      if (remaining !== undefined) left.set(claim.account, remaining - claim.bytes.high);
-      const others = tenants.get(claim.account);
-      if (others === undefined) tenants.set(claim.account, new Set([candidate.cause]));
-      else others.add(candidate.cause);
+    for (const account of accounts) {
+      const others = tenants.get(account);
+      if (others === undefined) tenants.set(account, new Set([rest.cause]));
+      else others.add(rest.cause);
     }
-    settled.push({ ...candidate, claims: claims.filter((claim) => claim.bytes.high > 0), bytes });
+    settled.push({ ...rest, claims: claims.filter(({ bytes }) => bytes.high > 0) });
   }
   return { settled, displaced, unclaimed: left };
 }

@@ -39,6 +39,17 @@ describe("settleClaims()", () => {
     expect(settled.find(({ cause }) => cause === "a")?.bytes).toEqual({ low: 50, high: 50 });
   });
 
+  it("lets what one surely holds go before what another one with as good evidence may hold", () => {
+    const { settled } = settleClaims([
+      { cause: "a", draft: draft(8, 240) },
+      { cause: "b", draft: draft(240, 240) },
+    ], ledger);
+    expect(Object.fromEntries(settled.map(({ cause, bytes }) => [cause, bytes]))).toEqual({
+      a: { low: 8, high: 60 },
+      b: { low: 240, high: 240 },
+    });
+  });
+
   it("reports a cause as displaced when others hold all its bytes", () => {
     const { displaced } = settleClaims([
       { cause: "a", draft: draft(300, 300, { confidence: "confirmed" }) },
