@@ -70,8 +70,9 @@ const HARDLY_LESS = 0.05;
 const MOSTLY_READ = 4;
 
 /**
- * Whether somebody's queues may be read as fast as they fill, by a reader that lags behind: they are as long as they were, but for one that he has in hand. He computed
- * for long enough to copy them, and as many datagrams were read on this host (the kernel counts InDatagrams when they are read).
+ * Whether somebody's queues may be read as fast as they fill, by a reader that lags behind: they are as long as they were, but for one that he has in hand. Most of
+ * them show that they were read, he computed for long enough to copy them, and as many datagrams were read on this host (the kernel counts InDatagrams when they are
+ * read). Without the first it may be anybody who reads: a server of names beside a busy program that reads nothing.
  */
 function mayBeRead(
   { held, bytes, pids }: OwnerGroup<Queue>,
@@ -81,7 +82,8 @@ function mayBeRead(
   const read = seconds * (rates.find(({ counter }) => counter === "Udp.InDatagrams")?.perSecond ?? 0);
   const [grown, ...more] = held.filter(({ filledBytes }) => filledBytes !== 0);
   const grownBytes = grown?.filledBytes ?? 0;
-  return held.every((queue) => queue.seen > 1 && !isFull(queue)) && more.length === 0 &&
+  const begun = held.filter(({ readBytes = 0 }) => readBytes > 0).length;
+  return begun > held.length / 2 && held.every((queue) => queue.seen > 1 && !isFull(queue)) && more.length === 0 &&
     grownBytes < HARDLY_LESS * bytes &&
     read >= Math.max(held.length, MOSTLY_READ * grownBytes / MIN_TRUESIZE_BYTES) &&
     mayHaveCopied(bytes, pids, lives, USUAL_COPY_BYTES_PER_SECOND) === true;

@@ -39,6 +39,11 @@ export interface SocketQueue extends SourceLine, Behaviour {
   readonly drops: number | undefined;
   /** Where `ss -m` tells the charge and the limit. */
   readonly skmem: SourceLine | undefined;
+  /**
+   * What was read of a datagram socket and is charged to it still: from Linux 4.13 on the kernel gives it back when it is a quarter of the limit (udp_rmem_release). Of
+   * queues that are never read, it is 0; undefined without `ss -m`.
+   */
+  readonly readBytes?: number | undefined;
 }
 
 /** All queues of one kind that are not empty, the fullest first. */
@@ -274,6 +279,12 @@ function chargeOf(
     : { bytes: skmem?.rmemAllocBytes, limit: skmem?.rcvbufBytes };
 }
 
+/** By one row of ss: its Recv-Q leaves out what was read, and r does not. */
+function readOf({ skmem, recvQBytes }: SsSocket): number | undefined {
+  const charged = skmem?.rmemAllocBytes;
+  return charged === undefined || recvQBytes === undefined ? undefined : Math.max(0, charged - recvQBytes);
+}
+
 /** The receive queues of a table over all network namespaces and snapshots, followed by the sockets' inodes. */
 export function receiveBacklog<T extends QueueRow>(
   { name, table, netids, rowBytes, isSent, local, remote }: QueueTable<T>,
@@ -318,6 +329,7 @@ export function receiveBacklog<T extends QueueRow>(
           limitBytes: charge.limit,
           drops: row.drops ?? detail?.socket.skmem?.drops,
           skmem: skmemLine(detail),
+          readBytes: detail && readOf(detail.socket),
           ...watched.behaviour(row.inode),
         });
       }
