@@ -64,6 +64,9 @@ function isFull({ chargedBytes, limitBytes, dropped }: UdpQueue): boolean {
   return limitBytes !== undefined && chargedBytes > limitBytes / 2 && chargedBytes + LARGEST_PACKET_BYTES > limitBytes;
 }
 
+/** A program has other sockets, too, which it reads: of control, or of names. */
+const RECEIVED = { isStuck: isFull, packetBytes: MIN_TRUESIZE_BYTES };
+
 /** What is read, or is on its way out however slowly, becomes less: a queue that lost no more than this part of it while it was watched is stuck. */
 const HARDLY_LESS = 0.05;
 /** A queue of which more than a fifth of what comes stays is one that nobody reads fast enough. */
@@ -463,7 +466,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     },
     { pageSizeBytes },
   ) {
-    const unread = judgeQueues(backlog, owners, { isStuck: isFull });
+    const unread = judgeQueues(backlog, owners, RECEIVED);
     const lagging = traffic === undefined
       ? []
       : groupByOwner(unread.queues, owners).filter((group) => mayBeRead(group, lives, traffic));
@@ -473,7 +476,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     const judged = laggingQueues.size === 0 || isRead ? unread : judgeQueues(
       { queues: unread.queues.filter(({ path, line }) => !laggingQueues.has(`${path}:${line}`)) },
       owners,
-      { isStuck: isFull },
+      RECEIVED,
     );
     const read = backlog.chargedBytes - judged.bytes;
     const others = [

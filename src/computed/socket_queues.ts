@@ -403,6 +403,8 @@ export interface JudgeOptions<Q extends SocketQueue> {
   readonly onlyStuck?: true;
   /** What one queue is held accountable for; its charge when left out. */
   readonly bytes?: (queue: Q) => number;
+  /** The least that a packet is charged: who read less than one for each of its other queues does not read these in turns. Any reading counts when left out. */
+  readonly packetBytes?: number;
 }
 
 /** What a process was seen to read, and what it was not. */
@@ -446,14 +448,16 @@ function readingByProcess<Q extends SocketQueue>(
 export function judgeQueues<Q extends SocketQueue>(
   backlog: Pick<Backlog<Q>, "queues">,
   owners: SocketOwners | undefined,
-  { isStuck, onlyStuck, bytes = ({ chargedBytes }) => chargedBytes }: JudgeOptions<Q>,
+  { isStuck, onlyStuck, bytes = ({ chargedBytes }) => chargedBytes, packetBytes = 0 }: JudgeOptions<Q>,
 ): Judged<Q> {
   const owner = ({ inode }: Q): number | undefined => owners?.get(inode)?.pid;
   const processes = readingByProcess(backlog.queues, owner);
   const isUnread = (queue: Q): boolean => {
     const reading = processes.get(owner(queue) ?? -1) ?? NOTHING_READ;
     if (queue.wasRead) return false;
-    return isStuck(queue) ? !readsInTurns(reading) : reading.readBytes === 0 && onlyStuck !== true;
+    if (isStuck(queue)) return !readsInTurns(reading);
+    const isReadLate = reading.readBytes > 0 && reading.readBytes >= packetBytes * reading.otherQueues;
+    return !isReadLate && onlyStuck !== true;
   };
   const queues = backlog.queues
     .filter(isUnread)

@@ -282,6 +282,14 @@ describe("socket-backlog-udp", () => {
         "socket-backlog-udp",
       ),
     ).toBeUndefined();
+    // But for its own socket of control, of which it took the one datagram that was there.
+    const many = (control: number): string =>
+      udpText([{ bytes: control }, ...Array.from({ length: 99 }, () => ({ bytes: 1.5 * MIB }))]);
+    const report = await analyzeFiles({ ...one, "proc/net/udp": many(768), [`${LATER}/proc/net/udp`]: many(0) });
+    expect(findingOf(report, "socket-backlog-udp")).toMatchObject({
+      material: true,
+      owners: [{ pid: 500, count: 99 }],
+    });
   });
 
   it("still names a full queue of a process that reads others", async () => {
