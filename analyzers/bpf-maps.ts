@@ -343,6 +343,8 @@ export const bpfMaps: Analyzer = defineAnalyzer({
     if (maps !== undefined) {
       return { ruledOut: `${formatQuantity(maps.all.length, "map takes", "maps take")} ${formatBytes(maps.bytes)}` };
     }
+    // vmallocinfo tells of per-CPU memory how much there is, and not whose.
+    if ((accountBytes(seen.ledger, "percpu") ?? 0) >= materialBytes) return { notAssessed: [MAP_LIST] };
     if (seen.vmallocCallers !== undefined) {
       const ofRings = areas.rings.length === 0 ? "" : `, and ${formatBytes(areas.ringBytes)} in ring buffers`;
       return { ruledOut: `maps take ${formatBytes(areas.bytes)} of vmalloc memory${ofRings}` };

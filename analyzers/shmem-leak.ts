@@ -628,13 +628,13 @@ function mappedFinding(
   };
 }
 
-function unknownOwner(bytes: number): Owner {
+function unknownOwner(bytes: number, { rootInMemory }: SharedMemory): Owner {
   return {
     pid: null,
     comm: "unknown",
     bytes,
     count: 1,
-    detail:
+    detail: `${rootInMemory === undefined ? "" : "files of the root directory, which is in memory (du -xsh /), "}` +
       "an anonymous shared mapping that living processes have not touched, buffers of a graphics driver, memfds that were sent over a socket and not received (counted as " +
       "scm_fds with the descriptor of who should), a tmpfs that was unmounted while something in it was open (umount -l), or one of another mount or IPC namespace; to tell: lsns -t mnt; lsns -t ipc; " +
       `${FIND_IN_FLIGHT}; grep -l /dev/zero /proc/[0-9]*/maps`,
@@ -661,7 +661,7 @@ function namelessFinding(nameless: number, growing: Trend | undefined, seen: See
     }],
     ...forecast(grows, seen.ledgers),
     owners: most === undefined
-      ? [unknownOwner(nameless)]
+      ? [unknownOwner(nameless, seen.sharedMemory)]
       : receivers.slice(0, MAX_OWNERS).map((socket) => receiverOwner(socket, seen)),
     evidence: namelessEvidence(seen),
     remedies: most === undefined ? [] : receiverRemedies(receivers, seen),
@@ -683,6 +683,11 @@ function namelessEvidence({ sharedMemory: shared, inFlight }: Seen): EvidenceLin
   if (mapper !== undefined) {
     const because = `${mapper.comm} (pid ${mapper.pid}) has the most shared memory in its page tables`;
     lines.push({ path: mapper.path, line: mapper.line, because });
+  }
+  if (shared.rootInMemory !== undefined) {
+    const because =
+      "the host runs from what its initramfs was unpacked to: the files in it are shared memory, which df does not show";
+    lines.push({ ...shared.rootInMemory, because });
   }
   return lines;
 }

@@ -64,14 +64,18 @@ function isFull({ chargedBytes, limitBytes, dropped }: UdpQueue): boolean {
   return limitBytes !== undefined && chargedBytes > limitBytes / 2 && chargedBytes + LARGEST_PACKET_BYTES > limitBytes;
 }
 
+/** A program has other sockets, too, which it reads: of control, or of names. */
+const RECEIVED = { isStuck: isFull, packetBytes: MIN_TRUESIZE_BYTES };
+
 /** What is read, or is on its way out however slowly, becomes less: a queue that lost no more than this part of it while it was watched is stuck. */
 const HARDLY_LESS = 0.05;
 /** A queue of which more than a fifth of what comes stays is one that nobody reads fast enough. */
 const MOSTLY_READ = 4;
 
 /**
- * Whether somebody's queues may be read as fast as they fill, by a reader that lags behind: they are as long as they were, but for one that he has in hand. He computed
- * for long enough to copy them, and as many datagrams were read on this host (the kernel counts InDatagrams when they are read).
+ * Whether somebody's queues may be read as fast as they fill, by a reader that lags behind: they are as long as they were, but for one that he has in hand. Most of
+ * them show that they were read, he computed for long enough to copy them, and as many datagrams were read on this host (the kernel counts InDatagrams when they are
+ * read). Without the first it may be anybody who reads: a server of names beside a busy program that reads nothing.
  */
 function mayBeRead(
   { held, bytes, pids }: OwnerGroup<Queue>,
@@ -81,7 +85,8 @@ function mayBeRead(
   const read = seconds * (rates.find(({ counter }) => counter === "Udp.InDatagrams")?.perSecond ?? 0);
   const [grown, ...more] = held.filter(({ filledBytes }) => filledBytes !== 0);
   const grownBytes = grown?.filledBytes ?? 0;
-  return held.every((queue) => queue.seen > 1 && !isFull(queue)) && more.length === 0 &&
+  const begun = held.filter(({ readBytes = 0 }) => readBytes > 0).length;
+  return begun > held.length / 2 && held.every((queue) => queue.seen > 1 && !isFull(queue)) && more.length === 0 &&
     grownBytes < HARDLY_LESS * bytes &&
     read >= Math.max(held.length, MOSTLY_READ * grownBytes / MIN_TRUESIZE_BYTES) &&
     mayHaveCopied(bytes, pids, lives, USUAL_COPY_BYTES_PER_SECOND) === true;
@@ -461,7 +466,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     },
     { pageSizeBytes },
   ) {
-    const unread = judgeQueues(backlog, owners, { isStuck: isFull });
+    const unread = judgeQueues(backlog, owners, RECEIVED);
     const lagging = traffic === undefined
       ? []
       : groupByOwner(unread.queues, owners).filter((group) => mayBeRead(group, lives, traffic));
@@ -471,7 +476,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     const judged = laggingQueues.size === 0 || isRead ? unread : judgeQueues(
       { queues: unread.queues.filter(({ path, line }) => !laggingQueues.has(`${path}:${line}`)) },
       owners,
-      { isStuck: isFull },
+      RECEIVED,
     );
     const read = backlog.chargedBytes - judged.bytes;
     const others = [

@@ -43,7 +43,9 @@ export const unxz: Decompress = async function* (chunks, broken) {
   const internals = XzReadableStream as unknown as Internals;
   // Its lock lets one stream be read at a time: an archive in an archive would wait for ever. In one memory they cannot be read either: when it grows for
   // the inner one, what was not yet read of the outer one's input is forgotten.
-  const acquire = (): Promise<void> => begun = begun.then(() => internals._getModuleInstance());
+  const begin = (): Promise<void> => internals._getModuleInstance();
+  // One that could not be begun is its own reader's failure.
+  const acquire = (): Promise<void> => begun = begun.then(begin, begin);
   Object.assign(XzReadableStream, { _contextMutex: { acquire, release: () => {} } });
   const reader = new XzReadableStream(streamOf(chunks)).getReader();
   let ended = false;

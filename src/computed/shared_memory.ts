@@ -79,6 +79,8 @@ export interface SharedMemory {
   readonly orphans: readonly OrphanSegment[] | undefined;
   /** The fullest first. Undefined where mounts were not captured. */
   readonly tmpfs: readonly TmpfsUse[] | undefined;
+  /** Where the host runs from what its initramfs was unpacked to, which df does not show: its files are shared memory (init_rootfs). */
+  readonly rootInMemory: SourceLine | undefined;
 }
 
 function pathIsBelow(path: string, mount: string): boolean {
@@ -268,6 +270,7 @@ export const sharedMemory: Source<SharedMemory> = defineComputed({
     }
     const mounted = files.mounts?.value ?? [];
     const tmpfs = mounted.filter(({ type }) => TMPFS_TYPES.includes(type));
+    const root = mounted.findLast((mount) => mount.path === "/");
     const mountOf = mountFinder(mounted);
     const onTmpfs = files.tmpfsFiles?.value.filter((file) =>
       !OTHER_TYPES.includes(mountOf(file.path)?.type) && !ELSEWHERE.test(file.path)
@@ -282,6 +285,7 @@ export const sharedMemory: Source<SharedMemory> = defineComputed({
       tmpfsUses(files.df, tmpfs, unlinked ?? [], onTmpfs, lsof?.value.mapped);
     const elsewhere = files.tmpfsFiles === undefined ? [] : tmpfsElsewhere(files.tmpfsFiles, unlinked ?? []);
     return {
+      rootInMemory: files.mounts && root?.type === "rootfs" ? { path: files.mounts.path, line: root.line } : undefined,
       totalBytes: shmem.bytes,
       total: { path, line: shmem.line },
       mapped: mappers.length === 0 ? mappedAtMost(statuses) : mappedBytes(mappers, files.smapsRollup),

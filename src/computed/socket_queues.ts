@@ -39,6 +39,11 @@ export interface SocketQueue extends SourceLine, Behaviour {
   readonly drops: number | undefined;
   /** Where `ss -m` tells the charge and the limit. */
   readonly skmem: SourceLine | undefined;
+  /**
+   * What was read of a datagram socket and is charged to it still: from Linux 4.13 on the kernel gives it back when it is a quarter of the limit (udp_rmem_release). Of
+   * queues that are never read, it is 0; undefined without `ss -m`.
+   */
+  readonly readBytes?: number | undefined;
 }
 
 /** All queues of one kind that are not empty, the fullest first. */
@@ -274,6 +279,12 @@ function chargeOf(
     : { bytes: skmem?.rmemAllocBytes, limit: skmem?.rcvbufBytes };
 }
 
+/** By one row of ss: its Recv-Q leaves out what was read, and r does not. */
+function readOf({ skmem, recvQBytes }: SsSocket): number | undefined {
+  const charged = skmem?.rmemAllocBytes;
+  return charged === undefined || recvQBytes === undefined ? undefined : Math.max(0, charged - recvQBytes);
+}
+
 /** The receive queues of a table over all network namespaces and snapshots, followed by the sockets' inodes. */
 export function receiveBacklog<T extends QueueRow>(
   { name, table, netids, rowBytes, isSent, local, remote }: QueueTable<T>,
@@ -318,6 +329,7 @@ export function receiveBacklog<T extends QueueRow>(
           limitBytes: charge.limit,
           drops: row.drops ?? detail?.socket.skmem?.drops,
           skmem: skmemLine(detail),
+          readBytes: detail && readOf(detail.socket),
           ...watched.behaviour(row.inode),
         });
       }
@@ -391,6 +403,8 @@ export interface JudgeOptions<Q extends SocketQueue> {
   readonly onlyStuck?: true;
   /** What one queue is held accountable for; its charge when left out. */
   readonly bytes?: (queue: Q) => number;
+  /** The least that a packet is charged: who read less than one for each of its other queues does not read these in turns. Any reading counts when left out. */
+  readonly packetBytes?: number;
 }
 
 /** What a process was seen to read, and what it was not. */
@@ -434,14 +448,16 @@ function readingByProcess<Q extends SocketQueue>(
 export function judgeQueues<Q extends SocketQueue>(
   backlog: Pick<Backlog<Q>, "queues">,
   owners: SocketOwners | undefined,
-  { isStuck, onlyStuck, bytes = ({ chargedBytes }) => chargedBytes }: JudgeOptions<Q>,
+  { isStuck, onlyStuck, bytes = ({ chargedBytes }) => chargedBytes, packetBytes = 0 }: JudgeOptions<Q>,
 ): Judged<Q> {
   const owner = ({ inode }: Q): number | undefined => owners?.get(inode)?.pid;
   const processes = readingByProcess(backlog.queues, owner);
   const isUnread = (queue: Q): boolean => {
     const reading = processes.get(owner(queue) ?? -1) ?? NOTHING_READ;
     if (queue.wasRead) return false;
-    return isStuck(queue) ? !readsInTurns(reading) : reading.readBytes === 0 && onlyStuck !== true;
+    if (isStuck(queue)) return !readsInTurns(reading);
+    const isReadLate = reading.readBytes > 0 && reading.readBytes >= packetBytes * reading.otherQueues;
+    return !isReadLate && onlyStuck !== true;
   };
   const queues = backlog.queues
     .filter(isUnread)

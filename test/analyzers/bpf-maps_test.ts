@@ -169,6 +169,17 @@ describe("bpf-maps", () => {
     expect(findingOf(await analyzeFiles(files, [bpfMaps]), "bpf-maps")?.owners[0]?.pid).toBe(700);
   });
 
+  it("is not assessed where per-CPU memory may be maps', which vmallocinfo does not tell", async () => {
+    // Linux 7.2 on 4 CPUs: 150 MiB of a pinned per-CPU map, and "maps take 76.0 KiB".
+    const report = async (percpu: number) =>
+      await analyzeFiles({
+        "proc/meminfo": meminfoText({ Percpu: percpu, VmallocUsed: 9 * MIB }, GIB),
+        "proc/vmallocinfo": area("kernel_clone", 4),
+      }, [bpfMaps]);
+    expect((await report(151 * MIB)).notAssessed[0]?.howToCapture.join()).toContain("bpftool");
+    expect((await report(4 * MIB)).ruledOut[0]?.because).toContain("maps take 0 B");
+  });
+
   it("is not assessed without meminfo, and survives hostile lists", async () => {
     expect((await analyzeFiles({}, [bpfMaps])).notAssessed).toHaveLength(1);
     for (

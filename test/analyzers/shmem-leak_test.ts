@@ -358,6 +358,21 @@ describe("shmem-leak", () => {
       bytes: { low: 0, high: 908 * MIB },
     });
     expect(findingOf(await withRss(900 * MIB), "shmem-leak")).toBeUndefined();
+    // A host that runs from its initramfs (a node without a disk, a rescue system): df has no line for that. One that left it has another root above it.
+    const rooted = async (mounted: string) =>
+      findingOf(
+        await analyzeFiles({
+          ...shmem(908 * MIB),
+          "sos_commands/process/ps_auxwww": ps(300 * MIB / 1024),
+          "proc/mounts": mounted,
+        }),
+        "shmem-leak",
+      );
+    const inMemory = await rooted("rootfs / rootfs rw,size=215748k,nr_inodes=53937 0 0\n");
+    expect(inMemory?.owners[0]?.detail).toMatch(/^files of the root directory, which is in memory/);
+    expect(inMemory?.evidence).toContainEqual(expect.objectContaining({ path: "proc/mounts", line: 1 }));
+    const onDisk = await rooted("rootfs / rootfs rw 0 0\n/dev/sda1 / ext4 rw 0 0\n");
+    expect(onDisk?.owners[0]?.detail).toMatch(/^an anonymous shared mapping/);
   });
 
   it("is confirmed for files on a tmpfs that grow", async () => {

@@ -204,7 +204,22 @@ describe("socket-backlog-udp", () => {
     // Linux 6.18: 40 queues of 900 datagrams, of which 20 are read and 20 come in turns, were as long to the byte 6 s later.
     const forty = udpText(Array.from({ length: 40 }, () => ({ bytes: 3_042_304, drops: 0 })));
     const LIST = "sos_commands/process/process_list";
-    const bundle = (read: number, ticks: number, last = forty): { [path: string]: string } => ({
+    // What was read is charged until it is a quarter of the limit: r of ss is more than its Recv-Q then.
+    const list = (charged: number): string =>
+      SS_HEADER + Array.from(
+        { length: 40 },
+        (_, i) =>
+          `udp UNCONN 3042304 0 127.0.0.1:${5001 + i} 0.0.0.0:* users:(("reader",pid=500,fd=${i + 3})) ino:${
+            1001 + i
+          } sk:${i + 1}\n skmem:(r${charged},rb8388608,t0,tb212992,f0,w0,o0,bl0,d0)\n`,
+      ).join("");
+    const bundle = (
+      read: number,
+      ticks: number,
+      last = forty,
+      listed = list(4_700_000),
+    ): { [path: string]: string } => ({
+      [SS]: listed,
       "proc/meminfo": backlog,
       "proc/net/udp": forty,
       [`${LATER}/proc/net/udp`]: last,
@@ -239,9 +254,18 @@ describe("socket-backlog-udp", () => {
       "socket-backlog-udp",
     );
     expect(both).toMatchObject({ material: true, owners: [{ count: 20, bytes: 80 * MIB }] });
-    // Hardly anything was read on the whole host; who has them slept; or they filled.
+    // Hardly anything was read on the whole host; who has them slept; or they filled. By no queue that was read, of a busy program beside a server that reads much
+    // (Linux 6.18: 100 queues half filled, an innocent one's datagrams): r is what waits, or is not known.
     const longer = udpText(Array.from({ length: 40 }, () => ({ bytes: 3_100_000, drops: 0 })));
-    for (const held of [bundle(30, 200), bundle(4000, 2), bundle(4000, 200, longer)]) {
+    for (
+      const held of [
+        bundle(30, 200),
+        bundle(4000, 2),
+        bundle(4000, 200, longer),
+        bundle(4000, 200, forty, list(3_042_304)),
+        bundle(4000, 200, forty, ""),
+      ]
+    ) {
       const sure = await analyzeFiles(held);
       expect(findingOf(sure, "socket-backlog-udp")).toMatchObject({ material: true });
       expect(sure.verdict).toBe("cause-found");
@@ -258,6 +282,14 @@ describe("socket-backlog-udp", () => {
         "socket-backlog-udp",
       ),
     ).toBeUndefined();
+    // But for its own socket of control, of which it took the one datagram that was there.
+    const many = (control: number): string =>
+      udpText([{ bytes: control }, ...Array.from({ length: 99 }, () => ({ bytes: 1.5 * MIB }))]);
+    const report = await analyzeFiles({ ...one, "proc/net/udp": many(768), [`${LATER}/proc/net/udp`]: many(0) });
+    expect(findingOf(report, "socket-backlog-udp")).toMatchObject({
+      material: true,
+      owners: [{ pid: 500, count: 99 }],
+    });
   });
 
   it("still names a full queue of a process that reads others", async () => {

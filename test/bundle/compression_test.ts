@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { openArchive } from "../../src/bundle/open.ts";
 import { unxz } from "../../src/bundle/xz.ts";
 import { meminfo } from "../../src/parsers/meminfo.ts";
@@ -53,4 +53,20 @@ it("what is packed with xz is read while another is: what each has not read yet 
   // Its dictionary has 32 MiB.
   expect(await whole(new Uint8Array(0), read("inner", "-8"))).toBe(text("inner"));
   expect(await whole(first, outer)).toBe(text("outer"));
+});
+
+it("one stream of xz that could not be begun leaves the next one as it is", async () => {
+  const { XzReadableStream } = await import("xz-decompress");
+  const begin = vi.spyOn(XzReadableStream as unknown as { _getModuleInstance(): Promise<void> }, "_getModuleInstance");
+  begin.mockRejectedValueOnce(new RangeError("WebAssembly.Memory(): could not allocate memory"));
+  const packed = bytesOf(ARCHIVES.xz);
+  const read = async (): Promise<[bytes: number, broken: string[]]> => {
+    const broken: string[] = [];
+    let bytes = 0;
+    for await (const chunk of unxz(chunks(packed), (message) => broken.push(message))) bytes += chunk.length;
+    return [bytes, broken];
+  };
+  const failed = await read().then(([, [message]]) => message, (error: Error) => error.message);
+  expect(failed).toContain("could not allocate memory");
+  expect(await read()).toEqual([10_240, []]);
 });
