@@ -67,18 +67,39 @@ function hostnamePlace(name: string, bytes: Uint8Array): string | undefined {
     : undefined;
 }
 
-/** Those of a folder; where several folders in it tell the same, those of the first: `nodes/a/meminfo`, `nodes/b/meminfo`. */
+function isIn(folder: string, file: LooseFile): boolean {
+  return `${folderOf(file)}/`.startsWith(`${folder}/`);
+}
+
+/** Two folders that tell the same: the first one's, up to where they differ. */
+function nodeFolder(first: string, second: string): string {
+  const other = second.split("/");
+  const parts = first.split("/");
+  const at = parts.findIndex((part, i) => part !== other[i]);
+  return parts.slice(0, at + 1).join("/");
+}
+
+/** Those of a folder; where several folders in it tell the same, those of the first: `nodes/a/proc/meminfo`, `nodes/b/proc/meminfo`. */
 function ofOne(files: readonly LooseFile[]): readonly LooseFile[] {
   const folders = new Map<string, string>();
-  const areSeveral = files.some((file) =>
-    placesOf(file).some((place) => {
+  for (const file of files) {
+    const folder = folderOf(file);
+    for (const place of placesOf(file)) {
       const known = folders.get(place);
-      folders.set(place, known ?? folderOf(file));
-      return known !== undefined && known !== folderOf(file);
-    })
-  );
-  const [first] = files;
-  return areSeveral && first !== undefined ? files.filter((file) => folderOf(file) === folderOf(first)) : files;
+      if (known === undefined) folders.set(place, folder);
+      else if (known !== folder) {
+        if (isIn(known, file)) return files.filter((each) => folderOf(each) === known);
+        const node = nodeFolder(known, folder);
+        return files.filter((each) => node === "" ? folderOf(each) === known : isIn(node, each));
+      }
+    }
+  }
+  return files;
+}
+
+/** A file that has nothing but a system's log, which may tell of what dmesg has forgotten. */
+function isSystemLog({ name, sections: [only, ...others] }: LooseFile): boolean {
+  return only?.path === LOG_PLACE && others.length === 0 && SYSTEM_LOG.test(name);
 }
 
 /** The host that all lines of a log are of, as far as they are looked at. */
@@ -90,9 +111,33 @@ function loggedBy(bytes: Uint8Array): string | undefined {
   return names.size === 1 ? name : undefined;
 }
 
-/** Texts that tell little of their own come after those that are one file: `top` has the largest processes alone. */
+/** As uname tells it. */
+function hostOf(sections: readonly Section[]): string | undefined {
+  const uname = sections.find(({ path }) => path === UNAME_PLACE);
+  return uname && /^Linux (\S{1,255}) /.exec(utf8.decode(uname.bytes.subarray(0, 300)))?.[1];
+}
+
+function isLoggedBy(host: string | undefined, { sections: [only] }: LooseFile): boolean {
+  return host !== undefined && only !== undefined && loggedBy(only.bytes) === host;
+}
+
+/** Those of a folder that are of one host. A system's log in another folder than dmesg is the same host's where it says so itself. */
+function ofOneHost(all: readonly LooseFile[]): readonly LooseFile[] {
+  const logs = all.filter(isSystemLog);
+  const others = all.filter((file) => !isSystemLog(file));
+  if (logs.length === 0 || others.length === 0) return ofOne(all);
+  const held = ofOne(others);
+  const isOnly = held.length === others.length && !held.some((file) => placesOf(file).includes(LOG_PLACE));
+  if (isOnly) return [...held, ...ofOne(logs)];
+  const folders = new Set(held.map(folderOf));
+  const host = hostOf(held.flatMap(({ sections }) => sections));
+  return [...held, ...logs.filter((log) => folders.has(folderOf(log)) || isLoggedBy(host, log))];
+}
+
+/** Texts that tell little of their own come after those that are one file: `top` has the largest processes alone. Logs stay last. */
 function wholeFirst(files: readonly LooseFile[]): readonly LooseFile[] {
-  return files.toSorted((a, b) => a.sections.length - b.sections.length);
+  const rank = (file: LooseFile): number => isSystemLog(file) ? Infinity : file.sections.length;
+  return files.toSorted((a, b) => rank(a) === rank(b) ? 0 : rank(a) - rank(b));
 }
 
 /** The loose files of one bundle. */
@@ -180,10 +225,13 @@ export class LooseFiles {
    */
   *heldFolders(files: number): Generator<readonly PlacedEntry[]> {
     const isBeside = files > this.#given;
-    for (const [folder, inIt] of this.#folders) {
+    // Logs may belong to what any of the others tells.
+    const areLogs = (files: readonly LooseFile[]): number => Number(files.every(isSystemLog));
+    const folders = [...this.#folders].sort(([, a], [, b]) => areLogs(a) - areLogs(b));
+    for (const [folder, inIt] of folders) {
       // The host's own may have come later.
       const all = isBeside ? inIt.filter((file) => folderOf(file) === folder && OF_COMMANDS.test(folder)) : inIt;
-      const held = ofOne(all);
+      const held = ofOneHost(all);
       const other = held.find((file) => this.#isOther(file)) ??
         all.find((file) => !held.includes(file));
       if (other !== undefined) {
@@ -196,14 +244,9 @@ export class LooseFiles {
     }
   }
 
-  /** Whether a file tells what another folder's has told. A system's log is the same host's where it says so itself. */
+  /** Whether a file tells what another folder's has told. */
   #isOther(file: LooseFile): boolean {
-    const places = placesOf(file);
-    if (!places.some((path) => this.#has(path))) return false;
-    const [only, ...others] = file.sections;
-    const isOwn = places[0] === LOG_PLACE && others.length === 0 && SYSTEM_LOG.test(file.name) &&
-      this.#host !== undefined && loggedBy(only?.bytes ?? new Uint8Array()) === this.#host;
-    return !isOwn;
+    return placesOf(file).some((path) => this.#has(path)) && !(isSystemLog(file) && isLoggedBy(this.#host, file));
   }
 
   /** What a file holds, by what is in it. */
@@ -234,9 +277,9 @@ export class LooseFiles {
 
   /** A system's log beside dmesg goes further back. */
   #besideLog(file: LooseFile): LooseFile {
-    const { name, sections: [only, ...others] } = file;
-    const isOther = only?.path === LOG_PLACE && others.length === 0 && this.#has(LOG_PLACE) && SYSTEM_LOG.test(name);
-    if (!isOther) return file;
+    const { name, sections: [only] } = file;
+    const hasLog = this.#has(LOG_PLACE) || this.#places.has(LOG_PLACE);
+    if (only === undefined || !hasLog || !isSystemLog(file)) return file;
     const path = SYSTEM_LOG_PLACE + name.replaceAll("/", "-");
     return { name, sections: [{ path, bytes: only.bytes }], warnings: [readAs(path)] };
   }
@@ -256,7 +299,7 @@ export class LooseFiles {
       if (isSocketList(path)) return [];
       if (snapshotOf(path) === undefined) this.#given++;
       this.#places.add(path);
-      if (path === UNAME_PLACE) this.#host = /^Linux (\S{1,255}) /.exec(utf8.decode(bytes.subarray(0, 300)))?.[1];
+      this.#host ??= hostOf([{ path, bytes }]);
       return [{ path, entry: sectionEntry(path, bytes) }];
     });
   }

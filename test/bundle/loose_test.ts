@@ -227,6 +227,29 @@ describe("files as they are saved, without a host's folders", () => {
         expect((await at("web2")).warnings.join()).toContain("systemlogs/syslog is passed over with its folder");
       });
 
+      it("have all of a host that one folder has, whatever comes first, and of several nodes all of the first one's", async () => {
+        const parts = [
+          tarEntry("case/h1/systemlogs/syslog", linesOf("web1")),
+          tarEntry("case/h1/networking/ssuapn", udp),
+          tarEntry("case/h1/systeminfo/uname", uname),
+          tarEntry("case/h1/systeminfo/freem", free),
+          tarEntry("case/h1/systeminfo/dmesg", "[    0.000000] Linux version 6.1.0\n[    1.000000] Memory: 1K\n"),
+          tarEntry("case/h1/notes.txt", ""),
+        ];
+        for (const order of [parts, parts.toReversed()]) {
+          const bundle = await open(tar(...order));
+          expect(bundle.files.has("sos_commands/memory/free")).toBe(true);
+          const causes = analyze(bundle, preset).findings.map(({ cause }) => cause);
+          expect(causes).toEqual(expect.arrayContaining(["global-oom", "socket-backlog-udp"]));
+        }
+        const nodes = await open(tar(...["slave/a1", "slave/b2"].flatMap((node) => [
+          tarEntry(`nodes/${node}/sysctl.txt`, file("sos_commands/kernel/sysctl_-a")),
+          tarEntry(`nodes/${node}/proc/meminfo.txt`, file("proc/meminfo")),
+        ])));
+        expect([...nodes.files.keys()].sort()).toEqual(["proc/meminfo", "sos_commands/kernel/sysctl_-a"]);
+        expect(nodes.warnings.join()).toContain("slave/b2/sysctl.txt is passed over with its folder");
+      });
+
       it("have what commands print beside the host's own files (AKS)", async () => {
         const bundle = await open(tar(
           tarEntry("proc/meminfo", file("proc/meminfo")),
