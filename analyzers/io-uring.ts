@@ -25,7 +25,7 @@ import { vmstat } from "../src/parsers/vmstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
 import { sumBytes } from "../src/core/sums.ts";
-import { unaccountedBytes } from "../src/core/whole_ledger.ts";
+import { isWhole, unaccountedBytes } from "../src/core/whole_ledger.ts";
 
 /** struct io_uring_sqe, struct io_uring_cqe, and the index of the submission array (include/uapi/linux/io_uring.h). */
 const SQE_BYTES = 64;
@@ -490,7 +490,8 @@ function finding(seen: Seen, rings: Rings, pinned: Pinned): FindingDraft | undef
   }
   if (pinned.bytes >= materialBytes) return xdpFinding(seen, pinned) ?? pinnedFinding(seen, pinned);
   const isSized = seen.facts.pageSizeBytes !== undefined && (seen.descriptors?.details.length ?? 0) > 0;
-  return isSized ? undefined : unsizedFinding(seen, residual);
+  // Of free alone all that processes have is in no account.
+  return isSized || !isWhole(seen.ledger) ? undefined : unsizedFinding(seen, residual);
 }
 
 function ruledOut({ descriptors: table }: Seen, rings: Rings, { bytes }: Pinned): string {

@@ -247,6 +247,10 @@ export const memcgOom: Analyzer = defineAnalyzer({
     }
     const missing = cutOffLog(log, reports);
     if (first === undefined && missing.length > 0) return { notAssessed: missing };
+    // The kubelet tells of OOMs of the whole host alone.
+    if (first === undefined && others.memoryEvents === undefined && log?.value.some(({ isKubelets }) => isKubelets)) {
+      return { notAssessed: [{ path: log.path, howToCapture: "dmesg" }] };
+    }
     if (first === undefined && log?.value.some((event) => mayBeOfGroup(event, log, reports))) {
       return { notAssessed: [GROUP_COUNTERS] };
     }

@@ -30,7 +30,7 @@ import { processStatus } from "../src/parsers/process_status.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
 import { sumBytes } from "../src/core/sums.ts";
-import { unaccountedBytes } from "../src/core/whole_ledger.ts";
+import { isWhole, unaccountedBytes, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 
 /** What the pipes of one unprivileged user may hold before the kernel gives him two-page pipes only: fs.pipe-user-pages-soft, 16,384 pages. */
 const SOFT_LIMIT_BYTES = 64 * 2 ** 20;
@@ -284,6 +284,8 @@ function endHolders({ descriptors: table }: Seen): EndHolder[] {
 /** Without a look into the pipes their number bounds what they can hold, and that is all. */
 function byNumber(seen: Seen): Outcome {
   const { descriptors: table, ledger } = seen;
+  // Of free alone all that processes have is in no account.
+  if (!isWhole(ledger)) return { notAssessed: [WHOLE_MEMINFO] };
   const residual = unaccountedBytes(seen.ledger);
   const isMuch = residual - residualNoiseBytes(ledger.totalBytes) >= materialBytes(seen);
   if (table === undefined && isMuch) return { notAssessed: [CONTENTS] };

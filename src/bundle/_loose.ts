@@ -125,6 +125,8 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   ],
   // Of other tables of sar and of iostat, which begin so, too, nothing is read.
   [/^Linux \S{1,255} \([^()\n]{0,255}\)\s+\S{1,16}\s[^\n]{0,80}\r?\n\s{0,4}[^\n]{0,40}\bkbmemfree\b/, SAR_PLACE],
+  // arcstat's table.
+  [/^ *time +read +\S[^\n]{0,200} (?:arcsz|size) +c\b/, "proc/spl/kstat/zfs/arcstats"],
   [/^unreferenced object 0x[\da-f]{1,16} \(size \d+\):/, "sys/kernel/debug/kmemleak"],
   [/^Linux \S{1,255} \d+\.\d+\S{0,80} #\d/, "sos_commands/kernel/uname_-a"],
   // Written as sysctl writes its settings.

@@ -3,6 +3,8 @@ import { concatBytes } from "../core/bytes.ts";
 import { FewWarnings, shortName } from "./_few.ts";
 import { snapshotOf } from "./_history.ts";
 import type { Section } from "./_layouts.ts";
+import { HOSTNAME_PLACE } from "./facts.ts";
+import { clusterLog, isClusterLog, withCommand } from "./_file_names.ts";
 import { isLooseName, isSocketList, LOG_PLACE, loosePath, RECORDED_PLACE, SAR_PLACE } from "./_loose.ts";
 import type { Paste } from "./_paste.ts";
 import { isTopFolder, type PlacedEntry, sectionEntry } from "./_places.ts";
@@ -23,14 +25,21 @@ const utf8 = new TextDecoder();
 
 /** By their names of the same host as a dmesg beside them. */
 const SYSTEM_LOG = /(?:^|\/)(?:journal(?:ctl)?|messages|syslog|kern)(?:\.(?:log|txt|out))?$/i;
+const UNAME_PLACE = "sos_commands/kernel/uname_-a";
 const SYSTEM_LOG_PLACE = "sos_commands/logs/journalctl_";
 /** As people and their collectors call such files: other texts in folders are not looked into, of which there may be a hundred thousand. */
 const SPEAKING_NAME =
-  /(?:^|[^a-z])(?:mem(?:info|ory)?|slab(?:info|top)?|vm(?:stat|alloc(?:info)?)|zoneinfo|buddyinfo|sockstat|sockets?|ss|netstat|ps|process(?:es)?|top|free|dmesg|kern(?:el)?|messages|syslog|journal(?:ctl)?|sysctl|uname|lsof|df|udp6?|tcp6?|swaps|arcstats|cgroups)(?![a-z])/i;
+  /(?:^|[^a-z])(?:(?:proc)?(?:mem(?:info|ory)?|slab(?:info|top)?|vm(?:stat|alloc(?:info)?)|zoneinfo|buddyinfo)|sockstat|sockets?|ss[aeilmnoptuwx046]{0,10}|netstat|ps[aefhlmouwx]{0,10}|process(?:es)?|top|free[bghklmtw]{0,4}|dmesg|kern(?:el)?|messages|syslog|journal(?:ctl)?|sysctla?|uname|hostname|lsof|df|udp6?|tcp6?|swaps|arcstats|cgroups)(?![a-z])/i;
+const HOSTNAME_FILE = /(?:^|[^a-z])hostname(?:\.txt)?$/i;
+/** Folders beside a host's own files that are called for what commands print: others may be of another time. */
+const OF_COMMANDS = /^(?:collect(?:ed)?|commands?|cmds?|(?:command[_-]?)?outputs?)$/i;
+/** A line of a system's log tells whose it is behind the time. */
+const LOGGED_BY = /^(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S{8,30}) (\S{1,255}) \S{1,64}: /gm;
+const LOG_HEAD_BYTES = 64 * 2 ** 10;
 const MAX_HELD = 64;
 /** Each may take a millisecond. */
 const MAX_LOOKED = 4096;
-const MAX_FOLDERS = 3;
+const MAX_FOLDERS = 4;
 
 /** What a file was found to hold. */
 interface LooseFile {
@@ -51,18 +60,84 @@ function folderOf({ name }: LooseFile): string {
   return name.slice(0, name.lastIndexOf("/"));
 }
 
-/** Those of a folder; where several folders in it tell the same, those of the first: `nodes/a/meminfo`, `nodes/b/meminfo`. */
+/** Nothing but its name tells it. */
+function hostnamePlace(name: string, bytes: Uint8Array): string | undefined {
+  return HOSTNAME_FILE.test(name) && /^[a-z\d][\w.-]{0,254}\s*$/i.test(utf8.decode(bytes.subarray(0, 300)))
+    ? HOSTNAME_PLACE
+    : undefined;
+}
+
+function isIn(folder: string, file: LooseFile): boolean {
+  return `${folderOf(file)}/`.startsWith(`${folder}/`);
+}
+
+/** Two folders that tell the same: the first one's, up to where they differ. */
+function nodeFolder(first: string, second: string): string {
+  const other = second.split("/");
+  const parts = first.split("/");
+  const at = parts.findIndex((part, i) => part !== other[i]);
+  return parts.slice(0, at + 1).join("/");
+}
+
+/** Those of a folder; where several folders in it tell the same, those of the first: `nodes/a/proc/meminfo`, `nodes/b/proc/meminfo`. */
 function ofOne(files: readonly LooseFile[]): readonly LooseFile[] {
   const folders = new Map<string, string>();
-  const areSeveral = files.some((file) =>
-    placesOf(file).some((place) => {
+  for (const file of files) {
+    const folder = folderOf(file);
+    for (const place of placesOf(file)) {
       const known = folders.get(place);
-      folders.set(place, known ?? folderOf(file));
-      return known !== undefined && known !== folderOf(file);
-    })
+      if (known === undefined) folders.set(place, folder);
+      else if (known !== folder) {
+        if (isIn(known, file)) return files.filter((each) => folderOf(each) === known);
+        const node = nodeFolder(known, folder);
+        return files.filter((each) => node === "" ? folderOf(each) === known : isIn(node, each));
+      }
+    }
+  }
+  return files;
+}
+
+/** A file that has nothing but a system's log, which may tell of what dmesg has forgotten. */
+function isSystemLog({ name, sections: [only, ...others] }: LooseFile): boolean {
+  return only?.path === LOG_PLACE && others.length === 0 && SYSTEM_LOG.test(name);
+}
+
+/** The host that all lines of a log are of, as far as they are looked at. */
+function loggedBy(bytes: Uint8Array): string | undefined {
+  const names = new Set(
+    [...utf8.decode(bytes.subarray(0, LOG_HEAD_BYTES)).matchAll(LOGGED_BY)].map(([, name]) => name),
   );
-  const [first] = files;
-  return areSeveral && first !== undefined ? files.filter((file) => folderOf(file) === folderOf(first)) : files;
+  const [name] = names;
+  return names.size === 1 ? name : undefined;
+}
+
+/** As uname tells it. */
+function hostOf(sections: readonly Section[]): string | undefined {
+  const uname = sections.find(({ path }) => path === UNAME_PLACE);
+  return uname && /^Linux (\S{1,255}) /.exec(utf8.decode(uname.bytes.subarray(0, 300)))?.[1];
+}
+
+function isLoggedBy(host: string | undefined, { sections: [only] }: LooseFile): boolean {
+  return host !== undefined && only !== undefined && loggedBy(only.bytes) === host;
+}
+
+/** Those of a folder that are of one host. A system's log in another folder than dmesg is the same host's where it says so itself. */
+function ofOneHost(all: readonly LooseFile[]): readonly LooseFile[] {
+  const logs = all.filter(isSystemLog);
+  const others = all.filter((file) => !isSystemLog(file));
+  if (logs.length === 0 || others.length === 0) return ofOne(all);
+  const held = ofOne(others);
+  const isOnly = held.length === others.length && !held.some((file) => placesOf(file).includes(LOG_PLACE));
+  if (isOnly) return [...held, ...ofOne(logs)];
+  const folders = new Set(held.map(folderOf));
+  const host = hostOf(held.flatMap(({ sections }) => sections));
+  return [...held, ...logs.filter((log) => folders.has(folderOf(log)) || isLoggedBy(host, log))];
+}
+
+/** Texts that tell little of their own come after those that are one file: `top` has the largest processes alone. Logs stay last. */
+function wholeFirst(files: readonly LooseFile[]): readonly LooseFile[] {
+  const rank = (file: LooseFile): number => isSystemLog(file) ? Infinity : file.sections.length;
+  return files.toSorted((a, b) => rank(a) === rank(b) ? 0 : rank(a) - rank(b));
 }
 
 /** The loose files of one bundle. */
@@ -83,6 +158,8 @@ export class LooseFiles {
   readonly #few: FewWarnings;
   /** Files in folders, by the outermost one. */
   readonly #folders: Map<string, readonly LooseFile[]> = new Map();
+  /** As uname tells it. */
+  #host: string | undefined;
   #looked = 0;
   #held = 0;
   #heldBytes = 0;
@@ -111,18 +188,21 @@ export class LooseFiles {
 
   /**
    * Whether a file may be such a one in a folder beside that of others, as in-house collectors have them: `memory/meminfo.txt`, `network/ss.txt`. Where files
-   * have a host's own places there are none.
+   * have a host's own places those of commands are looked at alone (`collect/ss.txt` beside `proc/meminfo`).
    *
    * @param files How many the bundle has.
    */
   isBelow({ path, entry }: PlacedEntry, files: number): boolean {
-    if (files > this.#given || entry.kind !== "file") return false;
-    if (this.#held >= MAX_HELD || this.#looked >= MAX_LOOKED) return false;
+    if (entry.kind !== "file" || this.#held >= MAX_HELD || this.#looked >= MAX_LOOKED) return false;
+    const isBeside = files > this.#given;
+    // Of a host's own files nearly all are deeper.
+    if (isBeside && path.indexOf("/") !== path.lastIndexOf("/")) return false;
     const folders = path.split("/");
     const name = folders.pop() as string;
     const [first] = folders;
     if (first === undefined || folders.length > MAX_FOLDERS || isTopFolder(first)) return false;
-    return isLooseName(name) && SPEAKING_NAME.test(name);
+    if (isBeside && !OF_COMMANDS.test(first)) return false;
+    return isClusterLog(name) || (isLooseName(name) && SPEAKING_NAME.test(name));
   }
 
   /** Looks into one that {@linkcode isBelow}; what is in it comes at the end. */
@@ -144,10 +224,15 @@ export class LooseFiles {
    * only the first is used.
    */
   *heldFolders(files: number): Generator<readonly PlacedEntry[]> {
-    if (files > this.#given) return;
-    for (const all of this.#folders.values()) {
-      const held = ofOne(all);
-      const other = held.find((file) => placesOf(file).some((path) => this.#has(path))) ??
+    const isBeside = files > this.#given;
+    // Logs may belong to what any of the others tells.
+    const areLogs = (files: readonly LooseFile[]): number => Number(files.every(isSystemLog));
+    const folders = [...this.#folders].sort(([, a], [, b]) => areLogs(a) - areLogs(b));
+    for (const [folder, inIt] of folders) {
+      // The host's own may have come later.
+      const all = isBeside ? inIt.filter((file) => folderOf(file) === folder && OF_COMMANDS.test(folder)) : inIt;
+      const held = ofOneHost(all);
+      const other = held.find((file) => this.#isOther(file)) ??
         all.find((file) => !held.includes(file));
       if (other !== undefined) {
         this.#few.add(
@@ -155,13 +240,31 @@ export class LooseFiles {
           `${shortName(other.name)} is passed over with its folder: it is of another host or time than what is used`,
         );
       }
-      if (other === undefined || !held.includes(other)) yield held.flatMap((file) => this.#use(file));
+      if (other === undefined || !held.includes(other)) yield wholeFirst(held).flatMap((file) => this.#use(file));
     }
   }
 
+  /** Whether a file tells what another folder's has told. */
+  #isOther(file: LooseFile): boolean {
+    return placesOf(file).some((path) => this.#has(path)) && !(isSystemLog(file) && isLoggedBy(this.#host, file));
+  }
+
   /** What a file holds, by what is in it. */
-  #look(name: string, bytes: Uint8Array): LooseFile {
-    const kind = loosePath(bytes);
+  #look(path: string, bytes: Uint8Array): LooseFile {
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    if (isClusterLog(name)) {
+      const log = clusterLog(bytes);
+      return {
+        name: path,
+        sections: log === undefined ? [] : [{ path: LOG_PLACE, bytes: log }],
+        warnings: [readAs(LOG_PLACE)],
+      };
+    }
+    return withCommand(this.#lookInto(path, bytes), name);
+  }
+
+  #lookInto(name: string, bytes: Uint8Array): LooseFile {
+    const kind = loosePath(bytes) ?? hostnamePlace(name, bytes);
     // A file a day, each of another one.
     const place = kind === RECORDED_PLACE ? `${kind}-${name.replaceAll("/", "-")}` : kind;
     const split = this.#split(bytes, place);
@@ -174,9 +277,9 @@ export class LooseFiles {
 
   /** A system's log beside dmesg goes further back. */
   #besideLog(file: LooseFile): LooseFile {
-    const { name, sections: [only, ...others] } = file;
-    const isOther = only?.path === LOG_PLACE && others.length === 0 && this.#has(LOG_PLACE) && SYSTEM_LOG.test(name);
-    if (!isOther) return file;
+    const { name, sections: [only] } = file;
+    const hasLog = this.#has(LOG_PLACE) || this.#places.has(LOG_PLACE);
+    if (only === undefined || !hasLog || !isSystemLog(file)) return file;
     const path = SYSTEM_LOG_PLACE + name.replaceAll("/", "-");
     return { name, sections: [{ path, bytes: only.bytes }], warnings: [readAs(path)] };
   }
@@ -196,6 +299,7 @@ export class LooseFiles {
       if (isSocketList(path)) return [];
       if (snapshotOf(path) === undefined) this.#given++;
       this.#places.add(path);
+      this.#host ??= hostOf([{ path, bytes }]);
       return [{ path, entry: sectionEntry(path, bytes) }];
     });
   }
@@ -219,7 +323,7 @@ export class LooseFiles {
     // A command may show any path.
     if (this.#has(path) || path.split("/").includes("..")) return false;
     if (path.startsWith(RECORDED_PLACE)) return this.#recordings++ < MAX_RECORDINGS;
-    if (!isSocketList(path)) return true;
+    if (!isSocketList(path)) return !this.#places.has(path);
     if (this.#listCount >= MAX_LISTS || this.#listBytes + bytes.length > this.#maxBytes) return false;
     this.#listCount++;
     this.#listBytes += bytes.length;

@@ -17,12 +17,13 @@ import {
 import { beginsAsKernelLog } from "./log.ts";
 import { unbroken, withoutQuotedPrintable } from "./_mail.ts";
 
-/** Between the outputs: a fence of Markdown, a prompt where nothing was typed, a tag of HTML, `==> FILE <==` of head and tail, `------ TITLE (COMMAND) ------` of Android's bugreport. */
+/** Between the outputs: a fence of Markdown, a prompt where nothing was typed, a tag of HTML, `==> FILE <==` of head and tail, `------ TITLE (COMMAND) ------` of Android's bugreport, `==== TITLE ====` of Proxmox' pvereport. */
 const FENCE =
-  /^ {0,3}(?:```|~~~)|^\[?[\w.-]{1,64}@[\w.-]{1,255}[^$#%>]{0,200}[$#%] ?$|^<\/?(?:pre|code|details|summary)\b|^\{(?:noformat|code)\b[^}]{0,100}\}/;
+  /^ {0,3}(?:```|~~~)|^\[?[\w.-]{1,64}@[\w.-]{1,255}[^$#%>]{0,200}[$#%] ?$|^<\/?(?:pre|code|details|summary)\b|^\{(?:noformat|code)\b[^}]{0,100}\}|^------ .{1,300} ------$|^==== .{1,100} ====$/;
 /** Behind some fences stands the first line, and not the language that Markdown has there. */
 const FENCED = /^ {0,3}(?:```|~~~)(?=.*(?: {2}|: |[$#] )\S)/;
-const FILE_TITLE = /^==> (\/\S{1,200}) <==$|^------ [^()]{1,100} \((?:cat )?(\/\S{1,200})\) ------$/;
+const FILE_TITLE =
+  /^==> (\/\S{1,200}) <==$|^------ [^()]{1,100} \((?:cat )?(\/[^\s:]{1,200})(?:: [\d: -]{1,40})?\) ------$/;
 /** `root@host:~# ` and `[root@host ~]# `: whatever follows is a command. */
 const HOST_PROMPT = /^\[?[\w.-]{1,64}@[\w.-]{1,255}[^$#%>]{0,200}[$#%>] ?(\S.*)$/;
 /** Of the debugger, where somebody looks at a kernel that panicked. */
@@ -30,7 +31,7 @@ const CRASH_PROMPT = /^crash> (\S.*)$/;
 /** `$ `, `# `, `#`, `~ # `, `bash-5.1# `, `host:~ # `, `host$ `: what follows may be something else, such as the header of slabinfo. */
 const PROMPT = /^(?:(?:[\w.-]{1,64}[: ])?[~/]\S{0,200} |(?:[\w.-]{1,64}:)[~/]\S{0,200}|[\w.-]{1,64})?[$#] ?(\S.*)$/;
 const PROGRAM =
-  /^(?:sudo +(?:-\S+ +)*)?(?:\/\S{1,100}\/)?(?:cat|date|df|dmesg|du|egrep|find|free|grep|head|ipcs|journalctl|kubectl|docker|ip netns exec|ls|lsof|lsmod|netstat|ps|sar|slabtop|smem|ss|swapon|sysctl|tail|top|uname|uptime|vmstat|vmware-toolbox-cmd|watch|zpool)(?:[ ;|&]|$)/;
+  /^(?:sudo +(?:-\S+ +)*)?(?:\/\S{1,100}\/)?(?:cat|date|df|dmesg|du|egrep|find|free|grep|head|hostname|ipcs|journalctl|kubectl|docker|ip netns exec|ls|lsof|lsmod|netstat|ps|sar|slabtop|smem|ss|swapon|sysctl|tail|top|uname|uptime|vmstat|vmware-toolbox-cmd|watch|zpool)(?:[ ;|&]|$)/;
 /** Without a prompt: its options tell the unit of what stands below. */
 const BARE_FREE = /^free(?:$| -\w| *(?:&&|;|\|))/;
 /** `root@host:~# `, `[root@host ~]# `, `host$ cat`, and what Ansible has above the output of a host. */
@@ -71,6 +72,9 @@ const MIN_DOUBLE_SPACED = 4;
 const SS = /\/ss_-peaonmi$/;
 const SS_COMMAND = /(?:^|[ /])ss /;
 const SS_ROW = /^(?:[a-z]\S{0,15} +)?(?:[A-Z][A-Z\d-]{2,15} +)?\d+ +\d+ +\S*[:*]/;
+const MEMINFO_PLACE = "proc/meminfo";
+/** Of other lines there may be thousands below it, as in collectl's recordings. */
+const MEMINFO_LINE = /^[\s*>|`-]*[A-Za-z]\w*(?:\(\w+\))?[*`]*:[\s*`|]*\d|^[\s*]*node_memory_|^# /;
 /** slabtop's second title, below its totals. */
 const SLABTOP_ROWS = /^ *OBJS ACTIVE /;
 /** The number of a process stands in the first of them. */
@@ -189,7 +193,7 @@ function partsOf(plain: string): Part[] {
       return;
     }
     const isTitle = begins(lines, at, current);
-    if (isTitle || current === undefined) {
+    if (isTitle || current === undefined || (current.path === MEMINFO_PLACE && !MEMINFO_LINE.test(line))) {
       // Between a command and its output a program may complain, or ask for a password.
       if (current?.path === undefined) command ??= current?.command;
       // As code in Markdown, or below a point of a list.

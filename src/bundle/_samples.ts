@@ -22,6 +22,8 @@ const STAMPS: readonly RegExp[] = [
   ),
   new RegExp(String.raw`^zzz <(?<month>\d\d)/(?<day>\d\d)/(?<year>\d{4}) ${CLOCK}>(?: Count:\d{1,9})?[ \r]*$`),
 ];
+/** Percona's pt-stalk, and collectl's raw files: the clock is nobody's. */
+const EPOCH = /^(?:TS (\d{9,10})\.\d{1,9} \d{4}-\d\d-\d\d [\d:]{8}|>>> (\d{9,10})(?:\.\d{1,9})? <<<)$/;
 const LONGEST_STAMP = 160;
 const UTC = /^(?:UTC|GMT|Z|[+-]00:?(?:00)?)$/;
 
@@ -36,7 +38,9 @@ export interface Stamp {
 /** The time that a line tells, if it tells nothing else. */
 export function parseStamp(line: string): Stamp | undefined {
   // Of a table hardly a line begins so.
-  if (line.length > LONGEST_STAMP || !/^[-=#*> ]{0,40}(?:[A-Z]|zzz|\d{4}-)/.test(line)) return undefined;
+  if (line.length > LONGEST_STAMP || !/^(?:[-=#*> ]{0,40}(?:[A-Z]|zzz|\d{4}-)|>>> \d)/.test(line)) return undefined;
+  const epoch = EPOCH.exec(line);
+  if (epoch !== null) return { time: 1000 * Number(epoch[1] ?? epoch[2]), zone: undefined };
   const groups = STAMPS.map((stamp) => stamp.exec(line)?.groups).find((found) => found !== undefined);
   if (groups === undefined) return undefined;
   const { year, month = "", day, hours, minutes, seconds, half, zone } = groups;

@@ -63,6 +63,23 @@ function openRing(
   return ringEntries(newestFirst.map(open), warn);
 }
 
+/** Those of an archive that has at least one file of a host's; a bundle that was cut off behind its manifest tells that itself. */
+async function* withFiles(
+  bundles: AsyncIterable<OpenedBundle>,
+  broken: (message: string) => void,
+): AsyncGenerator<OpenedBundle> {
+  for await (const opened of bundles) {
+    const { files, manifest, warnings } = opened.bundle;
+    if (files.size === 0 && manifest === undefined) {
+      warnings.forEach(broken);
+      throw new BundleError(
+        "Cannot read the bundle: the archive has no file that a bundle or sosreport has (such as proc/meminfo); what is of a cluster, of a program or of another system than Linux tells nothing of a node's memory: ask for what `nailhouse collect` or `sos report` writes on the node itself",
+      );
+    }
+    yield opened;
+  }
+}
+
 /** Reads one PATH of the command line, what `sources` ask for: a bundle, or an archive or directory of several. */
 export async function* openBundles(
   path: string,
@@ -76,14 +93,14 @@ export async function* openBundles(
     clock,
     decompress: nodeGunzip,
   };
-  if (path === "-") return yield* openArchives(process.stdin, options, broken);
+  if (path === "-") return yield* withFiles(openArchives(process.stdin, options, broken), broken);
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) throw new BundleError("Cannot read the bundle: there is no such file or directory");
   if (!stat.isDirectory()) {
     if (!isReadable(stat)) {
       throw new BundleError("Cannot read the bundle: it is neither a file, a pipe nor a directory");
     }
-    return yield* openArchives(fileChunks(path), options, broken);
+    return yield* withFiles(openArchives(fileChunks(path), options, broken), broken);
   }
   if (resolve(path) === "/") {
     const { collectHere } = await import("./collect.ts");

@@ -239,7 +239,8 @@ function putInTime(base: SnapshotReader, readers: readonly SnapshotReader[], war
   }
 }
 
-const MEMORY_PATHS = ["proc/meminfo", "sos_commands/memory/free"];
+const MEMINFO_PATHS = ["proc/meminfo"];
+const MEMORY_PATHS = [...MEMINFO_PATHS, "sos_commands/memory/free"];
 /** Of an OOM it tells, too. */
 const LOG_PATHS = ["sos_commands/kernel/dmesg"];
 
@@ -284,7 +285,9 @@ export function openSnapshots(bundle: Bundle): Snapshots {
     .find((found) => found !== undefined) ?? readers.at(-1);
   const lastFiles = last && recorded.get(last);
   let base = basePaths.length > 0 ? first : last ?? first;
-  if (base === first && lastFiles !== undefined && !hasAny(first, MEMORY_PATHS)) {
+  // The head of top beside a recording tells less than what was recorded.
+  const told = last !== undefined && hasAny(last, MEMINFO_PATHS) ? MEMINFO_PATHS : MEMORY_PATHS;
+  if (base === first && lastFiles !== undefined && !hasAny(first, told)) {
     // What was saved beside a recording, as a log or a list of sockets, belongs to its end.
     base = new SnapshotReader(bundle, { ...whole, time: lastFiles.time }, warnings, known, lastFiles);
     readers.splice(readers.indexOf(last as SnapshotReader), 1, base);

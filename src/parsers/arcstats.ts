@@ -6,9 +6,12 @@
 //   c_min                           4    788793344
 //   size                            4    8123456789
 //
-// Of what arc_summary makes of it the size alone is read, which is rounded:
+// Of what arc_summary and arcstat make of it the size alone is read, which is rounded:
 //
 //   ARC size (current):                                    99.9 %   31.4 GiB
+//
+//       time  read  ddread  ddh%  dmread  dmh%  pread  ph%   size      c  avail
+//   08:13:42     0       0     0       0     0      0    0   7.8G   7.8G    10G
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine } from "./_lines.ts";
@@ -19,6 +22,15 @@ import type { NumberAtLine } from "./_values.ts";
 export type Arcstats = ReadonlyMap<string, NumberAtLine>;
 
 const SUMMARY = /^\s*ARC [Ss]ize(?: \(current\))?:\s+[\d.]{1,6} ?%\s+(\d{1,6}(?:\.\d{1,3})?) ([KMGT])iB\b/;
+const TABLE_SIZE = /^(\d{1,6}(?:\.\d{1,3})?)([KMGT])$/;
+
+/** Of arcstat's table: the column that has the size, until 2.0 called arcsz. */
+function sizeColumn(line: string): number {
+  const titles = columns(line);
+  return titles[0] === "time" && titles[1] === "read"
+    ? titles.findIndex((title) => title === "size" || title === "arcsz")
+    : -1;
+}
 
 /**
  * Parses arcstats.
@@ -35,8 +47,14 @@ const SUMMARY = /^\s*ARC [Ss]ize(?: \(current\))?:\s+[\d.]{1,6} ?%\s+(\d{1,6}(?:
  */
 export function parseArcstats(text: string, _context: ParseContext): Arcstats {
   const counters = new Map<string, NumberAtLine>();
+  let sizeAt = -1;
   forEachLine(text, (line, number) => {
-    const [, amount, letter] = SUMMARY.exec(line) ?? [];
+    const found = sizeColumn(line);
+    if (found !== -1) {
+      sizeAt = found;
+      return;
+    }
+    const [, amount, letter] = SUMMARY.exec(line) ?? TABLE_SIZE.exec(columns(line)[sizeAt] ?? "") ?? [];
     const unit = BINARY_UNITS.get((letter ?? "").toLowerCase());
     if (unit !== undefined) {
       counters.set("size", { value: Math.round(Number(amount) * unit), line: number });

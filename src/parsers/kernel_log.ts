@@ -69,6 +69,8 @@ export interface KernelLogEvent {
   readonly isPageFault: boolean;
   /** Who asked can do without (`__GFP_NORETRY`), as drivers that take smaller pieces then. */
   readonly mayFail: boolean;
+  /** Where no more is known of it than what the kubelet read in the kernel's log: of the rest of that log it tells nothing. */
+  readonly isKubelets?: true;
   /** Undefined when the host lived on. */
   readonly panic: OomPanic | undefined;
 }
@@ -104,6 +106,9 @@ const MANUAL_ORDER = -1;
 const MAX_ORDER = 30;
 /** What the kubelet says of an OOM that is the kernel's, and of the whole host: kubernetes pkg/kubelet/oom/oom_watcher_linux.go. */
 const TOLD_BY_KUBELET = /System OOM encountered(?:, victim process: (.{1,64}), pid: (\d{1,10})\b)?/;
+/** In the system's log, where OpenShift's, k3s' and RKE2's are called so. */
+const KUBELET =
+  /^.{1,300} (?:kubelet|kubenswrapper|hyperkube|k3s|rke2)(?:\[\d{1,10}\])?: .{0,1000}System OOM encountered/;
 /** What systemd says of an OOM that is the kernel's: whose limit it was it does not know. */
 const TOLD_BY_SYSTEMD = ": A process of this unit has been killed by the OOM killer.";
 /** The kernel's first line. */
@@ -167,6 +172,7 @@ export function parseKernelLog(text: string, context: ParseContext): readonly Ke
     if (!MARKED.test(line)) return;
     if (!isFromOtherProgram(line)) shortages.read(line, number);
     else if (line.endsWith(TOLD_BY_SYSTEMD)) shortages.readUnit(line, number);
+    else if (KUBELET.test(line)) shortages.readKubelet(line, number);
   });
   return shortages.end();
 }
@@ -196,6 +202,7 @@ class Shortages {
   /** Whether the log begins within a dump of the host's memory. */
   #beginsInDump = false;
   #unit: LogLine | undefined;
+  readonly #kubelets: LogLine[] = [];
   readonly #told = new Set<string>();
 
   constructor(context: ParseContext) {
@@ -231,8 +238,14 @@ class Shortages {
     this.#unit ??= { line, number, message: messageOf(line) };
   }
 
+  /** A line of the kubelet's, which read it in the kernel's log. */
+  readKubelet(line: string, number: number): void {
+    this.#kubelets.push({ line, number, message: messageOf(line) });
+  }
+
   /** The events. Until here each has how many starts came before it, and from now on how many after it. */
   end(): readonly KernelLogEvent[] {
+    if (this.#events.length === 0) this.#kubelets.forEach((line) => this.#readKubelets(line));
     if (this.#events.length === 0 && this.#unit !== undefined) this.#begin("global-oom", this.#unit).isCutOff = true;
     for (const event of this.#events) {
       event.startsSince = this.#starts - event.startsSince;
@@ -291,6 +304,7 @@ class Shortages {
     const [, comm, digits] = TOLD_BY_KUBELET.exec(at.message) ?? [];
     const pid = parseCount(digits);
     const event = this.#begin("global-oom", at);
+    event.isKubelets = true;
     if (comm === undefined || pid === undefined) return;
     const sizes = {
       totalVmBytes: undefined,

@@ -8,6 +8,7 @@ import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine } from "./_lines.ts";
 import { parseCount } from "./_numbers.ts";
+import { withoutFlags } from "./_lsof_flags.ts";
 
 /** Descriptors of one kind of one process. */
 export interface LsofKind {
@@ -24,14 +25,6 @@ export interface LsofProcess {
   readonly count: number;
   /** By `socket`, `pipe`, `file`, or the kernel's name of an anonymous inode. */
   readonly kinds: ReadonlyMap<string, LsofKind>;
-}
-
-/** What +fg, with which supportconfig runs it, puts between type and device: `RW,AP,LG`, with flags of the descriptor behind a semicolon. */
-const FLAGS = /^[A-Z]+(?:,[A-Z]+)*(?:;[A-Z,]*)?$/;
-
-/** The columns of a line without them. */
-export function withoutFlags(words: readonly string[], type: number): readonly string[] {
-  return FLAGS.test(words[type + 1] ?? "") ? words.toSpliced(type + 1, 1) : words;
 }
 
 const SOCKETS = new Set(["IPv4", "IPv6", "unix", "sock", "netlink", "pack", "raw", "raw6"]);

@@ -10,7 +10,7 @@ import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine } from "./_lines.ts";
 import { parseCount } from "./_numbers.ts";
-import { withoutFlags } from "./lsof.ts";
+import { withoutFlags } from "./_lsof_flags.ts";
 import type { UnlinkedFile } from "./shared_memory_descriptors.ts";
 
 /** A file that is in a directory, and mapped by some process. */

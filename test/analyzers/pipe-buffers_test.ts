@@ -28,6 +28,16 @@ const lsof = Array.from(
 ).join("");
 
 describe("pipe-buffers", () => {
+  it("is not assessed by the number of pipes where free alone tells of memory", async () => {
+    const free =
+      "              total        used        free      shared  buff/cache   available\nMem:       25165824     4000000    21000000        8000      165824    21000000\n";
+    const report = await analyzeFiles({ "sos_commands/memory/free": free, "sos_commands/process/lsof_": lsof }, [
+      pipeBuffers,
+    ]);
+    expect(report.findings).toEqual([]);
+    expect(report.notAssessed).toMatchObject([{ cause: "pipe-buffers", howToCapture: ["cat /proc/meminfo"] }]);
+  });
+
   it("is confirmed for full pipes whose bytes are in no account, and whose program does nothing", async () => {
     const report = await analyzeFiles(watched(pipes(300, MIB, MIB), 0), [pipeBuffers]);
     expect(findingOf(report, "pipe-buffers")).toMatchObject({

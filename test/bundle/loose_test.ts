@@ -172,6 +172,117 @@ describe("files as they are saved, without a host's folders", () => {
       expect(bundle.warnings.join()).toContain("nodes/b/meminfo is passed over with its folder");
     });
 
+    describe("as collectors of products have them", () => {
+      const free = "               total        used        free      shared  buff/cache   available\n" +
+        "Mem:           24105        1204       21800           8        1410       22600\nSwap:              0           0           0\n";
+      const udp = "State  Recv-Q  Send-Q Local Address:Port  Peer Address:Port Process\n" +
+        'UNCONN 4193280 0      0.0.0.0:57442      0.0.0.0:*     users:(("push",pid=7,fd=3))\n';
+      const uname = "Linux web1 6.1.0 #1 SMP x86_64 GNU/Linux\n";
+      const ps = (rss: number): string =>
+        `USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND\napp 7 0.0 0.1 9999 ${rss} ? S 07:00 0:01 ./push\n`;
+      const linesOf = (host: string): string =>
+        new TextDecoder().decode(readFileSync(new URL("../../samples/oom-4.18-syslog.txt", import.meta.url)))
+          .replaceAll(" db7 ", ` ${host} `);
+
+      it("take the options of free and ss from their names (Rancher, GitLab)", async () => {
+        for (
+          const [memory, sockets] of [["systeminfo/freem", "networking/ssuapn"], ["free_m", "ss-uapn.txt"]] as const
+        ) {
+          const bundle = await open(tar(
+            tarEntry(`h-2026/${memory}`, free),
+            tarEntry(`h-2026/${sockets}`, udp),
+            tarEntry("h-2026/systeminfo/uname", uname),
+          ));
+          const report = analyze(bundle, preset);
+          expect(report.host.totalBytes).toBe(24_105 * 2 ** 20);
+          expect(bundle.warnings.join()).toContain("as its name tells, it is of free -m");
+          expect(findingOf(report, "socket-backlog-udp")?.owners[0]?.comm).toBe("push");
+        }
+        const other = await open(tar(tarEntry("h/free_memory.txt", free), tarEntry("h/ss_test.txt", udp)));
+        expect(other.warnings.join()).not.toContain("as its name tells");
+      });
+
+      it("have the list of ps before top's, and the host's name", async () => {
+        const top =
+          `top - 08:13:42 up 1:02\n\nMiB Mem : 24105.0 total, 21800.0 free, 1204.0 used, 1410.0 buff/cache\n\n` +
+          "  PID USER PR NI VIRT RES SHR S %CPU %MEM TIME+ COMMAND\n    7 app 20 0 9999 5000 10 S 0.0 0.1 0:00.1 push\n";
+        const bundle = await open(tar(
+          tarEntry("h/systeminfo/top", top),
+          tarEntry("h/systeminfo/psauxwww", ps(5000)),
+          tarEntry("h/systeminfo/hostname", "web1\n"),
+        ));
+        expect(new TextDecoder().decode(bundle.files.get("sos_commands/process/ps_auxwww"))).toBe(ps(5000));
+        expect(bundle.warnings.join()).not.toContain("in the bundle twice");
+        expect(bundle.facts.hostname).toBe("web1");
+      });
+
+      it("have a system's log in another folder, where it is the same host's", async () => {
+        const at = (host: string): Promise<Bundle> =>
+          open(tar(
+            tarEntry("h/systeminfo/dmesg", "[    0.000000] Linux version 6.1.0\n[    1.000000] Memory: 1K\n"),
+            tarEntry("h/systeminfo/uname", uname),
+            tarEntry("h/systemlogs/syslog", linesOf(host)),
+          ));
+        expect(findingOf(analyze(await at("web1"), preset), "global-oom")?.owners[0]?.comm).toBe("redis-server");
+        expect((await at("web2")).warnings.join()).toContain("systemlogs/syslog is passed over with its folder");
+      });
+
+      it("have all of a host that one folder has, whatever comes first, and of several nodes all of the first one's", async () => {
+        const parts = [
+          tarEntry("case/h1/systemlogs/syslog", linesOf("web1")),
+          tarEntry("case/h1/networking/ssuapn", udp),
+          tarEntry("case/h1/systeminfo/uname", uname),
+          tarEntry("case/h1/systeminfo/freem", free),
+          tarEntry("case/h1/systeminfo/dmesg", "[    0.000000] Linux version 6.1.0\n[    1.000000] Memory: 1K\n"),
+          tarEntry("case/h1/notes.txt", ""),
+        ];
+        for (const order of [parts, parts.toReversed()]) {
+          const bundle = await open(tar(...order));
+          expect(bundle.files.has("sos_commands/memory/free")).toBe(true);
+          const causes = analyze(bundle, preset).findings.map(({ cause }) => cause);
+          expect(causes).toEqual(expect.arrayContaining(["global-oom", "socket-backlog-udp"]));
+        }
+        const nodes = await open(tar(...["slave/a1", "slave/b2"].flatMap((node) => [
+          tarEntry(`nodes/${node}/sysctl.txt`, file("sos_commands/kernel/sysctl_-a")),
+          tarEntry(`nodes/${node}/proc/meminfo.txt`, file("proc/meminfo")),
+        ])));
+        expect([...nodes.files.keys()].sort()).toEqual(["proc/meminfo", "sos_commands/kernel/sysctl_-a"]);
+        expect(nodes.warnings.join()).toContain("slave/b2/sysctl.txt is passed over with its folder");
+      });
+
+      it("have what commands print beside the host's own files (AKS)", async () => {
+        const bundle = await open(tar(
+          tarEntry("proc/meminfo", file("proc/meminfo")),
+          tarEntry("proc/net/udp", file("proc/net/udp")),
+          tarEntry("collect/ss.txt", file("sos_commands/networking/ss_-peaonmi")),
+          tarEntry("collect/ip_netns_a/netstat.txt", file("sos_commands/networking/netstat_-W_-neopa")),
+        ));
+        expect([...bundle.files.keys()].sort()).toEqual([
+          "proc/meminfo",
+          "proc/net/udp",
+          "sos_commands/networking/ss_-peaonmi",
+        ]);
+      });
+
+      it("have OOMs in the kubelet's log and in a cluster's events, which rule out none", async () => {
+        const told = "System OOM encountered, victim process: java, pid: 4242";
+        const line = (text: string): string =>
+          `Nov 23 08:40:00.123456 master-1 kubenswrapper[2345]: I1123 08:40:00.1 2345 event.go:307] ${text}\n`;
+        const event = `{\n  "reason": "SystemOOM",\n  "message": "${told}",\n  "count": 1\n}\n`;
+        const logs = [
+          ["sha256-a/host_service_logs/masters/kubelet_service.log", line("started") + line(`message="${told}"`)],
+          ["cluster-state/default/events.json", event],
+        ] as const;
+        for (const [name, text] of logs) {
+          const report = analyze(await open(tar(tarEntry(`must-gather/${name}`, text))), preset);
+          expect(findingOf(report, "global-oom")?.title).toContain("java (pid 4242)");
+          expect(report.ruledOut.map(({ cause }) => cause)).not.toContain("memcg-oom");
+        }
+        const quiet = await open(tar(tarEntry(`must-gather/${logs[0][0]}`, line("started"))));
+        expect(quiet.files.size).toBe(0);
+      });
+    });
+
     it.each([
       ["beside a host's own", { "h/proc/vmstat": "proc/vmstat", "h/root/meminfo.txt": "proc/meminfo" }],
       ["called as anything", { "h/proc/vmstat": "proc/vmstat", "h/x/mymemory1.txt": "proc/meminfo" }],

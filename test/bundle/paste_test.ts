@@ -73,6 +73,27 @@ describe("a text with several files", () => {
     expect(bundle.warnings[0]).toBe("a text with several files: what is cited by path and line stands in its parts");
   });
 
+  it("has the sections of Proxmox' pvereport and of Android's bugreport", async () => {
+    const pressure = "some avg10=0.00 avg60=0.00 avg300=0.00 total=100\n";
+    const pve =
+      `==== general system info ====\n\n# hostname\npve1\n\n# head /proc/pressure/*\n==> /proc/pressure/memory <==\n${pressure}` +
+      "\n==== info about storage ====\n\n# arcstat\n" +
+      "    time  read  ddread  ddh%  dmread  dmh%  pread  ph%   size      c  avail\n" +
+      "08:13:42     0       0     0       0     0      0    0   7.8G   7.8G    10G\n";
+    const report = await open(pve);
+    expect(report.facts.hostname).toBe("pve1");
+    expect(texts(report)["proc/pressure/memory"]).toBe(pressure);
+    expect(texts(report)["proc/spl/kstat/zfs/arcstats"]).toContain("7.8G");
+    const android = `------ MEMORY INFO (/proc/meminfo: 2026-11-23 08:13:40) ------\n${MEMINFO}` +
+      "------ 0.002s was the duration of 'MEMORY INFO' ------\n" +
+      `------ BUDDYINFO (/proc/buddyinfo: 2026-11-23 08:13:40) ------\n${BUDDYINFO}------ KERNEL LOG (dmesg) ------\n${LOG}`;
+    expect(texts(await open(android))).toEqual({
+      "proc/meminfo": MEMINFO,
+      "proc/buddyinfo": BUDDYINFO,
+      "sos_commands/kernel/dmesg": LOG,
+    });
+  });
+
   it("says which lines are what, and what is passed over", async () => {
     const text =
       `Please help!\n\n$ cat /proc/meminfo\n${MEMINFO}$ ss -s\nTotal: 123\n\n${MEMINFO}\n$ cat /proc/loadavg\n`;

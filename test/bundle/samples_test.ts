@@ -31,6 +31,8 @@ const FORMS: readonly (readonly [string, (minute: string) => string])[] = [
   ["date -Is", (minute) => `2026-11-23T17:${minute}:00+02:00`],
   ["date '+%F %T'", (minute) => `2026-11-23 15:${minute}:00`],
   ["date +%F_%T, in a line of its own", (minute) => `==== 2026-11-23_15:${minute}:00 ====`],
+  ["pt-stalk", (minute) => `TS ${1_795_446_000 + 60 * Number(minute)}.004233461 2026-11-23 15:${minute}:00`],
+  ["collectl", (minute) => `>>> ${1_795_446_000 + 60 * Number(minute)}.001 <<<`],
   ["with a word", (minute) => `--- Date: Mon Nov 23 15:${minute}:00 GMT 2026 ---`],
 ];
 
@@ -47,6 +49,23 @@ describe("samples of several times in one text", () => {
         expect(report.warnings.join()).toContain("each is a snapshot");
       }
     }
+  });
+
+  it("go before what top tells beside them, and other lines below meminfo's are left out (pt-stalk, collectl)", async () => {
+    const stamp = (minute: string): string =>
+      `TS ${1_795_446_000 + 60 * Number(minute)}.004233461 2026-11-23 15:${minute}:00`;
+    const noise = "sock sockets: used 300\nNet   eth0: 1 2 3\n";
+    const text = loop(stamp).replaceAll("\nslabinfo - version", `\n${noise}slabinfo - version`);
+    const top = "top - 15:00:00 up 1:02\nKiB Mem : 24105000 total, 21800000 free, 1204000 used, 1410000 buff/cache\n";
+    const bundle = await open(tar(
+      tarEntry("pt-stalk/2026_11_23_15_00_00-meminfo", text),
+      tarEntry("pt-stalk/2026_11_23_15_00_00-top", top),
+      tarEntry("pt-stalk/2026_11_23_15_00_00-hostname", "db7\n"),
+    ));
+    const report = analyze(bundle, preset);
+    expect(report.host).toMatchObject({ hostname: "db7", snapshots: 20 });
+    expect(report.ledger?.accounts.find(({ id }) => id === "slab-unreclaimable")).toBeDefined();
+    expect(report.warnings.join()).not.toContain("not an amount in kB");
   });
 
   it("say whose clock it is where its zone has but a name", async () => {

@@ -10,6 +10,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { wantsColor } from "../../src/cli/_input.ts";
 import { columnsOf } from "../../src/cli/_say.ts";
+import { tar, tarEntry } from "../bundle/_archive.ts";
 
 const sample = "samples/friend-push.tgz";
 const whole = readFileSync(sample);
@@ -43,6 +44,11 @@ describe("nailhouse analyze of what cannot be read", () => {
     ["gzip of text", () => file("text.gz", gzipSync("hello\n".repeat(200))), "neither a tar archive"],
     ["a gzip header and no more", () => file("head.gz", whole.subarray(0, 12)), "cut off before its first file"],
     ["a file that is not there", () => join(folder, "absent"), "no such file"],
+    [
+      "an archive of something else",
+      () => file("esxi.tgz", gzipSync(tar(tarEntry("esx-1/var/log/vmkernel.log", "cpu0:2 MemSched: 123\n")))),
+      "ask for what `nailhouse collect` or `sos report` writes on the node itself",
+    ],
     ["a directory of nothing", () => folder, "no file that a bundle or sosreport has"],
     ["xz", () => file("x.xz", Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 0)), "xz"],
   ])("%s: one line, exit 3", (_, path, message) => {

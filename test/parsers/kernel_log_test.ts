@@ -313,6 +313,16 @@ ${prefix}Out of memory: Killed process 7 (x), UID 1000, total-vm:4kB, anon-rss:4
     expect(parseClean(parseKernelLog, unit + kill)).toMatchObject([{ isCutOff: false, line: 2 }]);
   });
 
+  it("reads the kubelet's lines in the system's log, where the kernel's own are not", () => {
+    const line =
+      'Feb  8 00:40:08 h kubelet[91]: I0208 00:40:08.1 91 event.go:307] message="System OOM encountered, victim process: java, pid: 42"\n';
+    const event = { kind: "global-oom", isKubelets: true, victims: [{ comm: "java", pid: 42 }] };
+    expect(parseClean(parseKernelLog, line)).toMatchObject([event]);
+    const kill = "Feb  8 00:40:07 h kernel: Out of memory: Killed process 42 (java) total-vm:8kB\n";
+    expect(parseClean(parseKernelLog, kill + line)).toMatchObject([{ line: 1, victims: [{ totalVmBytes: 8192 }] }]);
+    expect(parseClean(parseKernelLog, line.replace("kubelet[91]", "web[91]"))).toEqual([]);
+  });
+
   it("reads a log with its newest line first whose times are all the same", () => {
     const text = `h kernel: Out of memory: Killed process 41 (a) total-vm:9kB, anon-rss:6kB
 h kernel: oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/a,task=a,pid=41,uid=0
