@@ -79,7 +79,7 @@ type Draft = { -readonly [K in keyof KernelLogEvent]: KernelLogEvent[K] } & { vi
 
 const INVOKED = " invoked oom-killer: ";
 /** Up to 2.6.38 (RHEL 6) with a full stop. */
-const ALLOCATION_FAILURE = /^(.{1,64}?): page allocation failure[.:] /;
+const ALLOCATION_FAILURE = /^(.{1,200}?): page allocation failure[.:] /;
 /** No addresses were left, of which 32 bits, and modules on ARM, have few. Where pages were wanting it says how many it had. mm/vmalloc.c */
 const VMALLOC_FAILURE =
   /^(?:(.{1,64}?): )?(?:vmap allocation for size (\d{1,15}) failed|vmalloc: allocation failure: (\d{1,15}) bytes|vmalloc error: size (\d{1,15}), vm_struct allocation failed)/;
