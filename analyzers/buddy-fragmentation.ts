@@ -181,7 +181,9 @@ export const buddyFragmentation: Analyzer = defineAnalyzer({
     const failures = log.value.filter(({ kind, order }) => kind === "allocation-failure" && (order ?? 0) > 0);
     const event = failures.findLast(({ mayFail }) => !mayFail) ?? failures.at(-1);
     if (event === undefined) {
-      const missing = log.value.some(({ kind, order }) => kind === "allocation-failure" && order === undefined)
+      const missing = log.value.some(({ kind, order, vmallocBytes }) =>
+          kind === "allocation-failure" && order === undefined && vmallocBytes === undefined
+        )
         ? [{ path: log.path, howToCapture: "dmesg" }]
         : cutOffLog(log, seen.oomReports);
       return missing.length > 0

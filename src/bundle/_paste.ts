@@ -65,6 +65,9 @@ const MARKED = /(?<![*\w])\*\*([\w.,%+-]{1,24})\*\*(?![*\w])/g;
 /** A row of meminfo in a table of Markdown, Jira or HTML: `| MemTotal | 16268028 kB |`. */
 const TABLE_ROW =
   /^[ \t]*(?:\|{1,2}|<tr\b[^>\n]{0,80}>\s*<t[dh]\b[^>\n]{0,80}>) *`?([A-Z]\w{2,24}(?:\((?:anon|file)\))?):?`? *(?:\|{1,2}|<\/t[dh]>\s*<td\b[^>\n]{0,80}>) *`?(\d{1,12} kB)\b.*$/gm;
+/** Where a web page lost its line breaks: all rows of meminfo on one line. */
+const FLAT_MEMINFO = /^.{0,200}\bMemTotal: +\d{1,12} kB (?:[A-Z]\w{2,24}: +\d{1,12} kB ){2}.*$/gm;
+const FLAT_ROW = / (?=(?:[A-Z]\w{2,24}(?:\((?:anon|file)\))?|HugePages_\w{4,5}): +\d)/g;
 // deno-lint-ignore no-control-regex
 const COLOUR = /\u001b\[[\d;]{0,32}[a-zA-Z]/g;
 /** Fewer lines than this may have empty ones between them for another reason. */
@@ -158,7 +161,10 @@ function plainText(text: string): string {
   return withoutQuotedPrintable(text.replaceAll(NO_BREAK_SPACE, " ")).replace(COLOUR, "").replace(
     ENTITY,
     (_, name: string) => ENTITIES.get(name) as string,
-  ).replace(MARKED, "$1").replace(TABLE_ROW, "$1: $2");
+  ).replace(MARKED, "$1").replace(TABLE_ROW, "$1: $2").replace(
+    FLAT_MEMINFO,
+    (line) => line.replace(FLAT_ROW, "\n"),
+  );
 }
 
 /** Whether an empty line stands below each line, as where paragraphs were made of them. */

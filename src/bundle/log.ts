@@ -34,8 +34,8 @@ const KERNEL_LINES: readonly RegExp[] = [
   /: A process of this unit has been killed by the OOM killer\.$/,
   // The kernel's words without anything before them; not people's: "no longer invoked oom-killer".
   /invoked oom-killer: /,
-  /: page allocation failure: order:/,
-  /[Oo]ut of memory(?: \(oom_kill_allocating_task\))?: (?:[Kk]ill|system-wide|compulsory)/,
+  /: page allocation failure[.:] order:/,
+  /[Oo]ut of [Mm]emory(?: \(oom_kill_allocating_task\))?: (?:[Kk]ill|system-wide|compulsory)/,
   /oom-kill:/,
   /^(?:> ?){0,5}[ \t]{0,8}Mem-[Ii]nfo:/,
 ];
@@ -50,7 +50,7 @@ export function isKernelLog(head: Uint8Array): boolean {
 
 /** Whether any line of a text is one of an OOM's. */
 export function tellsOfOom(text: string): boolean {
-  return /invoked oom-killer: |[Oo]ut of memory: [Kk]ill|oom-kill:constraint=/.test(text);
+  return /invoked oom-killer: |[Oo]ut of [Mm]emory: [Kk]ill|oom-kill:constraint=/.test(text);
 }
 
 /** Whether a text begins with a line of the kernel's. */

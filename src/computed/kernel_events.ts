@@ -20,7 +20,7 @@ function title(event: KernelLogEvent): string {
 }
 
 function whatHappened(event: KernelLogEvent): string {
-  const { kind, comm, order, memcg, victims, panic, isPageFault } = event;
+  const { kind, comm, order, memcg, victims, panic, isPageFault, vmallocBytes } = event;
   const asked = comm === undefined ? "" : ` when ${comm} asked for memory`;
   switch (kind) {
     case "global-oom":
@@ -36,6 +36,11 @@ function whatHappened(event: KernelLogEvent): string {
     case "memcg-oom":
       return `control group ${memcg ?? "(not named)"} was at its limit${asked}: ${killed(victims)}`;
     case "allocation-failure":
+      if (vmallocBytes !== undefined) {
+        return `${comm ?? "a process"} found no addresses (vmalloc) for ${
+          formatBytes(vmallocBytes)
+        }: what is short is not memory`;
+      }
       return `${comm ?? "a process"} found no ${
         order === undefined
           ? "memory"

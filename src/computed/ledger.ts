@@ -82,6 +82,13 @@ function unreclaimable(kB: Fields): Amount | undefined {
   return kB("SUnreclaim") ?? (reclaimable && minus(kB("Slab"), reclaimable));
 }
 
+/** Before 2.6.19 (RHEL 5), and where a paste has no more. What `free` calls cached may have some of it. */
+function slabOfBothKinds(own: Fields, kB: Fields): Amount | undefined {
+  return own("Cached") === undefined || kB("SReclaimable") !== undefined || kB("SUnreclaim") !== undefined
+    ? undefined
+    : own("Slab");
+}
+
 /** Page cache, as far as it is told: free and top have one number for it, buffers and reclaimable slab. */
 function pageCache(kB: Fields): readonly [string, Amount | undefined] {
   const cached = kB("Cached");
@@ -191,11 +198,13 @@ function missingTerms(inputs: Inputs, { pageSizeBytes }: HostFacts): string[] {
   if (unreclaimable(meminfoReader(inputs.meminfo)) === undefined) {
     // RHEL 5 has one number for both kinds, and other lines below it.
     const isOld = bytes.has("Slab") && bytes.has("PageTables");
-    missing.push(
-      isOld
-        ? "slab (proc/meminfo of before 2.6.19 does not tell which of it can be reclaimed)"
-        : "slab (proc/meminfo is cut off before SUnreclaim)",
-    );
+    if (!bytes.has("Slab") || !bytes.has("Cached")) {
+      missing.push(
+        isOld
+          ? "slab (proc/meminfo of before 2.6.19 does not tell which of it can be reclaimed)"
+          : "slab (proc/meminfo is cut off before SUnreclaim)",
+      );
+    }
   }
   if (isCutOff(inputs)) {
     missing.push("vmalloc, per-CPU data, huge pages (proc/meminfo is cut off before VmallocUsed)");
@@ -283,6 +292,7 @@ function countedAccounts(inputs: Inputs, facts: HostFacts, kB: Fields, total: Am
   add("pinned-lru", "pinned, in no process", listed);
   add("slab-reclaimable", "slab, reclaimable", kB("SReclaimable"));
   add("slab-unreclaimable", "slab, unreclaimable", areInSlab ? minus(slab, stacks) : slab);
+  add("slab", "slab, of both kinds", slabOfBothKinds(meminfoReader(inputs.meminfo), kB));
   add("kernel-misc-reclaimable", "kernel, other reclaimable", minus(kB("KReclaimable"), kB("SReclaimable")));
   add("kernel-stacks", "kernel stacks", stacks);
   add("page-tables", "page tables", sum(kB("PageTables"), kB("SecPageTables")));

@@ -17,6 +17,7 @@ export type AccountId =
   | "pinned-lru"
   | "slab-reclaimable"
   | "slab-unreclaimable"
+  | "slab"
   | "kernel-misc-reclaimable"
   | "kernel-stacks"
   | "page-tables"

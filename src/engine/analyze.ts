@@ -216,6 +216,8 @@ function isMuchUnjudged(
   series: Series,
 ): boolean {
   const causes = new Set(notAssessed.map(({ cause }) => cause));
+  // Of slab without its kinds all may be of the one that is not given back.
+  if ((accountBytes(ledger, "slab") ?? 0) >= UNEXPLAINED_SHARE * ledger.totalBytes) return true;
   if (unseen.some((bytes) => bytes >= UNEXPLAINED_SHARE * ledger.totalBytes)) return true;
   return preset.analyzers.some(({ id, judges, judgesGrowthOf }) => {
     if (!causes.has(id)) return false;

@@ -21,6 +21,7 @@ const account = z.enum([
   "pinned-lru",
   "slab-reclaimable",
   "slab-unreclaimable",
+  "slab",
   "kernel-misc-reclaimable",
   "kernel-stacks",
   "page-tables",

@@ -33,7 +33,7 @@ const NO_KERNEL_LOG = /\/journalctl_.*(?:--disk-usage|--list-boot|--header|-u_|-
 const LAST_BOOT_PATH = /_--boot_(?:-1|last)\b|^var\/crash\//;
 const HOST_KILL =
   /(?:^|[^\w ] |\] )Out of memory: [Kk]ill|,global_oom,|Kernel panic - not syncing: (?:Out of memory|System is deadlocked on memory)/m;
-const KILL = /invoked oom-killer: |[Oo]ut of memory: [Kk]ill/;
+const KILL = /invoked oom-killer: |[Oo]ut of [Mm]emory: [Kk]ill/;
 /** How far to look for the kernel's first line. */
 const HEAD_LENGTH = 500;
 
@@ -89,9 +89,9 @@ function chooseLog(reader: Reader): Captured<ChosenLog> {
 /** The log of a snapshot that is read. */
 export const chosenLog: Source<ChosenLog> = { name: "kernel log", patterns: KERNEL_LOG_PATHS, read: chooseLog };
 
-/** A line of syslog or the journal that another program than the kernel wrote: it may quote the kernel. */
+/** A line of syslog or the journal that another program than the kernel wrote: it may quote the kernel. Routers leave out the host. */
 const OTHER_PROGRAM =
-  /^(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}(?:\.\d{1,9})?|\d{4}-\d\d-\d\dT\S{8,30}) \S{1,255} (?!kernel: )[^\s\[:]{1,64}(?:\[\d+\])?: /;
+  /^(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}(?:\.\d{1,9})?|\d{4}-\d\d-\d\dT\S{8,30}) (?!kernel: )\S{1,255} (?!kernel: )[^\s\[:]{1,64}(?:\[\d+\])?: /;
 
 export function isFromOtherProgram(line: string): boolean {
   return OTHER_PROGRAM.test(line);

@@ -67,10 +67,12 @@ export interface KernelLogEvent {
   readonly isCutOff: boolean;
   /** A page fault found no memory, for which the kernel up to 5.15 has the host's OOM killer run, whatever was short (`gfp_mask=0x0`). */
   readonly isPageFault: boolean;
+  /** Bytes for which the kernel had no addresses (vmalloc), which is no want of memory. */
+  readonly vmallocBytes: number | undefined;
   /** Who asked can do without (`__GFP_NORETRY`), as drivers that take smaller pieces then. */
   readonly mayFail: boolean;
   /** Where no more is known of it than what the kubelet read in the kernel's log: of the rest of that log it tells nothing. */
-  readonly isKubelets?: true;
+  readonly isKubelets: boolean;
   /** Undefined when the host lived on. */
   readonly panic: OomPanic | undefined;
 }
@@ -78,7 +80,11 @@ export interface KernelLogEvent {
 type Draft = { -readonly [K in keyof KernelLogEvent]: KernelLogEvent[K] } & { victims: OomVictim[] };
 
 const INVOKED = " invoked oom-killer: ";
-const ALLOCATION_FAILURE = ": page allocation failure: ";
+/** Up to 2.6.38 (RHEL 6) with a full stop. */
+const ALLOCATION_FAILURE = /^(.{1,200}?): page allocation failure[.:] /;
+/** No addresses were left, of which 32 bits, and modules on ARM, have few. Where pages were wanting it says how many it had. mm/vmalloc.c */
+const VMALLOC_FAILURE =
+  /^(?:(.{1,64}?): )?(?:vmap allocation for size (\d{1,15}) failed|vmalloc: allocation failure: (\d{1,15}) bytes|vmalloc error: size (\d{1,15}), vm_struct allocation failed)/;
 /** A slab cache that could not grow, not even by the fewest pages that an object fits in. SLAB (up to 6.7) has one order alone. */
 const CACHE_FAILURE =
   /^cache: \S.{0,200}?, object size: \d+, (?:buffer size: \d+, default order: \d+, min )?order: (\d{1,2})\b/;
@@ -88,7 +94,7 @@ const AT_LIMIT = " killed as a result of limit of ";
 const LIMIT = new RegExp(`${AT_LIMIT}|^(?:memory: usage |Memory cgroup stats for )`);
 /** Who is killed, or that nobody is left who could be. */
 const KILL =
-  /^(?:Memory cgroup out of memory|Out of memory|Killed process |Kernel panic .*(?:[Oo]ut of|deadlocked on) memory)/;
+  /^(?:Memory cgroup out of memory|Out of [Mm]emory|Killed process |Kernel panic .*(?:[Oo]ut of|deadlocked on) memory)/;
 /** Of the host's memory, which the kernel writes where it was short: of a control group it tells other things. mm/oom_kill.c dump_header() */
 const HOST_DUMP = /^(?:Mem-[Ii]nfo:|lowmem_reserve\[\]:|Unreclaimable slab info:)/;
 /**
@@ -109,6 +115,14 @@ const TOLD_BY_KUBELET = /System OOM encountered(?:, victim process: (.{1,64}), p
 /** In the system's log, where OpenShift's, k3s' and RKE2's are called so. */
 const KUBELET =
   /^.{1,300} (?:kubelet|kubenswrapper|hyperkube|k3s|rke2)(?:\[\d{1,10}\])?: .{0,1000}System OOM encountered/;
+/** Whom the kernel chose, by its summary: all that `grep oom-kill` leaves. */
+const CHOSEN = /,task=(.{1,64}),pid=(\d{1,10}),uid=\d/;
+const UNTOLD_SIZES = {
+  totalVmBytes: undefined,
+  anonRssBytes: undefined,
+  fileRssBytes: undefined,
+  shmemRssBytes: undefined,
+};
 /** What systemd says of an OOM that is the kernel's: whose limit it was it does not know. */
 const TOLD_BY_SYSTEMD = ": A process of this unit has been killed by the OOM killer.";
 /** The kernel's first line. */
@@ -117,8 +131,13 @@ const STARTED = "Linux version ";
 const SHORTAGE_MARKS = [
   "oom-k",
   "page allocation failure",
+  "vmap allocation for size",
+  "vmalloc: allocation failure: ",
+  "vm_struct allocation failed",
   ", object size: ",
   "ut of memory",
+  // Up to 2.6.17.
+  "ut of Memory: Kill",
   "out_of_memory",
   "Killed process",
   "as a result of limit of",
@@ -221,7 +240,8 @@ class Shortages {
     else if (message.endsWith(TOLD_BY_SYSTEMD)) this.#unit ??= at;
     else if (UNSURE_STACK.test(message)) this.#isUnsureStack = true;
     else if (message.indexOf(INVOKED) > 0) this.#readInvoked(at);
-    else if (message.indexOf(ALLOCATION_FAILURE) > 0) this.#readFailure(at);
+    else if (VMALLOC_FAILURE.test(message)) this.#readVmallocFailure(at);
+    else if (ALLOCATION_FAILURE.test(message)) this.#readFailure(at);
     else if (CACHE_FAILURE.test(message)) this.#readCacheFailure(at);
     else if (HOST_DUMP.test(message)) {
       const last = this.#events.at(-1);
@@ -268,6 +288,8 @@ class Shortages {
       victims: [],
       isCutOff: false,
       isPageFault: false,
+      isKubelets: false,
+      vmallocBytes: undefined,
       mayFail: false,
       panic: undefined,
     };
@@ -306,13 +328,7 @@ class Shortages {
     const event = this.#begin("global-oom", at);
     event.isKubelets = true;
     if (comm === undefined || pid === undefined) return;
-    const sizes = {
-      totalVmBytes: undefined,
-      anonRssBytes: undefined,
-      fileRssBytes: undefined,
-      shmemRssBytes: undefined,
-    };
-    event.victims.push({ pid, comm, ...sizes, line: at.number });
+    event.victims.push({ pid, comm, ...UNTOLD_SIZES, line: at.number });
   }
 
   /** The page allocator was called for the host; a log may also begin within the stack, below who asked. */
@@ -337,9 +353,25 @@ class Shortages {
     if (name?.startsWith("mem_cgroup")) this.#kill.kind = "memcg-oom";
   }
 
+  /** One request may be told of twice, without and with who made it. */
+  #readVmallocFailure(at: LogLine): void {
+    const [, comm, ...sizes] = VMALLOC_FAILURE.exec(at.message) ?? [];
+    const last = this.#events.at(-1);
+    const isSame = last?.vmallocBytes !== undefined && last.comm === undefined;
+    const event = isSame ? last : this.#begin("allocation-failure", at);
+    event.comm = comm;
+    event.vmallocBytes = parseCount(sizes.find((size) => size !== undefined));
+  }
+
   #readFailure(at: LogLine): void {
+    const last = this.#events.at(-1);
+    // Up to 4.8 right below what vmalloc says.
+    if (last?.vmallocBytes !== undefined && last.comm === undefined) {
+      last.comm = ALLOCATION_FAILURE.exec(at.message)?.[1];
+      return;
+    }
     const event = this.#begin("allocation-failure", at);
-    event.comm = at.message.slice(0, at.message.indexOf(ALLOCATION_FAILURE));
+    event.comm = ALLOCATION_FAILURE.exec(at.message)?.[1];
     event.order = parseOrder(after(at.message, "order:"));
     event.mayFail = at.message.includes("__GFP_NORETRY");
   }
@@ -355,6 +387,11 @@ class Shortages {
     kill.constraint = after(at.message, "constraint=");
     if (kill.constraint === "CONSTRAINT_MEMCG") kill.kind = "memcg-oom";
     kill.memcg ??= after(at.message, "oom_memcg=");
+    const [, comm, digits] = CHOSEN.exec(at.message) ?? [];
+    const pid = parseCount(digits);
+    if (comm === undefined || pid === undefined) return;
+    this.#announced = { pid, comm, ...UNTOLD_SIZES, line: at.number };
+    kill.victims.push(this.#announced);
   }
 
   /** Also of a dump without the lines before it, or after it. The first group is the one at its limit, those below it follow. */

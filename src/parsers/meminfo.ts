@@ -23,6 +23,8 @@ export interface Meminfo {
 
 /** With labels it may be of several hosts. */
 const EXPORTED = /^node_memory_(\w+?)(?:_bytes)? (\d[\d.e+]{0,24})$/;
+/** People tell behind a row what it is. */
+const EXPLAINED = /^(\d{1,15} kB)\s/;
 /** The same in bytes, above the rest: of Linux 2.4, and of routers' firmware to this day. */
 const OLD_TABLE = /^ {8}total: +used: |^(?:Mem|Swap): +\d+ +\d+ +\d+/;
 
@@ -56,7 +58,7 @@ export function parseMeminfo(text: string, context: ParseContext): Meminfo {
     // Of such a file the other lines are of other things.
     if (isExported) return;
     const field = splitKey(withoutMarks(line));
-    const amount = field && parseKb(field.value);
+    const amount = field && parseKb(EXPLAINED.exec(field.value)?.[1] ?? field.value);
     const count = field?.key.startsWith("HugePages_") ? parseCount(field.value) : undefined;
     if (field && amount !== undefined) bytes.set(field.key, { bytes: amount, line: number });
     else if (field && count !== undefined) counts.set(field.key, { value: count, line: number });

@@ -148,7 +148,7 @@ const PID_COLUMN = /^\[[ \w]{1,16}\] */;
 /** The table is over; other lines in it are another CPU's, or were lost. */
 const AFTER_TASKS = /^(?:oom-kill:|Out of memory|Memory cgroup out of memory|Kill(?:ed)? process |Kernel panic )/;
 /** A new shortage: what follows is no longer of the dump before it. */
-const SHORTAGE = / invoked oom-killer: |: page allocation failure: /;
+const SHORTAGE = / invoked oom-killer: |: page allocation failure[.:] /;
 /**
  * The kernel logs several lines as one message with newlines in it, and so the journal keeps it; rsyslog that reads the journal (RHEL 7 and newer: imjournal)
  * writes each control character as # and its octal digits; /dev/kmsg itself as \\x and hexadecimal ones.

@@ -27,6 +27,7 @@ export const GROUP_OF: { readonly [A in AccountId]: GroupId } = {
   shmem: "shared",
   hugetlb: "huge-pages",
   "slab-unreclaimable": "kernel",
+  slab: "kernel",
   "kernel-stacks": "kernel",
   "page-tables": "kernel",
   vmalloc: "kernel",

@@ -545,4 +545,14 @@ Dec 15 13:08:23 surfplank2 kernel: 8224289 pages RAM
       "sos_commands/kernel/dmesg": LOG,
     });
   });
+
+  // https://adminforge.de/linux-allgemein/slab-memory-leeren/amp
+  it("finds the rows of a meminfo that lost its line breaks", async () => {
+    const bundle = await open(
+      "see # cat /proc/meminfo MemTotal: 9 kB MemFree: 7 kB Buffers: 1 kB Active(anon): 2 kB HugePages_Total: 0 HugePages_Free: 0 and so on\n",
+    );
+    expect(texts(bundle)["proc/meminfo"]).toBe(
+      "MemTotal: 9 kB\nMemFree: 7 kB\nBuffers: 1 kB\nActive(anon): 2 kB\nHugePages_Total: 0\nHugePages_Free: 0 and so on\n",
+    );
+  });
 });

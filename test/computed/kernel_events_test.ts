@@ -11,6 +11,17 @@ const LOG = `[ 8123.1] friend invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER
 Nov 23 08:00:00 host kernel: Memory cgroup out of memory: Killed process 7 (web) total-vm:812kB, anon-rss:512kB
 `;
 
+// https://github.com/raspberrypi/linux/issues/95
+it("tells addresses that were wanting from memory", async () => {
+  const report = await analyzeFiles({
+    "sos_commands/kernel/dmesg":
+      "[ 1.0] vmalloc: allocation failure: 32768 bytes\n[ 1.0] a: page allocation failure: order:0, mode:0xd2\n",
+  });
+  expect(report.events.map(({ title }) => title)).toEqual([
+    "a found no addresses (vmalloc) for 32.0 KiB: what is short is not memory",
+  ]);
+});
+
 describe("the report's events", () => {
   const report = analyzeFiles({ "sos_commands/kernel/dmesg": LOG });
 

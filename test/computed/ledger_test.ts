@@ -70,6 +70,14 @@ describe("ledger", () => {
     // Of before 2.6.19 neither kind is told.
     const old = await analyzeFiles({ "proc/meminfo": "MemTotal: 132178760 kB\nSlab: 67326708 kB\nPageTables: 1 kB\n" });
     expect(accounts(old)).not.toHaveProperty("slab-unreclaimable");
+    // RHEL 5, as in https://cnblogs.com/augusite/p/10944101.html: how much of it is given back is not known.
+    const both = await analyzeFiles({
+      "proc/meminfo":
+        "MemTotal: 32949824 kB\nMemFree: 99736 kB\nCached: 2842372 kB\nAnonPages: 13487512 kB\nSlab: 16370936 kB\nPageTables: 93860 kB\nVmallocUsed: 0 kB\n",
+    });
+    expect(accounts(both)).toMatchObject({ slab: 16_370_936 * 1024, unaccounted: 55_408 * 1024 });
+    expect(both.ledger?.missing.join()).not.toContain("2.6.19");
+    expect(both.verdict).toBe("insufficient-evidence");
   });
 
   // https://github.com/raspberrypi/bookworm-feedback/issues/275

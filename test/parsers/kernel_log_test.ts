@@ -34,6 +34,48 @@ describe("parseKernelLog()", () => {
     expect(await growth(read, 3000)).toBeLessThan(IN_PROPORTION);
   });
 
+  // https://github.com/leptonai/gpud/pull/70: all that `grep oom-kill` leaves.
+  it("knows whom the kernel chose by its summary", () => {
+    const summary = (group: string, task: string, pid: number): string =>
+      `[ 1.0] oom-kill:constraint=${group},task_memcg=/a,task=${task},pid=${pid},uid=0\n`;
+    const text = summary("CONSTRAINT_MEMCG,oom_memcg=/a", "a,b", 7) + summary("CONSTRAINT_NONE,global_oom", "c", 8);
+    const events = parseClean(parseKernelLog, text);
+    expect(events.map(({ kind, victims }) => [kind, victims.map(({ comm, pid }) => [comm, pid])])).toEqual([
+      ["memcg-oom", [["a,b", 7]]],
+      ["global-oom", [["c", 8]]],
+    ]);
+  });
+
+  // https://github.com/wl500g/wl500g/issues/217, a router's syslog without the host; RHEL 6 has the full stop, too.
+  it.each(["", "Mar 29 23:11:07 kernel: ", "Mar 29 23:11:07 web1 kernel: "])(
+    "reads words of up to 2.6.38: %s",
+    (head) => {
+      const text =
+        `${head}swapper: page allocation failure. order:3, mode:0x4020\n${head}Out of Memory: Killed process 7 (a).\n`;
+      expect(parseClean(parseKernelLog, text)).toMatchObject([
+        { kind: "allocation-failure", comm: "swapper", order: 3 },
+        { kind: "global-oom", victims: [{ pid: 7, comm: "a" }] },
+      ]);
+    },
+  );
+
+  // https://github.com/Ysurac/openmptcprouter/issues/1256, https://github.com/raspberrypi/linux/issues/95
+  it.each([
+    "vmap allocation for size 36864 failed: use vmalloc=<size> to increase size\n[ 1.0] a: vmalloc: allocation failure: 32768 bytes, mode:0xcc0(GFP_KERNEL)\n",
+    "vmalloc: allocation failure: 32768 bytes\n[ 1.0] a: page allocation failure: order:0, mode:0xd2\n",
+    "a: vmalloc error: size 32768, vm_struct allocation failed, mode:0xcc0(GFP_KERNEL)\n",
+  ])("takes no want of addresses for one of memory: %#", (lines) => {
+    expect(parseClean(parseKernelLog, `[ 1.0] ${lines}`)).toMatchObject([
+      { kind: "allocation-failure", comm: "a", order: undefined, vmallocBytes: 32_768 },
+    ]);
+    // These are pages that were not to be had.
+    const [event] = parseClean(
+      parseKernelLog,
+      "[ 1.0] vmalloc: allocation failure, allocated 4096 of 8192 bytes\n[ 1.0] a: page allocation failure: order:0, mode:0xd2\n",
+    );
+    expect(event).toMatchObject({ order: 0, vmallocBytes: undefined });
+  });
+
   it("takes no number for an order that no kernel has", () => {
     const orderOf = (order: string) =>
       parseClean(parseKernelLog, KILLED.replace("order=0", `order=${order}`))[0]?.order;
@@ -117,6 +159,7 @@ describe("parseKernelLog()", () => {
         }],
         isCutOff: false,
         isPageFault: false,
+        vmallocBytes: undefined,
         mayFail: false,
         panic: undefined,
       },
@@ -133,6 +176,7 @@ describe("parseKernelLog()", () => {
         victims: [],
         isCutOff: false,
         isPageFault: false,
+        vmallocBytes: undefined,
         mayFail: false,
         panic: undefined,
       },

@@ -18,6 +18,12 @@ Hugetlb:            4096 kB
 describe("parseMeminfo()", () => {
   itIsRobust("parseMeminfo", FIXTURE, parseMeminfo);
 
+  // https://haomeiwen.com/subject/efrayctx.html
+  it("reads rows that are explained", () => {
+    const { bytes } = parseClean(parseMeminfo, "Slab: 70064 kB 内核数据结构缓存的大小\nSUnreclaim: 9988 kB // not\n");
+    expect([...bytes.values()].map((each) => each.bytes / 1024)).toEqual([70_064, 9988]);
+  });
+
   it("gives kB fields in bytes, huge pages as counts, each with its line", () => {
     const { bytes, counts } = parseClean(parseMeminfo, FIXTURE);
     expect(bytes.get("MemTotal")).toEqual({ bytes: 24_683_656 * 1024, line: 1 });
