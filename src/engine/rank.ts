@@ -51,7 +51,7 @@ function isDisplaced(draft: FindingDraft, left: number): boolean {
   return all > 0 && left <= (draft.confidence === "possible" ? NEXT_TO_NOTHING * all : 0);
 }
 
-/** What is left of each account: all that is claimed of one that is not in it. */
+/** What is left of each account. Without a ledger there are none, and nothing is cut. */
 type Left = Map<AccountId, number>;
 
 function take(left: Left, account: AccountId, bytes: number): number {
