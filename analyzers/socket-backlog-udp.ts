@@ -470,11 +470,11 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     const lagging = traffic === undefined
       ? []
       : groupByOwner(unread.queues, owners).filter((group) => mayBeRead(group, lives, traffic));
-    const laggingQueues = new Set(lagging.flatMap(({ held }) => held.map(({ path, line }) => `${path}:${line}`)));
+    const laggingQueues = new Set(lagging.flatMap(({ held }) => held));
     const isRead = laggingQueues.size > 0 && laggingQueues.size === unread.queues.length;
     // Beside queues that nobody reads they are not told.
     const judged = laggingQueues.size === 0 || isRead ? unread : judgeQueues(
-      { queues: unread.queues.filter(({ path, line }) => !laggingQueues.has(`${path}:${line}`)) },
+      { queues: unread.queues.filter((queue) => !laggingQueues.has(queue)) },
       owners,
       RECEIVED,
     );
