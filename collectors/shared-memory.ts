@@ -4,7 +4,7 @@ import { type Collector, defineCollector } from "../src/core/collector.ts";
  * Descriptors of memfds and of deleted files, as `ls`, `stat` and /proc/PID/maps print them: no mount shows these. Processes with
  * the fewest descriptors are looked at first, 16,384 in all, which costs the kernel 15 MB at most (0.9 KB each): of each all that there is room for, and else 256
  * evenly spread ones; nothing is looked at where there is too little shared memory to matter, and too few huge pages in use (which a memfd can be made of, too). Before Linux 6.2 the size of the
- * descriptor table stands in for the number. Of sockets the kernel tells how many descriptors wait in messages to be received (Linux 5.10): who reads has
+ * descriptor table stands in for the number, most of which may be empty: of those that were looked at each stands for as many as were passed over. Of sockets the kernel tells how many descriptors wait in messages to be received (Linux 5.10): who reads has
  * received them a second later.
  */
 const DESCRIPTORS = `exec 2>/dev/null
@@ -14,20 +14,21 @@ awk '/^Shmem:/ { print "# " $0; shmem = $2 }
   END { exit shmem < 32768 && huge < 16 }' /proc/meminfo || exit 0
 each() { for file in /proc/[0-9]*/"$1"; do echo "$file"; done; }
 sizes=$(each fd | xargs -r stat -c '%s %n' | awk '$1 > 0' | sort -n)
-[ -n "$sizes" ] || sizes=$(each status | xargs grep -H -E '^(FDSize|VmRSS):' | sed 's,/status:,/fd ,' | awk '
+slots=
+[ -n "$sizes" ] || { slots=1; sizes=$(each status | xargs grep -H -E '^(FDSize|VmRSS):' | sed 's,/status:,/fd ,' | awk '
   $2 == "FDSize:" { size = $3 }
-  $2 == "VmRSS:" { print size, $1 }' | sort -n)
+  $2 == "VmRSS:" { print size, $1 }' | sort -n); }
 links=$(echo "$sizes" | awk -v left=16384 '
   (left -= ($1 > 256 ? 256 : $1)) >= 0 { count[++n] = $1; fd[n] = $2; spare = left }
   END { for (i = 1; i <= n; i++) print (count[i] > 256 && (spare -= count[i] - 256) < 0 ? "some" : "all"), count[i], fd[i] }
   ' | while read -r looked count fd; do
-  if [ "$looked" = all ]; then ls -ln "$fd"/*
-  else seq 0 $((count / 256 + 1)) "$count" | sed "s,^,$fd/," | xargs ls -ln
-  fi | awk -v of="$count $fd" '
+  if [ "$looked" = all ]; then step=1; else step=$((count / 256 + 1)); fi
+  if [ "$step" = 1 ]; then ls -ln "$fd"/*; else seq 0 "$step" "$count" | sed "s,^,$fd/," | xargs ls -ln; fi |
+    awk -v step="$step" -v slots="$slots" -v count="$count" -v fd="$fd" '
     / -> / { looked++ }
     / -> \\/memfd:|\\(deleted\\)$/ { print; found = 1 }
     / -> socket:/ { print }
-    END { if (found) print "# looked", looked, "of", of }'
+    END { if (found) print "# looked", looked, "of", (slots || step == 1 ? looked * step : count), fd }'
 done)
 sockets=$(echo "$links" | sed -n 's,.* \\(/proc/[0-9]*\\)/fd/\\([0-9]*\\) -> socket:.*,\\1/fdinfo/\\2,p')
 flight=$(echo "$sockets" | xargs -r grep -H '^scm_fds:.*[1-9]')
