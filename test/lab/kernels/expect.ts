@@ -46,6 +46,7 @@ export const guestFaults: readonly GuestFault[] = [
   guestFault("accept", "socket-backlog-tcp-recv", "120 MiB in 20 connections that nobody has accepted", {
     claimed: true,
   }),
+  guestFault("memfd", "shmem-leak", "a memfd of 120 MiB that nobody maps", { claimed: true }),
   guestFault("buffers", "unattributed-kernel", "64 MiB in rings of perf events, and 96 MiB in those of ftrace", {
     cites: /^sys\/kernel\/tracing\/buffer_total_size_kb$/,
   }),

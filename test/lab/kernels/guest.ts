@@ -36,6 +36,7 @@ const PROGRAMS = {
   friend_push: "../friend_push",
   memcg_oom: "../memcg_oom",
   perf_rings: "../perf_rings",
+  shmem: "../shmem",
   tcp_backlog: "../tcp_backlog",
   trace_buffers: "../trace_buffers",
   swap_hog: "swap_hog",

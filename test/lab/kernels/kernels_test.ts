@@ -9,7 +9,7 @@ import { guestFaults, NEW, OLD } from "./expect.ts";
 import { bootImage, fetchedKernels, runGuest } from "./guest.ts";
 import { judge } from "./judge.ts";
 
-const FAULTS = guestFaults.filter(({ name }) => ["idle", "udp", "oom"].includes(name));
+const FAULTS = guestFaults.filter(({ name }) => ["idle", "udp", "memfd", "oom"].includes(name));
 
 const [[old], [young]] = await Promise.all([fetchedKernels(OLD), fetchedKernels(NEW)]);
 const available = await labAvailable() && old !== undefined && young !== undefined;
