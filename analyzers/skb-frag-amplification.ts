@@ -102,7 +102,7 @@ function pinnedBytes(seen: Seen): Pinned {
 /** Programs whose unread packets pin the blocks. */
 interface Amplifiers {
   readonly groups: readonly Group[];
-  /** They are all who have unread packets. */
+  /** Nobody else has unread packets enough to pin much of it. */
   readonly areAll: boolean;
 }
 
@@ -115,7 +115,10 @@ function amplifiers(pinned: Pinned, seen: Seen): Amplifiers {
   const charged = sumBytes(charges);
   const excess = pinned.high - outsideSlabBytes(seen);
   const all = groupByOwner(charges.filter(({ bytes }) => bytes >= charged / 1000), owners);
-  const those = (groups: readonly Group[]): Amplifiers => ({ groups, areAll: groups.length === all.length });
+  const those = (groups: readonly Group[]): Amplifiers => {
+    const others = all.filter((group) => !groups.includes(group));
+    return { groups, areAll: mostPinnedBytes(sumBytes(others), seen) < MIN_SHARE_OF_PINNED * pinned.high };
+  };
   const alone = all.filter(({ bytes }) =>
     mostPinnedBytes(bytes, seen) >= excess && excess >= MIN_AMPLIFICATION * bytes
   );

@@ -54,6 +54,15 @@ describe("skb-frag-amplification", () => {
     });
   });
 
+  it("is likely also where somebody else has a few packets, which cannot pin much of it", async () => {
+    const small = {
+      ...pinned(520 * MIB, undefined),
+      "proc/net/udp": udpText([{ bytes: 12 * MIB }, { bytes: 16_000 }]),
+    };
+    const finding = findingOf(await analyzeFiles(small), "skb-frag-amplification");
+    expect(finding).toMatchObject({ confidence: "likely", owners: [{ pid: 900 }] });
+  });
+
   it("is ruled out by a census that finds no blocks, whatever the residual", async () => {
     expect(findingOf(await analyzeFiles(pinned(520 * MIB, 0)), "skb-frag-amplification")).toBeUndefined();
   });
