@@ -479,9 +479,18 @@ interface PinnedInodes extends EvidenceLine {
   readonly bytes: ByteRange;
 }
 
-/** @param marks Of one descriptor, which are on as many inodes: another one may have marked the same. */
+/** Files on tmpfs: nobody gives these back, watched or not. */
+const TMPFS_INODES = "shmem_inode_cache";
+
+/**
+ * Undefined where they may be on tmpfs.
+ *
+ * @param marks Of one descriptor, which are on as many inodes: another one may have marked the same.
+ */
 function pinnedBy(marks: number, { slabinfo: slab }: Seen): PinnedInodes | undefined {
-  if (slab === undefined) return undefined;
+  if (slab?.value.every(({ name, activeObjects }) => name !== TMPFS_INODES || activeObjects < marks) !== true) {
+    return undefined;
+  }
   const caches = slab.value
     .filter(({ name, activeObjects }) => INODES.test(name) && activeObjects >= marks)
     .toSorted((a, b) => a.objectBytes - b.objectBytes);
