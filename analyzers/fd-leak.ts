@@ -1,6 +1,6 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
-import type { Confidence, Remedy } from "../src/core/report.ts";
+import type { ByteRange, Confidence, Remedy } from "../src/core/report.ts";
 import type { SourceLine } from "../src/core/ledger.ts";
 import type { HostFacts, MaybeValues, Values } from "../src/core/source.ts";
 import {
@@ -449,14 +449,65 @@ function slabEvidence({ count }: Program, kind: string, { slabinfo: slab }: Seen
   }));
 }
 
-/** The inotify descriptors of one program that were looked at. */
+const LIMIT_OF_WATCHES: Remedy = {
+  when: "prevent",
+  text: `Bound the watches of a user: inotify_add_watch then fails in the program that asks for too many. ${
+    remedyMark("fd-leak", "limit of inotify watches")
+  }`,
+  commands: setSysctl("fs.inotify.max_user_watches=65536"),
+  verify: "grep -c ^inotify /proc/PID/fdinfo/FD of the program stays below",
+};
+
+/** The descriptors of inotify, or of fanotify, of one program that were looked at. */
 interface Watches {
+  readonly kind: "inotify" | "fanotify";
   readonly comm: string;
   readonly pids: readonly number[];
   readonly marks: number;
   readonly bytes: number;
+  /** Inodes that they keep in memory. */
+  readonly pinned: PinnedInodes | undefined;
   /** The one with the most watches first. */
   readonly details: readonly [DescriptorDetail, ...DescriptorDetail[]];
+}
+
+/** Caches of inodes of files on disks and of file servers: those of sockets and of tmpfs are not given back anyway. */
+const INODES = /^(?!(?:lsm|sock|proc|shmem|mqueue|hugetlbfs|bdev|rpc)_)\w*inode(?:_cache)?$/;
+
+/** A mark holds its inode (fsnotify_get_inode_ref()), however short memory is. */
+interface PinnedInodes extends EvidenceLine {
+  readonly bytes: ByteRange;
+}
+
+/** Files on tmpfs: nobody gives these back, watched or not. */
+const TMPFS_INODES = "shmem_inode_cache";
+
+/**
+ * Undefined where they may be on tmpfs.
+ *
+ * @param marks Of one descriptor, which are on as many inodes: another one may have marked the same.
+ */
+function pinnedBy(marks: number, { slabinfo: slab }: Seen): PinnedInodes | undefined {
+  if (slab?.value.every(({ name, activeObjects }) => name !== TMPFS_INODES || activeObjects < marks) !== true) {
+    return undefined;
+  }
+  const caches = slab.value
+    .filter(({ name, activeObjects }) => INODES.test(name) && activeObjects >= marks)
+    .toSorted((a, b) => a.objectBytes - b.objectBytes);
+  const [smallest, largest] = [caches[0], caches.at(-1)];
+  if (smallest === undefined || largest === undefined) return undefined;
+  return {
+    bytes: { low: marks * smallest.objectBytes, high: marks * largest.objectBytes },
+    path: slab.path,
+    line: largest.line,
+    because: `${
+      formatCount(largest.activeObjects)
+    } inodes of ${largest.name} are alive; those that are watched are not given back, though they count as reclaimable`,
+  };
+}
+
+function marksIn({ inotifyMarks, fanotifyMarks }: DescriptorDetail): number | undefined {
+  return inotifyMarks ?? fanotifyMarks;
 }
 
 /**
@@ -464,15 +515,15 @@ interface Watches {
  * once, the others are taken to be like those that were looked at.
  */
 function marksOf(details: readonly DescriptorDetail[]): number {
-  const counts = details.map(({ inotifyMarks = 0 }) => inotifyMarks);
+  const counts = details.map((detail) => marksIn(detail) ?? 0);
   const most = counts.reduce((max, count) => Math.max(max, count), 0);
   const others = sum(counts) - most;
   const instances = details.reduce((sum, { weight }) => sum + weight, 0);
   return most + (others === 0 ? 0 : others * (instances - 1) / (counts.length - 1));
 }
 
-function watches({ descriptors: table }: Seen): Watches[] {
-  const counted = table.details.filter(({ inotifyMarks }) => inotifyMarks !== undefined);
+function watches(kind: Watches["kind"], seen: Seen): Watches[] {
+  const counted = seen.descriptors.details.filter((detail) => detail[`${kind}Marks`] !== undefined);
   return [...byComm(counted, ({ comm }) => comm)].map(([comm, details]) => {
     const byPid = byComm(details, ({ pid }) => `${pid}`);
     const marksBy = [...byPid.values()].map((theirs) => ({
@@ -480,50 +531,54 @@ function watches({ descriptors: table }: Seen): Watches[] {
       bytes: MARK_BYTES * marksOf(theirs),
     }));
     const bytes = sumBytes(marksBy);
-    const sorted = details.toSorted((a, b) => (b.inotifyMarks as number) - (a.inotifyMarks as number));
+    const sorted = details.toSorted((a, b) => (marksIn(b) ?? 0) - (marksIn(a) ?? 0)) as [DescriptorDetail];
     return {
+      kind,
       comm,
       pids: mainPids(marksBy),
       marks: bytes / MARK_BYTES,
       bytes: Math.round(bytes),
-      details: sorted as [DescriptorDetail],
+      pinned: pinnedBy(marksIn(sorted[0]) ?? 0, seen),
+      details: sorted,
     };
   });
 }
 
-function watchFinding({ comm, pids, marks, bytes, details }: Watches, { processes: known }: Seen): FindingDraft {
-  const [first] = details;
-  const instances = Math.round(details.reduce((sum, { weight }) => sum + weight, 0));
+function heldBy({ bytes, pinned }: Watches): number {
+  return bytes + (pinned?.bytes.low ?? 0);
+}
+
+function watchFinding(watching: Watches, { processes: known }: Seen): FindingDraft {
+  const { kind, comm, pids, marks, bytes, pinned, details: [first, ...others] } = watching;
+  const instances = Math.round([first, ...others].reduce((sum, { weight }) => sum + weight, 0));
   const count = formatCount(Math.round(marks));
   return {
-    title: `${nameOfGroup({ comm, pids })}: ${count} inotify watches hold ${formatBytes(bytes)} of kernel objects`,
+    title: `${nameOfGroup({ comm, pids })}: ${count} ${kind} watches hold ${formatBytes(bytes)} of kernel objects${
+      pinned === undefined ? "" : `, and ${formatBytes(pinned.bytes.low)} of inodes in memory`
+    }`,
     confidence: marks > MOST_DEFAULT_MARKS ? "confirmed" : "possible",
     material: true,
-    claims: [{ account: "slab-unreclaimable", bytes: { low: bytes, high: bytes } }],
+    claims: [
+      { account: "slab-unreclaimable", bytes: { low: bytes, high: bytes } },
+      ...(pinned === undefined ? [] : [{ account: "slab-reclaimable" as const, bytes: pinned.bytes }]),
+    ],
     owners: [{
       pid: pids[0] ?? null,
       comm,
-      bytes,
+      bytes: heldBy(watching),
       count: instances,
-      detail: `${count} inotify watches on ${formatQuantity(instances, "descriptor")}`,
+      detail: `${count} ${kind} watches on ${formatQuantity(instances, "descriptor")}`,
     }],
     evidence: [{
       path: first.path,
       line: first.line,
-      because: `one descriptor has ${formatCount(first.inotifyMarks as number)} watches; a user may have ${
+      because: `one descriptor has ${formatCount(marksIn(first) ?? 0)} watches; a user may have ${
         formatCount(MOST_DEFAULT_MARKS)
       } by default at the most`,
-    }],
+    }, ...(pinned === undefined ? [] : [pinned])],
     remedies: [
-      ...remedies({ comm, pids }, "inotify", known).slice(0, 1),
-      {
-        when: "prevent",
-        text: `Bound the watches of a user: inotify_add_watch then fails in the program that asks for too many. ${
-          remedyMark("fd-leak", "limit of inotify watches")
-        }`,
-        commands: setSysctl("fs.inotify.max_user_watches=65536"),
-        verify: "grep -c ^inotify /proc/PID/fdinfo/FD of the program stays below",
-      },
+      ...remedies({ comm, pids }, kind, known).slice(0, 1),
+      ...(kind === "fanotify" ? [] : [LIMIT_OF_WATCHES]),
     ],
   };
 }
@@ -543,7 +598,7 @@ export const fdLeak: Analyzer = defineAnalyzer({
   title: "Descriptors that are never closed hold kernel objects",
   mechanism:
     "Every descriptor holds kernel objects: a struct file, most kinds a dentry, and what it stands for (an epoll instance with its watches, a socket, " +
-    "the marks of inotify). A program that opens and does not close makes slab grow by 0.5 to 4 KB each, charged to no process. The dentries and socket inodes are " +
+    "the marks of inotify and fanotify, and the inodes that these keep in memory). A program that opens and does not close makes slab grow by 0.5 to 4 KB each, charged to no process. The dentries and socket inodes are " +
     "counted as reclaimable, yet cannot be reclaimed while the descriptor is open: a leak looks half harmless.",
   lookAlikes:
     "A busy server: its sockets are in use, and stand in the tables of their protocol. slab-leak: a cache grows and no process has descriptors to match. " +
@@ -572,7 +627,8 @@ export const fdLeak: Analyzer = defineAnalyzer({
         const unseen = unseenShare(program, listed, seen);
         return program.bytes * unseen >= materialBytes ? programFinding(program, unseen, seen) ?? [] : [];
       }),
-      ...watches(seen).filter(({ bytes }) => bytes >= materialBytes).map((each) => watchFinding(each, seen)),
+      ...(["inotify", "fanotify"] as const).flatMap((kind) => watches(kind, seen))
+        .filter((each) => heldBy(each) >= materialBytes).map((each) => watchFinding(each, seen)),
     ];
     if (findings.length > 0) return { findings };
     const unseenFiles = (openFiles(seen) ?? 0) - listed;

@@ -72,7 +72,7 @@ function ringBytes({ sqEntries, cqEntries }: DescriptorDetail, pageSizeBytes: nu
 }
 
 function groups(details: readonly DescriptorDetail[], pageSizeBytes: number): Group[] {
-  const rings = details.filter(({ inotifyMarks }) => inotifyMarks === undefined);
+  const rings = details.filter(({ inotifyMarks, fanotifyMarks }) => (inotifyMarks ?? fanotifyMarks) === undefined);
   const size = (detail: DescriptorDetail): number => ringBytes(detail, pageSizeBytes) + detail.bufferBytes;
   return [...byComm(rings, ({ comm }) => comm)].map(([comm, held]) => ({
     comm,

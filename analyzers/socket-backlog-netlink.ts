@@ -4,9 +4,12 @@ import type { Remedy } from "../src/core/report.ts";
 import { sumRanges } from "../src/core/sums.ts";
 import {
   copiedQueuesFinding,
+  copiesConfidence,
   type CopiesContext,
   type CopiesKind,
+  heldText,
   inCommon,
+  ownersOfCopies,
   pingBacklog,
   placeCopies,
   rawBacklog,
@@ -21,7 +24,6 @@ import { type Process, processes } from "../src/computed/processes.ts";
 import { skbSlab } from "../src/computed/skb_memory.ts";
 import {
   type Backlog,
-  backlogConfidence,
   describeBehaviour,
   describeLimit,
   type Judged,
@@ -176,14 +178,17 @@ function netlinkFinding(
   const claims = placeCopies(judged, ledger, slab, originOf);
   const held = sumRanges(claims).high;
   return {
-    title: `${nameOfGroups(groups)}: ${formatBytes(held)} unread in ${
+    title: `${nameOfGroups(groups)}: ${heldText(judged, claims)} unread in ${
       formatQuantity(judged.queues.length, "netlink socket")
     }`,
-    confidence: backlogConfidence(judged, materialBytes),
+    confidence: copiesConfidence(judged, claims, materialBytes),
     material: held >= materialBytes,
     claims,
     ...forecast(growth(backlog.series)),
-    owners: groups.map((group) => ownerOf(group, "socket", "ls -l /proc/[0-9]*/fd | grep socket", names(group))),
+    owners: ownersOfCopies(
+      groups.map((group) => ownerOf(group, "socket", "ls -l /proc/[0-9]*/fd | grep socket", names(group))),
+      held,
+    ),
     evidence: evidence(judged, held, backlog.seconds),
     remedies: remedies(groups, known),
   };

@@ -17,6 +17,7 @@ import { forecast } from "../src/computed/forecast.ts";
 import { growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
+import { memoryLimits } from "../src/computed/memory_limits.ts";
 import { pressure } from "../src/computed/pressure.ts";
 import { type ProcessLife, processLives } from "../src/computed/process_lives.ts";
 import {
@@ -33,7 +34,7 @@ import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** Heaps grow in steps: a few transparent huge pages (2 MiB each) come and go in a process that leaks nothing. Hosts below 512 MiB have none (hugepage_init()). */
 const MIN_GROWTH_BYTES = 16 * 2 ** 20;
-/** A process below this is not what fills a host, even if it grows: 128 MiB is the working set of an ordinary service. */
+/** A process below this is not what fills a host, even if it grows: 128 MiB is the working set of an ordinary service. A container with a small limit is filled by less. */
 const MIN_LEAK_BYTES = 128 * 2 ** 20;
 /** What leaks makes the host's memory go: together they did at least a quarter of the growth of all anonymous memory. */
 const MIN_SHARE_OF_GROWTH = 0.25;
@@ -66,6 +67,7 @@ const uses = {
   languages,
   pressure,
   meminfo,
+  limits: memoryLimits,
   recorded: importedHistory,
   areAllProcesses,
   seesAllDescriptors,
@@ -86,6 +88,18 @@ interface Tenant {
 
 interface Grown extends Tenant {
   readonly trend: Trend;
+}
+
+/** What a tenant may fill: the host's memory, or as much as its control group has. */
+function roomBytes({ comm, processes: each, firstSeen }: Tenant, { limits, ledger: { totalBytes } }: Seen): number {
+  // The groups were looked at once, in the first whole snapshot.
+  const anonBytes = firstSeen.reduce((sum, process) => sum + process.anonBytes, 0);
+  const known = limits?.({
+    claims: [{ account: "anon", bytes: { low: anonBytes, high: anonBytes } }],
+    owners: [{ pid: (each[0] as Process).pid, comm, bytes: anonBytes, count: each.length, detail: "" }],
+    growthBytesPerSecond: null,
+  }).limits ?? [];
+  return Math.min(totalBytes, ...known.map(({ bytes }) => bytes));
 }
 
 function leastLeakBytes(totalBytes: number): number {
@@ -139,14 +153,16 @@ function programs(tenants: readonly Tenant[], snapshots: number): Tenant[] {
 }
 
 /** Those that are large and grew in a straight enough line. */
-function growing(tenants: readonly Tenant[], totalBytes: number): Grown[] {
+function growing(tenants: readonly Tenant[], seen: Seen): Grown[] {
   const grown: Grown[] = [];
   for (const tenant of tenants) {
-    const trend = growth(tenant.series, leastGrowthBytes(totalBytes));
+    const trend = growth(tenant.series, leastGrowthBytes(seen.ledger.totalBytes));
     if (trend === undefined) continue;
     if (trend.high > MAX_RATE_SPREAD * trend.low) continue;
-    if ((tenant.series.at(-1) as Measurement).bytes < leastLeakBytes(totalBytes)) continue;
-    if (trend.spanSeconds >= LONG_WATCH_SECONDS && trend.changeBytes < MIN_LONG_GROWTH_SHARE * totalBytes) continue;
+    // Few grow: only of these the limits are looked up.
+    const room = roomBytes(tenant, seen);
+    if ((tenant.series.at(-1) as Measurement).bytes < leastLeakBytes(room)) continue;
+    if (trend.spanSeconds >= LONG_WATCH_SECONDS && trend.changeBytes < MIN_LONG_GROWTH_SHARE * room) continue;
     grown.push({ ...tenant, trend });
   }
   return grown;
@@ -173,9 +189,9 @@ function pidsOf(tenants: readonly Tenant[]): Set<number> {
 }
 
 /** Processes of one program that leak side by side are one tenant, without the others of the program, which do not. */
-function byProgram(alone: readonly Grown[], totalBytes: number): Grown[] {
+function byProgram(alone: readonly Grown[], seen: Seen): Grown[] {
   const spans = new Set(alone.map(({ series }) => series.length));
-  const together = growing([...spans].flatMap((snapshots) => programs(alone, snapshots)), totalBytes);
+  const together = growing([...spans].flatMap((snapshots) => programs(alone, snapshots)), seen);
   const taken = pidsOf(together);
   return [...together, ...alone.filter(({ processes: [process] }) => !taken.has((process as Process).pid))];
 }
@@ -185,13 +201,13 @@ function allGrowing(
   tenants: readonly Tenant[],
   recent: readonly Tenant[],
   snapshots: number,
-  totalBytes: number,
+  seen: Seen,
 ): Grown[] {
-  const alone = growing(tenants, totalBytes);
+  const alone = growing(tenants, seen);
   const taken = pidsOf(alone);
   // Of days, hardly all processes of a program are the same.
   const others = recent.filter(({ processes: [process] }) => !taken.has((process as Process).pid));
-  return [...byProgram(alone, totalBytes), ...growing(programs(others, snapshots), totalBytes)].sort(fastestFirst);
+  return [...byProgram(alone, seen), ...growing(programs(others, snapshots), seen)].sort(fastestFirst);
 }
 
 /** How much some processes grew in the last seconds; one that was not there yet began with nothing. */
@@ -320,7 +336,7 @@ interface Leaks {
 }
 
 function leaksOf(seen: Seen): Leaks {
-  const { ledgers = [], recently = [], ledger: { totalBytes } } = seen;
+  const { ledgers = [], recently = [] } = seen;
   const all = sorted(seen.history ?? [], seen);
   const recent = sorted(recently, seen);
   const end = ledgers.at(-1)?.time ?? 0;
@@ -328,8 +344,8 @@ function leaksOf(seen: Seen): Leaks {
   // Newcomers, and heaps that are swept, are no part of what the others do.
   const growthLeft = (seconds: number): number => growth(seconds) - growthOf(all.doubtful, end - seconds * 1000);
   return {
-    sure: leaking(allGrowing(all.settled, recent.settled, recently.length, totalBytes), growthLeft),
-    doubted: leaking(allGrowing(all.doubtful, recent.doubtful, recently.length, totalBytes), growth),
+    sure: leaking(allGrowing(all.settled, recent.settled, recently.length, seen), growthLeft),
+    doubted: leaking(allGrowing(all.doubtful, recent.doubtful, recently.length, seen), growth),
   };
 }
 

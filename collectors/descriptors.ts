@@ -9,7 +9,7 @@ const COUNTS = `for fd in /proc/[0-9]*/fd; do echo "$fd"; done | xargs -r stat -
 /**
  * What kind they are: all of up to 200 descriptors, and else 200 evenly spread ones, of each of the 48 processes with the most. Looking one up costs
  * the kernel 0.9 KB, so this costs 9 MB on any host. Before 6.2 the table's size stands in for the number. Of some kinds the
- * kernel tells what they hold: marks of inotify (counted, there may be a million, of which a process's next descriptors are not looked at any more), rings and buffers of io_uring, and completions for which its ring had no room
+ * kernel tells what they hold: marks of inotify and fanotify (counted, of the latter those that let the kernel forget the inode (FAN_MARK_EVICTABLE, 0x200) are none; there may be a million, of which a process's next descriptors are not looked at any more), rings and buffers of io_uring, and completions for which its ring had no room
  * (counted, too).
  * As few programs as can be: starting them was a third of what collecting took.
  */
@@ -23,18 +23,20 @@ for each in $(echo "$top" | awk '
   $1 <= 200 { print $2 "/*"; next }
   { for (i = 0; i <= $1; i += int($1 / 200) + 1) print $2 "/" i }'); do echo "$each"; done | xargs ls -ln | awk '
   { print }
-  /anon_inode:(inotify|\\[io_uring\\])$/ {
+  /anon_inode:(inotify|\\[(fanotify|io_uring)\\])$/ {
     file = $0; sub(/ -> .*/, "", file); sub(/.* /, "", file); sub(/fd/, "fdinfo", file)
     process = file; sub(/fdinfo.*/, "", process)
     if (looked[process $NF]++ >= 200 || watches[process] > 1000000) next
-    inotify = overflow = 0
+    inotify = fanotify = overflow = 0
     while ((getline line < file) > 0)
       if (index(line, "  user_data=") == 1) overflow++
       else if (line ~ /^inotify /) inotify++
+      else if (line ~ /^fanotify ino:/ && line !~ /mflags:[0-9a-f]*[2367abef][0-9a-f][0-9a-f] /) fanotify++
       else if (line ~ /^ *(SqMask|CqMask|UserBufs):/ || line ~ /^ +[0-9]+: 0x[0-9a-f]+\\/[0-9]+$/) print file ": " line
     close(file)
-    watches[process] += inotify
+    watches[process] += inotify + fanotify
     if (/inotify$/) print file ": inotify " inotify
+    if (fanotify) print file ": fanotify " fanotify
     if (overflow) print file ": overflow " overflow
   }'`;
 

@@ -2,7 +2,7 @@
 import type { FindingDraft } from "../core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../core/format.ts";
 import type { Ledger } from "../core/ledger.ts";
-import type { Claim, Remedy } from "../core/report.ts";
+import type { Claim, Confidence, Owner, Remedy } from "../core/report.ts";
 import type { Source } from "../core/source.ts";
 import { sum, sumRanges } from "../core/sums.ts";
 import { packet } from "../parsers/packet.ts";
@@ -106,6 +106,28 @@ export function placeCopies<Q extends SocketQueue>(
   });
 }
 
+/** Whether there is less than they are charged: how much less, the packets that they have in common decide. */
+function areCut({ bytes }: Judged, claims: readonly Claim[]): boolean {
+  return sumRanges(claims).high < bytes;
+}
+
+/** How much they hold, in words. */
+export function heldText(judged: Judged, claims: readonly Claim[]): string {
+  return `${areCut(judged, claims) ? "at most " : ""}${formatBytes(sumRanges(claims).high)}`;
+}
+
+/** That nobody reads is known; that what they hold is much is confirmed where it surely is. */
+export function copiesConfidence(judged: Judged, claims: readonly Claim[], materialBytes: number): Confidence {
+  const confidence = backlogConfidence(judged, materialBytes);
+  const mayBeLittle = areCut(judged, claims) && sumRanges(claims).low < materialBytes;
+  return confidence === "confirmed" && mayBeLittle ? "likely" : confidence;
+}
+
+/** Of packets in common each owner may have all, and none has more than there is. */
+export function ownersOfCopies(groups: readonly Owner[], held: number): Owner[] {
+  return groups.map((owner) => ({ ...owner, bytes: Math.min(owner.bytes, held) }));
+}
+
 /** Why what is held is less than what the queues are charged, if it is. */
 export function inCommon({ queues, bytes }: Judged, held: number): string {
   if (queues.length === 1 || bytes <= held) return "";
@@ -148,13 +170,18 @@ export function copiedQueuesFinding(
   const materialBytes = materialQueueBytes(ledger?.totalBytes);
   const [largest] = judged.queues as [JudgedQueue<SocketQueue>];
   return {
-    title: `${nameOfGroups(groups)}: ${formatBytes(held)} unread in ${formatQuantity(judged.queues.length, kind.noun)}`,
-    confidence: backlogConfidence(judged, materialBytes),
+    title: `${nameOfGroups(groups)}: ${heldText(judged, claims)} unread in ${
+      formatQuantity(judged.queues.length, kind.noun)
+    }`,
+    confidence: copiesConfidence(judged, claims, materialBytes),
     material: held >= materialBytes,
     claims,
     ...forecast(growth(backlog.series)),
-    owners: groups.map((group) =>
-      ownerOf(group, "socket", kind.look, `, the fullest of ${(group.held[0] as SocketQueue).local}`)
+    owners: ownersOfCopies(
+      groups.map((group) =>
+        ownerOf(group, "socket", kind.look, `, the fullest of ${(group.held[0] as SocketQueue).local}`)
+      ),
+      held,
     ),
     evidence: [
       {

@@ -82,7 +82,8 @@ function details(
   path: string,
   infos: readonly DescriptorInfo[],
 ): DescriptorDetail[] {
-  const kindOf = (info: DescriptorInfo): string => info.inotifyMarks === undefined ? "io_uring" : "inotify";
+  const kindOf = ({ inotifyMarks, fanotifyMarks }: DescriptorInfo): string =>
+    inotifyMarks !== undefined ? "inotify" : fanotifyMarks !== undefined ? "fanotify" : "io_uring";
   const seen = new Map<string, number>();
   for (const info of infos) {
     const key = `${info.pid} ${kindOf(info)}`;

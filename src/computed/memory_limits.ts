@@ -22,6 +22,7 @@ import { recentTrend, type Trend } from "./trend.ts";
 export interface MemoryLimit {
   /** "memory.max of /docker/abc (600 MiB)", "CommitLimit (3.00 GiB)" */
   readonly name: string;
+  readonly bytes: number;
   /** Before it is reached, when the whole snapshot was taken. */
   readonly leftBytes: number;
   readonly evidence: EvidenceLine;
@@ -159,6 +160,7 @@ function limit(each: Limited, account: AccountId): MemoryLimit {
     : "at it the kernel kills in the group, whatever the host has left";
   return {
     name: `${file.limit} of ${group} (${formatBytes(limitBytes)})`,
+    bytes: limitBytes,
     leftBytes,
     evidence: {
       path,
@@ -241,6 +243,7 @@ function promised(reader: Reader, { path, value }: Parsed<Meminfo>): Promised | 
     trend,
     limit: {
       name: `CommitLimit (${formatBytes(limit.bytes)})`,
+      bytes: limit.bytes,
       leftBytes,
       evidence: {
         path,

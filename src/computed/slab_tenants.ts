@@ -349,6 +349,23 @@ function completionsIn(cache: SlabUse, { descriptors }: TenantWitnesses): Tenant
   };
 }
 
+/** How many requests of a ring have not ended is told nowhere: a program is named only where all were looked at, and no other has one. */
+function requestsIn(cache: SlabUse, { descriptors }: TenantWitnesses): Tenant | undefined {
+  if (!namesOf(cache).includes("io_kiocb")) return undefined;
+  const all = descriptors?.processes ?? [];
+  const holders = all.filter(({ kinds }) => (kinds.get("io_uring") ?? 0) > 0);
+  const [first] = holders;
+  if (first === undefined || holders.some(({ comm }) => comm !== first.comm)) return undefined;
+  if (all.some(({ kinds }) => kinds.size === 0)) return undefined;
+  const { comm, source } = first;
+  return {
+    what: "requests of io_uring that have not ended",
+    groups: [{ comm, pids: holders.map(({ pid }) => pid), count: cache.activeObjects }],
+    see: (pid) => `ls -l /proc/${pid}/fd | grep io_uring`,
+    evidence: [{ ...source, because: `of all processes only ${comm} has an io_uring` }],
+  };
+}
+
 /** What a cache's objects are, if they are what descriptors stand for: struct file of each, and the inode of a memfd. */
 function describedBy(cache: SlabUse): { what: string; of: (process: Descriptors) => number } | undefined {
   const names = namesOf(cache);
@@ -422,6 +439,6 @@ export function tenantOf(cache: SlabUse, witnesses: TenantWitnesses): Tenant | u
   return neighboursIn(cache, witnesses) ?? timersIn(cache, witnesses) ?? zombiesIn(cache, witnesses) ??
     messagesIn(cache, witnesses) ?? semaphoresIn(cache, witnesses) ?? keysIn(cache, witnesses) ??
     eventsIn(cache, witnesses) ??
-    completionsIn(cache, witnesses) ?? descriptorsIn(cache, witnesses) ??
+    completionsIn(cache, witnesses) ?? requestsIn(cache, witnesses) ?? descriptorsIn(cache, witnesses) ??
     filesIn(cache, witnesses);
 }

@@ -68,6 +68,7 @@ export function* queuedInodes(path: string, bytes: Uint8Array, minBytes: number)
   const ss = path.slice(path.lastIndexOf("/") + 1) === "ss_-peaonmi";
   if (table === undefined && !ss) return;
   let last = 0;
+  let isMultipath = false;
   for (const line of lines(new TextDecoder("latin1").decode(bytes))) {
     const found = table === undefined ? unixSocket(line) : tableRow(line, table);
     if (found !== undefined && found.inode > 0 && found.queued >= (found.listening ? 1 : minBytes)) {
@@ -76,7 +77,12 @@ export function* queuedInodes(path: string, bytes: Uint8Array, minBytes: number)
     if (table !== undefined) continue;
     // A packet socket's ring stands on a line below the socket's own. However empty, it holds all of its memory.
     if (/^\s+ring_[rt]x\(/.test(line) && last > 0) yield last;
-    else if (/^\S/.test(line)) last = unownedInode(line);
+    // So does what a socket of MPTCP is charged, which is in no table.
+    else if (isMultipath && last > 0 && chargedBytes(line) >= minBytes) yield last;
+    else if (/^\S/.test(line)) {
+      last = unownedInode(line);
+      isMultipath = line.startsWith("mptcp ");
+    }
   }
 }
 
@@ -103,4 +109,10 @@ function unixSocket(line: string): Row | undefined {
 /** The inode that `-e` prints for a socket other than a unix one; 0 when there is none, or the owner stands there already. */
 function unownedInode(line: string): number {
   return line.includes("users:((") ? 0 : Number(/ ino:(\d+) /.exec(line)?.[1] ?? 0);
+}
+
+/** What waits to be read, or has not been acknowledged, by `skmem:(r0,rb131072,t0,tb87040,f0,w0,...)`. */
+function chargedBytes(line: string): number {
+  const [, unread, unsent] = /^\s+skmem:\(r(\d+),.*,w(\d+),/.exec(line) ?? [];
+  return Math.max(Number(unread ?? 0), Number(unsent ?? 0));
 }

@@ -329,8 +329,13 @@ function note(line,    f, n, i, queue) {
 
 function note_ss(line,    f, n, i) {
   if (line ~ /^[ \\t]+ring_[rt]x\\(/) { if (ring > 0) want(ring, 1e9); return }
+  if (multipath && line ~ /^[ \\t]+skmem:\\(r/) {
+    split(line, f, /[(,]/)
+    want(ring, substr(f[2], 2)); want(ring, substr(f[7], 2))
+  }
   if (line ~ /^[ \\t]/) return
   ring = 0
+  multipath = line ~ /^mptcp /
   if (index(line, "users:((")) return
   if (match(line, / ino:[0-9]+ /)) ring = substr(line, RSTART + 5, RLENGTH - 6) + 0
   if (line !~ /^u_/) return

@@ -34,10 +34,11 @@ function evidenceOf({ draft }: Candidate): number {
   return (draft.symptomOf === undefined ? 0 : 3) + directness[draft.confidence];
 }
 
-/** Who gets a disputed byte: the better evidence, then the larger claim. */
+/** Who gets a disputed byte: the better evidence, then who says that it is abnormal, then the larger claim. */
 function byClaimRight(a: Candidate, b: Candidate): number {
   return (
     evidenceOf(a) - evidenceOf(b) ||
+    Number(b.draft.material) - Number(a.draft.material) ||
     claimed(b.draft) - claimed(a.draft) ||
     (a.cause < b.cause ? -1 : 1)
   );

@@ -26,6 +26,8 @@ export interface DescriptorInfo {
   readonly fd: number;
   /** Watches of an inotify descriptor. */
   readonly inotifyMarks: number | undefined;
+  /** Inodes that a fanotify descriptor has marked, and so keeps in memory. */
+  readonly fanotifyMarks: number | undefined;
   /** Entries of the submission and of the completion ring of an io_uring. */
   readonly sqEntries: number | undefined;
   readonly cqEntries: number | undefined;
@@ -70,6 +72,7 @@ type Info = { -readonly [K in keyof DescriptorInfo]: DescriptorInfo[K] };
 function addDetail(info: Info, text: string): boolean {
   const [name = "", value = ""] = text.trim().split(/:?\s+/, 2);
   if (name === "inotify") info.inotifyMarks = parseCount(value);
+  else if (name === "fanotify") info.fanotifyMarks = parseCount(value);
   else if (name === "overflow") info.overflowCompletions = parseCount(value);
   // A mask is the number of entries less one; the number is a power of two.
   else if (name === "SqMask") info.sqEntries = entries(value);
@@ -115,6 +118,7 @@ export function parseDescriptorSamples(text: string, context: ParseContext): Des
           pid: Number(info[1]),
           fd: Number(info[2]),
           inotifyMarks: undefined,
+          fanotifyMarks: undefined,
           sqEntries: undefined,
           cqEntries: undefined,
           bufferBytes: 0,

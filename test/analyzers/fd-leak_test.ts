@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fdLeak } from "../../analyzers/fd-leak.ts";
 import { analyzeFiles, findingOf, manifest, meminfoText } from "./_bundle.ts";
+import { slabinfoText } from "./_kernel.ts";
 import { tcpText } from "./_sockets.ts";
 
 const MIB = 2 ** 20;
@@ -253,6 +254,43 @@ describe("fd-leak", () => {
     // 178 MB of slab were measured with two million.
     expect(finding?.bytes.low).toBeGreaterThan(0.9 * 178e6);
     expect(finding?.bytes.high).toBeLessThan(1.1 * 178e6);
+  });
+
+  it("tells that watched inodes are not given back, though they count as reclaimable", async () => {
+    // Linux 6.18, ext4: 250,000 files marked with fanotify: SReclaimable grew by 329 MiB.
+    const files = (kind: string, target: string, inodes: string) => ({
+      "proc/meminfo": meminfoText({ SUnreclaim: 300 * MIB, SReclaimable: 450 * MIB }, 24 * GIB),
+      "proc/slabinfo": slabinfoText([{ name: inodes, size: 1128, objects: 300_000 }, {
+        name: "lsm_inode_cache",
+        size: 32,
+        objects: 400_000,
+      }]),
+      "sos_commands/process/descriptor_counts": "4 /proc/700/fd\n",
+      "sos_commands/process/descriptor_samples":
+        `lr-x------ 1 root root 64 Nov 23 07:13 /proc/700/fd/3 -> anon_inode:${target}\n/proc/700/fdinfo/3: ${kind} 250000\n`,
+      ...comm(700, "watcher"),
+    });
+    for (const [kind, target] of [["fanotify", "[fanotify]"], ["inotify", "inotify"]] as const) {
+      const finding = findingOf(await analyzeFiles(files(kind, target, "ext4_inode_cache"), [fdLeak]), "fd-leak");
+      expect(finding).toMatchObject({
+        // As many may be wanted.
+        confidence: "possible",
+        claims: [{ account: "slab-unreclaimable" }, { account: "slab-reclaimable", bytes: { low: 250_000 * 1128 } }],
+        owners: [{ pid: 700, comm: "watcher" }],
+      });
+      expect(finding?.title).toContain(
+        `250,000 ${kind} watches hold 21.5 MiB of kernel objects, and 269 MiB of inodes`,
+      );
+    }
+    const others = analyzeFiles(files("fanotify", "[fanotify]", "sock_inode_cache"), [fdLeak]);
+    expect(findingOf(await others, "fd-leak")).toBeUndefined();
+    // They may be those of files on tmpfs, which are in other accounts.
+    const onDisk = files("fanotify", "[fanotify]", "ext4_inode_cache");
+    const slab = slabinfoText([
+      { name: "ext4_inode_cache", size: 1128, objects: 300_000 },
+      { name: "shmem_inode_cache", size: 752, objects: 300_000 },
+    ]);
+    expect(findingOf(await analyzeFiles({ ...onDisk, "proc/slabinfo": slab }, [fdLeak]), "fd-leak")).toBeUndefined();
   });
 
   it("does not take many descriptors to have as many watches as the one that has all of them", async () => {

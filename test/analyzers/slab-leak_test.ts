@@ -92,6 +92,23 @@ describe("slab-leak", () => {
     expect(others?.title).not.toContain("lazy");
   });
 
+  it("names who has requests of io_uring that do not end, where all were looked at and nobody else has a ring", async () => {
+    const files = (others: string) => ({
+      "proc/meminfo": meminfoText({ SUnreclaim: 20 * MIB + 819_200 * 256 }, 24 * GIB),
+      "proc/slabinfo": slabinfoText([{ name: "io_kiocb", size: 256, objects: 819_200 }]),
+      "proc/7/status": "Name:\tserver\nPid:\t7\nRssAnon:\t100 kB\n",
+      "proc/8/status": "Name:\tother\nPid:\t8\nRssAnon:\t100 kB\n",
+      "sos_commands/process/descriptor_counts": "4 /proc/7/fd\n4 /proc/8/fd\n",
+      "sos_commands/process/descriptor_samples":
+        `lrwx------ 1 0 0 64 Nov 23 07:13 /proc/7/fd/3 -> anon_inode:[io_uring]\n${others}`,
+    });
+    const other = (target: string) => `lrwx------ 1 0 0 64 Nov 23 07:13 /proc/8/fd/3 -> ${target}\n`;
+    const named = async (others: string) => findingOf(await analyzeFiles(files(others)), "slab-leak")?.owners[0]?.comm;
+    expect(await named(other("/dev/null"))).toBe("server");
+    expect(await named(other("anon_inode:[io_uring]"))).toBe("io_kiocb");
+    expect(await named("")).toBe("io_kiocb");
+  });
+
   it("does not take what ZFS caches for a leak in many caches", async () => {
     // Debian 12: https://github.com/openzfs/zfs/issues/15637; MemTotal and SUnreclaim, most of which these rows have, are made up.
     const report = await analyzeFiles({

@@ -102,6 +102,23 @@ describe("user-leak", () => {
     expect(findingOf(await router(40 * MIB, 41 * MIB, 42 * MIB), "user-leak")).toBeUndefined();
   });
 
+  it("judges by the size of a container: a leak of less than 128 MiB fills one of 256", async () => {
+    const held = async (limitBytes: number) => {
+      const files = {
+        ...watched("small", [60 * MIB, 80 * MIB, 100 * MIB]),
+        "proc/700/cgroup": "0::/box\n",
+        "sys/fs/cgroup/box/memory.max": `${limitBytes}\n`,
+        "sys/fs/cgroup/box/memory.current": `${64 * MIB}\n`,
+        "sys/fs/cgroup/box/memory.stat": `anon ${60 * MIB}\ninactive_file 0\nactive_file 0\n`,
+      };
+      return findingOf(await analyzeFiles(files), "user-leak");
+    };
+    const finding = await held(256 * MIB);
+    expect(finding).toMatchObject({ confidence: "likely", owners: [{ pid: 700, comm: "small" }] });
+    expect(finding?.exhaustion?.limit).toBe("memory.max of /box (256 MiB)");
+    expect(await held(4 * GIB)).toBeUndefined();
+  });
+
   it("accuses no process that starts up", async () => {
     expect(findingOf(await analyzeFiles(watched("starting", [100 * MIB, 300 * MIB, 340 * MIB])), "user-leak"))
       .toBeUndefined();

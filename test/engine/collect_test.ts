@@ -495,6 +495,22 @@ describe("collect()", () => {
       ].join("\n"));
     });
 
+    it("finds those of MPTCP, which only ss tells of, by what they are charged", async () => {
+      const row = (inode: number, charged: string) =>
+        `mptcp ESTAB 0 0 127.0.0.1:1 127.0.0.1:2 ino:${inode} sk:1 cgroup:/ <->\n\t skmem:(${charged},o0,bl0,d0) token:1\n`;
+      const { files } = await run({
+        files: {},
+        links: fds,
+        commands: {
+          ss: row(11, "r5972232,rb8388608,t0,tb16384,f0,w0") + row(12, "r0,rb131072,t0,tb16384,f0,w4096") +
+            row(14, "r0,rb131072,t0,tb16384,f0,w0") +
+            "tcp ESTAB 0 0 127.0.0.1:1 127.0.0.1:2 ino:99 sk:2\n\t skmem:(r9999,rb1,t0,tb1,f0,w0,o0,bl0,d0)\n",
+        },
+      }, [{ kind: "command", argv: ["ss"], as: "sos_commands/networking/ss_-peaonmi" }, owners]);
+      expect(files["owners"]).toMatch(/fd\/4 -> socket:\[12\][^]*fd\/3 -> socket:\[11\]/);
+      expect(files["owners"]).not.toMatch(/\[(?:14|99)\]/);
+    });
+
     it("walks no descriptors when no socket holds memory", async () => {
       const { files } = await run({ files: { "/proc/1/net/udp": udp(11, "00000000") }, links: fds }, [netns, owners]);
       expect(files["owners"]).toBe("# descriptors_read 0\n# not_found 0\n");

@@ -50,6 +50,17 @@ describe("settleClaims()", () => {
     });
   });
 
+  it("gives a byte to who says that it is abnormal before who says that it is usual, with as good evidence", () => {
+    const { settled } = settleClaims([
+      { cause: "usual", draft: draft(300, 300, { confidence: "possible", material: false }) },
+      { cause: "pinned", draft: draft(100, 120, { confidence: "possible" }) },
+    ], ledger);
+    expect(Object.fromEntries(settled.map(({ cause, bytes }) => [cause, bytes]))).toEqual({
+      pinned: { low: 100, high: 100 },
+      usual: { low: 200, high: 200 },
+    });
+  });
+
   it("reports a cause as displaced when others hold all its bytes", () => {
     const { displaced } = settleClaims([
       { cause: "a", draft: draft(300, 300, { confidence: "confirmed" }) },
