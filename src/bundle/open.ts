@@ -66,6 +66,13 @@ export function wantedPatterns(sources: readonly Source<unknown>[]): readonly st
   return [...patterns, ...behindLink, ...factsPaths, MANIFEST, STATUS];
 }
 
+/** What takes a bundle's files, and tells which it has. */
+export interface Keeper extends Pick<Kept, "addLink" | "addFile" | "end"> {
+  readonly files: Pick<ReadonlyMap<string, unknown>, "has" | "size">;
+  /** Told of a file of which nothing is used. */
+  passOver?(): void;
+}
+
 /** A name that an archive has, which may be of a bundle. */
 const ARCHIVE = /\.(?:zip|tar(?:\.(?:gz|bz2|xz|zst))?|tgz|tbz2?|txz|tzst)$/;
 
@@ -82,24 +89,24 @@ function isInner({ path, entry }: PlacedEntry): boolean {
 function keep(
   placed: PlacedEntry,
   wanted: (path: string) => boolean,
-  kept: Kept,
+  kept: Keeper,
   recurring?: RecurringPaths,
-): Promise<void> | undefined {
+): Promise<void> | undefined | void {
   const { path, entry } = placed;
-  if (entry.kind === "link") kept.addLink(path, entry.linkTarget ?? "");
+  if (entry.kind === "link") return kept.addLink(path, entry.linkTarget ?? "");
   if (entry.kind !== "file") return undefined;
   const snapshot = snapshotOf(path);
   const below = belowSnapshot(path, snapshot);
   const isWanted = wanted(below);
   if (snapshot !== undefined) recurring?.add(placed, snapshot, { below, isWanted });
-  return isWanted ? kept.addFile(below, entry, snapshot) : undefined;
+  return isWanted ? kept.addFile(below, entry, snapshot) : kept.passOver?.();
 }
 
 /** Keeps what is wanted, and gives the archives that may be bundles themselves, each to be read before the next one is asked for. */
-async function* keepAll(
+export async function* keepAll(
   entries: Entries,
   { budget, wanted }: Pick<Opening, "budget" | "wanted">,
-  kept: Kept,
+  kept: Keeper,
   warnings: string[],
 ): AsyncGenerator<PlacedEntry> {
   const places = new Places(budget, warnings);
@@ -110,7 +117,7 @@ async function* keepAll(
       const known = recurring.of(entry);
       if (known !== undefined) {
         budget.entry();
-        const reading = known.isWanted ? kept.addFile(known.below, entry, recurring.snapshot) : undefined;
+        const reading = known.isWanted ? kept.addFile(known.below, entry, recurring.snapshot) : kept.passOver?.();
         if (reading !== undefined) await reading;
         continue;
       }
@@ -120,7 +127,9 @@ async function* keepAll(
         for (const section of await places.sections(placed)) await keep(section, wanted, kept);
       } else if (isInner(placed)) yield placed;
       else if (LooseFiles.is(placed) && !wanted(placed.path) && !places.isSupportconfig) {
-        for (const known of await loose.read(placed)) await keep(known, wanted, kept);
+        const found = await loose.read(placed);
+        if (found === undefined) kept.passOver?.();
+        for (const known of found ?? []) await keep(known, wanted, kept);
       } else if (loose.isBelow(placed, kept.files.size) && !wanted(placed.path)) await loose.hold(placed);
       else {
         // Waiting for nothing takes longer than all the rest.
