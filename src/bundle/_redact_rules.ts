@@ -96,7 +96,7 @@ const NOT_KERNEL = /^(?:audit|[^\s:[\]]{1,64}\[\d+\]): /;
 const COMMAND_LINE = /^.*?\b[Cc]ommand line(?: parameters)?[:,]? /;
 /** Of programs that kill before the kernel must, what tells whom and why: names of programs, groups and pods, as in the kernel's own lines. */
 const DAEMON_LINE =
-  /^(?:systemd-oomd|earlyoom|nohang(?:-desktop)?|kubelet)\[\d+\]: (?:(?:Killed|Marked) \S+ (?:for killing )?due to |mem avail: |(?:sending SIG\w+ to|killing) process | +(?:MemAvailable \[|PID: |Send(?:ing)? SIG)|.{0,100}viction manager: (?:pod|must|attempting) )/;
+  /^(?:systemd-oomd|earlyoom|nohang(?:-desktop)?|kubelet)\[\d+\]: (?:(?:Killed|Marked) \S+ (?:for killing )?due to |(?:Low memory! )?mem avail: |Out of memory! avail: |(?:sending SIG\w+ to|[Kk]illing) process[ :]| +(?:MemAvailable \[|PID: |Send(?:ing)? SIG)|.{0,100}viction manager: (?:pod|must|attempting) )/;
 /** What earlyoom tells last of a process. */
 const ITS_COMMAND = ', cmdline "';
 

@@ -317,6 +317,33 @@ const COMPRESSIONS: readonly { readonly magic: readonly number[]; readonly decom
   { magic: [0x42, 0x5a, 0x68], decompress: bunzip2 },
 ];
 
+/** What is not read, by its first bytes, and what to do instead: `FILE` is the bundle's name. */
+const OTHER_FORMATS: readonly (readonly [readonly string[], string, string])[] = [
+  [["\x04\x22M\x18", "\x02!L\x18"], "lz4", "lz4 -d FILE bundle.tar"],
+  [["7z\xbc\xaf"], "7-Zip", "7z x -obundle FILE; nailhouse analyze bundle"],
+  [["Rar!\x1a\x07"], "RAR", "mkdir bundle; unrar x FILE bundle/; nailhouse analyze bundle"],
+  [["LZIP\x00", "LZIP\x01"], "lzip", "lzip -dc FILE > bundle.tar"],
+  [["\x89LZO\x00"], "lzop", "lzop -dc FILE > bundle.tar"],
+  [["]\x00\x00"], "LZMA", "xz --format=lzma -dc FILE > bundle.tar"],
+  [["\x1f\x9d"], "an archive of compress", "gzip -dc FILE > bundle.tar"],
+  [["H4sI"], "base64", "base64 -d FILE > bundle.tgz"],
+  [["070701", "070702", "070707"], "cpio", "mkdir bundle; cd bundle; cpio -idm --no-absolute-filenames < FILE"],
+  [
+    ["\x85\x01", "\x85\x02", "\x85\x03", "\x85\x04", "\x8c\x0d\x04", "-----BEGIN PGP MESSAGE"],
+    "an encrypted file (OpenPGP)",
+    "gpg -d FILE > bundle.tgz",
+  ],
+  [
+    ["KDUMP   ", "DISKDUMP", "\x7fELF"],
+    "a dump of the kernel's memory or a program",
+    "crash VMLINUX FILE: `log`, `kmem -i` and `kmem -s` print text that is read",
+  ],
+  [["\xef\xbe\xed\xfe", "\xfe\xed\xbe\xef"], "what atop recorded", "atop -r FILE -P MEM > history.txt"],
+  [["\x96\xd5", "\xd5\x96"], "what sysstat recorded", "sadf -j FILE -- -r ALL > history.json"],
+  [["LPKSHHRH"], "a journal of systemd", "journalctl -k --file FILE > journal.txt"],
+  [["\x89PNG", "\xff\xd8\xff", "GIF8", "%PDF-"], "a picture or a document", "copy its text, and save that to a file"],
+];
+
 /** A console's log may begin with the words of firmware and boot loader. */
 const LOG_HEAD_BYTES = 2 ** 20;
 /** What a program wrote for days may have it in between; 64 MiB are looked through in some 6 s. */
@@ -393,6 +420,13 @@ async function unpack(
       const long = utf8.decode(head);
       if (splitText(long, undefined) !== undefined) return pasted(again, undefined, budget, broken);
       if (tellsOfOom(long)) return oneFile(LOG_PLACE, again);
+    }
+    const beginning = String.fromCharCode(...text.head.subarray(0, 64));
+    const other = OTHER_FORMATS.find(([magics]) => magics.some((magic) => beginning.startsWith(magic)));
+    if (other !== undefined) {
+      throw new BundleError(
+        `Cannot read the bundle: it is ${other[1]}, which is not read; instead: ${other[2]}`,
+      );
     }
     throw new BundleError(
       "Cannot read the bundle: it is neither a tar archive (plain, gzip, bzip2, xz or zstd) nor a zip archive, nor a kernel log, nor a file of /proc; what the host's `nailhouse collect`, dmesg or cat /proc/meminfo prints is read",
