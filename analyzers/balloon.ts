@@ -30,8 +30,8 @@ const MAJOR_SHARE = 0.1;
 /** MemTotal changes by a few pages when the kernel frees what it needed to boot. */
 const MIN_FALL_BYTES = 16 * 2 ** 20;
 
-const needs = { ledger, meminfo };
-const uses = { vmstat, vmwareBalloon, uncountedBalloons, history: overTime(meminfo) };
+const needs = { ledger };
+const uses = { meminfo, vmstat, vmwareBalloon, uncountedBalloons, history: overTime(meminfo) };
 
 /** What the bundle tells. */
 type Seen = Values<typeof needs> & MaybeValues<typeof uses> & { readonly facts: HostFacts };
@@ -91,9 +91,10 @@ function remediesOf(driver?: string): readonly Remedy[] {
   ];
 }
 
-function fromMeminfo({ path, value }: Parsed<Meminfo>): Taken | undefined {
-  const entry = value.bytes.get("Balloon");
-  if (entry === undefined || entry.bytes === 0) return undefined;
+function fromMeminfo(file: Parsed<Meminfo> | undefined): Taken | undefined {
+  const entry = file?.value.bytes.get("Balloon");
+  if (file === undefined || entry === undefined || entry.bytes === 0) return undefined;
+  const { path } = file;
   const because = `the balloon has ${formatBytes(entry.bytes)}`;
   return { path, line: entry.line, bytes: entry.bytes, because, account: "balloon", driver: undefined };
 }
@@ -141,6 +142,7 @@ function fallOfTotal({ history }: Seen): Taken | undefined {
   };
 }
 
+const MEMINFO: Missing = { path: "proc/meminfo", howToCapture: "cat /proc/meminfo" };
 const MODULES: Missing = { path: "proc/modules", howToCapture: "cat /proc/modules" };
 
 /** The driver is loaded on every machine of such a hypervisor, whether there is a balloon or not: it claims nothing. */
@@ -175,6 +177,7 @@ function nothingTaken(
   { ledger, meminfo: file, vmstat: counters, vmwareBalloon, uncountedBalloons: drivers }: Seen,
 ): Outcome {
   if (vmwareBalloon !== undefined) return { ruledOut: "the balloon is empty" };
+  if (file === undefined) return { notAssessed: [MEMINFO] };
   const [driver] = drivers ?? [];
   if (driver !== undefined) return uncounted(driver, ledger);
   if (!isWhole(ledger)) return { notAssessed: [WHOLE_MEMINFO] };

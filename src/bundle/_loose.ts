@@ -68,7 +68,9 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^ *(?:Active \/ Total Objects \(% used\) |OBJS ACTIVE +USE OBJ SIZE )/, "sos_commands/memory/slabtop_-o"],
   // That of busybox before 1.22 ends with buffers.
   [/^[ \t]*total +used +free +shared +(?:buffers|buff\/cache)\s/, FREE_PLACE],
-  [/^[ \t]*(?:[KMGTP]iB )?Mem *: *(?:[\d.]+(?:[kKMGT]? +|\+ *)total|\d+K used), /, FREE_PLACE],
+  [/^[ \t]*(?:[KMGTP]iB )?Mem *: *(?:[\d.,]+(?:[kKMGT]? +|\+ *)total|\d+K used), /, FREE_PLACE],
+  [/^[KMGTP]iB +[^\d\s:]{1,12} *: *(?:\d{1,12}(?:[.,]\d)? [^\d\s,.]{1,20}[,.] +){3}\d/, FREE_PLACE],
+  [/^Per-node system memory usage \(in MBs\):/, FREE_PLACE],
   [/^MEM \| +tot +\d[\d.]*[KMGT] *\|/, FREE_PLACE],
   // vmstat -s.
   [/^ *\d+ [KM] total memory\r?\n/, FREE_PLACE],
@@ -94,9 +96,14 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   // In other languages its title is another.
   [/^Proto +Recv-Q +Send-Q .*\b(?:Inode|PID)\b/, NETSTAT_PLACE],
   [/^USER +PID +%CPU +%MEM +VSZ +RSS /, "sos_commands/process/ps_auxwww"],
-  // top's table, too.
+  // In other languages the last two words of top's are others.
   [
-    /^[ \t]*(?=[^\n]*\bPID )(?=[^\n]* (?:RSS|RES) )[A-Z%_+ ]{1,200} (?:COMMAND|CMD) *\r?\n/,
+    /^[ \t]*PID +\S{1,20} +PR +NI +VIRT +RES +SHR +S +%CPU +%MEM +\S{1,20} +\S{1,20}\r?\n/,
+    "sos_commands/process/ps_auxwww",
+  ],
+  // top's table, and htop's, too.
+  [
+    /^[ \t]*(?=[^\n]*\bPID )(?=[^\n]* (?:RSS|RES) )[A-Z%_+ ]{1,200} (?:COMMAND|CMD|Command) *\r?\n/,
     "sos_commands/process/ps_auxwww",
   ],
   [/^(?:CONTAINER(?: ID)?|ID|POD) +(?:NAME +)?CPU % +MEM(?: USAGE \/ LIMIT)? /, CONTAINERS_PLACE],
@@ -111,6 +118,7 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   // crash's kmem -i and kmem -s, of a kernel that panicked.
   [/^ *PAGES +TOTAL +PERCENTAGE *\n *TOTAL MEM +\d+ /, FREE_PLACE],
   [/^CACHE +(?:NAME +)?OBJSIZE +ALLOCATED +TOTAL +SLABS +SSIZE\b/, "sos_commands/memory/slabtop_-o"],
+  [/^Cache +Num +Total +Size +Pages\s/, "sos_commands/memory/slabtop_-o"],
   [/^COMMAND +PID +(?:TID +TASKCMD +)?USER +FD +TYPE +(?:FILE-FLAG +)?DEVICE /, LSOF_PLACE],
   // In other units the numbers are rounded.
   [/^Filesystem +(?:1K|1024)-blocks +Used +Available /, "sos_commands/filesys/df_-al"],

@@ -180,8 +180,8 @@ export class LooseFiles {
     return entry.kind === "file" && isLooseName(path);
   }
 
-  /** What is in one of them, valid until the next entry is asked for. Lists of sockets come at the end. */
-  async read({ path: name, entry }: PlacedEntry): Promise<readonly PlacedEntry[]> {
+  /** What is in one of them, valid until the next entry is asked for; undefined where nothing is. Lists of sockets come at the end. */
+  async read({ path: name, entry }: PlacedEntry): Promise<readonly PlacedEntry[] | undefined> {
     const { bytes } = await entry.read(this.#maxBytes);
     return this.#use(this.#look(name, bytes));
   }
@@ -240,7 +240,7 @@ export class LooseFiles {
           `${shortName(other.name)} is passed over with its folder: it is of another host or time than what is used`,
         );
       }
-      if (other === undefined || !held.includes(other)) yield wholeFirst(held).flatMap((file) => this.#use(file));
+      if (other === undefined || !held.includes(other)) yield wholeFirst(held).flatMap((file) => this.#use(file) ?? []);
     }
   }
 
@@ -284,7 +284,7 @@ export class LooseFiles {
     return { name, sections: [{ path, bytes: only.bytes }], warnings: [readAs(path)] };
   }
 
-  #use(file: LooseFile): PlacedEntry[] {
+  #use(file: LooseFile): PlacedEntry[] | undefined {
     const { name, sections, warnings } = this.#besideLog(file);
     const used = sections.filter((section) => this.#uses(section));
     if (used.length === 0) {
@@ -292,7 +292,7 @@ export class LooseFiles {
       if (twice !== undefined) {
         this.#few.add("twice", `${shortName(name)} is passed over: another file is ${twice.path}`);
       }
-      return [];
+      return undefined;
     }
     this.#warnings.push(...warnings.map((warning) => shortName(name) + warning));
     return used.flatMap(({ path, bytes }) => {

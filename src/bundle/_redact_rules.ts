@@ -1,6 +1,7 @@
 /** What stands where in which file, for files in which that is not plain from the text alone. */
 import { matcher } from "../core/patterns.ts";
 import { formatHexAddress, parseHexAddress } from "./_addresses.ts";
+import { FREE_PLACE, SS_PLACE, VMSTAT_PLACE } from "./_loose.ts";
 import { HOSTNAME_PLACE } from "./facts.ts";
 import type { TextRedactor } from "./_redact_text.ts";
 
@@ -95,7 +96,7 @@ const NOT_KERNEL = /^(?:audit|[^\s:[\]]{1,64}\[\d+\]): /;
 const COMMAND_LINE = /^.*?\b[Cc]ommand line(?: parameters)?[:,]? /;
 /** Of programs that kill before the kernel must, what tells whom and why: names of programs, groups and pods, as in the kernel's own lines. */
 const DAEMON_LINE =
-  /^(?:systemd-oomd|earlyoom|nohang(?:-desktop)?|kubelet)\[\d+\]: (?:(?:Killed|Marked) \S+ (?:for killing )?due to |mem avail: |(?:sending SIG\w+ to|killing) process | +(?:MemAvailable \[|PID: |Send(?:ing)? SIG)|.{0,100}viction manager: (?:pod|must|attempting) )/;
+  /^(?:systemd-oomd|earlyoom|nohang(?:-desktop)?|kubelet)\[\d+\]: (?:(?:Killed|Marked) \S+ (?:for killing )?due to |(?:Low memory! )?mem avail: |Out of memory! avail: |(?:sending SIG\w+ to|[Kk]illing) process[ :]| +(?:MemAvailable \[|PID: |Send(?:ing)? SIG)|.{0,100}viction manager: (?:pod|must|attempting) )/;
 /** What earlyoom tells last of a process. */
 const ITS_COMMAND = ', cmdline "';
 
@@ -284,6 +285,16 @@ const recorded: Rule = (text, context) => {
 };
 
 const plain: Rule = (text, context) => context.text(text);
+
+/** What tells the unit of what stands below, or its family: whatever else somebody typed may be of another host, or a secret. */
+const TYPED_WORD = /^(?:[$|]|-[\w-]{1,24}|ss|free|vmstat)$/;
+
+/** What was pasted has the command line above it. */
+const pasted: Rule = (text, context) =>
+  context.text(text.replace(
+    /^\$ .*$/gm,
+    (line) => line.replace(/\S+/g, (word) => TYPED_WORD.test(word) ? word : context.names.argument(word)),
+  ));
 const endingInPath: Rule = (text, context) => context.endingInPath(text);
 
 interface FileRule {
@@ -351,6 +362,7 @@ const FILE_RULES: readonly FileRule[] = [
   { paths: ["sos_commands/networking/*netstat_*", "sos_commands/networking/namespaces/*/*netstat_*"], rule: netstat },
   { paths: ["sos_commands/process/lsof_*", "sos_commands/filesys/lsof_*"], rule: lsof },
   { paths: ["sos_commands/sysvipc/ipcs"], rule: ipcs },
+  { paths: [SS_PLACE, FREE_PLACE, VMSTAT_PLACE], rule: pasted },
   { paths: ["sos_commands/process/*", "sos_commands/filesys/*", "proc/swaps"], rule: endingInPath },
 ];
 

@@ -24,7 +24,8 @@ const KERNEL_LINES: readonly RegExp[] = [
   // Who kills before the kernel does.
   /\bsystemd-oomd\[\d+\]: /,
   /\bearlyoom\[\d+\]: /,
-  /^mem avail: +\d+ of +\d+ MiB/,
+  /^(?:Low memory! )?mem avail: +\d+ (?:of +\d+ )?MiB/,
+  /\bOut of memory! avail: \d+ MiB < min: /,
   /\bnohang(?:-desktop)?\[\d+\]: /,
   /\b(?:lowmemorykiller|lmkd) *: Kill/,
   /viction manager: /,

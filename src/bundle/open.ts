@@ -66,6 +66,13 @@ export function wantedPatterns(sources: readonly Source<unknown>[]): readonly st
   return [...patterns, ...behindLink, ...factsPaths, MANIFEST, STATUS];
 }
 
+/** What takes a bundle's files, and tells which it has. */
+export interface Keeper extends Pick<Kept, "addLink" | "addFile" | "end"> {
+  readonly files: Pick<ReadonlyMap<string, unknown>, "has" | "size">;
+  /** Told of a file of which nothing is used. */
+  passOver?(): void;
+}
+
 /** A name that an archive has, which may be of a bundle. */
 const ARCHIVE = /\.(?:zip|tar(?:\.(?:gz|bz2|xz|zst))?|tgz|tbz2?|txz|tzst)$/;
 
@@ -82,24 +89,24 @@ function isInner({ path, entry }: PlacedEntry): boolean {
 function keep(
   placed: PlacedEntry,
   wanted: (path: string) => boolean,
-  kept: Kept,
+  kept: Keeper,
   recurring?: RecurringPaths,
-): Promise<void> | undefined {
+): Promise<void> | undefined | void {
   const { path, entry } = placed;
-  if (entry.kind === "link") kept.addLink(path, entry.linkTarget ?? "");
+  if (entry.kind === "link") return kept.addLink(path, entry.linkTarget ?? "");
   if (entry.kind !== "file") return undefined;
   const snapshot = snapshotOf(path);
   const below = belowSnapshot(path, snapshot);
   const isWanted = wanted(below);
   if (snapshot !== undefined) recurring?.add(placed, snapshot, { below, isWanted });
-  return isWanted ? kept.addFile(below, entry, snapshot) : undefined;
+  return isWanted ? kept.addFile(below, entry, snapshot) : kept.passOver?.();
 }
 
 /** Keeps what is wanted, and gives the archives that may be bundles themselves, each to be read before the next one is asked for. */
-async function* keepAll(
+export async function* keepAll(
   entries: Entries,
   { budget, wanted }: Pick<Opening, "budget" | "wanted">,
-  kept: Kept,
+  kept: Keeper,
   warnings: string[],
 ): AsyncGenerator<PlacedEntry> {
   const places = new Places(budget, warnings);
@@ -110,7 +117,7 @@ async function* keepAll(
       const known = recurring.of(entry);
       if (known !== undefined) {
         budget.entry();
-        const reading = known.isWanted ? kept.addFile(known.below, entry, recurring.snapshot) : undefined;
+        const reading = known.isWanted ? kept.addFile(known.below, entry, recurring.snapshot) : kept.passOver?.();
         if (reading !== undefined) await reading;
         continue;
       }
@@ -120,7 +127,9 @@ async function* keepAll(
         for (const section of await places.sections(placed)) await keep(section, wanted, kept);
       } else if (isInner(placed)) yield placed;
       else if (LooseFiles.is(placed) && !wanted(placed.path) && !places.isSupportconfig) {
-        for (const known of await loose.read(placed)) await keep(known, wanted, kept);
+        const found = await loose.read(placed);
+        if (found === undefined) kept.passOver?.();
+        for (const known of found ?? []) await keep(known, wanted, kept);
       } else if (loose.isBelow(placed, kept.files.size) && !wanted(placed.path)) await loose.hold(placed);
       else {
         // Waiting for nothing takes longer than all the rest.
@@ -308,6 +317,33 @@ const COMPRESSIONS: readonly { readonly magic: readonly number[]; readonly decom
   { magic: [0x42, 0x5a, 0x68], decompress: bunzip2 },
 ];
 
+/** What is not read, by its first bytes, and what to do instead: `FILE` is the bundle's name. */
+const OTHER_FORMATS: readonly (readonly [readonly string[], string, string])[] = [
+  [["\x04\x22M\x18", "\x02!L\x18"], "lz4", "lz4 -d FILE bundle.tar"],
+  [["7z\xbc\xaf"], "7-Zip", "7z x -obundle FILE; nailhouse analyze bundle"],
+  [["Rar!\x1a\x07"], "RAR", "mkdir bundle; unrar x FILE bundle/; nailhouse analyze bundle"],
+  [["LZIP\x00", "LZIP\x01"], "lzip", "lzip -dc FILE > bundle.tar"],
+  [["\x89LZO\x00"], "lzop", "lzop -dc FILE > bundle.tar"],
+  [["]\x00\x00"], "LZMA", "xz --format=lzma -dc FILE > bundle.tar"],
+  [["\x1f\x9d"], "an archive of compress", "gzip -dc FILE > bundle.tar"],
+  [["H4sI"], "base64", "base64 -d FILE > bundle.tgz"],
+  [["070701", "070702", "070707"], "cpio", "mkdir bundle; cd bundle; cpio -idm --no-absolute-filenames < FILE"],
+  [
+    ["\x85\x01", "\x85\x02", "\x85\x03", "\x85\x04", "\x8c\x0d\x04", "-----BEGIN PGP MESSAGE"],
+    "an encrypted file (OpenPGP)",
+    "gpg -d FILE > bundle.tgz",
+  ],
+  [
+    ["KDUMP   ", "DISKDUMP", "\x7fELF"],
+    "a dump of the kernel's memory or a program",
+    "crash VMLINUX FILE: `log`, `kmem -i` and `kmem -s` print text that is read",
+  ],
+  [["\xef\xbe\xed\xfe", "\xfe\xed\xbe\xef"], "what atop recorded", "atop -r FILE -P MEM > history.txt"],
+  [["\x96\xd5", "\xd5\x96"], "what sysstat recorded", "sadf -j FILE -- -r ALL > history.json"],
+  [["LPKSHHRH"], "a journal of systemd", "journalctl -k --file FILE > journal.txt"],
+  [["\x89PNG", "\xff\xd8\xff", "GIF8", "%PDF-"], "a picture or a document", "copy its text, and save that to a file"],
+];
+
 /** A console's log may begin with the words of firmware and boot loader. */
 const LOG_HEAD_BYTES = 2 ** 20;
 /** What a program wrote for days may have it in between; 64 MiB are looked through in some 6 s. */
@@ -384,6 +420,13 @@ async function unpack(
       const long = utf8.decode(head);
       if (splitText(long, undefined) !== undefined) return pasted(again, undefined, budget, broken);
       if (tellsOfOom(long)) return oneFile(LOG_PLACE, again);
+    }
+    const beginning = String.fromCharCode(...text.head.subarray(0, 64));
+    const other = OTHER_FORMATS.find(([magics]) => magics.some((magic) => beginning.startsWith(magic)));
+    if (other !== undefined) {
+      throw new BundleError(
+        `Cannot read the bundle: it is ${other[1]}, which is not read; instead: ${other[2]}`,
+      );
     }
     throw new BundleError(
       "Cannot read the bundle: it is neither a tar archive (plain, gzip, bzip2, xz or zstd) nor a zip archive, nor a kernel log, nor a file of /proc; what the host's `nailhouse collect`, dmesg or cat /proc/meminfo prints is read",

@@ -9,11 +9,13 @@ import type { Sink } from "../core/host.ts";
 import { isBigEndian } from "../core/machine.ts";
 import { matcher } from "../core/patterns.ts";
 import type { HostFacts, Source } from "../core/source.ts";
+import { incomplete } from "./_few.ts";
+import { pathInBundle } from "./_history.ts";
 import { type Mapping, Pseudonyms } from "./_pseudonyms.ts";
 import { type Rule, type RuleContext, ruleOf } from "./_redact_rules.ts";
 import { textRedactor } from "./_redact_text.ts";
-import { defaultLimits } from "./limits.ts";
-import { HISTORY, linkDestination, placeEntries, wantedPatterns } from "./open.ts";
+import { Budget, defaultLimits } from "./limits.ts";
+import { HISTORY, keepAll, type Keeper, linkDestination, wantedPatterns } from "./open.ts";
 import type { TarSink } from "./tar_write.ts";
 
 export type { Mapping, SecretKind } from "./_pseudonyms.ts";
@@ -101,9 +103,19 @@ export class Redactor {
 
   /** Whether the file is to be read at all. Counts those that are not. */
   wants(path: string): boolean {
-    const wanted = this.#wanted(path.replace(HISTORY, ""));
-    if (!wanted) this.#notRead++;
-    return wanted;
+    const reads = this.reads(path.replace(HISTORY, ""));
+    if (!reads) this.passOver();
+    return reads;
+  }
+
+  /** Whether analysis reads a file, by its path below its snapshot's folder. */
+  reads(below: string): boolean {
+    return this.#wanted(below);
+  }
+
+  /** Counts a file of which nothing is passed on. */
+  passOver(): void {
+    this.#notRead++;
   }
 
   /** The file as it may be passed on; undefined when it may not. */
@@ -216,18 +228,31 @@ export async function redactEntries(
   onFile: (counts: RedactionCounts) => void,
 ): Promise<readonly string[]> {
   const warnings: string[] = [];
-  for await (const { path, entry } of placeEntries(entries, {}, warnings)) {
-    if (entry.kind === "link" && entry.linkTarget !== undefined) {
-      const link = redactor.link(path, entry.linkTarget);
+  const files = new Set<string>();
+  const add = async (path: string, entry: Entry): Promise<void> => {
+    const { bytes, truncated } = await entry.read(defaultLimits.maxFileBytes);
+    if (truncated) warnings.push(incomplete(path, bytes));
+    const redacted = redactor.file(path, bytes);
+    if (redacted === undefined) return;
+    await sink.file(redacted.path, redacted.bytes, mtimeMs);
+    onFile(redactor.counts());
+  };
+  const keeper: Keeper = {
+    files,
+    addFile(below, entry, snapshot) {
+      const path = pathInBundle(below, snapshot);
+      files.add(path);
+      return add(path, entry);
+    },
+    async addLink(path, target) {
+      const link = redactor.link(path, target);
       if (link !== undefined) await sink.link(link.path, link.target, mtimeMs);
-    } else if (entry.kind === "file" && redactor.wants(path)) {
-      const { bytes, truncated } = await entry.read(defaultLimits.maxFileBytes);
-      if (truncated) warnings.push(`${path} is incomplete: its first ${bytes.length} bytes are used`);
-      const redacted = redactor.file(path, bytes);
-      if (redacted === undefined) continue;
-      await sink.file(redacted.path, redacted.bytes, mtimeMs);
-      onFile(redactor.counts());
-    }
-  }
+    },
+    passOver: () => redactor.passOver(),
+    end() {},
+  };
+  const wanted = (below: string): boolean => redactor.reads(below);
+  const budget = new Budget({}, undefined);
+  for await (const _inner of keepAll(entries, { budget, wanted }, keeper, warnings)) redactor.passOver();
   return warnings;
 }

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -85,6 +85,10 @@ async function redact(input: string, output: string, analyzers: readonly Analyze
     map.write(redactor.mapping());
     if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
     const counts = redactor.counts();
+    if (counts.files === 0) {
+      for (const path of [output, map.path].filter((each) => statSync(each).isFile())) rmSync(path);
+      throw new BundleError("Cannot redact the bundle: it has no file that analysis reads, so nothing is passed on");
+    }
     say(
       `${output}: ${counts.files} files; not passed on: ${counts.notRead} that analysis does not read, ${counts.notText} that are not ` +
         `text; keep ${map.path} to yourself`,

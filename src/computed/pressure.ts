@@ -213,8 +213,8 @@ function falling({ ledgers, ledger: memory, meminfo: file }: Inputs): Sign {
 
 /** The same over what other programs recorded since the host was started, up to the snapshots. */
 function fallingForLong({ history, ledgers, ledger: memory }: Inputs): Sign {
-  if (memory === undefined) return undefined;
-  const { totalBytes } = memory;
+  // An unknown total shifts all of the line alike.
+  const totalBytes = memory?.totalBytes ?? 0;
   const recorded = (history?.sinceBoot ?? []).flatMap((point) => {
     const availableBytes = point.bytes.get("MemAvailable");
     return availableBytes === undefined ? [] : [{ ...point, availableBytes }];
@@ -287,10 +287,16 @@ function pickedRows({ bytes }: Meminfo): string {
 }
 
 /** Where nothing tells how much is available: kernels before 3.14, free of before 3.3.10 and an OOM's dump. Most of the caches is. */
-function untold({ ledger: memory, meminfo: file, free: summary }: Inputs): string {
+function untold({ ledger: memory, meminfo: file, free: summary, history }: Inputs): string {
   if (memory === undefined) {
+    const last = history?.points.findLast(({ bytes }) => bytes.has("MemAvailable"));
+    const recorded = last === undefined
+      ? ""
+      : `; ${formatBytes(last.bytes.get("MemAvailable") as number)} was available when it was recorded last, ${
+        instant(new Date(last.time).toISOString())
+      }`;
     return file === undefined
-      ? "the bundle has no /proc/meminfo"
+      ? `the bundle has no /proc/meminfo${recorded}`
       : `no ledger could be made of its /proc/meminfo${pickedRows(file.value)}`;
   }
   const caches = accountBytes(memory, "page-cache");

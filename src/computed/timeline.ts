@@ -21,8 +21,11 @@ function ofLedger({ availableBytes, accounts }: Ledger): KnownAccounts {
   return { availableBytes, accounts: new Map(accounts.map(({ id, bytes }) => [id, bytes])) };
 }
 
-function ofHistory({ bytes }: ImportedPoint): KnownAccounts {
+/** @param isAlone Whether there are no ledgers, which tell of what slab's two kinds are. */
+function ofHistory({ bytes }: ImportedPoint, isAlone: boolean): KnownAccounts {
   const accounts = new Map<AccountId, number>();
+  const slab = bytes.get("Slab");
+  if (isAlone && slab !== undefined && !bytes.has("SUnreclaim")) accounts.set("slab", slab);
   for (const [id, field] of FIELDS) {
     const known = bytes.get(field);
     if (known !== undefined) accounts.set(id, known);
@@ -37,9 +40,11 @@ export const timeline: Source<readonly TimePoint<KnownAccounts>[]> = defineCompu
   name: "timeline",
   needs: {},
   uses: { earlier: beforeStart(ledger), ledgers: overTime(ledger), history: importedHistory },
-  compute: ({ earlier, ledgers, history }) =>
-    [
-      ...(history?.points ?? []).map((point) => ({ time: point.time, value: ofHistory(point) })),
+  compute: ({ earlier, ledgers, history }) => {
+    const isAlone = (ledgers ?? []).length === 0;
+    return [
+      ...(history?.points ?? []).map((point) => ({ time: point.time, value: ofHistory(point, isAlone) })),
       ...[...(earlier ?? []), ...(ledgers ?? [])].map(({ time, value }) => ({ time, value: ofLedger(value) })),
-    ].sort((a, b) => a.time - b.time),
+    ].sort((a, b) => a.time - b.time);
+  },
 });

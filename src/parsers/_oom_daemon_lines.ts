@@ -2,7 +2,7 @@
 
 /** Every line that is about a kill has one of these. */
 export const OOM_DAEMON_MARKS: RegExp =
-  /oomd|earlyoom\[|mem avail: |VmRSS |\bnohang|lowmemorykiller|\blmkd|viction manager: |low on resource: memory|SIGKILL to cgroup |(?:Killed|Marked) \/.* due to /;
+  /oomd|earlyoom\[|mem avail: |Out of memory! avail: |Killing process(?:: | \d{1,10} [^( ])|VmRSS |\bnohang|lowmemorykiller|\blmkd|viction manager: |low on resource: memory|SIGKILL to cgroup |(?:Killed|Marked) \/.* due to /;
 
 /** A line that tells by itself to be the kernel's. */
 const KERNEL_LINE =

@@ -13,6 +13,7 @@
 //   KiB Swap:  2097148 total,  1540604 free,   556544 used.   157672 avail Mem
 //   KiB Mem : 13188148+total, 13976644 free, 10354286+used, 14361972 buff/cache              (where a number does not fit its column)
 //
+//   MiB Spch:  15884,4 gesamt,    512,3 frei,  14012,2 belegt,   1359,9 Puff/Cache                              (in other languages)
 //         4020152 K total memory                                                                          (vmstat -s)
 //
 //   MEM | tot   125.4G  | free    2.4G |  cache   7.8G | buff    9.2M |  slab    1.4G | slrec 573.7M |      (atop)
@@ -27,6 +28,10 @@
 //   kernel dynamic memory      10681456    2290100    8391356
 //   userspace memory            1216324     212340    1003984
 //   free memory                 4200948    4200948          0
+//
+//   Per-node system memory usage (in MBs):                                                                 (numastat -m; its HugePages are MB, too)
+//                             Node 0          Node 1           Total
+//   FilePages                9061.59         9231.61        18293.20
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine } from "./_lines.ts";
@@ -79,7 +84,35 @@ const CRASH_FIELDS: ReadonlyMap<string, string> = new Map([
   ["SWAP FREE", "SwapFree"],
 ]);
 const TOP_AMOUNT =
-  /(\d{1,16}(?:\.\d{1,3})?)(?:([kKMGT]?) +|(\.?\+) *)(total|free|used|shrd|shmem|buff\/cache|buffers|buff|cached|avail)\b/g;
+  /(?<![\d.,])(\d{1,16}(?:[.,]\d{1,3})?)(?:([kKMGT]?) +|(\.?\+) *)(total|free|used|shrd|shmem|buff\/cache|buffers|buff|cached|avail)\b/g;
+
+/** In other languages: total, free, used, and the caches or what is available. */
+const FOREIGN_TOP_ROW = new RegExp(
+  `^([KMGTP])iB +[^\\d\\s:]{1,12} *: *${
+    Array(3).fill(String.raw`(\d{1,12}(?:[.,]\d)?) [^\d\s,.]{1,20}[,.] +`).join("")
+  }` +
+    String.raw`(\d{1,12}(?:[.,]\d)?) [^\d\s]{1,20}(?: [^\d\s]{1,20})?$`,
+);
+const NUMASTAT_HEADER = /^Node \d.* Total$/;
+const NUMASTAT_ROW = /^([A-Z]\w{2,24}) .*?(\d{1,12}(?:\.\d{1,2})?)$/;
+/** All file pages: Cached, Buffers and SwapCached are not told apart. */
+const NUMASTAT_FIELDS: ReadonlyMap<string, string> = new Map([
+  ...[
+    "MemTotal",
+    "MemFree",
+    "AnonPages",
+    "Mapped",
+    "Shmem",
+    "KernelStack",
+    "PageTables",
+    "Slab",
+    "SReclaimable",
+    "SUnreclaim",
+  ]
+    .map((field) => [field, field] as const),
+  ["FilePages", "Cached"],
+  ["HugePages_Total", "Hugetlb"],
+]);
 
 /** vmstat's "swap cache" is the page cache. */
 const VMSTAT_ROW = /^(\d{1,16}) ([KM]) (?:(total|free|buff)(?:er)? memory|swap (cache)|(total|free) swap)$/;
@@ -184,7 +217,7 @@ function topAmounts(row: string, prefix: string | undefined, totalBytes: number 
     if (plus === "+" && name === "avail" && !((totalBytes ?? Infinity) < TEN_DIGITS_BYTES)) continue;
     if (plus === "+") cut.add(name as string);
     const unit = BINARY_UNITS.get((prefix ?? letter ?? "").toLowerCase());
-    const bytes = bytesOf({ number: Number(digits), unit }, undefined);
+    const bytes = bytesOf({ number: Number(digits?.replace(",", ".")), unit }, undefined);
     if (bytes !== undefined) told.set(name as string, bytes);
   }
   return { told, cut };
@@ -197,6 +230,7 @@ class Rows {
   #unit: number | undefined;
   #header: readonly string[] | undefined;
   #hasRow = false;
+  #isNumastat = false;
   readonly #text: string;
 
   constructor(text: string) {
@@ -206,6 +240,8 @@ class Rows {
   read(line: string, number: number): void {
     const options = COMMAND_LINE.exec(line)?.[1];
     if (options !== undefined) this.#unit = unitOf(options);
+    else if (NUMASTAT_HEADER.test(line)) this.#isNumastat = true;
+    else if (this.#isNumastat) this.#readNumastat(line, number);
     else if (HEADER.test(line)) this.#header ??= columns(line);
     else if (this.#header === undefined && FOREIGN_HEADER.test(line)) {
       this.#header = /^\s*-\/\+ /m.test(this.#text) ? OLD_COLUMNS : COLUMNS;
@@ -301,7 +337,28 @@ class Rows {
     this.#add(field, amount + (this.bytes.get(field)?.bytes ?? 0), line);
   }
 
+  #readNumastat(line: string, number: number): void {
+    const [, name = "", digits] = NUMASTAT_ROW.exec(line) ?? [];
+    this.#add(NUMASTAT_FIELDS.get(name), bytesOf({ number: Number(digits), unit: 2 ** 20 }, undefined), number);
+  }
+
+  #readForeignTop(line: string, number: number): void {
+    const [, letter = "", ...words] = FOREIGN_TOP_ROW.exec(line) ?? [];
+    const unit = BINARY_UNITS.get(letter.toLowerCase());
+    const [total, free, used, last] = words.map((word) =>
+      bytesOf({ number: Number(word.replace(",", ".")), unit }, undefined)
+    );
+    if (total === undefined || free === undefined || used === undefined) return;
+    const isSwap = this.bytes.has("MemTotal");
+    // Up to 3.3.9 what is free comes third, and both are all there is.
+    if (!isSwap && Math.abs(total - free - used) <= MAX_LOST_BYTES) return;
+    this.#add(isSwap ? "SwapTotal" : "MemTotal", total, number);
+    this.#add(isSwap ? "SwapFree" : "MemFree", free, number);
+    this.#add(isSwap ? "MemAvailable" : BUFF_CACHE, last, number);
+  }
+
   #readTop(line: string, number: number): void {
+    if (!/ free[,.]/.test(line) && FOREIGN_TOP_ROW.test(line)) return this.#readForeignTop(line, number);
     const [, prefix, kind, rest] = TOP_ROW.exec(line) ?? [];
     if (kind === undefined || rest === undefined) return;
     const { told, cut } = topAmounts(rest, prefix, this.bytes.get("MemTotal")?.bytes);

@@ -94,7 +94,7 @@ const AT_LIMIT = " killed as a result of limit of ";
 const LIMIT = new RegExp(`${AT_LIMIT}|^(?:memory: usage |Memory cgroup stats for )`);
 /** Who is killed, or that nobody is left who could be. */
 const KILL =
-  /^(?:Memory cgroup out of memory|Out of [Mm]emory|Killed process |Kernel panic .*(?:[Oo]ut of|deadlocked on) memory)/;
+  /^(?:Memory cgroup out of memory|Out of [Mm]emory(?!!)|Killed process |Kernel panic .*(?:[Oo]ut of|deadlocked on) memory)/;
 /** Of the host's memory, which the kernel writes where it was short: of a control group it tells other things. mm/oom_kill.c dump_header() */
 const HOST_DUMP = /^(?:Mem-[Ii]nfo:|lowmem_reserve\[\]:|Unreclaimable slab info:)/;
 /**

@@ -5,6 +5,8 @@
 //   ... Marked /system.slice/a.service for killing due to memory used (63 ) / total (64) and swap used (9) / total (10) being more than 90.00%
 //   Jul 18 08:23:17 web earlyoom[260]: mem avail: 55499 of 760640 MiB ( 7.30%), swap free:    0 of 2047 MiB ( 0.00%)
 //   ... sending SIGTERM to process 2595764 uid 0 "cellxgene": badness 711, VmRSS 52562 MiB        (1.7; up to 1.3: killing process 27541 "bash" with signal 15: ...)
+//   ... Out of memory! avail: 6271 MiB < min: 6436 MiB        (up to 1.0, then `Killing process 7981 htop`)
+//   ... Killing process: tail, pid: 16671, badness: 670, VmRSS: 4055 MiB        (1.1)
 //   nohang[530]:   MemAvailable [383 MiB, 5.0 %] <= soft_threshold_min_mem [384 MiB, 5.0 %]
 //   nohang[530]:   PID: 903309, name: mysqld, badness: 849
 //   nohang[530]:   Send SIGTERM to the victim; total response time: 13246 ms
@@ -38,6 +40,10 @@ const BY_OOMD =
 /** Of the root group, and of all memory, it is the host's. */
 const OF_GROUP = /^memory pressure for (?!\/ )/;
 const AVAILABLE = /\b(mem avail: +(\d{1,9}) of +(\d{1,9}) MiB .{1,200})$/;
+/** Of the first versions, whose words are like the kernel's. */
+const FIRST_AVAILABLE = /\bOut of memory! (avail: \d{1,9} MiB < min: \d{1,9} MiB)$/;
+const BY_FIRST_EARLYOOM =
+  /\bKilling process(?: (\d{1,10}) (\S.{0,63})|: (\S.{0,63}), pid: (\d{1,10}), badness: -?\d{1,5}, VmRSS: (\d{1,9}) MiB)$/;
 const BY_EARLYOOM =
   /\b(?:sending SIG(?:TERM|KILL) to|killing) process (\d{1,10}) (?:uid \d{1,10} )?"([^"]{0,64})"(?: with signal \d{1,2})?: (?:badness|oom_score) -?\d{1,5}, VmRSS (\d{1,9}) MiB\b/;
 const NOHANG_WHY = /\bnohang\S{0,24}: +(MemAvailable \[.{1,200})$/;
@@ -104,6 +110,7 @@ function nodeWasLow(line: string): Told | undefined {
 /** Line by line: of some programs an earlier line tells why, or whom. */
 class OomDaemonLines {
   #available: RegExpExecArray | undefined;
+  #firstAvailable: string | undefined;
   #nohang: { readonly because?: string; readonly pid?: string | undefined; readonly victim?: string | undefined } = {};
   #resource: string | undefined;
 
@@ -115,7 +122,7 @@ class OomDaemonLines {
   #byEarlyoom(line: string): Told | undefined {
     this.#available = AVAILABLE.exec(line) ?? this.#available;
     const [, pid, victim, mib] = BY_EARLYOOM.exec(line) ?? [];
-    if (victim === undefined) return undefined;
+    if (victim === undefined) return this.#byFirstEarlyoom(line);
     const [, words, left, all] = this.#available ?? [];
     return {
       daemon: "earlyoom",
@@ -124,6 +131,24 @@ class OomDaemonLines {
       rssBytes: multiply(parseCount(mib), 2 ** 20),
       because: words?.replace(/ {2,}/g, " "),
       isHostShort: !(Number(left) > AMPLE_AVAILABLE_SHARE * Number(all)),
+    };
+  }
+
+  /** Only below a line that tells how much was left: the words are anybody's. */
+  #byFirstEarlyoom(line: string): Told | undefined {
+    this.#firstAvailable = FIRST_AVAILABLE.exec(line)?.[1] ?? this.#firstAvailable;
+    const [, oldPid, oldVictim, name, itsPid, mib] = BY_FIRST_EARLYOOM.exec(line) ?? [];
+    const [because, victim] = name === undefined
+      ? [this.#firstAvailable, oldVictim]
+      : [this.#available?.[1]?.replace(/ {2,}/g, " "), name];
+    if (victim === undefined || because === undefined) return undefined;
+    return {
+      daemon: "earlyoom",
+      victim,
+      pid: parseCount(oldPid ?? itsPid),
+      rssBytes: multiply(parseCount(mib), 2 ** 20),
+      because,
+      isHostShort: true,
     };
   }
 

@@ -51,19 +51,21 @@ interface Header {
   readonly behind: number;
 }
 
-const TOP_SIZE = /^(\d{1,10}(?:\.\d{1,3})?)([kmgtp])$/i;
+const TOP_SIZE = /^(\d{1,10}(?:[.,]\d{1,3})?)([kmgtp])$/i;
 
 /** KiB, or what top rounds. */
 function sizeOf(text: string | undefined): number | undefined {
   const [, digits, letter] = TOP_SIZE.exec(text ?? "") ?? [];
   const unit = BINARY_UNITS.get(letter?.toLowerCase() ?? "");
-  return unit === undefined ? parseKib(text) : Math.round(Number(digits) * unit);
+  return unit === undefined ? parseKib(text) : Math.round(Number(digits?.replace(",", ".")) * unit);
 }
 
 /** A header names the process number and, last or last but one, the command. */
 function headerOf(line: string): Header | undefined {
   const columns = line.trim().split(/\s+/);
-  const command = columns.findIndex((name) => /^(?:COMMAND|CMD|Command|cmdline)$/.test(name));
+  const named = columns.findIndex((name) => /^(?:COMMAND|CMD|Command|cmdline)$/.test(name));
+  // top's in another language.
+  const command = named === -1 && columns.includes("VIRT") && columns[0] === "PID" ? columns.length - 1 : named;
   const behind = columns.includes("USS") ? columns.length - 1 - command : 0;
   if (!columns.includes("PID") || command === -1 || columns.length - command - behind > 2) return undefined;
   return { columns, command, behind };

@@ -15,6 +15,11 @@
 //
 //   CACHE             OBJSIZE  ALLOCATED     TOTAL  SLABS  SSIZE  NAME
 //   ffff890c47c0e800     2048      48835     58464   3654    32k  kmalloc-2048
+//
+// and that of vmstat -m, whose Pages are objects of a slab:
+//
+//   Cache                       Num  Total   Size  Pages
+//   kmalloc-2048              58464  58464   2048     16
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine, quote, withoutMarks } from "./_lines.ts";
@@ -52,8 +57,12 @@ const SLABTOP_ROW =
 const CRASH_ROW =
   /^[\da-f]{8,16} +(?:(\S.{0,100}?) +)?(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,12})k(?: +(\S.*))?$/;
 
+const VMSTAT_HEADER = /^Cache +Num +Total +Size +Pages$/;
+const VMSTAT_ROW = /^(\S{1,100}) +(\d{1,15}) +(\d{1,15}) +(\d{1,15}) +(\d{1,15})$/;
+
 /** From x86's to the largest of arm64 and ppc64. */
-const PAGE_SIZES: readonly number[] = [12, 13, 14, 15, 16].map((power) => 2 ** power);
+const MIN_PAGE_POWER = 12;
+const PAGE_SIZES: readonly number[] = [MIN_PAGE_POWER, 13, 14, 15, 16].map((power) => 2 ** power);
 
 /**
  * The page size, which rows that somebody pasted do not tell: of a slab's pages the kernel makes as many objects as fit in them, so that one size alone gives
@@ -99,6 +108,7 @@ export function parseSlabinfo(text: string, context: ParseContext): readonly Sla
   const caches: SlabCache[] = [];
   let header = false;
   let others = 0;
+  let isVmstat = false;
   // What it printed at several times: the first is kept, as of several files. Of rows that grep picked out no header tells where the next begins.
   let isOver = false;
   const picked = new Set<string>();
@@ -112,10 +122,13 @@ export function parseSlabinfo(text: string, context: ParseContext): readonly Sla
     if (isOver) return;
     const row = USUAL_ROW.exec(line) ?? unusualRow(withoutMarks(line));
     const shown = row === undefined
-      ? slabtopRow(withoutMarks(line), number) ?? crashRow(withoutMarks(line), number)
+      ? slabtopRow(withoutMarks(line), number) ?? crashRow(withoutMarks(line), number) ??
+        (isVmstat ? vmstatRow(line, number) : undefined)
       : undefined;
     if (row !== undefined) add(cacheOf(row, number, pageSizeBytes));
     else if (shown !== undefined) add(shown);
+    // It comes again below every screen.
+    else if (VMSTAT_HEADER.test(line)) isVmstat = true;
     else if (isHeader(line)) {
       isOver = header && caches.length > 0;
       header = true;
@@ -196,6 +209,26 @@ function crashRow(line: string, number: number): SlabCache | undefined {
     slabs: Number(slabs),
     slabBytes,
     totalBytes: multiply(Number(slabs), slabBytes),
+    line: number,
+  };
+}
+
+/** A slab is as many pages as a power of two, and has no room for twice as many objects. */
+function vmstatRow(line: string, number: number): SlabCache | undefined {
+  const [, name, active, objects, size, perSlab] = VMSTAT_ROW.exec(line) ?? [];
+  if (name === undefined || Number(perSlab) === 0) return undefined;
+  const slabs = Math.ceil(Number(objects) / Number(perSlab));
+  const slabBytes = 2 ** Math.max(MIN_PAGE_POWER, Math.ceil(Math.log2(Number(size) * Number(perSlab))));
+  return {
+    name,
+    activeObjects: Number(active),
+    objects: Number(objects),
+    objectBytes: Number(size),
+    objectsPerSlab: Number(perSlab),
+    activeSlabs: slabs,
+    slabs,
+    slabBytes,
+    totalBytes: multiply(slabs, slabBytes),
     line: number,
   };
 }

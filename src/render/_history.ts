@@ -19,7 +19,8 @@ export interface Series {
   readonly movedBytes: number;
 }
 
-function moved(points: readonly SeriesPoint[]): number {
+/** The largest minus the smallest; of none -Infinity. */
+export function movedBytes(points: readonly SeriesPoint[]): number {
   const bytes = points.map((point) => point.bytes);
   return Math.max(...bytes) - Math.min(...bytes);
 }
@@ -51,7 +52,7 @@ export function accountSeries({ timeline, ledger }: Report): readonly Series[] {
       id: id as AccountId,
       title: titles.get(id) ?? id,
       points,
-      movedBytes: moved(points),
+      movedBytes: movedBytes(points),
     }))
     .sort((a, b) => b.movedBytes - a.movedBytes || (a.id < b.id ? -1 : 1));
 }

@@ -8,6 +8,7 @@ import {
   availableSeries,
   grownBytes,
   MIN_MOVED_BYTES,
+  movedBytes,
   movedSeries,
   type Series,
   type SeriesPoint,
@@ -105,10 +106,10 @@ export function timelineLines(report: Report, style: Style): string[] {
   const seconds = spanSeconds(report);
   if (seconds === undefined) return [];
   const moved = movedSeries(report);
-  if (moved.length === 0) {
+  const available = availableSeries(report);
+  if (moved.length === 0 && movedBytes(available) < MIN_MOVED_BYTES) {
     return [`  no account moved by ${formatBytes(MIN_MOVED_BYTES)} or more in ${duration(seconds)}`];
   }
-  const available = availableSeries(report);
   const accused = new Set(report.findings.filter(isAccusation).flatMap(({ claims }) => claims.map((c) => c.account)));
   // What is accused first, if it moved.
   const accounts = [...moved].sort((a, b) => Number(accused.has(b.id)) - Number(accused.has(a.id)));

@@ -67,6 +67,15 @@ describe(ID, () => {
   });
 
   // https://rtfmp.com/2016/03/18/balloon-driver-linux/, https://it.megocollector.com/?p=3788
+  it("is told by VMware's tools where free is all that tells of memory", async () => {
+    const free = "Mem:    16655581184 14692646912   536870912    94371840  1424994304  1572864000\n";
+    const report = await analyzeFiles({
+      "sos_commands/memory/free": `$ free -b\n total used free shared buff/cache available\n${free}`,
+      "sos_commands/vmware/vmware-toolbox-cmd_stat_balloon": "9216 MB\n",
+    });
+    expect(findingOf(report, ID)).toMatchObject({ confidence: "confirmed", bytes: { low: 9 * GIB, high: 9 * GIB } });
+  });
+
   it.each([
     [
       "sys/kernel/debug/vmmemctl",

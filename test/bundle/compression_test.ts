@@ -35,6 +35,24 @@ describe.each(Object.entries(ARCHIVES))("a bundle compressed with %s", (_, base6
   });
 });
 
+it.each([
+  ["lz4", '\x04"M\x18d@\xa7', "lz4 -d"],
+  ["7-Zip", "7z\xbc\xaf'\x1c", "7z x"],
+  ["RAR", "Rar!\x1a\x07", "unrar x"],
+  ["LZMA", "]\0\0\x80\0\xff", "xz --format=lzma"],
+  ["an archive of compress", "\x1f\x9d\x90", "gzip -dc"],
+  ["what sysstat recorded", "\x96\xd5u!\0", "sadf -j"],
+  ["what atop recorded", "\xef\xbe\xed\xfe", "atop -r"],
+  ["a dump of the kernel's memory", "KDUMP   ", "crash"],
+  ["a journal of systemd", "LPKSHHRH", "journalctl"],
+  ["base64", "H4sIAAAAAAAAA", "base64 -d"],
+])("%s is not read, and what makes of it something that is, is told", async (name, beginning, command) => {
+  const bytes = Uint8Array.from(beginning.padEnd(600, "\x11"), (c) => c.charCodeAt(0));
+  const opened = openArchive(chunks(bytes), { sources: [meminfo] });
+  await expect(opened).rejects.toThrow(`it is ${name}`);
+  await expect(openArchive(chunks(bytes), { sources: [meminfo] })).rejects.toThrow(command);
+});
+
 it("what is packed with xz is read while another is: what each has not read yet is not forgotten when the other takes memory", async () => {
   const text = (word: string): string =>
     Array.from({ length: 20_000 }, (_, i) => `${word} ${i * 7919 % 10_007}\n`).join("");

@@ -378,6 +378,41 @@ describe("Redactor.file()", () => {
   });
 });
 
+describe("redactEntries() of files that somebody saved", () => {
+  const saved: readonly (readonly [string, string])[] = [
+    ["node1/freem", "Mem:  total\n"],
+    ["node1/meminfo.txt", "MemTotal:       16265216 kB\nMemFree:          524288 kB\n"],
+    [
+      "node1/ss.txt",
+      "[ann@web1 ~]$ ssh ann@db1.example ss -tn dst 10.1.2.3\nState Recv-Q Send-Q Local Address:Port Peer Address:Port\nESTAB 0 4096 10.1.2.4:22 10.1.2.3:999\n",
+    ],
+    [
+      "node1/psauxwww",
+      "USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND\nann 7 0.0 0.1 7 42568 ? Ss 08:12 0:00 hog --token=secret\n",
+    ],
+    ["node1/notes.md", "ask ann\n"],
+  ];
+
+  it("passes on what analysis reads of them, by what is in them, and nothing that tells whose they are", async () => {
+    const parts: Uint8Array[] = [];
+    const tar = tarSink("saved", keepIn(parts));
+    for (const [path, text] of saved) await tar.file(path, new TextEncoder().encode(text), 0);
+    await tar.end();
+    const { bytes } = await redact(concatBytes(parts));
+    const { files } = await openArchive(oneChunk(bytes), { sources });
+    expect([...files.keys()].sort()).toEqual([
+      "proc/meminfo",
+      "sos_commands/networking/ss_-peaonmi",
+      "sos_commands/process/ps_auxwww",
+    ]);
+    const ss = utf8.decode(files.get("sos_commands/networking/ss_-peaonmi"));
+    expect(ss).toMatch(/^\$ \S+ \S+ ss -tn /);
+    const text = [...files.values()].map((file) => utf8.decode(file)).join("\n");
+    expect(text).not.toMatch(/ann|db1|web1|10\.1\.2|secret/);
+    expect(text).toContain("hog");
+  });
+});
+
 describe("redactEntries()", () => {
   it("keeps links inside the bundle, and redacts the folders of paths", async () => {
     const link = { kind: "link", read: () => Promise.reject(new Error("a link is not read")) } as const;

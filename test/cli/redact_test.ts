@@ -48,6 +48,17 @@ describe("nailhouse redact", () => {
     ],
     ["no IN", () => ["redact", join(folder, "absent"), join(folder, "x")], 3, "no such file"],
     ["IN that is no bundle", () => ["redact", "package.json", join(folder, "x")], 3, "neither a tar archive"],
+    [
+      "IN that has nothing analysis reads",
+      () => {
+        const folder = mkdtempSync(join(tmpdir(), "nailhouse-redact-"));
+        writeFileSync(join(folder, "notes.txt"), "nothing\n");
+        spawnSync("tar", ["-czf", join(folder, "in.tgz"), "-C", folder, "notes.txt"]);
+        return ["redact", join(folder, "in.tgz"), join(folder, "x")];
+      },
+      3,
+      "no file that analysis reads",
+    ],
     ["OUT in no directory", () => ["redact", sample, join(folder, "no/x")], 2, "no such file"],
     ["OUT that cannot be looked at", () => ["redact", sample, join(folder, "x".repeat(300))], 2, "Cannot write"],
     ["collecting to standard output", () => ["collect", "--redact", "-o", "-"], 2, "second file"],

@@ -142,6 +142,37 @@ describe("pressure over imported history", () => {
     expect(pressure.evidence).toEqual([expect.objectContaining({ path: "sos_commands/sar/sar31", line: 147 })]);
   });
 
+  it("is told where there is nothing but a recording", async () => {
+    const text = sarText(steps.map((i) => ({ availableBytes: 7 * GIB - i * 20 * MIB, anonBytes: GIB })))
+      .replaceAll("kbanonpg", "kbslab").replaceAll(String(GIB / 1024) + "\n", (_, at: number) => `${at * 100}\n`);
+    const report = await analyzeFiles({ "sos_commands/sar/sar31": text });
+    expect(report.pressure).toMatchObject({
+      level: "rising",
+      because: expect.stringMatching(/falling for 23.8 hours/),
+    });
+    expect(report).toMatchObject({ ledger: null, verdict: "insufficient-evidence", findings: [] });
+    expect(report.timeline[0]?.accounts).toHaveProperty("slab");
+    const shown = renderText(report, { color: false, width: 100, all: false });
+    expect(shown).toMatch(/available: 7.00 GiB to 4.21 GiB/);
+    expect(shown).toMatch(/slab: /);
+  });
+
+  it("is told of the last recording where nothing falls, and plotted where no account is known", async () => {
+    const wave = (i: number): number => 4 * GIB + (i % 12) * 100 * MIB;
+    const text = sarText(steps.map((i) => ({ availableBytes: wave(i), anonBytes: GIB }))).replace(
+      "kbanonpg",
+      "kbother",
+    );
+    const report = await analyzeFiles({ "sos_commands/sar/sar31": text });
+    expect(report.pressure).toMatchObject({
+      level: "none",
+      because: expect.stringMatching(
+        /no \/proc\/meminfo; 5.07 GiB was available when it was recorded last, 2025-12-31/,
+      ),
+    });
+    expect(renderText(report, { color: false, width: 100, all: false })).toMatch(/available: 4.00 GiB to 5.07 GiB/);
+  });
+
   it("is rising since it began to fall, whatever was before", async () => {
     const pressure = await level((i) => 7 * GIB - Math.max(0, i - 96) * 40 * MIB);
     expect(pressure.level).toBe("rising");

@@ -47,6 +47,55 @@ Swap:           0B         0B         0B
     });
   });
 
+  it("reads the head of top in other languages, and with decimal commas", () => {
+    const german = `MiB Spch:  15884,4 gesamt,    512,3 frei,  14012,2 belegt,   1359,9 Puff/Cache
+MiB Swap:   2048,0 gesamt,   2048,0 frei,      0,0 belegt.   1500,2 verfü Spch
+`;
+    const english = `MiB Mem :  15884,4 total,    512,3 free,  14012,2 used,   1359,9 buff/cache
+MiB Swap:   2048,0 total,   2048,0 free,      0,0 used.   1500,2 avail Mem
+`;
+    const expected = {
+      MemTotal: Math.round(15_884.4 * MIB),
+      MemFree: Math.round(512.3 * MIB),
+      "buff/cache": Math.round(1359.9 * MIB),
+      MemAvailable: Math.round(1500.2 * MIB),
+      SwapTotal: 2048 * MIB,
+      SwapFree: 2048 * MIB,
+    };
+    for (const text of [german, english]) {
+      expect(loosePath(new TextEncoder().encode(text))).toBe("sos_commands/memory/free");
+      expect(parse(text)).toEqual(expected);
+    }
+    // Of 3.3.9 and before, where what is free stands third.
+    expect(() => parse("KiB Spch:   1000000 gesamt,  900000 belegt,   100000 frei,    5000 Puffer\n")).toThrow(
+      "Cannot parse free",
+    );
+  });
+
+  // numactl/numactl#150
+  it("reads numastat -m, whose last column is of all nodes", () => {
+    const text = `Per-node system memory usage (in MBs):
+Token FileHugePages not in hash table.
+                          Node 0          Node 1           Total
+                 --------------- --------------- ---------------
+MemTotal                 7452.83         8029.30        15482.13
+MemFree                  5217.58         5529.51        10747.09
+MemUsed                  2235.25         2499.79         4735.04
+Active(anon)                0.77            0.40            1.18
+FilePages                  61.59          231.61          293.20
+SUnreclaim                 10.00           20.50           30.50
+HugePages_Total            20.00           20.00           40.00
+`;
+    expect(loosePath(new TextEncoder().encode(text))).toBe("sos_commands/memory/free");
+    expect(parse(text)).toEqual({
+      MemTotal: Math.round(15_482.13 * MIB),
+      MemFree: Math.round(10_747.09 * MIB),
+      Cached: Math.round(293.2 * MIB),
+      SUnreclaim: 30.5 * MIB,
+      Hugetlb: 40 * MIB,
+    });
+  });
+
   // smem 1.4, showsystem(): userspace is AnonPages and Mapped, the kernel's the rest; what the firmware has is no part of MemTotal.
   it("reads smem -w, also with units", () => {
     const text = `Area                           Used      Cache   Noncache

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { openArchive } from "../../src/bundle/open.ts";
 import { analyze, presetSources } from "../../src/engine/analyze.ts";
+import { parseKernelLog } from "../../src/parsers/kernel_log.ts";
 import { parseOomDaemon } from "../../src/parsers/oom_daemon.ts";
 import { preset } from "../../src/preset.ts";
 import { analyzeFiles, meminfoText } from "../analyzers/_bundle.ts";
@@ -28,6 +29,17 @@ const OLD = `mem avail:  1524 of 13855 MiB (10 %), swap free:    0 of    0 MiB (
 low memory! at or below SIGTERM limits: mem 10 %, swap 10 %
 killing process 27541 "bash" with signal 15: badness 550, VmRSS 7609 MiB
 process 27541 exited after 1.9 seconds
+`;
+// Up to 1.0, whose words are like the kernel's: https://github.com/rfjakob/earlyoom/issues/194, 65 and 88.
+const FIRST = `Apr 30 11:46:14 host earlyoom[1000]: Out of memory! avail: 82 MiB < min: 230 MiB
+Apr 30 11:46:14 host earlyoom[1000]: Killing process 7981 htop
+`;
+const FIRST_BY_HAND = `mem avail: 0 MiB (0 %), swap free: 570 MiB (9 %)
+Out of memory! avail: 0 MiB < min: 587 MiB
+Killing process 8230 sudo
+`;
+const SECOND = `Low memory! mem avail: 625 of 5875 MiB (10) % <= min 10 %, swap free: 0 of 0 MiB (0 %) <= min 10 %
+Killing process: tail, pid: 16671, badness: 670, VmRSS: 4055 MiB
 `;
 // hakavlad/nohang#132
 const NOHANG =
@@ -81,6 +93,19 @@ describe("parseOomDaemon()", () => {
       line: 3,
     }]);
     expect(parseClean(parseOomDaemon, OLD)).toMatchObject([{ victim: "bash", pid: 27_541, line: 3 }]);
+  });
+
+  it.each([
+    [FIRST, { victim: "htop", pid: 7981, rssBytes: undefined, because: "avail: 82 MiB < min: 230 MiB" }],
+    [FIRST_BY_HAND, { victim: "sudo", pid: 8230, because: "avail: 0 MiB < min: 587 MiB" }],
+    [SECOND, { victim: "tail", pid: 16_671, rssBytes: 4055 * 2 ** 20, isHostShort: true }],
+  ])("reads the words of the first versions of earlyoom, which are not the kernel's: %s", (text, kill) => {
+    expect(parseClean(parseOomDaemon, text)).toMatchObject([{ daemon: "earlyoom", ...kill }]);
+    const log = `${text}Apr 30 11:46:14 host kernel: eth0: link is up\n`;
+    expect(parseKernelLog(log, { facts: {}, warn() {} })).toEqual([]);
+    const others =
+      "Apr 30 11:46:14 host systemd[1]: a.service: Killing process 12 (sh) with signal SIGKILL.\nKilling process 8 sh\n";
+    expect(parseOomDaemon(others, { facts: {}, warn() {} })).toEqual([]);
   });
 
   it.each<[string, string, readonly object[]]>([

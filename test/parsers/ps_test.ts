@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { loosePath } from "../../src/bundle/_loose.ts";
 import { parsePs } from "../../src/parsers/ps.ts";
 
 function parse(text: string): { rows: ReturnType<typeof parsePs>; warned: number[] } {
@@ -40,6 +41,24 @@ describe("parsePs()", () => {
       { pid: 22_906, rssBytes: 491_888 * 1024 },
       { pid: 31_093, rssBytes: 77 * 2 ** 20, vszBytes: Math.round(1.2 * 2 ** 40) },
     ]);
+  });
+
+  it("reads top's table in other languages, and htop's", () => {
+    const german = `    PID USER      PR  NI    VIRT    RES    SHR S  %CPU  %MEM    ZEIT+ BEFEHL
+   4321 app       20   0   10,2g   9,0g   9,8m S   0,7  58,0   1:02.01 python3 a.py
+`;
+    const htop = `    PID USER      PRI  NI  VIRT   RES   SHR S CPU% MEM%   TIME+  Command
+   1234 root       20   0 1024M  310M  9.8M S  0.7  2.0  1:02.01 /usr/bin/dockerd -H fd://
+`;
+    for (const text of [german, htop]) {
+      expect(loosePath(new TextEncoder().encode(text))).toBe("sos_commands/process/ps_auxwww");
+    }
+    expect(parse(german).rows).toMatchObject([{ pid: 4321, rssBytes: 9 * 2 ** 30, command: "python3 a.py" }]);
+    expect(parse(htop).rows).toMatchObject([{
+      pid: 1234,
+      rssBytes: 310 * 2 ** 20,
+      command: "/usr/bin/dockerd -H fd://",
+    }]);
   });
 
   it("reads smem's table, in which command lines stand between other columns, and procrank's", () => {

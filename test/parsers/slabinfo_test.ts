@@ -51,6 +51,19 @@ describe("parseSlabinfo()", () => {
     }]);
   });
 
+  it("reads vmstat -m, and takes such a row for nothing without its header", () => {
+    const header = "Cache                       Num  Total   Size  Pages\n";
+    const rows =
+      "kmalloc-2048             4199990 4200000   2048     16\next3_inode_cache          11017  12882    824     19\n";
+    const caches = parseClean(parseSlabinfo, `${header}${rows}${header}dentry 40000 42000 192 21\n`);
+    expect(caches).toMatchObject([
+      { name: "kmalloc-2048", activeObjects: 4_199_990, objectBytes: 2048, slabs: 262_500, slabBytes: 32_768 },
+      { name: "ext3_inode_cache", slabBytes: 16_384, totalBytes: 678 * 16_384, line: 3 },
+      { name: "dentry", slabBytes: 4096 },
+    ]);
+    expect(() => parseSlabinfo(rows, { facts: {}, warn() {} })).toThrow(ParseError);
+  });
+
   it("reads slabtop's table", () => {
     // https://github.com/coreos/bugs/issues/2637
     const text = ` Active / Total Objects (% used)    : 739390584 / 740008326 (99.9%)
