@@ -8,6 +8,7 @@ import { type Descriptors, descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { MOST_OWNERS } from "../src/computed/owners.ts";
+import { percpuIndexBytes } from "../src/computed/percpu_index.ts";
 import { type VmallocCaller, vmallocCallers } from "../src/computed/vmalloc_callers.ts";
 import { type BpfMap, bpfMaps as mapList } from "../src/parsers/bpf_maps.ts";
 import { bpfPrograms } from "../src/parsers/bpf_programs.ts";
@@ -26,9 +27,6 @@ const RING_CALLER = /^(?:bpf_)?ringbuf_(?:map_|area_)?alloc/;
 const RING_MAPPINGS = 2;
 
 const HOLDERS_LISTED = 3;
-
-/** Percpu memory is backed by an index of 8 bytes for each 4 bytes of one CPU's share where memory cgroups count it (struct pcpuobj_ext, mm/percpu.c). */
-const INDEX_PER_SHARE = 2;
 
 /** Slab: entries that are allocated one by one. */
 const SLAB_TYPES: ReadonlySet<string> = new Set([
@@ -181,21 +179,14 @@ function areasOf({ vmallocCallers: callers, vmallocinfo: file }: Seen): Areas {
   return { callers: ofMaps, bytes: sumBytes(ofMaps), rings, ringBytes: sumBytes(rings) };
 }
 
-/** What the bookkeeping of per-CPU memory takes of vmalloc; 0 where vmallocinfo does not show it. */
-function percpuIndexBytes({ vmallocCallers: callers }: Seen): number {
-  return sumBytes((callers ?? []).filter(({ caller }) => /^pcpu_(?:create_chunk|alloc_chunk|mem_zalloc)/.test(caller)));
-}
-
 function claimsOfAll(maps: readonly BpfMap[], seen: Seen): Claim[] {
-  const { cpus } = seen.facts;
   const byAccount = new Map<AccountId, { low: number; high: number }>();
   const add = ({ account, bytes: { low, high } }: Claim): void => {
     const known = byAccount.get(account) ?? { low: 0, high: 0 };
     byAccount.set(account, { low: known.low + low, high: known.high + high });
   };
   for (const map of maps) claimsOf(map).forEach(add);
-  const percpu = byAccount.get("percpu")?.low ?? 0;
-  const index = cpus === undefined ? 0 : Math.min(percpuIndexBytes(seen), (percpu / cpus) * INDEX_PER_SHARE);
+  const index = percpuIndexBytes(byAccount.get("percpu")?.low ?? 0, seen.facts.cpus, seen.vmallocCallers);
   if (index > 0) add({ account: "vmalloc", bytes: { low: index, high: index } });
   return Array.from(byAccount, ([account, bytes]) => ({ account, bytes })).filter(({ bytes }) => bytes.high > 0);
 }

@@ -1,7 +1,7 @@
 import { type Analyzer, defineAnalyzer, type FindingDraft, type Unclaimed } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
 import { accountBytes } from "../src/core/ledger.ts";
-import type { Remedy } from "../src/core/report.ts";
+import type { Claim, Remedy } from "../src/core/report.ts";
 import { type HostFacts, type MaybeValues, type Missing, overTime, type Values } from "../src/core/source.ts";
 import { sumBytes } from "../src/core/sums.ts";
 import { isWhole, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
@@ -11,7 +11,9 @@ import { forecast } from "../src/computed/forecast.ts";
 import { accountSeries, growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
+import { percpuIndexBytes } from "../src/computed/percpu_index.ts";
 import type { Trend } from "../src/computed/trend.ts";
+import { vmallocCallers } from "../src/computed/vmalloc_callers.ts";
 import { bpfMaps } from "../src/parsers/bpf_maps.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -61,7 +63,7 @@ const COUNTED: Missing = {
 const CPUS: Missing = { path: "proc/zoneinfo", howToCapture: "cat /proc/zoneinfo" };
 
 const needs = { ledger, meminfo };
-const uses = { ledgers: overTime(ledger), bpfMaps, controlGroups };
+const uses = { ledgers: overTime(ledger), bpfMaps, controlGroups, vmallocCallers };
 
 /** What the bundle tells. */
 type Seen = Values<typeof needs> & MaybeValues<typeof uses> & { readonly facts: HostFacts };
@@ -88,19 +90,34 @@ function amount(bytes: number, { ledger, facts: { cpus } }: Seen): string {
   return `${formatBytes(bytes)} (${formatShare(bytes, ledger.totalBytes)})${ofEach}`;
 }
 
+function indexBytes(bytes: number, { facts: { cpus }, vmallocCallers: callers }: Seen): number {
+  return percpuIndexBytes(bytes, cpus, callers);
+}
+
+function claimsOf(bytes: number, seen: Seen): Claim[] {
+  const unusual = Math.max(0, bytes - usualBytes(seen));
+  const claims: readonly Claim[] = [
+    { account: "percpu", bytes: { low: unusual, high: bytes } },
+    { account: "vmalloc", bytes: { low: indexBytes(unusual, seen), high: indexBytes(bytes, seen) } },
+  ];
+  return claims.filter(({ bytes: { high } }) => high > 0);
+}
+
 function finding(bytes: number, line: number, growing: Trend | undefined, seen: Seen): FindingDraft {
   const counted = amount(bytes, seen);
+  const index = indexBytes(bytes, seen);
+  const together = index === 0 ? "" : `, and ${formatBytes(index)} more for the index of it`;
   const rate = growing === undefined ? "" : `, and grows by ${formatRate(growing.bytesPerSecond)}`;
   return {
-    title: `Per-CPU memory holds ${counted}${rate}; its holder is not known`,
+    title: `Per-CPU memory holds ${counted}${together}${rate}; its holder is not known`,
     confidence: growing === undefined ? "possible" : "likely",
     material: true,
-    claims: [{ account: "percpu", bytes: { low: Math.max(0, bytes - usualBytes(seen)), high: bytes } }],
+    claims: claimsOf(bytes, seen),
     ...forecast(growing, seen.ledgers),
     owners: [{
       pid: null,
       comm: "per-CPU allocator",
-      bytes,
+      bytes: bytes + index,
       count: 1,
       detail: "to see who allocates: sysctl -w vm.mem_profiling=1; sort -rn /proc/allocinfo | head",
     }],
@@ -120,7 +137,8 @@ export const percpuGrowth: Analyzer = defineAnalyzer({
   title: "Per-CPU memory",
   mechanism:
     "Counters that every CPU has a copy of: of cgroups, network namespaces and interfaces, firewall rules, BPF maps. Each is small and is multiplied by the number of " +
-    "possible CPUs, so that what is harmless on a laptop is gigabytes on a host of 256 CPUs. Percpu of /proc/meminfo is all that the kernel tells of it.",
+    "possible CPUs, so that what is harmless on a laptop is gigabytes on a host of 256 CPUs. Of one CPU's share memory cgroups have an index in vmalloc, twice as large: on a host " +
+    "of one CPU most of it. Percpu of /proc/meminfo is all that the kernel tells of it.",
   lookAlikes: "bpf-maps and dying-memcg, which name the holder. Many CPUs: per-CPU memory of some MiB each is normal.",
   references: ["mm/percpu.c", "https://docs.kernel.org/filesystems/proc.html"],
   needs,

@@ -30,6 +30,21 @@ describe("percpu-growth", () => {
     expect(report.verdict).toBe("healthy");
   });
 
+  it("has the index of it in vmalloc, too, which is twice one CPU's share", async () => {
+    const report = await analyzeFiles({
+      "nailhouse.json": JSON.stringify({ ...manifest, host: { ...manifest.host, cpus: 2 } }),
+      "proc/meminfo": meminfoText({ Percpu: 300 * MIB, VmallocUsed: 400 * MIB }, 2 * GIB),
+      "proc/vmallocinfo": `0x01-0x02 ${400 * MIB + 4096} pcpu_mem_zalloc+0x3c/0x90 pages=${400 * 256} vmalloc N0=9\n`,
+    }, [percpuGrowth]);
+    const [finding] = report.findings;
+    expect(finding?.claims).toEqual([
+      { account: "percpu", bytes: { low: 268 * MIB, high: 300 * MIB } },
+      { account: "vmalloc", bytes: { low: 268 * MIB, high: 300 * MIB } },
+    ]);
+    expect(finding?.owners[0]?.bytes).toBe(600 * MIB);
+    expect(report.verdict).not.toBe("healthy");
+  });
+
   it("is not assessed by its size where the number of CPUs is not known", async () => {
     const zones =
       `Node 0, zone Normal\n  pages free     9\n  pagesets\n    cpu: 0\n              count: 3\n  start_pfn:           1\n`;
