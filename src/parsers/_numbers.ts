@@ -28,6 +28,13 @@ export function multiply(count: number | undefined, unit: number | undefined): n
   return Number.isSafeInteger(product) ? product : undefined;
 }
 
+/** What a program for people prints of `unit`: `1.9`, `1,9` as some locales have it. Rounded; undefined when it is none, or no longer exact. */
+export function parseAmount(text: string | undefined, unit: number | undefined): number | undefined {
+  if (text === undefined || unit === undefined || !/^\d{1,16}(?:[.,]\d{1,9})?$/.test(text)) return undefined;
+  const amount = Math.round(Number(text.replace(",", ".")) * unit);
+  return Number.isSafeInteger(amount) ? amount : undefined;
+}
+
 /** Bytes of a number of KiB; undefined when it is none, or the bytes are no longer exact. */
 export function parseKib(text: string | undefined): number | undefined {
   return multiply(parseCount(text), 1024);

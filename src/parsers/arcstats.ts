@@ -15,7 +15,7 @@
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine } from "./_lines.ts";
-import { BINARY_UNITS, parseCount } from "./_numbers.ts";
+import { BINARY_UNITS, parseAmount, parseCount } from "./_numbers.ts";
 import type { NumberAtLine } from "./_values.ts";
 
 /** The counters by name; `size`, `c`, `c_min`, `c_max` are bytes. Those of 2^53 and more are left out. */
@@ -55,9 +55,9 @@ export function parseArcstats(text: string, _context: ParseContext): Arcstats {
       return;
     }
     const [, amount, letter] = SUMMARY.exec(line) ?? TABLE_SIZE.exec(columns(line)[sizeAt] ?? "") ?? [];
-    const unit = BINARY_UNITS.get((letter ?? "").toLowerCase());
-    if (unit !== undefined) {
-      counters.set("size", { value: Math.round(Number(amount) * unit), line: number });
+    const rounded = parseAmount(amount, BINARY_UNITS.get((letter ?? "").toLowerCase()));
+    if (rounded !== undefined) {
+      counters.set("size", { value: rounded, line: number });
       return;
     }
     const [name, type, data, ...rest] = columns(line);

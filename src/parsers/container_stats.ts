@@ -9,6 +9,7 @@
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type ParseContext, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine } from "./_lines.ts";
+import { parseAmount } from "./_numbers.ts";
 
 /** One container, or pod. */
 export interface ContainerStats {
@@ -28,9 +29,9 @@ const AMOUNT = /(\d{1,12}(?:\.\d{1,6})?) ?([kKMGT]?)(?:(i)B?|B)/;
 const USAGE = new RegExp(`^\\S+ ${AMOUNT.source}(?: / ${AMOUNT.source})?`);
 const POWERS = ["", "K", "M", "G", "T"];
 
-function bytesOf(digits: string, letter = "", binary?: string): number {
+function bytesOf(digits: string | undefined, letter = "", binary?: string): number | undefined {
   const unit = binary === undefined ? 1000 : 1024;
-  return Math.round(Number(digits) * unit ** POWERS.indexOf(letter.toUpperCase()));
+  return parseAmount(digits, unit ** POWERS.indexOf(letter.toUpperCase()));
 }
 
 /**
@@ -66,14 +67,14 @@ export function parseContainerStats(text: string, _context: ParseContext): reado
     const name = cells[nameAt];
     const [, usage, letter, binary, limit, limitLetter, limitBinary] = USAGE.exec(cells.slice(nameAt + 1).join(" ")) ??
       [];
-    if (name === undefined || usage === undefined) return;
     const usageBytes = bytesOf(usage, letter, binary);
+    if (name === undefined || usageBytes === undefined) return;
     // Of one that has ended docker says 0B / 0B.
     if (usageBytes === 0) return;
     rows.set(cells.slice(0, nameAt + 1).join(" "), {
       name,
       usageBytes,
-      limitBytes: limit === undefined ? undefined : bytesOf(limit, limitLetter, limitBinary),
+      limitBytes: bytesOf(limit, limitLetter, limitBinary),
       line: number,
     });
   });

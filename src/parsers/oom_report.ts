@@ -17,7 +17,7 @@ import { ParseError } from "../core/errors.ts";
 import type { ParseContext, Parsed, Source } from "../core/source.ts";
 import { chosenLog, forEachLogLine, isNewestFirst, KERNEL_LOG_PATHS, messageOf } from "./_kernel_messages.ts";
 import { columns } from "./_lines.ts";
-import { multiply, parseCount, parseInteger } from "./_numbers.ts";
+import { multiply, parseAmount, parseCount, parseInteger } from "./_numbers.ts";
 import type { BytesAtLine } from "./_values.ts";
 
 /** Free blocks of one zone. */
@@ -335,8 +335,9 @@ function slabLine(message: string, line: number, report: Draft): void {
 /** @returns Whether it is one. */
 function allocation(message: string, line: number, report: Draft): boolean {
   const [, size, unit, place, func] = ALLOCATION.exec(message) ?? [];
-  if (place === undefined || func === undefined) return false;
-  report.allocations.push({ bytes: Math.round(Number(size) * 1024 ** UNITS.indexOf(unit)), place, func, line });
+  const bytes = parseAmount(size, 1024 ** UNITS.indexOf(unit));
+  if (bytes === undefined || place === undefined || func === undefined) return false;
+  report.allocations.push({ bytes, place, func, line });
   return true;
 }
 

@@ -19,7 +19,7 @@
 import { ParseError } from "../core/errors.ts";
 import type { ParseContext, Parsed, Source } from "../core/source.ts";
 import { forEachLine, quote } from "./_lines.ts";
-import { BINARY_UNITS, parseCount, parseKib } from "./_numbers.ts";
+import { BINARY_UNITS, parseAmount, parseCount, parseKib } from "./_numbers.ts";
 
 /** One process; what the table has no column for is undefined. */
 export interface PsProcess {
@@ -57,7 +57,7 @@ const TOP_SIZE = /^(\d{1,10}(?:[.,]\d{1,3})?)([kmgtp])$/i;
 function sizeOf(text: string | undefined): number | undefined {
   const [, digits, letter] = TOP_SIZE.exec(text ?? "") ?? [];
   const unit = BINARY_UNITS.get(letter?.toLowerCase() ?? "");
-  return unit === undefined ? parseKib(text) : Math.round(Number(digits?.replace(",", ".")) * unit);
+  return unit === undefined ? parseKib(text) : parseAmount(digits, unit);
 }
 
 /** A header names the process number and, last or last but one, the command. */

@@ -72,6 +72,11 @@ describe("tables of containers", () => {
     expect(() => rows("Cannot connect to the Docker daemon\n")).toThrow("its header is not there");
   });
 
+  it("leave out what is above 2^53 bytes", () => {
+    const rows = "NAME CPU(cores) MEMORY(bytes)\nweb 120m 100000001900Mi\napi 10m 1900Mi\n";
+    expect(parseContainerStats(rows, { facts: {}, warn() {} })).toMatchObject([{ name: "api" }]);
+  });
+
   itIsRobust("parseContainerStats", DOCKER, parseContainerStats);
 
   it("tell who is near a limit, and accuse nobody for size", async () => {

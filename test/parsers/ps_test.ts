@@ -112,5 +112,13 @@ describe("parsePs()", () => {
     expect(rows.map(({ command }) => command)).toEqual(["/sbin/init", "java -jar a.jar", "[worker]"]);
   });
 
+  it("does not round to what is above 2^53 bytes", () => {
+    const { rows } = parse("PID USER VIRT RES COMMAND\n1 root 9999999999m 80139g a\n2 root 9999999999m 76.5t b\n");
+    expect(rows.map(({ rssBytes, vszBytes }) => [rssBytes, vszBytes])).toEqual([
+      [80_139 * 2 ** 30, undefined],
+      [76.5 * 2 ** 40, undefined],
+    ]);
+  });
+
   it("throws for what is none", () => expect(() => parse("ps: command not found\n")).toThrow("Cannot parse ps"));
 });
