@@ -7,6 +7,7 @@ import { readTar } from "../bundle/tar.ts";
 import { tarSink } from "../bundle/tar_write.ts";
 import type { Analyzer } from "../core/analyzer.ts";
 import type { Entry } from "../core/bundle.ts";
+import { fileEntries } from "../bundle/files.ts";
 import type { Collector } from "../core/collector.ts";
 import type { Sink } from "../core/host.ts";
 import type { Status } from "../core/manifest.ts";
@@ -16,7 +17,6 @@ import {
   collect,
   collectDefaults,
   type CollectOptions,
-  entriesOf,
   memorySink,
   type RecordedHistory,
   UnknownCollectorError,
@@ -286,7 +286,7 @@ export async function collectHere(collectors: readonly Collector[]): Promise<Ite
   progress.end();
   const problems = problemsText(status, host.facts.euid === 0);
   if (problems !== "") say(`collected this host${problems}`);
-  return entriesOf(sink);
+  return fileEntries(sink.files);
 }
 
 export const collectCommand: Command = {

@@ -304,14 +304,3 @@ export function memorySink(): MemorySink {
     flush: () => Promise.resolve(),
   };
 }
-
-/** The files of a {@linkcode MemorySink} as a bundle's entries, in the order in which they were captured. */
-export function* entriesOf(sink: MemorySink): Generator<Entry> {
-  for (const [path, bytes] of sink.files) {
-    yield {
-      path,
-      kind: "file",
-      read: (maxBytes) => Promise.resolve({ bytes: bytes.subarray(0, maxBytes), truncated: bytes.length > maxBytes }),
-    };
-  }
-}
