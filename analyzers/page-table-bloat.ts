@@ -12,6 +12,7 @@ import { type Program, programs } from "../src/computed/programs.ts";
 import type { BytesAtLine } from "../src/parsers/_values.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
+import { sumOf } from "../src/core/sums.ts";
 
 /** One entry for each page: what page tables cost when each mapped page is mapped once, next to others. */
 const ENTRY_BYTES = 8;
@@ -43,7 +44,7 @@ interface Ordinary {
 
 function ordinary({ ledger, meminfo: file, programs: all }: Seen, pageSizeBytes: number): Ordinary {
   const mappedBytes = (accountBytes(ledger, "anon") ?? 0) + (file.value.bytes.get("Mapped")?.bytes ?? 0);
-  const count = all.reduce((sum, { pids }) => sum + pids.length, 0);
+  const count = sumOf(all, ({ pids }) => pids.length);
   const tableBytes = ORDINARY_FACTOR * (ENTRY_BYTES / pageSizeBytes) * mappedBytes +
     PROCESS_PAGES * pageSizeBytes * count;
   return { mappedBytes, processes: count, tableBytes };

@@ -19,7 +19,7 @@ import {
   type TimePoint,
   type Values,
 } from "../src/core/source.ts";
-import { sumBytes } from "../src/core/sums.ts";
+import { sumBytes, sumOf } from "../src/core/sums.ts";
 import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { forecast } from "../src/computed/forecast.ts";
 import { accountSeries, growth } from "../src/computed/growth.ts";
@@ -197,7 +197,7 @@ function processHolding(
   const [holder] = largest.holders;
   const comm = commOf(pid, known) ?? holder.comm ?? UNKNOWN_PROGRAM;
   const bytes = sumBytes(objects);
-  const count = Math.round(objects.reduce((sum, object) => sum + object.count, 0));
+  const count = Math.round(sumOf(objects, (object) => object.count));
   const { fd } = holder;
   const kind = largest.name.startsWith("/memfd:") ? "memfd" : "deleted file";
   const others = largest.holders.length === 1
@@ -363,7 +363,7 @@ function claim({ totalBytes, mapped }: SharedMemory, parts: readonly Holding[]):
   const unreachable = sumBytes(parts.filter((part) => part.unreachable));
   const files = parts.filter((part) => !part.unreachable);
   const left = (mappedBytes: number): number => Math.max(0, totalBytes - mappedBytes - unreachable);
-  const surely = files.reduce((bytes, { unmappedBytes }) => bytes + (unmappedBytes ?? 0), 0);
+  const surely = sumOf(files, ({ unmappedBytes }) => unmappedBytes ?? 0);
   const high = Math.min(totalBytes, unreachable + Math.min(sumBytes(files), left(mapped?.low ?? 0)));
   const low = unreachable + Math.max(surely, mapped === undefined ? 0 : Math.min(sumBytes(files), left(mapped.high)));
   return { low: Math.min(low, high), high };
@@ -449,7 +449,7 @@ interface RamfsUses {
 
 function ramfsUses({ bytes, ramfs = [] }: UnevictableCache): RamfsUses {
   const filled = ramfs.filter(({ listed }) => (listed?.bytes ?? 0) > 0);
-  const areSure = filled.reduce((sum, { listed }) => sum + (listed?.bytes ?? 0), 0) >= MOST * bytes.low;
+  const areSure = sumOf(filled, ({ listed }) => listed?.bytes ?? 0) >= MOST * bytes.low;
   const uses = areSure ? filled : ramfs.filter(({ listed }) => listed?.bytes !== 0);
   return { areSure, uses: uses.slice(0, MAX_OWNERS) };
 }

@@ -8,6 +8,7 @@ import { memoryPressure, type Pressure } from "../src/parsers/pressure.ts";
 import { type Vmstat, vmstat } from "../src/parsers/vmstat.ts";
 import { type VmstatRow, vmstatTable } from "../src/parsers/vmstat_table.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
+import { sumOf } from "../src/core/sums.ts";
 
 /** Pages that go out and come back at this rate each are read with seeks by a disk that does little else (1,000 a second of 4 KiB). */
 const THRASH_BYTES_PER_SECOND = 4 * 2 ** 20;
@@ -81,8 +82,7 @@ function stalls(series: readonly TimePoint<Parsed<Pressure>>[]): Stalls | undefi
 function ratesOfTable(file: Parsed<readonly VmstatRow[]> | undefined): Rates | undefined {
   const [first] = file?.value ?? [];
   if (file === undefined || first === undefined) return undefined;
-  const mean = (of: (row: VmstatRow) => number): number =>
-    file.value.reduce((sum, row) => sum + of(row), 0) / file.value.length;
+  const mean = (of: (row: VmstatRow) => number): number => sumOf(file.value, of) / file.value.length;
   const [inPerSecond, outPerSecond] = [
     mean(({ swapInBytes }) => swapInBytes),
     mean(({ swapOutBytes }) => swapOutBytes),

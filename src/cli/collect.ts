@@ -11,6 +11,7 @@ import { fileEntries } from "../bundle/files.ts";
 import type { Collector } from "../core/collector.ts";
 import type { Sink } from "../core/host.ts";
 import type { Status } from "../core/manifest.ts";
+import { sumOf } from "../core/sums.ts";
 import {
   bundleName,
   chooseCollectors,
@@ -156,7 +157,7 @@ function snapshotsText({ snapshots }: Status): string {
 
 /** "3 not captured (not root)" */
 function problemsText(status: Status, privileged: boolean): string {
-  const count = status.collectors.reduce((sum, each) => sum + each.problems.length, 0);
+  const count = sumOf(status.collectors, (each) => each.problems.length);
   const why = privileged ? "see nailhouse-status.json in it" : "not root";
   return `${count === 0 ? "" : `, ${count} not captured (${why})`}${
     status.stopped === null ? "" : `; ended early: ${status.stopped}`

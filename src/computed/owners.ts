@@ -2,7 +2,7 @@ import { formatQuantity } from "../core/format.ts";
 import { groupBy } from "../core/group_by.ts";
 import type { Owner } from "../core/report.ts";
 import { shellWord } from "../core/shell.ts";
-import { sumBytes } from "../core/sums.ts";
+import { sumBytes, sumOf } from "../core/sums.ts";
 import { NO_NAME, type Process } from "./processes.ts";
 import type { SocketOwners } from "./socket_owners.ts";
 
@@ -48,7 +48,7 @@ export function mainPids(held: readonly { readonly pid: number; readonly bytes: 
   const sorted = [...bytesOf].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
   const most = sorted[0]?.[1] ?? 0;
   const main = sorted.filter(([, bytes]) => bytes >= MIN_NAMED_SHARE * most);
-  const sum = (pids: typeof sorted): number => pids.reduce((all, [, bytes]) => all + bytes, 0);
+  const sum = (pids: typeof sorted): number => sumOf(pids, ([, bytes]) => bytes);
   return (sum(main) > sum(sorted) / 2 ? main : sorted).map(([pid]) => pid);
 }
 

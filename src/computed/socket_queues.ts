@@ -6,7 +6,7 @@ import { formatBytes, formatCount, formatQuantity } from "../core/format.ts";
 import type { SourceLine } from "../core/ledger.ts";
 import type { Confidence } from "../core/report.ts";
 import { type Captured, latest, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
-import { sumBytes } from "../core/sums.ts";
+import { sumBytes, sumOf } from "../core/sums.ts";
 import { netnsOf } from "../parsers/_groups.ts";
 import { netstatDatagrams, netstatNamespacesDatagrams, netstatNamespacesTcp, netstatTcp } from "../parsers/netstat.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
@@ -146,7 +146,7 @@ export function backlogOf<Q extends SocketQueue>(
 ): Backlog<Q> {
   return {
     queues: queues.sort((a, b) => b.chargedBytes - a.chargedBytes || a.inode - b.inode || (a.local < b.local ? -1 : 1)),
-    chargedBytes: queues.reduce((sum, { chargedBytes }) => sum + chargedBytes, 0),
+    chargedBytes: sumOf(queues, (each) => each.chargedBytes),
     sockets,
     seconds,
     series,
@@ -475,7 +475,7 @@ export function judgeQueues<Q extends SocketQueue>(
 }
 
 function sum<Q>(queues: readonly Q[], amount: (queue: Q) => number | undefined): number {
-  return queues.reduce((total, queue) => total + (amount(queue) ?? 0), 0);
+  return sumOf(queues, (queue) => amount(queue) ?? 0);
 }
 
 /** What to do about connections that wait to be accepted, of whatever family. */
