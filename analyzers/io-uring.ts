@@ -1,6 +1,6 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
-import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
+import { accountBytes, accountOf, type SourceLine } from "../src/core/ledger.ts";
 import type { Claim, Owner, Remedy } from "../src/core/report.ts";
 import type { HostFacts, MaybeValues, Missing, Values } from "../src/core/source.ts";
 import { type DescriptorDetail, descriptors } from "../src/computed/descriptors.ts";
@@ -250,7 +250,7 @@ interface Pinned {
 
 /** Undefined where the LRU lists do not tell. */
 function pinnedOf({ ledger, vmstat: counters }: Seen): Pinned | undefined {
-  const account = ledger.accounts.find(({ id }) => id === "pinned-lru");
+  const account = accountOf(ledger, "pinned-lru");
   if (account === undefined) return undefined;
   const { bytes, sources: [source] } = account;
   if (source === undefined || bytes < materialQueueBytes(ledger.totalBytes)) return { bytes, evidence: [] };

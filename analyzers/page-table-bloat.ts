@@ -6,7 +6,7 @@ import type { MaybeValues, Values } from "../src/core/source.ts";
 import { WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
-import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
+import { FEW_OWNERS, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { type Program, programs } from "../src/computed/programs.ts";
 import type { BytesAtLine } from "../src/parsers/_values.ts";
@@ -26,8 +26,6 @@ const WORTH_CHANGING_SHARE = 0.02;
 const ABSURD_SHARE = 0.1;
 /** The smallest process's own: on each of five levels some for text, heap, libraries and stack. */
 const PROCESS_PAGES = 32;
-
-const MAX_OWNERS = 10;
 
 const needs = { ledger, meminfo, programs };
 const uses = { processes };
@@ -132,7 +130,7 @@ function finding(tables: BytesAtLine, usual: Ordinary, seen: Seen): FindingDraft
     confidence: top !== undefined && top.pageTableBytes > excess / 2 ? "confirmed" : "likely",
     material: true,
     claims: [{ account: "page-tables", bytes: { low: held, high: held } }],
-    owners: holders.slice(0, MAX_OWNERS).map(ownerOf),
+    owners: holders.slice(0, FEW_OWNERS).map(ownerOf),
     evidence: evidence(tables, usual, top, seen),
     remedies: remedies(top, seen.processes),
   };

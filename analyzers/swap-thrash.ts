@@ -2,7 +2,7 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { lately, type MaybeValues, type Missing, type Parsed, type TimePoint } from "../src/core/source.ts";
-import { stopCommands } from "../src/computed/owners.ts";
+import { FEW_OWNERS, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { memoryPressure, type Pressure } from "../src/parsers/pressure.ts";
 import { type Vmstat, vmstat } from "../src/parsers/vmstat.ts";
@@ -17,8 +17,6 @@ const STALLED_SHARE = 0.1;
 const UNNOTICED_SHARE = 0.01;
 /** The same line for one snapshot's average of ten seconds, in per cent. It lags: it goes on falling for a minute after the stalls have ended. */
 const STALLED_AVG10 = 10;
-
-const OWNERS_LISTED = 10;
 
 const uses = { vmstats: lately(vmstat), vmstatTable, memoryPressure, pressures: lately(memoryPressure), processes };
 
@@ -157,7 +155,7 @@ function finding({ inPerSecond, outPerSecond, evidence }: Rates, waited: Stalls 
     confidence: isStalled(seen, waited) ? "confirmed" : "likely",
     material: true,
     claims: [],
-    owners: swapped.slice(0, OWNERS_LISTED).map(({ pid, comm, swapBytes, anonBytes }) => ({
+    owners: swapped.slice(0, FEW_OWNERS).map(({ pid, comm, swapBytes, anonBytes }) => ({
       pid,
       comm,
       bytes: swapBytes,

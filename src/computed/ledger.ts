@@ -10,6 +10,7 @@
  * Sources: fs/proc/meminfo.c, mm/show_mem.c, Documentation/filesystems/proc.rst.
  */
 import { ParseError } from "../core/errors.ts";
+import { accountOf } from "../core/ledger.ts";
 import type { Account, AccountId, Ledger, SourceLine } from "../core/ledger.ts";
 import { defineComputed, type HostFacts, type Parsed, type Source } from "../core/source.ts";
 import { sumBytes, sumOf } from "../core/sums.ts";
@@ -314,7 +315,7 @@ function bytesOf(accounts: readonly Account[]): number {
 
 /** Counters of lists that say more than there is are wrong (oracle/oracle-linux#218: NR_INACTIVE_FILE of UEK 6.12, MemAvailable with it). */
 function areListsWrong(accounts: readonly Account[], total: Amount): boolean {
-  const pinned = accounts.find(({ id }) => id === "pinned-lru");
+  const pinned = accountOf({ accounts }, "pinned-lru");
   if (pinned === undefined) return false;
   const room = total.bytes - (bytesOf(accounts) - pinned.bytes);
   return pinned.bytes > Math.max(0, room) + MAX_LAG_SHARE * total.bytes;

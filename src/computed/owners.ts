@@ -8,6 +8,8 @@ import type { SocketOwners } from "./socket_owners.ts";
 
 /** So many of them a finding names, the largest: who acts on it needs no more. */
 export const MOST_OWNERS = 20;
+/** The same where each has its share at most, or none of them is surely the one to act on. */
+export const FEW_OWNERS = 10;
 
 /** Something that a process holds. */
 export interface Held {

@@ -58,6 +58,11 @@ export interface KnownAccounts {
   readonly accounts: ReadonlyMap<AccountId, number>;
 }
 
+/** One account; undefined where the bundle cannot tell it. */
+export function accountOf({ accounts }: Pick<Ledger, "accounts">, id: AccountId): Account | undefined {
+  return accounts.find((account) => account.id === id);
+}
+
 /**
  * The bytes of one account; undefined where the bundle cannot tell it.
  *
@@ -73,5 +78,5 @@ export interface KnownAccounts {
  * ```
  */
 export function accountBytes(ledger: Ledger, id: AccountId): number | undefined {
-  return ledger.accounts.find((account) => account.id === id)?.bytes;
+  return accountOf(ledger, id)?.bytes;
 }
