@@ -171,7 +171,7 @@ function tmpfsUses(
       bytes: Math.max(0, usedBytes - deleted),
       mappedBytes: mapped?.reduce((sum, { name, bytes }) => sum + (pathIsBelow(name, mount) ? bytes : 0), 0),
       largest: largest ?? [],
-      listedBytes: largest?.reduce((sum, { bytes }) => sum + bytes, 0),
+      listedBytes: largest && sumBytes(largest),
     });
   }
   return [...uses.values()];

@@ -469,13 +469,9 @@ export function judgeQueues<Q extends SocketQueue>(
     stuck: stuck.length,
     stuckBytes: sumBytes(stuck),
     watched: queues.filter(({ seen }) => seen > 1).length,
-    dropped: sum(queues, ({ dropped }) => dropped),
-    filledBytes: sum(queues, ({ filledBytes }) => filledBytes),
+    dropped: sumOf(queues, ({ dropped = 0 }) => dropped),
+    filledBytes: sumOf(queues, ({ filledBytes = 0 }) => filledBytes),
   };
-}
-
-function sum<Q>(queues: readonly Q[], amount: (queue: Q) => number | undefined): number {
-  return sumOf(queues, (queue) => amount(queue) ?? 0);
 }
 
 /** What to do about connections that wait to be accepted, of whatever family. */
@@ -532,6 +528,8 @@ export function describeLimit(isFull: boolean, { queues }: Judged<SocketQueue>):
   const areKnown = queues.every(({ limitBytes }) => limitBytes !== undefined);
   const together = queues.length === 1 || !areKnown
     ? ""
-    : `; all ${formatCount(queues.length)} may be charged ${formatBytes(sum(queues, ({ limitBytes }) => limitBytes))}`;
+    : `; all ${formatCount(queues.length)} may be charged ${
+      formatBytes(sumOf(queues, ({ limitBytes = 0 }) => limitBytes))
+    }`;
   return `${isFull ? "full" : "still filling"}${together}`;
 }

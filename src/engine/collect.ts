@@ -2,7 +2,6 @@
  * Collects: carries out what collectors declare, on whatever host, into whatever takes it. Knows no path and no program
  * itself.
  */
-import type { Entry } from "../core/bundle.ts";
 import type { Capture, Collector } from "../core/collector.ts";
 import type { Host, Sink } from "../core/host.ts";
 import type { CollectorStatus, Manifest, Status } from "../core/manifest.ts";
