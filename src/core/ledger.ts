@@ -58,7 +58,18 @@ export interface KnownAccounts {
   readonly accounts: ReadonlyMap<AccountId, number>;
 }
 
-/** One account; undefined where the bundle cannot tell it. */
+/**
+ * One account; undefined where the bundle cannot tell it.
+ *
+ * @example
+ * ```ts
+ * import { accountOf } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * const accounts = [{ id: "free", title: "free", bytes: 4096, sources: [] }] as const;
+ * equal(accountOf({ accounts }, "free"), accounts[0]);
+ * ```
+ */
 export function accountOf({ accounts }: Pick<Ledger, "accounts">, id: AccountId): Account | undefined {
   return accounts.find((account) => account.id === id);
 }
