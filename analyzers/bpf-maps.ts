@@ -3,7 +3,7 @@ import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import { accountBytes, type AccountId, type SourceLine } from "../src/core/ledger.ts";
 import type { Claim, Confidence, Owner, Remedy } from "../src/core/report.ts";
 import type { HostFacts, MaybeValues, Missing, Values } from "../src/core/source.ts";
-import { sumBytes, sumRanges } from "../src/core/sums.ts";
+import { sumBytes, sumOf, sumRanges } from "../src/core/sums.ts";
 import { type Descriptors, descriptors } from "../src/computed/descriptors.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
@@ -294,7 +294,7 @@ function areaFinding(areas: Areas, seen: Seen): FindingDraft {
       pid: null,
       comm: "BPF maps",
       bytes: bytes + ringBytes,
-      count: callers.reduce((count, each) => count + each.areas, 0) + rings.length,
+      count: sumOf(callers, (each) => each.areas) + rings.length,
       detail: `which maps, and who holds them: bpftool -f map list, bpftool prog list${openIn(seen)}`,
     }],
     evidence: areaEvidence(areas),

@@ -14,6 +14,7 @@ import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { inNetns, setSysctl } from "../src/core/shell.ts";
+import { sumOf } from "../src/core/sums.ts";
 
 /** Beside struct nf_conn: the extensions (NAT, accounting, timeouts) begin with 128 bytes (nf_ct_ext_add()). */
 const EXTENSION_BYTES = 128;
@@ -99,7 +100,7 @@ function remedies(namespace: string | undefined): Remedy[] {
 function tablesOf(cache: SlabCache, { conntrackStat: stats }: Seen): Tables {
   const known = (stats ?? []).map(({ path, value }) => ({ path, namespace: netnsOf(path), ...value }))
     .sort((a, b) => b.entries - a.entries);
-  const counted = known.reduce((sum, { entries }) => sum + entries, 0);
+  const counted = sumOf(known, (each) => each.entries);
   return {
     cache,
     known,

@@ -29,7 +29,7 @@ import { tcp } from "../src/parsers/tcp.ts";
 import { unix } from "../src/parsers/unix.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
-import { sum, sumBytes } from "../src/core/sums.ts";
+import { sum, sumBytes, sumOf } from "../src/core/sums.ts";
 
 /** What one descriptor of a kind holds: slab objects, by the account they are in. Sizes of x86-64, Linux 6.18; slabinfo's own go before. */
 interface Cost {
@@ -142,8 +142,8 @@ function meanSockBytes({ slabCaches: slab }: Bundled): number {
   const inodes = slab?.find("sock_inode_cache")?.activeObjects;
   if (slab === undefined || inodes === undefined || inodes === 0) return SOCK_BYTES;
   const socks = [...new Set(SOCKET_CACHES.flatMap((name) => slab.find(name) ?? []))];
-  const objects = socks.reduce((sum, { activeObjects }) => sum + activeObjects, 0);
-  const bytes = socks.reduce((sum, cache) => sum + usedSlabBytes(cache), 0);
+  const objects = sumOf(socks, (each) => each.activeObjects);
+  const bytes = sumOf(socks, usedSlabBytes);
   const uncached = Math.max(0, inodes - objects);
   return (bytes + uncached * UNCACHED_SOCK_BYTES) / (objects + uncached);
 }
@@ -202,8 +202,8 @@ function programs(bundled: Bundled): Program[] {
   const sockBytes = meanSockBytes(bundled);
   const open = openFiles(bundled) ?? Infinity;
   return [...byComm(table.processes, ({ comm }) => comm)].map(([comm, members]) => {
-    const total = members.reduce((sum, { count }) => sum + count, 0);
-    const known = members.filter(({ kinds }) => kinds.size > 0).reduce((sum, { count }) => sum + count, 0);
+    const total = sumOf(members, (each) => each.count);
+    const known = sumOf(members.filter(({ kinds }) => kinds.size > 0), (each) => each.count);
     const kinds = new Map<string, number>();
     // Processes of the program whose kinds were not looked at are taken to be like those that were.
     for (const member of members) {
@@ -518,7 +518,7 @@ function marksOf(details: readonly DescriptorDetail[]): number {
   const counts = details.map((detail) => marksIn(detail) ?? 0);
   const most = counts.reduce((max, count) => Math.max(max, count), 0);
   const others = sum(counts) - most;
-  const instances = details.reduce((sum, { weight }) => sum + weight, 0);
+  const instances = sumOf(details, (each) => each.weight);
   return most + (others === 0 ? 0 : others * (instances - 1) / (counts.length - 1));
 }
 
@@ -549,8 +549,9 @@ function heldBy({ bytes, pinned }: Watches): number {
 }
 
 function watchFinding(watching: Watches, { processes: known }: Seen): FindingDraft {
-  const { kind, comm, pids, marks, bytes, pinned, details: [first, ...others] } = watching;
-  const instances = Math.round([first, ...others].reduce((sum, { weight }) => sum + weight, 0));
+  const { kind, comm, pids, marks, bytes, pinned, details } = watching;
+  const [first] = details;
+  const instances = Math.round(sumOf(details, (each) => each.weight));
   const count = formatCount(Math.round(marks));
   return {
     title: `${nameOfGroup({ comm, pids })}: ${count} ${kind} watches hold ${formatBytes(bytes)} of kernel objects${
@@ -621,7 +622,7 @@ export const fdLeak: Analyzer = defineAnalyzer({
     };
     const materialBytes = materialQueueBytes(seen.ledger.totalBytes);
     const all = programs(seen);
-    const listed = all.reduce((sum, { count }) => sum + count, 0);
+    const listed = sumOf(all, (each) => each.count);
     const findings = [
       ...all.flatMap((program) => {
         const unseen = unseenShare(program, listed, seen);

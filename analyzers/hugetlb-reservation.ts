@@ -4,7 +4,7 @@ import type { Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
 import type { Parsed } from "../src/core/source.ts";
 import { accountBytes } from "../src/core/ledger.ts";
-import { sum, sumBytes } from "../src/core/sums.ts";
+import { sum, sumBytes, sumOf } from "../src/core/sums.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { MATERIAL_QUEUE_BYTES, materialHeldBytes } from "../src/computed/material.ts";
 import { stopCommands } from "../src/computed/owners.ts";
@@ -151,7 +151,7 @@ function segmentFinding(
   shmemBytes: number | undefined,
 ): FindingDraft | undefined {
   const [largest] = segments;
-  const bytes = segments.reduce((sum, { rssBytes = 0 }) => sum + rssBytes, 0);
+  const bytes = sumOf(segments, ({ rssBytes = 0 }) => rssBytes);
   const low = Math.min(all, bytes - (shmemBytes ?? bytes));
   if (largest === undefined || low < MOSTLY * all) return undefined;
   const enter = ({ seenBy }: Segment): string => seenBy === undefined ? "" : `nsenter -t ${seenBy} -i `;
@@ -351,7 +351,7 @@ export const hugetlbReservation: Analyzer = defineAnalyzer({
     ];
     const idle = pools.flatMap(unused).filter(({ bytes, total: { bytes: all } }) => bytes > HEADROOM_SHARE * all);
     const bytes = sumBytes(idle);
-    const total = pools.reduce((sum, pool) => sum + (pool.total?.bytes ?? 0), 0);
+    const total = sumOf(pools, (pool) => pool.total?.bytes ?? 0);
     if (bytes < material) {
       return findings.length > 0
         ? { findings }

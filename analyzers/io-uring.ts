@@ -1,6 +1,6 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts";
-import { accountBytes, type SourceLine } from "../src/core/ledger.ts";
+import { accountBytes, accountOf, type SourceLine } from "../src/core/ledger.ts";
 import type { Claim, Owner, Remedy } from "../src/core/report.ts";
 import type { HostFacts, MaybeValues, Missing, Values } from "../src/core/source.ts";
 import { type DescriptorDetail, descriptors } from "../src/computed/descriptors.ts";
@@ -24,7 +24,7 @@ import { vmallocinfo } from "../src/parsers/vmallocinfo.ts";
 import { vmstat } from "../src/parsers/vmstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
-import { sumBytes } from "../src/core/sums.ts";
+import { sumBytes, sumOf } from "../src/core/sums.ts";
 import { isWhole, unaccountedBytes } from "../src/core/whole_ledger.ts";
 
 /** struct io_uring_sqe, struct io_uring_cqe, and the index of the submission array (include/uapi/linux/io_uring.h). */
@@ -77,9 +77,9 @@ function groups(details: readonly DescriptorDetail[], pageSizeBytes: number): Gr
   return [...byComm(rings, ({ comm }) => comm)].map(([comm, held]) => ({
     comm,
     pids: mainPids(held.map((each) => ({ pid: each.pid, bytes: each.weight * size(each) }))),
-    rings: Math.round(held.reduce((sum, { weight }) => sum + weight, 0)),
-    ringBytes: held.reduce((sum, each) => sum + each.weight * ringBytes(each, pageSizeBytes), 0),
-    bufferBytes: held.reduce((sum, each) => sum + each.weight * each.bufferBytes, 0),
+    rings: Math.round(sumOf(held, (each) => each.weight)),
+    ringBytes: sumOf(held, (each) => each.weight * ringBytes(each, pageSizeBytes)),
+    bufferBytes: sumOf(held, (each) => each.weight * each.bufferBytes),
     largest: held.toSorted((a, b) => size(b) - size(a) || a.line - b.line)[0] as DescriptorDetail,
   })).sort((a, b) => b.ringBytes + b.bufferBytes - a.ringBytes - a.bufferBytes || (a.comm < b.comm ? -1 : 1));
 }
@@ -96,22 +96,19 @@ function ringsOf({ descriptors: table, facts: { pageSizeBytes } }: Seen): Rings 
   const all = pageSizeBytes === undefined ? [] : groups(table?.details ?? [], pageSizeBytes);
   return {
     groups: all,
-    ringBytes: all.reduce((sum, group) => sum + group.ringBytes, 0),
-    bufferBytes: all.reduce((sum, group) => sum + group.bufferBytes, 0),
+    ringBytes: sumOf(all, (group) => group.ringBytes),
+    bufferBytes: sumOf(all, (group) => group.bufferBytes),
   };
 }
 
 function countOf({ groups: all }: Rings): number {
-  return all.reduce((sum, group) => sum + group.rings, 0);
+  return sumOf(all, (group) => group.rings);
 }
 
 /** 0 where the bundle does not tell. */
 function threadsOf({ processStatus: statuses }: Seen, { pids }: { readonly pids: readonly number[] }): number {
   const members = new Set(pids);
-  return (statuses ?? []).filter(({ pid }) => members.has(pid)).reduce(
-    (sum, { value }) => sum + (value.threads ?? 0),
-    0,
-  );
+  return sumOf((statuses ?? []).filter(({ pid }) => members.has(pid)), ({ value }) => value.threads ?? 0);
 }
 
 /** Without details: the process with the most io_urings. */
@@ -181,7 +178,7 @@ function aioGroups(rings: readonly AioRings[], comms: ReadonlyMap<number, string
     return {
       comm,
       pids: mainPids(sorted),
-      contexts: held.reduce((sum, { contexts }) => sum + contexts, 0),
+      contexts: sumOf(held, (each) => each.contexts),
       bytes: sumBytes(held),
       largest: sorted[0] as AioRings,
     };
@@ -253,7 +250,7 @@ interface Pinned {
 
 /** Undefined where the LRU lists do not tell. */
 function pinnedOf({ ledger, vmstat: counters }: Seen): Pinned | undefined {
-  const account = ledger.accounts.find(({ id }) => id === "pinned-lru");
+  const account = accountOf(ledger, "pinned-lru");
   if (account === undefined) return undefined;
   const { bytes, sources: [source] } = account;
   if (source === undefined || bytes < materialQueueBytes(ledger.totalBytes)) return { bytes, evidence: [] };

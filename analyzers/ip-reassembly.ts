@@ -3,7 +3,7 @@ import { formatBytes, formatCount, formatQuantity } from "../src/core/format.ts"
 import type { Claim, Remedy } from "../src/core/report.ts";
 import { inNetns } from "../src/core/shell.ts";
 import type { MaybeValues, Parsed, Values } from "../src/core/source.ts";
-import { sumBytes } from "../src/core/sums.ts";
+import { sumBytes, sumOf } from "../src/core/sums.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
 import { MOST_OWNERS } from "../src/computed/owners.ts";
@@ -67,7 +67,7 @@ interface Queues {
 function queuesOf({ slabinfo: slab }: Seen): Queues | undefined {
   if (slab === undefined) return undefined;
   const caches = slab.value.filter(({ name, activeObjects }) => QUEUE_CACHES.has(name) && activeObjects > 0);
-  const count = caches.reduce((sum, { activeObjects }) => sum + activeObjects, 0);
+  const count = sumOf(caches, (each) => each.activeObjects);
   return { slab, caches, count, leastBytes: count * MIN_TRUESIZE_BYTES };
 }
 

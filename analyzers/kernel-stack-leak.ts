@@ -15,6 +15,7 @@ import { type Program, programs } from "../src/computed/programs.ts";
 import type { Trend } from "../src/computed/trend.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
+import { sumOf } from "../src/core/sums.ts";
 
 /**
  * A quarter of all the threads that a host has numbers for (the classic pid_max of 32,768): servers with a thread a connection are told to stop
@@ -101,7 +102,7 @@ function remedies(top: Program, known: readonly Process[] | undefined): Remedy[]
 }
 
 function finding(top: Program, stackBytes: number, seen: Seen): FindingDraft {
-  const threads = Math.max(1, seen.programs.reduce((sum, program) => sum + program.threads, 0));
+  const threads = Math.max(1, sumOf(seen.programs, (program) => program.threads));
   const bytes = Math.round(stackBytes * Math.min(1, top.threads / threads));
   const each = stackBytes / threads;
   const trend = growthOf(top, seen);

@@ -3,7 +3,7 @@ import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts"
 import type { Owner, Remedy } from "../src/core/report.ts";
 import type { Missing } from "../src/core/source.ts";
 import { shellWord } from "../src/core/shell.ts";
-import { sumBytes } from "../src/core/sums.ts";
+import { sumBytes, sumOf } from "../src/core/sums.ts";
 import { type MemcgOom, memcgOoms, UNNAMED_GROUP } from "../src/computed/memcg_ooms.ts";
 import { cutOffLog, mayBeOfGroup } from "../src/computed/oom_dump.ts";
 import { type CgroupController, cgroups } from "../src/parsers/cgroups.ts";
@@ -264,7 +264,7 @@ function finding(
   groups: readonly MemcgOom[],
   memory: CgroupController | undefined,
 ): FindingDraft {
-  const kills = groups.reduce((sum, group) => sum + group.kills, 0);
+  const kills = sumOf(groups, (group) => group.kills);
   const of = first.report?.limitOf === undefined || first.report.limitOf === "memory"
     ? ""
     : ` of ${first.report.limitOf}`;

@@ -6,12 +6,13 @@ import type { MaybeValues, Values } from "../src/core/source.ts";
 import { WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
-import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
+import { FEW_OWNERS, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { type Program, programs } from "../src/computed/programs.ts";
 import type { BytesAtLine } from "../src/parsers/_values.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
+import { sumOf } from "../src/core/sums.ts";
 
 /** One entry for each page: what page tables cost when each mapped page is mapped once, next to others. */
 const ENTRY_BYTES = 8;
@@ -25,8 +26,6 @@ const WORTH_CHANGING_SHARE = 0.02;
 const ABSURD_SHARE = 0.1;
 /** The smallest process's own: on each of five levels some for text, heap, libraries and stack. */
 const PROCESS_PAGES = 32;
-
-const MAX_OWNERS = 10;
 
 const needs = { ledger, meminfo, programs };
 const uses = { processes };
@@ -43,7 +42,7 @@ interface Ordinary {
 
 function ordinary({ ledger, meminfo: file, programs: all }: Seen, pageSizeBytes: number): Ordinary {
   const mappedBytes = (accountBytes(ledger, "anon") ?? 0) + (file.value.bytes.get("Mapped")?.bytes ?? 0);
-  const count = all.reduce((sum, { pids }) => sum + pids.length, 0);
+  const count = sumOf(all, ({ pids }) => pids.length);
   const tableBytes = ORDINARY_FACTOR * (ENTRY_BYTES / pageSizeBytes) * mappedBytes +
     PROCESS_PAGES * pageSizeBytes * count;
   return { mappedBytes, processes: count, tableBytes };
@@ -131,7 +130,7 @@ function finding(tables: BytesAtLine, usual: Ordinary, seen: Seen): FindingDraft
     confidence: top !== undefined && top.pageTableBytes > excess / 2 ? "confirmed" : "likely",
     material: true,
     claims: [{ account: "page-tables", bytes: { low: held, high: held } }],
-    owners: holders.slice(0, MAX_OWNERS).map(ownerOf),
+    owners: holders.slice(0, FEW_OWNERS).map(ownerOf),
     evidence: evidence(tables, usual, top, seen),
     remedies: remedies(top, seen.processes),
   };

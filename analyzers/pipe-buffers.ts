@@ -29,7 +29,7 @@ import { type Pipe, pipeContents } from "../src/parsers/pipe_contents.ts";
 import { processStatus } from "../src/parsers/process_status.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
-import { sumBytes } from "../src/core/sums.ts";
+import { sumBytes, sumOf } from "../src/core/sums.ts";
 import { isWhole, unaccountedBytes, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 
 /** What the pipes of one unprivileged user may hold before the kernel gives him two-page pipes only: fs.pipe-user-pages-soft, 16,384 pages. */
@@ -223,7 +223,7 @@ function contentFinding(backlog: Backlog, seen: Seen): FindingDraft {
   const { pipes, full, path, bytes, holders, busy: [busiest] } = backlog;
   const [first, ...others] = holders;
   const [fullest] = first.pipes as readonly [Pipe];
-  const count = holders.reduce((total, group) => total + group.pipes.length, 0);
+  const count = sumOf(holders, (group) => group.pipes.length);
   return {
     title: `${nameOfGroup(first)}${others.length > 0 ? ` and ${formatQuantity(others.length, "other")}` : ""}: ${
       formatBytes(bytes)
@@ -290,7 +290,7 @@ function byNumber(seen: Seen): Outcome {
   const isMuch = residual - residualNoiseBytes(ledger.totalBytes) >= materialBytes(seen);
   if (table === undefined && isMuch) return { notAssessed: [CONTENTS] };
   const holders = endHolders(seen);
-  const ends = holders.reduce((total, holder) => total + holder.ends, 0);
+  const ends = sumOf(holders, (holder) => holder.ends);
   // Each end may be of a pipe of its own: the other one is closed, or of a process that was not seen.
   const most = ends * MAX_PIPE_BYTES;
   const [first] = holders;

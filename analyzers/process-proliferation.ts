@@ -21,6 +21,7 @@ import { type Program, programs } from "../src/computed/programs.ts";
 import { type ProgramSeries, programSeries } from "../src/computed/program_series.ts";
 import { MIN_TREND_POINTS, type Trend } from "../src/computed/trend.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
+import { sumOf } from "../src/core/sums.ts";
 
 /** Apache's prefork, the server with the most processes by default, has at most 256 (MaxRequestWorkers). */
 const MANY_PROCESSES = 256;
@@ -60,7 +61,7 @@ function crowds(
     if (others === undefined) own.set(process.comm, { largest: process, anonBytes: process.anonBytes });
     else others.anonBytes += process.anonBytes;
   }
-  const allBytes = known.reduce((sum, process) => sum + process.anonBytes, 0);
+  const allBytes = sumOf(known, (process) => process.anonBytes);
   return all.flatMap((program) => {
     const sizes = own.get(program.comm);
     if (sizes === undefined) return [];
@@ -105,7 +106,7 @@ const uses = { programSeries, ledgers: overTime(ledger), areAllProcesses };
 type Seen = Values<typeof needs> & MaybeValues<typeof uses>;
 
 function processCount({ programs: all }: Seen): number {
-  return all.reduce((sum, { pids }) => sum + pids.length, 0);
+  return sumOf(all, ({ pids }) => pids.length);
 }
 
 /** Nobody has many like it, or piles up; unless those that do are not in the bundle. */

@@ -19,12 +19,12 @@ import {
   type TimePoint,
   type Values,
 } from "../src/core/source.ts";
-import { sumBytes } from "../src/core/sums.ts";
+import { sumBytes, sumOf } from "../src/core/sums.ts";
 import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed/imported_history.ts";
 import { forecast } from "../src/computed/forecast.ts";
 import { accountSeries, growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
-import { FIND_IN_FLIGHT, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
+import { FEW_OWNERS, FIND_IN_FLIGHT, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import {
@@ -59,8 +59,6 @@ const START_UP_SECONDS = 90;
 const MOST = 0.5;
 /** Who maps this much of what shared memory grew by is where it grows. */
 const MIN_SHARE_OF_GROWTH = 0.5;
-/** Owners that are listed one by one. */
-const MAX_OWNERS = 10;
 const MAX_FILES_NAMED = 3;
 const WHEN: readonly Remedy["when"][] = ["now", "fix", "prevent"];
 
@@ -197,7 +195,7 @@ function processHolding(
   const [holder] = largest.holders;
   const comm = commOf(pid, known) ?? holder.comm ?? UNKNOWN_PROGRAM;
   const bytes = sumBytes(objects);
-  const count = Math.round(objects.reduce((sum, object) => sum + object.count, 0));
+  const count = Math.round(sumOf(objects, (object) => object.count));
   const { fd } = holder;
   const kind = largest.name.startsWith("/memfd:") ? "memfd" : "deleted file";
   const others = largest.holders.length === 1
@@ -363,7 +361,7 @@ function claim({ totalBytes, mapped }: SharedMemory, parts: readonly Holding[]):
   const unreachable = sumBytes(parts.filter((part) => part.unreachable));
   const files = parts.filter((part) => !part.unreachable);
   const left = (mappedBytes: number): number => Math.max(0, totalBytes - mappedBytes - unreachable);
-  const surely = files.reduce((bytes, { unmappedBytes }) => bytes + (unmappedBytes ?? 0), 0);
+  const surely = sumOf(files, ({ unmappedBytes }) => unmappedBytes ?? 0);
   const high = Math.min(totalBytes, unreachable + Math.min(sumBytes(files), left(mapped?.low ?? 0)));
   const low = unreachable + Math.max(surely, mapped === undefined ? 0 : Math.min(sumBytes(files), left(mapped.high)));
   return { low: Math.min(low, high), high };
@@ -449,9 +447,9 @@ interface RamfsUses {
 
 function ramfsUses({ bytes, ramfs = [] }: UnevictableCache): RamfsUses {
   const filled = ramfs.filter(({ listed }) => (listed?.bytes ?? 0) > 0);
-  const areSure = filled.reduce((sum, { listed }) => sum + (listed?.bytes ?? 0), 0) >= MOST * bytes.low;
+  const areSure = sumOf(filled, ({ listed }) => listed?.bytes ?? 0) >= MOST * bytes.low;
   const uses = areSure ? filled : ramfs.filter(({ listed }) => listed?.bytes !== 0);
-  return { areSure, uses: uses.slice(0, MAX_OWNERS) };
+  return { areSure, uses: uses.slice(0, FEW_OWNERS) };
 }
 
 function ramfsTitle(lowBytes: number, { areSure, uses: [largest, ...others] }: RamfsUses): string {
@@ -557,9 +555,9 @@ function unmappedFinding({ parts, bytes }: Unmapped, growing: Trend | undefined,
   // How fast, but not how sure: what grew over days may have been something else.
   const rate = growing ?? grownForLong?.trend;
   const [largest] = parts as [Holding];
-  const large = parts.filter((part) => part.bytes >= largest.bytes / MAX_OWNERS);
+  const large = parts.filter((part) => part.bytes >= largest.bytes / FEW_OWNERS);
   const sureConfidence: Confidence = largest.unreachable || growing !== undefined ? "confirmed" : "likely";
-  const listed = large.slice(0, MAX_OWNERS);
+  const listed = large.slice(0, FEW_OWNERS);
   return {
     title: `${nameOf(large)} ${large.length === 1 && !largest.isPlural ? "holds" : "hold"} ${
       formatBytes(bytes.high)
@@ -605,7 +603,7 @@ function mappedFinding(
     material: bytes >= SMALL_HOST_SHARE * ledger.totalBytes,
     claims: [{ account: "shmem", bytes: { low: 0, high: Math.min(held, shared.totalBytes) } }],
     ...forecast(growing, seen.ledgers),
-    owners: [mapper, ...others].slice(0, MAX_OWNERS).map(({ last }) => ({
+    owners: [mapper, ...others].slice(0, FEW_OWNERS).map(({ last }) => ({
       pid: last.pid,
       comm: last.comm,
       bytes: last.bytes,
@@ -662,7 +660,7 @@ function namelessFinding(nameless: number, growing: Trend | undefined, seen: See
     ...forecast(grows, seen.ledgers),
     owners: most === undefined
       ? [unknownOwner(nameless, seen.sharedMemory)]
-      : receivers.slice(0, MAX_OWNERS).map((socket) => receiverOwner(socket, seen)),
+      : receivers.slice(0, FEW_OWNERS).map((socket) => receiverOwner(socket, seen)),
     evidence: namelessEvidence(seen),
     remedies: most === undefined ? [] : receiverRemedies(receivers, seen),
   };
@@ -674,7 +672,7 @@ function namelessEvidence({ sharedMemory: shared, inFlight }: Seen): EvidenceLin
     ...shared.total,
     because: `all shared memory of the host; processes map at most ${formatBytes(shared.mapped?.high ?? 0)} of it`,
   }];
-  for (const socket of inFlight?.value.slice(0, MAX_OWNERS) ?? []) {
+  for (const socket of inFlight?.value.slice(0, FEW_OWNERS) ?? []) {
     const because = `${
       ofDescriptors(socket)
     } wait in messages to this socket, and did a second later: nobody receives, and what is in flight is in no process`;
@@ -712,7 +710,7 @@ function receiverOwner(socket: DescriptorsInFlight, seen: Seen): Owner {
 }
 
 function receiverRemedies(receivers: readonly DescriptorsInFlight[], seen: Seen): Remedy[] {
-  const byPid = new Map(receivers.slice(0, MAX_OWNERS).map((socket) => [socket.pid, receiverComm(socket, seen)]));
+  const byPid = new Map(receivers.slice(0, FEW_OWNERS).map((socket) => [socket.pid, receiverComm(socket, seen)]));
   return [{
     when: "now",
     text:

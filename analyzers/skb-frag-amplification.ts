@@ -25,7 +25,7 @@ import { meminfo } from "../src/parsers/meminfo.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
-import { sumBytes } from "../src/core/sums.ts";
+import { sumBytes, sumOf } from "../src/core/sums.ts";
 import { isWhole, unaccountedBytes, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 
 /** Below this ratio the blocks are just full of what the sockets are charged for. */
@@ -62,9 +62,9 @@ function mostPinnedBytes(chargedBytes: number, { facts }: Seen): number {
 
 /** Streams that are sent are copied into blocks of the same size, without waste. */
 function sentBytes({ tcpBacklog: tcp, unixBacklog: unix }: Seen): number {
-  const ofTcp = (tcp?.sent.queues ?? []).reduce((bytes, { payloadBytes }) => bytes + payloadBytes, 0);
+  const ofTcp = sumOf(tcp?.sent.queues ?? [], (each) => each.payloadBytes);
   const streams = (unix?.queues ?? []).filter(({ type }) => type !== "dgram");
-  return ofTcp + streams.reduce((bytes, { chargedBytes }) => bytes + chargedBytes, 0);
+  return ofTcp + sumOf(streams, (each) => each.chargedBytes);
 }
 
 /** Rings are pages that no account has, either. */

@@ -17,6 +17,7 @@ import {
 } from "../src/computed/slab_caches.ts";
 import { type SlabCache, slabinfo } from "../src/parsers/slabinfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
+import { sumOf } from "../src/core/sums.ts";
 
 /** A cache in use is 70 to 100 % full: below half, most of its pages are there for objects that are gone. */
 const HALF_EMPTY = 0.5;
@@ -33,7 +34,7 @@ function isHalfEmpty({ objects, activeObjects }: SlabCache): boolean {
 }
 
 function allWasted(caches: readonly SlabUse[]): number {
-  return caches.reduce((total, cache) => total + wasted(cache), 0);
+  return sumOf(caches, wasted);
 }
 
 function claim(account: Claim["account"], caches: readonly SlabUse[]): Claim[] {
@@ -96,7 +97,7 @@ export const slabFragmentation: Analyzer = defineAnalyzer({
     const [first] = sparse;
     if (first === undefined || waste < materialSlabBytes(ledger.totalBytes)) {
       const slab = (accountBytes(ledger, "slab-reclaimable") ?? 0) + (accountBytes(ledger, "slab-unreclaimable") ?? 0);
-      const hidden = slab - caches.reduce((total, { totalBytes }) => total + totalBytes, 0);
+      const hidden = slab - sumOf(caches, (each) => each.totalBytes);
       if (!isWhole && hidden >= materialSlabBytes(ledger.totalBytes)) return { notAssessed: [WHOLE_SLABINFO] };
       const held = first === undefined
         ? ""

@@ -10,7 +10,7 @@ import { type DentryState, dentryState } from "../src/parsers/dentry_state.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
-import { sumBytes } from "../src/core/sums.ts";
+import { sumBytes, sumOf } from "../src/core/sums.ts";
 
 /** A host that does its work looks up mostly names that exist. */
 const MOST_OF = 0.5;
@@ -142,9 +142,6 @@ function negativeBytes(caches: readonly SizedCache[], state: DentryState | undef
     dentry === undefined || state === undefined || dentry.activeObjects === 0 || state.negative < MOST_OF * state.all
   ) return 0;
   const share = Math.min(1, state.negative / dentry.activeObjects);
-  const names = caches.filter(({ name }) => name.startsWith("kmalloc-rcl-")).reduce(
-    (sum, cache) => sum + usedSlabBytes(cache),
-    0,
-  );
+  const names = sumOf(caches.filter(({ name }) => name.startsWith("kmalloc-rcl-")), usedSlabBytes);
   return share * (usedSlabBytes(dentry) + names);
 }

@@ -1,7 +1,7 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
-import { sumRanges } from "../src/core/sums.ts";
+import { sumOf, sumRanges } from "../src/core/sums.ts";
 import {
   copiedQueuesFinding,
   copiesConfidence,
@@ -235,7 +235,7 @@ export const socketBacklogNetlink: Analyzer = defineAnalyzer({
     const because = `${formatQuantity(backlog.sockets, "netlink socket holds", "netlink sockets hold")} ${
       formatBytes(backlog.chargedBytes)
     }${others}, of which less than ${formatBytes(WORTH_A_LINE_BYTES)} is not known to be read`;
-    const shown = [backlog, raw, ping].reduce((sum, each) => sum + (each?.chargedBytes ?? 0), 0);
+    const shown = sumOf([backlog, raw, ping], (each) => each?.chargedBytes ?? 0);
     return notSeen(because, unseen?.packetBytes, shown, ledger);
   },
 });

@@ -25,7 +25,7 @@ import { notSeen, unseenTcpBytes } from "../src/computed/unseen_sockets.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl, shellWord } from "../src/core/shell.ts";
-import { sumBytes } from "../src/core/sums.ts";
+import { sumBytes, sumOf } from "../src/core/sums.ts";
 
 const ID = "socket-backlog-tcp-send";
 
@@ -81,7 +81,7 @@ function confidenceOf(judged: Judged<TcpQueue>, materialBytes: number): Confiden
 
 /** What waits to be sent in queues of which nothing tells whether they move. */
 function untoldBytes(queues: readonly TcpQueue[]): number {
-  return queues.filter(isUntold).reduce((total, { chargedBytes }) => total + chargedBytes, 0);
+  return sumOf(queues.filter(isUntold), (each) => each.chargedBytes);
 }
 
 function evidence(judged: Judged<TcpQueue>, seconds: number, owners: SocketOwners | undefined): EvidenceLine[] {
@@ -270,7 +270,7 @@ export const socketBacklogTcpSend: Analyzer = defineAnalyzer({
     }
     const groups = groupByOwner(judged.queues, owners).map(named);
     const readers = localReaders(judged, owners);
-    const data = judged.queues.reduce((total, { payloadBytes }) => total + payloadBytes, 0);
+    const data = sumOf(judged.queues, (each) => each.payloadBytes);
     const draft: FindingDraft = {
       title: `${nameOfGroups(groups)}: ${formatBytes(judged.bytes)} in ${
         formatQuantity(judged.queues.length, "TCP send queue")

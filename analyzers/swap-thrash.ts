@@ -2,12 +2,13 @@ import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } f
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { lately, type MaybeValues, type Missing, type Parsed, type TimePoint } from "../src/core/source.ts";
-import { stopCommands } from "../src/computed/owners.ts";
+import { FEW_OWNERS, stopCommands } from "../src/computed/owners.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import { memoryPressure, type Pressure } from "../src/parsers/pressure.ts";
 import { type Vmstat, vmstat } from "../src/parsers/vmstat.ts";
 import { type VmstatRow, vmstatTable } from "../src/parsers/vmstat_table.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
+import { sumOf } from "../src/core/sums.ts";
 
 /** Pages that go out and come back at this rate each are read with seeks by a disk that does little else (1,000 a second of 4 KiB). */
 const THRASH_BYTES_PER_SECOND = 4 * 2 ** 20;
@@ -16,8 +17,6 @@ const STALLED_SHARE = 0.1;
 const UNNOTICED_SHARE = 0.01;
 /** The same line for one snapshot's average of ten seconds, in per cent. It lags: it goes on falling for a minute after the stalls have ended. */
 const STALLED_AVG10 = 10;
-
-const OWNERS_LISTED = 10;
 
 const uses = { vmstats: lately(vmstat), vmstatTable, memoryPressure, pressures: lately(memoryPressure), processes };
 
@@ -81,8 +80,7 @@ function stalls(series: readonly TimePoint<Parsed<Pressure>>[]): Stalls | undefi
 function ratesOfTable(file: Parsed<readonly VmstatRow[]> | undefined): Rates | undefined {
   const [first] = file?.value ?? [];
   if (file === undefined || first === undefined) return undefined;
-  const mean = (of: (row: VmstatRow) => number): number =>
-    file.value.reduce((sum, row) => sum + of(row), 0) / file.value.length;
+  const mean = (of: (row: VmstatRow) => number): number => sumOf(file.value, of) / file.value.length;
   const [inPerSecond, outPerSecond] = [
     mean(({ swapInBytes }) => swapInBytes),
     mean(({ swapOutBytes }) => swapOutBytes),
@@ -157,7 +155,7 @@ function finding({ inPerSecond, outPerSecond, evidence }: Rates, waited: Stalls 
     confidence: isStalled(seen, waited) ? "confirmed" : "likely",
     material: true,
     claims: [],
-    owners: swapped.slice(0, OWNERS_LISTED).map(({ pid, comm, swapBytes, anonBytes }) => ({
+    owners: swapped.slice(0, FEW_OWNERS).map(({ pid, comm, swapBytes, anonBytes }) => ({
       pid,
       comm,
       bytes: swapBytes,

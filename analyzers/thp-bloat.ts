@@ -6,6 +6,7 @@ import type { MaybeValues, Values } from "../src/core/source.ts";
 import { isWhole, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
+import { FEW_OWNERS } from "../src/computed/owners.ts";
 import { processes } from "../src/computed/processes.ts";
 import type { BytesAtLine } from "../src/parsers/_values.ts";
 import { meminfo } from "../src/parsers/meminfo.ts";
@@ -40,8 +41,6 @@ const USED_PAGES_ONLY: Remedy = {
   commands: setSysfs("/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_none", "0"),
   verify: "AnonHugePages of /proc/meminfo no longer grows beyond what programs touch",
 };
-
-const MAX_OWNERS = 10;
 
 const needs = { ledger, meminfo };
 const uses = { thp, smapsRollup, processes };
@@ -99,7 +98,7 @@ function finding(huge: BytesAtLine, anonBytes: number, seen: Seen): FindingDraft
     // How much of it nobody uses is not known.
     material: false,
     claims: [{ account: "anon", bytes: { low: 0, high: bytes } }],
-    owners: holders.slice(0, MAX_OWNERS).map((holder) => ({
+    owners: holders.slice(0, FEW_OWNERS).map((holder) => ({
       pid: holder.pid,
       comm: comms.get(holder.pid) ?? "unknown",
       bytes: holder.bytes,

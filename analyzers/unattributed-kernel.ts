@@ -18,7 +18,7 @@ import {
   type Parsed,
   type Values,
 } from "../src/core/source.ts";
-import { sumBytes } from "../src/core/sums.ts";
+import { sumBytes, sumOf } from "../src/core/sums.ts";
 import { uncountedBalloons } from "../src/computed/balloon_drivers.ts";
 import {
   type KernelBuffer,
@@ -354,7 +354,7 @@ function privateCaches(
 }
 
 function chargeOf(queues: readonly SocketQueue[]): number {
-  return queues.reduce((bytes, { chargedBytes }) => bytes + chargedBytes, 0);
+  return sumOf(queues, (each) => each.chargedBytes);
 }
 
 /**

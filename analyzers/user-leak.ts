@@ -31,6 +31,7 @@ import { meminfo } from "../src/parsers/meminfo.ts";
 import { MAX_RATE_SPREAD, type Measurement, MIN_TREND_POINTS, recentTrend, type Trend } from "../src/computed/trend.ts";
 import { MATERIAL_SHARE } from "../src/computed/material.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
+import { sumOf } from "../src/core/sums.ts";
 
 /** Heaps grow in steps: a few transparent huge pages (2 MiB each) come and go in a process that leaks nothing. Hosts below 512 MiB have none (hugepage_init()). */
 const MIN_GROWTH_BYTES = 16 * 2 ** 20;
@@ -147,7 +148,7 @@ function programs(tenants: readonly Tenant[], snapshots: number): Tenant[] {
     firstSeen: each.flatMap(({ firstSeen }) => firstSeen),
     series: (each[0] as Tenant).series.map(({ time }, i) => ({
       time,
-      bytes: each.reduce((sum, { series }) => sum + (series[i] as Measurement).bytes, 0),
+      bytes: sumOf(each, ({ series }) => (series[i] as Measurement).bytes),
     })),
   }));
 }
@@ -177,10 +178,7 @@ function leaking(grown: readonly Grown[], growthBytes: (seconds: number) => numb
   const fastest = grown[0]?.trend.bytesPerSecond ?? 0;
   const found = grown.filter(({ trend }) => trend.bytesPerSecond >= MIN_SHARE_OF_FASTEST * fastest);
   // Of each its own time: one that was started later did not grow before.
-  const share = found.reduce(
-    (sum, { trend }) => sum + trend.changeBytes / Math.max(1, growthBytes(trend.spanSeconds)),
-    0,
-  );
+  const share = sumOf(found, ({ trend }) => trend.changeBytes / Math.max(1, growthBytes(trend.spanSeconds)));
   return share >= MIN_SHARE_OF_GROWTH ? found : [];
 }
 
@@ -223,7 +221,7 @@ function growthOf(tenants: readonly Tenant[], since: number): number {
 function anonGrowthOf(history: readonly TimePoint<readonly Process[]>[]): number {
   const first = new Map(history[0]?.value.map(({ pid, anonBytes }) => [pid, anonBytes]));
   const last = history.at(-1)?.value ?? [];
-  return last.reduce((sum, { pid, anonBytes }) => sum + Math.max(0, anonBytes - (first.get(pid) ?? 0)), 0);
+  return sumOf(last, ({ pid, anonBytes }) => Math.max(0, anonBytes - (first.get(pid) ?? 0)));
 }
 
 /** How much all anonymous memory grew in the last seconds of what was watched. */
@@ -267,7 +265,7 @@ function startUp(
  * goes beyond all that was there before.
  */
 function returning({ processes: each, series }: Tenant, totalBytes: number): number | undefined {
-  const bytes = each.reduce((sum, { belowPeakBytes = 0 }) => sum + belowPeakBytes, 0);
+  const bytes = sumOf(each, ({ belowPeakBytes = 0 }) => belowPeakBytes);
   if (bytes < leastGrowthBytes(totalBytes)) return undefined;
   const trend = recentTrend(series);
   return trend === undefined || trend.spanSeconds >= LONG_WATCH_SECONDS || bytes < trend.changeBytes / 2
@@ -282,7 +280,7 @@ function wasCollected({ ageSeconds, allCpuSeconds = 0 }: ProcessLife): boolean {
 
 /** Whether most of what it grew by goes beyond all that it had before; false where that is not told. */
 function isBeyondPeak({ firstSeen }: Tenant, { changeBytes }: Trend): boolean {
-  return firstSeen.reduce((sum, { belowPeakBytes = Infinity }) => sum + belowPeakBytes, 0) < changeBytes / 2;
+  return sumOf(firstSeen, ({ belowPeakBytes = Infinity }) => belowPeakBytes) < changeBytes / 2;
 }
 
 /** Who works all the time in such a runtime: its heap grows between two collections, whether it leaks or not. */
@@ -550,10 +548,10 @@ function leakFinding(leak: Grown, long: LongGrowth | undefined, seen: Seen): Fin
   // Claims are made on the ledger, which is that of the first whole snapshot.
   const pids = pidsOf([leak]);
   const base = seen.processes.filter(({ pid }) => pids.has(pid));
-  const anonBytes = ownBytes(base.reduce((sum, process) => sum + process.anonBytes, 0), seen);
+  const anonBytes = ownBytes(sumOf(base, (process) => process.anonBytes), seen);
   // One that was started later has none of what the ledger tells.
   const shown = base.length > 0 ? base : leak.processes;
-  const bytes = shown.reduce((sum, process) => sum + sizeOf(process), 0);
+  const bytes = sumOf(shown, sizeOf);
   const [first] = shown as readonly [Process];
   const doubt = doubtOf(leak, seen);
   return {

@@ -1,6 +1,6 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
-import { accountBytes } from "../src/core/ledger.ts";
+import { accountBytes, accountOf } from "../src/core/ledger.ts";
 import type { Confidence, Owner, Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
 import { type MaybeValues, overTime, type Values } from "../src/core/source.ts";
@@ -9,6 +9,7 @@ import { forecast } from "../src/computed/forecast.ts";
 import { accountSeries } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialQueueBytes } from "../src/computed/material.ts";
+import { FEW_OWNERS } from "../src/computed/owners.ts";
 import { recentTrend, type Trend } from "../src/computed/trend.ts";
 import { type VmallocCaller, vmallocCallers } from "../src/computed/vmalloc_callers.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
@@ -28,8 +29,6 @@ const MIN_GROWTH_BYTES: number = 2 * 2 ** 20;
 const MATERIAL_SHARE = 0.005;
 /** The caller that leaks is the one that has the larger part of what can leak. */
 const MOST_OF = 0.5;
-/** Callers that are listed. */
-const MAX_OWNERS = 10;
 
 function whoCalls(caller: string): string {
   if (/^bpf_prog_/.test(caller)) {
@@ -104,7 +103,7 @@ function evidence(
   growing: Trend | undefined,
   { ledger }: Seen,
 ): EvidenceLine[] {
-  const source = ledger.accounts.find(({ id }) => id === "vmalloc")?.sources[0];
+  const source = accountOf(ledger, "vmalloc")?.sources[0];
   const lines: EvidenceLine[] = [{
     path,
     line,
@@ -142,7 +141,7 @@ function finding(callers: readonly VmallocCaller[], materialBytes: number, how: 
     material: true,
     claims: [{ account: "vmalloc", bytes: { low: bytes, high: bytes } }],
     ...forecast(growing, seen.ledgers),
-    owners: callers.filter((each) => each.bytes >= materialBytes).slice(0, MAX_OWNERS).map(ownerOf),
+    owners: callers.filter((each) => each.bytes >= materialBytes).slice(0, FEW_OWNERS).map(ownerOf),
     evidence: evidence(first, allBytes, growing, seen),
     remedies: remedies(first),
   };

@@ -11,6 +11,7 @@ import { type Swap, swaps } from "../src/parsers/swaps.ts";
 import { vmstat } from "../src/parsers/vmstat.ts";
 import { zramMmStat } from "../src/parsers/zram_mm_stat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
+import { sumOf } from "../src/core/sums.ts";
 
 /** Swap that compresses below this gains little for its time: zstd and lzo make 2 to 4 of ordinary process memory. */
 const GOOD_RATIO = 2;
@@ -78,7 +79,7 @@ function zswap({ meminfo: file }: Seen): Store[] {
 }
 
 function bytesStoredIn(stores: readonly Store[]): number {
-  return stores.reduce((bytes, { storedBytes }) => bytes + storedBytes, 0);
+  return sumOf(stores, (each) => each.storedBytes);
 }
 
 /** Swap that compresses well works as it should, whatever its size. */

@@ -14,6 +14,7 @@
  *
  * @module
  */
+export type { BundleFiles } from "./bundle/files.ts";
 export { type BundleLimits, defaultLimits } from "./bundle/limits.ts";
 export * from "./bundle/open.ts";
 export * from "./bundle/redact.ts";
@@ -56,7 +57,6 @@ export * from "./engine/summarize.ts";
 export {
   analyze,
   type AnalyzeOptions,
-  type BundleFiles,
   type BundleInput,
   observe,
   openBundle,

@@ -1,4 +1,5 @@
 /** The short way in: a bundle from whatever it is, and a report from it, with everything that is shipped and the plug-ins that are given. */
+import { type BundleFiles, fileEntries } from "./bundle/files.ts";
 import type { BundleLimits } from "./bundle/limits.ts";
 import { type ArchiveOptions, openArchive, type OpenOptions, readEntries } from "./bundle/open.ts";
 import { load } from "./computed/load.ts";
@@ -10,9 +11,6 @@ import { analyze as runAnalyzers, type Preset, presetSources } from "./engine/an
 import { addPlugins, type Plugin } from "./engine/plugins.ts";
 import { openSnapshots } from "./engine/reader.ts";
 import { collectors, preset } from "./preset.ts";
-
-/** Files by their path in the bundle (`proc/meminfo`), such as `memorySink().files`. */
-export type BundleFiles = ReadonlyMap<string, string | Uint8Array> | { readonly [path: string]: string | Uint8Array };
 
 /**
  * What a bundle is opened from: an archive as its bytes, as a file of a page, or as a stream; files in memory; or the path of an archive or a
@@ -54,19 +52,6 @@ export interface AnalyzeOptions {
 /** How a runtime reads what it is given. */
 export type RuntimeOptions = Pick<ArchiveOptions, "clock" | "decompress">;
 
-const encoder = new TextEncoder();
-
-function* fileEntries(files: BundleFiles): Generator<Entry> {
-  for (const [path, content] of files instanceof Map ? files : Object.entries(files)) {
-    const bytes = typeof content === "string" ? encoder.encode(content) : content;
-    yield {
-      path,
-      kind: "file",
-      read: (maxBytes) => Promise.resolve({ bytes: bytes.subarray(0, maxBytes), truncated: bytes.length > maxBytes }),
-    };
-  }
-}
-
 // Not every browser's streams can be iterated.
 async function* streamChunks(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader();
@@ -74,6 +59,8 @@ async function* streamChunks(stream: ReadableStream<Uint8Array>): AsyncGenerator
     for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
   } finally {
     await reader.cancel();
+    // Whoever gave it may call its cancel(), too.
+    reader.releaseLock();
   }
 }
 

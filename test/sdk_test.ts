@@ -108,6 +108,13 @@ describe("openBundle()", () => {
     await expect(openBundle(chunks(), { signal: stop.signal })).rejects.toThrow("aborted");
   });
 
+  it("leaves a stream, of which it needs no more, to whoever gave it", async () => {
+    const stream = new Blob([bytes]).stream();
+    await expect(openBundle(stream, { limits: { maxEntries: 3 } })).rejects.toThrow(LimitError);
+    await stream.cancel();
+    expect(stream.locked).toBe(false);
+  });
+
   it("keeps to the limits", async () =>
     await expect(openBundle(sample, { limits: { maxEntries: 3 } })).rejects.toThrow(LimitError));
 
@@ -115,6 +122,8 @@ describe("openBundle()", () => {
     ["a path that is not there", "absent.tgz", 'there is no file or directory "absent.tgz"'],
     ["a device with nothing to read", "/dev/null", "it is empty"],
     ["bytes of something else", new Uint8Array(2000).fill(65), "neither a tar archive"],
+    ["files without paths", [[bytes]] as unknown as BundleInput, 'not object ("0")'],
+    ["a number of a file", { "proc/uptime": 7 } as unknown as BundleInput, 'not number ("proc/uptime")'],
     ["files of something else", { "README.md": "hello" }, "no file that a bundle or sosreport has"],
   ])("refuses %s", async (_, input, message) => await expect(openBundle(input)).rejects.toThrow(message));
 
@@ -156,6 +165,12 @@ describe("plugins of openBundle()", () => {
     const opening = openBundle(files, { plugins: [wrong as Analyzer] });
     await expect(opening).rejects.toThrow(PluginError);
     await expect(opening).rejects.toThrow(message);
+  });
+
+  it.each<[string, unknown]>([["a module", { plugin }], ["one of them", plugin]])("are no %s", async (_, plugins) => {
+    const opening = openBundle(files, { plugins: plugins as Analyzer[] });
+    await expect(opening).rejects.toThrow(PluginError);
+    await expect(opening).rejects.toThrow("given as an array");
   });
 
   it.each<[string, unknown, string]>([

@@ -1,5 +1,6 @@
 /** What the files at the top of a folder or an archive hold that have no place of a host's: one file, or several as in a paste. */
 import { concatBytes } from "../core/bytes.ts";
+import { sumOf } from "../core/sums.ts";
 import { FewWarnings, shortName } from "./_few.ts";
 import { snapshotOf } from "./_history.ts";
 import type { Section } from "./_layouts.ts";
@@ -210,7 +211,7 @@ export class LooseFiles {
     this.#looked++;
     const { bytes } = await entry.read(this.#maxBytes);
     const file = this.#look(name, bytes);
-    const size = file.sections.reduce((sum, section) => sum + section.bytes.length, 0);
+    const size = sumOf(file.sections, (section) => section.bytes.length);
     if (size === 0 || this.#heldBytes + size > this.#maxBytes) return;
     this.#heldBytes += size;
     this.#held++;

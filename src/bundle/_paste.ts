@@ -341,6 +341,23 @@ function ranges(parts: readonly (readonly [number, number])[]): string {
   return parts.length > RANGES_SAID ? `${said} and others` : said;
 }
 
+/** The files that were found, and what to say of where they and the rest stand. */
+function pasteOf(found: ReadonlyMap<string, Found>, passedOver: readonly (readonly [number, number])[]): Paste {
+  const encoder = new TextEncoder();
+  const warnings = [...found].map(([path, { lines }]) =>
+    `lines ${ranges(lines)} are read as ${shortName(path)}, by what is in them`
+  );
+  if (passedOver.length > 0) {
+    warnings.push(
+      `lines ${ranges(passedOver)} are passed over: nothing that is known, or something that stands above as well`,
+    );
+  }
+  return {
+    sections: [...found].map(([path, { texts }]) => ({ path, bytes: encoder.encode(texts.join("\n")) })),
+    warnings: ["a text with several files: what is cited by path and line stands in its parts", ...warnings],
+  };
+}
+
 /**
  * Splits a text into the files that it consists of. Undefined where it is one file as it stands, or nothing that is known.
  *
@@ -384,17 +401,5 @@ export function splitPaste(text: string, whole: string | undefined): Paste | und
   const [one] = found;
   if (one === undefined) return undefined;
   if (found.size === 1 && !isBroken && isWhole(whole, ...one) && isAsItStands(text, plain, one[0])) return undefined;
-  const encoder = new TextEncoder();
-  const warnings = [...found].map(([path, { lines }]) =>
-    `lines ${ranges(lines)} are read as ${shortName(path)}, by what is in them`
-  );
-  if (passedOver.length > 0) {
-    warnings.push(
-      `lines ${ranges(passedOver)} are passed over: nothing that is known, or something that stands above as well`,
-    );
-  }
-  return {
-    sections: [...found].map(([path, { texts }]) => ({ path, bytes: encoder.encode(texts.join("\n")) })),
-    warnings: ["a text with several files: what is cited by path and line stands in its parts", ...warnings],
-  };
+  return pasteOf(found, passedOver);
 }

@@ -7,16 +7,17 @@ import { readTar } from "../bundle/tar.ts";
 import { tarSink } from "../bundle/tar_write.ts";
 import type { Analyzer } from "../core/analyzer.ts";
 import type { Entry } from "../core/bundle.ts";
+import { fileEntries } from "../bundle/files.ts";
 import type { Collector } from "../core/collector.ts";
 import type { Sink } from "../core/host.ts";
 import type { Status } from "../core/manifest.ts";
+import { sumOf } from "../core/sums.ts";
 import {
   bundleName,
   chooseCollectors,
   collect,
   collectDefaults,
   type CollectOptions,
-  entriesOf,
   memorySink,
   type RecordedHistory,
   UnknownCollectorError,
@@ -156,7 +157,7 @@ function snapshotsText({ snapshots }: Status): string {
 
 /** "3 not captured (not root)" */
 function problemsText(status: Status, privileged: boolean): string {
-  const count = status.collectors.reduce((sum, each) => sum + each.problems.length, 0);
+  const count = sumOf(status.collectors, (each) => each.problems.length);
   const why = privileged ? "see nailhouse-status.json in it" : "not root";
   return `${count === 0 ? "" : `, ${count} not captured (${why})`}${
     status.stopped === null ? "" : `; ended early: ${status.stopped}`
@@ -286,7 +287,7 @@ export async function collectHere(collectors: readonly Collector[]): Promise<Ite
   progress.end();
   const problems = problemsText(status, host.facts.euid === 0);
   if (problems !== "") say(`collected this host${problems}`);
-  return entriesOf(sink);
+  return fileEntries(sink.files);
 }
 
 export const collectCommand: Command = {

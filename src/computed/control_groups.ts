@@ -3,6 +3,7 @@ import type { EvidenceLine } from "../core/analyzer.ts";
 import { formatCount } from "../core/format.ts";
 import type { ByteRange } from "../core/report.ts";
 import { defineComputed, type Source } from "../core/source.ts";
+import { sumOf } from "../core/sums.ts";
 import { cgroups } from "../parsers/cgroups.ts";
 import { cgroupStat } from "../parsers/cgroup_stat.ts";
 import { dyingMemcgs } from "./dying_memcgs.ts";
@@ -56,10 +57,10 @@ export const controlGroups: Source<ControlGroups> = defineComputed({
     ];
     const [most] = counted.toSorted((a, b) => b.groups - a.groups);
     return {
-      count: counted.reduce((sum, { groups }) => sum + groups, 0),
+      count: sumOf(counted, (each) => each.groups),
       bytes: {
-        low: counted.reduce((sum, { groups, low }) => sum + groups * low, 0),
-        high: counted.reduce((sum, { groups, low, more }) => sum + groups * (low + more), 0),
+        low: sumOf(counted, ({ groups, low }) => groups * low),
+        high: sumOf(counted, ({ groups, low, more }) => groups * (low + more)),
       },
       evidence: most === undefined ? [] : [{
         path: most.path,

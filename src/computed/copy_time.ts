@@ -3,6 +3,7 @@
  * as long as it takes to copy it.
  */
 import type { SourceLine } from "../core/ledger.ts";
+import { sumOf } from "../core/sums.ts";
 import type { ProcessLife } from "./process_lives.ts";
 
 /**
@@ -25,7 +26,7 @@ export function workOf(
   return first && {
     path: first.path,
     line: first.line,
-    cpuSeconds: known.reduce((sum, { cpuSeconds = 0 }) => sum + cpuSeconds, 0),
+    cpuSeconds: sumOf(known, ({ cpuSeconds = 0 }) => cpuSeconds),
   };
 }
 

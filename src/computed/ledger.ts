@@ -10,9 +10,10 @@
  * Sources: fs/proc/meminfo.c, mm/show_mem.c, Documentation/filesystems/proc.rst.
  */
 import { ParseError } from "../core/errors.ts";
+import { accountOf } from "../core/ledger.ts";
 import type { Account, AccountId, Ledger, SourceLine } from "../core/ledger.ts";
 import { defineComputed, type HostFacts, type Parsed, type Source } from "../core/source.ts";
-import { sumBytes } from "../core/sums.ts";
+import { sumBytes, sumOf } from "../core/sums.ts";
 import { BUFF_CACHE, free } from "../parsers/free.ts";
 import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
 import { type Mount, mounts } from "../parsers/mounts.ts";
@@ -112,7 +113,7 @@ function perCpuFreeLists(file: Parsed<readonly Zone[]> | undefined): Amount | un
   const zones = file.value.filter((zone) => zone.pcpBytes !== undefined);
   if (zones.length === 0) return undefined;
   return {
-    bytes: zones.reduce((total, zone) => total + (zone.pcpBytes as number), 0),
+    bytes: sumOf(zones, (zone) => zone.pcpBytes as number),
     sources: zones.flatMap(({ pcpLine }) => pcpLine === undefined ? [] : [{ path: file.path, line: pcpLine }]),
   };
 }
@@ -174,7 +175,7 @@ function vmallocUsed(
   const largest = areas.toSorted((a, b) => (b.pagesBytes as number) - (a.pagesBytes as number))[0];
   if (largest === undefined) return undefined;
   return {
-    bytes: areas.reduce((total, { pagesBytes }) => total + (pagesBytes as number), 0),
+    bytes: sumOf(areas, ({ pagesBytes }) => pagesBytes as number),
     sources: [{ path: file.path, line: largest.line }],
   };
 }
@@ -314,7 +315,7 @@ function bytesOf(accounts: readonly Account[]): number {
 
 /** Counters of lists that say more than there is are wrong (oracle/oracle-linux#218: NR_INACTIVE_FILE of UEK 6.12, MemAvailable with it). */
 function areListsWrong(accounts: readonly Account[], total: Amount): boolean {
-  const pinned = accounts.find(({ id }) => id === "pinned-lru");
+  const pinned = accountOf({ accounts }, "pinned-lru");
   if (pinned === undefined) return false;
   const room = total.bytes - (bytesOf(accounts) - pinned.bytes);
   return pinned.bytes > Math.max(0, room) + MAX_LAG_SHARE * total.bytes;

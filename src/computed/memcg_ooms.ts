@@ -1,5 +1,6 @@
 import type { SourceLine } from "../core/ledger.ts";
 import { type Captured, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
+import { sumOf } from "../core/sums.ts";
 import { containerStats } from "../parsers/container_stats.ts";
 import { kernelLog, type KernelLogEvent, type OomVictim } from "../parsers/kernel_log.ts";
 import { type MemoryEvents, memoryEvents } from "../parsers/memory_events.ts";
@@ -86,7 +87,7 @@ function killsOf(
   const below = isV1
     ? []
     : all.filter((other) => other.path.startsWith(folder) && other.path.slice(folder.length).split("/").length === 2);
-  const kills = entry.value - below.reduce((sum, child) => sum + (child.value.get("oom_kill")?.value ?? 0), 0);
+  const kills = entry.value - sumOf(below, (child) => child.value.get("oom_kill")?.value ?? 0);
   return kills > 0 ? { kills, line: entry.line } : undefined;
 }
 

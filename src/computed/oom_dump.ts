@@ -1,7 +1,7 @@
 /** What the kernel wrote of the host when no memory was left: the only account there is where nothing but a kernel log was kept. */
 import type { Account, AccountId, Ledger, SourceLine } from "../core/ledger.ts";
 import { defineComputed, type Missing, type Parsed, type Source } from "../core/source.ts";
-import { sumBytes } from "../core/sums.ts";
+import { sumBytes, sumOf } from "../core/sums.ts";
 import { kernelLog, type KernelLogEvent } from "../parsers/kernel_log.ts";
 import { meminfo } from "../parsers/meminfo.ts";
 import { type OomReport, oomReports } from "../parsers/oom_report.ts";
@@ -89,7 +89,7 @@ export function dumpLedger(path: string, report: OomReport): Ledger | undefined 
   const add = (id: AccountId, title: string, names: readonly string[], outside = 0): void => {
     const known = names.filter((name) => bytes.has(name));
     if (known.length === 0) return;
-    const sum = known.reduce((total, name) => total + of(name), 0);
+    const sum = sumOf(known, of);
     accounts.push({ id, title, bytes: Math.max(0, sum - outside), sources: known.flatMap(source) });
   };
   add("free", "free", ["free"]);
@@ -132,7 +132,7 @@ const LEFT: readonly AccountId[] = ["free", "per-cpu-free-lists", "page-cache", 
 const AMPLE_LEFT_SHARE = 0.05;
 
 export function leftBytes({ accounts }: Ledger): number {
-  return accounts.reduce((sum, { id, bytes }) => sum + (LEFT.includes(id) ? bytes : 0), 0);
+  return sumOf(accounts, ({ id, bytes }) => LEFT.includes(id) ? bytes : 0);
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { EvidenceLine } from "../core/analyzer.ts";
 import { formatBytes, formatCount } from "../core/format.ts";
-import { type Account, accountBytes } from "../core/ledger.ts";
+import { type Account, accountBytes, accountOf } from "../core/ledger.ts";
 import { defineComputed, type Source } from "../core/source.ts";
 import { sumBytes } from "../core/sums.ts";
 import type { ProcessFile } from "../parsers/_groups.ts";
@@ -66,7 +66,7 @@ export const outsideProcesses: Source<OutsideProcesses | undefined> = defineComp
   compute({ ledger: whole, free: summary, processStatuses: files, areAllProcesses: areAll, psTables: tables }) {
     const inUse = accountBytes(whole, "unaccounted");
     if (inUse === undefined) return undefined;
-    const anon = whole.accounts.find(({ id }) => id === "anon");
+    const anon = accountOf(whole, "anon");
     if (anon !== undefined) return anon.sources[0]?.path === summary?.path ? beyondAnon(inUse, anon) : undefined;
     const isHost = tables?.some(({ value }) => value.some(isKthreadd)) === true;
     return files !== undefined && areAll === true && isHost ? beyondRss(inUse, files) : undefined;

@@ -2,12 +2,14 @@ import { formatQuantity } from "../core/format.ts";
 import { groupBy } from "../core/group_by.ts";
 import type { Owner } from "../core/report.ts";
 import { shellWord } from "../core/shell.ts";
-import { sumBytes } from "../core/sums.ts";
+import { sumBytes, sumOf } from "../core/sums.ts";
 import { NO_NAME, type Process } from "./processes.ts";
 import type { SocketOwners } from "./socket_owners.ts";
 
 /** So many of them a finding names, the largest: who acts on it needs no more. */
 export const MOST_OWNERS = 20;
+/** The same where each has its share at most, or none of them is surely the one to act on. */
+export const FEW_OWNERS = 10;
 
 /** Something that a process holds. */
 export interface Held {
@@ -48,7 +50,7 @@ export function mainPids(held: readonly { readonly pid: number; readonly bytes: 
   const sorted = [...bytesOf].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
   const most = sorted[0]?.[1] ?? 0;
   const main = sorted.filter(([, bytes]) => bytes >= MIN_NAMED_SHARE * most);
-  const sum = (pids: typeof sorted): number => pids.reduce((all, [, bytes]) => all + bytes, 0);
+  const sum = (pids: typeof sorted): number => sumOf(pids, ([, bytes]) => bytes);
   return (sum(main) > sum(sorted) / 2 ? main : sorted).map(([pid]) => pid);
 }
 

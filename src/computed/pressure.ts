@@ -5,7 +5,7 @@ import { formatBytes, formatRate, formatShare } from "../core/format.ts";
 import { accountBytes, type Ledger } from "../core/ledger.ts";
 import type { Exhaustion, PressureLevel } from "../core/report.ts";
 import { defineComputed, lately, overTime, type Parsed, type Source, type TimePoint } from "../core/source.ts";
-import { sum } from "../core/sums.ts";
+import { sum, sumOf } from "../core/sums.ts";
 import { free } from "../parsers/free.ts";
 import { kernelLog, type KernelLogEvent } from "../parsers/kernel_log.ts";
 import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
@@ -119,7 +119,7 @@ function available({ ledger: memory, meminfo: whole, free: summary, zoneinfo: zo
   if (memory?.availableBytes === undefined || file === undefined || line === undefined) return undefined;
   const { availableBytes, totalBytes } = memory;
   const { path } = file;
-  const low = zones?.value.reduce((sum, zone) => sum + (zone.low?.bytes ?? 0), 0);
+  const low = zones && sumOf(zones.value, (zone) => zone.low?.bytes ?? 0);
   const text = `${formatBytes(availableBytes)} (${formatShare(availableBytes, totalBytes)}) is available`;
   const sign = (level: PressureLevel, why: string): Sign => ({
     level,

@@ -2,6 +2,7 @@
 import { groupBy } from "../core/group_by.ts";
 import type { SourceLine } from "../core/ledger.ts";
 import { type Captured, overTime, type Parsed, type Reader, type Source, type TimePoint } from "../core/source.ts";
+import { sumOf } from "../core/sums.ts";
 import { type ListedProcess, processList } from "../parsers/process_list.ts";
 import type { Measurement } from "./trend.ts";
 
@@ -40,7 +41,7 @@ function seriesOf(snapshots: readonly TimePoint<List>[], last: List): Map<string
   const count = (comm: string, weight: (process: ListedProcess) => number): Measurement[] =>
     groups.map(({ time, programs }) => ({
       time,
-      bytes: (programs.get(comm) ?? []).reduce((sum, process) => sum + weight(process), 0),
+      bytes: sumOf(programs.get(comm) ?? [], weight),
     }));
   const series = new Map<string, ProgramSeries>();
   for (const [comm, processes] of byComm(last)) {

@@ -3,7 +3,7 @@ import { ParseError } from "../core/errors.ts";
 import { type Group, groupBy } from "../core/group_by.ts";
 import type { SourceLine } from "../core/ledger.ts";
 import { defineComputed, type Parsed, type Source } from "../core/source.ts";
-import { sum, sumBytes } from "../core/sums.ts";
+import { sum, sumBytes, sumOf } from "../core/sums.ts";
 import type { ProcessFile } from "../parsers/_groups.ts";
 import { df, type DfMount } from "../parsers/df.ts";
 import { type LsofFiles, lsofFiles } from "../parsers/lsof_files.ts";
@@ -143,7 +143,7 @@ function orphanSegments(
 /** What is attached or mapped by name, each once. */
 function attached(segments: readonly SysvSegment[], unlinked: readonly UnlinkedFile[]): number {
   const files = new Map(unlinked.filter(({ mapped }) => mapped).map(({ identity, bytes }) => [identity, bytes]));
-  return segments.reduce((sum, segment) => sum + (segment.attached > 0 ? segment.rssBytes ?? 0 : 0), 0) +
+  return sumOf(segments, (segment) => segment.attached > 0 ? segment.rssBytes ?? 0 : 0) +
     sum([...files.values()]);
 }
 
@@ -171,7 +171,7 @@ function tmpfsUses(
       bytes: Math.max(0, usedBytes - deleted),
       mappedBytes: mapped?.reduce((sum, { name, bytes }) => sum + (pathIsBelow(name, mount) ? bytes : 0), 0),
       largest: largest ?? [],
-      listedBytes: largest?.reduce((sum, { bytes }) => sum + bytes, 0),
+      listedBytes: largest && sumBytes(largest),
     });
   }
   return [...uses.values()];
@@ -230,8 +230,8 @@ function mappedBytes(
   rollups: readonly ProcessFile<SmapsRollup | undefined>[] | undefined,
 ): { low: number; high: number } {
   const shares = new Map(rollups?.map(({ pid, value }) => [pid, value?.pssShmemBytes]));
-  const low = mappers.reduce((sum, { pid }) => sum + (shares.get(pid) ?? 0), 0);
-  const high = mappers.reduce((sum, { pid, bytes }) => sum + (shares.get(pid) ?? bytes), 0);
+  const low = sumOf(mappers, ({ pid }) => shares.get(pid) ?? 0);
+  const high = sumOf(mappers, ({ pid, bytes }) => shares.get(pid) ?? bytes);
   return { low: Math.max(low, mappers[0]?.bytes ?? 0), high: Math.max(high, mappers[0]?.bytes ?? 0) };
 }
 
@@ -239,7 +239,7 @@ function mappedBytes(
 function mappedAtMost(statuses: readonly ProcessFile<ProcessStatus>[]): { low: number; high: number } | undefined {
   const known = statuses.filter(({ value }) => value.vmRssBytes !== undefined);
   if (known.length === 0) return undefined;
-  return { low: 0, high: known.reduce((sum, { value }) => sum + (value.vmRssBytes as number), 0) };
+  return { low: 0, high: sumOf(known, ({ value }) => value.vmRssBytes as number) };
 }
 
 /** Types of which the files are in Shmem. */

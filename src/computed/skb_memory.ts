@@ -1,6 +1,7 @@
 import { accountBytes, type Ledger, type SourceLine } from "../core/ledger.ts";
 import type { Claim } from "../core/report.ts";
 import { defineComputed, type Parsed, type Source } from "../core/source.ts";
+import { sumOf } from "../core/sums.ts";
 import { unaccountedBytes } from "../core/whole_ledger.ts";
 import { type PageFlags, pageFlags } from "../parsers/page_flags.ts";
 import { type SlabCache, slabinfo } from "../parsers/slabinfo.ts";
@@ -54,7 +55,7 @@ function packetsIn(
   { path, value }: Parsed<readonly SlabCache[]>,
   ledger: Ledger | undefined,
 ): SkbSlab | undefined {
-  const all = value.reduce((sum, { totalBytes }) => sum + (totalBytes ?? 0), 0);
+  const all = sumOf(value, ({ totalBytes }) => totalBytes ?? 0);
   const ofPackets = value.filter((cache) => isPacketCache(cache) && !CHARGED_CACHES.test(cache.name));
   const caches = ofPackets.filter(({ totalBytes }) => totalBytes !== undefined);
   const largest = caches.toSorted((a, b) => (b.totalBytes as number) - (a.totalBytes as number))[0];
@@ -64,7 +65,7 @@ function packetsIn(
     ? Infinity
     : (accountBytes(ledger, "slab-reclaimable") ?? 0) + (accountBytes(ledger, "slab-unreclaimable") ?? 0);
   return {
-    mostBytes: caches.reduce((sum, { totalBytes }) => sum + (totalBytes as number), 0) + Math.max(0, slab - all),
+    mostBytes: sumOf(caches, ({ totalBytes }) => totalBytes as number) + Math.max(0, slab - all),
     largest: { path, line: largest.line, name: largest.name, bytes: largest.totalBytes as number },
     heads: head && { path, line: head.line, count: head.activeObjects },
     largestObjectBytes: Math.max(...ofPackets.map(({ objectBytes }) => objectBytes)),
@@ -190,6 +191,6 @@ function countBlocks(
   return {
     path,
     line: blocks[0]?.line ?? 1,
-    bytes: blocks.reduce((sum, row) => sum + (row.bytes as number), 0) / sampledFraction,
+    bytes: sumOf(blocks, (row) => row.bytes as number) / sampledFraction,
   };
 }

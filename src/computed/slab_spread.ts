@@ -4,6 +4,7 @@ import { formatBytes, formatCount, formatQuantity } from "../core/format.ts";
 import type { ByteRange } from "../core/report.ts";
 import { inNetns } from "../core/shell.ts";
 import type { Parsed } from "../core/source.ts";
+import { sumOf } from "../core/sums.ts";
 import { netnsOf } from "../parsers/_groups.ts";
 import type { NetDevice } from "../parsers/net_dev.ts";
 import type { ControlGroups } from "./control_groups.ts";
@@ -100,7 +101,7 @@ function netDevices(
   const [most] = counted.sort((a, b) => b.devices.length - a.devices.length);
   const [first] = most?.devices ?? [];
   if (cache === undefined || most === undefined || first === undefined) return undefined;
-  const count = counted.reduce((sum, { devices }) => sum + devices.length, 0);
+  const count = sumOf(counted, ({ devices }) => devices.length);
   return {
     name: `${formatCount(count)} network devices`,
     bytes: {

@@ -2,7 +2,7 @@
 import { append } from "../core/group_by.ts";
 import type { Ledger } from "../core/ledger.ts";
 import type { Parsed, TimePoint } from "../core/source.ts";
-import { sumBytes } from "../core/sums.ts";
+import { sumBytes, sumOf } from "../core/sums.ts";
 import type { Meminfo } from "../parsers/meminfo.ts";
 import type { SlabCache } from "../parsers/slabinfo.ts";
 import { isStream, type ReceiveCharge } from "./receive_charges.ts";
@@ -120,7 +120,7 @@ export function candidates(
 /** What caches have that follow from something else. */
 function explainedBytes({ caches, isReclaimable }: SlabCaches, isExplained: (cache: SizedCache) => boolean): number {
   const explained = caches.filter((cache) => isExplained(cache) && !isReclaimable(cache));
-  return explained.reduce((sum, { totalBytes }) => sum + totalBytes, 0);
+  return sumOf(explained, (each) => each.totalBytes);
 }
 
 /** Takes what XFS keeps of changed inodes out of the caches that it may be in, the largest first. */
@@ -149,8 +149,8 @@ function largeKmalloc(
 ): Suspect[] {
   const line = file?.value.bytes.get("SUnreclaim")?.line;
   if (file === undefined || line === undefined || !isWhole) return [];
-  const slab = accounts.reduce((sum, { id, bytes }) => sum + (id.startsWith("slab-") ? bytes : 0), 0);
-  const bytes = Math.max(0, slab - caches.reduce((sum, { totalBytes }) => sum + totalBytes, 0));
+  const slab = sumOf(accounts, ({ id, bytes }) => id.startsWith("slab-") ? bytes : 0);
+  const bytes = Math.max(0, slab - sumOf(caches, (each) => each.totalBytes));
   return [{
     path: file.path,
     line,
@@ -226,7 +226,7 @@ function debugFactor(caches: readonly SizedCache[]): number {
 }
 
 export function usedBytesOf(suspects: readonly Suspect[]): number {
-  return suspects.reduce((total, { usedBytes }) => total + usedBytes, 0);
+  return sumOf(suspects, (each) => each.usedBytes);
 }
 
 /** What is known of slab. */

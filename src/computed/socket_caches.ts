@@ -1,5 +1,6 @@
 /** Slab caches whose objects are sockets that are in use: a busy server has a hundred thousand, and nothing leaks. */
 import { defineComputed, type Parsed, type Source } from "../core/source.ts";
+import { sumOf } from "../core/sums.ts";
 import { type Sockstat, sockstat } from "../parsers/sockstat.ts";
 import { unix } from "../parsers/unix.ts";
 import { slabCaches } from "./slab_caches.ts";
@@ -10,7 +11,7 @@ function counted(files: readonly Parsed<Sockstat>[], protocols: readonly string[
   const values = files.flatMap(({ value }) => protocols.flatMap((protocol) => value.get(protocol)?.counts ?? []));
   // `alloc`, which TCP alone has, is that of the whole host (tcp_sockets_allocated), and with those of IPv6.
   const ofHost = values.reduce((most, counts) => Math.max(most, counts.get("alloc") ?? 0), 0);
-  return ofHost || values.reduce((sum, counts) => sum + (counts.get("inuse") ?? 0), 0);
+  return ofHost || sumOf(values, (counts) => counts.get("inuse") ?? 0);
 }
 
 /**
@@ -26,11 +27,11 @@ export const socketCaches: Source<ReadonlySet<string>> = defineComputed({
       [new Set(["TCP", "TCPv6", "MPTCP", "MPTCPv6"]), counted(files, ["TCP"])],
       [new Set(["UDP", "UDPv6"]), counted(files, ["UDP", "UDP6"])],
       [new Set(["RAW", "RAWv6"]), counted(files, ["RAW", "RAW6"])],
-      [new Set(["UNIX", "UNIX-STREAM"]), tables.reduce((sum, { value }) => sum + value.length, 0)],
+      [new Set(["UNIX", "UNIX-STREAM"]), sumOf(tables, ({ value }) => value.length)],
     ];
     return new Set(families.flatMap(([names, count]) => {
       const members = caches.filter(({ name }) => names.has(name));
-      const objects = members.reduce((sum, { activeObjects }) => sum + activeObjects, 0);
+      const objects = sumOf(members, (each) => each.activeObjects);
       // Others are waiting to be freed, or were made between the two looks.
       return count > 0 && count >= MOSTLY * objects ? members.map(({ name }) => name) : [];
     }));

@@ -62,15 +62,22 @@ function withSharers(owner: SocketOwner, users: readonly SsOwner[]): SocketOwner
   return others.size === 0 ? owner : { ...owner, sharers: [...others].sort((a, b) => a - b) };
 }
 
+const MAPPED = "::ffff:";
+
+/** An IPv6 socket may talk to an IPv4 one: then the addresses of both are written in the form of IPv6. */
+export function unmapped(host: string): string {
+  return host.startsWith(MAPPED) && !host.includes(":", MAPPED.length) ? host.slice(MAPPED.length) : host;
+}
+
 /** An address as the kernel's tables and all versions of ss have it: any is `*`, `0.0.0.0`, `::` or `[::]`, and `%eth0` what a socket is bound to. */
-function endpoint(host: string, port: number | string): string {
-  const plain = host.replace(/%.*$/, "").replace(/^\[|\]$/g, "").replace(/^::ffff:(?=[\d.]+$)/, "");
+function comparableEnd(host: string, port: number | string): string {
+  const plain = unmapped(host.replace(/%.*$/, "").replace(/^\[|\]$/g, ""));
   return `${plain === "0.0.0.0" || plain === "::" ? "*" : plain}:${port === 0 ? "*" : port}`;
 }
 
-function listedEndpoint(text: string): string {
+function listedEnd(text: string): string {
   const colon = text.lastIndexOf(":");
-  return endpoint(text.slice(0, colon), text.slice(colon + 1));
+  return comparableEnd(text.slice(0, colon), text.slice(colon + 1));
 }
 
 type Tables = readonly Parsed<readonly InetSocket[]>[] | undefined;
@@ -87,7 +94,7 @@ function* inodesByAddress(
   for (const socket of listed) {
     const { netid = "", inode, owners: [owner], local, peer } = socket;
     if (inode !== undefined || owner === undefined || !tables.has(netid)) continue;
-    const key = `${netid} ${listedEndpoint(local)} ${listedEndpoint(peer)}`;
+    const key = `${netid} ${listedEnd(local)} ${listedEnd(peer)}`;
     const isOthers = sockets.has(key) && sockets.get(key)?.owners[0]?.pid !== owner.pid;
     sockets.set(key, isOthers ? undefined : socket);
   }
@@ -96,7 +103,7 @@ function* inodesByAddress(
     for (const { path, value } of parsed ?? []) {
       if (netnsOf(path) !== undefined) continue;
       for (const { inode, localAddress, localPort, remoteAddress, remotePort } of value) {
-        const ends = `${endpoint(localAddress, localPort)} ${endpoint(remoteAddress, remotePort)}`;
+        const ends = `${comparableEnd(localAddress, localPort)} ${comparableEnd(remoteAddress, remotePort)}`;
         const socket = sockets.get(`${netid} ${ends}`);
         if (socket !== undefined) yield [inode, socket];
       }

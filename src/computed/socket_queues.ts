@@ -6,7 +6,7 @@ import { formatBytes, formatCount, formatQuantity } from "../core/format.ts";
 import type { SourceLine } from "../core/ledger.ts";
 import type { Confidence } from "../core/report.ts";
 import { type Captured, latest, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
-import { sumBytes } from "../core/sums.ts";
+import { sumBytes, sumOf } from "../core/sums.ts";
 import { netnsOf } from "../parsers/_groups.ts";
 import { netstatDatagrams, netstatNamespacesDatagrams, netstatNamespacesTcp, netstatTcp } from "../parsers/netstat.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
@@ -146,7 +146,7 @@ export function backlogOf<Q extends SocketQueue>(
 ): Backlog<Q> {
   return {
     queues: queues.sort((a, b) => b.chargedBytes - a.chargedBytes || a.inode - b.inode || (a.local < b.local ? -1 : 1)),
-    chargedBytes: queues.reduce((sum, { chargedBytes }) => sum + chargedBytes, 0),
+    chargedBytes: sumOf(queues, (each) => each.chargedBytes),
     sockets,
     seconds,
     series,
@@ -469,13 +469,9 @@ export function judgeQueues<Q extends SocketQueue>(
     stuck: stuck.length,
     stuckBytes: sumBytes(stuck),
     watched: queues.filter(({ seen }) => seen > 1).length,
-    dropped: sum(queues, ({ dropped }) => dropped),
-    filledBytes: sum(queues, ({ filledBytes }) => filledBytes),
+    dropped: sumOf(queues, ({ dropped = 0 }) => dropped),
+    filledBytes: sumOf(queues, ({ filledBytes = 0 }) => filledBytes),
   };
-}
-
-function sum<Q>(queues: readonly Q[], amount: (queue: Q) => number | undefined): number {
-  return queues.reduce((total, queue) => total + (amount(queue) ?? 0), 0);
 }
 
 /** What to do about connections that wait to be accepted, of whatever family. */
@@ -532,6 +528,8 @@ export function describeLimit(isFull: boolean, { queues }: Judged<SocketQueue>):
   const areKnown = queues.every(({ limitBytes }) => limitBytes !== undefined);
   const together = queues.length === 1 || !areKnown
     ? ""
-    : `; all ${formatCount(queues.length)} may be charged ${formatBytes(sum(queues, ({ limitBytes }) => limitBytes))}`;
+    : `; all ${formatCount(queues.length)} may be charged ${
+      formatBytes(sumOf(queues, ({ limitBytes = 0 }) => limitBytes))
+    }`;
   return `${isFull ? "full" : "still filling"}${together}`;
 }

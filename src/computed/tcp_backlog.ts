@@ -8,6 +8,7 @@ import { sockstat } from "../parsers/sockstat.ts";
 import { tcp } from "../parsers/tcp.ts";
 import { parseCount } from "../parsers/_numbers.ts";
 import { protocolMemory } from "./protocol_memory.ts";
+import { unmapped } from "./socket_owners.ts";
 import {
   address,
   type Backlog,
@@ -102,9 +103,8 @@ interface Socket {
   readonly ratio: number;
 }
 
-/** An IPv6 socket may talk to an IPv4 one: then its addresses are written in the form of IPv6. */
 function endpoint(host: string, port: number | string): string {
-  return address(host.startsWith("::ffff:") ? host.slice("::ffff:".length) : host, port);
+  return address(unmapped(host), port);
 }
 
 /** Every namespace has its own loopback, so that the same addresses there are other sockets. */

@@ -7,6 +7,7 @@ import { groupBy } from "../core/group_by.ts";
 import type { SourceLine } from "../core/ledger.ts";
 import type { ByteRange } from "../core/report.ts";
 import { defineComputed, type Parsed, type Source } from "../core/source.ts";
+import { sumOf } from "../core/sums.ts";
 import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
 import { type Mount, mounts } from "../parsers/mounts.ts";
 import { sysvipcShm } from "../parsers/sysvipc_shm.ts";
@@ -93,12 +94,9 @@ export const unevictableCache: Source<UnevictableCache | undefined> = defineComp
     if (unevictable === undefined || mlocked === undefined || cached === undefined) return undefined;
     const countedBytes = Math.max(0, unevictable.bytes - mlocked.bytes);
     const ramfs = files.mounts && ramfsUses(files.mounts, files.tmpfsFiles);
-    const listedBytes = ramfs?.reduce((sum, { listed }) => sum + (listed?.bytes ?? 0), 0) ?? 0;
+    const listedBytes = sumOf(ramfs ?? [], ({ listed }) => listed?.bytes ?? 0);
     // Only what was touched since SHM_LOCK is counted: there may be less of it.
-    const lockedBytes = files.sysvipcShm?.value.reduce(
-      (sum, { locked, rssBytes }) => sum + (locked ? rssBytes ?? 0 : 0),
-      0,
-    ) ?? 0;
+    const lockedBytes = sumOf(files.sysvipcShm?.value ?? [], ({ locked, rssBytes }) => locked ? rssBytes ?? 0 : 0);
     const pageCache = Math.max(0, cached.bytes - (file.value.bytes.get("Shmem")?.bytes ?? 0));
     const high = Math.min(pageCache, countedBytes, Math.max(listedBytes, countedBytes - lockedBytes));
     const root = files.mounts && mountFinder(files.mounts.value)("/")?.type;

@@ -4,7 +4,7 @@ import { formatBytes } from "../core/format.ts";
 import { accountBytes, type Ledger } from "../core/ledger.ts";
 import type { Remedy } from "../core/report.ts";
 import { type Captured, defineComputed, type Missing, type Reader, readUses, type Source } from "../core/source.ts";
-import { sumRanges } from "../core/sums.ts";
+import { sumOf, sumRanges } from "../core/sums.ts";
 import { unaccountedBytes } from "../core/whole_ledger.ts";
 import { sockstat } from "../parsers/sockstat.ts";
 import { ledger } from "./ledger.ts";
@@ -39,7 +39,7 @@ export function lookAtSockets(protocol: Protocol, mark: string): Remedy {
 
 /** What the kernel counts for the sockets of all network namespaces beyond those that the bundle shows, read or not. */
 export function countedBeyond({ bytes }: ProtocolMemory, shown: readonly Backlog[]): number {
-  return bytes - shown.reduce((sum, backlog) => sum + mostHeld(backlog), 0);
+  return bytes - sumOf(shown, mostHeld);
 }
 
 /** What sockets of network namespaces that could not be looked into may hold at the most: as much is where theirs would lie, whosever it is. */

@@ -1,6 +1,7 @@
 /** One array of all the parts. */
+import { sumOf } from "./sums.ts";
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  const whole = new Uint8Array(sumOf(parts, (part) => part.length));
   let at = 0;
   for (const part of parts) {
     whole.set(part, at);

@@ -59,6 +59,22 @@ export interface KnownAccounts {
 }
 
 /**
+ * One account; undefined where the bundle cannot tell it.
+ *
+ * @example
+ * ```ts
+ * import { accountOf } from "nailhouse";
+ * import { equal } from "node:assert";
+ *
+ * const accounts = [{ id: "free", title: "free", bytes: 4096, sources: [] }] as const;
+ * equal(accountOf({ accounts }, "free"), accounts[0]);
+ * ```
+ */
+export function accountOf({ accounts }: Pick<Ledger, "accounts">, id: AccountId): Account | undefined {
+  return accounts.find((account) => account.id === id);
+}
+
+/**
  * The bytes of one account; undefined where the bundle cannot tell it.
  *
  * @example
@@ -73,5 +89,5 @@ export interface KnownAccounts {
  * ```
  */
 export function accountBytes(ledger: Ledger, id: AccountId): number | undefined {
-  return ledger.accounts.find((account) => account.id === id)?.bytes;
+  return accountOf(ledger, id)?.bytes;
 }

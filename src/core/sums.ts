@@ -1,18 +1,19 @@
 import type { ByteRange } from "./report.ts";
 
-export function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
+/** What the parts come to together, of what each has. */
+export function sumOf<T>(parts: readonly T[], amount: (part: T) => number): number {
+  return parts.reduce((sum, part) => sum + amount(part), 0);
 }
 
-/** What the parts come to together. */
+export function sum(numbers: readonly number[]): number {
+  return sumOf(numbers, (number) => number);
+}
+
 export function sumBytes(parts: readonly { readonly bytes: number }[]): number {
-  return parts.reduce((sum, { bytes }) => sum + bytes, 0);
+  return sumOf(parts, ({ bytes }) => bytes);
 }
 
 /** The same of what is only known to be between two amounts. */
 export function sumRanges(parts: readonly { readonly bytes: ByteRange }[]): ByteRange {
-  return {
-    low: parts.reduce((sum, { bytes }) => sum + bytes.low, 0),
-    high: parts.reduce((sum, { bytes }) => sum + bytes.high, 0),
-  };
+  return { low: sumOf(parts, ({ bytes }) => bytes.low), high: sumOf(parts, ({ bytes }) => bytes.high) };
 }

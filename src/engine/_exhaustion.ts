@@ -1,5 +1,6 @@
 import type { EvidenceLine } from "../core/analyzer.ts";
 import type { Exhaustion, Finding } from "../core/report.ts";
+import { sumOf } from "../core/sums.ts";
 
 /** A limit that what a finding holds is charged to, before the engine has looked the evidence up. */
 export interface LimitDraft {
@@ -68,7 +69,7 @@ export function growthOf(
 
 /** How long memory would last if all grew that would take so long alone: rates add up. Undefined where none of them takes it. */
 function togetherSeconds(alone: readonly (number | undefined)[]): number | undefined {
-  const rate = alone.reduce<number>((sum, seconds) => sum + (seconds === undefined ? 0 : 1 / seconds), 0);
+  const rate = sumOf(alone, (seconds) => seconds === undefined ? 0 : 1 / seconds);
   return rate > 0 ? 1 / rate : undefined;
 }
 

@@ -1,5 +1,6 @@
 import type { ProcessCapture, SocketOwnersCapture } from "../core/collector.ts";
 import type { ReadResult } from "../core/host.ts";
+import { sumOf } from "../core/sums.ts";
 import type { ProcessSize, Run } from "./_run.ts";
 
 /** A status is about 1.5 KB; thousands of groups make it longer. */
@@ -20,7 +21,7 @@ export function processIds(run: Run): string[] {
  */
 function sizeOf(status: string): number | undefined {
   const sizes = [...status.matchAll(/^(?:VmRSS|VmSwap|HugetlbPages):\s+(\d+) kB$/gm)];
-  return sizes.length === 0 ? undefined : sizes.reduce((sum, [, kib]) => sum + Number(kib) * 1024, 0);
+  return sizes.length === 0 ? undefined : sumOf(sizes, ([, kib]) => Number(kib) * 1024);
 }
 
 const latin1 = new TextDecoder("latin1");

@@ -2,6 +2,7 @@
  * Finds the sockets that hold memory in what was just captured, so that only their owners are looked up. No parser:
  * columns that have not moved since Linux 2.6.
  */
+import { sum } from "../core/sums.ts";
 
 /** Where a table of sockets says how much is queued, and in which socket. */
 export interface Columns {
@@ -90,7 +91,7 @@ export function* queuedInodes(path: string, bytes: Uint8Array, minBytes: number)
 export function tableRow(line: string, { queued, hex, inode }: Columns): Row | undefined {
   const fields = line.trim().split(/\s+/);
   const sizes = queued.flatMap((at) => (fields[at] ?? "").split(":")).map((size) => parseInt(size, hex ? 16 : 10));
-  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const total = sum(sizes);
   const number = Number(fields[inode]);
   if (Number.isNaN(total) || Number.isNaN(number)) return undefined;
   return { queued: total, listening: hex && fields[3] === LISTEN, inode: number };

@@ -2,7 +2,6 @@
  * Collects: carries out what collectors declare, on whatever host, into whatever takes it. Knows no path and no program
  * itself.
  */
-import type { Entry } from "../core/bundle.ts";
 import type { Capture, Collector } from "../core/collector.ts";
 import type { Host, Sink } from "../core/host.ts";
 import type { CollectorStatus, Manifest, Status } from "../core/manifest.ts";
@@ -303,15 +302,4 @@ export function memorySink(): MemorySink {
     },
     flush: () => Promise.resolve(),
   };
-}
-
-/** The files of a {@linkcode MemorySink} as a bundle's entries, in the order in which they were captured. */
-export function* entriesOf(sink: MemorySink): Generator<Entry> {
-  for (const [path, bytes] of sink.files) {
-    yield {
-      path,
-      kind: "file",
-      read: (maxBytes) => Promise.resolve({ bytes: bytes.subarray(0, maxBytes), truncated: bytes.length > maxBytes }),
-    };
-  }
 }

@@ -11,6 +11,7 @@ import type {
 } from "../core/comparison.ts";
 import { formatBytes, formatCount } from "../core/format.ts";
 import type { Finding, Report } from "../core/report.ts";
+import { sumOf } from "../core/sums.ts";
 
 /** Two looks at the same thing differ by this much: counters are read one after the other, and caches move. */
 const SAME = 0.1;
@@ -214,8 +215,7 @@ function judge(
       because: gone.because,
     };
   }
-  const sum = (list: readonly (Finding | null)[]): number =>
-    list.reduce((total, each) => total + (each?.bytes.high ?? 0), 0);
+  const sum = (list: readonly (Finding | null)[]): number => sumOf(list, (each) => each?.bytes.high ?? 0);
   const [from, to] = [sum(before), sum(accused.map(({ after }) => after)) + sum(came)];
   const because = [
     `${formatBytes(from)} were held, ${formatBytes(to)} are held now`,

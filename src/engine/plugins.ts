@@ -83,6 +83,7 @@ function refuseTwins(kind: string, ids: readonly string[]): void {
  * @throws {PluginError} If one of them is no plug-in, or has an id that is taken.
  */
 export function addPlugins(shipped: Plugins, plugins: readonly Plugin[]): Plugins {
+  if (!Array.isArray(plugins)) throw new PluginError("plug-ins are given as an array, not as a module or one of them");
   const added = [...new Set(plugins)];
   const none = added.find((each) => !isObject(each) || !("analyze" in each || "captures" in each));
   if (none !== undefined) {

@@ -2,7 +2,7 @@ import { append } from "../core/group_by.ts";
 import type { AccountId } from "../core/ledger.ts";
 import type { Finding, PressureLevel, Report } from "../core/report.ts";
 import type { CauseSummary, FleetSummary, HostCount, HostDigest, Outlier, OutOfMemory } from "../core/summary.ts";
-import { sum, sumBytes } from "../core/sums.ts";
+import { sum, sumBytes, sumOf } from "../core/sums.ts";
 
 /** Fewer hosts have no usual share. */
 const MIN_FLEET = 5;
@@ -84,7 +84,7 @@ function heldBytes({ accusations }: HostDigest): number {
 /** What does not go by itself, as far as it is told. */
 function usedBytes({ shares, totalBytes }: HostDigest): number {
   const kept = Object.entries(shares).filter(([account]) => !VARYING.has(account));
-  return (totalBytes ?? 0) * kept.reduce((sum, [, share]) => sum + share, 0);
+  return (totalBytes ?? 0) * sumOf(kept, ([, share]) => share);
 }
 
 /** Where nothing held can be compared: a group's limit kills none but its own. */

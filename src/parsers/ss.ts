@@ -163,6 +163,84 @@ function complete({ family, sockets }: List, { warn }: ParseContext): void {
   );
 }
 
+/** Reads lists line by line, and joins what a socket's name with line breaks has torn. */
+class ListReader {
+  readonly #context: ParseContext;
+  readonly lists: List[] = [];
+  hasHeader = false;
+  #sockets: Draft[] | undefined;
+  /** Whose details follow. */
+  #socket: Draft | undefined;
+  #torn: readonly string[] = [];
+
+  constructor(context: ParseContext) {
+    this.#context = context;
+  }
+
+  read(line: string, number: number): void {
+    if (this.#torn.length === 0) this.#readLine(line, number);
+    else this.#join(line, number);
+  }
+
+  /** @param count How many lines there were. */
+  end(count: number): void {
+    while (this.#torn.length > 0) this.#readApart(this.#torn, count + 1);
+  }
+
+  #begin(family?: string): Draft[] {
+    this.#socket = undefined;
+    this.#sockets = [];
+    this.lists.push({ family, sockets: this.#sockets });
+    return this.#sockets;
+  }
+
+  #readLine(line: string, number: number): void {
+    if (line === "") return;
+    if (line.startsWith(" ") || line.startsWith("\t")) {
+      // Without a socket these are the details of a line that was skipped.
+      if (this.#socket !== undefined) readDetails(this.#socket, line, number, this.#context);
+    } else if (HEADER.test(line)) {
+      this.hasHeader = true;
+      // A command line may have begun the list.
+      if (this.#sockets === undefined || this.#sockets.length > 0) this.#begin();
+    } else if (COMMAND_LINE.test(line)) this.#begin(familyAskedFor(line));
+    else this.#readSocket(line, number);
+  }
+
+  #readSocket(line: string, number: number): void {
+    const list = this.#sockets ?? this.#begin();
+    this.#socket = parseSocket(line, number, this.#context);
+    if (this.#socket !== undefined) list.push(this.#socket);
+    else if (TORN.test(line)) this.#torn = [line];
+    else this.#refuse(line, number);
+  }
+
+  #refuse(line: string, number: number): void {
+    this.#context.warn(number, `not a socket: ${quote(line)}`);
+  }
+
+  #join(line: string, number: number): void {
+    const torn = this.#torn;
+    const [, start = "", name = ""] = TORN.exec(torn[0] as string) as RegExpExecArray;
+    this.#socket = ROW.test(line) ? undefined : parseSocket(`${start}@${line}`, number - torn.length, this.#context);
+    const lines = [...torn, line];
+    if (this.#socket !== undefined) {
+      this.#socket.local = [name, ...torn.slice(1), this.#socket.local.slice(1)].join("\n");
+      this.#sockets?.push(this.#socket);
+      this.#torn = [];
+    } else if (lines.join("\n").length <= LONGEST_TORN) this.#torn = lines;
+    else this.#readApart(lines, number + 1);
+  }
+
+  /** @param end The number of the line below them. */
+  #readApart([first = "", ...others]: readonly string[], end: number): void {
+    const start = end - others.length;
+    this.#refuse(first, start - 1);
+    this.#torn = [];
+    others.forEach((line, i) => this.read(line, start + i));
+  }
+}
+
 /**
  * Parses the output of ss. Several may stand one below the other, each with its header or with its command line (`$ ss -tn`): a socket that is
  * in two of them is given once, as the last one tells it.
@@ -181,60 +259,15 @@ function complete({ family, sockets }: List, { warn }: ParseContext): void {
  * ```
  */
 export function parseSs(text: string, context: ParseContext): readonly SsSocket[] {
-  const lists: List[] = [];
-  let header = false;
-  let socket: Draft | undefined;
-  let sockets: Draft[] | undefined;
-  let torn: string[] = [];
-  const begin = (family?: string): Draft[] => {
-    lists.push({ family, sockets: sockets = [] });
-    socket = undefined;
-    return sockets;
-  };
-  const readLine = (line: string, number: number): void => {
-    if (line === "") return;
-    if (line.startsWith(" ") || line.startsWith("\t")) {
-      // Without a socket these are the details of a line that was skipped.
-      if (socket !== undefined) readDetails(socket, line, number, context);
-    } else if (HEADER.test(line)) {
-      header = true;
-      // A command line may have begun the list.
-      if (sockets === undefined || sockets.length > 0) begin();
-    } else if (COMMAND_LINE.test(line)) begin(familyAskedFor(line));
-    else {
-      const list = sockets ?? begin();
-      socket = parseSocket(line, number, context);
-      if (socket !== undefined) list.push(socket);
-      else if (TORN.test(line)) torn = [line];
-      else context.warn(number, `not a socket: ${quote(line)}`);
-    }
-  };
-  /** @param end The number of the line below them. */
-  const readApart = ([first = "", ...others]: readonly string[], end: number): void => {
-    const start = end - others.length;
-    context.warn(start - 1, `not a socket: ${quote(first)}`);
-    torn = [];
-    others.forEach((line, i) => readOrJoin(line, start + i));
-  };
-  const readOrJoin = (line: string, number: number): void => {
-    if (torn.length === 0) return readLine(line, number);
-    const [, start = "", name = ""] = TORN.exec(torn[0] as string) as RegExpExecArray;
-    socket = ROW.test(line) ? undefined : parseSocket(`${start}@${line}`, number - torn.length, context);
-    const lines = [...torn, line];
-    if (socket !== undefined) {
-      socket.local = [name, ...torn.slice(1), socket.local.slice(1)].join("\n");
-      sockets?.push(socket);
-      torn = [];
-    } else if (lines.join("\n").length <= LONGEST_TORN) torn = lines;
-    else readApart(lines, number + 1);
-  };
+  const reader = new ListReader(context);
   let count = 0;
   forEachLine(text, (line, number) => {
     count = number;
-    readOrJoin(line, number);
+    reader.read(line, number);
   });
-  while (torn.length > 0) readApart(torn, count + 1);
-  if (!header && lists.every(({ sockets }) => sockets.length === 0)) {
+  reader.end(count);
+  const { lists } = reader;
+  if (!reader.hasHeader && lists.every(({ sockets }) => sockets.length === 0)) {
     throw new ParseError("Cannot parse ss: neither its header nor a socket", { text });
   }
   for (const list of lists) complete(list, context);

@@ -1,7 +1,7 @@
 /** The accounts of the ledger in the few groups that a person thinks in. */
 import type { AccountId } from "../core/ledger.ts";
 import type { Finding, Report, ReportAccount } from "../core/report.ts";
-import { sumBytes } from "../core/sums.ts";
+import { sumBytes, sumOf } from "../core/sums.ts";
 import { GROUP_OF, type GroupId, GROUPS } from "./_groups.ts";
 import { isAccusation } from "./_summary.ts";
 
@@ -16,7 +16,7 @@ export interface Held {
 /** Who is said to hold how much of an account: accusations only, at most (the high ends never add up to more than the account). */
 export function heldOf(account: AccountId, report: Report): readonly Held[] {
   return report.findings.flatMap((finding, i) => {
-    const bytes = finding.claims.reduce((sum, claim) => sum + (claim.account === account ? claim.bytes.high : 0), 0);
+    const bytes = sumOf(finding.claims, (claim) => claim.account === account ? claim.bytes.high : 0);
     return isAccusation(finding) && bytes > 0 ? [{ finding, number: i + 1, bytes }] : [];
   });
 }

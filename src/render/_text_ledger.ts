@@ -2,7 +2,7 @@
 import { getBorderCharacters, table } from "table";
 import { formatBytes, formatQuantity, formatShare } from "../core/format.ts";
 import type { Report, ReportAccount } from "../core/report.ts";
-import { sum, sumBytes } from "../core/sums.ts";
+import { sum, sumBytes, sumOf } from "../core/sums.ts";
 import { type AccountGroup, accountGroups, heldOf, usedGroups, usedTitle } from "./_accounts.ts";
 import { printable, wrap, wrapItems } from "./_printable.ts";
 import { GROUP_LETTERS, HELD_LETTER, type Style } from "./_text_style.ts";
@@ -46,7 +46,7 @@ function bar(parts: readonly Part[], width: number): string {
 }
 
 function legend(groups: readonly AccountGroup[], width: number): string {
-  const held = groups.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
+  const held = sumOf(groups, (each) => each.heldBytes);
   const others = groups.filter(({ bytes }) => bytes > 0).map(({ id, title, bytes, heldBytes }) =>
     `${GROUP_LETTERS[id]} ${title}${heldBytes > 0 ? ", other" : ""} ${formatBytes(Math.max(0, bytes - heldBytes))}`
   );

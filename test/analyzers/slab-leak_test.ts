@@ -41,6 +41,7 @@ describe("slab-leak", () => {
     expect(report.findings[0]).toMatchObject({ cause: "slab-leak", confidence: "likely", material: true });
     expect(report.findings[0]?.bytes.high).toBeCloseTo(540_000 * 384, -7);
     expect(report.findings[0]?.growthBytesPerSecond).toBeNull();
+    expect(report.findings[0]?.remedies[1]?.commands[0]).toContain("slub_debug=U,mnt_cache");
     expect(report.verdict).toBe("cause-found");
   });
 

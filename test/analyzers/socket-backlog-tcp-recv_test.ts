@@ -120,6 +120,12 @@ describe(CAUSE, () => {
     },
   );
 
+  it("in several looks, is only likely where the queues are as long as before, but neither full nor old", async () => {
+    const files = tookIn(40, 20_000_000);
+    const report = await analyzeFiles({ ...files, [`${later(2)}/proc/net/tcp`]: files["proc/net/tcp"] });
+    expect(findingOf(report, CAUSE)?.confidence).toBe("likely");
+  });
+
   describe("of connections that nobody has accepted", () => {
     const listening = { local: 53_195, remote: 0, rx: 50, state: 10, inode: 900, remoteAddress: "00000000" };
     const waiting = pairs(6_000_000).map((row) => row.inode < 2000 ? { ...row, inode: 0 } : row);
@@ -162,6 +168,12 @@ describe(CAUSE, () => {
       const rows = [listening, { ...listening, local: 53_196, inode: 901 }, ...waiting.slice(0, 50), ...others];
       const finding = findingOf(await analyzeFiles({ ...files, "proc/net/tcp": tcpText(rows) }), CAUSE);
       expect(finding?.evidence.map(({ because }) => because).join("\n")).toContain("has not accepted 25 connections");
+    });
+
+    it("takes those that are as long as before for stuck, full or not", async () => {
+      const table = tcpText([listening, ...waiting.filter(({ inode }) => inode === 0)]);
+      const report = await analyzeFiles({ ...files, "proc/net/tcp": table, [`${later(1)}/proc/net/tcp`]: table });
+      expect(findingOf(report, CAUSE)?.confidence).toBe("confirmed");
     });
 
     // Waited with data for a second and more: only what is accepted can be read.

@@ -7,7 +7,6 @@ import {
   bundleName,
   collect,
   type CollectOptions,
-  entriesOf,
   memorySink,
   UnknownCollectorError,
 } from "../../src/engine/collect.ts";
@@ -112,15 +111,6 @@ describe("collect()", () => {
     const collectors = [collector([meminfo], "a"), collector([meminfo], "b")];
     await collect(host, collectors, counting, { snapshots: 1 });
     expect(flushed).toBe(3);
-  });
-
-  it("gives the files as entries of a bundle", async () => {
-    const sink = memorySink();
-    const host = memoryHost({ files: { "/proc/meminfo": meminfoText } });
-    await collect(host, [collector([meminfo])], sink, { snapshots: 1 });
-    const entries = [...entriesOf(sink)];
-    expect(entries.map((entry) => entry.path)).toEqual([...sink.files.keys()]);
-    expect(await entries[1]?.read(8)).toEqual({ bytes: new TextEncoder().encode("MemTotal"), truncated: true });
   });
 
   it.each<[string, MemoryContent, Partial<Record<"stored" | "reason", string>>]>([
