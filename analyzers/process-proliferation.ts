@@ -16,6 +16,7 @@ import { ledger } from "../src/computed/ledger.ts";
 import { materialHeldBytes } from "../src/computed/material.ts";
 import { nameOfGroup, stopCommands } from "../src/computed/owners.ts";
 import { ALL_PROCESSES, areAllProcesses, hiddenProcesses } from "../src/computed/process_statuses.ts";
+import { processLives, START_UP_SECONDS } from "../src/computed/process_lives.ts";
 import { hiddenAnonBytes, type Process, processes } from "../src/computed/processes.ts";
 import { type Program, programs } from "../src/computed/programs.ts";
 import { type ProgramSeries, programSeries } from "../src/computed/program_series.ts";
@@ -84,23 +85,48 @@ function sizeOf({ leastAnonBytes, pageTableBytes }: Crowd): number {
   return leastAnonBytes + pageTableBytes;
 }
 
-/** How much all anonymous memory grew in the last seconds of what was watched. */
-function anonGrowth(ledgers: readonly TimePoint<Ledger>[], seconds: number): number {
+/** How much all anonymous memory grew since then. */
+function anonGrowth(ledgers: readonly TimePoint<Ledger>[], since: number): number {
   const last = ledgers.at(-1);
-  const first = ledgers.find(({ time }) => time >= (last?.time ?? 0) - seconds * 1000);
+  const first = ledgers.find(({ time }) => time >= since);
   const anon = (point: TimePoint<Ledger> | undefined): number => (point && accountBytes(point.value, "anon")) ?? 0;
   return anon(last) - anon(first);
 }
 
+/** How much of that did other programs that start up: what lasts they do not tell (as in user-leak). */
+function startUpGrowth(comm: string, since: number, { history = [], lives }: Seen): number {
+  const before = new Map(
+    history.find(({ time }) => time >= since)?.value.map(({ pid, anonBytes }) => [pid, anonBytes]),
+  );
+  const starting = (history.at(-1)?.value ?? []).filter((process) =>
+    process.comm !== comm && (lives?.get(process.pid)?.ageSeconds ?? Infinity) < START_UP_SECONDS
+  );
+  return starting.reduce((sum, { pid, anonBytes }) => sum + Math.max(0, anonBytes - (before.get(pid) ?? 0)), 0);
+}
+
 /** Whether processes of one program, however few, do much of what makes memory go. */
-function pilesUp(crowd: Crowd, trend: Trend | undefined, ledgers: readonly TimePoint<Ledger>[]): boolean {
-  const grown = trend === undefined ? 0 : trend.changeBytes * sizeOf(crowd) / crowd.pids.length;
-  return trend !== undefined && grown >= MIN_GROWTH_BYTES &&
-    grown >= MIN_SHARE_OF_GROWTH * anonGrowth(ledgers, trend.spanSeconds);
+function pilesUp(crowd: Crowd, trend: Trend | undefined, seen: Seen): boolean {
+  if (trend === undefined) return false;
+  const { ledgers = [] } = seen;
+  const grown = trend.changeBytes * sizeOf(crowd) / crowd.pids.length;
+  const since = (ledgers.at(-1)?.time ?? 0) - trend.spanSeconds * 1000;
+  return grown >= MIN_GROWTH_BYTES &&
+    grown >= MIN_SHARE_OF_GROWTH * (anonGrowth(ledgers, since) - startUpGrowth(crowd.comm, since, seen));
+}
+
+/** How many there were at the end: what piles up passes any pool's size while it is watched. */
+function countOf({ comm, pids }: Crowd, { programSeries: series }: Seen): number {
+  return Math.max(pids.length, series?.get(comm)?.processes.at(-1)?.bytes ?? 0);
 }
 
 const needs = { ledger, processes, programs };
-const uses = { programSeries, ledgers: overTime(ledger), areAllProcesses };
+const uses = {
+  programSeries,
+  ledgers: overTime(ledger),
+  history: overTime(processes),
+  lives: processLives,
+  areAllProcesses,
+};
 
 /** What the bundle tells. */
 type Seen = Values<typeof needs> & MaybeValues<typeof uses>;
@@ -197,7 +223,7 @@ function confidenceOf(isMany: boolean, isLong: boolean, trend: Trend | undefined
 function finding(crowd: Crowd, trend: Trend | undefined, seen: Seen): FindingDraft {
   const bytes = sizeOf(crowd);
   const each = bytes / crowd.pids.length;
-  const isMany = crowd.pids.length >= MANY_PROCESSES;
+  const isMany = countOf(crowd, seen) >= MANY_PROCESSES;
   const isLong = trend !== undefined && trend.spanSeconds >= LONG_WATCH_SECONDS;
   // A server is given so few by its load.
   const isMaterial = isMany ? trend !== undefined || bytes >= DOMINATES_SHARE * seen.ledger.totalBytes : isLong;
@@ -242,12 +268,12 @@ export const processProliferation: Analyzer = defineAnalyzer({
   needs,
   uses,
   analyze(seen) {
-    const { ledger: host, programSeries: series, ledgers = [] } = seen;
+    const { ledger: host, programSeries: series } = seen;
     const found = crowds(
       seen.programs,
       seen.processes,
       accountBytes(host, "anon") ?? Infinity,
-      (crowd) => crowd.pids.length >= MANY_PROCESSES || pilesUp(crowd, growthOf(series?.get(crowd.comm)), ledgers),
+      (crowd) => crowd.pids.length >= MANY_PROCESSES || pilesUp(crowd, growthOf(series?.get(crowd.comm)), seen),
     );
     // One that grows goes before one that is only larger.
     const crowd = found.find(({ comm }) => growthOf(series?.get(comm)) !== undefined) ?? found[0];

@@ -24,10 +24,13 @@ import { importedHistory, longGrowth, longGrowthEvidence } from "../src/computed
 import { forecast } from "../src/computed/forecast.ts";
 import { accountSeries, growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
+import { memoryLimits, roomBytes } from "../src/computed/memory_limits.ts";
 import { FEW_OWNERS, FIND_IN_FLIGHT, nameOfGroup, stopCommands } from "../src/computed/owners.ts";
+import { START_UP_SECONDS } from "../src/computed/process_lives.ts";
 import { seesAllDescriptors } from "../src/computed/process_statuses.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
 import {
+  type OpenFileOnTmpfs,
   type OrphanSegment,
   type SharedMapper,
   sharedMappers,
@@ -53,8 +56,6 @@ const JOURNAL_MOUNT = "/run";
 const JOURNAL_SHARE = 0.1;
 /** A few huge pages or log files come and go. */
 const MIN_GROWTH_BYTES = 16 * 2 ** 20;
-/** What takes longer is no start-up: the time that systemd gives a service (DefaultTimeoutStartSec). */
-const START_UP_SECONDS = 90;
 /** What is listed explains the counters: the rest may be small files that were deleted and are open, and baseline. */
 const MOST = 0.5;
 /** Who maps this much of what shared memory grew by is where it grows. */
@@ -71,19 +72,21 @@ const uses = {
   mappers: overTime(sharedMappers),
   recorded: importedHistory,
   inFlight: descriptorsInFlight,
+  limits: memoryLimits,
   seesAllDescriptors,
 };
 
 /** What the bundle tells. */
 type Seen = Values<typeof needs> & MaybeValues<typeof uses>;
 
-function materialBytes({ ledger }: Seen): number {
-  return Math.min(MATERIAL_BYTES, SMALL_HOST_SHARE * ledger.totalBytes);
+/** @param totalBytes What it may fill: the host's memory, or as much as its control group has. */
+function materialBytes(totalBytes: number): number {
+  return Math.min(MATERIAL_BYTES, SMALL_HOST_SHARE * totalBytes);
 }
 
 /** The same of files that have a name. */
-function materialFileBytes(seen: Seen): number {
-  return Math.max(materialBytes(seen), FILES_SHARE * seen.ledger.totalBytes);
+function materialFileBytes(totalBytes: number): number {
+  return Math.max(materialBytes(totalBytes), FILES_SHARE * totalBytes);
 }
 
 /** One thing that holds shared memory which nobody maps. */
@@ -97,6 +100,8 @@ interface Holding extends EvidenceLine {
   readonly unreachable: boolean;
   /** What is not mapped by any process for sure; undefined where that is not known of this one alone. */
   readonly unmappedBytes: number | undefined;
+  /** In files that living processes have open by a name: those are not left behind, as long as they do not grow. */
+  readonly openBytes: number;
   readonly remedies: readonly Remedy[];
 }
 
@@ -136,6 +141,7 @@ function segmentsHolding(segments: Group<OrphanSegment>, known: readonly Process
     isPlural: count > 1,
     unreachable: true,
     unmappedBytes: bytes,
+    openBytes: 0,
     path,
     line,
     because: `${formatBytes(segment.bytes)}, and nattch is 0: no process is attached${
@@ -185,6 +191,18 @@ function byMaker(orphans: readonly OrphanSegment[]): Group<OrphanSegment>[] {
   return [...groups.values()];
 }
 
+function emptyRemedy(pid: number, fd: number): Remedy {
+  return {
+    when: "now",
+    text:
+      `If it must not be restarted, and what is in the file is of no use: empty it through the descriptor. A sealed memfd refuses. ${
+        remedyMark("shmem-leak", "empty the file")
+      }`,
+    commands: [`: > /proc/${pid}/fd/${fd}`],
+    verify: "Shmem of /proc/meminfo falls by its size",
+  };
+}
+
 /** Unlinked files of one process. */
 function processHolding(
   pid: number,
@@ -197,7 +215,7 @@ function processHolding(
   const bytes = sumBytes(objects);
   const count = Math.round(sumOf(objects, (object) => object.count));
   const { fd } = holder;
-  const kind = largest.name.startsWith("/memfd:") ? "memfd" : "deleted file";
+  const { kind } = largest;
   const others = largest.holders.length === 1
     ? ""
     : `, also open in ${formatQuantity(largest.holders.length - 1, "other descriptor")}`;
@@ -207,6 +225,7 @@ function processHolding(
     isPlural: false,
     unreachable: true,
     unmappedBytes: bytes,
+    openBytes: 0,
     path: largest.path,
     line: largest.line,
     because: `descriptor ${fd} of process ${pid} keeps a ${kind} of ${
@@ -217,32 +236,30 @@ function processHolding(
       comm,
       bytes,
       count,
-      detail: `${formatQuantity(count, kind)}, the largest ${largest.name} at descriptor ${fd}${others}`,
+      detail: `${
+        formatQuantity(count, kind, kind === "unmounted tmpfs" ? kind : `${kind}s`)
+      }, the largest ${largest.name} at descriptor ${fd}${others}`,
     },
-    remedies: [{
-      when: "now",
-      text: `Restart ${comm} in an orderly way: the memory is given back with its last descriptor. ${
-        remedyMark("shmem-leak", "end the owner")
-      }`,
-      commands: stopCommands({ comm, pids: [pid] }, known),
-      verify: "Shmem of /proc/meminfo falls by its size",
-    }, {
-      when: "now",
-      text:
-        `If it must not be restarted, and what is in the file is of no use: empty it through the descriptor. A sealed memfd refuses. ${
-          remedyMark("shmem-leak", "empty the file")
+    remedies: [
+      {
+        when: "now",
+        text: `Restart ${comm} in an orderly way: the memory is given back with its last descriptor. ${
+          remedyMark("shmem-leak", "end the owner")
         }`,
-      commands: [`: > /proc/${pid}/fd/${fd}`],
-      verify: "Shmem of /proc/meminfo falls by its size",
-    }, {
-      when: "fix",
-      text:
-        `Close the descriptor where its use ends; look for the path on which that is forgotten (an error, a lost client). ${
-          remedyMark("shmem-leak", "close the descriptor")
-        }`,
-      commands: [`ls -l /proc/${pid}/fd | grep -E 'memfd:|deleted'`],
-      verify: "the same list stays short under the same load",
-    }],
+        commands: stopCommands({ comm, pids: [pid] }, known),
+        verify: "Shmem of /proc/meminfo falls by its size",
+      },
+      ...(kind === "unmounted tmpfs" ? [] : [emptyRemedy(pid, fd)]),
+      {
+        when: "fix",
+        text:
+          `Close the descriptor where its use ends; look for the path on which that is forgotten (an error, a lost client). ${
+            remedyMark("shmem-leak", "close the descriptor")
+          }`,
+        commands: [`ls -l /proc/${pid}/fd | grep -E '${kind === "unmounted tmpfs" ? " /$" : "memfd:|deleted"}'`],
+        verify: "the same list stays short under the same load",
+      },
+    ],
   };
 }
 
@@ -266,14 +283,18 @@ function isNameless({ bytes, listedBytes }: TmpfsUse): boolean {
 }
 
 /** What shows the files, who uses them, and how the largest goes. */
-function deleteCommands(mount: string, largest: readonly TmpfsFile[]): string[] {
+function deleteCommands(
+  { mount, largest, open = [] }: Pick<TmpfsUse, "mount" | "largest"> & Partial<Pick<TmpfsUse, "open">>,
+): string[] {
   const folder = shellWord(mount);
+  const openFiles = new Set(open.map(({ identity }) => identity));
+  const unused = largest.filter(({ identity }) => !openFiles.has(identity));
   return [
     `du -axk ${folder} | sort -rn | head -n 20`,
     `fuser -v -m ${folder}`,
     // A disk image that is mounted is open in no process.
     FIND_LOOP,
-    ...largest.slice(0, 1).map((file) => `rm -- ${shellWord(file.path)}`),
+    ...unused.slice(0, 1).map((file) => `rm -- ${shellWord(file.path)}`),
   ];
 }
 
@@ -288,30 +309,84 @@ function insideOf(mount: string, seenBy: number | undefined): string {
   return seenBy === undefined ? mount : mount.slice(`/proc/${seenBy}/root`.length);
 }
 
-function filesHolding(use: TmpfsUse, { processes: known, seesAllDescriptors: seesAll }: Seen): Holding {
+/** Who has files of a tmpfs open. */
+interface User {
+  readonly pid: number;
+  readonly comm: string;
+  readonly bytes: number;
+  readonly files: number;
+  readonly first: OpenFileOnTmpfs;
+}
+
+/** The one that has most of them open. */
+function mainUser(open: readonly OpenFileOnTmpfs[], known: readonly Process[] | undefined): User | undefined {
+  const users = [...groupBy(open, ({ pid }) => pid)].map(([pid, files]) => {
+    const [first] = files;
+    const own = distinct(files);
+    return {
+      pid,
+      comm: commOf(pid, known) ?? first.comm ?? UNKNOWN_PROGRAM,
+      bytes: sumBytes(own),
+      files: own.length,
+      first,
+    };
+  });
+  return users.sort((a, b) => b.bytes - a.bytes || a.pid - b.pid)[0];
+}
+
+/** Each file once, however many have it open. */
+function distinct(open: readonly OpenFileOnTmpfs[]): OpenFileOnTmpfs[] {
+  return [...new Map(open.map((file) => [file.identity, file])).values()];
+}
+
+/** What living processes have open is in use: whether it is too much only its growth would tell. */
+function openRemedy({ mount }: TmpfsUse, { pid, comm }: User): Remedy {
+  return {
+    when: "now",
+    text:
+      `Leave the files: ${comm} (pid ${pid}) has them open. Look again in a few minutes whether there are ever more. ${
+        remedyMark("shmem-leak", "see who has the files open")
+      }`,
+    commands: [`fuser -v -m ${shellWord(mount)}`, "nailhouse collect --snapshots 6 --interval 30"],
+    verify: "whether Shmem of /proc/meminfo grows",
+  };
+}
+
+function filesHolding(
+  use: TmpfsUse,
+  isGrowing: boolean,
+  { processes: known, seesAllDescriptors: seesAll }: Seen,
+): Holding {
+  const openBytes = Math.min(use.bytes, sumBytes(distinct(use.open)));
+  const user = openBytes >= MOST_OF_MOUNT * use.bytes ? mainUser(use.open, known) : undefined;
   const { mount, seenBy, bytes, sizeBytes, mappedBytes, largest, path, line } = use;
   const folder = shellWord(mount);
   const comm = seenBy === undefined ? mount : commOf(seenBy, known) ?? UNKNOWN_PROGRAM;
   const inside = insideOf(mount, seenBy);
+  const name = seenBy === undefined ? `Files in ${mount}` : `Files in ${inside} of ${comm} (pid ${seenBy})`;
+  const openText = openBytes === 0 ? "" : `, of which ${formatBytes(openBytes)} are open in living processes`;
   return {
     bytes,
-    name: seenBy === undefined ? `Files in ${mount}` : `Files in ${inside} of ${comm} (pid ${seenBy})`,
+    name: user === undefined ? name : `${name} that ${nameOfGroup({ comm: user.comm, pids: [user.pid] })} has open`,
     isPlural: true,
     unreachable: false,
     unmappedBytes: mappedBytes === undefined ? undefined : Math.max(0, bytes - mappedBytes),
+    openBytes: isGrowing ? 0 : openBytes,
     path,
     line,
     because: seenBy === undefined
-      ? `${formatBytes(bytes)} of files in this tmpfs: they are memory until they are deleted`
+      ? `${formatBytes(bytes)} of files in this tmpfs${openText}: they are memory until they are deleted`
       : `${
         formatBytes(bytes)
-      } of files in this tmpfs of another mount namespace, such as a container's, which df does not show`,
+      } of files in this tmpfs of another mount namespace, such as a container's, which df does not show${openText}`,
     owner: {
-      pid: seenBy ?? null,
-      comm,
-      bytes,
-      count: Math.max(1, largest.length),
-      detail: `${seenBy === undefined ? "" : `${inside} of its mount namespace; `}${
+      pid: user?.pid ?? seenBy ?? null,
+      comm: user?.comm ?? comm,
+      bytes: user?.bytes ?? bytes,
+      count: user?.files ?? Math.max(1, largest.length),
+      detail: `${user === undefined ? "" : `it has ${formatQuantity(user.files, "file")} in ${mount} open; `}${
+        seenBy === undefined ? "" : `${inside} of its mount namespace; `
+      }${
         isNameless(use)
           ? `most of it in files of less than 1 MiB, or in deleted ones that ${
             seesAll === false
@@ -321,26 +396,29 @@ function filesHolding(use: TmpfsUse, { processes: known, seesAllDescriptors: see
           : ""
       }${largestFiles(mount, largest)}`,
     },
-    remedies: [{
-      when: "now",
-      text: `Delete the files that are not needed any more, or move them to a disk. Look first who uses them. ${
-        remedyMark("shmem-leak", "delete the files")
-      }`,
-      commands: deleteCommands(mount, largest),
-      verify: "Shmem of /proc/meminfo falls by their size",
-    }, {
-      when: "prevent",
-      text: `Give the mount a limit: now it is ${sizeBytes === undefined ? "not known" : formatBytes(sizeBytes)}. ${
-        remedyMark("shmem-leak", "limit of the mount")
-      }`,
-      commands: [remount(use)],
-      verify: `df ${folder} shows the limit; writing beyond it fails with ENOSPC`,
-    }],
+    remedies: [
+      user !== undefined ? openRemedy(use, user) : {
+        when: "now",
+        text: `Delete the files that are not needed any more, or move them to a disk. Look first who uses them. ${
+          remedyMark("shmem-leak", "delete the files")
+        }`,
+        commands: deleteCommands(use),
+        verify: "Shmem of /proc/meminfo falls by their size",
+      },
+      {
+        when: "prevent",
+        text: `Give the mount a limit: now it is ${sizeBytes === undefined ? "not known" : formatBytes(sizeBytes)}. ${
+          remedyMark("shmem-leak", "limit of the mount")
+        }`,
+        commands: [remount(use)],
+        verify: `df ${folder} shows the limit; writing beyond it fails with ENOSPC`,
+      },
+    ],
   };
 }
 
 /** All that holds shared memory without mapping it, the most first. */
-function holdings(seen: Seen): Holding[] {
+function holdings(isGrowing: boolean, seen: Seen): Holding[] {
   const { sharedMemory: shared, processes: known } = seen;
   const byPid = groupBy(shared.unlinked ?? [], ({ holders: [first] }) => first.pid);
   const files = (shared.tmpfs ?? []).filter(({ mount, bytes, sizeBytes }) =>
@@ -349,21 +427,22 @@ function holdings(seen: Seen): Holding[] {
   return [
     ...byMaker(shared.orphans ?? []).map((segments) => segmentsHolding(segments, known)),
     ...[...byPid].map(([pid, objects]) => processHolding(pid, objects, known)),
-    ...files.map((use) => filesHolding(use, seen)),
+    ...files.map((use) => filesHolding(use, isGrowing, seen)),
   ].filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes || (a.name < b.name ? -1 : 1));
 }
 
 /**
  * What of it is unmapped, for sure and at most: files with a name may be those that are mapped. Where the bundle does not tell what is
- * mapped, nothing is sure of them.
+ * mapped, nothing is sure of them; nor of those that are open, unless shared memory grows.
  */
 function claim({ totalBytes, mapped }: SharedMemory, parts: readonly Holding[]): ByteRange {
   const unreachable = sumBytes(parts.filter((part) => part.unreachable));
   const files = parts.filter((part) => !part.unreachable);
   const left = (mappedBytes: number): number => Math.max(0, totalBytes - mappedBytes - unreachable);
-  const surely = sumOf(files, ({ unmappedBytes }) => unmappedBytes ?? 0);
+  const surely = sumOf(files, ({ unmappedBytes = 0, openBytes }) => Math.max(0, unmappedBytes - openBytes));
+  const unused = sumOf(files, ({ bytes, openBytes }) => bytes - openBytes);
   const high = Math.min(totalBytes, unreachable + Math.min(sumBytes(files), left(mapped?.low ?? 0)));
-  const low = unreachable + Math.max(surely, mapped === undefined ? 0 : Math.min(sumBytes(files), left(mapped.high)));
+  const low = unreachable + Math.max(surely, mapped === undefined ? 0 : Math.min(unused, left(mapped.high)));
   return { low: Math.min(low, high), high };
 }
 
@@ -426,7 +505,7 @@ function ramfsRemedies({ mount, largest }: RamfsUse): Remedy[] {
     text: `Delete the files that are not needed any more, or move them to a disk. Look first who uses them. ${
       remedyMark("shmem-leak", "delete the files of a ramfs")
     }`,
-    commands: deleteCommands(mount, largest),
+    commands: deleteCommands({ mount, largest }),
     verify: "Unevictable of /proc/meminfo falls by their size",
   }, {
     when: "prevent",
@@ -498,7 +577,7 @@ function ramfsEvidence({ bytes, unevictable, mlocked }: UnevictableCache, uses: 
 /** Page cache that cannot be given back; undefined where it is little. */
 function ramfsFinding(seen: Seen): FindingDraft | undefined {
   const { unevictableCache: cache } = seen;
-  if (cache === undefined || cache.bytes.low < materialFileBytes(seen)) return undefined;
+  if (cache === undefined || cache.bytes.low < materialFileBytes(seen.ledger.totalBytes)) return undefined;
   const series = (seen.caches ?? []).flatMap(({ time, value }) =>
     value === undefined ? [] : [{ time, bytes: value.countedBytes }]
   );
@@ -537,19 +616,33 @@ interface Unmapped {
   /** The most first. */
   readonly parts: readonly Holding[];
   readonly bytes: ByteRange;
+  /** What it may fill; where it does not grow, it fills no control group, and only its size beside the host's tells that it is too much. */
+  readonly roomBytes: number;
 }
 
-function unmappedOf(seen: Seen): Unmapped {
-  const parts = holdings(seen);
-  return { parts, bytes: claim(seen.sharedMemory, parts) };
+function unmappedOf(growing: Trend | undefined, seen: Seen): Unmapped {
+  const { sharedMemory: shared, ledger: { totalBytes }, limits } = seen;
+  const parts = holdings(growing !== undefined, seen);
+  const [largest] = parts;
+  return {
+    parts,
+    bytes: claim(shared, parts),
+    roomBytes: growing === undefined || largest === undefined
+      ? totalBytes
+      : roomBytes("shmem", largest.bytes, largest.owner, totalBytes, limits),
+  };
 }
 
-function isMaterial({ parts, bytes }: Unmapped, seen: Seen): boolean {
+function isMaterial({ parts, bytes, roomBytes: room }: Unmapped, seen: Seen): boolean {
   const unreachable = Math.min(sumBytes(parts.filter((part) => part.unreachable)), seen.sharedMemory.totalBytes);
-  return unreachable >= materialBytes(seen) || bytes.high >= materialFileBytes(seen);
+  return unreachable >= materialBytes(room) || bytes.high >= materialFileBytes(room);
 }
 
-function unmappedFinding({ parts, bytes }: Unmapped, growing: Trend | undefined, seen: Seen): FindingDraft {
+function unmappedFinding(
+  { parts, bytes, roomBytes: room }: Unmapped,
+  growing: Trend | undefined,
+  seen: Seen,
+): FindingDraft {
   const { sharedMemory: shared } = seen;
   const grownForLong = longGrowth(seen.recorded, "Shmem", shared.totalBytes);
   // How fast, but not how sure: what grew over days may have been something else.
@@ -562,7 +655,7 @@ function unmappedFinding({ parts, bytes }: Unmapped, growing: Trend | undefined,
     title: `${nameOf(large)} ${large.length === 1 && !largest.isPlural ? "holds" : "hold"} ${
       formatBytes(bytes.high)
     } of shared memory that no process maps`,
-    confidence: bytes.low >= materialBytes(seen) ? sureConfidence : "possible",
+    confidence: bytes.low >= materialBytes(room) ? sureConfidence : "possible",
     material: true,
     claims: [{ account: "shmem", bytes }],
     ...forecast(rate, seen.ledgers),
@@ -733,7 +826,7 @@ function receiverRemedies(receivers: readonly DescriptorsInFlight[], seen: Seen)
 function otherOutcome({ bytes }: Unmapped, growing: Trend | undefined, seen: Seen): Outcome {
   const { sharedMemory: shared } = seen;
   const { mapped, totalBytes } = shared;
-  const limit = materialFileBytes(seen);
+  const limit = materialFileBytes(seen.ledger.totalBytes);
   const nameless = totalBytes - (mapped?.high ?? 0) - shared.attachedBytes - bytes.high;
   if (mapped !== undefined && nameless >= limit) return { findings: [namelessFinding(nameless, growing, seen)] };
   if (growing !== undefined) {
@@ -761,7 +854,7 @@ export const shmemLeak: Analyzer = defineAnalyzer({
     "cannot take them back. A deleted file that is still open, and a memfd, stand in no directory: df counts the first, du neither. Files on a ramfs are memory in the same way, but " +
     "ordinary page cache: in Cached without Shmem, in Unevictable without Mlocked, not in MemAvailable. A ramfs has no limit, is never swapped, and df shows 0 of it.",
   lookAlikes:
-    "A database's shared buffers: the same account, but mapped and used, in RssShmem of its processes. Page cache: Cached without Shmem, which the kernel drops when it needs memory, except that of a ramfs. Unevictable " +
+    "A database's shared buffers: the same account, but mapped and used, in RssShmem of its processes. Files on a tmpfs that a living process has open, unless they grow. Page cache: Cached without Shmem, which the kernel drops when it needs memory, except that of a ramfs. Unevictable " +
     "without Mlocked is also shared memory that SHM_LOCK or a graphics driver holds, and the files of an initramfs that the host runs from. The small ramfs that systemd mounts for the credentials of a service. " +
     "Buffers of graphics drivers are Shmem without a name, too. An anonymous shared mapping (/dev/zero) of which little is touched by processes that still live.",
   references: [
@@ -775,8 +868,8 @@ export const shmemLeak: Analyzer = defineAnalyzer({
   // Whether processes map it, files on tmpfs are it or nobody has it: meminfo alone does not tell.
   judges: "shmem",
   analyze(seen) {
-    const unmapped = unmappedOf(seen);
     const growing = growth(accountSeries(seen.ledgers, "shmem"), MIN_GROWTH_BYTES);
+    const unmapped = unmappedOf(growing, seen);
     const ramfs = ramfsFinding(seen);
     const outcome = isMaterial(unmapped, seen)
       ? { findings: [unmappedFinding(unmapped, growing, seen)] }

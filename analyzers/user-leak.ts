@@ -8,6 +8,7 @@ import {
 import { formatBytes, formatCount, formatQuantity, formatRate, formatShare } from "../src/core/format.ts";
 import { groupBy } from "../src/core/group_by.ts";
 import { accountBytes, type Ledger } from "../src/core/ledger.ts";
+import { isEndNear, lookAgainCommand, lookAgainWhen } from "../src/core/look_again.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { lately, type MaybeValues, overTime, type TimePoint, type Values } from "../src/core/source.ts";
 import { shellWord } from "../src/core/shell.ts";
@@ -17,9 +18,9 @@ import { forecast } from "../src/computed/forecast.ts";
 import { growth } from "../src/computed/growth.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { stopCommands } from "../src/computed/owners.ts";
-import { memoryLimits } from "../src/computed/memory_limits.ts";
+import { memoryLimits, roomBytes } from "../src/computed/memory_limits.ts";
 import { pressure } from "../src/computed/pressure.ts";
-import { type ProcessLife, processLives } from "../src/computed/process_lives.ts";
+import { type ProcessLife, processLives, START_UP_SECONDS } from "../src/computed/process_lives.ts";
 import {
   ALL_PROCESSES,
   areAllProcesses,
@@ -41,6 +42,8 @@ const MIN_LEAK_BYTES = 128 * 2 ** 20;
 const MIN_SHARE_OF_GROWTH = 0.25;
 /** Of several leaks none is a quarter of the growth, but each is one beside the fastest; what is slower is in its noise. */
 const MIN_SHARE_OF_FASTEST = 0.25;
+/** Who has half of the growth took most of it. */
+const MOST_OF_GROWTH = 0.5;
 /** With sizes alone to go by, only a process that dominates the host is abnormal (Oracle's memstate calls 10 % major). On a small host that is less than a service has elsewhere. */
 const DOMINATES_SHARE = 0.1;
 /** One that has this much of all anonymous memory is still worth a line, as the one to watch; unless most of that is huge pages (see thp-bloat). */
@@ -48,8 +51,6 @@ const WORTH_WATCHING_SHARE = 0.25;
 const MOSTLY_HUGE_SHARE = 0.5;
 /** Watched for this long, growth is no start-up and no burst. */
 const LONG_WATCH_SECONDS = 600;
-/** What takes longer than this is no start-up: the time that systemd gives a service (DefaultTimeoutStartSec). */
-const START_UP_SECONDS = 90;
 /** An interpreter or virtual machine with its libraries, before it does anything: Node's and Java's compilers and test runners take 100 to 250 MB. */
 const START_UP_BYTES = 256 * 2 ** 20;
 /** As much again is garbage: collectors let a heap grow to about twice what they found alive (V8's growing factor, G1's 45 %). */
@@ -92,15 +93,11 @@ interface Grown extends Tenant {
 }
 
 /** What a tenant may fill: the host's memory, or as much as its control group has. */
-function roomBytes({ comm, processes: each, firstSeen }: Tenant, { limits, ledger: { totalBytes } }: Seen): number {
+function roomOf({ comm, processes: each, firstSeen }: Tenant, { limits, ledger: { totalBytes } }: Seen): number {
   // The groups were looked at once, in the first whole snapshot.
-  const anonBytes = firstSeen.reduce((sum, process) => sum + process.anonBytes, 0);
-  const known = limits?.({
-    claims: [{ account: "anon", bytes: { low: anonBytes, high: anonBytes } }],
-    owners: [{ pid: (each[0] as Process).pid, comm, bytes: anonBytes, count: each.length, detail: "" }],
-    growthBytesPerSecond: null,
-  }).limits ?? [];
-  return Math.min(totalBytes, ...known.map(({ bytes }) => bytes));
+  const bytes = firstSeen.reduce((sum, process) => sum + process.anonBytes, 0);
+  const owner = { pid: (each[0] as Process).pid, comm, bytes, count: each.length, detail: "" };
+  return roomBytes("anon", bytes, owner, totalBytes, limits);
 }
 
 function leastLeakBytes(totalBytes: number): number {
@@ -161,7 +158,7 @@ function growing(tenants: readonly Tenant[], seen: Seen): Grown[] {
     if (trend === undefined) continue;
     if (trend.high > MAX_RATE_SPREAD * trend.low) continue;
     // Few grow: only of these the limits are looked up.
-    const room = roomBytes(tenant, seen);
+    const room = roomOf(tenant, seen);
     if ((tenant.series.at(-1) as Measurement).bytes < leastLeakBytes(room)) continue;
     if (trend.spanSeconds >= LONG_WATCH_SECONDS && trend.changeBytes < MIN_LONG_GROWTH_SHARE * room) continue;
     grown.push({ ...tenant, trend });
@@ -348,15 +345,16 @@ function leaksOf(seen: Seen): Leaks {
 }
 
 /** Starting up is no leak, nor is a heap that is swept: whether it goes on growing will be seen. */
-function lookAgain({ kind }: Pick<Doubt, "kind">): Remedy {
+function lookAgain({ kind }: Pick<Doubt, "kind">, { pressure: host }: Seen): Remedy {
+  const isNear = isEndNear(host?.lastsSeconds);
   return {
     when: "now",
-    ...(kind === "starting"
+    ...(kind === "starting" || isNear
       ? {
-        text: `Look again in a few minutes: who starts up has what it needs then, and who leaks has more. ${
+        text: `${lookAgainWhen(isNear)}: who starts up has what it needs then, and who leaks has more. ${
           remedyMark("user-leak", "look again")
         }`,
-        commands: ["nailhouse collect --snapshots 6 --interval 30"],
+        commands: [lookAgainCommand(isNear)],
       }
       : {
         text:
@@ -568,7 +566,33 @@ function leakFinding(leak: Grown, long: LongGrowth | undefined, seen: Seen): Fin
       ...(doubt === undefined ? [] : [doubtEvidence(doubt, leak)]),
       ...longGrowthEvidence(long),
     ],
-    remedies: doubt === undefined ? remedies(leak, seen.processes) : [lookAgain(doubt)],
+    remedies: doubt === undefined ? remedies(leak, seen.processes) : [lookAgain(doubt, seen)],
+  };
+}
+
+/**
+ * Who took most of what a host lost that is soon out of memory, however unevenly: no accusation, but the one to look at while there is time.
+ */
+function grewMost(seen: Seen): FindingDraft | undefined {
+  if (!isEndNear(seen.pressure?.lastsSeconds)) return undefined;
+  const least = leastGrowthBytes(seen.ledger.totalBytes);
+  const grown = lasting(seen.history ?? []).flatMap((tenant) => {
+    const trend = recentTrend(tenant.series);
+    return trend === undefined || trend.low < 0 || trend.changeBytes < least ? [] : [{ ...tenant, trend }];
+  });
+  const [most] = grown.sort((a, b) => b.trend.changeBytes - a.trend.changeBytes || (a.comm < b.comm ? -1 : 1));
+  if (most === undefined) return undefined;
+  const { trend: { changeBytes, spanSeconds } } = most;
+  if (changeBytes < MOST_OF_GROWTH * (anonGrowth(seen.ledgers ?? [], spanSeconds) ?? Infinity)) return undefined;
+  const doubt = doubtOf(most, seen);
+  return {
+    ...leakFinding(most, undefined, seen),
+    title: `${nameOf(most)} grew most, by ${formatBytes(changeBytes)} in ${Math.round(spanSeconds)} s to ${
+      sizeText(most.series.at(-1)?.bytes ?? 0, most.processes[0] as Process)
+    }${doubt === undefined ? ", which is too uneven to tell a leak" : doubtText(doubt)}`,
+    confidence: "possible",
+    material: false,
+    remedies: [lookAgain({ kind: "starting" }, seen)],
   };
 }
 
@@ -594,7 +618,7 @@ function sizeFinding(process: Process, long: LongGrowth | undefined, seen: Seen)
     // The largest of a host is somebody's, and most often no leak: it is watched before it is ended.
     remedies: isMuch || fills(process, seen)
       ? remedies({ comm, processes: [process] }, seen.processes)
-      : [lookAgain({ kind: "starting" })],
+      : [lookAgain({ kind: "starting" }, seen)],
   };
 }
 
@@ -623,6 +647,8 @@ function otherOutcome(doubted: readonly FindingDraft[], long: LongGrowth | undef
     return { findings: [sizeFinding(largest, long, seen), ...doubted] };
   }
   if (doubted.length > 0) return { findings: doubted };
+  const most = grewMost(seen);
+  if (most !== undefined) return { findings: [most] };
   if ((!wasWatched(seen) || fills(largest, seen)) && (dominates(largest, seen) || isWorthWatching(largest, seen))) {
     return { findings: [sizeFinding(largest, long, seen)] };
   }

@@ -5,7 +5,8 @@ import { type Collector, defineCollector } from "../src/core/collector.ts";
  * the fewest descriptors are looked at first, 16,384 in all, which costs the kernel 15 MB at most (0.9 KB each): of each all that there is room for, and else 256
  * evenly spread ones; nothing is looked at where there is too little shared memory to matter, and too few huge pages in use (which a memfd can be made of, too). Before Linux 6.2 the size of the
  * descriptor table stands in for the number, most of which may be empty: of those that were looked at each stands for as many as were passed over. Of sockets the kernel tells how many descriptors wait in messages to be received (Linux 5.10): who reads has
- * received them a second later.
+ * received them a second later. Of files that have a name and are on a tmpfs it is told that they are open, which are in use: by their path, so that nothing is
+ * waited for that lies on a server. A descriptor of a mount that its process does not have keeps a tmpfs that was unmounted (umount -l).
  */
 const DESCRIPTORS = `exec 2>/dev/null
 awk '/^Shmem:/ { print "# " $0; shmem = $2 }
@@ -26,8 +27,9 @@ links=$(echo "$sizes" | awk -v left=16384 '
   if [ "$step" = 1 ]; then ls -ln "$fd"/*; else seq 0 "$step" "$count" | sed "s,^,$fd/," | xargs ls -ln; fi |
     awk -v step="$step" -v slots="$slots" -v count="$count" -v fd="$fd" '
     / -> / { looked++ }
-    / -> \\/memfd:|\\(deleted\\)$/ { print; found = 1 }
+    / -> \\/memfd:|\\(deleted\\)$/ { print; found = 1; next }
     / -> socket:/ { print }
+    match($0, / \\/proc\\/[0-9]+\\/fd\\/[0-9]+ -> \\//) { print "open " substr($0, RSTART + 1) }
     END { if (found) print "# looked", looked, "of", (slots || step == 1 ? looked * step : count), fd }'
 done)
 sockets=$(echo "$links" | sed -n 's,.* \\(/proc/[0-9]*\\)/fd/\\([0-9]*\\) -> socket:.*,\\1/fdinfo/\\2,p')
@@ -37,7 +39,26 @@ if [ -n "$flight" ]; then
   sleep 1
   echo "$flight" | sed 's/:.*//' | xargs grep -H '^scm_fds:'
 fi
-links=$(echo "$links" | grep -v ' -> socket:')
+open=$(echo "$links" | sed -n 's/^open //p' | awk '
+  NR == FNR { gsub(/\\\\040/, " ", $2); type[$2] = $3; next }
+  { at = index($0, " -> "); fd = substr($0, 1, at - 1); path = folder = substr($0, at + 4)
+    while (sub(/\\/[^\\/]*$/, "", folder) && folder != "") if (folder in type) { if (type[folder] == "tmpfs") print "named", fd; next }
+    if (path ~ /^\\/[^\\/]*$/) print "loose", fd }' /proc/mounts -)
+echo "$open" | sed -n 's/^named //p' | xargs -r timeout 3 stat -L -c '%F,%b %B %d %i %n' |
+  awk -F, '$1 == "regular file" { print "# open", $2 }' | sort -k3,3rn | head -n 1024
+echo "$open" | sed -n 's,^loose \\(/proc/[0-9]*\\)/fd/,\\1/fdinfo/,p' | xargs -r grep -H '^mnt_id:' | awk '
+  { split($0, part, /[\\/:\\t ]+/); pid = part[3]; file = "/proc/" pid "/mountinfo"
+    if (!(pid in seen)) { while ((getline row < file) > 0) { split(row, word, " "); here[pid, word[1]] = 1 }; close(file) }
+    seen[pid] = 1
+    if (!((pid, part[7]) in here)) print "/proc/" pid "/fd/" part[5] }' |
+  xargs -r timeout 3 stat -L -f -c '%T %S %b %f %n' | awk '$1 == "tmpfs" { print $3 - $4, $2, $5 }' |
+  while read -r blocks size fd; do
+    device=$(stat -L -c %d "$fd")
+    # A part of it may be mounted elsewhere (mount --bind). As makedev() packs the number.
+    grep -q " 0:$((device % 256 + device / 1048576 * 256)) " /proc/self/mountinfo ||
+      echo "# unmounted $blocks $size $device $fd"
+  done | sort -k3,3rn | head -n 64
+links=$(echo "$links" | grep -v -e ' -> socket:' -e '^open ')
 [ -n "$links" ] || exit 0
 echo "$links"
 found=$(echo "$links" | sed -n 's,.* \\(/proc/[0-9]*/fd/[0-9]*\\) -> .*,\\1,p')

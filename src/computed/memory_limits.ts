@@ -5,7 +5,7 @@
 import type { EvidenceLine } from "../core/analyzer.ts";
 import { formatBytes, formatRate } from "../core/format.ts";
 import { accountBytes, type AccountId, type Ledger } from "../core/ledger.ts";
-import type { Claim, Finding } from "../core/report.ts";
+import type { Claim, Finding, Owner } from "../core/report.ts";
 import { overTime, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { type Meminfo, meminfo } from "../parsers/meminfo.ts";
 import { parseMemoryLimit } from "../parsers/memory_limit.ts";
@@ -277,6 +277,26 @@ function swapOf(
       inMemory ? ", but zram lies in memory itself" : ""
     }`,
   };
+}
+
+/**
+ * What something may fill: the host's memory, or as much as the control group has that it is charged to.
+ *
+ * @param bytes As of when the whole snapshot was taken: the groups were looked at then.
+ */
+export function roomBytes(
+  account: AccountId,
+  bytes: number,
+  owner: Owner,
+  totalBytes: number,
+  limits: ((finding: Grown) => Limits) | undefined,
+): number {
+  const known = limits?.({
+    claims: [{ account, bytes: { low: bytes, high: bytes } }],
+    owners: [owner],
+    growthBytesPerSecond: null,
+  }).limits ?? [];
+  return Math.min(totalBytes, ...known.map((limit) => limit.bytes));
 }
 
 /** As of when the whole snapshot was taken. */

@@ -25,6 +25,8 @@ export interface MemoryPressure {
   readonly level: PressureLevel;
   readonly because: string;
   readonly evidence: readonly EvidenceLine[];
+  /** So long at least, after the last look; undefined where what is available does not fall. */
+  readonly lastsSeconds?: number;
 }
 
 /**
@@ -179,8 +181,12 @@ function forecastSpans({ spanSeconds }: Trend): number {
 }
 
 /** @param from When it was last looked at, in milliseconds since 1970. */
-function lasting({ atLow }: Exhaustion, from: number): string {
-  return `would last at least ${duration((Date.parse(atLow) - from) / 1000)}, until ${instant(atLow)}`;
+function leastSeconds({ atLow }: Exhaustion, from: number): number {
+  return (Date.parse(atLow) - from) / 1000;
+}
+
+function lasting(end: Exhaustion, from: number): string {
+  return `would last at least ${duration(leastSeconds(end, from))}, until ${instant(end.atLow)}`;
 }
 
 /** Whether what is available falls in a straight enough line to an end that is not far beyond what was watched. */
@@ -197,12 +203,13 @@ function falling({ ledgers, ledger: memory, meminfo: file }: Inputs): Sign {
     return undefined;
   }
   const end = exhaustion(trend, last.value.availableBytes, last.time);
-  if (end === null || (Date.parse(end.atLow) - last.time) / 1000 > forecastSpans(trend) * trend.spanSeconds) {
+  if (end === null || leastSeconds(end, last.time) > forecastSpans(trend) * trend.spanSeconds) {
     return undefined;
   }
   return {
     level: "rising",
     because: `available memory falls by ${formatRate(trend.bytesPerSecond)} and ${lasting(end, last.time)}`,
+    lastsSeconds: leastSeconds(end, last.time),
     evidence: [{
       path,
       line,
@@ -228,7 +235,7 @@ function fallingForLong({ history, ledgers, ledger: memory }: Inputs): Sign {
   if (trend === undefined || last === undefined || lastRecorded === undefined) return undefined;
   if (trend.spanSeconds < MIN_HISTORY_SECONDS) return undefined;
   const end = exhaustion(trend, last.availableBytes, last.time);
-  if (end === null || (Date.parse(end.atLow) - last.time) / 1000 > MAX_HISTORY_FORECAST_SPANS * trend.spanSeconds) {
+  if (end === null || leastSeconds(end, last.time) > MAX_HISTORY_FORECAST_SPANS * trend.spanSeconds) {
     return undefined;
   }
   const hours = (trend.spanSeconds / 3600).toFixed(1);
@@ -355,6 +362,7 @@ export const pressure: Source<MemoryPressure> = defineComputed({
     return {
       level: worst.level,
       because: worst.because,
+      ...(worst.lastsSeconds === undefined ? {} : { lastsSeconds: worst.lastsSeconds }),
       evidence: (telling.length === 0 ? [worst] : telling).flatMap(({ evidence }) => evidence),
     };
   },

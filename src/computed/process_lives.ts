@@ -4,6 +4,9 @@ import { defineComputed, overTime, type Parsed, type Source, type TimePoint } fr
 import { loadavg } from "../parsers/loadavg.ts";
 import { type ListedProcess, processList } from "../parsers/process_list.ts";
 
+/** What takes longer than this is no start-up: the time that systemd gives a service (DefaultTimeoutStartSec). */
+export const START_UP_SECONDS = 90;
+
 /** One process of the last snapshot. */
 export interface ProcessLife extends SourceLine {
   /** When the last snapshot was taken. */

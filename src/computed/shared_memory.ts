@@ -9,6 +9,7 @@ import { df, type DfMount } from "../parsers/df.ts";
 import { type LsofFiles, lsofFiles } from "../parsers/lsof_files.ts";
 import { meminfo } from "../parsers/meminfo.ts";
 import { type Mount, mounts } from "../parsers/mounts.ts";
+import { type OpenTmpfs, openTmpfs, type UnmountedTmpfs } from "../parsers/open_tmpfs_files.ts";
 import type { ProcessStatus } from "../parsers/process_status.ts";
 import { sharedMemoryDescriptors, type UnlinkedFile } from "../parsers/shared_memory_descriptors.ts";
 import { type SmapsRollup, smapsRollup } from "../parsers/smaps_rollup.ts";
@@ -21,8 +22,9 @@ import {
 import { type TmpfsFile, tmpfsFiles } from "../parsers/tmpfs_files.ts";
 import { processStatuses } from "./process_statuses.ts";
 
-/** A memfd, or a file on tmpfs that was deleted, which lives by its descriptors. */
+/** A memfd, or a file on tmpfs that was deleted, which lives by its descriptors; and so does a tmpfs that was unmounted (umount -l). */
 export interface UnlinkedObject extends SourceLine {
+  readonly kind: "memfd" | "deleted file" | "unmounted tmpfs";
   readonly name: string;
   readonly identity: string;
   readonly bytes: number;
@@ -41,6 +43,15 @@ export interface OrphanSegment extends SourceLine, Pick<SysvSegment, "id" | "cre
   readonly seenBy: number | undefined;
 }
 
+/** A file with a name that a living process has open: it is in use, and not left behind. */
+export interface OpenFileOnTmpfs extends SourceLine {
+  readonly pid: number;
+  /** Undefined where the list has no names of processes. */
+  readonly comm: string | undefined;
+  readonly identity: string;
+  readonly bytes: number;
+}
+
 /** A mounted tmpfs and the files in it that have a name. */
 export interface TmpfsUse extends SourceLine {
   /** As seen from the host: `/dev/shm`, `/proc/123/root/dev/shm`. */
@@ -52,6 +63,8 @@ export interface TmpfsUse extends SourceLine {
   /** Of those files the mapped ones, at most; undefined where the bundle has no list of them. */
   readonly mappedBytes: number | undefined;
   readonly largest: readonly TmpfsFile[];
+  /** Of each process that has it open once. */
+  readonly open: readonly OpenFileOnTmpfs[];
   /** What files with a name have that are large enough to be listed; undefined where the bundle has no list. */
   readonly listedBytes: number | undefined;
 }
@@ -124,8 +137,62 @@ function unmappedFiles(
   return [...groupBy(unmapped, ({ identity }) => identity)].map(([identity, holders]) => {
     const [{ name, bytes, weight, line }] = holders;
     const count = Math.min(weight, Math.max(1, totalBytes / Math.max(1, bytes)));
-    return { name, identity, bytes: bytes * count, count, holders, path: file.path, line };
+    const kind = name.startsWith(MEMFD) ? "memfd" : "deleted file";
+    return { kind, name, identity, bytes: bytes * count, count, holders, path: file.path, line } as const;
   }).sort((a, b) => b.bytes - a.bytes || a.line - b.line);
+}
+
+function byDevice(unlinked: readonly UnlinkedObject[]): ReadonlyMap<string, number> {
+  const bytesOf = new Map<string, number>();
+  for (const { identity, bytes } of unlinked) {
+    const device = identity.split(" ", 1)[0] as string;
+    bytesOf.set(device, (bytesOf.get(device) ?? 0) + bytes);
+  }
+  return bytesOf;
+}
+
+/** What is in no mount at all, without what was deleted in there. One that is listed is mounted in another namespace. */
+function unmountedTmpfs(
+  { path, value }: Parsed<OpenTmpfs>,
+  unlinked: readonly UnlinkedObject[],
+  listed: readonly TmpfsFile[],
+): UnlinkedObject[] {
+  const deletedBytes = byDevice(unlinked);
+  const mounted = new Set(listed.map(({ device }) => device));
+  const kept = value.unmounted.filter(({ device }) => !mounted.has(device));
+  return [...groupBy(kept, ({ device }) => device)].map(([device, holders]) => {
+    const [first, ...others] = holders;
+    const { bytes, line } = first;
+    const holderOf = ({ pid, fd }: UnmountedTmpfs): Holder => ({ pid, fd, comm: undefined });
+    return {
+      kind: "unmounted tmpfs",
+      name: "/",
+      identity: device,
+      bytes: Math.max(0, bytes - (deletedBytes.get(device) ?? 0)),
+      count: 1,
+      holders: [holderOf(first), ...others.map(holderOf)],
+      path,
+      line,
+    };
+  });
+}
+
+/** Which files of a tmpfs are open: by its device, or as lsof tells them by their paths. */
+type FindOpen = (mount: string, device: string | undefined) => readonly OpenFileOnTmpfs[];
+
+function openFinder(
+  own: Parsed<OpenTmpfs> | undefined,
+  lsof: Parsed<LsofFiles> | undefined,
+  mountOf: ReturnType<typeof mountFinder>,
+): FindOpen {
+  if (own !== undefined) {
+    const files = own.value.files.map((file) => ({ ...file, comm: undefined, path: own.path }));
+    const ofDevice = groupBy(files, ({ device }) => device);
+    return (_, device) => (device === undefined ? undefined : ofDevice.get(device)) ?? [];
+  }
+  const files = lsof?.value.open.map((file) => ({ ...file, path: lsof.path, mount: mountOf(file.name)?.path })) ?? [];
+  const ofMount = groupBy(files, ({ mount }) => mount);
+  return (mount) => ofMount.get(mount) ?? [];
 }
 
 function orphanSegments(
@@ -154,6 +221,7 @@ function tmpfsUses(
   unlinked: readonly UnlinkedObject[],
   files: readonly TmpfsFile[] | undefined,
   mapped: LsofFiles["mapped"] | undefined,
+  openOf: FindOpen,
 ): TmpfsUse[] {
   const types = new Set(tmpfs.map((mount) => mount.path.replace(/\s+/g, " ")));
   const uses = new Map<string, TmpfsUse>();
@@ -171,6 +239,7 @@ function tmpfsUses(
       bytes: Math.max(0, usedBytes - deleted),
       mappedBytes: mapped?.reduce((sum, { name, bytes }) => sum + (pathIsBelow(name, mount) ? bytes : 0), 0),
       largest: largest ?? [],
+      open: openOf(mount, largest?.[0]?.device),
       listedBytes: largest && sumBytes(largest),
     });
   }
@@ -183,14 +252,11 @@ const ELSEWHERE = /^\/proc\/(\d{1,10})\/root\//;
 function tmpfsElsewhere(
   { path: list, value: files }: Parsed<readonly TmpfsFile[]>,
   unlinked: readonly UnlinkedObject[],
+  openOf: FindOpen,
 ): TmpfsUse[] {
-  const byDevice = groupBy(files.filter((file) => ELSEWHERE.test(file.path)), ({ device }) => device);
-  const deletedBytes = new Map<string, number>();
-  for (const { identity, bytes } of unlinked) {
-    const device = identity.split(" ", 1)[0] as string;
-    deletedBytes.set(device, (deletedBytes.get(device) ?? 0) + bytes);
-  }
-  return [...byDevice].map(([device, inside]) => {
+  const ofDevice = groupBy(files.filter((file) => ELSEWHERE.test(file.path)), ({ device }) => device);
+  const deletedBytes = byDevice(unlinked);
+  return [...ofDevice].map(([device, inside]) => {
     const folder = inside.reduce((a, b) => (b.path.length < a.path.length ? b : a));
     return {
       path: list,
@@ -201,6 +267,7 @@ function tmpfsElsewhere(
       bytes: Math.max(0, folder.bytes - (deletedBytes.get(device) ?? 0)),
       mappedBytes: undefined,
       largest: inside.filter((file) => file !== folder),
+      open: openOf(folder.path, device),
       listedBytes: undefined,
     };
   });
@@ -256,6 +323,7 @@ export const sharedMemory: Source<SharedMemory> = defineComputed({
     df,
     tmpfsFiles,
     sharedMemoryDescriptors,
+    openTmpfs,
     lsofFiles,
     sysvipcShm,
     sysvipcShmElsewhere,
@@ -277,13 +345,17 @@ export const sharedMemory: Source<SharedMemory> = defineComputed({
     );
     const { lsofFiles: lsof } = files;
     const list = files.sharedMemoryDescriptors ?? (lsof && { path: lsof.path, value: lsof.value.unlinked });
-    const unlinked = list && unmappedFiles(list, tmpfs, shmem.bytes);
+    const deleted = list && unmappedFiles(list, tmpfs, shmem.bytes);
+    const unlinked = deleted && files.openTmpfs !== undefined
+      ? [...deleted, ...unmountedTmpfs(files.openTmpfs, deleted, files.tmpfsFiles?.value ?? [])]
+      : deleted;
+    const openOf = openFinder(files.openTmpfs, lsof, mountOf);
     const statuses = files.processStatuses ?? [];
     const mappers = files.sharedMappers ?? [];
     const segments = [files.sysvipcShm, files.sysvipcShmElsewhere].filter((file) => file !== undefined);
     const here = files.df && files.mounts &&
-      tmpfsUses(files.df, tmpfs, unlinked ?? [], onTmpfs, lsof?.value.mapped);
-    const elsewhere = files.tmpfsFiles === undefined ? [] : tmpfsElsewhere(files.tmpfsFiles, unlinked ?? []);
+      tmpfsUses(files.df, tmpfs, unlinked ?? [], onTmpfs, lsof?.value.mapped, openOf);
+    const elsewhere = files.tmpfsFiles === undefined ? [] : tmpfsElsewhere(files.tmpfsFiles, unlinked ?? [], openOf);
     return {
       rootInMemory: files.mounts && root?.type === "rootfs" ? { path: files.mounts.path, line: root.line } : undefined,
       totalBytes: shmem.bytes,

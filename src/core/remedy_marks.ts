@@ -525,6 +525,11 @@ export const remedyMarks: readonly RemedyMark[] = [
   },
   {
     "cause": "shmem-leak",
+    "remedy": "see who has the files open",
+    "untried": "it only looks",
+  },
+  {
+    "cause": "shmem-leak",
     "remedy": "a tmpfs instead of a ramfs",
     "kernel": "6.18.44-fc-v657",
     "date": "2026-11-29",

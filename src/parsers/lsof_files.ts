@@ -20,12 +20,21 @@ export interface MappedFile {
   readonly line: number;
 }
 
+/** A file that is in a directory, and open by a process. */
+export interface OpenFile extends MappedFile {
+  readonly pid: number;
+  readonly comm: string;
+  readonly identity: string;
+}
+
 /** Files of memory that lsof lists. */
 export interface LsofFiles {
   /** Memfds and deleted files. Their size is that of the file, holes included. */
   readonly unlinked: readonly UnlinkedFile[];
   /** Each once. */
   readonly mapped: readonly MappedFile[];
+  /** Of each process each once; on whatever file system. */
+  readonly open: readonly OpenFile[];
 }
 
 const DELETED = " (deleted)";
@@ -48,6 +57,7 @@ export function parseLsofFiles(text: string): LsofFiles {
   let rows = 0;
   const unlinked: Omit<UnlinkedFile, "mapped">[] = [];
   const mapped = new Map<string, MappedFile | undefined>();
+  const open = new Map<string, OpenFile>();
   forEachLine(text, (line, number) => {
     const all = columns(line);
     const at = all.indexOf("REG", 3);
@@ -79,12 +89,15 @@ export function parseLsofFiles(text: string): LsofFiles {
         weight: 1,
         line: number,
       });
+    } else if (fd !== undefined && bytes > 0 && name.startsWith("/")) {
+      open.set(`${pid} ${identity}`, { pid, comm: words[0] as string, name, bytes, identity, line: number });
     }
   });
   if (rows === 0) throw new ParseError("Cannot parse lsof: no line is an open regular file", { text });
   return {
     unlinked: unlinked.map((file) => ({ ...file, mapped: mapped.has(file.identity) })),
     mapped: [...mapped.values()].filter((file) => file !== undefined),
+    open: [...open.values()],
   };
 }
 

@@ -56,6 +56,7 @@ export * from "./netlink.ts";
 export * from "./netstat.ts";
 export * from "./oom_daemon.ts";
 export * from "./oom_report.ts";
+export * from "./open_tmpfs_files.ts";
 export * from "./packet.ts";
 export * from "./page_flags.ts";
 export * from "./page_owner_stacks.ts";

@@ -15,11 +15,13 @@ export interface TmpfsFile {
   readonly bytes: number;
   /** Of its file system, wherever that is mounted. */
   readonly device: string;
+  /** Device and inode. */
+  readonly identity: string;
   readonly changedSeconds: number;
   readonly line: number;
 }
 
-const FILE = /^(\d{1,16}) (\d{1,9}) (\d{1,20}) \d{1,20} (\d{1,12}) (\/.*)$/;
+const FILE = /^(\d{1,16}) (\d{1,9}) (\d{1,20}) (\d{1,20}) (\d{1,12}) (\/.*)$/;
 
 /**
  * Parses the list.
@@ -43,12 +45,12 @@ export function parseTmpfsFiles(text: string, context: ParseContext): readonly T
     const found = FILE.exec(line);
     const bytes = found === null ? undefined : multiply(parseCount(found[1]), parseCount(found[2]));
     if (found === null || bytes === undefined) return context.warn(number, `not a file: ${quote(line)}`);
-    const path = found[5] as string;
+    const path = found[6] as string;
     // A file system that is mounted twice is listed twice.
-    const identity = line.split(" ", 4).slice(2).join(" ");
+    const identity = `${found[3]} ${found[4]}`;
     if (seen.has(identity)) return;
     seen.add(identity);
-    files.push({ path, bytes, device: found[3] as string, changedSeconds: Number(found[4]), line: number });
+    files.push({ path, bytes, device: found[3] as string, identity, changedSeconds: Number(found[5]), line: number });
   });
   return files;
 }

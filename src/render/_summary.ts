@@ -3,8 +3,9 @@ import { formatByteRange, formatBytes, formatQuantity, formatRate } from "../cor
 import type { Confidence, Finding, KernelEvent, Remedy, Report, Verdict } from "../core/report.ts";
 import { duration, instant } from "../core/duration.ts";
 import { append } from "../core/group_by.ts";
+import { isEndNear, lookAgainCommand, lookAgainWhen } from "../core/look_again.ts";
 import { isInUse } from "./_groups.ts";
-import { accountSeries, grownBytes, MIN_MOVED_BYTES } from "./_history.ts";
+import { accountSeries, availableSeries, grownBytes, MIN_MOVED_BYTES } from "./_history.ts";
 
 const WITHOUT_CAUSE: { readonly [V in Exclude<Verdict, "cause-found">]: readonly [string, string] } = {
   healthy: ["No leak found", "Nothing to do"],
@@ -35,7 +36,6 @@ export function isMain(finding: Finding, report: Report): boolean {
   return isAccusation(finding) || answerOf(report).finding === finding;
 }
 
-const LOOK_AGAIN = "Look again in a few minutes: nailhouse collect --snapshots 6 --interval 30";
 const CAPTURE_MORE = "Capture more while the host is like this: nailhouse collect, as root (by hand: see below).";
 const RECORD = "Record memory until the next time (nailhouse record).";
 
@@ -52,6 +52,25 @@ function lacksFiles({ notAssessed }: Report): boolean {
   return notAssessed.some(({ howToCapture }) => howToCapture.some((how) => !how.startsWith("nailhouse ")));
 }
 
+/** How long what is available would last: as fast as it fell all the time, or lately. */
+function lastsSeconds(report: Report): number | undefined {
+  const points = availableSeries(report);
+  const last = points.at(-1);
+  const fastest = Math.max(
+    ...[points[0], points.at(-2)].map((before) =>
+      before === undefined || last === undefined || before.time >= last.time
+        ? 0
+        : 1000 * (before.bytes - last.bytes) / (last.time - before.time)
+    ),
+  );
+  return last === undefined || fastest <= 0 ? undefined : last.bytes / fastest;
+}
+
+function lookAgain(report: Report): string {
+  const isNear = isEndNear(lastsSeconds(report));
+  return `${lookAgainWhen(isNear)}: ${lookAgainCommand(isNear)}`;
+}
+
 /** What is to be done where nobody is accused. */
 function nextStep(report: Report): string {
   const [, usual] = withoutCause(report);
@@ -59,7 +78,7 @@ function nextStep(report: Report): string {
   // Growth that may be no leak is not nothing.
   const grows = report.findings.find(isToBeWatched);
   if (grows !== undefined) return `To be watched: ${grows.title}.`;
-  return `${report.pressure.level === "rising" ? LOOK_AGAIN : usual}.`;
+  return `${report.pressure.level === "rising" ? lookAgain(report) : usual}.`;
 }
 
 /** @param remedy What to do about it, if anything helps. */

@@ -172,6 +172,38 @@ describe("process-proliferation", () => {
     expect(finding?.exhaustion).not.toBeNull();
   });
 
+  it("counts them as they are at the end: what passes any pool's size while it is watched is no pool", async () => {
+    const grown = async (last: number) =>
+      findingOf(
+        await analyzeFiles(host(153, MIB, [[100, 253], [100, 100 + (153 + last) / 2], [100, 100 + last]])),
+        "process-proliferation",
+      );
+    expect(await grown(301)).toMatchObject({ confidence: "likely", material: true });
+    // A web server that warms up: Apache's prefork has at most 256.
+    expect(await grown(251)).toMatchObject({ confidence: "possible", material: false });
+  });
+
+  it("names those that pile up beside a build that takes much more, which starts up", async () => {
+    const held = (compilerStart: number) => {
+      const files = host(100, 4 * MIB, [[100, 200], [100, 212], [100, 224]]);
+      for (const [i, time] of times.entries()) {
+        const compiler = (100 + 400 * i) * MIB;
+        files[`${time}proc/meminfo`] = meminfoText({ AnonPages: (432 + 48 * i) * MIB + compiler }, 8 * GIB);
+        files[`${time}proc/90000/status`] = status("cc1plus", 1, compiler, MIB);
+        files[`${time}sos_commands/process/process_list`] = "1 (init) S 0 1 1 0 0\n90 (crond) S 1 1 5 0 0\n" +
+          Array.from({ length: 100 + 12 * i }, (_, n) => `${100 + n} (cron-job) S 90 1 6 0 0\n`).join("") +
+          `90000 (cc1plus) R 1 1 ${compilerStart} 100 0\n90001 (sh) S 1 1 90000 0 0\n`;
+      }
+      return analyzeFiles(files);
+    };
+    expect(findingOf(await held(88_000), "process-proliferation")).toMatchObject({
+      confidence: "possible",
+      owners: [{ comm: "cron-job" }],
+    });
+    // What has lasted is what makes memory go.
+    expect(findingOf(await held(10), "process-proliferation")).toBeUndefined();
+  });
+
   it("accuses no pool of a fixed size, however large, and none whose workers end and are replaced", async () => {
     const steady = await analyzeFiles(host(400, 10 * MIB, [[100, 500], [100, 500], [100, 500]]));
     expect(findingOf(steady, "process-proliferation")).toBeUndefined();

@@ -441,6 +441,98 @@ describe("shmem-leak", () => {
     expect(findingOf(await analyzeFiles({ ...bundle, [LSOF]: used }), "shmem-leak")?.confidence).toBe("possible");
   });
 
+  it("accuses no files that a living process has open, names it, and deletes none; unless they grow", async () => {
+    const list = "819200 512 27 231443 1795420697 /dev/shm/log0\n";
+    const held = async (open: string, more: Files = {}) =>
+      findingOf(
+        await analyzeFiles({
+          ...shmem(408 * MIB),
+          [DF]: df(409600),
+          "proc/mounts": mounts,
+          "sos_commands/filesys/tmpfs_files": list,
+          [LIST]: `# Shmem: 417792 kB\n${open}`,
+          "proc/9/status": status("ringlog", 0),
+          ...more,
+        }),
+        "shmem-leak",
+      );
+    const used = "# open 819200 512 27 231443 /proc/9/fd/3\n# open 819200 512 27 231443 /proc/9/fd/4\n";
+    const finding = await held(used);
+    expect(finding).toMatchObject({
+      confidence: "possible",
+      bytes: { low: 0, high: 400 * MIB },
+      owners: [{ pid: 9, comm: "ringlog", bytes: 400 * MIB, count: 1 }],
+      title: "Files in /dev/shm that ringlog (pid 9) has open hold 400 MiB of shared memory that no process maps",
+    });
+    expect(finding?.remedies.flatMap(({ commands }) => commands).join()).not.toContain("rm ");
+    // A small one beside what is left behind, a file of another tmpfs, and nothing.
+    for (const open of ["# open 8 512 27 7 /proc/9/fd/3\n", used.replaceAll(" 27 ", " 28 "), ""]) {
+      const left = await held(open);
+      expect(left).toMatchObject({ confidence: "likely", owners: [{ pid: null, comm: "/dev/shm" }] });
+      expect(left?.remedies[0]?.commands).toContain("rm -- /dev/shm/log0");
+    }
+    const growing = Object.fromEntries([5, 10].map((second) => {
+      const bytes = (408 + 4 * second) * MIB;
+      const path = `history/2026-01-01T00:00:${String(second).padStart(2, "0")}.000Z/proc/meminfo`;
+      return [path, meminfoText({ Shmem: bytes, Cached: 64 * MIB + bytes })];
+    }));
+    expect(await held(used, growing)).toMatchObject({ confidence: "confirmed", owners: [{ pid: 9 }] });
+    const lsof = `ringlog 9 0 3u REG 0,27 419430400 231443 /dev/shm/log0\n`;
+    const sos = { ...shmem(408 * MIB), [DF]: df(409600), "proc/mounts": mounts, "proc/9/status": status("ringlog", 0) };
+    expect(findingOf(await analyzeFiles({ ...sos, [LSOF]: lsof }), "shmem-leak")).toMatchObject({
+      confidence: "possible",
+      owners: [{ pid: 9, comm: "ringlog" }],
+    });
+    const onDisk = lsof.replace("/dev/shm", "/var/log");
+    expect(findingOf(await analyzeFiles({ ...sos, [LSOF]: onDisk }), "shmem-leak")?.confidence).toBe("likely");
+  });
+
+  it("names who keeps a tmpfs that was unmounted, and not one that is mounted in another namespace", async () => {
+    const held = (files: Files) =>
+      analyzeFiles({
+        ...shmem(300 * MIB),
+        [DF]: df(0),
+        "proc/mounts": mounts,
+        [LIST]: "# Shmem: 307200 kB\n# unmounted 61440 4096 94 /proc/9/fd/3\n",
+        "proc/9/status": status("dirkeeper", 0),
+        ...files,
+      });
+    expect(findingOf(await held({}), "shmem-leak")).toMatchObject({
+      confidence: "confirmed",
+      bytes: { low: 240 * MIB, high: 240 * MIB },
+      owners: [{ pid: 9, comm: "dirkeeper", detail: "1 unmounted tmpfs, the largest / at descriptor 3" }],
+    });
+    const elsewhere = "491520 512 94 1 1795957035 /proc/7/root/scratch\n";
+    const finding = findingOf(await held({ "sos_commands/filesys/tmpfs_files": elsewhere }), "shmem-leak");
+    expect(finding?.owners).toMatchObject([{ pid: 7, bytes: 240 * MIB }]);
+  });
+
+  it("judges what grows by the size of a container: 100 MiB fill one of 400", async () => {
+    const held = async (limitBytes: number, step: number) => {
+      const files: { [path: string]: string } = {
+        "sos_commands/filesys/tmpfs_files": `${100 * 2048} 512 39 1 1795957035 /proc/7/root/scratch\n`,
+        "proc/7/status": status("writer", 0),
+        "proc/7/cgroup": "0::/box\n",
+        "sys/fs/cgroup/box/memory.max": `${limitBytes}\n`,
+        "sys/fs/cgroup/box/memory.current": `${104 * MIB}\n`,
+        "sys/fs/cgroup/box/memory.stat": `shmem ${100 * MIB}\ninactive_file 0\nactive_file 0\n`,
+      };
+      for (
+        const [i, prefix] of ["", "history/2026-01-01T00:00:05.000Z/", "history/2026-01-01T00:00:10.000Z/"].entries()
+      ) {
+        const bytes = (108 + step * i) * MIB;
+        files[`${prefix}proc/meminfo`] = meminfoText({ Shmem: bytes, Cached: 64 * MIB + bytes });
+      }
+      return findingOf(await analyzeFiles(files), "shmem-leak");
+    };
+    const finding = await held(400 * MIB, 16);
+    expect(finding).toMatchObject({ confidence: "confirmed", owners: [{ pid: 7, comm: "writer" }] });
+    expect(finding?.exhaustion?.limit).toBe("memory.max of /box (400 MiB)");
+    // Files of a fixed size are what a container has its tmpfs for, and 100 MiB are little of 4 GiB.
+    expect(await held(400 * MIB, 0)).toBeUndefined();
+    expect(await held(4 * GIB, 16)).toBeUndefined();
+  });
+
   it("leaves a deleted file on a disk out", async () => {
     const onDisk = memfd.replaceAll("/memfd:nailhouse", "/var/log/huge.log").replace("tmpfs /proc", "ext2/ext3 /proc");
     expect(findingOf(await analyzeFiles({ ...shmem(408 * MIB), [LIST]: onDisk }), "shmem-leak")).toBeUndefined();

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseDf, parseDfInodes } from "../../src/parsers/df.ts";
 import { parseLsofFiles } from "../../src/parsers/lsof_files.ts";
+import { parseOpenTmpfs } from "../../src/parsers/open_tmpfs_files.ts";
 import { parseMounts } from "../../src/parsers/mounts.ts";
 import { parseProcessList } from "../../src/parsers/process_list.ts";
 import { parseSharedMemoryDescriptors } from "../../src/parsers/shared_memory_descriptors.ts";
@@ -155,6 +156,17 @@ describe("parseSharedMemoryDescriptors()", () => {
   });
 });
 
+describe("parseOpenTmpfs()", () => {
+  it("reads what is open and what was unmounted, and no hostile number", () => {
+    const { files, unmounted } = parseOpenTmpfs(
+      "# Shmem: 1 kB\n# open 8 512 93 14 /proc/9/fd/3\n# open 9999999999999999 999999999 93 14 /proc/9/fd/4\n" +
+        "# unmounted 2 4096 94 /proc/8/fd/5\n# unmounted x 4096 94 /proc/8/fd/5\n",
+    );
+    expect(files).toEqual([{ pid: 9, bytes: 4096, device: "93", identity: "93 14", line: 2 }]);
+    expect(unmounted).toEqual([{ pid: 8, fd: 5, bytes: 8192, device: "94", line: 4 }]);
+  });
+});
+
 describe("parseLsofFiles()", () => {
   it("tells deleted from mapped, and a thread's line has two columns more", () => {
     const text = "shmem 10822 0 DEL REG 0,1 96 /memfd:x\nshmem 10822 0 3u REG 0,1 4096 96 /memfd:x (deleted)\n" +
@@ -173,6 +185,12 @@ describe("parseLsofFiles()", () => {
       ["/memfd:dbus-broker-log (deleted)", "0,1 2048"],
       ["/memfd:dbus-broker-log (deleted)", "0,1 2049"],
     ]);
+  });
+
+  it("tells what is open by a name, of each process once", () => {
+    const text = "pg 7 0 3u REG 0,27 100 98 /dev/shm/z\npg 7 0 4u REG 0,27 100 98 /dev/shm/z\n" +
+      "pg 8 0 mem REG 0,27 100 98 /dev/shm/z\npg 8 0 3u REG 0,27 0 99 /dev/shm/empty\npg 8 0 cwd DIR 0,27 0 1 /dev/shm\n";
+    expect(parseLsofFiles(text).open).toMatchObject([{ pid: 7, comm: "pg", bytes: 100, identity: "0,27 98" }]);
   });
 
   it("throws when no line is an open file", () =>

@@ -55,7 +55,16 @@ describe("renderText()", () => {
       "history/2026-01-01T00:00:10.000Z/proc/meminfo": meminfoText({ MemAvailable: 3400 * MIB }),
     });
     expect(falling).toMatchObject({ verdict: "healthy", pressure: { level: "rising" } });
-    expect(renderText(falling, WIDE).split("\n")[1]).toMatch(/^Look again in a few minutes: nailhouse collect/);
+    // It lasts 57 s.
+    expect(renderText(falling, WIDE).split("\n")[1]).toMatch(
+      /^Look again at once: nailhouse collect --snapshots 6 --interval 2\./,
+    );
+    const slowly = await analyzeFiles({
+      "proc/meminfo": meminfoText({ MemAvailable: 4000 * MIB }),
+      "history/2026-01-01T00:01:00.000Z/proc/meminfo": meminfoText({ MemAvailable: 3700 * MIB }),
+      "history/2026-01-01T00:02:00.000Z/proc/meminfo": meminfoText({ MemAvailable: 3400 * MIB }),
+    });
+    expect(renderText(slowly, WIDE).split("\n")[1]).toMatch(/^Look again in a few minutes: .* --interval 30\./);
     expect(second).toMatch(
       /^To be watched: app \(pid 700\) has 140 MiB of its own and grows by 4\.00 MiB a second; started/,
     );
