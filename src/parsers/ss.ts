@@ -98,6 +98,8 @@ const INT_MAX = 0x7fff_ffff;
 /** A process name has at most 15 bytes (TASK_COMM_LEN); ss escapes a newline and a backslash as two. */
 const COMM_LENGTH = 15;
 /** Details that may follow a unix socket's names. */
+/** Details that a terminal or a mail program of 80 columns put on a line of their own. */
+const WRAPPED = /^(?:users:\(\(|skmem:\(|timer:\()/;
 const UNIX_DETAILS = ["\t", " users:((", " skmem:(", " <->", " -->", " <--", " ---", " ino:", " proc_ctx=", " cgroup:"];
 
 /**
@@ -196,7 +198,8 @@ export function parseSs(text: string, context: ParseContext): readonly SsSocket[
     if (line.startsWith(" ") || line.startsWith("\t")) {
       // Without a socket these are the details of a line that was skipped.
       if (socket !== undefined) readDetails(socket, line, number, context);
-    } else if (HEADER.test(line)) {
+    } else if (socket !== undefined && WRAPPED.test(line)) readDetails(socket, ` ${line}`, number, context);
+    else if (HEADER.test(line)) {
       header = true;
       // A command line may have begun the list.
       if (sockets === undefined || sockets.length > 0) begin();
