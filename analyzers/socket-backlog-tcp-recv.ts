@@ -126,7 +126,7 @@ function commonState(judged: Judged<TcpQueue>, isMost: (queues: readonly Queue[]
   return isMost(closeWait(judged)) ? " of connections that the other end has closed" : "";
 }
 
-function evidence(judged: Judged<TcpQueue>, seconds: number): EvidenceLine[] {
+function evidence(judged: Judged<TcpQueue>, seconds: number, areStopped: boolean): EvidenceLine[] {
   const largest = judged.queues[0] as Queue;
   const lines: EvidenceLine[] = [{
     path: largest.path,
@@ -141,7 +141,9 @@ function evidence(judged: Judged<TcpQueue>, seconds: number): EvidenceLine[] {
         seconds,
         isMostlyBesideData(judged.queues)
           ? "have nothing to be read"
-          : "are full, closed by the other end, of a process that is stopped, or have been untouched for a second and more",
+          : `are full, closed by the other end, ${
+            areStopped ? "of a process that is stopped, " : ""
+          }or have been untouched for a second and more`,
       )
     }`,
   }];
@@ -336,7 +338,7 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
       ...forecast(growth(received.series)),
       owners: groups.map((group) => ownerOf(group, "socket", "ss -tanp", ports(group))),
       evidence: [
-        ...evidence(judged, received.seconds),
+        ...evidence(judged, received.seconds, judged.queues.some(isOfStopped)),
         ...listenerEvidence(judged),
         ...waitingEvidence(judged),
         ...countEvidence(protocolMemory(stat, "TCP")),
