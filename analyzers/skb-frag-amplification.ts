@@ -1,7 +1,7 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Confidence, Owner, Remedy } from "../src/core/report.ts";
-import type { HostFacts, MaybeValues, Values } from "../src/core/source.ts";
+import type { HostFacts, MaybeValues, Missing, Values } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { type Languages, languages } from "../src/computed/languages.ts";
 import { materialQueueBytes, residualNoiseBytes } from "../src/computed/material.ts";
@@ -25,6 +25,7 @@ import { meminfo } from "../src/parsers/meminfo.ts";
 import { sysctl, sysctlNumbers } from "../src/parsers/sysctl.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
+import { accountBytes } from "../src/core/ledger.ts";
 import { sumBytes, sumOf } from "../src/core/sums.ts";
 import { isWhole, unaccountedBytes, WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 
@@ -34,6 +35,10 @@ const MIN_AMPLIFICATION = 2;
 const MIN_SHARE_OF_PINNED = 0.1;
 
 const SOCKETS_SHOWN = 3;
+
+/** So much of memory may be on per-CPU free lists, which the kernel lets grow as they are used (MIN_PERCPU_PAGELIST_HIGH_FRACTION, mm/page_alloc.c). */
+const MOST_ON_FREE_LISTS = 1 / 8;
+const FREE_LISTS: Missing = { path: "proc/zoneinfo", howToCapture: "cat /proc/zoneinfo" };
 
 const needs = { ledger, receiveCharges };
 const uses = {
@@ -97,6 +102,12 @@ function pinnedBytes(seen: Seen): Pinned {
   // What is there on an idle host, too, is no part of it.
   const most = Math.min(Math.max(0, unaccountedBytes(seen.ledger) - sentBytes(seen) - ringBytes(seen)), explainable);
   return { low: Math.max(0, most - residualNoiseBytes(ledger.totalBytes)), high: most };
+}
+
+/** Of what is in no account, how much may be free memory on per-CPU lists where the bundle does not tell these. */
+function mayBeFree({ ledger, fragmentBlocks: census }: Seen): number {
+  const isTold = census !== undefined || accountBytes(ledger, "per-cpu-free-lists") !== undefined;
+  return isTold ? 0 : MOST_ON_FREE_LISTS * ledger.totalBytes;
 }
 
 /** Programs whose unread packets pin the blocks. */
@@ -284,6 +295,7 @@ export const skbFragAmplification: Analyzer = defineAnalyzer({
     const pinned = pinnedBytes(seen);
     const those = amplifiers(pinned, seen);
     if (pinned.high - outsideSlab >= materialBytes && those.groups.length > 0) {
+      if (pinned.high - outsideSlab < materialBytes + mayBeFree(seen)) return { notAssessed: [FREE_LISTS] };
       return { findings: [finding(those, pinned, seen)] };
     }
     const blocks = census === undefined ? "memory outside every account is" : "page fragment blocks are";

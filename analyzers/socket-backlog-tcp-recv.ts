@@ -22,7 +22,7 @@ import {
   type JudgedQueue,
   judgeQueues,
 } from "../src/computed/socket_queues.ts";
-import { socketOwners } from "../src/computed/socket_owners.ts";
+import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
 import { FULL_SHARE, STALE_MS, tcpBacklog, type TcpQueue, ZERO_WINDOW_PROBE } from "../src/computed/tcp_backlog.ts";
 import { notSeen, unseenTcpBytes } from "../src/computed/unseen_sockets.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
@@ -85,6 +85,18 @@ function isStuck(queue: TcpQueue): boolean {
   return isFull(queue) || (lastReceivedMs ?? 0) >= STALE_MS || (peer?.payloadBytes ?? 0) > 0;
 }
 
+/** Whether all who have a socket open are stopped: until somebody lets them go on nobody reads. */
+function ofStopped(
+  owners: SocketOwners | undefined,
+  known: readonly Process[] | undefined,
+): (queue: TcpQueue) => boolean {
+  const stopped = new Set(known?.filter(({ isStopped }) => isStopped === true).map(({ pid }) => pid));
+  return ({ inode }) => {
+    const owner = owners?.get(inode);
+    return owner !== undefined && [owner.pid, ...owner.sharers ?? []].every((pid) => stopped.has(pid));
+  };
+}
+
 function closeWait({ queues }: Judged<TcpQueue>): Queue[] {
   return queues.filter(({ state }) => state === "CLOSE_WAIT");
 }
@@ -114,7 +126,7 @@ function commonState(judged: Judged<TcpQueue>, isMost: (queues: readonly Queue[]
   return isMost(closeWait(judged)) ? " of connections that the other end has closed" : "";
 }
 
-function evidence(judged: Judged<TcpQueue>, seconds: number): EvidenceLine[] {
+function evidence(judged: Judged<TcpQueue>, seconds: number, areStopped: boolean): EvidenceLine[] {
   const largest = judged.queues[0] as Queue;
   const lines: EvidenceLine[] = [{
     path: largest.path,
@@ -129,7 +141,9 @@ function evidence(judged: Judged<TcpQueue>, seconds: number): EvidenceLine[] {
         seconds,
         isMostlyBesideData(judged.queues)
           ? "have nothing to be read"
-          : "are full, closed by the other end, or have been untouched for a second and more",
+          : `are full, closed by the other end, ${
+            areStopped ? "of a process that is stopped, " : ""
+          }or have been untouched for a second and more`,
       )
     }`,
   }];
@@ -299,7 +313,11 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
         wasRead: queue.wasRead || seenToBeRead(queue),
       })),
     };
-    const judged = judgeQueues(here, owners, { isStuck, bytes: (queue) => queue.chargedBytes + waitingBytes(queue) });
+    const isOfStopped = ofStopped(owners, known);
+    const judged = judgeQueues(here, owners, {
+      isStuck: (queue) => isStuck(queue) || isOfStopped(queue),
+      bytes: (queue) => queue.chargedBytes + waitingBytes(queue),
+    });
     if (judged.bytes < WORTH_A_LINE_BYTES) {
       if (isPicked === true) return { notAssessed: [ALL_SOCKETS] };
       const because = `${formatQuantity(received.sockets, "TCP socket holds", "TCP sockets hold")} ${
@@ -320,7 +338,7 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
       ...forecast(growth(received.series)),
       owners: groups.map((group) => ownerOf(group, "socket", "ss -tanp", ports(group))),
       evidence: [
-        ...evidence(judged, received.seconds),
+        ...evidence(judged, received.seconds, judged.queues.some(isOfStopped)),
         ...listenerEvidence(judged),
         ...waitingEvidence(judged),
         ...countEvidence(protocolMemory(stat, "TCP")),

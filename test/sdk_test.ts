@@ -22,6 +22,8 @@ import {
   renderComparisonHtml,
   renderHtml,
   renderJson,
+  renderMarkdown,
+  renderText,
 } from "../src/host/node_sdk.ts";
 
 const sample = "samples/friend-push.tgz";
@@ -232,9 +234,20 @@ describe("openBundle()", () => {
       JSON.stringify(summary, undefined, 2),
       JSON.stringify(compared, undefined, 2),
     ];
-    for (const text of [...written, renderHtml(report), renderComparisonHtml(compared)]) {
+    const printed = [renderText(report), renderMarkdown(report)];
+    for (
+      const text of [
+        ...written,
+        ...printed,
+        printed[0]?.replaceAll(/^/gm, "> ") ?? "",
+        renderHtml(report),
+        renderComparisonHtml(compared),
+      ]
+    ) {
       await expect(openBundle(new TextEncoder().encode(text))).rejects.toThrow("it is a report of one");
     }
+    const beside = `${printed[0]}\n$ cat /proc/meminfo\nMemTotal:        8000000 kB\nMemFree:         7000000 kB\n`;
+    expect((await openBundle(new TextEncoder().encode(beside))).files.has("proc/meminfo")).toBe(true);
   });
 });
 

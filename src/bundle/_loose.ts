@@ -70,6 +70,7 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^[ \t]*total +used +free +shared +(?:buffers|buff\/cache)\s/, FREE_PLACE],
   [/^[ \t]*(?:[KMGTP]iB )?Mem *: *(?:[\d.,]+(?:[kKMGT]? +|\+ *)total|\d+K used), /, FREE_PLACE],
   [/^[KMGTP]iB +[^\d\s:]{1,12} *: *(?:\d{1,12}(?:[.,]\d)? [^\d\s,.]{1,20}[,.] +){3}\d/, FREE_PLACE],
+  [/^Node \d{1,4} MemTotal: +\d+ kB\s/, FREE_PLACE],
   [/^Per-node system memory usage \(in MBs\):/, FREE_PLACE],
   [/^MEM \| +tot +\d[\d.]*[KMGT] *\|/, FREE_PLACE],
   // vmstat -s.
@@ -120,12 +121,12 @@ const BEGINNINGS: readonly (readonly [RegExp, string])[] = [
   [/^CACHE +(?:NAME +)?OBJSIZE +ALLOCATED +TOTAL +SLABS +SSIZE\b/, "sos_commands/memory/slabtop_-o"],
   [/^Cache +Num +Total +Size +Pages\s/, "sos_commands/memory/slabtop_-o"],
   [/^COMMAND +PID +(?:TID +TASKCMD +)?USER +FD +TYPE +(?:FILE-FLAG +)?DEVICE /, LSOF_PLACE],
-  // In other units the numbers are rounded.
-  [/^Filesystem +(?:1K|1024)-blocks +Used +Available /, "sos_commands/filesys/df_-al"],
+  // In other units the numbers are rounded, of -h to two digits.
+  [/^Filesystem +(?:Type +)?(?:(?:1K|1024)-blocks|Size) +Used +Avail(?:able)? /, "sos_commands/filesys/df_-al"],
   [/^Filename\s+Type\s+Size\s+Used\s+Priority/, "proc/swaps"],
   [/^#subsys_name\s+hierarchy\s+num_cgroups\s/, "proc/cgroups"],
   [/^ *key +shmid +perms +size +cpid /, "proc/sysvipc/shm"],
-  [/^-{3,} ?Shared Memory Segments ?-{3,}\s/, "sos_commands/sysvipc/ipcs"],
+  [/^-{3,} ?Shared Memory Segments ?-{3,}(?:\s|$)/, "sos_commands/sysvipc/ipcs"],
   // zfetchstats begins so, too, but has a dozen counters; this one some eighty or more.
   [
     /^\d+ \d+ 0x[\da-f]+ (?:[5-9]\d|\d{3}) \d+ \d+ \d+\r?\nname +type +data\r?\nhits +\d/,

@@ -12,13 +12,16 @@ const FIELD = String
 const REST = new RegExp(String.raw`^${FIELD}(?: +${FIELD})*\s*$`);
 /** Lines of a dump that are so long. */
 const LONG_LINE = /^(?:Node \d+ |\w{1,16} free:\d+kB|\w{1,16}: \d+\*\d+kB)/;
+/** What the mail's own head says, where it was saved whole. */
+const ENCODED = /^Content-Transfer-Encoding: quoted-printable\r?$/im;
 /** How much is looked at to know an encoding. */
 const SAMPLE_LENGTH = 4096;
 
 /** A text as it was before it was encoded as quoted-printable, which breaks lines behind =, and writes that as =3D; it has fewer lines then. A log may have both ("a0=3D", "=====") beside = that stand for themselves. */
 export function withoutQuotedPrintable(text: string): string {
   const first = text.indexOf("=3D");
-  if (first === -1 || !/=\r?\n/.test(text)) return text;
+  if (!/=\r?\n/.test(text)) return text;
+  if (first === -1 && !ENCODED.test(text)) return text;
   // Above may be the mail's head, which is not encoded.
   const sample = text.slice(text.lastIndexOf("\n", first) + 1, first + SAMPLE_LENGTH);
   if (/=(?![\dA-F]{2}|\r?\n|[\dA-F\r]?$)/.test(sample)) return text;

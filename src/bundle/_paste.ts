@@ -47,8 +47,22 @@ const COMMENT = /^#[ \t]*\w/;
 const QUOTED = /^(?:(?:>|&gt;) ?)+/;
 /** Behind a time the kernel's words are found as they stand. */
 const QUOTED_WITHOUT_TIME = /^(?:(?:>|&gt;) ?)+[ \t]{0,8}(?![\s>\[<]|[A-Z][a-z]{2} [ \d]\d |\d{4}-\d\d-)\S/m;
-/** What web pages, mails and chats put in place of several blanks. */
-const NO_BREAK_SPACE = "\u00a0";
+/** What web pages, mails, chats and word processors put in place of blanks. */
+const OTHER_BLANKS = /[\u00a0\u2000-\u200a\u202f\u205f\u3000]/g;
+/** What cannot be seen, and what marks the beginning of a text. */
+const NO_WIDTH = /[\u200b-\u200f\u2060\ufeff]/g;
+/** What word processors make of "quotes", and of --. */
+const TYPOGRAPHIC: ReadonlyMap<string, string> = new Map([["\u201c", '"'], ["\u201d", '"'], ["\u201e", '"'], [
+  "\u2013",
+  "--",
+], [
+  "\u2014",
+  "---",
+]]);
+/** Of a spreadsheet, or a table of a web page. */
+const TABBED = /^.*\S\t+\S.*\S\t+\S.*$/gm;
+/** Around and between the lines, where somebody took a web page's source. */
+const LINE_TAGS = /<\/?(?:div|p|br|span|tt)(?: [^<>\n]{0,200})?\/?>/g;
 /** As HTML writes them, and where somebody took its source. */
 const ENTITIES: ReadonlyMap<string, string> = new Map(Object.entries({
   lt: "<",
@@ -158,7 +172,12 @@ function withoutComments(lines: readonly string[]): readonly string[] {
 
 /** A text without what a terminal, a web page or a mail program put in. */
 function plainText(text: string): string {
-  return withoutQuotedPrintable(text.replaceAll(NO_BREAK_SPACE, " ")).replace(COLOUR, "").replace(
+  return withoutQuotedPrintable(
+    text.replace(NO_WIDTH, "").replace(OTHER_BLANKS, " ").replace(
+      /[\u201c-\u201e\u2013\u2014]/g,
+      (mark) => TYPOGRAPHIC.get(mark) as string,
+    ),
+  ).replace(COLOUR, "").replace(LINE_TAGS, "").replace(
     ENTITY,
     (_, name: string) => ENTITIES.get(name) as string,
   ).replace(MARKED, "$1").replace(TABLE_ROW, "$1: $2").replace(
@@ -176,7 +195,8 @@ function isDoubleSpaced(lines: readonly string[]): boolean {
 
 function partsOf(plain: string): Part[] {
   const parts: Part[] = [];
-  const shown = withoutComments(plain.split("\n").map((line) => line.replace(QUOTED, "").replace(FENCED, "")));
+  const untabbed = plain.replace(TABBED, (line) => line.replaceAll("\t", "  "));
+  const shown = withoutComments(untabbed.split("\n").map((line) => line.replace(QUOTED, "").replace(FENCED, "")));
   const isDouble = isDoubleSpaced(shown);
   const lines = isDouble ? shown.filter((line) => line.trim() !== "") : shown;
   const numbers = isDouble ? shown.flatMap((line, at) => line.trim() === "" ? [] : at + 1) : undefined;
@@ -299,8 +319,9 @@ function goesOnIn(
 /** Of these several rows may have been picked out, one time after the other. */
 const PICKED: ReadonlySet<string> = new Set(["proc/meminfo", "proc/slabinfo"]);
 
-/** The names of a part's rows. */
+/** The names of a part's rows, or of the nodes that they are of. */
 function namesIn(path: string, { lines }: Part): readonly string[] {
+  if (path === FREE_PLACE) return lines.flatMap((row) => /^Node \d+ (?=MemTotal)/.exec(row)?.[0] ?? []);
   return PICKED.has(path) ? lines.flatMap((row) => /^\**([A-Za-z]\S*)/.exec(row)?.[1] ?? []) : [];
 }
 
@@ -312,7 +333,8 @@ function isWhole(whole: string | undefined, path: string, { lines }: Found): boo
 /** A log may have colours: it is read with them. What mail put into it is taken out. */
 function isAsItStands(text: string, plain: string, path: string): boolean {
   if (path !== LOG_PLACE) return text === plain;
-  return !text.includes(NO_BREAK_SPACE) && !QUOTED_WITHOUT_TIME.test(text) && withoutQuotedPrintable(text) === text;
+  return text.search(OTHER_BLANKS) === -1 && text.search(NO_WIDTH) === -1 && !QUOTED_WITHOUT_TIME.test(text) &&
+    withoutQuotedPrintable(text) === text;
 }
 
 /**

@@ -3,7 +3,7 @@ import { shortName } from "./_few.ts";
 
 /** cat -n, grep -n and bars; ts, and kubectl logs --timestamps; pdsh, and docker compose logs. */
 const PREFIXES: readonly RegExp[] = [
-  /^ {0,8}(?:\d{1,7}(?:\t|[:|] ?)|\| ?)/,
+  /^ {0,8}(?:\d{1,7}(?:\t|[:|] ?)|[|\u2502\u2503] ?)/,
   /^\[?(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S{0,16}|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})?)\]? /,
   /^([\w.-]{1,64}) {0,16}(?:: | \| )/,
 ];
@@ -31,10 +31,37 @@ function isFilled(line: string): boolean {
   return line.trim() !== "";
 }
 
+/** What `cat -n` put before the lines, where somebody copied it with blanks for the tab: numbers that go up by one, which no table has before all its rows. */
+function withoutNumbers(lines: readonly string[]): readonly string[] {
+  const found = lines.map((line) => /^ {0,8}(\d{1,7})(?: {1,2}|$)/.exec(line));
+  const first = Number(found[0]?.[1]);
+  const areNumbers = lines.length > FEWEST_LINES &&
+    lines.every((line, i) => Number(found[i]?.[1]) === first + i || (line === "" && i === lines.length - 1));
+  return areNumbers ? lines.map((line, i) => line.slice(found[i]?.[0].length)) : lines;
+}
+
+/** A line of JSON that is a text, as Ansible and others write an output's lines, or all of it: `"stdout": "..."`. */
+const JSON_TEXT = /^\s*(?:"[\w .-]{1,64}" ?: ?)?("(?:[^"\\]|\\.)*"),?\s*$/;
+
+/** What is within such texts, as it was printed. */
+function withoutJson(lines: readonly string[]): readonly string[] {
+  return lines.flatMap((line) => {
+    const quoted = JSON_TEXT.exec(line)?.[1];
+    if (quoted === undefined) return [line];
+    try {
+      return (JSON.parse(quoted) as string).split(/\r?\n/);
+    } catch (error) {
+      // Another language's text.
+      if (error instanceof SyntaxError) return [line];
+      throw error;
+    }
+  });
+}
+
 /** A text without what its lines have before them in common, and what is to be said of that; undefined where they have nothing. */
 export function withoutPrefixes(text: string): { readonly text: string; readonly warnings: string[] } | undefined {
   const warnings: string[] = [];
-  let lines = text.split(/\r?\n/).map((line) =>
+  let lines = withoutNumbers(withoutJson(text.split(/\r?\n/))).map((line) =>
     TABLE_ROW.exec(line)?.[1]?.split("|").map((cell) => cell.trim()).join("  ") ?? line
   );
   const looked = (): string[] => lines.slice(0, 2 * LINES_LOOKED_AT).filter(isFilled).slice(0, LINES_LOOKED_AT);
@@ -58,7 +85,7 @@ export function withoutPrefixes(text: string): { readonly text: string; readonly
   return {
     text: plain,
     warnings: [
-      "what stands before each line (a number, a time, a host's name), bars and tabs are left out",
+      "what stands before each line (a number, a time, a host's name), bars, tabs and JSON's quotes are left out",
       ...warnings,
     ],
   };

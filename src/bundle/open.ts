@@ -373,9 +373,18 @@ async function* pasted(
 const REPORT =
   /^(?:\s*\{\s*(?:"path":"(?:[^"\\]|\\.){0,4096}",)?"schemaVersion":\s?\d+,\s*"(?:host|outcome|summary)":|<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="default-src &#39;none&#39;; style-src &#39;unsafe-inline&#39;;)/;
 
-/** By its first two bytes: what PowerShell's `>` writes. */
+/** The same as text and in Markdown, if nothing stands beside it that it was made of. */
+function isPrintedReport(text: string): boolean {
+  const isReport =
+    /^(?:> ?)*(?:Where all of MemTotal is|Could not be assessed: \d+ causes?, for want of|\| Account \| Bytes \| Share \| Held by \|) *\r?$/m;
+  return isReport.test(text) && !/^(?:> ?)*(?:MemTotal: +\d+ kB| +total +used +free )/m.test(text);
+}
+
+/** By its first two bytes: what PowerShell's `>` writes. Editors may leave these out: two letters of ASCII tell it then. */
 function utf16Of(head: Uint8Array): string | undefined {
-  return startsWith(head, [0xff, 0xfe]) ? "utf-16le" : startsWith(head, [0xfe, 0xff]) ? "utf-16be" : undefined;
+  const [first = 0, second, third = 0, fourth] = head;
+  if (startsWith(head, [0xff, 0xfe]) || (first > 0 && second === 0 && third > 0 && fourth === 0)) return "utf-16le";
+  return startsWith(head, [0xfe, 0xff]) ? "utf-16be" : undefined;
 }
 
 async function* recoded(chunks: AsyncIterable<Uint8Array>, encoding: string): AsyncGenerator<Uint8Array> {
@@ -404,7 +413,7 @@ async function unpack(
   if (!isTar(plain.head)) {
     const encoding = utf16Of(plain.head);
     const text = await peek(encoding === undefined ? plain.chunks : recoded(plain.chunks, encoding), LOG_HEAD_BYTES);
-    if (REPORT.test(utf8.decode(text.head.subarray(0, 8192)))) {
+    if (REPORT.test(utf8.decode(text.head.subarray(0, 8192))) || isPrintedReport(utf8.decode(text.head))) {
       throw new BundleError(
         "Cannot read the bundle: it is a report of one, which quotes little of it; give the bundle itself (compare takes reports of -f json)",
       );

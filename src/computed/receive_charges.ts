@@ -5,6 +5,7 @@ import { packet } from "../parsers/packet.ts";
 import { ping, raw } from "../parsers/raw.ts";
 import { ss, ssNamespaces, type SsSocket } from "../parsers/ss.ts";
 import { tcp } from "../parsers/tcp.ts";
+import { FIRST_NAMESPACE_FILE, SS_FILE, ssKey } from "./socket_owners.ts";
 import { udpBacklog } from "./udp_backlog.ts";
 
 /** What one socket, of any family, is charged for packets that it received and nobody read. */
@@ -42,10 +43,13 @@ class Charges {
 function ssRows(
   initial: Parsed<readonly SsSocket[]> | undefined,
   others: readonly Parsed<readonly SsSocket[]>[] | undefined,
-): { path: string; socket: SsSocket }[] {
-  return [...(initial === undefined ? [] : [initial]), ...(others ?? [])].flatMap(({ path, value }) =>
-    value.map((socket) => ({ path, socket }))
-  );
+): { path: string; socket: SsSocket; key: number }[] {
+  const rows = ({ path, value }: Parsed<readonly SsSocket[]>, file: number) =>
+    value.map((socket) => ({ path, socket, key: ssKey(socket, file) }));
+  return [
+    ...(initial === undefined ? [] : rows(initial, SS_FILE)),
+    ...(others ?? []).flatMap((each, i) => rows(each, FIRST_NAMESPACE_FILE + i)),
+  ];
 }
 
 /** Receive queues of all families in all network namespaces, the largest first. */
@@ -86,13 +90,14 @@ export const receiveCharges: Source<readonly ReceiveCharge[]> = defineComputed({
         charges.add({ family: "packet", path, line, inode, bytes, name: "packet" });
       }
     }
-    for (const { path, socket } of ssRows(initial, others)) {
+    for (const { path, socket, key } of ssRows(initial, others)) {
       const line = socket.skmemLine ?? socket.line;
       charges.add({
         family: socket.netid ?? "unknown",
         path,
         line,
-        inode: socket.inode ?? 0,
+        // Without -e what the backlog of UDP calls it, which may have it from this list.
+        inode: key,
         // Without -m the data alone, as /proc/net/tcp has them.
         bytes: socket.skmem?.rmemAllocBytes ??
           (tcpFiles === undefined && isStream(socket.netid ?? "") ? socket.recvQBytes : undefined),

@@ -118,7 +118,7 @@ export function mountFinder(mounted: readonly Mount[]): (path: string) => Mount 
 const MEMFD = "/memfd:";
 
 /** Whether a file without a name is in shared memory: the list says on what it is, or its former path does. */
-function isShared({ name, fileSystem }: UnlinkedFile, tmpfs: readonly Mount[]): boolean {
+function isShared({ name, fileSystem }: UnlinkedFile, tmpfs: readonly Pick<Mount, "path">[]): boolean {
   if (fileSystem !== undefined) return fileSystem === "tmpfs";
   return name.startsWith(MEMFD) || tmpfs.some(({ path }) => pathIsBelow(name, path));
 }
@@ -129,7 +129,7 @@ function isShared({ name, fileSystem }: UnlinkedFile, tmpfs: readonly Mount[]): 
  */
 function unmappedFiles(
   file: Parsed<readonly UnlinkedFile[]>,
-  tmpfs: readonly Mount[],
+  tmpfs: readonly Pick<Mount, "path">[],
   totalBytes: number,
 ): UnlinkedObject[] {
   const used = new Set(file.value.filter(({ mapped }) => mapped).map(({ identity }) => identity));
@@ -217,7 +217,7 @@ function attached(segments: readonly SysvSegment[], unlinked: readonly UnlinkedF
 /** Each tmpfs once, however often it is mounted: two of the same size and use are the same one. */
 function tmpfsUses(
   { path, value }: Parsed<readonly DfMount[]>,
-  tmpfs: readonly Mount[],
+  tmpfs: readonly Pick<Mount, "path">[],
   unlinked: readonly UnlinkedObject[],
   files: readonly TmpfsFile[] | undefined,
   mapped: LsofFiles["mapped"] | undefined,
@@ -314,6 +314,15 @@ const TMPFS_TYPES: readonly string[] = ["tmpfs", "devtmpfs"];
 /** Those that are listed with them and are not: ramfs is page cache, hugetlbfs in a pool of its own. */
 const OTHER_TYPES: readonly (string | undefined)[] = ["ramfs", "hugetlbfs"];
 
+/** POSIX shared memory is files there, on a tmpfs: shm_overview(7). */
+const POSIX_SHARED: Pick<Mount, "path"> = { path: "/dev/shm" };
+
+/** What is on a tmpfs where mounts are not told, as in what people paste: df has its type (-T) or its name, which is the type's, as a rule. */
+function tmpfsOfDf(file: Parsed<readonly DfMount[]> | undefined): readonly Pick<Mount, "path">[] {
+  const named = file?.value.filter(({ filesystem }) => /(?:^| )(?:dev)?tmpfs$/.test(filesystem)) ?? [];
+  return [...named.map(({ mount: path }) => ({ path })), POSIX_SHARED];
+}
+
 /** All shared memory of the host that this bundle can name. */
 export const sharedMemory: Source<SharedMemory> = defineComputed({
   name: "shared memory",
@@ -337,7 +346,9 @@ export const sharedMemory: Source<SharedMemory> = defineComputed({
       throw new ParseError("Shmem is not in meminfo: it is cut off, or the kernel is older than 2.6.32");
     }
     const mounted = files.mounts?.value ?? [];
-    const tmpfs = mounted.filter(({ type }) => TMPFS_TYPES.includes(type));
+    const tmpfs = files.mounts === undefined
+      ? tmpfsOfDf(files.df)
+      : mounted.filter(({ type }) => TMPFS_TYPES.includes(type));
     const root = mounted.findLast((mount) => mount.path === "/");
     const mountOf = mountFinder(mounted);
     const onTmpfs = files.tmpfsFiles?.value.filter((file) =>
@@ -353,8 +364,7 @@ export const sharedMemory: Source<SharedMemory> = defineComputed({
     const statuses = files.processStatuses ?? [];
     const mappers = files.sharedMappers ?? [];
     const segments = [files.sysvipcShm, files.sysvipcShmElsewhere].filter((file) => file !== undefined);
-    const here = files.df && files.mounts &&
-      tmpfsUses(files.df, tmpfs, unlinked ?? [], onTmpfs, lsof?.value.mapped, openOf);
+    const here = files.df && tmpfsUses(files.df, tmpfs, unlinked ?? [], onTmpfs, lsof?.value.mapped, openOf);
     const elsewhere = files.tmpfsFiles === undefined ? [] : tmpfsElsewhere(files.tmpfsFiles, unlinked ?? [], openOf);
     return {
       rootInMemory: files.mounts && root?.type === "rootfs" ? { path: files.mounts.path, line: root.line } : undefined,

@@ -4,6 +4,8 @@
 //   Filesystem              1K-blocks     Used Available Use% Mounted on
 //   proc                            0        0         0    - /proc
 //   tmpfs                    24683656   409600  24274056   2% /dev/shm
+//
+// People paste `df -h`, whose amounts are rounded up to two digits: tmpfs 12G 400M 12G 4% /dev/shm.
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine } from "./_lines.ts";
@@ -32,11 +34,16 @@ export interface DfMount {
  * ```
  */
 export function parseDf(text: string): readonly DfMount[] {
-  return rows(text).map(({ size, used, ...row }) => ({
-    ...row,
-    sizeBytes: multiply(size, 1024),
-    usedBytes: multiply(used, 1024),
-  }));
+  return rows(text).map(({ size, used, ...row }) => ({ ...row, sizeBytes: amountOf(size), usedBytes: amountOf(used) }));
+}
+
+const UNITS = "KMGTPE";
+
+/** KiB, or with a unit as -h has it. */
+function amountOf(word: string | undefined): number | undefined {
+  const [, number, unit] = /^(\d{1,4}(?:[.,]\d)?)([KMGTPE])i?$/.exec(word ?? "") ?? [];
+  if (number === undefined || unit === undefined) return multiply(parseCount(word), 1024);
+  return Math.round(Number(number.replace(",", ".")) * 1024 ** (UNITS.indexOf(unit) + 1));
 }
 
 /** How many files one mount has. */
@@ -62,13 +69,18 @@ export interface DfInodes {
  * ```
  */
 export function parseDfInodes(text: string): readonly DfInodes[] {
-  return rows(text).map(({ filesystem, used, mount, line }) => ({ filesystem, usedInodes: used, mount, line }));
+  return rows(text).map(({ filesystem, used, mount, line }) => ({
+    filesystem,
+    usedInodes: parseCount(used),
+    mount,
+    line,
+  }));
 }
 
 interface Row {
   readonly filesystem: string;
-  readonly size: number | undefined;
-  readonly used: number | undefined;
+  readonly size: string | undefined;
+  readonly used: string | undefined;
   readonly mount: string;
   readonly line: number;
 }
@@ -82,8 +94,8 @@ function rows(text: string): Row[] {
     if (at === -1) return;
     found.push({
       filesystem: words.slice(0, at - 3).join(" "),
-      size: parseCount(words[at - 3]),
-      used: parseCount(words[at - 2]),
+      size: words[at - 3],
+      used: words[at - 2],
       mount: words.slice(at + 1).join(" "),
       line: number,
     });

@@ -29,6 +29,7 @@
 //   userspace memory            1216324     212340    1003984
 //   free memory                 4200948    4200948          0
 //
+//   Node 0 MemTotal:       131072000 kB                                                                    (/sys/devices/system/node/node*/meminfo)
 //   Per-node system memory usage (in MBs):                                                                 (numastat -m; its HugePages are MB, too)
 //                             Node 0          Node 1           Total
 //   FilePages                9061.59         9231.61        18293.20
@@ -95,6 +96,8 @@ const FOREIGN_TOP_ROW = new RegExp(
 );
 const NUMASTAT_HEADER = /^Node \d.* Total$/;
 const NUMASTAT_ROW = /^([A-Z]\w{2,24}) .*?(\d{1,12}(?:\.\d{1,2})?)$/;
+/** /sys/devices/system/node/nodeN/meminfo, one below the other. */
+const NODE_ROW = /^Node \d{1,4} ([A-Z]\w{2,24}): +(\d{1,12}) kB$/;
 /** All file pages: Cached, Buffers and SwapCached are not told apart. */
 const NUMASTAT_FIELDS: ReadonlyMap<string, string> = new Map([
   ...[
@@ -242,6 +245,7 @@ class Rows {
     if (options !== undefined) this.#unit = unitOf(options);
     else if (NUMASTAT_HEADER.test(line)) this.#isNumastat = true;
     else if (this.#isNumastat) this.#readNumastat(line, number);
+    else if (NODE_ROW.test(line)) this.#readNode(line, number);
     else if (HEADER.test(line)) this.#header ??= columns(line);
     else if (this.#header === undefined && FOREIGN_HEADER.test(line)) {
       this.#header = /^\s*-\/\+ /m.test(this.#text) ? OLD_COLUMNS : COLUMNS;
@@ -340,6 +344,13 @@ class Rows {
   #readNumastat(line: string, number: number): void {
     const [, name = "", digits] = NUMASTAT_ROW.exec(line) ?? [];
     this.#add(NUMASTAT_FIELDS.get(name), bytesOf({ number: Number(digits), unit: 2 ** 20 }, undefined), number);
+  }
+
+  #readNode(line: string, number: number): void {
+    const [, name = "", digits] = NODE_ROW.exec(line) ?? [];
+    const field = NUMASTAT_FIELDS.get(name);
+    const bytes = bytesOf({ number: Number(digits), unit: 2 ** 10 }, undefined);
+    if (field !== undefined && bytes !== undefined) this.#addTo(field, bytes, number);
   }
 
   #readForeignTop(line: string, number: number): void {

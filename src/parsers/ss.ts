@@ -97,6 +97,8 @@ const HEADER = /^(?:Netid|State|Recv-Q) /;
 const INT_MAX = 0x7fff_ffff;
 /** A process name has at most 15 bytes (TASK_COMM_LEN); ss escapes a newline and a backslash as two. */
 const COMM_LENGTH = 15;
+/** Details that a terminal or a mail program of 80 columns put on a line of their own. */
+const WRAPPED = /^(?:users:\(\(|skmem:\(|timer:\()/;
 /** Details that may follow a unix socket's names. */
 const UNIX_DETAILS = ["\t", " users:((", " skmem:(", " <->", " -->", " <--", " ---", " ino:", " proc_ctx=", " cgroup:"];
 
@@ -199,6 +201,8 @@ class ListReader {
     if (line.startsWith(" ") || line.startsWith("\t")) {
       // Without a socket these are the details of a line that was skipped.
       if (this.#socket !== undefined) readDetails(this.#socket, line, number, this.#context);
+    } else if (this.#socket !== undefined && WRAPPED.test(line)) {
+      readDetails(this.#socket, ` ${line}`, number, this.#context);
     } else if (HEADER.test(line)) {
       this.hasHeader = true;
       // A command line may have begun the list.

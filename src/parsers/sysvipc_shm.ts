@@ -39,7 +39,7 @@ const SHM_LOCKED = 0o2000;
 
 const IPCS_TITLE = /^-+ ?Shared Memory Segments ?-+$/m;
 const IPCS_ROW =
-  /^(0x[\da-f]{1,16}) +(\d{1,10}) +\S{1,64} +[0-7]{3,4} +(\d{1,19}) +(\d{1,10})(?: +([a-z ]{1,40}?))? *$/i;
+  /^(0x[\da-f]{1,16}) +(\d{1,10}) +\S{1,64} +[0-7]{3,4} +(\d{1,19}) +(\d{1,10})(?: +([a-z]+(?: [a-z]+){0,3}))? *$/i;
 
 /** Rows of the other tables that ipcs prints (queues, semaphores) have fewer or no such numbers. */
 function parseIpcs(text: string): readonly SysvSegment[] {

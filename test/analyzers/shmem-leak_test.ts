@@ -549,6 +549,19 @@ describe("shmem-leak", () => {
     expect(await ruledOut(shmem(10 * MIB))).toContain("10.0 MiB are shared memory");
   });
 
+  it("takes from df -h what is on a tmpfs, where no list of mounts tells it, as in what people paste", async () => {
+    const human = "Filesystem      Size  Used Avail Use% Mounted on\n" +
+      "/dev/vda        252G   24G   79G  23% /\ntmpfs            12G  450M   12G   4% /dev/shm\n" +
+      "tmpfs           2.4G  1.1M  2.4G   1% /run\n";
+    const of = async (files: Files) =>
+      findingOf(await analyzeFiles({ ...shmem(460 * MIB), [DF]: human, ...files }), "shmem-leak");
+    // A process may have it mapped.
+    expect(await of({})).toMatchObject({ confidence: "possible", bytes: { low: 0, high: 450 * MIB } });
+    expect(await of({ "proc/5/status": status("idle", 0) })).toMatchObject({ confidence: "likely" });
+    const onDisk = human.replace("tmpfs            12G", "/dev/vdb         12G").replace("/dev/shm", "/srv/big");
+    expect(await of({ [DF]: onDisk })).toBeUndefined();
+  });
+
   it("leaves the volatile journal alone, and small files", async () => {
     const idle = { "proc/mounts": mounts, "proc/5/status": status("idle", 0) };
     expect(await ruledOut({ ...shmem(408 * MIB), [DF]: df(400 * 1024, "/run", 5 * 1024 * 1024), ...idle }))

@@ -20,6 +20,10 @@ const census = (blocksBytes: number): string =>
     "",
   ].join("\n");
 
+/** Per-CPU lists with next to nothing. */
+const ZONEINFO =
+  "Node 0, zone   Normal\n  pages free     100\n        min      1\n  pagesets\n    cpu: 0\n              count: 5\n";
+
 /** One socket that is charged 12 MiB, on a host where `hidden` bytes are in no account. */
 function pinned(
   hidden: number,
@@ -29,6 +33,7 @@ function pinned(
 ): { [path: string]: string } {
   return {
     "proc/meminfo": meminfoText({}, totalBytes, hidden),
+    "proc/zoneinfo": ZONEINFO,
     "proc/net/udp": udpText([{ bytes: charged, drops: 5 }]),
     "sos_commands/process/socket_owners": "/proc/900/fd/3 -> socket:[1001]\n",
     "proc/900/status": "Name:\tsensor\nRssAnon:\t 100 kB\n",
@@ -63,6 +68,32 @@ describe("skb-frag-amplification", () => {
     expect(finding).toMatchObject({ confidence: "likely", owners: [{ pid: 900 }] });
   });
 
+  it("is not told where what is in no account may be free memory on per-CPU lists, as in what people paste", async () => {
+    const assessed = async (hidden: number): Promise<unknown> => {
+      const { "proc/zoneinfo": _, ...pasted } = pinned(hidden, undefined, 40 * MIB);
+      const report = await analyzeFiles(pasted);
+      return findingOf(report, "skb-frag-amplification")?.confidence ??
+        report.notAssessed.find(({ cause }) => cause === "skb-frag-amplification")?.missing;
+    };
+    expect(await assessed(520 * MIB)).toEqual(["proc/zoneinfo"]);
+    expect(await assessed(1200 * MIB)).toBe("likely");
+  });
+
+  it("counts a socket once that ss lists without an inode", async () => {
+    const list = "State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n" +
+      'UNCONN 4193280 0 127.0.0.1:46196 0.0.0.0:* users:(("friend_push",pid=7,fd=3))\n' +
+      "\t skmem:(r4193280,rb4194304,t0,tb212992,f1024,w0,o0,bl0,d3380)\n";
+    const report = await analyzeFiles({
+      "proc/meminfo": meminfoText({}, 8 * GIB, 520 * MIB),
+      "proc/zoneinfo": ZONEINFO,
+      "sos_commands/networking/ss_-peaonmi": list,
+    });
+    expect(findingOf(report, "skb-frag-amplification")).toMatchObject({
+      title: expect.stringMatching(/^friend_push \(pid 7\): unread packets that are charged 4\.00 MiB/),
+      owners: [{ pid: 7 }],
+    });
+  });
+
   it("is ruled out by a census that finds no blocks, whatever the residual", async () => {
     expect(findingOf(await analyzeFiles(pinned(520 * MIB, 0)), "skb-frag-amplification")).toBeUndefined();
   });
@@ -93,6 +124,7 @@ describe("skb-frag-amplification", () => {
       findingOf(
         await analyzeFiles({
           "proc/meminfo": meminfoText({}, 24 * GIB, 480 * MIB),
+          "proc/zoneinfo": ZONEINFO,
           "sos_commands/networking/ss_-peaonmi": list(tcpBytes),
         }),
         "skb-frag-amplification",

@@ -321,6 +321,26 @@ describe(CAUSE, () => {
     );
   });
 
+  it("is likely where all who could read are stopped", async () => {
+    const list = `${SS_HEADER}${
+      many(
+        20,
+        (i) => `tcp ESTAB ${5 * MIB} 0 127.0.0.1:80 127.0.0.1:${43_000 + i} users:(("ingest",pid=7,fd=${3 + i}))\n`,
+      ).join("")
+    }`;
+    const of = async (state: string) =>
+      findingOf(
+        await analyzeFiles({
+          "proc/meminfo": meminfo,
+          "sos_commands/networking/ss_-peaonmi": list,
+          "proc/7/status": `Name:\tingest\nState:\t${state}\nRssAnon:\t100 kB\n`,
+        }),
+        CAUSE,
+      );
+    expect((await of("S (sleeping)"))?.confidence).toBe("possible");
+    expect(await of("T (stopped)")).toMatchObject({ confidence: "likely", owners: [{ pid: 7, comm: "ingest" }] });
+  });
+
   it("weighs the same queues against the size of the host", async () => {
     const rows = tcpText(pairs(400_000, 0, { state: 8 }));
     const on = async (total: number) =>

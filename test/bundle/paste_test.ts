@@ -73,6 +73,28 @@ describe("a text with several files", () => {
     expect(bundle.warnings[0]).toBe("a text with several files: what is cited by path and line stands in its parts");
   });
 
+  it.each<[string, (text: string) => string]>([
+    ["other blanks", (text) => text.replaceAll("  ", "\u2002\u2002")],
+    ["marks that cannot be seen", (text) => text.replaceAll(/^/gm, "\u200b")],
+    ["a dash for two of ipcs' titles, and quotes", (text) => text.replaceAll("--", "\u2013")],
+    ["tabs for blanks", (text) => text.replaceAll(/ {2,}/g, "\t")],
+    ["a tag around each line", (text) => text.replaceAll(/^.*$/gm, '<div class="a">$&</div>')],
+    ["a tag between them", (text) => `<p>${text.replaceAll("\n", "<br>\n")}</p>`],
+    ["UTF-16 without a mark", (text) => [...text].map((letter) => `${letter}\0`).join("")],
+    [
+      "quoted-printable, as the mail's head says",
+      (text) => `Content-Transfer-Encoding: quoted-printable\n\n${text.replaceAll(/^.{40}/gm, "$&=\n")}`,
+    ],
+  ])("is read with %s", async (_, made) => {
+    const ipcs = "------ Shared Memory Segments --------\n" +
+      "key        shmid      owner      perms      bytes      nattch     status      \n" +
+      "0x00000000 262185     root       600        104857600  0                       \n";
+    const { files } = await open(made(`$ cat /proc/meminfo\n${MEMINFO}$ ipcs -m\n\n${ipcs}`));
+    const found = texts({ files } as Bundle);
+    expect(found["proc/meminfo"]).toMatch(/^MemTotal:\s+8000000 kB *\nMemFree:\s+7000000 kB/);
+    expect(found["sos_commands/sysvipc/ipcs"]).toMatch(/0x00000000 +262185 +root +600 +104857600 +0/);
+  });
+
   it("has the sections of Proxmox' pvereport and of Android's bugreport", async () => {
     const pressure = "some avg10=0.00 avg60=0.00 avg300=0.00 total=100\n";
     const pve =

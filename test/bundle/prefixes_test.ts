@@ -27,7 +27,14 @@ describe("what stands before every line", () => {
       "pdsh of two hosts, one after the other",
       `${lines((line) => `web1: ${line}`)}${lines((line) => `web2: ${line}`)}`,
     ],
+    ["cat -n, copied with blanks", lines((line, at) => `${String(at + 1).padStart(6)}  ${line}`)],
     ["bars", lines((line) => `| ${line}`)],
+    ["bars that are drawn", lines((line) => `\u2502 ${line}`)],
+    [
+      "Ansible's quotes",
+      `ok: [db] => {\n    "out.stdout_lines": [\n${lines((line) => `        ${JSON.stringify(line)},`)}    ]\n}\n`,
+    ],
+    ["JSON", `{\n "rc": 0,\n "stdout": ${JSON.stringify(MEMINFO)}\n}\n`],
     ["docker compose logs, with times", lines((line) => `app_1  | 2023-11-22T10:15:01.123456789Z ${line}`)],
   ])("is left out: %s", (_, text) => {
     const paste = splitText(text, undefined);

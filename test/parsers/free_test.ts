@@ -73,6 +73,18 @@ MiB Swap:   2048,0 total,   2048,0 free,      0,0 used.   1500,2 avail Mem
   });
 
   // numactl/numactl#150
+  it("adds up what the kernel tells of each node", () => {
+    const node = (number: number, free: number): string =>
+      ["MemTotal:       8000000 kB", `MemFree:        ${free} kB`, "SUnreclaim:      1000 kB", "HugePages_Total:     5"]
+        .map((row) => `Node ${number} ${row}\n`).join("");
+    const text = node(0, 7_000_000) + node(1, 500_000);
+    expect(loosePath(new TextEncoder().encode(text))).toBe("sos_commands/memory/free");
+    const { bytes } = parseFree(text, { facts: {}, warn() {} });
+    expect(["MemTotal", "MemFree", "SUnreclaim", "Hugetlb"].map((field) => bytes.get(field)?.bytes)).toEqual(
+      [16_000_000, 7_500_000, 2000].map((kib) => kib * 1024).concat([undefined as never]),
+    );
+  });
+
   it("reads numastat -m, whose last column is of all nodes", () => {
     const text = `Per-node system memory usage (in MBs):
 Token FileHugePages not in hash table.

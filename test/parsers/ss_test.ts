@@ -369,6 +369,16 @@ tcp    LISTEN     0      100            127.0.0.1:25                    *:*     
     expect(await growth((size) => parseWithWarnings(parseSs, text(size)), 8000)).toBeLessThan(IN_PROPORTION);
   }, 60_000);
 
+  it("reads details that a terminal or a mail program put on a line of their own", () => {
+    const text = "State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n" +
+      'UNCONN 4193280 0 127.0.0.1:46196 0.0.0.0:*\nusers:(("friend_push",pid=7,fd=3))\n' +
+      "skmem:(r4193280,rb4194304,t0,tb212992,f1024,w0,o0,bl0,d3380)\n";
+    expect(parseClean(parseSs, text)).toMatchObject([{
+      owners: [{ comm: "friend_push", pid: 7 }],
+      skmem: { rcvbufBytes: 4_194_304 },
+    }]);
+  });
+
   it("is empty for a header alone, but throws for an empty file", () => {
     expect(parseClean(parseSs, FIXTURE.split("\n", 1)[0] as string)).toEqual([]);
     expect(() => parseWithWarnings(parseSs, "")).toThrow(ParseError);
