@@ -9,7 +9,7 @@
 import { ParseError } from "../core/errors.ts";
 import { defineArtifact, type Parsed, type Source } from "../core/source.ts";
 import { columns, forEachLine } from "./_lines.ts";
-import { multiply, parseCount } from "./_numbers.ts";
+import { multiply, parseAmount, parseCount } from "./_numbers.ts";
 
 /** One mount. What df could not learn is undefined. */
 export interface DfMount {
@@ -43,7 +43,7 @@ const UNITS = "KMGTPE";
 function amountOf(word: string | undefined): number | undefined {
   const [, number, unit] = /^(\d{1,4}(?:[.,]\d)?)([KMGTPE])i?$/.exec(word ?? "") ?? [];
   if (number === undefined || unit === undefined) return multiply(parseCount(word), 1024);
-  return Math.round(Number(number.replace(",", ".")) * 1024 ** (UNITS.indexOf(unit) + 1));
+  return parseAmount(number, 1024 ** (UNITS.indexOf(unit) + 1));
 }
 
 /** How many files one mount has. */

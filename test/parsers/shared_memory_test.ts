@@ -26,6 +26,14 @@ describe("parseDf()", () => {
     ]);
   });
 
+  it("reads rounded amounts (-h), and none that is above 2^53 bytes", () => {
+    expect(parseDf("Filesystem Size Used Avail Use% Mounted on\ntmpfs 12G 1,5M 12G 1% /run\nx 16E 4.0P 8E 1% /x\n"))
+      .toMatchObject([
+        { sizeBytes: 12 * 2 ** 30, usedBytes: 1.5 * 2 ** 20 },
+        { sizeBytes: undefined, usedBytes: 4 * 2 ** 50 },
+      ]);
+  });
+
   it("counts files in the same columns", () => {
     const text =
       "Filesystem Inodes IUsed IFree IUse% Mounted on\nmy spool 1000 349 651 35% /my spool\nx - - - - /nfs\n";
