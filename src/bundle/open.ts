@@ -4,26 +4,16 @@ import type { Manifest } from "../core/manifest.ts";
 import { matcher } from "../core/patterns.ts";
 import type { HostFacts, Source } from "../core/source.ts";
 import { shortName } from "./_few.ts";
-import { belowSnapshot, snapshotOf } from "./_history.ts";
+import { keepAll, type Keeping } from "./_keep.ts";
 import { Kept } from "./_kept.ts";
 import type { PackedFiles } from "./_packed_files.ts";
-import {
-  type ArchiveOptions,
-  batchesOf,
-  type Entries,
-  isTopFolder,
-  type PlacedEntry,
-  Places,
-  sectionEntry,
-} from "./_places.ts";
-import { RecurringPaths } from "./_recurring.ts";
+import { type ArchiveOptions, type PlacedEntry, sectionEntry } from "./_places.ts";
 import { peek } from "./_streams.ts";
 import { bunzip2 } from "./bzip2.ts";
 import { factsPaths, factsWithoutManifest } from "./facts.ts";
 import { gunzip } from "./gzip.ts";
 import { Budget } from "./limits.ts";
 import { LOG_PLACE, loosePath } from "./_loose.ts";
-import { LooseFiles } from "./_loose_files.ts";
 import { splitText } from "./_samples.ts";
 import { isKernelLog, oneFile, tellsOfOom } from "./log.ts";
 import { parseManifest, parseStatus } from "./manifest.ts";
@@ -66,86 +56,6 @@ export function wantedPatterns(sources: readonly Source<unknown>[]): readonly st
   return [...patterns, ...behindLink, ...factsPaths, MANIFEST, STATUS];
 }
 
-/** What takes a bundle's files, and tells which it has. */
-export interface Keeper extends Pick<Kept, "addLink" | "addFile" | "end"> {
-  readonly files: Pick<ReadonlyMap<string, unknown>, "has" | "size">;
-  /** Told of a file of which nothing is used. */
-  passOver?(): void;
-}
-
-/** A name that an archive has, which may be of a bundle. */
-const ARCHIVE = /\.(?:zip|tar(?:\.(?:gz|bz2|xz|zst))?|tgz|tbz2?|txz|tzst)$/;
-
-/** Whether an entry may be a bundle itself, as in what `sos collect` makes: archives that a host's own files have are none. */
-function isInner({ path, entry }: PlacedEntry): boolean {
-  return entry.chunks !== undefined && ARCHIVE.test(path) && !isTopFolder(path.split("/", 1)[0] as string);
-}
-
-/**
- * Puts an entry where it belongs: a promise when it must be read first.
- *
- * @param recurring Told of what has its place by its path in the archive.
- */
-function keep(
-  placed: PlacedEntry,
-  wanted: (path: string) => boolean,
-  kept: Keeper,
-  recurring?: RecurringPaths,
-): Promise<void> | undefined | void {
-  const { path, entry } = placed;
-  if (entry.kind === "link") return kept.addLink(path, entry.linkTarget ?? "");
-  if (entry.kind !== "file") return undefined;
-  const snapshot = snapshotOf(path);
-  const below = belowSnapshot(path, snapshot);
-  const isWanted = wanted(below);
-  if (snapshot !== undefined) recurring?.add(placed, snapshot, { below, isWanted });
-  return isWanted ? kept.addFile(below, entry, snapshot) : kept.passOver?.();
-}
-
-/** Keeps what is wanted, and gives the archives that may be bundles themselves, each to be read before the next one is asked for. */
-export async function* keepAll(
-  entries: Entries,
-  { budget, wanted }: Pick<Opening, "budget" | "wanted">,
-  kept: Keeper,
-  warnings: string[],
-): AsyncGenerator<PlacedEntry> {
-  const places = new Places(budget, warnings);
-  const recurring = new RecurringPaths(budget.limits);
-  const loose = new LooseFiles((path) => kept.files.has(path), warnings, budget.limits.maxFileBytes);
-  for await (const batch of batchesOf(entries)) {
-    for (const entry of batch) {
-      const known = recurring.of(entry);
-      if (known !== undefined) {
-        budget.entry();
-        const reading = known.isWanted ? kept.addFile(known.below, entry, recurring.snapshot) : kept.passOver?.();
-        if (reading !== undefined) await reading;
-        continue;
-      }
-      const placed = places.of(entry);
-      if (placed === undefined) continue;
-      if (places.hasSections(placed)) {
-        for (const section of await places.sections(placed)) await keep(section, wanted, kept);
-      } else if (isInner(placed)) yield placed;
-      else if (LooseFiles.is(placed) && !wanted(placed.path) && !places.isSupportconfig) {
-        const found = await loose.read(placed);
-        if (found === undefined) kept.passOver?.();
-        for (const known of found ?? []) await keep(known, wanted, kept);
-      } else if (loose.isBelow(placed, kept.files.size) && !wanted(placed.path)) await loose.hold(placed);
-      else {
-        // Waiting for nothing takes longer than all the rest.
-        const reading = keep(placed, wanted, kept, recurring);
-        if (reading !== undefined) await reading;
-      }
-    }
-  }
-  for (const folder of loose.heldFolders(kept.files.size)) {
-    for (const known of folder) await keep(known, wanted, kept);
-  }
-  for (const list of loose.lists()) await keep(list, wanted, kept);
-  places.end();
-  kept.end();
-}
-
 /**
  * Keeps what is wanted of a stream of entries, whatever they come from. Nothing is written anywhere, and links are data.
  *
@@ -186,10 +96,8 @@ export interface OpenedBundle {
 }
 
 /** What reading bundles in bundles has in common on all levels. */
-interface Opening {
-  readonly budget: Budget;
+interface Opening extends Keeping {
   readonly options: OpenOptions;
-  readonly wanted: (path: string) => boolean;
 }
 
 async function* openInner(

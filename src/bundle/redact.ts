@@ -11,11 +11,12 @@ import { matcher } from "../core/patterns.ts";
 import type { HostFacts, Source } from "../core/source.ts";
 import { incomplete } from "./_few.ts";
 import { pathInBundle } from "./_history.ts";
+import { keepAll, type Keeper } from "./_keep.ts";
 import { type Mapping, Pseudonyms } from "./_pseudonyms.ts";
 import { type Rule, type RuleContext, ruleOf } from "./_redact_rules.ts";
 import { textRedactor } from "./_redact_text.ts";
 import { Budget, defaultLimits } from "./limits.ts";
-import { HISTORY, keepAll, type Keeper, linkDestination, wantedPatterns } from "./open.ts";
+import { HISTORY, linkDestination, wantedPatterns } from "./open.ts";
 import type { TarSink } from "./tar_write.ts";
 
 export type { Mapping, SecretKind } from "./_pseudonyms.ts";
