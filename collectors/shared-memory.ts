@@ -5,7 +5,7 @@ import { type Collector, defineCollector } from "../src/core/collector.ts";
  * the fewest descriptors are looked at first, 16,384 in all, which costs the kernel 15 MB at most (0.9 KB each): of each all that there is room for, and else 256
  * evenly spread ones; nothing is looked at where there is too little shared memory to matter, and too few huge pages in use (which a memfd can be made of, too). Before Linux 6.2 the size of the
  * descriptor table stands in for the number, most of which may be empty: of those that were looked at each stands for as many as were passed over. Of sockets the kernel tells how many descriptors wait in messages to be received (Linux 5.10): who reads has
- * received them a second later. Of files that have a name and are on a tmpfs it is told that they are open, which are in use: by their path, so that nothing is
+ * received them a second later. Of files that have a name and are on a tmpfs, of any mount namespace, it is told that they are open, which are in use: by their path, so that nothing is
  * waited for that lies on a server. A descriptor of a mount that its process does not have keeps a tmpfs that was unmounted (umount -l).
  */
 const DESCRIPTORS = `exec 2>/dev/null
@@ -39,11 +39,14 @@ if [ -n "$flight" ]; then
   sleep 1
   echo "$flight" | sed 's/:.*//' | xargs grep -H '^scm_fds:'
 fi
-open=$(echo "$links" | sed -n 's/^open //p' | awk '
-  NR == FNR { gsub(/\\\\040/, " ", $2); type[$2] = $3; next }
+open=$({ stat -L -c '%i /own' /proc/self/ns/mnt; each ns/mnt | xargs stat -L -c '%i %n'; echo "$links" | sed -n 's/^open //p'; } | awk '
+  NR == 1 { own = $1; next }
+  $2 ~ /\\/ns\\/mnt$/ { split($2, part, "/"); space[part[3]] = $1; next }
   { at = index($0, " -> "); fd = substr($0, 1, at - 1); path = folder = substr($0, at + 4)
-    while (sub(/\\/[^\\/]*$/, "", folder) && folder != "") if (folder in type) { if (type[folder] == "tmpfs") print "named", fd; next }
-    if (path ~ /^\\/[^\\/]*$/) print "loose", fd }' /proc/mounts -)
+    split(fd, part, "/"); ns = space[part[3]]; file = "/proc/" (ns == own ? "self" : part[3]) "/mounts"
+    if (!(ns in read)) { while ((getline row < file) > 0) { split(row, word, " "); gsub(/\\\\040/, " ", word[2]); type[ns, word[2]] = word[3]; read[ns] = 1 }; close(file) }
+    while (sub(/\\/[^\\/]*$/, "", folder) && folder != "") if ((ns, folder) in type) { if (type[ns, folder] == "tmpfs") print "named", fd; next }
+    if (path ~ /^\\/[^\\/]*$/) print "loose", fd }')
 echo "$open" | sed -n 's/^named //p' | xargs -r timeout 3 stat -L -c '%F,%b %B %d %i %n' |
   awk -F, '$1 == "regular file" { print "# open", $2 }' | sort -k3,3rn | head -n 1024
 echo "$open" | sed -n 's,^loose \\(/proc/[0-9]*\\)/fd/,\\1/fdinfo/,p' | xargs -r grep -H '^mnt_id:' | awk '

@@ -1,5 +1,6 @@
 /** The list of memfds and deleted files, on this machine. */
-import { execFileSync } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, mkdtempSync, openSync, rmSync, unlinkSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -73,4 +74,24 @@ describe.skipIf(process.platform !== "linux")("deleted files on a tmpfs that are
       }
     },
   );
+});
+
+const isRoot = process.platform === "linux" && process.getuid?.() === 0;
+
+describe.skipIf(!isRoot)("a file with a name on a tmpfs of another mount namespace (needs root)", () => {
+  it("is told to be open", async () => {
+    const mount = mkdtempSync(join(tmpdir(), "nailhouse-"));
+    // 40 MiB: with less shared memory on the host the list is empty.
+    const hold =
+      'mount -t tmpfs -o size=64m none "$0" && head -c 40m /dev/zero > "$0/a file" && exec 7< "$0/a file" && echo && exec sleep 60';
+    const holder = spawn("unshare", ["-m", "sh", "-c", hold, mount], { stdio: ["ignore", "pipe", "inherit"] });
+    try {
+      await once(holder.stdout as NonNullable<ChildProcess["stdout"]>, "data");
+      expect(listed()).toMatch(new RegExp(`^# open 81920 512 \\d+ \\d+ /proc/${holder.pid}/fd/7$`, "m"));
+    } finally {
+      holder.kill();
+      await once(holder, "exit");
+      rmSync(mount, { recursive: true });
+    }
+  });
 });
