@@ -145,7 +145,7 @@ function claimsOf(bytes: number, ledger: Ledger): Claim[] {
 
 const CONTENTS: Missing = {
   path: "sos_commands/process/descriptor_contents",
-  howToCapture: "nailhouse collect (needs perl and Linux 5.6)",
+  howToCapture: "nailhouse collect (needs perl or python3, and Linux 5.6)",
 };
 
 /** From here on pipes hold much. */
@@ -322,7 +322,8 @@ function numberFinding({ process, ends }: EndHolder, example: SourceLine, high: 
       comm,
       bytes: 0,
       count: ends,
-      detail: "how full its pipes are is not in the bundle; to find out: nailhouse collect (perl, Linux 5.6)",
+      detail:
+        "how full its pipes are is not in the bundle; to find out: nailhouse collect (perl or python3, Linux 5.6)",
     }],
     evidence: [{
       ...example,

@@ -1,4 +1,5 @@
 import { type Collector, defineCollector } from "../src/core/collector.ts";
+import { shellWord } from "../src/core/shell.ts";
 
 /**
  * Descriptors of each process. st_size of /proc/PID/fd is their number from Linux 6.2 on, and 0 before: it walks none of them.
@@ -47,7 +48,7 @@ for each in $(echo "$top" | awk '
  * warnings take as long to load as all the rest). At most 16,384 descriptors are looked at, those of the
  * processes with the most first.
  */
-const CONTENTS = `use strict;
+const IN_PERL = `use strict;
 my ($left, %seen) = (16384);
 open my $elf, "<", "/proc/self/exe" or die; read $elf, my $header, 20; my $machine = unpack "x18 S", $header;
 my $fionread = {2 => 1, 8 => 1, 18 => 1, 20 => 1, 21 => 1, 43 => 1}->{$machine} ? 0x4004667f : 0x541b;
@@ -83,6 +84,59 @@ for my $pid (sort { $size{$b} <=> $size{$a} || $a <=> $b } keys %size) {
 }
 print "# descriptors_left $left\\n";`;
 
+/** The same for hosts that have python alone, as Red Hat's with the least installed, whose package manager is written in it. */
+const IN_PYTHON = `import ctypes, fcntl, os, re, struct, termios
+call = ctypes.CDLL(None).syscall
+statx = {"x86_64": 332, "aarch64": 291, "riscv64": 291, "ppc64le": 383, "s390x": 379}.get(os.uname()[4])
+def fifo(path):
+    answer = ctypes.create_string_buffer(256)
+    if statx is None or call(statx, -100, path.encode(), 0x4000, 0x101, answer) != 0: return None, None
+    mode, inode, major, minor = struct.unpack("=28xH2xQ96xII", answer.raw[:144])
+    return (inode, (major, minor, inode)) if mode & 0o170000 == 0o10000 else (None, None)
+def size(pid):
+    try:
+        count = os.stat("/proc/%s/fd" % pid).st_size
+        if count: return count
+        with open("/proc/%s/status" % pid, errors="replace") as status: return int(re.search("FDSize:\\\\s+(\\\\d+)", status.read()).group(1))
+    except (OSError, AttributeError): return 0
+left, seen = 16384, set()
+sizes = {pid: size(pid) for pid in os.listdir("/proc") if pid.isdigit()}
+print("# bytes capacity inode descriptor")
+for pid in sorted(sizes, key=lambda pid: (-sizes[pid], int(pid))):
+    try: fds = os.listdir("/proc/%s/fd" % pid) if left > 0 else []
+    except OSError: continue
+    process = None
+    for fd in fds:
+        left -= 1
+        if left < 0: break
+        path = "/proc/%s/fd/%s" % (pid, fd)
+        try: link = os.readlink(path)
+        except OSError: continue
+        found = re.match("(?:pipe:\\\\[(\\\\d+)\\\\]|anon_inode:\\\\[?(inotify|fanotify)\\\\]?)$", link)
+        inode, events = found.groups() if found else (None, None)
+        pipe = inode
+        if re.match("/(?!dev/)", link): inode, pipe = fifo(path)
+        if inode is None and events is None or pipe is not None and pipe in seen: continue
+        seen.add(pipe)
+        if process is None: process = call(434, int(pid), 0)
+        if process < 0: break
+        copy = call(438, process, int(fd), 0)
+        if copy < 0: continue
+        try:
+            capacity = "-" if events else fcntl.fcntl(copy, 1032)
+            unread, = struct.unpack("i", fcntl.ioctl(copy, termios.FIONREAD, bytes(4)))
+            if unread > 0 or inode is not None: print(unread, capacity, events or inode, path)
+        except OSError: pass
+        os.close(copy)
+    if process is not None and process >= 0: os.close(process)
+print("# descriptors_left", left)`;
+
+const CONTENTS = `command -v perl > /dev/null && exec perl -e ${shellWord(IN_PERL)}
+for python in python3 /usr/libexec/platform-python; do
+  command -v "$python" > /dev/null && exec "$python" -c ${shellWord(IN_PYTHON)}
+done
+exit 127`;
+
 /**
  * Rings of Linux AIO are page cache of no file, and in no process's RSS until it touches them: only maps shows whose they are. A process that was forked has its
  * parent's mapped, too. Nothing is looked at below 1,024 events: as many contexts of one event have 64 MiB on 256 processors, and less on fewer.
@@ -110,7 +164,7 @@ export const descriptors: Collector = defineCollector({
     { kind: "file", path: "/proc/sys/fs/file-nr", changing: true, recorded: true },
     { kind: "command", argv: ["sh", "-c", COUNTS], as: "sos_commands/process/descriptor_counts", changing: true },
     { kind: "command", argv: ["sh", "-c", SAMPLES], as: "sos_commands/process/descriptor_samples" },
-    { kind: "command", argv: ["perl", "-e", CONTENTS], as: "sos_commands/process/descriptor_contents" },
+    { kind: "command", argv: ["sh", "-c", CONTENTS], as: "sos_commands/process/descriptor_contents" },
     { kind: "command", argv: ["sh", "-c", AIO_RINGS], as: "sos_commands/process/aio_rings" },
   ],
 });

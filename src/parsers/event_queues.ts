@@ -53,6 +53,6 @@ export function parseEventQueues(text: string, context: ParseContext): readonly 
 export const eventQueues: Source<Parsed<readonly EventQueue[]>> = defineArtifact({
   name: "event_queues",
   paths: ["sos_commands/process/descriptor_contents"],
-  howToCapture: "nailhouse collect (needs perl and Linux 5.6)",
+  howToCapture: "nailhouse collect (needs perl or python3, and Linux 5.6)",
   parse: parseEventQueues,
 });

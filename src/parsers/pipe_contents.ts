@@ -54,6 +54,6 @@ export const pipeContents: Source<Parsed<readonly Pipe[]>> = defineArtifact({
   name: "pipe_contents",
   // Bundles of nailhouse 0.1 before it looked at queues of events have the second one.
   paths: ["sos_commands/process/descriptor_contents", "sos_commands/process/pipe_contents"],
-  howToCapture: "nailhouse collect (needs perl and Linux 5.6)",
+  howToCapture: "nailhouse collect (needs perl or python3, and Linux 5.6)",
   parse: parsePipeContents,
 });
