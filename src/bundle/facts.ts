@@ -53,6 +53,18 @@ const LOGGED_RELEASE =
 /** `Nov 23 08:12:58 HOST kernel: ` (in whose place somebody may have put the year), `2026-11-23T08:12:58+0000 HOST kernel: ` */
 const LOGGED_HOST = /^(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S{8,32}) (?!\d{4} )(\S{1,255}) kernel: /m;
 
+/** What `date --utc` printed, which sos does with all it collects. */
+const UTC_DATE_PLACE = "sos_commands/date/date_--utc";
+const UTC_DATE = /^(\w{3}) (\w{3}) {1,2}(\d{1,2}) (\d\d:\d\d:\d\d) UTC (\d{4})\s*$/;
+
+/** Milliseconds since 1970. */
+function utcTime(date: string): number | undefined {
+  const [, weekday, month, day, clock, year] = UTC_DATE.exec(date) ?? [];
+  // As ECMAScript has toUTCString() print it, which every runtime must read.
+  const time = Date.parse(`${weekday}, ${day?.padStart(2, "0")} ${month} ${year} ${clock} GMT`);
+  return Number.isNaN(time) ? undefined : time;
+}
+
 /** A log may be of several kernels: the last one counts. */
 function loggedRelease(log: string): string | undefined {
   const [, boot, trace] = [...log.matchAll(LOGGED_RELEASE)].at(-1) ?? [];
@@ -74,12 +86,14 @@ export function factsWithoutManifest(files: ReadonlyMap<string, Uint8Array>): Ho
   const machine = uname?.at(-2);
   const size = pageSizeBytes(read("proc/meminfo"), read("proc/vmstat"));
   const cpus = cpuCount(log, read("proc/zoneinfo") ?? "");
+  const capturedAt = utcTime(read(UTC_DATE_PLACE) ?? "");
   return {
     ...(kernelRelease === undefined ? {} : { kernelRelease }),
     ...(hostname === undefined || hostname === "" ? {} : { hostname }),
     ...(machine === undefined ? {} : { machine }),
     ...(size === undefined ? {} : { pageSizeBytes: size }),
     ...(cpus === undefined ? {} : { cpus }),
+    ...(capturedAt === undefined ? {} : { capturedAt }),
   };
 }
 
@@ -91,6 +105,7 @@ export const factsPaths: readonly string[] = [
   "etc/hostname",
   "proc/sys/kernel/hostname",
   HOSTNAME_PLACE,
+  UTC_DATE_PLACE,
   "proc/meminfo",
   "proc/vmstat",
   "proc/zoneinfo",

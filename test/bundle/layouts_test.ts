@@ -432,6 +432,18 @@ describe("a host without a manifest", () => {
     },
   );
 
+  it.each([
+    ["Mon Nov 23 09:43:05 UTC 2026\n", Date.UTC(2026, 10, 23, 9, 43, 5)],
+    ["Tue Dec  1 06:23:00 UTC 2026\n", Date.UTC(2026, 11, 1, 6, 23)],
+    ["Mon Nov 23 10:43:05 CET 2026\n", undefined],
+    ["Mon Nov 99 10:43:05 UTC 2026\n", undefined],
+  ])("tells when it was looked at by date --utc, as sos collects it: %s", async (date, time) => {
+    const bundle = await open(
+      tar(tarEntry("h/proc/meminfo", MEMINFO), tarEntry("h/sos_commands/date/date_--utc", date)),
+    );
+    expect(bundle.facts.capturedAt).toBe(time);
+  });
+
   it("tells its CPUs by the lists of free pages that zones have for each", async () => {
     const zone = (name: string): string =>
       `Node 0, zone ${name}\n  pages free     9\n  pagesets\n    cpu: 0\n              count: 3\n    cpu: 2\n              count: 4\n  start_pfn:           1\n`;
