@@ -316,18 +316,23 @@ function doubtOf(tenant: Tenant, seen: Seen): Doubt | undefined {
 interface Sorted {
   readonly settled: readonly Tenant[];
   readonly doubtful: readonly Tenant[];
+  readonly doubts: ReadonlyMap<number, Doubt>;
 }
 
 function sorted(history: readonly TimePoint<readonly Process[]>[], seen: Seen): Sorted {
-  const tenants = lasting(history);
-  const doubtful = new Set(tenants.filter((tenant) => doubtOf(tenant, seen) !== undefined));
-  return { settled: tenants.filter((tenant) => !doubtful.has(tenant)), doubtful: [...doubtful] };
+  const tenants = lasting(history).map((tenant) => ({ tenant, doubt: doubtOf(tenant, seen) }));
+  const only = (isDoubted: boolean): Tenant[] =>
+    tenants.filter(({ doubt }) => (doubt !== undefined) === isDoubted).map(({ tenant }) => tenant);
+  const doubts = tenants.flatMap(({ tenant, doubt }) =>
+    doubt === undefined ? [] : [[(tenant.processes[0] as Process).pid, doubt] as const]
+  );
+  return { settled: only(false), doubtful: only(true), doubts: new Map(doubts) };
 }
 
 /** Who grows, and makes the host's memory go. */
 interface Leaks {
   readonly sure: readonly Grown[];
-  readonly doubted: readonly Grown[];
+  readonly doubted: readonly (Grown & { readonly doubt: Doubt | undefined })[];
 }
 
 function leaksOf(seen: Seen): Leaks {
@@ -338,9 +343,15 @@ function leaksOf(seen: Seen): Leaks {
   const growth = (seconds: number): number => anonGrowth(ledgers, seconds) ?? 0;
   // Newcomers, and heaps that are swept, are no part of what the others do.
   const growthLeft = (seconds: number): number => growth(seconds) - growthOf(all.doubtful, end - seconds * 1000);
+  const doubted = leaking(allGrowing(all.doubtful, recent.doubtful, recently.length, seen), growth);
+  // Of one program some may be starting up (small) and others compute (large): none of which is said of all of them.
+  const doubtOfLargest = ({ processes: [largest] }: Tenant): Doubt | undefined => {
+    const { pid } = largest as Process;
+    return all.doubts.get(pid) ?? recent.doubts.get(pid);
+  };
   return {
     sure: leaking(allGrowing(all.settled, recent.settled, recently.length, seen), growthLeft),
-    doubted: leaking(allGrowing(all.doubtful, recent.doubtful, recently.length, seen), growth),
+    doubted: doubted.map((leak) => ({ ...leak, doubt: doubtOf(leak, seen) ?? doubtOfLargest(leak) })),
   };
 }
 
@@ -540,7 +551,12 @@ function hidden(seen: Seen): Outcome | undefined {
   return seen.seesAllDescriptors === false ? { ...missing, unseenBytes: bytes } : missing;
 }
 
-function leakFinding(leak: Grown, long: LongGrowth | undefined, seen: Seen): FindingDraft {
+function leakFinding(
+  leak: Grown,
+  doubt: Doubt | undefined,
+  long: LongGrowth | undefined,
+  seen: Seen,
+): FindingDraft {
   const { comm, trend } = leak;
   const { ledgers } = seen;
   // Claims are made on the ledger, which is that of the first whole snapshot.
@@ -551,7 +567,6 @@ function leakFinding(leak: Grown, long: LongGrowth | undefined, seen: Seen): Fin
   const shown = base.length > 0 ? base : leak.processes;
   const bytes = sumOf(shown, sizeOf);
   const [first] = shown as readonly [Process];
-  const doubt = doubtOf(leak, seen);
   return {
     title: `${nameOf(leak)} has ${sizeText(bytes, first)} and grows by ${formatRate(trend.bytesPerSecond)}${
       doubt === undefined ? "" : doubtText(doubt)
@@ -586,7 +601,7 @@ function grewMost(seen: Seen): FindingDraft | undefined {
   if (changeBytes < MOST_OF_GROWTH * (anonGrowth(seen.ledgers ?? [], spanSeconds) ?? Infinity)) return undefined;
   const doubt = doubtOf(most, seen);
   return {
-    ...leakFinding(most, undefined, seen),
+    ...leakFinding(most, doubt, undefined, seen),
     title: `${nameOf(most)} grew most, by ${formatBytes(changeBytes)} in ${Math.round(spanSeconds)} s to ${
       sizeText(most.series.at(-1)?.bytes ?? 0, most.processes[0] as Process)
     }${doubt === undefined ? ", which is too uneven to tell a leak" : doubtText(doubt)}`,
@@ -673,9 +688,9 @@ export const userLeak: Analyzer = defineAnalyzer({
   analyze(seen) {
     const { sure, doubted } = leaksOf(seen);
     const long = grownForLong(seen);
-    const inDoubt = doubted.map((leak) => leakFinding(leak, long, seen));
+    const inDoubt = doubted.map((leak) => leakFinding(leak, leak.doubt, long, seen));
     return sure.length > 0
-      ? { findings: [...sure.map((leak) => leakFinding(leak, long, seen)), ...inDoubt] }
+      ? { findings: [...sure.map((leak) => leakFinding(leak, doubtOf(leak, seen), long, seen)), ...inDoubt] }
       : otherOutcome(inDoubt, long, seen);
   },
 });

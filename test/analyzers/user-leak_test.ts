@@ -282,6 +282,26 @@ describe("user-leak", () => {
       expect(await of(0.9, "worker")).toMatchObject({ confidence: "likely" });
     });
 
+    // A build of 770 MiB that computed, and test runners of 50 to 270 MiB, of which none was 90 s old.
+    it("accuses no program of which a large process computes and small ones start up", async () => {
+      const files: { [path: string]: string } = {};
+      for (const [i, prefix] of times.entries()) {
+        const sizes = [[600, 30, 20], [670, 60, 50], [690, 120, 95]][i] as number[];
+        for (const [n, mib] of sizes.entries()) files[`${prefix}proc/${700 + n}/status`] = status("node", mib * MIB);
+        files[`${prefix}proc/meminfo`] = meminfoText({ AnonPages: (682 + 128 * i) * MIB });
+        files[`${prefix}sos_commands/process/process_list`] = sizes.map((_, n) =>
+          `${700 + n} (node) S 1 1 ${(980 + n) * USER_HZ} ${(n === 0 ? 4 : 1) * i * USER_HZ} 0\n`
+        ).join("") + `900 (sh) R 1 1 ${(1000 + 5 * i) * USER_HZ} 0 0\n`;
+      }
+      const report = await analyzeFiles(files);
+      expect(findingOf(report, "user-leak")).toMatchObject({
+        confidence: "possible",
+        material: false,
+        title: expect.stringMatching(/^node \(3 processes\).*starting up/) as unknown,
+      });
+      expect(report.verdict).toBe("healthy");
+    });
+
     it("accuses what was started longer ago than starting up takes, however small and busy", async () => {
       for (const cpuShare of [0.1, 0.9]) {
         const finding = findingOf(await analyzeFiles(started(80, cpuShare, small)), "user-leak");
