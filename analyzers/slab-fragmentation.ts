@@ -3,7 +3,7 @@ import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/co
 import { accountBytes } from "../src/core/ledger.ts";
 import type { Claim, Remedy } from "../src/core/report.ts";
 import { shellWord } from "../src/core/shell.ts";
-import { overTime } from "../src/core/source.ts";
+import { overTime, type Parsed, type TimePoint } from "../src/core/source.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { materialSlabBytes } from "../src/computed/material.ts";
 import {
@@ -79,6 +79,14 @@ function remedies(caches: readonly SlabUse[]): Remedy[] {
   ];
 }
 
+/** Whether as much was wasted at each look. */
+function stays(waste: number, history: readonly TimePoint<Parsed<readonly SlabCache[]>>[]): boolean {
+  const seen = history.map(({ value: { value } }) =>
+    sumOf(value.filter(isSized).filter(isHalfEmpty), (cache) => cache.totalBytes - usedSlabBytes(cache))
+  );
+  return seen.length > 1 && seen.every((bytes) => bytes >= SAME_SHARE * waste);
+}
+
 export const slabFragmentation: Analyzer = defineAnalyzer({
   id: "slab-fragmentation",
   title: "Few live objects keep many slab pages",
@@ -108,23 +116,13 @@ export const slabFragmentation: Analyzer = defineAnalyzer({
     }
     return { findings: [finding(first)] };
 
-    function stays(): boolean {
-      const seen = (history ?? []).map(({ value: { value } }) =>
-        value.filter(isSized).filter(isHalfEmpty).reduce(
-          (total, cache) => total + cache.totalBytes - usedSlabBytes(cache),
-          0,
-        )
-      );
-      return seen.length > 1 && seen.every((bytes) => bytes >= SAME_SHARE * waste);
-    }
-
     function finding(largest: SlabUse): FindingDraft {
       const shown = sparse.filter((cache) => wasted(cache) >= waste / 100);
       return {
         title: `${formatQuantity(shown.length, "slab cache keeps", "slab caches keep")} ${
           formatBytes(waste)
         } of pages for objects that are gone, most of it ${cacheName(largest)}`,
-        confidence: stays() ? "confirmed" : "likely",
+        confidence: stays(waste, history ?? []) ? "confirmed" : "likely",
         // Reclaimable caches give their room back under pressure, if not all of it.
         material: allWasted(sparse.filter(({ reclaimable }) => !reclaimable)) >= materialSlabBytes(ledger.totalBytes),
         claims: [

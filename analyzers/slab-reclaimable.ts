@@ -5,11 +5,12 @@ import { WHOLE_MEMINFO } from "../src/core/whole_ledger.ts";
 import type { Remedy } from "../src/core/report.ts";
 import { ledger } from "../src/computed/ledger.ts";
 import { LEAST_MATERIAL_SLAB_BYTES, MATERIAL_SHARE, materialSlabBytes } from "../src/computed/material.ts";
-import { largestFirst, type SizedCache, slabCaches, usedSlabBytes } from "../src/computed/slab_caches.ts";
+import { largestFirst, type SizedCache, slabCaches, type SlabUse, usedSlabBytes } from "../src/computed/slab_caches.ts";
 import { type DentryState, dentryState } from "../src/parsers/dentry_state.ts";
-import { meminfo } from "../src/parsers/meminfo.ts";
+import { type Meminfo, meminfo } from "../src/parsers/meminfo.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
+import type { Parsed } from "../src/core/source.ts";
 import { sumBytes, sumOf } from "../src/core/sums.ts";
 
 /** A host that does its work looks up mostly names that exist. */
@@ -44,6 +45,33 @@ const REMEDIES: readonly Remedy[] = [
     verify: "slab_reclaimable of the cgroup's memory.stat stays below its limit",
   },
 ];
+
+function evidence(
+  size: string,
+  reclaimable: readonly SlabUse[],
+  file: Parsed<Meminfo> | undefined,
+  dentries: Parsed<DentryState> | undefined,
+): EvidenceLine[] {
+  const lines: EvidenceLine[] = [];
+  const line = file?.value.bytes.get("SReclaimable")?.line;
+  if (file !== undefined && line !== undefined) {
+    lines.push({ path: file.path, line, because: `reclaimable slab is ${size}` });
+  }
+  if (dentries !== undefined) {
+    const { all: names, unused, negative: missing, line: at } = dentries.value;
+    lines.push({
+      path: dentries.path,
+      line: at,
+      because: `${formatCount(names)} names are remembered, ${formatCount(unused)} of them are in use by nobody${
+        missing > 0 ? `, ${formatCount(missing)} do not exist` : ""
+      }`,
+    });
+  }
+  for (const { path, line: at, name, usedBytes } of reclaimable.slice(0, CACHES_LISTED)) {
+    lines.push({ path, line: at, because: `${name}: ${formatBytes(usedBytes)} in use` });
+  }
+  return lines;
+}
 
 export const slabReclaimable: Analyzer = defineAnalyzer({
   id: "slab-reclaimable",
@@ -105,31 +133,9 @@ export const slabReclaimable: Analyzer = defineAnalyzer({
             formatCount(objectBytes)
           } B; to see who looks files up: opensnoop-bpfcc, or strace -e trace=file`,
         })),
-        evidence: evidence(),
+        evidence: evidence(size, reclaimable, file, dentries),
         remedies: isNegative ? [...REMEDIES, NEGATIVE_REMEDY] : REMEDIES,
       };
-    }
-
-    function evidence(): EvidenceLine[] {
-      const lines: EvidenceLine[] = [];
-      const line = file?.value.bytes.get("SReclaimable")?.line;
-      if (file !== undefined && line !== undefined) {
-        lines.push({ path: file.path, line, because: `reclaimable slab is ${size}` });
-      }
-      if (dentries !== undefined) {
-        const { all: names, unused, negative: missing, line: at } = dentries.value;
-        lines.push({
-          path: dentries.path,
-          line: at,
-          because: `${formatCount(names)} names are remembered, ${formatCount(unused)} of them are in use by nobody${
-            missing > 0 ? `, ${formatCount(missing)} do not exist` : ""
-          }`,
-        });
-      }
-      for (const { path, line: at, name, usedBytes } of reclaimable.slice(0, CACHES_LISTED)) {
-        lines.push({ path, line: at, because: `${name}: ${formatBytes(usedBytes)} in use` });
-      }
-      return lines;
     }
   },
 });

@@ -1,10 +1,11 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
 import { formatBytes, formatCount, formatQuantity, formatShare } from "../src/core/format.ts";
 import type { Remedy } from "../src/core/report.ts";
+import type { Parsed } from "../src/core/source.ts";
 import { isAtUdpWall, type ProtocolLimit, udpLimit } from "../src/computed/protocol_limits.ts";
 import type { SocketQueue } from "../src/computed/socket_queues.ts";
 import { udpBacklog } from "../src/computed/udp_backlog.ts";
-import { netSnmp } from "../src/parsers/net_snmp.ts";
+import { type NetSnmp, netSnmp } from "../src/parsers/net_snmp.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
 /** A packet that is refused on a socket that is less than half full was not refused by the socket's own limit. */
@@ -79,6 +80,30 @@ function phantomRemedies(): Remedy[] {
   ];
 }
 
+function refusedEvidence([first, ...others]: readonly SocketQueue[]): EvidenceLine[] {
+  if (first === undefined) return [];
+  return [{
+    path: first.path,
+    line: first.line,
+    because: `this socket holds ${formatBytes(first.chargedBytes)} of its own ${
+      formatBytes(first.limitBytes as number)
+    } and still lost ${formatQuantity(first.dropped as number, "datagram")} while it was watched${
+      others.length === 0 ? "" : `, as ${formatQuantity(others.length, "other")} did`
+    }: not its own limit refused them`,
+  }];
+}
+
+function counterEvidence(counters: readonly Parsed<NetSnmp>[] | undefined): EvidenceLine[] {
+  for (const { path, value } of counters ?? []) {
+    const errors = value.get("Udp.MemErrors");
+    if (errors !== undefined && errors.value > 0) {
+      const because = `MemErrors: ${formatCount(errors.value)} datagrams were refused at this limit since boot`;
+      return [{ path, line: errors.line, because }];
+    }
+  }
+  return [];
+}
+
 export const udpMemLimit: Analyzer = defineAnalyzer({
   id: "udp-mem-limit",
   title: "All UDP sockets together are at the limit of udp_mem",
@@ -119,7 +144,11 @@ export const udpMemLimit: Analyzer = defineAnalyzer({
         claims: [],
         symptomOf: "socket-backlog-udp",
         owners: [],
-        evidence: [...limitEvidence(limit, backlog.chargedBytes), ...refusedEvidence(refused), ...counterEvidence()],
+        evidence: [
+          ...limitEvidence(limit, backlog.chargedBytes),
+          ...refusedEvidence(refused),
+          ...counterEvidence(counters),
+        ],
         remedies: remedies(),
       };
     }
@@ -136,30 +165,6 @@ export const udpMemLimit: Analyzer = defineAnalyzer({
         evidence: limitEvidence(limit, backlog.chargedBytes),
         remedies: phantomRemedies(),
       };
-    }
-
-    function refusedEvidence([first, ...others]: readonly SocketQueue[]): EvidenceLine[] {
-      if (first === undefined) return [];
-      return [{
-        path: first.path,
-        line: first.line,
-        because: `this socket holds ${formatBytes(first.chargedBytes)} of its own ${
-          formatBytes(first.limitBytes as number)
-        } and still lost ${formatQuantity(first.dropped as number, "datagram")} while it was watched${
-          others.length === 0 ? "" : `, as ${formatQuantity(others.length, "other")} did`
-        }: not its own limit refused them`,
-      }];
-    }
-
-    function counterEvidence(): EvidenceLine[] {
-      for (const { path, value } of counters ?? []) {
-        const errors = value.get("Udp.MemErrors");
-        if (errors !== undefined && errors.value > 0) {
-          const because = `MemErrors: ${formatCount(errors.value)} datagrams were refused at this limit since boot`;
-          return [{ path, line: errors.line, because }];
-        }
-      }
-      return [];
     }
   },
 });

@@ -70,81 +70,100 @@ function homePath(path: string, names: Pseudonyms): string {
   }).join("/") + deleted;
 }
 
+/** What opens doors. */
+const CREDENTIALS: readonly Token[] = [
+  {
+    pattern: `(?<=://)[^\\s/@:'"]+(?::[^\\s/@'"]*)?(?=@)`,
+    replace: (found, names) => {
+      const colon = found.indexOf(":");
+      if (colon === -1) return names.user(found);
+      return `${names.user(found.slice(0, colon))}:${names.secret(found.slice(colon + 1))}`;
+    },
+  },
+  {
+    pattern: `(?:${SECRET_KEYS})[\\w-]{0,40}["']?[ \\t]*[=:][ \\t]*` +
+      `(?:"[^"\\n]+|'[^'\\n]+|(?:(?:Bearer|Basic|Digest) )?[^\\s"',;&)]+)`,
+    replace: (found, names) =>
+      afterMark(
+        found,
+        /^[\w-]*["']?[ \t]*[=:][ \t]*["']?(?:(?:Bearer|Basic|Digest) )?/i,
+        (rest) => names.secret(rest),
+      ),
+  },
+  {
+    pattern: "(?<!\\w)(?:AKIA[0-9A-Z]{16}|gh[pousr]_\\w{20,}|glpat-[\\w-]{16,}|xox[abprs]-[\\w-]{10,}|" +
+      "eyJ[\\w-]{8,}\\.[\\w-]+(?:\\.[\\w-]+)?|Bearer [\\w.~+/=-]{8,})",
+    replace: (found, names) => names.secret(found),
+  },
+];
+
+/** What a word before it tells. */
+const NAMED: readonly Token[] = [
+  {
+    pattern: `(?<![a-z])(?:${COMMAND_KEYS})=[^\\n]+`,
+    replace: (found, names) => afterMark(found, /^\w+=/, (rest) => names.argument(rest)),
+  },
+  {
+    pattern: `(?<![a-z])(?:${USER_KEYS})=["']?${WORD}+`,
+    replace: (found, names) => afterMark(found, /^\w+=["']?/, (rest) => names.user(rest)),
+  },
+  {
+    pattern: `(?<![a-z])(?:hostname|domain|server)=["']?(?![\\d.]+(?:$|[^\\w.-]))[\\w.-]+`,
+    replace: (found, names) => afterMark(found, /^\w+=["']?/, (rest) => rest === "?" ? rest : names.host(rest)),
+  },
+  {
+    pattern: `(?<=\\bserver )(?![\\d.]+\\b)[\\w.-]+(?= (?:not responding|OK|error))`,
+    replace: (found, names) => names.host(found),
+  },
+  {
+    pattern: `(?:serial[ _]?(?:number|no)?|S/N|wwn|wwid)[ \\t]?[=:][ \\t]*[\\w.-]{4,}(?!/)`,
+    replace: (found, names) => afterMark(found, /^.*?[=:][ \t]*/, (rest) => names.serial(rest)),
+  },
+];
+
+const HARDWARE: readonly Token[] = [
+  {
+    pattern:
+      `(?:(?<!${HEX})|(?<=pod))${HEX}{8}${SEPARATOR}${HEX}{4}${SEPARATOR}${HEX}{4}${SEPARATOR}${HEX}{4}${SEPARATOR}${HEX}{12}(?!${HEX})`,
+    replace: (found, names) => names.uuid(found),
+  },
+  { pattern: `(?<![0-9a-z])${HEX}{32}(?![0-9a-z])`, replace: (found, names) => names.uuid(found) },
+  {
+    pattern: `(?<!\\w)enx${HEX}{12}(?!\\w)`,
+    replace: (found, names) => `enx${names.mac(found.slice(3).replace(/..(?!$)/g, "$&:")).replaceAll(":", "")}`,
+  },
+];
+
+const ADDRESSES: readonly Token[] = [
+  {
+    pattern: `(?<![^\\s<>()"',;=|\\[\\]/:])[^\\s@<>()"',;:=|\\[\\]/]{1,64}@[^\\s@<>()"',;:=|\\[\\]/]+`,
+    replace: mail,
+  },
+  {
+    pattern: `(?<![0-9A-Za-z_])(?:${HEX}{0,4}:){2,19}(?:${QUAD}|${HEX}{0,4})(?![0-9A-Za-z_])`,
+    replace: colons,
+  },
+  { pattern: `(?<!${HEX})(?:${HEX}{2}-){5}${HEX}{2}(?!${HEX})`, replace: (found, names) => names.mac(found) },
+  // Not the release of a kernel: 5.10.0-136.12.0.86.oe2203.
+  { pattern: `(?<![0-9])(?<![0-9]\\.)(?<!\\d-(?=${QUAD}\\.[a-z]))${QUAD}(?![0-9])`, replace: quad },
+  {
+    pattern:
+      `(?<![\\w.-])(?:(?:[a-z0-9-]{1,63}\\.){2,}(?:${DOMAINS})|[a-z0-9-]{1,63}\\.(?:com|net|org|edu|gov))(?![\\w-])`,
+    replace: (found, names) => names.host(found),
+  },
+];
+
+/** In the order in which they are tried at a place. */
 function tokens(pathEnd: string): readonly Token[] {
   return [
-    {
-      pattern: `(?<=://)[^\\s/@:'"]+(?::[^\\s/@'"]*)?(?=@)`,
-      replace: (found, names) => {
-        const colon = found.indexOf(":");
-        if (colon === -1) return names.user(found);
-        return `${names.user(found.slice(0, colon))}:${names.secret(found.slice(colon + 1))}`;
-      },
-    },
-    {
-      pattern: `(?:${SECRET_KEYS})[\\w-]{0,40}["']?[ \\t]*[=:][ \\t]*` +
-        `(?:"[^"\\n]+|'[^'\\n]+|(?:(?:Bearer|Basic|Digest) )?[^\\s"',;&)]+)`,
-      replace: (found, names) =>
-        afterMark(
-          found,
-          /^[\w-]*["']?[ \t]*[=:][ \t]*["']?(?:(?:Bearer|Basic|Digest) )?/i,
-          (rest) => names.secret(rest),
-        ),
-    },
-    {
-      pattern: "(?<!\\w)(?:AKIA[0-9A-Z]{16}|gh[pousr]_\\w{20,}|glpat-[\\w-]{16,}|xox[abprs]-[\\w-]{10,}|" +
-        "eyJ[\\w-]{8,}\\.[\\w-]+(?:\\.[\\w-]+)?|Bearer [\\w.~+/=-]{8,})",
-      replace: (found, names) => names.secret(found),
-    },
-    {
-      pattern: `(?<![a-z])(?:${COMMAND_KEYS})=[^\\n]+`,
-      replace: (found, names) => afterMark(found, /^\w+=/, (rest) => names.argument(rest)),
-    },
-    {
-      pattern: `(?<![a-z])(?:${USER_KEYS})=["']?${WORD}+`,
-      replace: (found, names) => afterMark(found, /^\w+=["']?/, (rest) => names.user(rest)),
-    },
-    {
-      pattern: `(?<![a-z])(?:hostname|domain|server)=["']?(?![\\d.]+(?:$|[^\\w.-]))[\\w.-]+`,
-      replace: (found, names) => afterMark(found, /^\w+=["']?/, (rest) => rest === "?" ? rest : names.host(rest)),
-    },
-    {
-      pattern: `(?<=\\bserver )(?![\\d.]+\\b)[\\w.-]+(?= (?:not responding|OK|error))`,
-      replace: (found, names) => names.host(found),
-    },
-    {
-      pattern: `(?:serial[ _]?(?:number|no)?|S/N|wwn|wwid)[ \\t]?[=:][ \\t]*[\\w.-]{4,}(?!/)`,
-      replace: (found, names) => afterMark(found, /^.*?[=:][ \t]*/, (rest) => names.serial(rest)),
-    },
-    {
-      pattern:
-        `(?:(?<!${HEX})|(?<=pod))${HEX}{8}${SEPARATOR}${HEX}{4}${SEPARATOR}${HEX}{4}${SEPARATOR}${HEX}{4}${SEPARATOR}${HEX}{12}(?!${HEX})`,
-      replace: (found, names) => names.uuid(found),
-    },
-    { pattern: `(?<![0-9a-z])${HEX}{32}(?![0-9a-z])`, replace: (found, names) => names.uuid(found) },
-    {
-      pattern: `(?<!\\w)enx${HEX}{12}(?!\\w)`,
-      replace: (found, names) => `enx${names.mac(found.slice(3).replace(/..(?!$)/g, "$&:")).replaceAll(":", "")}`,
-    },
+    ...CREDENTIALS,
+    ...NAMED,
+    ...HARDWARE,
     {
       pattern: `(?:/(?:home|Users)/|(?<![\\w.-])/root/)${pathEnd}+`,
       replace: (found, names) => homePath(found, names),
     },
-    {
-      pattern: `(?<![^\\s<>()"',;=|\\[\\]/:])[^\\s@<>()"',;:=|\\[\\]/]{1,64}@[^\\s@<>()"',;:=|\\[\\]/]+`,
-      replace: mail,
-    },
-    {
-      pattern: `(?<![0-9A-Za-z_])(?:${HEX}{0,4}:){2,19}(?:${QUAD}|${HEX}{0,4})(?![0-9A-Za-z_])`,
-      replace: colons,
-    },
-    { pattern: `(?<!${HEX})(?:${HEX}{2}-){5}${HEX}{2}(?!${HEX})`, replace: (found, names) => names.mac(found) },
-    // Not the release of a kernel: 5.10.0-136.12.0.86.oe2203.
-    { pattern: `(?<![0-9])(?<![0-9]\\.)(?<!\\d-(?=${QUAD}\\.[a-z]))${QUAD}(?![0-9])`, replace: quad },
-    {
-      pattern:
-        `(?<![\\w.-])(?:(?:[a-z0-9-]{1,63}\\.){2,}(?:${DOMAINS})|[a-z0-9-]{1,63}\\.(?:com|net|org|edu|gov))(?![\\w-])`,
-      replace: (found, names) => names.host(found),
-    },
+    ...ADDRESSES,
   ];
 }
 

@@ -336,6 +336,16 @@ function withMeta(meta: Meta, type: string, bytes: Uint8Array): Meta {
   }
 }
 
+/** What is wrong with a block where a header or the archive's end must stand. */
+function problemOf({ chunk, at }: Block, offset: number, last: string): string | undefined {
+  if (chunk.bytes.length - at < BLOCK) {
+    return `the archive is cut off after ${offset + chunk.bytes.length} bytes (last entry: ${shortName(last)})`;
+  }
+  if (chunk.isHeader(at) || chunk.isZero(at)) return undefined;
+  if (offset === 0) throw new BundleError("Cannot read the archive: it does not start with a tar header");
+  return `the archive is damaged at byte ${offset} (last good entry: ${shortName(last)})`;
+}
+
 async function* readBatches(
   reader: ChunkReader,
   broken: (message: string) => void,
@@ -348,28 +358,15 @@ async function* readBatches(
   let problem: string | undefined;
   while (problem === undefined) {
     // Whoever reads this is not kept waiting for more.
-    if (!reader.has(BLOCK)) {
-      if (batch.length > 0) yield batch;
+    if (!reader.has(BLOCK) && batch.length > 0) {
+      yield batch;
       batch = [];
     }
     const block = reader.has(BLOCK) ? reader.blockNow() : await reader.block();
     const { chunk, at } = block;
-    if (chunk.bytes.length - at < BLOCK) {
-      problem = `the archive is cut off after ${offset + chunk.bytes.length} bytes (last entry: ${shortName(last)})`;
-      break;
-    }
+    problem = problemOf(block, offset, last);
     // Two zero blocks end an archive; one is enough to know that no header follows.
-    if (chunk.isZero(at)) {
-      if (batch.length > 0) yield batch;
-      // To its end, so that a checksum which stands there is verified.
-      await reader.skip(MAX_PADDING_BYTES);
-      return;
-    }
-    if (!chunk.isHeader(at)) {
-      if (offset === 0) throw new BundleError("Cannot read the archive: it does not start with a tar header");
-      problem = `the archive is damaged at byte ${offset} (last good entry: ${shortName(last)})`;
-      break;
-    }
+    if (problem !== undefined || chunk.isZero(at)) break;
     const header = headerOf(block, meta);
     const old = header?.type === "S"
       ? await oldGnuSparse(chunk.bytes.slice(at, at + BLOCK), () => reader.read(BLOCK))
@@ -387,9 +384,8 @@ async function* readBatches(
         problem = `the archive has a name of ${size} bytes at byte ${offset} (last good entry: ${shortName(last)})`;
         break;
       }
-      const bytes = await reader.read(size);
+      meta = withMeta(meta, type, await reader.read(size));
       await reader.skip(padding(size));
-      meta = withMeta(meta, type, bytes);
       offset += stored;
       continue;
     }
@@ -404,12 +400,14 @@ async function* readBatches(
       reader.pass(stored - size);
       continue;
     }
-    if (batch.length > 0) yield batch;
+    yield [...batch, streamEntry(header, content, sparse)];
     batch = [];
-    yield [streamEntry(header, content, sparse)];
-    if (await reader.skip(content.left + padding(size)) >= content.left) continue;
-    problem = `the archive is cut off inside ${shortName(last)}`;
+    if (await reader.skip(content.left + padding(size)) < content.left) {
+      problem = `the archive is cut off inside ${shortName(last)}`;
+    }
   }
   if (batch.length > 0) yield batch;
-  broken(problem);
+  if (problem !== undefined) return broken(problem);
+  // To its end, so that a checksum which stands there is verified.
+  await reader.skip(MAX_PADDING_BYTES);
 }

@@ -3,7 +3,7 @@ import type { SourceLine } from "../core/ledger.ts";
 import { type Captured, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { type DescriptorCount, descriptorCounts } from "../parsers/descriptor_counts.ts";
 import { type DescriptorInfo, type DescriptorSample, descriptorSamples } from "../parsers/descriptor_samples.ts";
-import { lsof } from "../parsers/lsof.ts";
+import { lsof, type LsofProcess } from "../parsers/lsof.ts";
 import { processStatus } from "../parsers/process_status.ts";
 import type { Measurement } from "./trend.ts";
 
@@ -115,6 +115,39 @@ function countSeries(reader: Reader): Map<number, Measurement[]> {
   return series;
 }
 
+function ofList(
+  { path, value }: Parsed<readonly LsofProcess[]>,
+  comms: ReadonlyMap<number, string | undefined>,
+): Descriptors[] {
+  return value.map(({ pid, comm, count, kinds }) => ({
+    pid,
+    comm: comms.get(pid) ?? comm,
+    count,
+    kinds: new Map([...kinds].map(([kind, each]) => [kind, each.count])),
+    source: { path, line: Math.min(...[...kinds.values()].map(({ line }) => line)) },
+    examples: new Map([...kinds].map(([kind, { line }]) => [kind, { path, line }])),
+  }));
+}
+
+/** How many each process has: as the kernel counts them, or else as the sample tells. */
+function countsOf(
+  counts: Parsed<readonly DescriptorCount[]> | undefined,
+  sampled: ReadonlyMap<number, Sample>,
+  slots: ReadonlyMap<number, number | undefined>,
+): Pick<Descriptors, "pid" | "count" | "source">[] {
+  const counted = counts?.value.map(({ pid, count, line }) => ({ pid, count, source: { path: counts.path, line } })) ??
+    [];
+  const numbered = new Set(counted.map(({ pid }) => pid));
+  return [
+    ...counted,
+    ...[...sampled].filter(([pid]) => !numbered.has(pid)).map(([pid, sample]) => ({
+      pid,
+      count: estimate(sample, slots.get(pid)),
+      source: [...sample.examples.values()][0] as SourceLine,
+    })),
+  ];
+}
+
 function read(reader: Reader): Captured<DescriptorTable> {
   const { counts, samples, list, statuses } = readUses({
     counts: descriptorCounts,
@@ -124,32 +157,9 @@ function read(reader: Reader): Captured<DescriptorTable> {
   }, reader);
   const comms = new Map(statuses?.map(({ pid, value }) => [pid, value.name]));
   const slots = new Map(statuses?.map(({ pid, value }) => [pid, value.fdSize]));
-  const table = new Map<number, Descriptors>();
-  for (const { pid, comm, count, kinds } of list?.value ?? []) {
-    const path = (list as Parsed<unknown>).path;
-    const first = Math.min(...[...kinds.values()].map(({ line }) => line));
-    table.set(pid, {
-      pid,
-      comm: comms.get(pid) ?? comm,
-      count,
-      kinds: new Map([...kinds].map(([kind, each]) => [kind, each.count])),
-      source: { path, line: first },
-      examples: new Map([...kinds].map(([kind, { line }]) => [kind, { path, line }])),
-    });
-  }
+  const table = new Map((list === undefined ? [] : ofList(list, comms)).map((each) => [each.pid, each]));
   const sampled = samples === undefined ? new Map<number, Sample>() : sampleByPid(samples.path, samples.value.samples);
-  const known = counts?.value ?? [];
-  const numbered = new Set(known.map(({ pid }) => pid));
-  const unnumbered = [...sampled].filter(([pid]) => !numbered.has(pid));
-  const rows = [
-    ...known.map(({ pid, count, line }) => ({ pid, count, source: { path: (counts as Parsed<unknown>).path, line } })),
-    ...unnumbered.map(([pid, sample]) => ({
-      pid,
-      count: estimate(sample, slots.get(pid)),
-      source: [...sample.examples.values()][0] as SourceLine,
-    })),
-  ];
-  for (const { pid, count, source } of rows) {
+  for (const { pid, count, source } of countsOf(counts, sampled, slots)) {
     const sample = sampled.get(pid);
     if (sample === undefined && table.has(pid)) continue;
     table.set(pid, {

@@ -309,15 +309,11 @@ function countedAccounts(inputs: Inputs, facts: HostFacts, kB: Fields, total: Am
   return accounts;
 }
 
-function bytesOf(accounts: readonly Account[]): number {
-  return sumBytes(accounts);
-}
-
 /** Counters of lists that say more than there is are wrong (oracle/oracle-linux#218: NR_INACTIVE_FILE of UEK 6.12, MemAvailable with it). */
 function areListsWrong(accounts: readonly Account[], total: Amount): boolean {
   const pinned = accountOf({ accounts }, "pinned-lru");
   if (pinned === undefined) return false;
-  const room = total.bytes - (bytesOf(accounts) - pinned.bytes);
+  const room = total.bytes - (sumBytes(accounts) - pinned.bytes);
   return pinned.bytes > Math.max(0, room) + MAX_LAG_SHARE * total.bytes;
 }
 
@@ -341,7 +337,7 @@ function computeLedger(inputs: Inputs, facts: HostFacts): Ledger {
     accounts: [...accounts, {
       id: "unaccounted",
       title: "unaccounted",
-      bytes: total.bytes - bytesOf(accounts),
+      bytes: total.bytes - sumBytes(accounts),
       sources: total.sources,
     }],
     missing: [...(areWrong ? [WRONG_LISTS] : []), ...missingTerms(inputs, facts)],
@@ -360,7 +356,7 @@ function hugetlbBefore416({ path, value }: Parsed<Meminfo>): Amount | undefined 
 /** virtio's balloon lowers MemTotal itself: only a balloon that the other accounts leave room for is inside MemTotal. */
 function balloonInside(balloon: Amount | undefined, total: Amount, accounts: readonly Account[]): Amount | undefined {
   if (balloon === undefined) return undefined;
-  const room = total.bytes - bytesOf(accounts);
+  const room = total.bytes - sumBytes(accounts);
   return room >= balloon.bytes ? balloon : { ...balloon, bytes: 0 };
 }
 

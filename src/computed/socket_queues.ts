@@ -285,20 +285,21 @@ function readOf({ skmem, recvQBytes }: SsSocket): number | undefined {
   return charged === undefined || recvQBytes === undefined ? undefined : Math.max(0, charged - recvQBytes);
 }
 
+/** The lengths of a table's queues in a snapshot. */
+function look<T extends QueueRow>({ table, rowBytes }: QueueTable<T>, snapshot: Reader): Sighting[] | undefined {
+  const captured = snapshot.read(table);
+  if (captured.status !== "ok") return undefined;
+  return captured.value.flatMap(({ value }) =>
+    value.flatMap((row) => {
+      const bytes = rowBytes(row);
+      return row.inode === 0 || bytes === undefined ? [] : [{ key: row.inode, bytes, drops: row.drops }];
+    })
+  );
+}
+
 /** The receive queues of a table over all network namespaces and snapshots, followed by the sockets' inodes. */
-export function receiveBacklog<T extends QueueRow>(
-  { name, table, netids, rowBytes, isSent, local, remote }: QueueTable<T>,
-): Source<Backlog> {
-  const look = (snapshot: Reader): Sighting[] | undefined => {
-    const captured = snapshot.read(table);
-    if (captured.status !== "ok") return undefined;
-    return captured.value.flatMap(({ value }) =>
-      value.flatMap((row) => {
-        const bytes = rowBytes(row);
-        return row.inode === 0 || bytes === undefined ? [] : [{ key: row.inode, bytes, drops: row.drops }];
-      })
-    );
-  };
+export function receiveBacklog<T extends QueueRow>(queueTable: QueueTable<T>): Source<Backlog> {
+  const { name, table, netids, rowBytes, isSent, local, remote } = queueTable;
   const read = (reader: Reader): Captured<Backlog> => {
     const tables = reader.read(table);
     if (tables.status !== "ok") {
@@ -306,34 +307,37 @@ export function receiveBacklog<T extends QueueRow>(
       return listed.length === 0 ? tables : { status: "ok", value: listedBacklog(listed, isSent) };
     }
     const details = new Map(Array.from(ssRows(reader, ...netids), (row) => [row.socket.inode, row] as const));
-    const watched = watchQueues(reader.timeline, look);
+    const watched = watchQueues(reader.timeline, (snapshot) => look(queueTable, snapshot));
     const elsewhere = listedBacklog([...rowsElsewhere(reader, tables.value, ...netids)], isSent);
-    const queues: SocketQueue[] = [...elsewhere.queues];
-    let { sockets } = elsewhere;
+    const queueOf = (path: string, row: T): SocketQueue | undefined => {
+      const detail = details.get(row.inode);
+      // The table leaves out what was read but not yet given back, so r is the better number; both are snapshots of their own moment.
+      const charge = detail === undefined ? {} : chargeOf(detail.socket, isSent);
+      const chargedBytes = Math.max(rowBytes(row) ?? 0, charge.bytes ?? 0);
+      if (chargedBytes === 0) return undefined;
+      return {
+        path,
+        line: row.line,
+        namespace: netnsOf(path),
+        inode: row.inode,
+        local: local(row),
+        remote: remote(row),
+        chargedBytes,
+        limitBytes: charge.limit,
+        drops: row.drops ?? detail?.socket.skmem?.drops,
+        skmem: skmemLine(detail),
+        readBytes: detail && readOf(detail.socket),
+        ...watched.behaviour(row.inode),
+      };
+    };
+    const queues = [...elsewhere.queues];
     for (const { path, value } of tables.value) {
-      sockets += tableSize(value);
       for (const row of value) {
-        const detail = details.get(row.inode);
-        // The table leaves out what was read but not yet given back, so r is the better number; both are snapshots of their own moment.
-        const charge = detail === undefined ? {} : chargeOf(detail.socket, isSent);
-        const chargedBytes = Math.max(rowBytes(row) ?? 0, charge.bytes ?? 0);
-        if (chargedBytes === 0) continue;
-        queues.push({
-          path,
-          line: row.line,
-          namespace: netnsOf(path),
-          inode: row.inode,
-          local: local(row),
-          remote: remote(row),
-          chargedBytes,
-          limitBytes: charge.limit,
-          drops: row.drops ?? detail?.socket.skmem?.drops,
-          skmem: skmemLine(detail),
-          readBytes: detail && readOf(detail.socket),
-          ...watched.behaviour(row.inode),
-        });
+        const queue = queueOf(path, row);
+        if (queue !== undefined) queues.push(queue);
       }
     }
+    const sockets = elsewhere.sockets + sumOf(tables.value, ({ value }) => tableSize(value));
     return { status: "ok", value: backlogOf(queues, sockets, watched) };
   };
   return {

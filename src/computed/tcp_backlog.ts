@@ -154,11 +154,6 @@ function listenKey(path: string, host: string, port: number | string): string {
   return `${netnsOf(path) ?? ""} ${endpoint(host, port)}`;
 }
 
-/** An address as `ss` writes it, like those of the tables: it may tell the interface, and write an IPv4 address as one of IPv6. */
-function plainEndpoint(text: string): string {
-  return text.replace(/%[^\]:]*/, "").replace(/^\[::ffff:([\d.]+)\]/, "$1");
-}
-
 type DetailOf = (path: string, row: Row, local: string, remote: string) => SsRow | undefined;
 
 /** What `ss` tells of each socket: by its inode, and by its connection where it has none. */
@@ -169,7 +164,7 @@ function detailsOf(
   const byConnection = new Map<string, SsRow>();
   for (const row of ssRows(reader, "tcp")) {
     const { path, socket: { inode, local, peer } } = row;
-    if (inode === 0) byConnection.set(connectionKey(path, plainEndpoint(local), plainEndpoint(peer)), row);
+    if (inode === 0) byConnection.set(connectionKey(path, listedEndpoint(local), listedEndpoint(peer)), row);
     else byInode.set(inode, row);
   }
   return (path, { inode }, local, remote) =>
@@ -361,6 +356,11 @@ function hostAndPort(text: string): readonly [host: string, port: number | strin
   const host = text.slice(0, colon).replace(/%[^\]]*/, "").replace(/^\[(.*)\]$/, "$1");
   const port = text.slice(colon + 1);
   return [host, port === "*" ? 0 : parseCount(port) ?? port];
+}
+
+/** The same in the words of the tables. */
+function listedEndpoint(text: string): string {
+  return endpoint(...hostAndPort(text));
 }
 
 type ListedTableRow = Row & { readonly listed: ListedRow };

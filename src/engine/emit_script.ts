@@ -1,16 +1,29 @@
 /** Writes the collectors' declarations as one POSIX sh script, for hosts that have no runtime. */
-import type { Capture, Collector, CommandCapture } from "../core/collector.ts";
+import type {
+  Capture,
+  Collector,
+  CommandCapture,
+  FileCapture,
+  NetnsCapture,
+  ProcessCapture,
+  TreeCapture,
+} from "../core/collector.ts";
 import { shellWord } from "../core/shell.ts";
 import { version } from "../core/version.ts";
 import { explanation, functions, historyPart, mainPart, usage } from "./_script_shell.ts";
 
 /** `changing=128 -- status` */
-function words(...all: readonly (string | false | undefined)[]): string {
-  return all.filter((word) => word !== undefined && word !== false && word !== "").join(" ");
+function words(...all: readonly (string | undefined)[]): string {
+  return all.filter((word) => word !== undefined && word !== "").join(" ");
 }
 
 function option(name: string, value: number | undefined): string | undefined {
   return value === undefined ? undefined : `${name}=${value}`;
+}
+
+/** In which looks but the first one it is captured. */
+function looks({ changing, recorded }: Pick<FileCapture, "changing" | "recorded">): (string | undefined)[] {
+  return [changing && "changing", recorded && "recorded"];
 }
 
 function argv(list: readonly string[]): string {
@@ -23,8 +36,7 @@ function command(capture: CommandCapture): string[] {
     words(
       "output",
       shellWord(as),
-      capture.changing && "changing",
-      capture.recorded && "recorded",
+      ...looks(capture),
       capture.network && "network",
       option("seconds", capture.timeoutSeconds),
       option("max", capture.maxBytes),
@@ -35,49 +47,53 @@ function command(capture: CommandCapture): string[] {
   return [`if open_files_above ${above.count}; then`, `  ${line(above.argv)}`, "else", `  ${line(capture.argv)}`, "fi"];
 }
 
+function namespaces(capture: NetnsCapture): string[] {
+  const { files, commands, maxNamespaces } = capture;
+  const options = words(...looks(capture), option("max", capture.maxBytes), "--");
+  return [
+    ...(files.length === 0 ? [] : [words("namespaces", `${maxNamespaces}`, options, argv(files))]),
+    ...commands.map((each) =>
+      words("namespaces_output", `${maxNamespaces}`, shellWord(each.as), options, argv(each.argv))
+    ),
+  ];
+}
+
+function processes(capture: ProcessCapture): string {
+  return words(
+    "process",
+    option("changing", capture.changing?.largest),
+    option("recorded", capture.recorded?.largest),
+    option("largest", capture.largest),
+    capture.mayHang && "may-hang",
+    option("max", capture.maxBytes),
+    "--",
+    argv(capture.files),
+  );
+}
+
+function tree(capture: TreeCapture): string {
+  return words(
+    "tree",
+    shellWord(capture.path.slice(1)),
+    `having=${shellWord(capture.having)}`,
+    `by=${shellWord(capture.largestBy)}`,
+    option("depth", capture.maxDepth),
+    option("folders", capture.maxFolders),
+    "--",
+    argv(capture.files),
+  );
+}
+
 function lines(capture: Capture): string[] {
   switch (capture.kind) {
     case "file":
-      return [
-        words(
-          "file",
-          shellWord(capture.path.slice(1)),
-          capture.changing && "changing",
-          capture.recorded && "recorded",
-          option("max", capture.maxBytes),
-        ),
-      ];
+      return [words("file", shellWord(capture.path.slice(1)), ...looks(capture), option("max", capture.maxBytes))];
     case "command":
       return command(capture);
-    case "netns": {
-      const options = words(
-        capture.changing && "changing",
-        capture.recorded && "recorded",
-        option("max", capture.maxBytes),
-        "--",
-      );
-      return [
-        ...(capture.files.length === 0
-          ? []
-          : [words("namespaces", `${capture.maxNamespaces}`, options, argv(capture.files))]),
-        ...capture.commands.map((each) =>
-          words("namespaces_output", `${capture.maxNamespaces}`, shellWord(each.as), options, argv(each.argv))
-        ),
-      ];
-    }
+    case "netns":
+      return namespaces(capture);
     case "process":
-      return [
-        words(
-          "process",
-          option("changing", capture.changing?.largest),
-          option("recorded", capture.recorded?.largest),
-          option("largest", capture.largest),
-          capture.mayHang && "may-hang",
-          option("max", capture.maxBytes),
-          "--",
-          argv(capture.files),
-        ),
-      ];
+      return [processes(capture)];
     case "socket-owners":
       return [words("socket_owners", shellWord(capture.as))];
     case "page-flags":
@@ -85,18 +101,7 @@ function lines(capture: Capture): string[] {
     case "folder":
       return [words("folder", shellWord(capture.path.slice(1)), option("max", capture.maxBytes))];
     case "tree":
-      return [
-        words(
-          "tree",
-          shellWord(capture.path.slice(1)),
-          `having=${shellWord(capture.having)}`,
-          `by=${shellWord(capture.largestBy)}`,
-          option("depth", capture.maxDepth),
-          option("folders", capture.maxFolders),
-          "--",
-          argv(capture.files),
-        ),
-      ];
+      return [tree(capture)];
   }
 }
 

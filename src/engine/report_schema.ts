@@ -57,7 +57,12 @@ const finding = z.object({
 /** Made only for who reads reports: to analyze a small bundle takes hardly longer than to make all schemas. */
 const reportSchema = (): z.ZodType<Report> =>
   z.object({
-    schemaVersion: z.literal(1, "this nailhouse reads schemaVersion 1: a newer one may be needed"),
+    schemaVersion: z.literal(1, {
+      error: ({ input }) =>
+        typeof input === "number" && input > 1
+          ? "this nailhouse reads schemaVersion 1: a newer one may be needed"
+          : "it is not 1, as analyze -f json writes: this is no report",
+    }),
     host: z.object({
       hostname: text.nullable(),
       kernelRelease: text.nullable(),
@@ -127,7 +132,8 @@ export function parseReport(json: string): Report {
   const parsed = reportSchema().safeParse(JSON.parse(json));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new TypeError(`Cannot read the report: ${issue?.path.join(".")}: ${issue?.message}`, { cause: parsed.error });
+  const where = issue?.path.length === 0 ? "" : `${issue?.path.join(".")}: `;
+  throw new TypeError(`Cannot read the report: ${where}${issue?.message}`, { cause: parsed.error });
 }
 
 /**

@@ -7,7 +7,7 @@ import { HostError } from "../core/errors.ts";
 import type { Failure, Host, Limits, ListResult, MachineFacts, RangeReader, ReadResult } from "../core/host.ts";
 import { readWithCat } from "./node_cat.ts";
 import { Programs } from "./node_program.ts";
-import { failureOf, readOnThread, readSync } from "./node_read.ts";
+import { failureOf, readOnThread, readSync, whenOver } from "./node_read.ts";
 
 /** This machine, as {@linkcode nodeHost} gives it. */
 export interface NodeHost extends Host {
@@ -148,18 +148,14 @@ class Files {
   #inTime(path: string, answer: Promise<ReadResult>, limits: Limits): Promise<ReadResult> {
     return new Promise((resolve) => {
       let late = false;
-      const giveUp = () => {
+      const callOff = whenOver(limits, () => {
         late = true;
         this.#stuck++;
         this.#unanswered.add(path);
-        limits.signal?.removeEventListener("abort", giveUp);
         resolve({ status: "hung", bytes: new Uint8Array(0) });
-      };
-      const timer = setTimeout(giveUp, limits.timeoutMs);
-      limits.signal?.addEventListener("abort", giveUp);
+      });
       answer.then((result) => {
-        clearTimeout(timer);
-        limits.signal?.removeEventListener("abort", giveUp);
+        callOff();
         if (late) {
           this.#stuck--;
           this.#unanswered.delete(path);
@@ -172,14 +168,8 @@ class Files {
 
 function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal?.aborted === true) return resolve();
-    const wake = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", wake);
-      resolve();
-    };
-    const timer = setTimeout(wake, milliseconds);
-    signal?.addEventListener("abort", wake);
+    if (signal?.aborted === true) resolve();
+    else whenOver({ timeoutMs: milliseconds, signal }, resolve);
   });
 }
 

@@ -1,7 +1,7 @@
 /** `cat` as a reader of files that may never answer. */
 import type { Limits, ReadResult } from "../core/host.ts";
 import { abandon, type Child, PROGRAM_PATH, saysDenied, start, unforeseeable } from "./node_child.ts";
-import { Gathered } from "./node_read.ts";
+import { Gathered, whenOver } from "./node_read.ts";
 
 /** Paths in one child's command line: far below the system's limit of 2 MB, with a separator before each. */
 const BATCH = 2000;
@@ -67,18 +67,8 @@ class CatOutput {
   #more(): Promise<Uint8Array | "end" | "hung"> {
     const { signal, timeoutMs } = this.#limits;
     return new Promise((resolve, reject) => {
-      const giveUp = () => settle(() => resolve("hung"));
-      const timer = setTimeout(giveUp, signal?.aborted === true ? 0 : timeoutMs);
-      signal?.addEventListener("abort", giveUp);
-      const settle = (done: () => void) => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", giveUp);
-        done();
-      };
-      this.#chunks.next().then(
-        (next) => settle(() => resolve(next.done === true ? "end" : next.value)),
-        (error) => settle(() => reject(error)),
-      );
+      const callOff = whenOver({ signal, timeoutMs: signal?.aborted === true ? 0 : timeoutMs }, () => resolve("hung"));
+      this.#chunks.next().then((next) => resolve(next.done === true ? "end" : next.value), reject).finally(callOff);
     });
   }
 }

@@ -7,7 +7,7 @@ import { constants } from "node:os";
 import type { Limits, ReadResult } from "../core/host.ts";
 import { shellWord } from "../core/shell.ts";
 import { abandon, type Child, PROGRAM_PATH, saysDenied, start, unforeseeable } from "./node_child.ts";
-import { failureOf, Gathered } from "./node_read.ts";
+import { failureOf, Gathered, whenOver } from "./node_read.ts";
 
 /** Enough for the first lines of what a program complains of. */
 const MAX_ERROR_BYTES = 4 * 1024;
@@ -103,8 +103,7 @@ class Shell {
       const output = new MarkedOutput(this.#mark, limits.maxBytes);
       const complaints = new MarkedOutput(this.#mark, MAX_ERROR_BYTES);
       const finish = (result: ReadResult) => {
-        clearTimeout(timer);
-        limits.signal?.removeEventListener("abort", giveUp);
+        callOff();
         this.#job = undefined;
         this.#hold(false);
         resolve(result);
@@ -114,18 +113,16 @@ class Shell {
         abandon(this.#child);
         finish(result);
       };
-      const giveUp = () => {
-        output.end();
-        stop({ status: "hung", bytes: output.content.bytes() });
-      };
       const look = (isEnded: boolean) => {
         const { content, status } = output;
         if (content.truncated) stop({ status: "ok", bytes: content.bytes(), truncated: true });
         else if (status !== undefined && complaints.status !== undefined) finish(outcome(status, content, complaints));
         else if (isEnded) stop(this.#shellEnded());
       };
-      const timer = setTimeout(giveUp, limits.timeoutMs);
-      limits.signal?.addEventListener("abort", giveUp);
+      const callOff = whenOver(limits, () => {
+        output.end();
+        stop({ status: "hung", bytes: output.content.bytes() });
+      });
       this.#job = { output, complaints, look };
       this.#hold(true);
       const command = `${argv.map(shellWord).join(" ")} </dev/null`;

@@ -3,7 +3,7 @@
  * never used, because it is 0 for files of the kernel.
  */
 import * as fs from "node:fs";
-import type { Failure, ReadResult } from "../core/host.ts";
+import type { Failure, Limits, ReadResult } from "../core/host.ts";
 
 const CHUNK = 64 * 1024;
 // Without O_NONBLOCK, opening a FIFO that nobody writes to blocks for ever, and with it the end of this process.
@@ -28,6 +28,21 @@ export function failureOf(error: unknown): Failure {
     default:
       return { status: "failed", message };
   }
+}
+
+/** Calls once when the time is over or the signal comes, unless it is called off by what this returns. */
+export function whenOver({ timeoutMs, signal }: Pick<Limits, "timeoutMs" | "signal">, giveUp: () => void): () => void {
+  const callOff = () => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", over);
+  };
+  const over = () => {
+    callOff();
+    giveUp();
+  };
+  const timer = setTimeout(over, timeoutMs);
+  signal?.addEventListener("abort", over);
+  return callOff;
 }
 
 /** Collects chunks up to a limit. */

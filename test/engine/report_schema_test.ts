@@ -27,6 +27,15 @@ describe("parseReport()", () => {
     expect(() => parseReport('{"schemaVersion":2}')).toThrow(/schemaVersion: .*a newer one/);
   });
 
+  it.each(["{}", '{"schemaVersion":"1"}', "[]"])(
+    "calls what is no report none, and asks for no newer nailhouse: %s",
+    (json) => {
+      expect(() => parseReport(json)).toThrow(
+        /^Cannot read the report: (schemaVersion: .*this is no report|Invalid input: expected object, received array)$/,
+      );
+    },
+  );
+
   it.each(readdirSync(oldReports))(
     "reads an older nailhouse's report, which can be compared and rendered: %s",
     (name) => {
