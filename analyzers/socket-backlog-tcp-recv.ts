@@ -24,7 +24,7 @@ import {
 } from "../src/computed/socket_queues.ts";
 import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
 import { FULL_SHARE, STALE_MS, tcpBacklog, type TcpQueue, ZERO_WINDOW_PROBE } from "../src/computed/tcp_backlog.ts";
-import { notSeen, unseenTcpBytes } from "../src/computed/unseen_sockets.ts";
+import { countedOutcome, notSeen, orCounted, unseenTcpBytes } from "../src/computed/unseen_sockets.ts";
 import { sockstat } from "../src/parsers/sockstat.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 
@@ -292,7 +292,7 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
     "https://docs.kernel.org/networking/proc_net_tcp.html",
     "net/ipv4/tcp_input.c tcp_data_queue()",
   ],
-  needs: { tcpBacklog },
+  needs: { tcpBacklog: orCounted(tcpBacklog, "TCP") },
   uses: { ledger, pickedTcp, unseenTcpBytes, socketOwners, processes, languages, sockstat },
   analyze(
     {
@@ -306,6 +306,14 @@ export const socketBacklogTcpRecv: Analyzer = defineAnalyzer({
       sockstat: stat,
     },
   ) {
+    if (!("received" in backlog)) {
+      return countedOutcome(backlog, "TCP", {
+        stat,
+        ledger,
+        place: (bytes) => placeStreamBytes(bytes, 0, ledger),
+        mark: remedyMark(ID, "look at the sockets of all namespaces"),
+      });
+    }
     const { received } = backlog;
     const here = {
       queues: received.queues.filter(isHeldHere).map((queue) => ({

@@ -38,7 +38,15 @@ import {
   type JudgedQueue,
   judgeQueues,
 } from "../src/computed/socket_queues.ts";
-import { countedBeyond, findSockets, lookAtSockets, notSeen, unseenRoom } from "../src/computed/unseen_sockets.ts";
+import {
+  countedBeyond,
+  countedOutcome,
+  findSockets,
+  lookAtSockets,
+  notSeen,
+  orCounted,
+  unseenRoom,
+} from "../src/computed/unseen_sockets.ts";
 import { type UdpBacklog, udpBacklog, type UdpQueue, udpSent } from "../src/computed/udp_backlog.ts";
 import { netSnmp } from "../src/parsers/net_snmp.ts";
 import { type Sockstat, sockstat } from "../src/parsers/sockstat.ts";
@@ -429,7 +437,7 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     "net/ipv4/udp.c __udp_enqueue_schedule_skb()",
     "net/core/sock.c __sk_mem_raise_allocated()",
   ],
-  needs: { udpBacklog },
+  needs: { udpBacklog: orCounted(udpBacklog, "UDP") },
   uses: {
     ledger,
     pickedUdp,
@@ -466,6 +474,14 @@ export const socketBacklogUdp: Analyzer = defineAnalyzer({
     },
     { pageSizeBytes },
   ) {
+    if (!("queues" in backlog)) {
+      return countedOutcome(backlog, "UDP", {
+        stat: files.sockstat,
+        ledger,
+        place: (bytes) => placeSkbBytes(bytes, ledger, slab),
+        mark: remedyMark(ID, "look at the sockets of all namespaces"),
+      });
+    }
     const unread = judgeQueues(backlog, owners, RECEIVED);
     const lagging = traffic === undefined
       ? []

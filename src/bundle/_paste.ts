@@ -371,13 +371,74 @@ function pasteOf(found: ReadonlyMap<string, Found>, passedOver: readonly (readon
   );
   if (passedOver.length > 0) {
     warnings.push(
-      `lines ${ranges(passedOver)} are passed over: nothing that is known, or something that stands above as well`,
+      `lines ${ranges(passedOver)} are passed over: nothing that is known, or something that other lines tell as well`,
     );
   }
   return {
     sections: [...found].map(([path, { texts }]) => ({ path, bytes: encoder.encode(texts.join("\n")) })),
     warnings: ["a text with several files: what is cited by path and line stands in its parts", ...warnings],
   };
+}
+
+const AMOUNT = String.raw`(\d[\d.,]*)([KMGT]?)i?B?`;
+const OF_FREE = new RegExp(`^Mem: +${AMOUNT} `, "m");
+const POWERS = ["", "K", "M", "G", "T"];
+/** All of memory, and what of it is available, by meminfo, free (before 3.3.10 what is free without the caches), and the head of top. */
+const AVAILABLE: readonly (readonly [RegExp, RegExp])[] = [
+  [/^MemTotal: +(\d+)( )kB/m, /^MemAvailable: +(\d+)( )kB/m],
+  [OF_FREE, new RegExp(`^-/\\+ buffers/cache: +\\S+ +${AMOUNT}$`, "m")],
+  [OF_FREE, new RegExp(`^Mem: +(?:\\S+ +){5}${AMOUNT}$`, "m")],
+  [/\bMem *: *([\d.,]+)()[ +]*total,/, / ([\d.,]+)()\+? avail Mem/],
+];
+
+/** Which part of memory is available, as far as one table tells it. */
+function availableShare({ lines }: Part): number | undefined {
+  const text = lines.map((line) => line.trim()).join("\n");
+  for (const patterns of AVAILABLE) {
+    const [total, available] = patterns.map((pattern) => {
+      const [, digits, unit = ""] = pattern.exec(text) ?? [];
+      return Number(digits?.replace(",", ".")) * 1024 ** Math.max(0, POWERS.indexOf(unit));
+    }) as [number, number];
+    if (total > 0 && available >= 0) return available / total;
+  }
+  return undefined;
+}
+
+/** Tables of all memory: what stands below one was looked at at about the same time. */
+const OF_MEMORY: ReadonlySet<string | undefined> = new Set([MEMINFO_PLACE, FREE_PLACE]);
+
+/**
+ * Where memory was looked at several times, and nothing tells when, as before and after, that comes first of which the least was available: that is what somebody
+ * asks about, whichever was later.
+ */
+function worstFirst(parts: readonly Part[]): { readonly parts: readonly Part[]; readonly warnings: readonly string[] } {
+  const looks: { readonly places: Set<string | undefined>; readonly parts: Part[]; share: number }[] = [];
+  for (const part of parts) {
+    const share = OF_MEMORY.has(part.path) ? availableShare(part) : undefined;
+    let look = looks.at(-1);
+    if (look === undefined || (share !== undefined && look.places.has(part.path))) {
+      looks.push(look = { places: new Set(), parts: [], share: Infinity });
+    }
+    look.parts.push(part);
+    if (share === undefined) continue;
+    look.places.add(part.path);
+    look.share = Math.min(look.share, share);
+  }
+  const [first, ...others] = looks.toSorted((a, b) => a.share - b.share);
+  if (first === undefined || others.length === 0) return { parts, warnings: [] };
+  return {
+    parts: [first, ...looks.filter((look) => look !== first)].flatMap((look) => look.parts),
+    warnings: [
+      `memory was looked at ${looks.length} times, and nothing tells when: the time at which the least was available is used`,
+    ],
+  };
+}
+
+/** In the order in which they stand. */
+function inOrder({ texts, lines, names }: Found): Found {
+  const order = lines.map((_, i) => i).sort((a, b) => (lines[a]?.[0] ?? 0) - (lines[b]?.[0] ?? 0));
+  const sorted = <T>(all: readonly T[]): T[] => order.map((i) => all[i] as T);
+  return { texts: sorted(texts), lines: sorted(lines), names };
 }
 
 /**
@@ -393,7 +454,8 @@ export function splitPaste(text: string, whole: string | undefined): Paste | und
   let above: Part | undefined;
   let isBroken = false;
   const plain = plainText(text);
-  for (const part of partsOf(plain)) {
+  const { parts, warnings } = worstFirst(partsOf(plain));
+  for (const part of parts) {
     const range = [part.line, part.end] as const;
     // What looks like rows of something else may well be the rest of a log.
     const goesOn = goesOnIn(path, above, mayGoOn, part);
@@ -414,7 +476,7 @@ export function splitPaste(text: string, whole: string | undefined): Paste | und
       known.lines.push(range);
       for (const name of names) known.names.add(name);
     } else {
-      // The first one is kept, as of files in an archive.
+      // The first one is kept, as of files in an archive, but see worstFirst().
       passedOver.push(range);
       path = undefined;
       mayGoOn = false;
@@ -423,5 +485,7 @@ export function splitPaste(text: string, whole: string | undefined): Paste | und
   const [one] = found;
   if (one === undefined) return undefined;
   if (found.size === 1 && !isBroken && isWhole(whole, ...one) && isAsItStands(text, plain, one[0])) return undefined;
-  return pasteOf(found, passedOver);
+  const ordered = [...found].map(([each, parts]) => [each, inOrder(parts)] as const);
+  const paste = pasteOf(new Map(ordered), passedOver.sort((a, b) => a[0] - b[0]));
+  return { ...paste, warnings: [...paste.warnings, ...warnings] };
 }

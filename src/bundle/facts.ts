@@ -36,6 +36,9 @@ function pageSizeBytes(meminfo: string | undefined, vmstat: string | undefined):
   return size >= 4096 && size <= 65536 ? size : undefined;
 }
 
+/** On x86 and s390x a page has 4 KiB, whatever the kernel: `uname -m`, or a release of Red Hat's or Debian's. Others choose as they are built. */
+const OF_4_KIB = /^(?:x86_64|i[3-6]86|s390x)$|[.-](?:x86_64|amd64|i[3-6]86|s390x)$/;
+
 /**
  * Per-CPU memory is for every CPU that there may be, which the kernel tells as it starts. Each zone has a list of free pages for every one that is online, below
  * which comes another field: what was cut within the first list has too few.
@@ -84,7 +87,8 @@ export function factsWithoutManifest(files: ReadonlyMap<string, Uint8Array>): Ho
   const hostname = uname?.[1] ?? read("etc/hostname", "proc/sys/kernel/hostname")?.trim() ??
     HOSTNAME.exec(read(HOSTNAME_PLACE) ?? "")?.[1] ?? LOGGED_HOST.exec(log)?.[1];
   const machine = uname?.at(-2);
-  const size = pageSizeBytes(read("proc/meminfo"), read("proc/vmstat"));
+  const is4KiB = [machine, kernelRelease].some((name) => OF_4_KIB.test(name ?? ""));
+  const size = pageSizeBytes(read("proc/meminfo"), read("proc/vmstat")) ?? (is4KiB ? 4096 : undefined);
   const cpus = cpuCount(log, read("proc/zoneinfo") ?? "");
   const capturedAt = utcTime(read(UTC_DATE_PLACE) ?? "");
   return {

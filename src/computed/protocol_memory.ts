@@ -18,3 +18,22 @@ export function protocolMemory(
   }
   return undefined;
 }
+
+/** No kernel's pages are smaller. */
+const LEAST_PAGE_BYTES = 4096;
+
+/** The same; at the least, where the size of a page is not known. */
+export function leastProtocolMemory(
+  files: readonly Parsed<Sockstat>[] | undefined,
+  protocol: "TCP" | "UDP",
+): (ProtocolMemory & { readonly isLeast: boolean }) | undefined {
+  const known = protocolMemory(files, protocol);
+  if (known !== undefined) return { ...known, isLeast: false };
+  for (const { path, value } of files ?? []) {
+    const { memPages: pages, line } = value.get(protocol) ?? {};
+    if (pages !== undefined && line !== undefined) {
+      return { path, line, bytes: pages * LEAST_PAGE_BYTES, isLeast: true };
+    }
+  }
+  return undefined;
+}

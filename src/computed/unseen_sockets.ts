@@ -1,16 +1,24 @@
 /** Sockets that the kernel counts, or that may be there, and the bundle does not show. */
-import type { Outcome } from "../core/analyzer.ts";
+import type { FindingDraft, Outcome } from "../core/analyzer.ts";
 import { formatBytes } from "../core/format.ts";
 import { accountBytes, type Ledger } from "../core/ledger.ts";
-import type { Remedy } from "../core/report.ts";
-import { type Captured, defineComputed, type Missing, type Reader, readUses, type Source } from "../core/source.ts";
+import type { Claim, Remedy } from "../core/report.ts";
+import {
+  type Captured,
+  defineComputed,
+  type Missing,
+  type Parsed,
+  type Reader,
+  readUses,
+  type Source,
+} from "../core/source.ts";
 import { sumOf, sumRanges } from "../core/sums.ts";
 import { unaccountedBytes } from "../core/whole_ledger.ts";
-import { sockstat } from "../parsers/sockstat.ts";
+import { type Sockstat, sockstat } from "../parsers/sockstat.ts";
 import { ledger } from "./ledger.ts";
 import { materialQueueBytes } from "./material.ts";
 import { FROM_OUTSIDE, seesAllDescriptors } from "./process_statuses.ts";
-import { type ProtocolMemory, protocolMemory } from "./protocol_memory.ts";
+import { leastProtocolMemory, type ProtocolMemory, protocolMemory } from "./protocol_memory.ts";
 import { placeSkbBytes, skbSlab, unixBytesInSlab } from "./skb_memory.ts";
 import { type SizedCache, slabCaches } from "./slab_caches.ts";
 import { type Backlog, mostHeld, ssRows } from "./socket_queues.ts";
@@ -40,6 +48,66 @@ export function lookAtSockets(protocol: Protocol, mark: string): Remedy {
 /** What the kernel counts for the sockets of all network namespaces beyond those that the bundle shows, read or not. */
 export function countedBeyond({ bytes }: ProtocolMemory, shown: readonly Backlog[]): number {
   return bytes - sumOf(shown, mostHeld);
+}
+
+/** Queues of a protocol; where no list of its sockets is there, but the kernel's count of what all of them have, what is missing. */
+export function orCounted<T>(backlog: Source<T>, protocol: "TCP" | "UDP"): Source<T | readonly Missing[]> {
+  return {
+    name: backlog.name,
+    patterns: [...backlog.patterns, ...sockstat.patterns],
+    read(reader): Captured<T | readonly Missing[]> {
+      const found = reader.read(backlog);
+      const stat = reader.read(sockstat);
+      const isCounted = stat.status === "ok" && leastProtocolMemory(stat.value, protocol) !== undefined;
+      return found.status === "missing" && isCounted ? { status: "ok", value: found.missing } : found;
+    },
+  };
+}
+
+/** Before 6.15 the kernel may count what no socket has any more: then it is in no account. */
+const MOST_OF_CHARGE = 0.9;
+
+/**
+ * What comes of the kernel's count alone.
+ *
+ * @param place In which accounts so much lies.
+ * @param mark What is known of the remedy (`remedyMark`).
+ */
+export function countedOutcome(
+  missing: readonly Missing[],
+  protocol: "TCP" | "UDP",
+  { stat, ledger: whole, place, mark }: {
+    readonly stat: readonly Parsed<Sockstat>[] | undefined;
+    readonly ledger: Ledger | undefined;
+    readonly place: (bytes: number) => Claim[];
+    readonly mark: string;
+  },
+): Outcome {
+  const counted = leastProtocolMemory(stat, protocol);
+  if (counted === undefined || counted.bytes < materialQueueBytes(whole?.totalBytes)) return { notAssessed: missing };
+  const claims = place(counted.bytes);
+  if (sumRanges(claims).high < MOST_OF_CHARGE * counted.bytes) return { notAssessed: missing };
+  const { path, line, bytes, isLeast } = counted;
+  const family = protocol === "UDP" ? "udp" : "tcp";
+  const size = `${isLeast ? "at least " : ""}${formatBytes(bytes)}`;
+  const draft: FindingDraft = {
+    title: `${protocol} sockets have ${size} in their queues${
+      protocol === "TCP" ? ", received or to be sent" : ""
+    }: whose, this bundle does not tell`,
+    confidence: "possible",
+    material: true,
+    claims,
+    owners: [{ pid: null, comm: "unknown", bytes, count: 1, detail: `to find whose: ${findSockets(family)}` }],
+    evidence: [{
+      path,
+      line,
+      because: `the kernel's own count over all namespaces: ${size} charged to ${protocol} sockets${
+        isLeast ? " (mem is in pages, of 4 KiB or more)" : ""
+      }`,
+    }],
+    remedies: [lookAtSockets(family, mark)],
+  };
+  return { findings: [draft] };
 }
 
 /** What sockets of network namespaces that could not be looked into may hold at the most: as much is where theirs would lie, whosever it is. */

@@ -706,6 +706,11 @@ export const remedyMarks: readonly RemedyMark[] = [
   },
   {
     "cause": "socket-backlog-tcp-recv",
+    "remedy": "look at the sockets of all namespaces",
+    "untried": "it only looks",
+  },
+  {
+    "cause": "socket-backlog-tcp-recv",
     "remedy": "end the owner",
     "kernel": "6.18.44-fc-v769",
     "date": "2026-11-23",

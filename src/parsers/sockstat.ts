@@ -22,6 +22,8 @@ export interface SockstatProtocol {
    * back, so this can be that much too low or too high.
    */
   readonly memBytes: number | undefined;
+  /** The same as the kernel prints it; undefined for FRAG, which tells bytes. */
+  readonly memPages: number | undefined;
   readonly line: number;
 }
 
@@ -55,6 +57,7 @@ export function parseSockstat(text: string, context: ParseContext): Sockstat {
     }
     const counts = new Map<string, number>();
     let memBytes: number | undefined;
+    let memPages: number | undefined;
     const words = columns(field.value);
     for (let i = 0; i < words.length; i += 2) {
       const name = words[i] as string;
@@ -62,10 +65,12 @@ export function parseSockstat(text: string, context: ParseContext): Sockstat {
       if (value === undefined) {
         context.warn(number, `not a name and a number: ${quote(words.slice(i, i + 2).join(" "))}`);
       } else if (name === "memory") memBytes = value;
-      else if (name === "mem") memBytes = multiply(value, context.facts.pageSizeBytes);
-      else counts.set(name, value);
+      else if (name === "mem") {
+        memPages = value;
+        memBytes = multiply(value, context.facts.pageSizeBytes);
+      } else counts.set(name, value);
     }
-    protocols.set(field.key, { counts, memBytes, line: number });
+    protocols.set(field.key, { counts, memBytes, memPages, line: number });
   });
   if (protocols.size === 0) throw new ParseError('Cannot parse sockstat: no line like "UDP: inuse 0 mem 0"', { text });
   return protocols;

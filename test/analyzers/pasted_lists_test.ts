@@ -283,3 +283,32 @@ describe("a list of one family", () => {
     expect(bytesOf(report, RECV)).toBe(2 * RECV_BYTES);
   });
 });
+
+describe("sockstat without a list of sockets", () => {
+  const counted = (pages: number): string =>
+    `sockets: used 41023\nTCP: inuse 12 orphan 0 tw 1 alloc 40 mem 9\nUDP: inuse 12 mem ${pages}\n`;
+  const uname = "Linux gw3 5.14.0-427.el9.x86_64 #1 SMP Wed Apr 10 10:29:16 EDT 2024 x86_64 x86_64 x86_64 GNU/Linux\n";
+
+  it.each([
+    ["alone: in pages of 4 KiB or more", counted(100_000), "UDP sockets have at least 391 MiB"],
+    ["on x86, where a page has 4 KiB", `${uname}\n${counted(100_000)}`, "UDP sockets have 391 MiB"],
+    ["beside meminfo", `${uname}\n${meminfo}\n${counted(50_000)}`, "UDP sockets have 195 MiB"],
+  ])("tells how much waits in all of them: %s", async (_, text, title) => {
+    const found = findingOf(await paste(text), UDP);
+    expect(found?.title).toContain(title);
+    expect(found).toMatchObject({ confidence: "possible", owners: [{ pid: null }] });
+  });
+
+  it("tells of TCP, whose queues may be those of either direction", async () => {
+    const found = findingOf(await paste("sockets: used 9\nTCP: inuse 12 orphan 0 tw 1 alloc 40 mem 100000\n"), RECV);
+    expect(found?.title).toContain("TCP sockets have at least 391 MiB in their queues, received or to be sent");
+  });
+
+  it("asks for the list where it is little, or more than there is room for", async () => {
+    for (const text of [counted(47), `${uname}\n${meminfo}\n${counted(500_000)}`]) {
+      const report = await paste(text);
+      expect(findingOf(report, UDP)).toBeUndefined();
+      expect(report.notAssessed).toContainEqual(expect.objectContaining({ cause: UDP, missing: ["proc/net/udp"] }));
+    }
+  });
+});

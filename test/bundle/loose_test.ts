@@ -385,7 +385,7 @@ describe("files as they are saved, without a host's folders", () => {
       "all.txt: a text with several files: what is cited by path and line stands in its parts",
       "all.txt: lines 2-3 are read as proc/meminfo, by what is in them",
       `all.txt: lines 5-6 are read as ${SS}, by what is in them`,
-      "all.txt: lines 8 are passed over: nothing that is known, or something that stands above as well",
+      "all.txt: lines 8 are passed over: nothing that is known, or something that other lines tell as well",
       "vmstat.txt is read as proc/vmstat, by what is in it",
     ]);
   });

@@ -122,7 +122,7 @@ describe("a text with several files", () => {
     const { warnings } = await open(text);
     expect(warnings.slice(1)).toEqual([
       "lines 4-5 are read as proc/meminfo, by what is in them",
-      "lines 1, 7, 9-10 are passed over: nothing that is known, or something that stands above as well",
+      "lines 1, 7, 9-10 are passed over: nothing that is known, or something that other lines tell as well",
     ]);
   });
 
@@ -575,6 +575,62 @@ Dec 15 13:08:23 surfplank2 kernel: 8224289 pages RAM
     );
     expect(texts(bundle)["proc/meminfo"]).toBe(
       "MemTotal: 9 kB\nMemFree: 7 kB\nBuffers: 1 kB\nActive(anon): 2 kB\nHugePages_Total: 0\nHugePages_Free: 0 and so on\n",
+    );
+  });
+});
+
+describe("memory that was looked at several times, and nothing tells when", () => {
+  const look = (available: number, slab: number): string =>
+    `MemTotal: 8000000 kB\nMemFree: ${available} kB\nMemAvailable: ${available} kB\nSUnreclaim: ${slab} kB\n`;
+  const [before, after] = [look(7_000_000, 100_000), look(200_000, 6_000_000)];
+  const cache = (name: string): string => SLABTOP.replace("kmalloc-256", name);
+
+  it.each([
+    ["before and after", `After boot:\n${before}\n${cache("good")}\nA week later:\n${after}\n${cache("bad")}`],
+    ["after and before", `It looks so:\n${after}\n${cache("bad")}\nAfter a reboot:\n${before}\n${cache("good")}`],
+  ])("is taken as it was when the least was available: %s", async (_, text) => {
+    const bundle = await open(text);
+    expect(texts(bundle)["proc/meminfo"]).toBe(after);
+    expect(texts(bundle)["sos_commands/memory/slabtop_-o"]).toContain(" bad\n");
+    expect(bundle.warnings).toContainEqual(expect.stringContaining("memory was looked at 2 times"));
+  });
+
+  it.each([
+    [
+      "free -h",
+      "$ free -h\n       total used free shared buff/cache available\n",
+      "Mem:    31G  12G  18G  123M 476M       18G\n",
+      "Mem:    31G  27G  2.7G 123M 957M       3.1G\n",
+    ],
+    [
+      "free of before 3.3.10",
+      "$ free -m\n       total used free shared buffers cached\nMem: 16062 15391 671 0 0 43\n",
+      "-/+ buffers/cache:      2347       13714\n",
+      "-/+ buffers/cache:      12347       3714\n",
+    ],
+    [
+      "top -b",
+      "MiB Mem :  15884.4 total,   212.1 free,  5312.2 used,  1660.1 buff/cache\n",
+      "MiB Swap:      0.0 total,      0.0 free,      0.0 used.  10212.1 avail Mem\n",
+      "MiB Swap:      0.0 total,      0.0 free,      0.0 used.   1212.1 avail Mem\n",
+    ],
+  ])("also by %s", async (_, head, much, little) => {
+    const bundle = await open(`${head}${much}\n${head}${little}\n${head}${much}`);
+    expect(texts(bundle)["sos_commands/memory/free"]).toContain(little);
+  });
+
+  it("is no other one where free and top tell the same as meminfo", async () => {
+    const bundle = await open(
+      `${after}\n$ free -k\n total used free shared buff/cache available\nMem: 8000000 1 1 1 1 200000\n`,
+    );
+    expect(bundle.warnings.join()).not.toContain("looked at");
+  });
+
+  it("keeps the lines of a log in their order", async () => {
+    const first = LOG.replaceAll("hog", "early");
+    const bundle = await open(`${before}\n${first}\n${after}\n${LOG}`);
+    expect(texts(bundle)["sos_commands/kernel/dmesg"]?.indexOf("early")).toBeLessThan(
+      texts(bundle)["sos_commands/kernel/dmesg"]?.indexOf("hog") as number,
     );
   });
 });

@@ -15,8 +15,18 @@ describe("parseSockstat()", () => {
 
   it("turns mem from pages into bytes and takes FRAG's memory as it is", () => {
     const sockstat = parseClean(parseSockstat, FIXTURE);
-    expect(sockstat.get("UDP")).toEqual({ counts: new Map([["inuse", 3]]), memBytes: 142 * 4096, line: 3 });
-    expect(sockstat.get("FRAG")).toEqual({ counts: new Map([["inuse", 2]]), memBytes: 4096, line: 6 });
+    expect(sockstat.get("UDP")).toEqual({
+      counts: new Map([["inuse", 3]]),
+      memBytes: 142 * 4096,
+      memPages: 142,
+      line: 3,
+    });
+    expect(sockstat.get("FRAG")).toEqual({
+      counts: new Map([["inuse", 2]]),
+      memBytes: 4096,
+      memPages: undefined,
+      line: 6,
+    });
     expect([...sockstat.get("TCP")?.counts ?? []]).toEqual([["inuse", 4], ["orphan", 0], ["tw", 1], ["alloc", 5]]);
     expect(sockstat.get("sockets")?.counts.get("used")).toBe(31);
   });
