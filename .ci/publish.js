@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { buildSync } from "esbuild";
 
 /** Compressed. Most of it is the command line in one file, and the page with all of it again. */
-const MOST_PACKED_BYTES = 1_210_000;
+const MOST_PACKED_BYTES = 1_218_000;
 /** Minified: /proc/net/sockstat's parser, and the five small modules it needs. */
 const MOST_PARSER_BYTES = 4_000;
 
