@@ -1,6 +1,6 @@
 import { type Analyzer, defineAnalyzer, type EvidenceLine, type FindingDraft } from "../src/core/analyzer.ts";
-import { formatBytes, formatQuantity } from "../src/core/format.ts";
-import type { Remedy } from "../src/core/report.ts";
+import { formatByteRange, formatBytes, formatQuantity } from "../src/core/format.ts";
+import type { Claim, Remedy } from "../src/core/report.ts";
 import {
   FASTEST_COPY_BYTES_PER_SECOND,
   type Lives,
@@ -23,7 +23,7 @@ import {
 } from "../src/computed/owners.ts";
 import { processLives } from "../src/computed/process_lives.ts";
 import { type Process, processes } from "../src/computed/processes.ts";
-import { placeStreamBytes } from "../src/computed/skb_memory.ts";
+import { placeStreamBytes, unixDataCaches } from "../src/computed/skb_memory.ts";
 import {
   backlogConfidence,
   describeBehaviour,
@@ -34,26 +34,14 @@ import {
 } from "../src/computed/socket_queues.ts";
 import { type SocketOwners, socketOwners } from "../src/computed/socket_owners.ts";
 import { notSeen, unseenRoom } from "../src/computed/unseen_sockets.ts";
-import { unixBacklog, type UnixQueue } from "../src/computed/unix_backlog.ts";
+import { isInPages, isLeft, leftoversOf, unixBacklog, type UnixQueue } from "../src/computed/unix_backlog.ts";
+import { largestFirst, type SlabCaches, slabCaches } from "../src/computed/slab_caches.ts";
 import { remedyMark } from "../src/computed/remedy_mark.ts";
 import { setSysctl } from "../src/core/shell.ts";
 import { sumBytes } from "../src/core/sums.ts";
 
 /** Less than this in all queues is what any busy host has on its way to its readers: not worth a line. */
 const WORTH_A_LINE_BYTES = 2 ** 20;
-/** struct sk_buff, in steps of cache lines. */
-const HEAD_BYTES = 256;
-/** struct skb_shared_info, behind a packet's data. */
-const SHARED_INFO_BYTES = 320;
-
-/**
- * A packet that is in slab as a whole is charged an object of at most a page (of which SKB_MAX_HEAD(0) are data: 3,776 bytes of 4 KiB) and a head. Where the
- * data are a larger part of the charge than that, they lie in pages.
- */
-function mostDataInSlab(pageSizeBytes: number): number {
-  return (pageSizeBytes - SHARED_INFO_BYTES) / (pageSizeBytes + HEAD_BYTES);
-}
-
 type Queue = JudgedQueue<UnixQueue>;
 
 /** The kernel lets a sender go on until it is charged its limit or more: then it waits, because nobody reads. */
@@ -66,18 +54,13 @@ function areWaiting(queues: readonly Queue[]): boolean {
   return queues.filter(({ isWaiting }) => isWaiting).length > queues.length / 2;
 }
 
-/** Of data that waits with a listener nothing tells how much of the charge they are: what fills a queue are large writes, as a rule. */
-function isInPages({ payloadBytes, chargedBytes, isWaiting }: Queue, pageSizeBytes: number): boolean {
-  return isWaiting || (payloadBytes !== undefined && payloadBytes > mostDataInSlab(pageSizeBytes) * chargedBytes);
-}
-
 /** The processes at one end of the queues. */
 function ends(
-  judged: Judged<UnixQueue>,
+  queues: readonly Queue[],
   owners: SocketOwners | undefined,
   end: "senderInode" | "readerInode",
 ): OwnerGroup<Queue>[] {
-  const held = judged.queues.flatMap((queue) => queue[end] === undefined ? [] : [{ ...queue, inode: queue[end] }]);
+  const held = queues.flatMap((queue) => queue[end] === undefined ? [] : [{ ...queue, inode: queue[end] }]);
   return groupByOwner(held, owners).filter(({ comm }) => comm !== undefined);
 }
 
@@ -156,6 +139,27 @@ function evidence(judged: Judged<UnixQueue>, seconds: number): EvidenceLine[] {
   return lines;
 }
 
+/** What packets may take in slab beyond their data. */
+function withOverhead(claims: readonly Claim[], overheadBytes: number): readonly Claim[] {
+  return claims.map(({ account, bytes: { low, high } }) => ({
+    account,
+    bytes: { low, high: account === "slab-unreclaimable" ? high + overheadBytes : high },
+  }));
+}
+
+/** Where the packets of what was left are. */
+function overheadEvidence(overheadBytes: number, caches: SlabCaches | undefined): EvidenceLine[] {
+  if (caches === undefined || overheadBytes === 0) return [];
+  const [largest] = unixDataCaches(caches.caches).map(caches.useOf).sort(largestFirst);
+  return largest === undefined ? [] : [{
+    path: largest.path,
+    line: largest.line,
+    because: `packets are larger than the data in them, and who was charged for these is gone: up to ${
+      formatBytes(overheadBytes)
+    } more, of objects like these that no other unix socket is charged for`,
+  }];
+}
+
 /** Sockets for datagrams with something unread: one of them should be read. */
 const FIND_READER = `ss -xapn | awk '$1 == "u_dgr" && $3 > 0'`;
 
@@ -216,7 +220,7 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
     "net/core/sock.c sock_alloc_send_pskb()",
   ],
   needs: { unixBacklog },
-  uses: { ledger, unseenRoom, socketOwners, processes, processLives },
+  uses: { ledger, unseenRoom, socketOwners, processes, processLives, slabCaches },
   analyze(
     {
       ledger,
@@ -225,6 +229,7 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
       socketOwners: owners,
       processes: known,
       processLives: lives,
+      slabCaches: caches,
     },
     // Where it is not known, that of nearly all hosts.
     { pageSizeBytes = 4096 },
@@ -238,12 +243,18 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
     }
     const materialBytes = materialQueueBytes(ledger?.totalBytes);
     const groups = groupByOwner(judged.queues, owners);
-    const readers = ends(judged, owners, "readerInode");
-    const senders = ends(judged, owners, "senderInode");
-    const inPages = sumBytes(judged.queues.filter((queue) => isInPages(queue, pageSizeBytes)));
+    const readers = ends(judged.queues, owners, "readerInode");
+    const senders = ends(judged.queues, owners, "senderInode");
+    const left = leftoversOf(backlog.queues, caches, pageSizeBytes);
+    const inPages = sumBytes(
+      judged.queues.filter((queue) => isLeft(queue) ? left.overheadBytes === 0 : isInPages(queue, pageSizeBytes)),
+    );
+    const shareOfLeft = left.dataBytes === 0 ? 0 : sumBytes(judged.queues.filter(isLeft)) / left.dataBytes;
+    const overheadBytes = Math.round(shareOfLeft * left.overheadBytes);
     // Without a reader the sender stands for the queue; of what he left, whose he is.
     const isTold = readers.length === 0 && judged.queues.every(({ readerInode }) => readerInode !== undefined);
-    const by = senders.length === 0 ? "" : `, sent by ${nameOfGroups(senders)}`;
+    // Of what others have left, who sent it is not known.
+    const by = sumBytes(senders) > judged.bytes / 2 ? `, sent by ${nameOfGroups(senders)}` : "";
     const readAtMost = (bytesPerSecond: number): OwnerGroup<Queue>[] | undefined => {
       const busy = groups.filter((group) => mayBeRead(group, owners, lives, bytesPerSecond));
       return sumBytes(busy) >= judged.bytes / 2 ? busy : undefined;
@@ -252,7 +263,7 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
     const confidence = backlogConfidence(judged, materialBytes);
     const draft: FindingDraft = {
       title: `${isTold || readers.length > 0 ? nameOfGroups(groups) : "somebody"}: ${
-        formatBytes(judged.bytes)
+        formatByteRange({ low: judged.bytes, high: judged.bytes + overheadBytes })
       } unread in ${formatQuantity(judged.queues.length, "unix socket")}${
         areWaiting(judged.queues) ? " whose connections it has not accepted" : ""
       }${by}${busy === undefined ? "" : ", which may be read and filled again as fast"}`,
@@ -261,11 +272,17 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
         : confidence === "confirmed" && readAtMost(FASTEST_COPY_BYTES_PER_SECOND) !== undefined
         ? "likely"
         : confidence,
-      material: busy === undefined && judged.bytes >= materialBytes,
-      claims: placeStreamBytes(inPages, judged.bytes - inPages, ledger),
+      material: busy === undefined && judged.bytes + overheadBytes >= materialBytes,
+      claims: withOverhead(placeStreamBytes(inPages, judged.bytes - inPages, ledger), overheadBytes),
       ...forecast(growth(backlog.series)),
-      owners: worthNaming(groups).map((group) => ownerOf(group, "socket", "ss -xap", detail(group, senders))),
-      evidence: [...evidence(judged, backlog.seconds), ...(busy ?? []).slice(0, 1).flatMap(workEvidence)],
+      owners: worthNaming(groups).map((group) =>
+        ownerOf(group, "socket", "ss -xap", detail(group, ends(group.held, owners, "senderInode")))
+      ),
+      evidence: [
+        ...evidence(judged, backlog.seconds),
+        ...overheadEvidence(overheadBytes, caches),
+        ...(busy ?? []).slice(0, 1).flatMap(workEvidence),
+      ],
       remedies: busy === undefined
         ? remedies(readers.length > 0 ? readers : isTold ? groups : [], known)
         : [lookWhetherItReads(busy[0] as OwnerGroup<Queue>, owners), ...remedies(readers, known).slice(1)],
@@ -286,11 +303,13 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
   },
 });
 
-function detail({ held: [first] }: OwnerGroup<Queue>, senders: readonly OwnerGroup<Queue>[]): string {
+function detail({ held: [first], bytes }: OwnerGroup<Queue>, senders: readonly OwnerGroup<Queue>[]): string {
   if (first === undefined) return "";
   const name = first.local === "*" ? "" : `, the fullest ${first.local}`;
   const [sender] = senders;
-  const charged = sender === undefined ? "" : `; charged to the sender, ${nameOfGroup(sender)}`;
+  const charged = sender === undefined || sender.bytes <= bytes / 2
+    ? ""
+    : `; charged to the sender, ${nameOfGroup(sender)}`;
   return first.readerInode === undefined
     ? `${name}; sent without a connection: the reader is not told by ss; to find it: ${FIND_READER}`
     : `${name}${charged}`;

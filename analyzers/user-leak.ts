@@ -118,7 +118,10 @@ function sizeText(bytes: number, { isRss }: Process): string {
 }
 
 /** Processes that are still there, each from when it was first seen. A pid that was given to another program meanwhile is another process. */
-function lasting(history: readonly TimePoint<readonly Process[]>[]): Tenant[] {
+function lasting(
+  history: readonly TimePoint<readonly Process[]>[],
+  bytesOf: (process: Process) => number = sizeOf,
+): Tenant[] {
   // None has a trend, and there may be a hundred thousand processes.
   if (history.length < MIN_TREND_POINTS) return [];
   const seen = new Map<string, { first: Process; last: Process; series: Measurement[] }>();
@@ -126,7 +129,7 @@ function lasting(history: readonly TimePoint<readonly Process[]>[]): Tenant[] {
     for (const process of value) {
       const key = `${process.pid} ${process.comm}`;
       const { first, series } = seen.get(key) ?? { first: process, series: [] as Measurement[] };
-      series.push({ time, bytes: sizeOf(process) });
+      series.push({ time, bytes: bytesOf(process) });
       seen.set(key, { first, last: process, series });
     }
   }
@@ -611,6 +614,64 @@ function grewMost(seen: Seen): FindingDraft | undefined {
   };
 }
 
+function hugeBytes({ hugetlb }: Process): number {
+  return hugetlb?.bytes ?? 0;
+}
+
+/**
+ * Who took most of what the host's huge pages grew by. No RSS, and so no VmHWM, has them. Those of a pool that was made before are another's loss
+ * (hugetlb-reservation): the host loses what it has to make anew (surplus pages, vm.nr_overcommit_hugepages).
+ */
+function hugeFinding(seen: Seen): FindingDraft | undefined {
+  const { ledgers = [], history = [], ledger: { totalBytes }, processes: known } = seen;
+  const series = ledgers.map(({ time, value }) => ({ time, bytes: accountBytes(value, "hugetlb") ?? 0 }));
+  const host = growth(series, leastGrowthBytes(totalBytes));
+  if (host === undefined) return undefined;
+  const [most] = lasting(history, hugeBytes).flatMap((tenant): Grown[] => {
+    const trend = growth(tenant.series, MOST_OF_GROWTH * host.changeBytes);
+    return trend === undefined ? [] : [{ ...tenant, trend }];
+  }).sort(fastestFirst);
+  const last = most?.processes[0];
+  if (most === undefined || last?.hugetlb === undefined || last.hugetlb.bytes < leastLeakBytes(totalBytes)) {
+    return undefined;
+  }
+  const { pid, comm, path, unit, hugetlb: { bytes, line } } = last;
+  const { bytesPerSecond, changeBytes, spanSeconds } = most.trend;
+  // As of the snapshot that the ledger is of.
+  const base = known.find((process) => process.pid === pid);
+  const held = Math.min(base === undefined ? 0 : hugeBytes(base), series[0]?.bytes ?? 0);
+  return {
+    title: `${nameOf(most)} has ${formatBytes(bytes)} of huge pages (hugetlbfs), which grow by ${
+      formatRate(bytesPerSecond)
+    }: a leak, or buffers that fill`,
+    // Nothing tells its own from a database's buffers.
+    confidence: isShort(seen) ? "likely" : "possible",
+    material: true,
+    claims: [{ account: "hugetlb", bytes: { low: held, high: held } }],
+    ...forecast(most.trend, ledgers),
+    owners: [{ pid, comm, bytes, count: 1, detail: unit ?? "no systemd unit known" }],
+    evidence: [{
+      path,
+      line,
+      because: `it has ${formatBytes(changeBytes)} more than ${Math.round(spanSeconds)} s before, of ${
+        formatBytes(host.changeBytes)
+      } that all huge pages grew by`,
+    }],
+    remedies: [{
+      when: "now",
+      text:
+        `See which of its mappings it is, and look again in a few minutes: buffers stop at the size that they are given, and a leak does not. ${
+          remedyMark("user-leak", "find what it allocates")
+        }`,
+      commands: [
+        `awk '/^[0-9a-f]+-/ { at = $0 } /_Hugetlb:/ && $2 > 0 { print $2, "kB", at }' /proc/${pid}/smaps`,
+        lookAgainCommand(isEndNear(seen.pressure?.lastsSeconds)),
+      ],
+      verify: `HugetlbPages of /proc/${pid}/status stays level`,
+    }],
+  };
+}
+
 function sizeFinding(process: Process, long: LongGrowth | undefined, seen: Seen): FindingDraft {
   const { pid, comm, anonBytes, unit, isRss, path, line } = process;
   const bytes = sizeOf(process);
@@ -675,7 +736,7 @@ export const userLeak: Analyzer = defineAnalyzer({
   title: "Anonymous memory of a process that grows, or dominates",
   mechanism:
     "A process allocates (heap, stacks, private mappings) and does not give back. The pages are its own: RssAnon in /proc/PID/status, " +
-    "AnonPages in /proc/meminfo.",
+    "AnonPages in /proc/meminfo. Those of MAP_HUGETLB are in no RSS, but in its HugetlbPages.",
   lookAlikes:
     "A large but steady process (a database's cache), which only growth tells from a leak. A program that starts up: for 90 s it is at " +
     "most possible, unless the host is short of memory. A heap that is swept now and then, and had as much before (VmHWM), or whose runtime (Node, Java) works all the time: until it was watched for ten minutes. thp-bloat: huge pages make a small " +
@@ -686,11 +747,19 @@ export const userLeak: Analyzer = defineAnalyzer({
   // What of it is large and steady is usual.
   judgesGrowthOf: "anon",
   analyze(seen) {
-    const { sure, doubted } = leaksOf(seen);
-    const long = grownForLong(seen);
-    const inDoubt = doubted.map((leak) => leakFinding(leak, leak.doubt, long, seen));
-    return sure.length > 0
-      ? { findings: [...sure.map((leak) => leakFinding(leak, doubtOf(leak, seen), long, seen)), ...inDoubt] }
-      : otherOutcome(inDoubt, long, seen);
+    const huge = hugeFinding(seen);
+    const outcome = anonOutcome(seen);
+    if (huge === undefined || "notAssessed" in outcome) return outcome;
+    return { findings: ["findings" in outcome ? outcome.findings : [], huge].flat() };
   },
 });
+
+/** Of anonymous memory that AnonPages counts. */
+function anonOutcome(seen: Seen): Outcome {
+  const { sure, doubted } = leaksOf(seen);
+  const long = grownForLong(seen);
+  const inDoubt = doubted.map((leak) => leakFinding(leak, leak.doubt, long, seen));
+  return sure.length > 0
+    ? { findings: [...sure.map((leak) => leakFinding(leak, doubtOf(leak, seen), long, seen)), ...inDoubt] }
+    : otherOutcome(inDoubt, long, seen);
+}

@@ -19,6 +19,8 @@ export interface Process extends SourceLine {
   readonly swapBytes: number;
   /** By how much its RSS was larger before, what is swapped now left out; undefined where the bundle does not tell. */
   readonly belowPeakBytes: number | undefined;
+  /** Huge pages of hugetlbfs that it was the first to touch, its own and shared ones; no RSS has them. Undefined where it has none, or the bundle does not tell. */
+  readonly hugetlb?: { readonly bytes: number; readonly line: number } | undefined;
   /** Whether it is stopped (SIGSTOP): it does not even end before it is continued. Undefined where the bundle does not tell. */
   readonly isStopped?: boolean | undefined;
   /** The systemd unit it runs in; undefined where it has none or its cgroup was not captured. */
@@ -45,6 +47,11 @@ function belowPeak({ vmHwmBytes, vmRssBytes, vmSwapBytes = 0 }: ProcessStatus): 
     : Math.max(0, vmHwmBytes - vmRssBytes - vmSwapBytes);
 }
 
+function hugetlbOf({ hugetlbBytes: bytes = 0, lines }: ProcessStatus): Process["hugetlb"] {
+  const line = lines.get("HugetlbPages");
+  return bytes === 0 || line === undefined ? undefined : { bytes, line };
+}
+
 const fromStatuses: Source<readonly Process[]> = defineComputed({
   name: "processes of /proc",
   needs: { processStatuses },
@@ -66,6 +73,7 @@ const fromStatuses: Source<readonly Process[]> = defineComputed({
         // A kernel without swap support prints no VmSwap, and then nothing is swapped.
         swapBytes: value.vmSwapBytes ?? 0,
         belowPeakBytes: belowPeak(value),
+        hugetlb: hugetlbOf(value),
         isStopped: value.state?.startsWith("T"),
         unit: units.get(pid),
         path,

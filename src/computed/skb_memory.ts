@@ -6,7 +6,7 @@ import { unaccountedBytes } from "../core/whole_ledger.ts";
 import { type PageFlags, pageFlags } from "../parsers/page_flags.ts";
 import { type SlabCache, slabinfo } from "../parsers/slabinfo.ts";
 import { ledger } from "./ledger.ts";
-import { type SizedCache, usedSlabBytes } from "./slab_caches.ts";
+import { type SizedCache, type SlabCaches, usedSlabBytes } from "./slab_caches.ts";
 
 /** Caches of packet heads: one object a packet, or two (clones). */
 const HEAD_CACHES: ReadonlySet<string> = new Set(["skbuff_head_cache", "skbuff_fclone_cache", "skbuff_small_head"]);
@@ -100,8 +100,8 @@ export function placeSkbBytes(bytes: number, ledger: Ledger | undefined, slab: S
   return claims.filter((claim) => claim.bytes.high > 0);
 }
 
-/** A packet's head. */
-const HEAD_BYTES = 256;
+/** A packet's head: struct sk_buff, in steps of cache lines. */
+export const HEAD_BYTES = 256;
 
 /**
  * Of what unix sockets are charged, how much may lie in slab: their data in the caches that control groups are charged for, with a head each. Larger writes are in
@@ -115,6 +115,34 @@ export function unixBytesInSlab(bytes: number, caches: readonly SizedCache[]): n
     0,
   );
   return Math.min(bytes, most);
+}
+
+/** struct skb_shared_info, behind a packet's data. */
+export const SHARED_INFO_BYTES = 320;
+
+/** Caches that data of unix sockets may be in. */
+export function unixDataCaches(caches: readonly SizedCache[]): SizedCache[] {
+  const ofPackets = caches.filter(({ name }) => name.startsWith("kmalloc-") && DATA_CACHES.test(name));
+  const charged = ofPackets.filter(({ name }) => CHARGED_CACHES.test(name));
+  return charged.length === 0 ? ofPackets : charged;
+}
+
+/**
+ * What so much data of unix sockets takes in slab at the most, as far as there are packets: each has a head, and its data lie in the smallest object that they fit
+ * into (caches of kmalloc's double from one to the next).
+ */
+export function mostUnixSlabBytes(dataBytes: number, { caches, find }: SlabCaches): number {
+  let data = dataBytes;
+  let heads = find("skbuff_head_cache")?.activeObjects ?? Infinity;
+  let bytes = 0;
+  for (const { objectBytes, activeObjects } of unixDataCaches(caches).sort((a, b) => a.objectBytes - b.objectBytes)) {
+    const leastData = Math.max(1, objectBytes / 2 - SHARED_INFO_BYTES);
+    const count = Math.min(activeObjects, heads, data / leastData);
+    data -= count * leastData;
+    heads -= count;
+    bytes += count * (objectBytes + HEAD_BYTES);
+  }
+  return bytes;
 }
 
 /** With less than this of what is queued an account does not explain it: what is there is somebody else's. */

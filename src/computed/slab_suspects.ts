@@ -11,6 +11,7 @@ import { isSized, largestFirst, type SizedCache, type SlabCaches, type SlabUse, 
 import { SAME_COUNT } from "./slab_tenants.ts";
 import { type Backlog, mostHeld } from "./socket_queues.ts";
 import { recentTrend, type Trend } from "./trend.ts";
+import { leftoversOf, type UnixQueue } from "./unix_backlog.ts";
 
 /** Objects that are allocated along with the leaked ones are in a cache of a like size; the rest is below the error of the figure. */
 export const SHARE_OF_LARGEST = 0.1;
@@ -171,15 +172,12 @@ function largeKmalloc(
  * What sockets are charged for packets that lie in slab, as a rule: also those that are read, and are no cause. Queues that are read swing, and slabinfo is
  * not of the same moment: the most that was seen. Of TCP and MPTCP the data are in pages.
  */
-function packetsInSockets(
-  { caches }: SlabCaches,
-  charges: readonly ReceiveCharge[] | undefined,
-  udp: Backlog | undefined,
-  unix: Backlog | undefined,
-): number {
+function packetsInSockets({ caches: all, charges, udp, unix, pageSizeBytes }: Known): number {
   const others = (charges ?? []).filter(({ family }) => family !== "udp" && !isStream(family));
   return sumBytes(others) + (udp === undefined ? 0 : mostHeld(udp)) +
-    (unix === undefined ? 0 : unixBytesInSlab(mostHeld(unix), caches));
+    (unix === undefined
+      ? 0
+      : unixBytesInSlab(mostHeld(unix) + leftoversOf(unix.queues, all, pageSizeBytes).overheadBytes, all.caches));
 }
 
 /** Each packet has a head, and its data in one object of another cache, or in whole pages (64 KiB at the most, large kmalloc). */
@@ -239,7 +237,8 @@ interface Known {
   readonly meminfo: Parsed<Meminfo> | undefined;
   readonly charges: readonly ReceiveCharge[] | undefined;
   readonly udp: Backlog | undefined;
-  readonly unix: Backlog | undefined;
+  readonly unix: Backlog<UnixQueue> | undefined;
+  readonly pageSizeBytes: number;
 }
 
 /** Of unreclaimable slab, what may be a leak, and what the rest is. */
@@ -263,9 +262,9 @@ export interface SlabSuspects {
  * @param notClaimed What of it other causes have not claimed.
  */
 export function slabSuspects(known: Known, account: number, notClaimed: number): SlabSuspects {
-  const { caches, inUse, trends, ledger, meminfo, charges, udp, unix } = known;
+  const { caches, inUse, trends, ledger, meminfo } = known;
   // What sockets are charged does not tell of it.
-  const inPackets = packetsInSockets(caches, charges, udp, unix);
+  const inPackets = packetsInSockets(known);
   const ofDebugging = (debugFactor(caches.caches) - 1) * inPackets;
   const left = Math.max(0, notClaimed - ofDebugging);
   const isExplained = explainedBy(caches);

@@ -2,6 +2,9 @@ import type { SourceLine } from "../core/ledger.ts";
 import { type Captured, type Missing, type Parsed, type Reader, readUses, type Source } from "../core/source.ts";
 import { netnsOf } from "../parsers/_groups.ts";
 import { ss, ssNamespaces, type SsSocket, ssUnix, ssUnixNamespaces } from "../parsers/ss.ts";
+import { sumOf } from "../core/sums.ts";
+import { HEAD_BYTES, mostUnixSlabBytes, SHARED_INFO_BYTES } from "./skb_memory.ts";
+import type { SlabCaches } from "./slab_caches.ts";
 import {
   type Backlog,
   backlogOf,
@@ -185,6 +188,45 @@ function read(reader: Reader): Captured<Backlog<UnixQueue>> {
     });
   });
   return { status: "ok", value: backlogOf([...sent, ...left], rows.length, watched) };
+}
+
+/**
+ * A packet that is in slab as a whole is charged an object of at most a page (of which SKB_MAX_HEAD(0) are data: 3,776 bytes of 4 KiB) and a head. Where the
+ * data are a larger part of the charge than that, they lie in pages.
+ */
+function mostDataInSlab(pageSizeBytes: number): number {
+  return (pageSizeBytes - SHARED_INFO_BYTES) / (pageSizeBytes + HEAD_BYTES);
+}
+
+/** Of data that waits with a listener nothing tells how much of the charge they are: what fills a queue are large writes, as a rule. */
+export function isInPages({ payloadBytes, chargedBytes, isWaiting }: UnixQueue, pageSizeBytes: number): boolean {
+  return isWaiting || (payloadBytes !== undefined && payloadBytes > mostDataInSlab(pageSizeBytes) * chargedBytes);
+}
+
+/** Of what senders that are gone have left only the data are told. */
+export interface Leftovers {
+  readonly dataBytes: number;
+  /** What their packets take in slab beyond the data, at the most; 0 where slab has no room for all of them, so that they are in pages, which they fill. */
+  readonly overheadBytes: number;
+}
+
+/** Compares what was left with packets in slab that no other unix socket is charged for. */
+export function leftoversOf(
+  queues: readonly UnixQueue[],
+  caches: SlabCaches | undefined,
+  pageSizeBytes: number,
+): Leftovers {
+  const bytesOf = (some: readonly UnixQueue[]): number => sumOf(some, ({ chargedBytes }) => chargedBytes);
+  const dataBytes = bytesOf(queues.filter(isLeft));
+  if (caches === undefined || dataBytes === 0) return { dataBytes, overheadBytes: 0 };
+  const others = bytesOf(queues.filter((queue) => !isLeft(queue) && !isInPages(queue, pageSizeBytes)));
+  const most = mostUnixSlabBytes(dataBytes + others, caches) - others;
+  return { dataBytes, overheadBytes: Math.max(0, Math.round(most) - dataBytes) };
+}
+
+/** Whether its sender has closed or is gone, so that nobody is charged that is known. */
+export function isLeft({ senderInode }: UnixQueue): boolean {
+  return senderInode === undefined;
 }
 
 /** Unread data of unix sockets over all network namespaces and snapshots. */

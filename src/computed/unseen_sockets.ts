@@ -28,10 +28,15 @@ type Protocol = "tcp" | "udp" | "any";
 
 const SS_FAMILY: { readonly [P in Protocol]: string } = { tcp: "t", udp: "u", any: "" };
 
-/** Of each network namespace its sockets: a process that is in it, or a descriptor of it, is enough to enter. */
+/**
+ * Of each network namespace its sockets: a process that is in it, or a descriptor of it, is enough to enter. One that only sockets keep has neither: of these lsof
+ * tells the protocol (getxattr() of system.sockprotoname, Linux 3.7) and whose descriptors they are, as of all that are in no table of its own namespace.
+ */
 export function findSockets(protocol: Protocol): string {
   const find = "find /proc/[0-9]*/ns/net /proc/[0-9]*/fd -lname 'net:*' -printf '%l %p\\n' 2> /dev/null | sort -uk 1,1";
-  return `${find} | while read -r _ each; do nsenter --net="$each" ss -${SS_FAMILY[protocol]}anpm; done`;
+  const name = protocol === "any" ? "" : protocol.toUpperCase();
+  const lsof = `lsof -nP 2> /dev/null | awk '/protocol: ${name}/ { print $1, $2 }' | sort | uniq -c | sort -n`;
+  return `${find} | while read -r _ each; do nsenter --net="$each" ss -${SS_FAMILY[protocol]}anpm; done; ${lsof}`;
 }
 
 /** @param mark What is known of this remedy (`remedyMark`). */
@@ -39,7 +44,7 @@ export function lookAtSockets(protocol: Protocol, mark: string): Remedy {
   return {
     when: "now",
     text:
-      `Look at the sockets of all network namespaces: a sosreport has those that \`ip netns\` lists, nailhouse collect, outside of containers or with --root, all of them. ${mark}`,
+      `Look at the sockets of all network namespaces: a sosreport has those that \`ip netns\` lists, nailhouse collect, outside of containers or with --root, all that a process or a descriptor is of. Of those that only their sockets keep, lsof counts the sockets of each process. ${mark}`,
     commands: [findSockets(protocol), "nailhouse collect"],
     verify: "the next report names the sockets' owner",
   };

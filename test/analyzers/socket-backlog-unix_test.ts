@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { analyzeFiles, findingOf, meminfoText } from "./_bundle.ts";
+import { slabinfoText } from "./_kernel.ts";
 import { GIB, itNeeds, itTellsAlone, later, many, MIB, ownersOf, SS_HEADER } from "./_sockets.ts";
 
 const CAUSE = "socket-backlog-unix";
@@ -157,6 +158,58 @@ describe(CAUSE, () => {
   it("counts what a sender that is gone has left", async () => {
     const left = SS_HEADER + many(75, (i) => `u_str ESTAB 4099776 0 * ${2001 + 2 * i} * 0 ${skmem(0)}\n`).join("");
     expect(findingOf(await analyzeFiles({ ...stream, [XANM]: left }), CAUSE)?.bytes.low).toBe(75 * 4_099_776);
+  });
+
+  describe("of what senders that are gone have left", () => {
+    // Linux 6.18: 60 socketpairs (SOCK_SEQPACKET), in each 1,000 messages of 4,000 bytes, that is in an object of 8 KiB and a head each.
+    const held = 60_000 * (8192 + 256);
+    const left = many(60, (i) => `u_seq ESTAB 3972000 0 * ${2001 + 2 * i} * 0 ${skmem(0, 212_992)}\n`).join("");
+    const slab = {
+      "proc/meminfo": meminfoText({ SUnreclaim: held + 40 * MIB, SReclaimable: 0 }, 24 * GIB),
+      "proc/slabinfo": slabinfoText([
+        { name: "kmalloc-cg-8k", size: 8192, objects: 60_000 },
+        { name: "kmalloc-cg-1k", size: 1024, objects: 100 },
+        { name: "skbuff_head_cache", size: 256, objects: 60_200 },
+        { name: "kmalloc-1k", size: 1024, objects: 1000 },
+      ]),
+      ...owners,
+    };
+    const analyze = (ss: string, files = {}) => analyzeFiles({ ...slab, [XANM]: SS_HEADER + ss, ...files });
+
+    it("takes packets in slab that nobody else is charged for into what they may hold", async () => {
+      const report = await analyze(left);
+      expect(report.findings[0]).toMatchObject({ cause: CAUSE, material: true });
+      expect(report.findings[0]?.title).toMatch(/^unix_reader .*227 MiB to 48\d MiB unread in 60 unix sockets$/);
+      expect(report.findings[0]?.claims).toEqual([
+        { account: "slab-unreclaimable", bytes: { low: 60 * 3_972_000, high: expect.any(Number) } },
+      ]);
+      expect(report.findings[0]?.bytes.high).toBeGreaterThan(0.99 * held);
+      expect(findingOf(report, "slab-leak")).toBeUndefined();
+    });
+
+    it("takes no more objects than so much data may be in, nor than there are packets", async () => {
+      // 8 KiB are for more than 3,776 bytes of data, so that one of these queues is no more than a thousand of them.
+      const few = await analyze(left.split("\n")[0] + "\n");
+      expect(findingOf(few, CAUSE)?.bytes.high).toBeLessThan(3_972_000 * (8192 + 256) / 3776 + MIB);
+      expect(findingOf(few, "slab-leak")?.bytes.low).toBeGreaterThan(400 * MIB);
+      const other = await analyze(left, {
+        "proc/slabinfo": slab["proc/slabinfo"].replace("skbuff_head_cache 60200", "skbuff_head_cache 200"),
+      });
+      // Then the data are in pages, and the objects somebody else's.
+      expect(findingOf(other, CAUSE)?.bytes.high).toBe(60 * 3_972_000);
+    });
+
+    it("names no sender that has but a few other queues", async () => {
+      const others = `u_str ESTAB 0 40000 * 2200 * 2201 ${skmem(40_000)}\nu_str ESTAB 39000 0 * 2201 * 2200 ${
+        skmem(0)
+      }\n`;
+      const files = ownersOf([
+        { pid: 500, comm: "unix_reader", inodes: many(60, (i) => 2001 + 2 * i) },
+        { pid: 700, comm: "innocent", inodes: [2200] },
+        { pid: 701, comm: "shell", inodes: [2201] },
+      ]);
+      expect(JSON.stringify(findingOf(await analyze(left + others, files), CAUSE))).not.toContain("innocent");
+    });
   });
 
   it("says that the reader of datagrams without a connection is not known", async () => {

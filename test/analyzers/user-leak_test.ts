@@ -44,6 +44,40 @@ describe("user-leak", () => {
     expect(report.verdict).toBe("cause-found");
   });
 
+  describe("of huge pages", () => {
+    /** Two processes have these amounts of huge pages, and the host as many, or what is set aside for them. */
+    const huge = (amounts: readonly number[], others: readonly number[], pool?: number): { [path: string]: string } =>
+      Object.fromEntries(times.flatMap((prefix, i) => {
+        const [mine, other] = [amounts[i] as number, others[i] as number];
+        const text = (name: string, bytes: number): string =>
+          `${status(name, 10 * MIB)}HugetlbPages:\t${bytes / 1024} kB\n`;
+        return [
+          [`${prefix}proc/700/status`, text("hugeleak", mine)],
+          [`${prefix}proc/701/status`, text("database", other)],
+          [`${prefix}proc/meminfo`, meminfoText({ Hugetlb: pool ?? mine + other })],
+        ];
+      }));
+
+    it("tells who makes them grow", async () => {
+      const report = await analyzeFiles(huge([300 * MIB, 320 * MIB, 340 * MIB], [2 * GIB, 2 * GIB, 2 * GIB]));
+      expect(findingOf(report, "user-leak")).toMatchObject({
+        confidence: "possible",
+        bytes: { low: 300 * MIB, high: 300 * MIB },
+        claims: [{ account: "hugetlb" }],
+        growthBytesPerSecond: { low: 4 * MIB, high: 4 * MIB },
+        owners: [{ pid: 700, comm: "hugeleak" }],
+        evidence: [{ text: expect.stringContaining("HugetlbPages") }],
+      });
+    });
+
+    it("says nothing of who takes them from a pool that was made before, nor of who did little of the growth", async () => {
+      const taken = huge([300 * MIB, 320 * MIB, 340 * MIB], [0, 0, 0], 600 * MIB);
+      expect(findingOf(await analyzeFiles(taken), "user-leak")).toBeUndefined();
+      const both = huge([300 * MIB, 320 * MIB, 340 * MIB], [GIB, GIB + 80 * MIB, GIB + 160 * MIB]);
+      expect(findingOf(await analyzeFiles(both), "user-leak")?.owners[0]?.comm).toBe("database");
+    });
+  });
+
   it("accuses no large process that is steady", async () => {
     const report = await analyzeFiles(watched("database", [5 * GIB, 5 * GIB, 5 * GIB]));
     expect(findingOf(report, "user-leak")).toBeUndefined();

@@ -127,7 +127,7 @@ describe("sockets of network namespaces that were not seen", () => {
     const report = await analyzeFiles({ ...sockets, ...outside, ...memory(300 * MIB), ...counted });
     expect(report.findings[0]?.cause).toBe("socket-backlog-udp");
     expect(report.findings[0]?.remedies[0]?.commands[0]).toMatch(
-      /^find \/proc\/\[0-9\]\*\/ns\/net \/proc\/\[0-9\]\*\/fd -lname 'net:\*' .* nsenter --net="\$each" ss -uanpm; done$/,
+      /^find \/proc\/\[0-9\]\*\/ns\/net \/proc\/\[0-9\]\*\/fd -lname 'net:\*' .* nsenter --net="\$each" ss -uanpm; done; lsof -nP .*\/protocol: UDP\/.*$/,
     );
   });
 
