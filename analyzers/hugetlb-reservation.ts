@@ -302,6 +302,44 @@ function remedies(pools: readonly Unused[]): Remedy[] {
   ];
 }
 
+/** @param totalBytes The size of the host, if it is told. */
+function idleFinding(idle: readonly Unused[], totalBytes: number | undefined): FindingDraft {
+  const bytes = sumBytes(idle);
+  const evidence: EvidenceLine[] = idle.flatMap(({ pageBytes, total: all, free, bytes: held }) => [
+    {
+      path: all.path,
+      line: all.line,
+      because: `huge pages of ${formatBytes(pageBytes)} that are set aside: ${formatBytes(all.bytes)}`,
+    },
+    {
+      path: free.path,
+      line: free.line,
+      because: `of which ${formatBytes(held)} are neither used nor promised to a mapping`,
+    },
+  ]);
+  return {
+    title: totalBytes === undefined
+      ? `${formatBytes(bytes)} are set aside as huge pages that nobody uses; the size of the host is not told`
+      : `${formatBytes(bytes)} (${formatShare(bytes, totalBytes)}) are set aside as huge pages that nobody uses`,
+    confidence: "confirmed",
+    material: totalBytes !== undefined,
+    claims: [{ account: "hugetlb", bytes: { low: bytes, high: bytes } }],
+    owners: idle.map((pool) => ({
+      pid: null,
+      comm: `hugepages-${pool.pageBytes / 1024}kB`,
+      bytes: pool.bytes,
+      count: pool.bytes / pool.pageBytes,
+      detail:
+        `${formatCount(pool.bytes / pool.pageBytes)} of ${
+          formatCount(pool.total.bytes / pool.pageBytes)
+        } pages; who set them aside: ` +
+        "grep -rs hugepages /etc/sysctl.d /proc/cmdline",
+    })),
+    evidence,
+    remedies: remedies(idle),
+  };
+}
+
 export const hugetlbReservation: Analyzer = defineAnalyzer({
   id: "hugetlb-reservation",
   title: "Huge pages that are set aside and unused",
@@ -357,40 +395,6 @@ export const hugetlbReservation: Analyzer = defineAnalyzer({
         ? { findings }
         : { ruledOut: `${formatBytes(total)} are set aside as huge pages, ${formatBytes(bytes)} of it for nobody` };
     }
-    const evidence: EvidenceLine[] = idle.flatMap(({ pageBytes, total: all, free, bytes: held }) => [
-      {
-        path: all.path,
-        line: all.line,
-        because: `huge pages of ${formatBytes(pageBytes)} that are set aside: ${formatBytes(all.bytes)}`,
-      },
-      {
-        path: free.path,
-        line: free.line,
-        because: `of which ${formatBytes(held)} are neither used nor promised to a mapping`,
-      },
-    ]);
-    return {
-      findings: [...findings, {
-        title: totalBytes === undefined
-          ? `${formatBytes(bytes)} are set aside as huge pages that nobody uses; the size of the host is not told`
-          : `${formatBytes(bytes)} (${formatShare(bytes, totalBytes)}) are set aside as huge pages that nobody uses`,
-        confidence: "confirmed",
-        material: totalBytes !== undefined,
-        claims: [{ account: "hugetlb", bytes: { low: bytes, high: bytes } }],
-        owners: idle.map((pool) => ({
-          pid: null,
-          comm: `hugepages-${pool.pageBytes / 1024}kB`,
-          bytes: pool.bytes,
-          count: pool.bytes / pool.pageBytes,
-          detail:
-            `${formatCount(pool.bytes / pool.pageBytes)} of ${
-              formatCount(pool.total.bytes / pool.pageBytes)
-            } pages; who set them aside: ` +
-            "grep -rs hugepages /etc/sysctl.d /proc/cmdline",
-        })),
-        evidence,
-        remedies: remedies(idle),
-      }],
-    };
+    return { findings: [...findings, idleFinding(idle, totalBytes)] };
   },
 });

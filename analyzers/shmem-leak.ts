@@ -352,6 +352,37 @@ function openRemedy({ mount }: TmpfsUse, { pid, comm }: User): Remedy {
   };
 }
 
+/** Where the files of a tmpfs are, if most of them are not known. */
+function namelessText(use: TmpfsUse, seesAll: boolean | undefined): string {
+  if (!isNameless(use)) return "";
+  const who = seesAll === false
+    ? `a process has open which could not be seen, or a loop device: as root ${FIND_DELETED}; ${FIND_LOOP}; `
+    : `no process has open, such as that of a loop device: ${FIND_LOOP}; `;
+  return `most of it in files of less than 1 MiB, or in deleted ones that ${who}`;
+}
+
+function filesRemedies(use: TmpfsUse, user: User | undefined): Remedy[] {
+  const { mount, sizeBytes } = use;
+  return [
+    user !== undefined ? openRemedy(use, user) : {
+      when: "now",
+      text: `Delete the files that are not needed any more, or move them to a disk. Look first who uses them. ${
+        remedyMark("shmem-leak", "delete the files")
+      }`,
+      commands: deleteCommands(use),
+      verify: "Shmem of /proc/meminfo falls by their size",
+    },
+    {
+      when: "prevent",
+      text: `Give the mount a limit: now it is ${sizeBytes === undefined ? "not known" : formatBytes(sizeBytes)}. ${
+        remedyMark("shmem-leak", "limit of the mount")
+      }`,
+      commands: [remount(use)],
+      verify: `df ${shellWord(mount)} shows the limit; writing beyond it fails with ENOSPC`,
+    },
+  ];
+}
+
 function filesHolding(
   use: TmpfsUse,
   isGrowing: boolean,
@@ -359,8 +390,7 @@ function filesHolding(
 ): Holding {
   const openBytes = Math.min(use.bytes, sumBytes(distinct(use.open)));
   const user = openBytes >= MOST_OF_MOUNT * use.bytes ? mainUser(use.open, known) : undefined;
-  const { mount, seenBy, bytes, sizeBytes, mappedBytes, largest, path, line } = use;
-  const folder = shellWord(mount);
+  const { mount, seenBy, bytes, mappedBytes, largest, path, line } = use;
   const comm = seenBy === undefined ? mount : commOf(seenBy, known) ?? UNKNOWN_PROGRAM;
   const inside = insideOf(mount, seenBy);
   const name = seenBy === undefined ? `Files in ${mount}` : `Files in ${inside} of ${comm} (pid ${seenBy})`;
@@ -386,34 +416,9 @@ function filesHolding(
       count: user?.files ?? Math.max(1, largest.length),
       detail: `${user === undefined ? "" : `it has ${formatQuantity(user.files, "file")} in ${mount} open; `}${
         seenBy === undefined ? "" : `${inside} of its mount namespace; `
-      }${
-        isNameless(use)
-          ? `most of it in files of less than 1 MiB, or in deleted ones that ${
-            seesAll === false
-              ? `a process has open which could not be seen, or a loop device: as root ${FIND_DELETED}; ${FIND_LOOP}; `
-              : `no process has open, such as that of a loop device: ${FIND_LOOP}; `
-          }`
-          : ""
-      }${largestFiles(mount, largest)}`,
+      }${namelessText(use, seesAll)}${largestFiles(mount, largest)}`,
     },
-    remedies: [
-      user !== undefined ? openRemedy(use, user) : {
-        when: "now",
-        text: `Delete the files that are not needed any more, or move them to a disk. Look first who uses them. ${
-          remedyMark("shmem-leak", "delete the files")
-        }`,
-        commands: deleteCommands(use),
-        verify: "Shmem of /proc/meminfo falls by their size",
-      },
-      {
-        when: "prevent",
-        text: `Give the mount a limit: now it is ${sizeBytes === undefined ? "not known" : formatBytes(sizeBytes)}. ${
-          remedyMark("shmem-leak", "limit of the mount")
-        }`,
-        commands: [remount(use)],
-        verify: `df ${folder} shows the limit; writing beyond it fails with ENOSPC`,
-      },
-    ],
+    remedies: filesRemedies(use, user),
   };
 }
 

@@ -61,6 +61,9 @@ describe("conntrack-growth", () => {
         conntrackGrowth,
       ])).findings,
     ).toEqual([]);
+    // More than 1 GiB, where the default no longer follows from the size.
+    const twoGib = { "proc/meminfo": meminfoText({}, 2 * GIB), "proc/slabinfo": slab(250_000) };
+    expect((await analyzeFiles(twoGib, [conntrackGrowth])).findings).toEqual([]);
   });
 
   it("reads a small host, and the cache's name on kernels before 4.10, one a namespace", async () => {

@@ -33,7 +33,11 @@ describe("oom-policy", () => {
 
   it("mentions that a bystander is killed, and is not assessed without the settings", async () => {
     const report = await analyzeFiles(host("vm.oom_kill_allocating_task = 1\n"));
-    expect(findingOf(report, "oom-policy")).toMatchObject({ confidence: "possible", material: false });
+    expect(findingOf(report, "oom-policy")).toMatchObject({
+      confidence: "possible",
+      material: false,
+      evidence: [{ path: "sos_commands/kernel/sysctl_-a", line: 1, text: "vm.oom_kill_allocating_task = 1" }],
+    });
     expect(report.verdict).toBe("healthy");
     const without = await analyzeFiles({ "proc/meminfo": meminfoText() });
     expect(without.notAssessed.find(({ cause }) => cause === "oom-policy")?.missing).toContain(

@@ -250,6 +250,7 @@ kmalloc-64        34900000 35000000     64   63    1 : tunables  120   60    8 :
       "slab-leak",
     );
     expect(finding?.title).toContain("Unreclaimable kernel objects");
+    expect(finding?.owners[0]?.detail).toContain("also: posix_timers_cache");
   });
 
   it("recognizes neighbours by their number", async () => {

@@ -29,6 +29,23 @@ describe(CAUSE, () => {
     expect(report.findings[0]?.evidence[0]?.because).toContain("kobject_uevent");
   });
 
+  it("tells how many are full, and nothing of that where none is", async () => {
+    const because = async (rmem: number): Promise<string | undefined> =>
+      findingOf(await analyzeFiles({ ...held, [TABLE]: table(rmem) }), CAUSE)?.evidence[0]?.because;
+    const ss = SS_HEADER +
+      many(
+        20,
+        (i) =>
+          `nl    UNCONN 16775424 0                  15:${
+            i === 0 ? 500 : port(i) - 2 ** 32
+          }              *        sk=0 cb=0 groups=0x00000001
+\t skmem:(r16775424,rb16777216,t0,tb212992,f0,w0,o0,bl0,d0)\n`,
+      ).join("");
+    const full = findingOf(await analyzeFiles({ ...held, "sos_commands/networking/ss_-peaonmi": ss }), CAUSE);
+    expect(full?.evidence[0]?.because).toContain("20 of 20 are full");
+    expect(await because(10 * MIB)).not.toContain("are full");
+  });
+
   it("knows that subscribers of a group have its messages in common", async () => {
     // Linux 6.18: 40 programs that follow routes and addresses, stopped: each is charged 16 MiB, SUnreclaim grew by 129 MiB.
     const report = await analyzeFiles({

@@ -36,6 +36,7 @@ describe("socket-backlog-udp", () => {
       bytes: { low: 400 * MIB, high: 400 * MIB },
     });
     expect(finding?.owners).toMatchObject([{ comm: "friend_push", pid: 500, count: 100, bytes: 400 * MIB }]);
+    expect(finding?.evidence[0]?.because).toContain("no queue became shorter in 5 s");
     expect(finding?.remedies[0]?.commands).toEqual(["pkill -TERM -x friend_push"]);
     expect(report.verdict).toBe("cause-found");
   });
