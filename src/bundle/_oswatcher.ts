@@ -12,7 +12,7 @@ import { bunzip2 } from "./bzip2.ts";
 import { gunzip } from "./gzip.ts";
 import { pathInBundle } from "./_history.ts";
 import type { Section } from "./_layouts.ts";
-import { parseStamp, type Stamp } from "./_samples.ts";
+import { parseStamp, type Stamp } from "./_stamp.ts";
 
 const FILE =
   /(?:^|\/)(?:(?<host>[\w.-]{1,255})_(?<file>meminfo|slabinfo|ps)_\d\d\.\d\d\.\d\d\.\d{4}|\d{4}(?:_\d\d){5}_MeminfoExaWatcher_(?<exadata>[\w.-]{1,255}))\.dat(?<suffix>\.gz|\.bz2)?$/;

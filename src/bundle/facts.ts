@@ -1,6 +1,7 @@
 /** What a bundle without a manifest (a sosreport, a plain copy of /proc) still tells about its machine. */
 import { BOOT_ID_PATH } from "../core/bundle.ts";
 import type { HostFacts } from "../core/source.ts";
+import { parseStamp } from "./_stamp.ts";
 
 const utf8 = new TextDecoder();
 
@@ -58,15 +59,6 @@ const LOGGED_HOST = /^(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S{8,32}
 
 /** What `date --utc` printed, which sos does with all it collects. */
 const UTC_DATE_PLACE = "sos_commands/date/date_--utc";
-const UTC_DATE = /^(\w{3}) (\w{3}) {1,2}(\d{1,2}) (\d\d:\d\d:\d\d) UTC (\d{4})\s*$/;
-
-/** Milliseconds since 1970. */
-function utcTime(date: string): number | undefined {
-  const [, weekday, month, day, clock, year] = UTC_DATE.exec(date) ?? [];
-  // As ECMAScript has toUTCString() print it, which every runtime must read.
-  const time = Date.parse(`${weekday}, ${day?.padStart(2, "0")} ${month} ${year} ${clock} GMT`);
-  return Number.isNaN(time) ? undefined : time;
-}
 
 /** A log may be of several kernels: the last one counts. */
 function loggedRelease(log: string): string | undefined {
@@ -90,7 +82,8 @@ export function factsWithoutManifest(files: ReadonlyMap<string, Uint8Array>): Ho
   const is4KiB = [machine, kernelRelease].some((name) => OF_4_KIB.test(name ?? ""));
   const size = pageSizeBytes(read("proc/meminfo"), read("proc/vmstat")) ?? (is4KiB ? 4096 : undefined);
   const cpus = cpuCount(log, read("proc/zoneinfo") ?? "");
-  const capturedAt = utcTime(read(UTC_DATE_PLACE) ?? "");
+  const date = parseStamp(read(UTC_DATE_PLACE)?.trim() ?? "");
+  const capturedAt = date?.zone === undefined ? date?.time : undefined;
   return {
     ...(kernelRelease === undefined ? {} : { kernelRelease }),
     ...(hostname === undefined || hostname === "" ? {} : { hostname }),
