@@ -347,8 +347,7 @@ function slabOf(seen: Seen, ledger: Ledger, bytes: number, notClaimed: number): 
       charges: seen.receiveCharges,
       udp: seen.udpBacklog,
       unix: seen.unixBacklog,
-      // Where it is not known, that of nearly all hosts.
-      pageSizeBytes: seen.facts.pageSizeBytes ?? 4096,
+      pageSizeBytes: seen.facts.pageSizeBytes,
     },
     bytes,
     notClaimed,

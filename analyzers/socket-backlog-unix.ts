@@ -112,7 +112,7 @@ function evidence(judged: Judged<UnixQueue>, seconds: number): EvidenceLine[] {
   const lines: EvidenceLine[] = [{
     path: largest.path,
     line: largest.line,
-    because: largest.senderInode === undefined
+    because: isLeft(largest)
       ? `Recv-Q: ${formatBytes(largest.chargedBytes)} unread, whose sender has closed; ${
         describeBehaviour(judged, seconds, "are full")
       }`
@@ -231,8 +231,7 @@ export const socketBacklogUnix: Analyzer = defineAnalyzer({
       processLives: lives,
       slabCaches: caches,
     },
-    // Where it is not known, that of nearly all hosts.
-    { pageSizeBytes = 4096 },
+    { pageSizeBytes },
   ) {
     const judged = judgeQueues(backlog, owners, { isStuck });
     if (judged.bytes < WORTH_A_LINE_BYTES) {

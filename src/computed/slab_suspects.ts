@@ -238,7 +238,7 @@ interface Known {
   readonly charges: readonly ReceiveCharge[] | undefined;
   readonly udp: Backlog | undefined;
   readonly unix: Backlog<UnixQueue> | undefined;
-  readonly pageSizeBytes: number;
+  readonly pageSizeBytes: number | undefined;
 }
 
 /** Of unreclaimable slab, what may be a leak, and what the rest is. */

@@ -190,17 +190,28 @@ function read(reader: Reader): Captured<Backlog<UnixQueue>> {
   return { status: "ok", value: backlogOf([...sent, ...left], rows.length, watched) };
 }
 
+/** Where it is not known, that of nearly all hosts. */
+const USUAL_PAGE_BYTES = 4096;
+
 /**
  * A packet that is in slab as a whole is charged an object of at most a page (of which SKB_MAX_HEAD(0) are data: 3,776 bytes of 4 KiB) and a head. Where the
  * data are a larger part of the charge than that, they lie in pages.
  */
-function mostDataInSlab(pageSizeBytes: number): number {
+function mostDataInSlab(pageSizeBytes: number = USUAL_PAGE_BYTES): number {
   return (pageSizeBytes - SHARED_INFO_BYTES) / (pageSizeBytes + HEAD_BYTES);
 }
 
 /** Of data that waits with a listener nothing tells how much of the charge they are: what fills a queue are large writes, as a rule. */
-export function isInPages({ payloadBytes, chargedBytes, isWaiting }: UnixQueue, pageSizeBytes: number): boolean {
+export function isInPages(
+  { payloadBytes, chargedBytes, isWaiting }: UnixQueue,
+  pageSizeBytes: number | undefined,
+): boolean {
   return isWaiting || (payloadBytes !== undefined && payloadBytes > mostDataInSlab(pageSizeBytes) * chargedBytes);
+}
+
+/** Whether its sender has closed or is gone, so that nobody is charged that is known. */
+export function isLeft({ senderInode }: UnixQueue): boolean {
+  return senderInode === undefined;
 }
 
 /** Of what senders that are gone have left only the data are told. */
@@ -214,7 +225,7 @@ export interface Leftovers {
 export function leftoversOf(
   queues: readonly UnixQueue[],
   caches: SlabCaches | undefined,
-  pageSizeBytes: number,
+  pageSizeBytes: number | undefined,
 ): Leftovers {
   const bytesOf = (some: readonly UnixQueue[]): number => sumOf(some, ({ chargedBytes }) => chargedBytes);
   const dataBytes = bytesOf(queues.filter(isLeft));
@@ -222,11 +233,6 @@ export function leftoversOf(
   const others = bytesOf(queues.filter((queue) => !isLeft(queue) && !isInPages(queue, pageSizeBytes)));
   const most = mostUnixSlabBytes(dataBytes + others, caches) - others;
   return { dataBytes, overheadBytes: Math.max(0, Math.round(most) - dataBytes) };
-}
-
-/** Whether its sender has closed or is gone, so that nobody is charged that is known. */
-export function isLeft({ senderInode }: UnixQueue): boolean {
-  return senderInode === undefined;
 }
 
 /** Unread data of unix sockets over all network namespaces and snapshots. */
