@@ -39,8 +39,8 @@ if [ -n "$flight" ]; then
   sleep 1
   echo "$flight" | sed 's/:.*//' | xargs grep -H '^scm_fds:'
 fi
-open=$({ stat -L -c '%i /own' /proc/self/ns/mnt; each ns/mnt | xargs stat -L -c '%i %n'; echo "$links" | sed -n 's/^open //p'; } | awk '
-  NR == 1 { own = $1; next }
+open=$({ { echo /proc/self/ns/mnt; each ns/mnt; } | xargs stat -L -c '%i %n'; echo "$links" | sed -n 's/^open //p'; } | awk '
+  $2 == "/proc/self/ns/mnt" { own = $1; next }
   $2 ~ /\\/ns\\/mnt$/ { split($2, part, "/"); space[part[3]] = $1; next }
   { at = index($0, " -> "); fd = substr($0, 1, at - 1); path = folder = substr($0, at + 4)
     split(fd, part, "/"); ns = space[part[3]]; file = "/proc/" (ns == own ? "self" : part[3]) "/mounts"
