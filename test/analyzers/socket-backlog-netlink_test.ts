@@ -14,6 +14,16 @@ const table = (rmem: number, drops = 0, count = 20, groups = "00000000"): string
 const owners = ownersOf([{ pid: 500, comm: "netlink_hog", inodes: many(20, (i) => 1000 + i) }]);
 const held = { "proc/meminfo": meminfoText({ SUnreclaim: 350 * MIB }), [TABLE]: table(16_775_424), ...owners };
 const BYTES = 20 * 16_775_424;
+/** All are full. */
+const FULL = SS_HEADER +
+  many(
+    20,
+    (i) =>
+      `nl    UNCONN 16775424 0                  15:${
+        i === 0 ? 500 : port(i) - 2 ** 32
+      }              *        sk=0 cb=0 groups=0x00000001
+\t skmem:(r16775424,rb16777216,t0,tb212992,f0,w0,o0,bl0,d0)\n`,
+  ).join("");
 
 describe(CAUSE, () => {
   it("is confirmed when nobody reads while messages are dropped", async () => {
@@ -32,16 +42,7 @@ describe(CAUSE, () => {
   it("tells how many are full, and nothing of that where none is", async () => {
     const because = async (rmem: number): Promise<string | undefined> =>
       findingOf(await analyzeFiles({ ...held, [TABLE]: table(rmem) }), CAUSE)?.evidence[0]?.because;
-    const ss = SS_HEADER +
-      many(
-        20,
-        (i) =>
-          `nl    UNCONN 16775424 0                  15:${
-            i === 0 ? 500 : port(i) - 2 ** 32
-          }              *        sk=0 cb=0 groups=0x00000001
-\t skmem:(r16775424,rb16777216,t0,tb212992,f0,w0,o0,bl0,d0)\n`,
-      ).join("");
-    const full = findingOf(await analyzeFiles({ ...held, "sos_commands/networking/ss_-peaonmi": ss }), CAUSE);
+    const full = findingOf(await analyzeFiles({ ...held, "sos_commands/networking/ss_-peaonmi": FULL }), CAUSE);
     expect(full?.evidence[0]?.because).toContain("20 of 20 are full");
     expect(await because(10 * MIB)).not.toContain("are full");
   });
@@ -67,16 +68,7 @@ describe(CAUSE, () => {
   });
 
   it("takes the limit from ss, where a port is a signed number", async () => {
-    const ss = SS_HEADER +
-      many(
-        20,
-        (i) =>
-          `nl    UNCONN 16775424 0                  15:${
-            i === 0 ? 500 : port(i) - 2 ** 32
-          }              *        sk=0 cb=0 groups=0x00000001
-\t skmem:(r16775424,rb16777216,t0,tb212992,f0,w0,o0,bl0,d0)\n`,
-      ).join("");
-    const small = { ...held, [TABLE]: table(16_775_424, 0, 8), "sos_commands/networking/ss_-peaonmi": ss };
+    const small = { ...held, [TABLE]: table(16_775_424, 0, 8), "sos_commands/networking/ss_-peaonmi": FULL };
     const finding = findingOf(await analyzeFiles(small), CAUSE);
     expect(finding).toMatchObject({ confidence: "likely" });
     expect(finding?.evidence.some(({ because }) => because.includes("16.0 MiB: full"))).toBe(true);
